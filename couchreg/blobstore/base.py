@@ -1,0 +1,49 @@
+"""The port to where bytes lie: a key names immutable bytes.
+
+Keys are relative slash-separated paths (`gdp/2026/data/gdp.csv`, `_blobs/ab/ab12…`); a key is
+never overwritten with other content. A directory is the first store; S3 is the second.
+Nothing here knows what an attachment, a document or a package is.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+
+class Spooled(NamedTuple):
+    """Bytes that have arrived and lie in a temporary file of ours, hashed on the way."""
+
+    path: Path
+    length: int
+    md5: bytes
+    sha256: str  # hex
+
+
+class BlobInfo(NamedTuple):
+    key: str
+    length: int
+    modified: float  # Unix time
+
+
+class BlobStore(Protocol):
+    """Immutable bytes by key. Every method may raise Unavailable when the store does not answer."""
+
+    async def put(self, key: str, spooled: Spooled, *, content_type: str = "application/octet-stream") -> bool:
+        """Store durably (on return it survives a power cut). True if stored, or there with the same
+        bytes; False if the key holds other bytes, which stay. The spooled file is left to its owner."""
+
+    def open(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        """The bytes from `start`, in chunks of at most 256 KiB. Raises NotFound before the first chunk."""
+
+    async def info(self, key: str) -> BlobInfo | None: ...
+
+    def local_path(self, key: str) -> Path | None:
+        """A file that holds the bytes, where there is one (for sendfile and validation), else None."""
+
+    async def delete(self, key: str) -> None:
+        """Absent keys are no error."""
+
+    def keys(self, prefix: str = "") -> AsyncIterator[BlobInfo]:
+        """Everything below a prefix, in no particular order."""
+
+    async def close(self) -> None: ...

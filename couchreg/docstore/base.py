@@ -1,0 +1,263 @@
+"""The port between the doors and the engines: what a document store can do.
+
+Doors, the registry and the followers know this module (and `derived`, `attachments`), never an
+engine. Two engines stand behind it: `docstore/sqlite` (embedded) and, later, `docstore/remote`
+(a real CouchDB). Revisions travel as text, `"3-917fa23…"`; sequences as integers inside, as
+`"<number>-<incarnation>"` outside (`Database.stamp`, `Database.parse_since`).
+
+Stored bodies travel as *members*: the JSON text of a document's own members without the braces
+and without the `_` members, ready to be sent (`"a":1,"b":[]`, or nothing at all).
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from couchreg.errors import CouchregError
+from couchreg.model.revtree import RevTree
+from couchreg.model.user import User
+
+
+class Attachment(msgspec.Struct, frozen=True, array_like=True):
+    """The record of an attachment whose bytes lie in the blob store.
+
+    `digest` is the MD5 (16 bytes) of the bytes as stored, `stored_length` their number; with
+    `encoding == "gzip"` those are gzip bytes and `length` counts the bytes before gzip. `sha256`
+    (hex) is of the stored bytes.
+    """
+
+    name: str
+    content_type: str
+    revpos: int
+    digest: bytes
+    length: int
+    stored_length: int
+    encoding: str  # "identity" or "gzip"
+    sha256: str
+    key: str  # of the blob store
+
+
+class Stub(msgspec.Struct, frozen=True):
+    """An attachment that an edit keeps from an ancestor: the engine replaces it by the record."""
+
+    name: str
+    revpos: int | None = None
+    digest: str | None = None  # "md5-…" as the client sent it
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """One document of a write.
+
+    Interactive (`new_edits=True`): `rev` is the parent or None, `history` is empty.
+    Replicated (`new_edits=False`): `rev` is the revision itself, and `history` its hashes, newest
+    first, the revision's own among them.
+    """
+
+    id: str
+    rev: str | None
+    deleted: bool
+    body: dict[str, Any]  # own members, in the order received
+    attachments: tuple[Attachment | Stub, ...] = ()  # in the order received
+    history: tuple[str, ...] = ()
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """One stored revision of a document, ready to send."""
+
+    id: str
+    rev: str
+    deleted: bool
+    members: bytes
+    attachments: tuple[Attachment, ...] = ()
+
+
+class Row(NamedTuple):
+    """A row of `_all_docs`: the winner of one document."""
+
+    id: str
+    rev: str
+    deleted: bool
+    members: bytes | None  # None unless bodies were asked for
+    attachments: tuple[Attachment, ...]
+
+
+class Change(NamedTuple):
+    """A row of `_changes`: a document at the place of its latest update."""
+
+    seq: int
+    id: str
+    revs: tuple[str, ...]  # the winner; with all leafs, the winner first and then as CouchDB orders them
+    deleted: bool  # of the winner
+    members: bytes | None  # the winner's, None unless bodies were asked for
+    attachments: tuple[Attachment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Which ids, in which order (ids compare as UTF-8 bytes). `start`/`end` are in reading order."""
+
+    start: str | None = None
+    end: str | None = None
+    inclusive_end: bool = True
+    descending: bool = False
+    skip: int = 0
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseInfo:
+    """Counters of a database. Sizes are bytes: the file, the live data, the bodies as JSON."""
+
+    doc_count: int
+    doc_del_count: int
+    update_seq: int
+    purge_seq: int
+    size_file: int
+    size_active: int
+    size_external: int
+    created: float  # Unix time
+    compact_running: bool = False
+
+
+class LocalDocument(NamedTuple):
+    """A `_local/` document: not replicated, no revision tree; `rev` counts up as `0-N`."""
+
+    id: str  # with the "_local/"
+    rev: str
+    members: bytes
+
+
+Outcome = str | CouchregError  # the new revision, or why there is none
+
+
+class Database(Protocol):
+    """One database. Reads see every write acknowledged before they began."""
+
+    name: str
+    incarnation: str
+
+    # -- sequences
+    @property
+    def update_seq(self) -> int:
+        """The sequence of the last committed update, 0 for a new database."""
+
+    def stamp(self, seq: int) -> str:
+        """`seq` as clients see it."""
+
+    def parse_since(self, since: str) -> int:
+        """A client's `since`: "0", "now", a number, or a stamp (0 if of another incarnation).
+
+        Raises BadRequest for what is none of these.
+        """
+
+    async def wait(self, seq: int) -> None:
+        """Return once `update_seq > seq`; raises NotFound when the database is deleted meanwhile."""
+
+    # -- reads
+    async def info(self) -> DatabaseInfo: ...
+
+    async def tree(self, doc_id: str) -> RevTree | None:
+        """The revision tree, None for a document never heard of."""
+
+    async def revision(self, doc_id: str, rev: str | None = None) -> Revision:
+        """The winner, or one stored revision. Raises NotFound("missing"), and NotFound("deleted")
+        when the winner was asked for and is a deletion."""
+
+    async def revisions(self, doc_id: str, revs: Sequence[str]) -> list[Revision | None]:
+        """Several stored revisions of one document in one read, None for what is not stored."""
+
+    async def winners(self, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
+        """The winners of these documents, in order, deleted ones too; None for unknown ids."""
+
+    def all_docs(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[Row]]:
+        """The live documents of a range, in chunks."""
+
+    async def count_before(self, wanted: Range) -> int:
+        """How many live documents come before the range in reading order (CouchDB's `offset`)."""
+
+    def changes(
+        self, since: int, *, until: int | None = None, limit: int | None = None, descending: bool = False,
+        bodies: bool = False, all_leafs: bool = False, ids: Collection[str] | None = None,
+    ) -> AsyncIterator[list[Change]]:
+        """The changes after `since` (up to and with `until`), in chunks; ends at the present."""
+
+    # -- writes
+    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> list[Outcome]:
+        """Write documents; returns when they are on disk, with one outcome for each edit in order."""
+
+    async def missing_revs(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, tuple[list[str], list[str]]]:
+        """For `_revs_diff`: id -> (missing revisions, possible ancestors); ids with none missing are absent."""
+
+    async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """Forget leaf revisions for good; id -> those really purged. Other revisions are left alone."""
+
+    async def purged_infos(self) -> list[tuple[int, str, list[str]]]:
+        """The remembered purges: (purge_seq, id, revs), oldest first."""
+
+    # -- local documents
+    async def local(self, doc_id: str) -> LocalDocument:
+        """Raises NotFound("missing")."""
+
+    async def update_local(self, doc_id: str, body: dict[str, Any] | None) -> str:
+        """Write (None: delete) a local document, last writer wins; returns its revision."""
+
+    def locals(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[LocalDocument]]: ...
+
+    # -- settings and care
+    async def setting(self, name: str) -> Any:
+        """A stored JSON value: "security", "revs_limit", "purged_infos_limit"; None if never set."""
+
+    async def set_setting(self, name: str, value: Any) -> None: ...
+
+    async def compact(self) -> None:
+        """Drop the bodies of revisions that are not leafs and give the space back."""
+
+    async def refers_to(self, key: str) -> bool:
+        """Whether some stored revision has an attachment with this blob key."""
+
+    async def check(self) -> list[str]:
+        """Every broken invariant as a sentence; empty when all is well."""
+
+
+class DatabaseEvent(NamedTuple):
+    """A line of `_db_updates`."""
+
+    seq: int
+    name: str
+    type: str  # "created", "updated", "deleted"
+
+
+class Store(Protocol):
+    """The databases of one server."""
+
+    uuid: str
+
+    async def create(self, name: str) -> Database:
+        """Raises FileExists. The name has been checked (`model/names.py`)."""
+
+    async def delete(self, name: str) -> None:
+        """Raises NotFound."""
+
+    def database(self, name: str) -> Database:
+        """Raises NotFound("Database does not exist."); cheap, called on every request."""
+
+    def names(self) -> list[str]:
+        """All databases, in byte order."""
+
+    # -- server-wide settings, kept through restarts ([section] key = text, as CouchDB's)
+    def config(self) -> Mapping[str, Mapping[str, str]]: ...
+
+    async def set_config(self, section: str, key: str, value: str | None) -> None:
+        """None removes the key."""
+
+    # -- the feed behind _db_updates
+    @property
+    def events_seq(self) -> int: ...
+
+    def events(self, since: int) -> list[DatabaseEvent]: ...
+
+    async def wait_event(self, seq: int) -> None: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,150 @@
+"""What can go wrong, as exceptions; no room raises anything else for a foreseen failure.
+
+The tree (each leaf is one of CouchDB's error words; `wire/status.py` gives it a status)::
+
+    CouchregError
+    ├── BadRequest                  bad_request: the request cannot be understood
+    │   ├── IllegalDocid            illegal_docid
+    │   ├── IllegalDatabaseName     illegal_database_name
+    │   ├── DocValidation           doc_validation: a member with "_" that no document may have
+    │   └── QueryParseError         query_parse_error
+    ├── Unauthorized                unauthorized: who are you?
+    ├── Forbidden                   forbidden: we know who you are, and no
+    ├── NotFound                    not_found; the reason says what: missing, deleted, no_db_file …
+    ├── NotAcceptable               not_acceptable
+    ├── Conflict                    conflict: a document update conflict
+    ├── FileExists                  file_exists: the database is already there
+    ├── MissingStub                 missing_stub: an attachment stub that refers to nothing
+    ├── DigestMismatch              content_md5_mismatch: the bytes are not what was announced
+    ├── TooLarge                    too_large, document_too_large, attachment_too_large …: see `error`
+    ├── BadContentType              bad_content_type
+    ├── RangeNotSatisfiable         requested_range_not_satisfiable
+    ├── TooManyRequests             too_many_requests; `retry_after` seconds
+    ├── Unavailable                 service_unavailable; `retry_after` seconds
+    ├── NotImplementedHere          not_implemented: part of the API, not built here
+    ├── InvalidPackage              invalid_package: a data package that fails its checks; `problems` says how
+    └── Failure                     internal errors that carry a word of their own: see `error`
+
+`reason` is what the client reads. Never put a secret or a path of this machine into one.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+
+class CouchregError(Exception):
+    """The root. `error` is CouchDB's word, `reason` a sentence or another of CouchDB's words."""
+
+    error: str = "internal_server_error"
+    default_reason: ClassVar[str] = ""
+
+    def __init__(self, reason: str = "", *, error: str = "") -> None:
+        self.reason = reason or self.default_reason
+        if error:
+            self.error = error
+        super().__init__(self.reason)
+
+
+class BadRequest(CouchregError):
+    error = "bad_request"
+
+
+class IllegalDocid(BadRequest):
+    error = "illegal_docid"
+
+
+class IllegalDatabaseName(BadRequest):
+    error = "illegal_database_name"
+
+
+class DocValidation(BadRequest):
+    error = "doc_validation"
+
+
+class QueryParseError(BadRequest):
+    error = "query_parse_error"
+
+
+class Unauthorized(CouchregError):
+    error = "unauthorized"
+    default_reason = "You are not authorized to access this db."
+
+
+class Forbidden(CouchregError):
+    error = "forbidden"
+
+
+class NotFound(CouchregError):
+    error = "not_found"
+    default_reason = "missing"
+
+
+class NotAcceptable(CouchregError):
+    error = "not_acceptable"
+
+
+class Conflict(CouchregError):
+    error = "conflict"
+    default_reason = "Document update conflict."
+
+
+class FileExists(CouchregError):
+    error = "file_exists"
+    default_reason = "The database could not be created, the file already exists."
+
+
+class MissingStub(CouchregError):
+    error = "missing_stub"
+
+
+class DigestMismatch(CouchregError):
+    error = "content_md5_mismatch"
+    default_reason = "Possible message corruption."
+
+
+class TooLarge(CouchregError):
+    error = "too_large"
+
+
+class BadContentType(CouchregError):
+    error = "bad_content_type"
+
+
+class RangeNotSatisfiable(CouchregError):
+    error = "requested_range_not_satisfiable"
+    default_reason = "Requested range not satisfiable"
+
+
+class TooManyRequests(CouchregError):
+    error = "too_many_requests"
+
+    def __init__(self, reason: str = "", *, retry_after: int = 1) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Unavailable(CouchregError):
+    error = "service_unavailable"
+
+    def __init__(self, reason: str = "", *, retry_after: int = 1) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class NotImplementedHere(CouchregError):
+    error = "not_implemented"
+    default_reason = "couchreg does not do this yet."
+
+
+class InvalidPackage(CouchregError):
+    """A data package that fails its checks; `problems` is the report, see `registry/report.py`."""
+
+    error = "invalid_package"
+
+    def __init__(self, reason: str, problems: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(reason)
+        self.problems = problems
+
+
+class Failure(CouchregError):
+    """A failure on our side which CouchDB gives a word of its own (`error`)."""
