@@ -1,0 +1,23 @@
+"""What authentication compares a password with, and where that is found."""
+
+from collections.abc import Hashable
+from typing import NamedTuple, Protocol
+
+from couchreg.auth.passwords import PasswordHash
+from couchreg.model.user import User
+
+
+class Credential(NamedTuple):
+    """A user as they will be once the password has been verified, and its hash."""
+
+    user: User
+    hashed: PasswordHash
+
+
+class CredentialSource(Protocol):
+    """Server admins are one source, the documents of `_users` another."""
+
+    def version(self, name: str) -> Hashable:
+        """Changes whenever the answer of `credential(name)` may have. Cheap: asked on every request."""
+
+    async def credential(self, name: str) -> Credential | None: ...

@@ -1,0 +1,227 @@
+"""Settings of a server: which there are, where they come from, what is wrong with them.
+
+A setting is taken from the command line, else from the environment (`COUCHREG_…`), else from
+`couchreg.toml` in the data directory, else it has its default. `Settings` is the one table of them:
+flags, environment names and documentation are derived from its fields. This is the only module that
+reads the environment; it opens nothing but `couchreg.toml`.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from couchreg.errors import CouchregError
+
+ENVIRONMENT_PREFIX = "COUCHREG_"
+FILE_NAME = "couchreg.toml"
+# Names of the environment that belong to the command line as a client, or to the project's tests.
+FOREIGN = frozenset({"URL", "USER", "PASSWORD", "TOKEN", "CONFIG", "CONFIG_FILE", "CONFIG_DIR"})
+FOREIGN_PREFIX = "TEST_"
+
+Read = Callable[[Any], Any]
+
+
+class SettingsError(CouchregError):
+    """A setting that stops the start; `reason` is the sentence for the person who started it."""
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a text")
+    return value
+
+
+def whole(least: int, most: int) -> Read:
+    """A whole number from `least` to `most`, as a number or as its digits."""
+
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise ValueError(f"{value!r} is not a whole number")
+        try:
+            number = int(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is not a whole number") from None
+        if not least <= number <= most:
+            raise ValueError(f"{number} is not between {least} and {most}")
+        return number
+
+    return read
+
+
+def one_of(*choices: str) -> Read:
+    def read(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"{value!r} is none of {', '.join(choices)}")
+        return str(value)
+
+    return read
+
+
+def path(value: Any) -> Path:
+    if isinstance(value, Path):
+        return value
+    if not text(value):
+        raise ValueError("it is empty")
+    return Path(value).expanduser()
+
+
+def credentials(value: Any) -> str:
+    """`name:password`; the sentence about a wrong one never repeats the password."""
+    name, colon, password = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not (name and colon and password):
+        raise ValueError("it has to be name:password")
+    return str(value)
+
+
+def http_url(value: Any) -> str:
+    parts = urlsplit(text(value))
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise ValueError(f"{value!r} is not an http:// or https:// address")
+    return text(value).rstrip("/")
+
+
+def setting(default: Any, doc: str, read: Read, *, metavar: str = "TEXT", secret: bool = False) -> Any:
+    """A field of `Settings`: its default, its sentence for people, and how its value is read."""
+    return field(default=default, metadata={"doc": doc, "read": read, "metavar": metavar, "secret": secret})
+
+
+PORT = whole(0, 65535)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting of a server. The order is the one of the documentation."""
+
+    host: str = setting("127.0.0.1", "Address both doors listen on.", text, metavar="HOST")
+    port: int = setting(8000, "Port of the registry door; 0 takes a free one.", PORT, metavar="PORT")
+    couch_port: int = setting(5984, "Port of the couch door; 0 takes a free one.", PORT, metavar="PORT")
+    data_dir: Path = setting(  # noqa: RUF009 — a Path never changes
+        Path("couchreg-data"), "Directory that holds everything; made when absent.", path, metavar="DIR"
+    )
+    admin: str | None = setting(
+        None, "The server admin. Without it the first start makes one with a random password.", credentials,
+        metavar="NAME:PASSWORD", secret=True,
+    )
+    public_url: str | None = setting(
+        None, "Address under which the registry is reached from outside, for the URLs it hands out.",
+        http_url, metavar="URL",
+    )
+    docstore: str = setting("sqlite", "Where documents are kept.", one_of("sqlite"), metavar="sqlite")
+    blobstore: str = setting("directory", "Where files are kept.", one_of("directory"), metavar="directory")
+    validation: str = setting(
+        "strict", "What happens to a package with errors: refused, accepted with its report, or not checked.",
+        one_of("strict", "warn", "off"), metavar="strict|warn|off",
+    )
+    validation_timeout: int = setting(
+        120, "Seconds that the check of one package may take.", whole(1, 86_400), metavar="SECONDS"
+    )
+    validation_memory: int = setting(
+        2048, "MiB of address space for the process that checks a package.", whole(256, 1 << 20),
+        metavar="MIB",
+    )
+    sweep_grace: int = setting(
+        86_400, "Seconds after which bytes that no document refers to are removed.", whole(0, 1 << 31),
+        metavar="SECONDS",
+    )
+    password_iterations: int = setting(
+        600_000, "Rounds of PBKDF2 for passwords that are hashed from now on.", whole(1, 10_000_000),
+        metavar="N",
+    )
+    log_level: str = setting(
+        "info", "Least important messages that are logged.", one_of("debug", "info", "warning", "error"),
+        metavar="debug|info|warning|error",
+    )
+
+
+class Described(NamedTuple):
+    """A row of the documentation: one setting under its three names."""
+
+    name: str  # of the field
+    flag: str
+    environment: str
+    key: str | None  # in couchreg.toml; None: cannot stand there
+    default: str
+    metavar: str
+    doc: str
+
+
+def describe() -> list[Described]:
+    """All settings, in order; `couchreg serve --help` and the documentation show exactly these."""
+    rows = []
+    for spec in fields(Settings):
+        flag = spec.name.replace("_", "-")
+        default = "" if spec.default is None else str(spec.default)
+        key = None if spec.name == "data_dir" else flag
+        environment = ENVIRONMENT_PREFIX + spec.name.upper()
+        rows.append(Described(spec.name, f"--{flag}", environment, key, default,
+                              spec.metadata["metavar"], spec.metadata["doc"]))
+    return rows
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this start. `flags` are by field name, None for those not given.
+
+    Raises SettingsError with a sentence that names the setting, where it came from and what is wrong.
+    """
+    given = _from_flags(flags)
+    given = _from_environment(os.environ if environ is None else environ) | given
+    directory = _read(given, "data_dir")
+    given = _from_file(directory / FILE_NAME) | given
+    return Settings(**{spec.name: _read(given, spec.name) for spec in fields(Settings)})
+
+
+Given = dict[str, tuple[str, Any]]  # field name -> (where it was found, the value as found there)
+
+
+def _read(given: Given, name: str) -> Any:
+    spec = next(spec for spec in fields(Settings) if spec.name == name)
+    if name not in given:
+        return spec.default
+    origin, value = given[name]
+    try:
+        return spec.metadata["read"](value)
+    except ValueError as error:
+        raise SettingsError(f"The setting {origin} is wrong: {error}.") from None
+
+
+def _from_flags(flags: Mapping[str, Any]) -> Given:
+    found = {name: (f"--{name.replace('_', '-')}", value) for name, value in flags.items() if value is not None}
+    _refuse_unknown(found, {row.name for row in describe()}, "flag")
+    return found
+
+
+def _from_environment(environ: Mapping[str, str]) -> Given:
+    """Variables that are set but empty count as absent, as compose files write them."""
+    names = [name for name in environ if name.startswith(ENVIRONMENT_PREFIX) and environ[name]]
+    found = {name.removeprefix(ENVIRONMENT_PREFIX): name for name in names}
+    ours = {
+        short.lower(): (name, environ[name])
+        for short, name in found.items()
+        if short not in FOREIGN and not short.startswith(FOREIGN_PREFIX)
+    }
+    _refuse_unknown(ours, {row.name for row in describe()}, "environment variable")
+    return ours
+
+
+def _from_file(file: Path) -> Given:
+    try:
+        table = tomllib.loads(file.read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise SettingsError(f"The settings in {file} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings in {file} are no TOML: {error}.") from None
+    found = {key.replace("-", "_"): (f"{key} in {file}", value) for key, value in table.items()}
+    _refuse_unknown(found, {row.name for row in describe() if row.key}, "key")
+    return found
+
+
+def _refuse_unknown(found: Given, known: Collection[str], kind: str) -> None:
+    for name, (origin, _) in found.items():
+        if name not in known:
+            raise SettingsError(f"There is no setting for the {kind} {origin}.")

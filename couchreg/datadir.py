@@ -1,0 +1,66 @@
+"""The data directory of a server: made when absent, writable, and held by one process at a time.
+
+Owns the lock file and the names of the entries of the directory; what lies in them is the back ends'.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Self
+
+from couchreg.errors import CouchregError
+
+LOCK_NAME = "couchreg.lock"
+
+
+class DataDirError(CouchregError):
+    """The directory cannot be used; `reason` is the sentence for the person who started the server."""
+
+
+class DataDir:
+    """A data directory that this process holds until `close()` (or its death, `kill -9` included)."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises DataDirError when it cannot be made, written, or is another server's."""
+        self.path = path.absolute()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DataDirError(
+                f"The data directory {self.path} cannot be written: {error.strerror}."
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise DataDirError(
+                f"The data directory {self.path} is in use by another couchreg server."
+            ) from None
+
+    @property
+    def databases(self) -> Path:
+        return self.path / "databases"
+
+    @property
+    def datastore(self) -> Path:
+        """The blob store: flat files that anyone may read without couchreg."""
+        return self.path / "datastore"
+
+    @property
+    def spool(self) -> Path:
+        """Beside the blob store, so that finished bytes move there by a link."""
+        return self.path / "spool"
+
+    @property
+    def search(self) -> Path:
+        return self.path / "search"
+
+    def close(self) -> None:
+        os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
