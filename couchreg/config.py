@@ -19,7 +19,7 @@ from couchreg.errors import CouchregError
 ENVIRONMENT_PREFIX = "COUCHREG_"
 FILE_NAME = "couchreg.toml"
 # Names of the environment that belong to the command line as a client, or to the project's tests.
-FOREIGN = frozenset({"URL", "USER", "PASSWORD", "TOKEN", "CONFIG", "CONFIG_FILE", "CONFIG_DIR"})
+FOREIGN = frozenset({"REGISTRY", "CRASH_ROUNDS", "USER", "PASSWORD", "TOKEN", "CONFIG", "CONFIG_FILE", "CONFIG_DIR"})
 FOREIGN_PREFIX = "TEST_"
 
 Read = Callable[[Any], Any]
@@ -189,7 +189,8 @@ def _read(given: Given, name: str) -> Any:
 
 
 def _from_flags(flags: Mapping[str, Any]) -> Given:
-    found = {name: (f"--{name.replace('_', '-')}", value) for name, value in flags.items() if value is not None}
+    given = {name: value for name, value in flags.items() if value is not None}
+    found = {name: (f"--{name.replace('_', '-')}", value) for name, value in given.items()}
     _refuse_unknown(found, {row.name for row in describe()}, "flag")
     return found
 
