@@ -1,0 +1,69 @@
+"""Every recorded scenario, asked of a running couchreg.
+
+The chosen scenarios are replayed a few at a time in threads, ahead of the tests that wait for them.
+Those tagged `config` change settings of the whole server and run alone, after the others.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import pytest
+
+from tests.conformance.differences import DIFFERENCES, LATER
+from tests.conformance.replaying import Run, Scenario, load
+
+THREADS = 8
+_REASONS = {difference.scenario: difference.reason for difference in DIFFERENCES}
+_LATER = {later.tag for later in LATER}
+
+
+def _param(scenario: Scenario) -> Any:
+    reason = _REASONS.get(scenario["name"])
+    marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+    return pytest.param(scenario, id=scenario["name"], marks=marks)
+
+
+def _chosen() -> list[Scenario]:
+    wanted = [scenario for scenario in load() if not _LATER & set(scenario["tags"])]
+    return sorted(wanted, key=lambda scenario: "config" in scenario["tags"])
+
+
+Replays = dict[str, Future[str | None]]
+
+
+@pytest.fixture(scope="module")
+def replays(request: pytest.FixtureRequest, server: Any) -> Iterator[Replays]:
+    """The replay of each scenario that this run of pytest selected, begun at once."""
+    selected = [item.callspec.params["scenario"] for item in request.session.items
+                if isinstance(item, pytest.Function) and "scenario" in getattr(item, "callspec", _NOTHING).params]
+    together = [s for s in selected if "config" not in s["tags"]]
+    with ThreadPoolExecutor(THREADS) as pool, ThreadPoolExecutor(1) as last:
+        begun = {s["name"]: pool.submit(Run(s, server.couch_url, server.admin).first_difference) for s in together}
+        last.submit(wait, list(begun.values()))
+        for s in selected:
+            if s["name"] not in begun:
+                begun[s["name"]] = last.submit(Run(s, server.couch_url, server.admin).first_difference)
+        yield begun
+        for future in begun.values():
+            future.cancel()
+
+
+class _NOTHING:
+    params: dict[str, Any] = {}
+
+
+@pytest.mark.parametrize("scenario", [_param(scenario) for scenario in _chosen()])
+def test_answers_as_couchdb(scenario: Scenario, replays: Replays) -> None:
+    found = replays[scenario["name"]].result()
+    assert found is None, found
+
+
+def test_known_differences_name_scenarios() -> None:
+    names = {scenario["name"] for scenario in load()}
+    assert {difference.scenario for difference in DIFFERENCES} <= names
+
+
+def test_every_area_that_waits_exists() -> None:
+    tags = {tag for scenario in load() for tag in scenario["tags"]}
+    assert tags >= _LATER
