@@ -129,6 +129,14 @@ class LocalDocument(NamedTuple):
     members: bytes
 
 
+class Opened(NamedTuple):
+    """One revision that somebody asked for by `Database.open_revs`."""
+
+    rev: str
+    revision: Revision | None  # None: missing
+    history: tuple[str, ...] = ()  # newest first, with `rev`; only where histories were asked for
+
+
 Outcome = str | CouchregError  # the new revision, or why there is none
 
 
@@ -168,6 +176,16 @@ class Database(Protocol):
     async def revisions(self, doc_id: str, revs: Sequence[str]) -> list[Revision | None]:
         """Several stored revisions of one document in one read, None for what is not stored."""
 
+    async def open_revs(
+        self, wanted: Sequence[tuple[str, Sequence[str] | None]], *, latest: bool = False, histories: bool = False
+    ) -> list[list[Opened]]:
+        """Certain revisions (None: all leafs) of many documents in one read, a list for each in order.
+
+        What is found comes first, by generation and id, then what is missing; a revision asked for
+        twice comes once. With `latest` a revision that has been edited stands for the leafs that
+        came of it. Nothing at all for all leafs of a document never heard of.
+        """
+
     async def winners(self, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
         """The winners of these documents, in order, deleted ones too; None for unknown ids."""
 
@@ -200,8 +218,12 @@ class Database(Protocol):
     async def local(self, doc_id: str) -> LocalDocument:
         """Raises NotFound("missing")."""
 
-    async def update_local(self, doc_id: str, body: dict[str, Any] | None) -> str:
-        """Write (None: delete) a local document, last writer wins; returns its revision."""
+    async def update_local(self, doc_id: str, body: dict[str, Any] | None, rev: str | None = None) -> str:
+        """Write (None: delete) a local document, last writer wins; returns its revision.
+
+        As in CouchDB the client counts: after the `0-N` it gave comes `0-(N+1)`, whatever is stored,
+        without one `0-1`, and a deletion is `0-0`. Raises BadRequest for a `rev` of another form.
+        """
 
     def locals(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[LocalDocument]]: ...
 
