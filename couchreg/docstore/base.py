@@ -177,7 +177,8 @@ class Database(Protocol):
         """Several stored revisions of one document in one read, None for what is not stored."""
 
     async def open_revs(
-        self, wanted: Sequence[tuple[str, Sequence[str] | None]], *, latest: bool = False, histories: bool = False
+        self, wanted: Sequence[tuple[str, Sequence[str] | None]], *,
+        latest: bool = False, histories: bool = False,
     ) -> list[list[Opened]]:
         """Certain revisions (None: all leafs) of many documents in one read, a list for each in order.
 
@@ -205,8 +206,10 @@ class Database(Protocol):
     async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> list[Outcome]:
         """Write documents; returns when they are on disk, with one outcome for each edit in order."""
 
-    async def missing_revs(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, tuple[list[str], list[str]]]:
-        """For `_revs_diff`: id -> (missing revisions, possible ancestors); ids with none missing are absent."""
+    async def missing_revs(
+        self, wanted: Mapping[str, Sequence[str]]
+    ) -> dict[str, tuple[list[str], list[str]]]:
+        """For `_revs_diff`: id -> (missing revisions, possible ancestors); absent if none is missing."""
 
     async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         """Forget leaf revisions for good; id -> those really purged. Other revisions are left alone."""
