@@ -34,7 +34,8 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     "rev": lambda v: _is_text(v, "[1-9][0-9]*-[0-9a-f]{32}"),
     "etag": lambda v: _is_text(v, '(W/)?"[^"]+"'),
 }
-_SETS = ("allow", "access-control-allow-methods", "access-control-allow-headers", "access-control-expose-headers")
+_CORS = ("methods", "headers")
+_SETS = {"allow", "access-control-expose-headers", *(f"access-control-allow-{what}" for what in _CORS)}
 
 
 def show(value: Any, limit: int = 160) -> str:
@@ -70,7 +71,9 @@ def _object_difference(expected: dict[str, Any], actual: Any, path: str) -> str 
     return _member_difference(wanted, actual, path, partial="$partial" in expected)
 
 
-def _member_difference(wanted: dict[str, Any], actual: dict[str, Any], path: str, *, partial: bool) -> str | None:
+def _member_difference(
+    wanted: dict[str, Any], actual: dict[str, Any], path: str, *, partial: bool
+) -> str | None:
     for key, value in wanted.items():
         if key not in actual:
             return f"{path}: no member {key!r} (want {show(value)})"
@@ -119,14 +122,16 @@ def _comparable_headers(reply: Reply, base_url: str) -> dict[str, Any]:
         headers["content-type"] = plain_type(headers["content-type"])
     if headers.get("location", "").startswith("/"):
         headers["location"] = "/".join(base_url.split("/")[:3]) + headers["location"]
-    for name in headers.keys() & set(_SETS):
+    for name in headers.keys() & _SETS:
         headers[name] = ",".join(sorted(item.strip() for item in headers[name].split(",")))
     if reply.cookies:
         headers["set-cookie"] = _cookie_shape(reply.cookies[0])
     return headers
 
 
-def check(recorded: Mapping[str, Any], reply: Reply, variables: Mapping[str, str], base_url: str) -> str | None:
+def check(
+    recorded: Mapping[str, Any], reply: Reply, variables: Mapping[str, str], base_url: str
+) -> str | None:
     """The first difference between a recorded response and a reply, or None."""
     if reply.status != recorded["status"]:
         return f"status: want {recorded['status']}, got {reply.status} {show(reply.body[:200])}"

@@ -21,13 +21,16 @@ _DATABASES, _USERS = ("db", "db2", "db3"), ("u1", "u2", "u3")
 
 def load() -> list[Scenario]:
     """All scenarios, in the order of the files."""
-    return [json.loads(line) for file in sorted(CORPUS.glob("*.jsonl")) for line in file.read_text().splitlines()]
+    files = sorted(CORPUS.glob("*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text("utf-8").split("\n") if line]
 
 
 class Run:
     """One scenario on one server: its variables, databases, users and requests in flight."""
 
-    def __init__(self, scenario: Scenario, base_url: str, admin: tuple[str, str], timeout: float = 30.0) -> None:
+    def __init__(
+        self, scenario: Scenario, base_url: str, admin: tuple[str, str], timeout: float = 30.0
+    ) -> None:
         self.scenario, self.client = scenario, Client(base_url, admin, timeout)
         unique = uuid.uuid4().hex[:12]
         self.variables = {name: f"corpus-{name}-{unique}" for name in _DATABASES + _USERS}
@@ -47,10 +50,10 @@ class Run:
     def _prepared(self) -> Iterator[None]:
         try:
             for name in self.scenario.get("dbs", []):
-                self._demand("PUT", "/{%s}" % name, query={"q": "1"})
+                self._demand("PUT", f"/{self.variables[name]}", query={"q": "1"})
             for name, user in self.scenario.get("users", {}).items():
-                document = {"name": "{%s}" % name, "type": "user", "roles": user.get("roles", []), "password": user["password"]}
-                self._demand("PUT", "/_users/org.couchdb.user:{%s}" % name, json=document)
+                document = {"name": self.variables[name], "type": "user", "roles": user.get("roles", [])}
+                self._demand("PUT", self._user_path(name), json={**document, "password": user["password"]})
             yield
         finally:
             self._clean()
@@ -64,12 +67,15 @@ class Run:
         for request in self.scenario.get("cleanup", []):
             self._send(request)
         for name in _DATABASES:
-            self._send({"method": "DELETE", "path": "/{%s}" % name})
+            self._send({"method": "DELETE", "path": f"/{self.variables[name]}"})
         for name in self.scenario.get("users", {}):
-            path = "/_users/org.couchdb.user:{%s}" % name
+            path = self._user_path(name)
             reply = self._send({"method": "GET", "path": path})
             if reply.status == 200:
                 self._send({"method": "DELETE", "path": path, "query": {"rev": reply.member("_rev")}})
+
+    def _user_path(self, name: str) -> str:
+        return f"/_users/org.couchdb.user:{self.variables[name]}"
 
     def _send(self, request: Scenario) -> Reply:
         return self.client.send(request, self.variables, self.passwords)

@@ -4,6 +4,7 @@ Knows the notation of a recorded request (README.md here) and HTTP; comparing is
 """
 
 import base64
+import contextlib
 import http.client
 import json
 import re
@@ -57,14 +58,16 @@ def expand(value: Any, variables: Mapping[str, str]) -> Any:
 def encode(message: Mapping[str, Any]) -> tuple[bytes | None, str | None]:
     """The bytes of a request or part, and the content type it has when none is recorded."""
     if "json" in message:
-        return json.dumps(message["json"], ensure_ascii=False, separators=(",", ":")).encode(), "application/json"
+        text = json.dumps(message["json"], ensure_ascii=False, separators=(",", ":"))
+        return text.encode(), "application/json"
     if "text" in message:
         return message["text"].encode(), None
     if "base64" in message:
         return base64.b64decode(message["base64"]), None
     if "multipart" in message:
         spec = message["multipart"]
-        return _encode_multipart(spec), f'multipart/{spec.get("subtype", "related")}; boundary="{spec["boundary"]}"'
+        kind = spec.get("subtype", "related")
+        return _encode_multipart(spec), f'multipart/{kind}; boundary="{spec["boundary"]}"'
     return None, None
 
 
@@ -133,7 +136,8 @@ def _parts(body: bytes, content_type: str) -> list[dict[str, Any]]:
 def _part(chunk: bytes) -> dict[str, Any]:
     head, _, data = chunk.partition(b"\r\n\r\n")
     pairs = (line.partition(":") for line in head.decode().split("\r\n"))
-    headers = {name.lower(): value.strip() for name, colon, value in pairs if colon and name.lower() in _PART_HEADERS}
+    all_headers = {name.lower(): value.strip() for name, colon, value in pairs if colon}
+    headers = {name: value for name, value in all_headers.items() if name in _PART_HEADERS}
     kind, value = decode(data.removesuffix(b"\r\n"), headers.get("content-type", ""))
     if kind in ("json", "multipart"):
         headers.pop("content-length", None)
@@ -213,10 +217,8 @@ def _ask(connection: http.client.HTTPConnection, method: str, path: str, headers
         connection.putheader(name, value.encode())
     connection.endheaders()
     if body:
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # an early answer may be readable
             connection.send(body)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # an error that the server answered early may still be readable
     return connection.getresponse()
 
 
