@@ -1,0 +1,82 @@
+"""Request bodies: limits, Content-Encoding, and what must be JSON.
+
+The server is started with aiohttp's own decompression off, because CouchDB keeps a gzipped
+attachment as it came; so documents are unpacked here.
+"""
+
+import zlib
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from couchreg.errors import BadContentType, BadRequest, TooLarge
+from couchreg.http.couch.settings import Settings
+
+CHUNK = 256 * 1024
+
+
+def limit(settings: Settings) -> int:
+    """The largest body that is read into memory whole, in bytes."""
+    asked = settings.integer("chttpd", "max_http_request_size", 2**32)
+    return min(asked, settings.integer("couchreg", "max_json_body", 2**28))
+
+
+async def read(request: web.BaseRequest, most: int) -> bytes:
+    """The whole body, unpacked. Raises TooLarge beyond `most` bytes, packed or unpacked."""
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if encoding == "identity":
+        return await _collect(request, most)
+    if encoding == "gzip":
+        return _gunzip(await _collect(request, most), most)
+    raise BadContentType(f"{encoding} is not a supported content encoding.")
+
+
+async def _collect(request: web.BaseRequest, most: int) -> bytes:
+    announced = request.content_length
+    if announced is not None and announced > most:
+        raise too_large()
+    content = request.content
+    first = await content.readany()
+    if announced == len(first) or not first:
+        return first
+    pieces, size = [first], len(first)
+    while chunk := await content.readany():
+        size += len(chunk)
+        if size > most:
+            raise too_large()
+        pieces.append(chunk)
+    return b"".join(pieces)
+
+
+def _gunzip(packed: bytes, most: int) -> bytes:
+    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        plain = unpacker.decompress(packed, most + 1)
+    except zlib.error:
+        raise BadRequest("Request body is not properly gzipped.") from None
+    if len(plain) > most:
+        raise too_large()
+    if not unpacker.eof:
+        raise BadRequest("Request body is not properly gzipped.")
+    return plain
+
+
+async def chunks(request: web.BaseRequest, most: int) -> AsyncIterator[bytes]:
+    """The body as it comes, packed or not. Raises TooLarge beyond `most` bytes."""
+    size = 0
+    while chunk := await request.content.readany():
+        size += len(chunk)
+        if size > most:
+            raise too_large()
+        yield chunk
+
+
+def too_large() -> TooLarge:
+    return TooLarge("the request entity is too large")
+
+
+def require_type(request: web.BaseRequest, wanted: str) -> None:
+    """Raises BadContentType unless the Content-Type (without its parameters) is `wanted`."""
+    given = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if given != wanted:
+        raise BadContentType(f"Content-Type must be {wanted}")

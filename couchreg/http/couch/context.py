@@ -1,0 +1,128 @@
+"""One request on its way through the couch door: what an operation gets as its only argument."""
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from couchreg.docstore.base import Database, Store
+from couchreg.http.couch import body, params
+from couchreg.http.couch.responses import JSON_TYPE, Headers, start_stream
+from couchreg.http.couch.settings import Settings
+from couchreg.model import json
+from couchreg.model.user import ANONYMOUS, User
+
+if TYPE_CHECKING:
+    from couchreg.docstore.attachments import Attachments
+    from couchreg.http.couch.door import CouchDoor
+
+
+class Context:
+    """`method` is the one asked for after X-HTTP-Method-Override, with HEAD as GET (`is_head` tells);
+    `parts` are the decoded path parts, `match` those that the row's placeholders took:
+    `{db}`, `{docid}` (with its `_design/` or `_local/`), `{attachment}` (parts joined by "/") …"""
+
+    __slots__ = ("_pairs", "_query", "door", "headers", "is_head", "match", "method", "parts", "prefix",
+                 "raw_path", "raw_query", "request", "user")
+
+    def __init__(self, door: "CouchDoor", request: web.BaseRequest, prefix: str) -> None:
+        self.door = door
+        self.request = request
+        self.prefix = prefix
+        self.method = ""
+        self.is_head = False
+        self.raw_path = ""
+        self.raw_query = ""
+        self.parts: list[str] = []
+        self.match: dict[str, str] = {}
+        self.user: User = ANONYMOUS
+        self.headers: list[tuple[str, str]] = []  # to be added to whatever is answered (CORS)
+        self._pairs: list[tuple[str, str]] | None = None
+        self._query: dict[str, str] | None = None
+
+    # -- where things are
+    @property
+    def store(self) -> Store:
+        return self.door.store
+
+    @property
+    def attachments(self) -> "Attachments":
+        return self.door.attachments
+
+    @property
+    def settings(self) -> Settings:
+        return self.door.settings
+
+    @property
+    def db(self) -> Database:
+        """The database of the path. Raises NotFound("Database does not exist.")."""
+        return self.door.store.database(self.match["db"])
+
+    @property
+    def doc_id(self) -> str:
+        return self.match["docid"]
+
+    # -- the query string
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query's parameters in order, repeated ones repeated."""
+        if self._pairs is None:
+            self._pairs = params.parse_query(self.raw_query) if self.raw_query else []
+        return self._pairs
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's parameters; of repeated ones the first, as CouchDB's `qs_value`."""
+        if self._query is None:
+            self._query = dict(reversed(self.pairs))
+        return self._query
+
+    def flag(self, name: str) -> bool:
+        """Whether a parameter is exactly `true` (documents ignore what is no boolean)."""
+        return bool(self.raw_query) and self.query.get(name) == "true"
+
+    # -- the body
+    async def body(self) -> bytes:
+        """The whole body, Content-Encoding undone. Raises TooLarge, BadRequest, BadContentType."""
+        return await body.read(self.request, body.limit(self.settings))
+
+    async def json(self) -> Any:
+        """The body as JSON. Raises BadRequest("invalid UTF-8 JSON") also for an empty one."""
+        return json.decode(await self.body())
+
+    def require_json(self) -> None:
+        """Raises BadContentType unless Content-Type is application/json."""
+        body.require_type(self.request, JSON_TYPE)
+
+    # -- the answer
+    def matches(self, etag: str) -> bool:
+        """Whether If-None-Match names this ETag (with its quotes): then 304 is the answer."""
+        asked = self.request.headers.get("If-None-Match")
+        if asked is None:
+            return False
+        return asked.strip() == "*" or etag in [one.strip() for one in asked.split(",")]
+
+    @property
+    def base_url(self) -> str:
+        """`scheme://host[/prefix]` as the client knows this server, for Location."""
+        return absolute_base(self.request) + self.prefix
+
+    async def stream(
+        self, *, status: int = 200, headers: Headers = (), content_type: str = JSON_TYPE,
+        length: int | None = None,
+    ) -> web.StreamResponse:
+        """Send the head of a long answer; what follows is written with `write` and `write_eof`."""
+        every = [*headers, *self.headers]
+        return await start_stream(
+            self.request, status=status, headers=every, content_type=content_type, length=length
+        )
+
+
+def absolute_base(request: web.BaseRequest) -> str:
+    """Scheme and host, as a proxy in front reports them or as the client asked."""
+    headers = request.headers
+    host = headers.get("X-Forwarded-Host") or headers.get("Host") or "127.0.0.1"
+    if headers.get("X-Forwarded-Ssl") == "on":
+        scheme = "https"
+    else:
+        scheme = headers.get("X-Forwarded-Proto") or request.scheme
+    return f"{'https' if scheme == 'https' else 'http'}://{host}"

@@ -1,0 +1,127 @@
+"""The couch door: one request in, one answer out.
+
+Owns the order of things (path, method, preflight, who asks, may they, does the database exist, the
+operation, errors into answers). Knows no endpoint: those are in `table.py`.
+"""
+
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from aiohttp import web
+
+from couchreg.auth.policy import Rule, authorize
+from couchreg.docstore.base import Store
+from couchreg.errors import CouchregError, NotFound
+from couchreg.http.couch import cors, params, routing
+from couchreg.http.couch.context import Context
+from couchreg.http.couch.failures import MethodNotAllowed, answer_error, answer_unforeseen
+from couchreg.http.couch.responses import Answer, Gone
+from couchreg.http.couch.settings import Settings
+from couchreg.http.couch.table import TABLE
+from couchreg.model.user import User
+
+if TYPE_CHECKING:
+    from couchreg.docstore.attachments import Attachments
+
+log = logging.getLogger(__name__)
+
+OVERRIDES = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT", "COPY"})
+
+
+class Authenticates(Protocol):
+    async def authenticate(self, authorization: str | None) -> User: ...
+
+
+class CouchDoor:
+    """CouchDB's HTTP API over a store; `handle` serves a port of its own, `mounted` a prefix."""
+
+    def __init__(self, store: Store, attachments: "Attachments", auth: Authenticates) -> None:
+        self.store = store
+        self.attachments = attachments
+        self.auth = auth
+        self.settings = Settings(store)
+        self._router = routing.Router(TABLE, routing.load)
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        return await self.handle_below(request, "")
+
+    async def handle_below(self, request: web.BaseRequest, prefix: str) -> web.StreamResponse:
+        """Answer a request whose path begins with `prefix` (such as `/_couch`), taken as not there."""
+        ctx = Context(self, request, prefix)
+        try:
+            answer = await self._answer(ctx)
+        except ConnectionError:
+            return Gone()
+        except CouchregError as error:
+            answer = self._failed(ctx, error)
+        except Exception:
+            answer = self._failed(ctx, None)
+        if ctx.headers and isinstance(answer, Answer):
+            answer.extra.extend(ctx.headers)
+        return answer
+
+    def server(self) -> web.Server:
+        """A server of this door alone. Bodies stay packed as they come, lines may be long (`open_revs`)."""
+        return web.Server(
+            self.handle, auto_decompress=False, access_log=None, max_line_size=65536, max_field_size=65536,
+        )
+
+    async def _answer(self, ctx: Context) -> web.StreamResponse:
+        _locate(ctx)
+        preflight = cors.preflight(ctx)
+        if preflight is not None:
+            return preflight
+        cors.mark(ctx)
+        headers = ctx.request.headers
+        ctx.user = await self.auth.authenticate(headers.get("Authorization"))
+        route = self._router.find(ctx.parts)
+        if route is None:
+            raise NotFound("Database does not exist." if len(ctx.parts) == 1 else "missing")
+        ctx.match = routing.captured(route, ctx.parts)
+        bound = route.operations.get(ctx.method)
+        rule = bound.rule if bound else Rule.MEMBER if route.in_database else Rule.PUBLIC
+        await self._authorize(ctx, rule, in_database=route.in_database)
+        if bound is None:
+            raise MethodNotAllowed(route.allowed)
+        return await bound.function(ctx)
+
+    async def _authorize(self, ctx: Context, rule: Rule, *, in_database: bool) -> None:
+        """A database has to be there before anything is said of its members."""
+        if not in_database or rule is Rule.SERVER_ADMIN:
+            return authorize(rule, ctx.user)
+        db = ctx.db
+        if not ctx.user.is_admin:
+            authorize(rule, ctx.user, db.name, await db.setting("security"))
+        return None
+
+    def _failed(self, ctx: Context, error: CouchregError | None) -> web.StreamResponse:
+        """Once a part of an answer is out, all that is left is to hang up."""
+        request = ctx.request
+        if request.writer.output_size:
+            log.error("%s %s broke off", request.method, request.path, exc_info=True)
+            if request.transport is not None:
+                request.transport.abort()
+            return Gone()
+        if error is None:
+            return answer_unforeseen(request)
+        return answer_error(error, request, self.settings)
+
+
+def _locate(ctx: Context) -> None:
+    """Method, path parts and query string of a request. Raises BadRequest for a broken path."""
+    request = ctx.request
+    raw, _, ctx.raw_query = request.message.path.partition("?")
+    raw = raw.partition("#")[0]
+    if "://" in raw and not raw.startswith("/"):
+        raw = "/" + raw.partition("://")[2].partition("/")[2]  # the absolute form, as sent to proxies
+    if "%" in raw:
+        params.check_encoding(raw)
+    ctx.raw_path = raw[len(ctx.prefix) :]
+    parts = ctx.raw_path.split("/")
+    ctx.parts = [params.unquote(part) if "%" in part or "+" in part else part for part in parts if part]
+    method = request.message.method
+    if method == "POST":
+        override = request.headers.get("X-HTTP-Method-Override")
+        method = override if override in OVERRIDES else method
+    ctx.is_head = method == "HEAD"
+    ctx.method = "GET" if ctx.is_head else method

@@ -1,0 +1,76 @@
+"""Query strings: decoding as CouchDB decodes them, and the value kinds its endpoints share.
+
+Owns no endpoint's list of parameters; those stand with the endpoint.
+"""
+
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from couchreg.errors import BadRequest, QueryParseError
+from couchreg.model import json
+
+# Larger numbers than any count or sequence; CouchDB has no limit, SQLite has.
+LARGEST = 2**62
+
+
+def unquote(text: str, *, plus: bool = True) -> str:
+    """Percent-decoding of one path part or query word; `plus` reads "+" as a blank."""
+    if plus and "+" in text:
+        text = text.replace("+", " ")
+    if "%" not in text:
+        return text
+    return unquote_to_bytes(text).decode("utf-8", "surrogateescape")
+
+
+def check_encoding(raw: str) -> None:
+    """Raises BadRequest for a "%" that two hex digits do not follow."""
+    position = raw.find("%")
+    while position >= 0:
+        digits = raw[position + 1 : position + 3]
+        if len(digits) < 2 or not all(c in "0123456789abcdefABCDEF" for c in digits):
+            raise BadRequest("invalid_url_encoding")
+        position = raw.find("%", position + 1)
+
+
+def parse_query(raw: str) -> list[tuple[str, str]]:
+    """The pairs of a query string in order; a name without "=" has the value ""."""
+    pairs = []
+    for word in raw.split("&"):
+        if word:
+            name, _, value = word.partition("=")
+            pairs.append((unquote(name), unquote(value)))
+    return pairs
+
+
+def json_value(text: str) -> Any:
+    """A parameter whose value is JSON (`key`, `startkey`, …). Raises BadRequest."""
+    return json.decode(text.encode("utf-8", "surrogateescape"))
+
+
+def integer(text: str) -> int:
+    """An integer as CouchDB's views read one. Raises QueryParseError."""
+    try:
+        return min(int(text, 10), LARGEST) if text.strip() == text and "_" not in text else _no_integer(text)
+    except ValueError:
+        return _no_integer(text)
+
+
+def natural(text: str) -> int:
+    """An integer of zero or more. Raises QueryParseError."""
+    value = integer(text)
+    if value < 0:
+        raise QueryParseError(f'Invalid value for positive integer: "{text}"')
+    return value
+
+
+def boolean(text: str) -> bool:
+    """`true` or `false` as views and `_all_docs` insist on them. Raises QueryParseError."""
+    if text == "true":
+        return True
+    if text == "false":
+        return False
+    raise QueryParseError(f'Invalid boolean parameter: "{text}"')
+
+
+def _no_integer(text: str) -> int:
+    raise QueryParseError(f'Invalid value for integer: "{text}"')

@@ -1,0 +1,136 @@
+"""Answers of the couch door: heads and bodies as CouchDB sends them.
+
+`Answer` is a complete small answer written in one piece, past aiohttp's header maps (they cost more
+than everything else of a document read). `start_stream` begins a long one. Neither knows what is
+being answered.
+"""
+
+import time
+from collections.abc import Iterable
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
+
+from couchreg.model import json
+
+Headers = Iterable[tuple[str, str]]
+
+SERVER = "CouchDB/3.5.0 (couchreg)"
+JSON_TYPE = "application/json"
+MUST_REVALIDATE = ("Cache-Control", "must-revalidate")
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+
+
+class _Clock:
+    """The Date header, formatted once a second."""
+
+    second = 0
+    lines = ""
+
+    def head(self) -> str:
+        now = int(time.time())
+        if now != self.second:
+            self.second = now
+            self.lines = f"Server: {SERVER}\r\nDate: {formatdate(now, usegmt=True)}\r\n"
+        return self.lines
+
+
+_clock = _Clock()
+
+
+class Answer(web.StreamResponse):
+    """A complete answer, sent as one write when aiohttp finishes the request."""
+
+    def __init__(  # the base class only prepares header maps we do not use
+        self, body: bytes = b"", *, status: int = 200, headers: Headers = (), content_type: str = JSON_TYPE,
+    ) -> None:
+        self.answer_status = status
+        self.answer_body = body
+        self.extra: list[tuple[str, str]] = list(headers)
+        self.content_kind = content_type
+        self._keep_alive = True
+
+    @property
+    def status(self) -> int:
+        return self.answer_status
+
+    @property
+    def prepared(self) -> bool:
+        return self._eof_sent
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        self._req = request
+        if not request.keep_alive:
+            self._keep_alive = False
+        return request.writer
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        if self._eof_sent or self._req is None:
+            return
+        self._eof_sent = True
+        request = self._req
+        head = self._head(request).encode("utf-8", "surrogateescape")
+        empty = request.method == "HEAD" or self.answer_status in (204, 304)
+        self._body_length = 0 if empty else len(self.answer_body)
+        await request.writer.write(head if empty else head + self.answer_body)
+
+    def _head(self, request: web.BaseRequest) -> str:
+        lines = [_STATUS_LINES[self.answer_status], _clock.head()]
+        lines.extend([header_line(name, value) for name, value in self.extra])
+        if self.answer_status not in (204, 304):
+            lines.append(f"Content-Type: {self.content_kind}\r\nContent-Length: {len(self.answer_body)}\r\n")
+        if not self._keep_alive:
+            lines.append("Connection: close\r\n")
+        elif request.version < HttpVersion11:
+            lines.append("Connection: keep-alive\r\n")
+        lines.append("\r\n")
+        return "".join(lines)
+
+
+def header_line(name: str, value: str) -> str:
+    """One header line; a value cannot begin another one (types of attachments are clients' words)."""
+    if "\n" in value or "\r" in value:
+        value = " ".join(value.split())
+    return f"{name}: {value}\r\n"
+
+
+class Gone(web.StreamResponse):
+    """What is returned when there is nobody left to answer, or an answer broke off half way."""
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        raise ConnectionResetError
+
+
+def answer_json(value: Any, *, status: int = 200, headers: Headers = ()) -> Answer:
+    """A JSON answer with the line feed CouchDB ends them with."""
+    return Answer(json.encode(value) + b"\n", status=status, headers=[MUST_REVALIDATE, *headers])
+
+
+def answer_raw(body: bytes, *, status: int = 200, headers: Headers = ()) -> Answer:
+    """As `answer_json`, for JSON that is text already (without the line feed)."""
+    return Answer(body + b"\n", status=status, headers=[MUST_REVALIDATE, *headers])
+
+
+async def start_stream(
+    request: web.BaseRequest, *, status: int = 200, headers: Headers = (), content_type: str = JSON_TYPE,
+    length: int | None = None,
+) -> web.StreamResponse:
+    """Send the head of a long answer: chunked, or of a known `length` in bytes.
+
+    For HEAD the caller writes the body as for GET; nothing of it is sent.
+    """
+    stream = web.StreamResponse(status=status)
+    for name, value in headers:
+        stream.headers.add(name, value)
+    stream.headers["Server"] = SERVER
+    stream.headers["Content-Type"] = content_type
+    if length is not None:
+        stream.content_length = length
+    elif request.version >= HttpVersion11:
+        stream.enable_chunked_encoding()
+    await stream.prepare(request)
+    return stream

@@ -1,0 +1,115 @@
+"""From a path to a row of the table: a tree of dictionaries, one step for each path part.
+
+Literal parts win over `{placeholder}` ones; where a literal leads nowhere the search goes back
+(`/db/_bulk_docs/x` is an attachment of a document called `_bulk_docs`, as in CouchDB).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from couchreg.auth.policy import Rule
+from couchreg.http.couch.table import NOT_BUILT, Endpoint
+
+PACKAGE = "couchreg.http.couch"
+
+Function = Callable[[Any], Awaitable[web.StreamResponse]]
+
+
+class Bound(NamedTuple):
+    """An operation with its function found."""
+
+    function: Function
+    rule: Rule
+
+
+class Route:
+    """One endpoint ready for requests."""
+
+    __slots__ = ("allowed", "in_database", "names", "operations", "template")
+
+    def __init__(self, row: Endpoint, operations: Mapping[str, Bound]) -> None:
+        self.template = row.template
+        self.allowed = row.allowed
+        self.operations = operations
+        self.in_database = row.template.startswith("/{db}")
+        self.names = [part for part in row.template.split("/") if part]
+
+
+class _Node:
+    __slots__ = ("any", "literals", "rest", "route")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, _Node] = {}
+        self.any: _Node | None = None
+        self.route: Route | None = None
+        self.rest: Route | None = None  # `{name*}`: takes one part or more
+
+
+class Router:
+    """Finds routes; built once from the table."""
+
+    def __init__(self, table: Sequence[Endpoint], find: Callable[[str], Function]) -> None:
+        self._root = _Node()
+        for row in table:
+            bound = {one.method: Bound(find(one.name), one.rule) for one in row.operations}
+            _insert(self._root, Route(row, bound))
+
+    def find(self, parts: Sequence[str]) -> Route | None:
+        return _search(self._root, parts, 0)
+
+
+def _insert(root: _Node, route: Route) -> None:
+    node = root
+    for name in route.names:
+        if name.endswith("?}"):
+            node.route = node.route or route
+        if name.endswith(("*}", "?}")):
+            node.rest = node.rest or route
+            return
+        node = _step(node, name)
+    node.route = route
+
+
+def _step(node: _Node, name: str) -> _Node:
+    if name.startswith("{"):
+        node.any = node.any or _Node()
+        return node.any
+    return node.literals.setdefault(name, _Node())
+
+
+def _search(node: _Node, parts: Sequence[str], depth: int) -> Route | None:
+    if depth == len(parts):
+        return node.route
+    literal = node.literals.get(parts[depth])
+    found = _search(literal, parts, depth + 1) if literal is not None else None
+    if found is None and node.any is not None:
+        found = _search(node.any, parts, depth + 1)
+    return found or node.rest
+
+
+def captured(route: Route, parts: Sequence[str]) -> dict[str, str]:
+    """What the placeholders took; `docid` and `id` forms spelt out (`_design/…`, `_local/…`)."""
+    match = {}
+    for place, name in enumerate(route.names):
+        if name.endswith(("*}", "?}")):
+            match[name[1:-2]] = "/".join(parts[place:])
+        elif name.startswith("{"):
+            match[name[1:-1]] = parts[place]
+    if "ddoc" in match:
+        match["docid"] = "_design/" + match["ddoc"]
+    elif "local" in match:
+        match["docid"] = "_local/" + match["local"]
+    return match
+
+
+def load(name: str) -> Function:
+    """The function a row names; one that is not there yet answers 501."""
+    module, _, function = name.partition(".")
+    try:
+        found: Function = getattr(import_module(f"{PACKAGE}.{module}"), function)
+    except (ModuleNotFoundError, AttributeError):
+        return load(NOT_BUILT)
+    return found

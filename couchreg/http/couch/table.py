@@ -1,0 +1,199 @@
+"""Every endpoint of CouchDB 3.5's HTTP API: path, methods, operation, and who may.
+
+An operation is named `module.function` of this package and gets a `Context`; one that is named
+`NOT_BUILT` answers 501. `allowed` is what CouchDB names in the reason of a 405, in its order; a
+method in `operations` but not there is one that CouchDB knows but does not own up to. GET answers
+HEAD as well. `{name}` takes one path part, `{name*}` one or more, `{name?}` none or more.
+
+Source: https://docs.couchdb.org/en/stable/http-api.html
+"""
+
+from typing import NamedTuple
+
+from couchreg.auth.policy import Rule
+
+NOT_BUILT = "server.not_built"
+
+
+class Operation(NamedTuple):
+    method: str
+    name: str
+    rule: Rule
+
+
+class Endpoint(NamedTuple):
+    template: str
+    allowed: str
+    operations: tuple[Operation, ...]
+
+
+def endpoint(template: str, allowed: str, *operations: Operation) -> Endpoint:
+    return Endpoint(template, allowed, operations)
+
+
+def op(method: str, name: str, rule: Rule) -> Operation:
+    return Operation(method, name, rule)
+
+
+PUBLIC, MEMBER, WRITER, LISTER = Rule.PUBLIC, Rule.MEMBER, Rule.WRITER, Rule.LISTER
+SERVER_ADMIN, DB_ADMIN, METRICS = Rule.SERVER_ADMIN, Rule.DB_ADMIN, Rule.METRICS
+
+SERVER: tuple[Endpoint, ...] = (
+    endpoint("/", "GET,HEAD", op("GET", "server.welcome", PUBLIC)),
+    endpoint("/favicon.ico", "GET,HEAD", op("GET", "server.favicon", PUBLIC)),
+    endpoint("/_up", "GET,HEAD", op("GET", "server.up", PUBLIC)),
+    endpoint("/_uuids", "GET", op("GET", "server.uuids", PUBLIC)),
+    endpoint("/_all_dbs", "GET,HEAD", op("GET", "databases.all_dbs", PUBLIC)),
+    endpoint("/_dbs_info", "GET,HEAD,POST",
+             op("GET", "databases.dbs_info", PUBLIC), op("POST", "databases.dbs_info_of", PUBLIC)),
+    endpoint("/_active_tasks", "GET,HEAD", op("GET", "cluster.active_tasks", SERVER_ADMIN)),
+    endpoint("/_membership", "GET", op("GET", "cluster.membership", SERVER_ADMIN)),
+    endpoint("/_db_updates", "GET,HEAD", op("GET", "db_updates.feed", SERVER_ADMIN)),
+    endpoint("/_session", "GET,HEAD,POST,DELETE",
+             op("GET", "session.info", PUBLIC), op("POST", "session.login", PUBLIC),
+             op("DELETE", "session.logout", PUBLIC)),
+    endpoint("/_cluster_setup", "GET,POST",
+             op("GET", "cluster.setup_state", SERVER_ADMIN), op("POST", NOT_BUILT, SERVER_ADMIN)),
+    endpoint("/_replicate", "POST", op("POST", NOT_BUILT, Rule.AUTHENTICATED)),
+    endpoint("/_scheduler/jobs", "GET,HEAD", op("GET", NOT_BUILT, SERVER_ADMIN)),
+    endpoint("/_scheduler/jobs/{job}", "GET,HEAD", op("GET", NOT_BUILT, SERVER_ADMIN)),
+    endpoint("/_scheduler/docs", "GET,HEAD", op("GET", NOT_BUILT, SERVER_ADMIN)),
+    endpoint("/_scheduler/docs/{path*}", "GET,HEAD", op("GET", NOT_BUILT, SERVER_ADMIN)),
+    endpoint("/_search_analyze", "POST", op("POST", NOT_BUILT, SERVER_ADMIN)),
+    endpoint("/_nouveau_analyze", "POST", op("POST", NOT_BUILT, SERVER_ADMIN)),
+    endpoint("/_reload_query_servers", "POST", op("POST", NOT_BUILT, SERVER_ADMIN)),
+    endpoint("/_utils", "GET,HEAD", op("GET", NOT_BUILT, PUBLIC)),
+    endpoint("/_utils/{path*}", "GET,HEAD", op("GET", NOT_BUILT, PUBLIC)),
+    endpoint("/_reshard", "GET", op("GET", "cluster.reshard", SERVER_ADMIN)),
+    endpoint("/_reshard/state", "GET,PUT",
+             op("GET", "cluster.reshard_state", SERVER_ADMIN), op("PUT", NOT_BUILT, SERVER_ADMIN)),
+    endpoint("/_reshard/jobs", "GET,POST",
+             op("GET", "cluster.reshard_jobs", SERVER_ADMIN), op("POST", NOT_BUILT, SERVER_ADMIN)),
+    endpoint("/_reshard/jobs/{job}", "GET,DELETE",
+             op("GET", "cluster.reshard_job", SERVER_ADMIN),
+             op("DELETE", "cluster.reshard_job", SERVER_ADMIN)),
+    endpoint("/_reshard/jobs/{job}/state", "GET,PUT",
+             op("GET", "cluster.reshard_job", SERVER_ADMIN), op("PUT", "cluster.reshard_job", SERVER_ADMIN)),
+)
+
+NODE: tuple[Endpoint, ...] = (
+    endpoint("/_node/{node}", "GET", op("GET", "node.name", SERVER_ADMIN)),
+    endpoint("/_node/{node}/_config", "GET", op("GET", "config.everything", SERVER_ADMIN)),
+    endpoint("/_node/{node}/_config/_reload", "POST", op("POST", "config.reload", SERVER_ADMIN)),
+    endpoint("/_node/{node}/_config/{section}", "GET", op("GET", "config.section", SERVER_ADMIN)),
+    endpoint("/_node/{node}/_config/{section}/{key}", "GET,PUT,DELETE",
+             op("GET", "config.value", SERVER_ADMIN), op("PUT", "config.change", SERVER_ADMIN),
+             op("DELETE", "config.remove", SERVER_ADMIN)),
+    endpoint("/_node/{node}/_stats", "GET", op("GET", "node.stats", METRICS)),
+    endpoint("/_node/{node}/_stats/{path*}", "GET", op("GET", "node.stats", METRICS)),
+    endpoint("/_node/{node}/_prometheus", "GET", op("GET", "node.prometheus", METRICS)),
+    endpoint("/_node/{node}/_system", "GET", op("GET", "node.system", METRICS)),
+    endpoint("/_node/{node}/_versions", "GET", op("GET", "node.versions", SERVER_ADMIN)),
+    endpoint("/_node/{node}/_restart", "POST", op("POST", NOT_BUILT, SERVER_ADMIN)),
+    endpoint("/_node/{node}/_smoosh/status", "GET", op("GET", NOT_BUILT, SERVER_ADMIN)),
+)
+
+DATABASE: tuple[Endpoint, ...] = (
+    endpoint("/{db}", "DELETE,GET,HEAD,POST",
+             op("GET", "database.info", MEMBER), op("POST", "documents.create", WRITER),
+             op("PUT", "database.create", SERVER_ADMIN), op("DELETE", "database.delete", SERVER_ADMIN)),
+    endpoint("/{db}/_all_docs", "GET,HEAD,POST",
+             op("GET", "all_docs.get", LISTER), op("POST", "all_docs.post", LISTER)),
+    endpoint("/{db}/_all_docs/queries", "POST", op("POST", "all_docs.queries", LISTER)),
+    endpoint("/{db}/_design_docs", "GET,HEAD,POST",
+             op("GET", "all_docs.design_get", LISTER), op("POST", "all_docs.design_post", LISTER)),
+    endpoint("/{db}/_design_docs/queries", "POST", op("POST", "all_docs.design_queries", LISTER)),
+    endpoint("/{db}/_local_docs", "GET,HEAD,POST",
+             op("GET", "all_docs.local_get", LISTER), op("POST", "all_docs.local_post", LISTER)),
+    endpoint("/{db}/_local_docs/queries", "POST", op("POST", "all_docs.local_queries", LISTER)),
+    endpoint("/{db}/_changes", "GET,POST,HEAD",
+             op("GET", "changes.get", LISTER), op("POST", "changes.post", LISTER)),
+    endpoint("/{db}/_bulk_docs", "POST", op("POST", "bulk.bulk_docs", WRITER)),
+    endpoint("/{db}/_bulk_get", "POST", op("POST", "bulk.bulk_get", MEMBER)),
+    endpoint("/{db}/_revs_diff", "POST", op("POST", "replication.revs_diff", MEMBER)),
+    endpoint("/{db}/_missing_revs", "POST", op("POST", "replication.missing_revs", MEMBER)),
+    endpoint("/{db}/_purge", "POST", op("POST", "replication.purge", SERVER_ADMIN)),
+    endpoint("/{db}/_purged_infos", "GET", op("GET", "database.purged_infos", DB_ADMIN)),
+    endpoint("/{db}/_purged_infos_limit", "GET,PUT",
+             op("GET", "database.purged_infos_limit", MEMBER),
+             op("PUT", "database.set_purged_infos_limit", SERVER_ADMIN)),
+    endpoint("/{db}/_revs_limit", "PUT,GET",
+             op("GET", "database.revs_limit", MEMBER),
+             op("PUT", "database.set_revs_limit", Rule.LIMIT_WRITER)),
+    endpoint("/{db}/_security", "PUT,GET",
+             op("GET", "database.security", MEMBER),
+             op("PUT", "database.set_security", Rule.SECURITY_WRITER)),
+    endpoint("/{db}/_ensure_full_commit", "POST", op("POST", "database.ensure_full_commit", MEMBER)),
+    endpoint("/{db}/_compact", "POST", op("POST", "database.compact", DB_ADMIN)),
+    endpoint("/{db}/_compact/{path*}", "POST", op("POST", "database.compact_views", DB_ADMIN)),
+    endpoint("/{db}/_view_cleanup", "POST", op("POST", "database.view_cleanup", DB_ADMIN)),
+    endpoint("/{db}/_search_cleanup", "POST", op("POST", NOT_BUILT, DB_ADMIN)),
+    endpoint("/{db}/_nouveau_cleanup", "POST", op("POST", NOT_BUILT, DB_ADMIN)),
+    endpoint("/{db}/_shards", "GET", op("GET", "cluster.shards", MEMBER)),
+    endpoint("/{db}/_shards/{id*}", "GET", op("GET", "cluster.shard_of", MEMBER)),
+    endpoint("/{db}/_sync_shards", "POST", op("POST", "cluster.sync_shards", SERVER_ADMIN)),
+    endpoint("/{db}/_temp_view", "POST",
+             op("GET", "database.temp_view", MEMBER), op("POST", "database.temp_view", MEMBER)),
+    endpoint("/{db}/_find", "POST", op("POST", NOT_BUILT, MEMBER)),
+    endpoint("/{db}/_explain", "POST", op("POST", NOT_BUILT, MEMBER)),
+    endpoint("/{db}/_index", "GET,POST", op("GET", NOT_BUILT, MEMBER), op("POST", NOT_BUILT, DB_ADMIN)),
+    endpoint("/{db}/_index/_bulk_delete", "POST", op("POST", NOT_BUILT, DB_ADMIN)),
+    endpoint("/{db}/_index/{path*}", "DELETE", op("DELETE", NOT_BUILT, DB_ADMIN)),
+    endpoint("/{db}/_partition/{partition}", "GET", op("GET", NOT_BUILT, MEMBER)),
+    endpoint("/{db}/_partition/{partition}/{path*}", "GET,POST",
+             op("GET", NOT_BUILT, MEMBER), op("POST", NOT_BUILT, MEMBER)),
+)
+
+DOCUMENT_METHODS = "DELETE,GET,HEAD,POST,PUT,COPY"
+ATTACHMENT_METHODS = "DELETE,GET,HEAD,PUT"
+
+
+def _document(template: str, writer: Rule) -> Endpoint:
+    return endpoint(
+        template, DOCUMENT_METHODS,
+        op("GET", "documents.get", MEMBER), op("PUT", "documents.put", writer),
+        op("POST", "documents.post_form", writer), op("DELETE", "documents.delete", writer),
+        op("COPY", "documents.copy", writer),
+    )
+
+
+def _attachment(template: str, writer: Rule) -> Endpoint:
+    return endpoint(
+        template, ATTACHMENT_METHODS,
+        op("GET", "attachments.get", MEMBER), op("PUT", "attachments.put", writer),
+        op("DELETE", "attachments.delete", writer),
+    )
+
+
+def _design_function(template: str, allowed: str) -> Endpoint:
+    """What a design document serves; it has to exist before anything else is said."""
+    rows = [op(method, "design.not_built", MEMBER) for method in allowed.split(",") if method != "HEAD"]
+    return endpoint(template, allowed, *rows)
+
+
+DOCUMENTS: tuple[Endpoint, ...] = (
+    _document("/{db}/{docid}", WRITER),
+    _attachment("/{db}/{docid}/{attachment*}", WRITER),
+    _document("/{db}/_design/{ddoc}", Rule.DESIGN_WRITER),
+    _attachment("/{db}/_design/{ddoc}/{attachment*}", Rule.DESIGN_WRITER),
+    _document("/{db}/_local/{local}", MEMBER),
+    endpoint("/{db}/_local/{local}/{attachment*}", DOCUMENT_METHODS,
+             *[op(method, "documents.local_attachment", MEMBER)
+               for method in ("GET", "PUT", "POST", "DELETE", "COPY")]),
+    endpoint("/{db}/_local", DOCUMENT_METHODS,
+             *[op(method, "documents.local_without_id", MEMBER)
+               for method in ("GET", "PUT", "POST", "DELETE", "COPY")]),
+    endpoint("/{db}/_design/{ddoc}/_info", "GET", op("GET", "design.not_built", MEMBER)),
+    _design_function("/{db}/_design/{ddoc}/_view/{path?}", "GET,POST,HEAD"),
+    _design_function("/{db}/_design/{ddoc}/_view/{view}/queries", "POST"),
+    _design_function("/{db}/_design/{ddoc}/_show/{path?}", "GET,POST,HEAD,PUT,DELETE"),
+    _design_function("/{db}/_design/{ddoc}/_list/{path?}", "GET,POST,HEAD,OPTIONS"),
+    _design_function("/{db}/_design/{ddoc}/_update/{path?}", "POST,PUT,DELETE"),
+    _design_function("/{db}/_design/{ddoc}/_rewrite/{path?}", "GET,POST,PUT,DELETE,COPY,OPTIONS,HEAD"),
+    _design_function("/{db}/_design/{ddoc}/_search/{path?}", "GET,POST"),
+    _design_function("/{db}/_design/{ddoc}/_search_info/{path?}", "GET"),
+    _design_function("/{db}/_design/{ddoc}/_nouveau/{path?}", "GET,POST"),
+    _design_function("/{db}/_design/{ddoc}/_nouveau_info/{path?}", "GET"),
+)
+
+TABLE: tuple[Endpoint, ...] = SERVER + NODE + DATABASE + DOCUMENTS
