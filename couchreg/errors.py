@@ -137,13 +137,18 @@ class NotImplementedHere(CouchregError):
 
 
 class InvalidPackage(CouchregError):
-    """A data package that fails its checks; `problems` is the report, see `registry/report.py`."""
+    """A data package that fails its checks; `report` and its `problems` are those of `registry/report.py`."""
 
     error = "invalid_package"
 
-    def __init__(self, reason: str, problems: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, reason: str, report: Mapping[str, Any]) -> None:
         super().__init__(reason)
-        self.problems = problems
+        self.report = report
+
+    @property
+    def problems(self) -> Sequence[Mapping[str, Any]]:
+        found: Sequence[Mapping[str, Any]] = self.report["problems"]
+        return found
 
 
 class Failure(CouchregError):

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from couchreg.errors import BadRequest, InvalidPackage
+from couchreg.errors import BadRequest
 from couchreg.registry.paths import DESCRIPTOR, looks_remote, path_fault, version_id
-from couchreg.registry.report import Report, problem, sentence
+from couchreg.registry.report import Report, problem, refusal
 
 OWN = "couchreg"  # the member of a version document that is the registry's
 MAX_NAME = 200  # characters of a resource's name
@@ -75,8 +75,7 @@ def examine(members: Any, name: str, version: str) -> Descriptor:
     _check_members(report, own)
     _check_resources(report, own)
     if not report.valid:
-        found = report.to_json()
-        raise InvalidPackage(sentence(found), found["problems"])
+        raise refusal(report.to_json())
     return Descriptor(name, version, own, resources_of(own))
 
 

@@ -6,10 +6,11 @@ that a published package can be unpacked on any system.
 
 import re
 
+from couchreg.blobstore.keys import MAX_SEGMENT_BYTES, is_valid
 from couchreg.errors import BadRequest
 
 DESCRIPTOR = "datapackage.json"
-MAX_PATH = 1024  # bytes of UTF-8, the longest key S3 takes
+MAX_PATH = 500  # bytes of UTF-8; with name and version it stays a key that every store takes
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
@@ -30,8 +31,8 @@ def path_fault(path: str) -> str | None:
 
 
 def _character_fault(path: str) -> str | None:
-    if any(ord(char) < 32 or 127 <= ord(char) < 160 or 0xD800 <= ord(char) < 0xE000 for char in path):
-        return "has a control character"
+    if not path.isprintable():  # lone surrogates are not, either
+        return "has a control character or another that cannot be seen"
     if len(path.encode()) > MAX_PATH:
         return f"is longer than {MAX_PATH} bytes"
     return None
@@ -45,8 +46,8 @@ def _segment_fault(path: str) -> str | None:
         return "leaves the package's folder"
     if "" in segments or "." in segments:
         return "has an empty or “.” segment"
-    if any(len(segment.encode()) > 255 for segment in segments):
-        return "has a segment longer than 255 bytes"
+    if any(len(segment.encode()) > MAX_SEGMENT_BYTES or segment.isspace() for segment in segments):
+        return f"has a segment that is blank or longer than {MAX_SEGMENT_BYTES} bytes"
     return "begins with “_”, which no attachment of a document may" if path.startswith("_") else None
 
 
@@ -83,4 +84,5 @@ def flat_key(database: str, doc_id: str, name: str) -> str | None:
     package = split_version_id(doc_id) if database == "registry" else None
     if package is None or name == DESCRIPTOR or path_fault(name):
         return None
-    return f"{package[0]}/{package[1]}/{name}"
+    key = f"{package[0]}/{package[1]}/{name}"
+    return key if is_valid(key) else None

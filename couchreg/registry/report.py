@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from couchreg.errors import InvalidPackage
+
 KEPT = 5  # of each kind and resource
 MAX_PROBLEMS = 1000
 MAX_MESSAGE = 500  # characters
@@ -62,6 +64,11 @@ class Report:
             "counts": counts[:MAX_PROBLEMS],
             "problems": self.problems,
         }
+
+
+def refusal(report: Mapping[str, Any]) -> InvalidPackage:
+    """The error that refuses a package with this report (as `to_json` gives it)."""
+    return InvalidPackage(sentence(report), report)
 
 
 def sentence(report: Mapping[str, Any]) -> str:
