@@ -163,12 +163,9 @@ def odd(value: float) -> bool:
 
 
 def spell(value: float) -> str:
-    """The shortest digits that read back the same: `100000.0`, `0.000001`, `1e-7`, `1e+21`; -0.0 is `0.0`.
-
-    Raises ValueError for NaN and the infinities.
-    """
+    """The shortest digits that read back: `100000.0`, `1e-7`, `1e+21`; -0.0 is `0.0`, NaN `null`."""
     if not math.isfinite(value):
-        raise ValueError("JSON has no NaN and no infinities")
+        return "null"
     if value == 0.0:
         return "0.0"
     mantissa, _, exponent = repr(abs(value)).partition("e")
@@ -187,7 +184,7 @@ def spell(value: float) -> str:
 
 
 def encode(value: Any) -> bytes:
-    """Compact JSON text of a value nested as deeply as it likes. Raises ValueError as `spell`."""
+    """Compact JSON text of a value nested as deeply as it likes."""
     out: list[bytes] = []
     todo: list[Any] = [value]
     while todo:

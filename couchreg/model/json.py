@@ -19,7 +19,8 @@ _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
 _SIMPLE: Final = frozenset({str, int, bool, type(None)})
 _CONTAINERS: Final = frozenset({dict, list, tuple})
-_TINY: Final = re.compile(rb"[eE]-0*3")
+_TINY: Final = re.compile(rb"[eE]-(?:0*3|[0-9]{4})")
+_EXPONENT: Final = re.compile(rb"e[-0-9]")
 _LOWER_ESCAPE: Final = re.compile(rb"\\(?:u00[01][0-9a-f]|.)")
 
 
@@ -32,9 +33,13 @@ def decode(data: bytes | bytearray | memoryview | str) -> Any:
         return _decode_slowly(data)
     except (msgspec.DecodeError, UnicodeError):
         raise BadRequest(INVALID) from None
-    if _TINY.search(data if not isinstance(data, str) else data.encode()):
-        return _decode_slowly(data)
-    return value
+    return _decode_slowly(data) if _may_be_tiny(data) else value
+
+
+def _may_be_tiny(data: bytes | bytearray | memoryview | str) -> bool:
+    """Whether a number may be so small that CouchDB reads it in a way of its own."""
+    text = data.encode() if isinstance(data, str) else bytes(data)
+    return (b"e-" in text or b"E-" in text) and _TINY.search(text) is not None
 
 
 def _decode_slowly(data: bytes | bytearray | memoryview | str) -> Any:
@@ -45,11 +50,14 @@ def _decode_slowly(data: bytes | bytearray | memoryview | str) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """Compact JSON text. Raises ValueError for NaN and the infinities, which JSON cannot spell."""
+    """Compact JSON text. NaN and the infinities, which no decoded value holds, print as null."""
     try:
-        text = exactjson.encode(value) if _has_odd_float(value) else _encode(value)
+        text = _encode(value)
     except (RecursionError, OverflowError, ValueError):
         text = exactjson.encode(value)
+    else:
+        if _may_be_odd(value, text) and _has_odd_float(value):
+            text = exactjson.encode(value)
     return _LOWER_ESCAPE.sub(_upper, text) if b"\\u00" in text else text
 
 
@@ -62,6 +70,13 @@ def quote(text: str) -> bytes:
     """A JSON string."""
     quoted = _encode(text)
     return _LOWER_ESCAPE.sub(_upper, quoted) if b"\\u00" in quoted else quoted
+
+
+def _may_be_odd(value: Any, text: bytes) -> bool:
+    """A quick look for floats to spell otherwise: exponents and -0.0."""
+    if type(value) is dict and _SIMPLE.issuperset(map(type, value.values())):
+        return False
+    return _EXPONENT.search(text) is not None or b"-0.0" in text
 
 
 def _has_odd_float(value: Any) -> bool:
