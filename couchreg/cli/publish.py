@@ -1,0 +1,94 @@
+"""`couchreg publish`: send a data package folder, and say what is wrong with one that is refused."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from couchreg.cli.account import account_options, resolve
+from couchreg.cli.showing import complain, json_option, plain, print_json, progress_bar, run
+from couchreg.client.errors import AlreadyPublished, ClientError, Invalid
+from couchreg.client.folder import Folder
+from couchreg.client.registry import Published, Registry
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", default=".", type=click.Path(path_type=Path))
+@click.option("--version", metavar="V", help="The version to publish, when datapackage.json has none.")
+@account_options
+@json_option
+def publish(folder: Path, version: str | None, registry: str | None, user: str | None, as_json: bool) -> None:
+    """Publish the data package in DIR (by default the current folder)."""
+    result = run(_publish(folder, version, registry, user, hidden=as_json), as_json=as_json, explain=explain)
+    if as_json:
+        print_json(
+            {
+                "name": result.name,
+                "version": result.version,
+                "url": result.url,
+                "new": result.new,
+                "report": result.report,
+            }
+        )
+        return
+    said = "Published" if result.new else "Already published, unchanged:"
+    click.echo(f"{said} {result.name}@{result.version}")
+    click.echo(f"  {result.url}")
+    if result.report:
+        click.echo("The registry kept it in spite of errors:", err=True)
+        show_report(result.report)
+
+
+async def _publish(
+    folder: Path, version: str | None, registry: str | None, user: str | None, *, hidden: bool
+) -> Published:
+    package = Folder.read(folder, version)
+    account = resolve(registry, user).with_login()
+    async with Registry(account.registry, account.credentials) as found:
+        with progress_bar(f"{package.name}@{package.version}", package.length, hidden=hidden) as (advance, _):
+            return await found.publish(package, advance)
+
+
+def explain(error: ClientError) -> None:
+    """What happened, and what to do next."""
+    complain(error)
+    if isinstance(error, Invalid) and error.report:
+        show_report(error.report)
+        click.echo("Nothing was published. Mend the files or the schema, and publish again.", err=True)
+    elif isinstance(error, AlreadyPublished):
+        click.echo(
+            "A published version never changes: publish the new content under a new version.", err=True
+        )
+
+
+def show_report(report: Mapping[str, Any]) -> None:
+    """A report of the registry, grouped by resource and kind, the first few of each with their places."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for problem in report.get("problems", []):
+        groups.setdefault(
+            (problem.get("resource") or "the package", problem.get("type") or "error"), []
+        ).append(problem)
+    counts = {
+        (row.get("resource") or "the package", row.get("type")): row.get("count")
+        for row in report.get("counts", [])
+    }
+    shown = ""
+    for (resource, kind), problems in groups.items():
+        if resource != shown:
+            click.echo(f"\n{plain(resource)}", err=True)
+            shown = resource
+        _show_group(kind, counts.get((resource, kind), len(problems)), problems)
+    if not report.get("complete", True):
+        click.echo("\nChecking stopped early: there may be more.", err=True)
+    click.echo("", err=True)
+
+
+def _show_group(kind: str, count: Any, problems: list[Mapping[str, Any]]) -> None:
+    click.echo(f"  {plain(kind)} ({count})", err=True)
+    for problem in problems:
+        row, field = problem.get("row"), problem.get("field")
+        place = ", ".join([f"line {row}"] * (row is not None) + [f"field {field}"] * (field is not None))
+        click.echo(f"    {plain(place) + ': ' if place else ''}{plain(problem.get('message', ''))}", err=True)
+    if isinstance(count, int) and count > len(problems):
+        click.echo(f"    … and {count - len(problems)} more", err=True)

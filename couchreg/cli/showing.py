@@ -1,0 +1,85 @@
+"""How the client's commands end and what they print: tables for people, one JSON document with `--json`.
+
+Results go to standard output; progress, prompts and errors to standard error.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from couchreg.client.errors import ClientError
+from couchreg.client.transport import Progress
+from couchreg.model import json
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+INTERRUPTED = 130
+T = TypeVar("T")
+
+
+def run(
+    work: Coroutine[Any, Any, T], *, as_json: bool, explain: Callable[[ClientError], None] | None = None
+) -> T:
+    """The result of a command's work; a ClientError is shown and ends the process with its exit status."""
+    try:
+        return asyncio.run(work)
+    except ClientError as error:
+        if as_json:
+            print_json({"error": error.error, "reason": error.reason, **_report(error)})
+        elif explain is not None:
+            explain(error)
+        else:
+            complain(error)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        click.echo("Interrupted.", err=True)
+        sys.exit(INTERRUPTED)
+
+
+def _report(error: ClientError) -> dict[str, Any]:
+    report = getattr(error, "report", None)
+    return {"report": report} if report else {}
+
+
+def complain(error: ClientError) -> None:
+    click.echo(f"couchreg: {error.reason}", err=True)
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.encode(value).decode())
+
+
+def plain(value: Any) -> str:
+    """Text of a registry made fit for a terminal: no control characters."""
+    return "".join(char if char.isprintable() else " " for char in str(value))
+
+
+@contextmanager
+def progress_bar(label: str, total: int | None, *, hidden: bool) -> Iterator[tuple[Progress, Progress]]:
+    """Two functions, `advance(bytes)` and `set_total(bytes)`, that move a bar on a terminal."""
+    from rich import progress
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.DownloadColumn(),
+        progress.TransferSpeedColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(
+        *columns, console=console, transient=True, disable=hidden or not console.is_terminal
+    ) as bar:
+        task = bar.add_task(label, total=total)
+
+        def advance(count: int) -> None:
+            bar.advance(task, count)
+
+        def set_total(size: int) -> None:
+            bar.update(task, total=size)
+
+        yield advance, set_total

@@ -1,0 +1,103 @@
+"""A registry as its users see it: publish, install, search, info. Each raises ClientError."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from couchreg.client.errors import ClientError, Missing, NotAllowed
+from couchreg.client.folder import Folder
+from couchreg.client.install import Installation, Installed, plan
+from couchreg.client.transport import Credentials, Progress, Transport, no_progress, read_json
+from couchreg.client.upload import Upload
+from couchreg.model import json
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A version that the registry has; `new` is False when it had this very content before."""
+
+    name: str
+    version: str
+    url: str
+    new: bool
+    report: dict[str, Any] | None  # of a registry that accepts packages with errors
+
+
+class Registry:
+    """One registry; use it with `async with`."""
+
+    def __init__(self, url: str, credentials: Credentials | None = None) -> None:
+        self._transport = Transport(url, credentials)
+        self.url = str(self._transport.url)
+
+    @property
+    def credentials(self) -> Credentials | None:
+        return self._transport.credentials
+
+    async def __aenter__(self) -> Self:
+        await self._transport.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transport.close()
+
+    async def publish(self, folder: Folder, progress: Progress = no_progress) -> Published:
+        """Send a package. Returns when the registry keeps it."""
+        await self._greet()
+        upload, url = Upload(folder, progress), self._transport.address(folder.name, folder.version)
+        try:
+            async with self._transport.request("PUT", url, headers=upload.headers(), data=upload) as response:
+                answer, new = await read_json(response), response.status == 201
+        except ClientError as error:
+            raise upload.fault or error from None
+        report = answer.get("report") if isinstance(answer, dict) else None
+        return Published(folder.name, folder.version, str(url), new, report)
+
+    async def _greet(self) -> None:
+        """See that a registry answers and takes the password, before much is sent."""
+        if self.credentials is None:
+            raise NotAllowed("Publishing needs a login: set COUCHREG_USER and COUCHREG_PASSWORD.")
+        answer = await self._transport.json(self._transport.url)
+        if not isinstance(answer, dict) or "couchreg" not in answer:
+            raise ClientError(f"What answers at {self.url} is no registry: is the address right?")
+
+    async def info(self, name: str, version: str | None = None) -> dict[str, Any]:
+        """The descriptor of a version as the registry serves it; without one of the latest."""
+        try:
+            found = await self._transport.json(self._transport.address(name, version or "latest"))
+        except Missing:
+            what = f"{name}@{version}" if version else name
+            raise Missing(f"{self.url} has no package {what}: look with couchreg search.") from None
+        if not isinstance(found, dict):
+            raise ClientError(f"What answers at {self.url} is no registry: is the address right?")
+        return found
+
+    async def versions(self, name: str) -> list[dict[str, Any]]:
+        """The published versions, the newest first: `{version, published, publisher, url}`."""
+        found = await self._transport.json(self._transport.address("-", "versions", name))
+        return list(found.get("versions", [])) if isinstance(found, dict) else []
+
+    async def search(self, words: Sequence[str], limit: int = 20) -> list[dict[str, Any]]:
+        """The packages that match all words, best first."""
+        query = {"keys": json.encode(list(words)).decode(), "limit": str(limit)}
+        found = await self._transport.json(self._transport.address("search", query=query))
+        return list(found.get("hits", [])) if isinstance(found, dict) else []
+
+    async def install(
+        self,
+        name: str,
+        version: str | None,
+        folder: Path,
+        progress: Progress = no_progress,
+        *,
+        force: bool = False,
+        on_size: Progress = no_progress,
+    ) -> Installed:
+        """Write a version into `folder`; `on_size` learns the bytes of all files before the first comes."""
+        exact, files = plan(self._transport, name, await self.info(name, version))
+        on_size(sum(file.length or 0 for file in files))
+        return await Installation(self._transport, folder, progress, force=force).run(name, exact, files)

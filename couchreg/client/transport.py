@@ -1,0 +1,156 @@
+"""Requests to a registry: addresses, credentials, time limits, and answers turned into errors.
+
+Knows HTTP and nothing of packages. A password goes to the registry's own origin only.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from couchreg.client.errors import (
+    AlreadyPublished,
+    ClientError,
+    Invalid,
+    Missing,
+    NotAllowed,
+    Unreachable,
+    UsageError,
+)
+from couchreg.errors import BadRequest
+from couchreg.model import json
+
+MAX_ANSWER = 64 << 20  # bytes of a JSON answer; descriptors are far below
+_CONNECT, _SILENCE, _CHECKING = 10, 60, 3600  # seconds: to connect, of silence, of checks
+
+Progress = Callable[[int], None]  # told how many more bytes are done
+
+
+def no_progress(_: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.user!r}, …)"
+
+    def header(self) -> dict[str, str]:
+        return {"Authorization": aiohttp.encode_basic_auth(self.user, self.password)}
+
+
+def registry_url(text: str) -> tuple[URL, Credentials | None]:
+    """The address of a registry and the credentials written into it. Raises UsageError."""
+    try:
+        url = URL(text)
+    except ValueError:
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
+        shown = text.rpartition("@")[2]
+        raise UsageError(f"{shown!r} is no address of a registry: write it like http://127.0.0.1:8000.")
+    written = Credentials(url.user, url.password) if url.user and url.password else None
+    return url.with_user(None).with_path(url.path.rstrip("/") or "/"), written
+
+
+class Transport:
+    """A session with one registry; `async with` opens and closes it."""
+
+    def __init__(self, url: str, credentials: Credentials | None = None) -> None:
+        self.url, written = registry_url(url)
+        self.credentials = credentials or written
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=_SILENCE)
+        headers = self.credentials.header() if self.credentials else {}
+        self._session = aiohttp.ClientSession(timeout=timeout, headers=headers, auto_decompress=False)
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def address(self, *segments: str, query: Mapping[str, str] | None = None) -> URL:
+        """The URL below the registry's address; each segment is percent-encoded whole."""
+        path = "/".join(quote(segment, safe="@") for segment in segments)
+        url = URL(f"{str(self.url).rstrip('/')}/{path}", encoded=True)
+        return url.with_query(query) if query else url
+
+    @asynccontextmanager
+    async def request(
+        self, method: str, url: URL, *, headers: Mapping[str, str] | None = None, data: Any = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A response whose status is below 400. Raises ClientError for all else."""
+        if self._session is None:
+            raise RuntimeError("the registry is used outside of its `async with`")
+        timeout = self._session.timeout if data is None else _sending()
+        try:
+            async with self._session.request(
+                method, url, headers=headers, data=data, timeout=timeout, allow_redirects=data is None
+            ) as response:
+                if response.status >= 400:
+                    raise await _error(response, method)
+                yield response
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
+            raise Unreachable(self._silence(error)) from error
+        except aiohttp.ClientError as error:
+            raise ClientError(f"What answers at {self.url} is no registry: {error}.") from error
+
+    def _silence(self, error: Exception) -> str:
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return (
+                f"No registry answers at {self.url}: is it running, is the address right? ({error.strerror})"
+            )
+        return f"The connection to {self.url} broke off: try again."
+
+    async def json(self, url: URL) -> Any:
+        """The JSON value at an address."""
+        async with self.request("GET", url, headers={"Accept": "application/json"}) as response:
+            return await read_json(response)
+
+
+def _sending() -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=_CHECKING)
+
+
+async def read_json(response: aiohttp.ClientResponse) -> Any:
+    """The JSON body of an answer. Raises ClientError when it is none, or is too large."""
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(1 << 16):
+        body += chunk
+        if len(body) > MAX_ANSWER:
+            raise ClientError(f"The answer of {response.url.origin()} is too large.")
+    try:
+        return json.decode(bytes(body))
+    except BadRequest:
+        origin = response.url.origin()
+        raise ClientError(f"What answers at {origin} is no registry: its answer is no JSON.") from None
+
+
+_BY_STATUS: dict[int, type[ClientError]] = {
+    401: NotAllowed,
+    403: NotAllowed,
+    404: Missing,
+    409: AlreadyPublished,
+}
+_WAIT = {429, 502, 503, 504}
+
+
+async def _error(response: aiohttp.ClientResponse, method: str) -> ClientError:
+    """The error that an answer of 400 and more stands for."""
+    if method == "HEAD":
+        answer: Any = {}
+    else:
+        answer = await read_json(response)
+    answer = answer if isinstance(answer, dict) else {}
+    reason = str(answer.get("reason") or f"The registry answered {response.status} {response.reason}.")
+    if response.status == 422:
+        return Invalid(reason, answer.get("report"))
+    if response.status in _WAIT:
+        return Unreachable(f"{reason} Try again in {response.headers.get('Retry-After', 'a few')} seconds.")
+    return _BY_STATUS.get(response.status, ClientError)(reason)
