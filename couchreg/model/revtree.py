@@ -109,10 +109,14 @@ class RevTree:
         at = self._find(rev)
         return at is not None and at[0].is_leaf(at[1])
 
-    def history(self, rev: str) -> list[str]:
-        """A revision and its ancestors, newest first, to the root or the stem; [] if unknown."""
+    def history(self, rev: str, limit: int | None = None) -> list[str]:
+        """A revision and its ancestors, newest first, to the root or the stem; [] if unknown.
+
+        At most `limit` of them: CouchDB shows no more than `_revs_limit` in `_revisions`, though it may
+        still know older ones.
+        """
         at = self._find(rev)
-        return [_text(at[0].gens[i], at[0].ids[i]) for i in at[0].ancestry(at[1])] if at else []
+        return [_text(at[0].gens[i], at[0].ids[i]) for i in at[0].ancestry(at[1])[:limit]] if at else []
 
     def nodes_of(self, rev: str) -> list[Node]:
         """`history` with the storage ids."""
@@ -132,27 +136,23 @@ class RevTree:
         return [self._node(tree, i) for i in tree.subtree(index) if tree.is_leaf(i)]
 
     def missing(self, revs: Sequence[str]) -> list[str]:
-        """Those of `revs` that are not here, in CouchDB's order; of a known one named twice, the second."""
-        if len(revs) == 1:
-            return [] if self._find(revs[0]) else list(revs)
-        wanted = [_key(rev) for rev in revs]
-        for tree in self._trees:
-            start = tree.gens[0]
-            early = [key for key in wanted if key[0] < start]
-            wanted = early + _missing(tree, [key for key in wanted if key[0] >= start])
-        return [_text(*key) for key in wanted]
+        """Those of `revs` that are not here, oldest generation first (a known one named twice: once)."""
+        known: set[str] = set()
+        unknown = []
+        for rev in revs:
+            if rev not in known and self._find(rev):
+                known.add(rev)
+            else:
+                unknown.append(rev)
+        return sorted(unknown, key=_key)
 
     def possible_ancestors(self, missing: Sequence[str]) -> list[str]:
-        """The leafs older than some missing revision: it may be an edit of one of them."""
+        """The leafs older than some missing revision, the winner first: it may be an edit of one of them."""
         newest = max((_key(rev)[0] for rev in missing), default=None)
         if newest is None:
             return []
-        return [
-            _text(tree.gens[i], tree.ids[i])
-            for tree in self._trees
-            for i in reversed(tree.leafs())
-            if tree.gens[i] < newest
-        ]
+        leafs = sorted(self._leafs(), key=_rank, reverse=True)
+        return [_text(tree.gens[i], tree.ids[i]) for tree, i in leafs if tree.gens[i] < newest]
 
     # -- changing
 
@@ -269,25 +269,3 @@ def _rank(leaf: tuple[KeyTree, int]) -> tuple[bool, int, bytes]:
     tree, index = leaf
     return not tree.deleted[index], tree.gens[index], tree.ids[index]
 
-
-def _missing(tree: KeyTree, wanted: list[Key]) -> list[Key]:
-    """What of `wanted` is not in a tree, ordered as CouchDB's walk leaves it.
-
-    The walk goes down child by child with what is still wanted; at each generation what is too old to
-    be found below is put aside, and comes before the rest.
-    """
-    aside: list[tuple[int, list[Key]]] = []  # what was put aside, by generation, still to come back
-    for gen, rev_id in zip(tree.gens, tree.ids, strict=True):
-        while aside and aside[-1][0] > gen:
-            wanted = aside.pop()[1] + wanted
-        early = [key for key in wanted if key[0] < gen]
-        if early:
-            wanted = [key for key in wanted if key[0] >= gen]
-            aside.append((gen, early))
-        if (gen, rev_id) in wanted:
-            wanted.remove((gen, rev_id))
-        if not wanted and not aside:
-            return []
-    while aside:
-        wanted = aside.pop()[1] + wanted
-    return wanted
