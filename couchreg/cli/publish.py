@@ -14,7 +14,7 @@ from couchreg.client.registry import Published, Registry
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", default=".", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 @click.option("--version", metavar="V", help="The version to publish, when datapackage.json has none.")
 @account_options
 @json_option

@@ -42,7 +42,7 @@ async def download(
         await _fill(transport, wanted, part, progress)  # the old beginning was bad: once more from the start
     if file_sha256(part) != wanted.sha256:
         part.unlink()
-        raise Damaged(f"{wanted.path} is not what was published (its SHA-256 differs): nothing was written.")
+        raise Damaged(f"{wanted.path} is not what was published (its SHA-256 differs): it was not written.")
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(part, target)
 
@@ -89,7 +89,7 @@ async def _copy(
         if room is not None:
             room -= len(chunk)
             if room < 0:
-                raise Damaged(f"{wanted.path} is longer than what was published: nothing was written.")
+                raise Damaged(f"{wanted.path} is longer than what was published: it was not written.")
         file.write(chunk)
         progress(len(chunk))
     file.flush()

@@ -143,10 +143,10 @@ _WAIT = {429, 502, 503, 504}
 
 async def _error(response: aiohttp.ClientResponse, method: str) -> ClientError:
     """The error that an answer of 400 and more stands for."""
-    if method == "HEAD":
-        answer: Any = {}
-    else:
-        answer = await read_json(response)
+    try:
+        answer = await read_json(response) if method != "HEAD" else {}
+    except ClientError:  # a proxy's page, say: its status is all there is to tell
+        answer = {}
     answer = answer if isinstance(answer, dict) else {}
     reason = str(answer.get("reason") or f"The registry answered {response.status} {response.reason}.")
     if response.status == 422:
