@@ -190,6 +190,15 @@ class RevTree:
         self._sort()
         return self._freed(before)
 
+    def compact(self) -> list[int]:
+        """Forget the bodies of what is not a leaf. Returns the storage ids that are free."""
+        freed = []
+        for tree in self._trees:
+            kept = set(tree.leafs())
+            freed += [body for i, body in enumerate(tree.bodies) if body is not None and i not in kept]
+            tree.bodies = [body if i in kept else None for i, body in enumerate(tree.bodies)]
+        return freed
+
     def remove(self, leaf_revs: Sequence[str]) -> tuple[list[str], list[int]]:
         """Purge leafs, with whatever no other leaf descends from.
 
