@@ -5,7 +5,7 @@ never overwritten with other content. A directory is the first store; S3 is the 
 Nothing here knows what an attachment, a document or a package is.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -28,12 +28,15 @@ class BlobInfo(NamedTuple):
 class BlobStore(Protocol):
     """Immutable bytes by key. Every method may raise Unavailable when the store does not answer."""
 
-    async def put(self, key: str, spooled: Spooled, *, content_type: str = "application/octet-stream") -> bool:
+    async def put(
+        self, key: str, spooled: Spooled, *, content_type: str = "application/octet-stream"
+    ) -> bool:
         """Store durably (on return it survives a power cut). True if stored, or there with the same
         bytes; False if the key holds other bytes, which stay. The spooled file is left to its owner."""
 
-    def open(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes from `start`, in chunks of at most 256 KiB. Raises NotFound before the first chunk."""
+    def open(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
+        """The bytes from `start`, in chunks of at most 256 KiB. Raises NotFound before the first chunk.
+        Close it (`contextlib.aclosing`) when leaving before the end."""
 
     async def info(self, key: str) -> BlobInfo | None: ...
 

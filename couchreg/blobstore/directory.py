@@ -10,7 +10,7 @@ One process owns a directory. Which keys mean what is not known here.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -50,7 +50,7 @@ class DirectoryBlobStore:
             return False
         return await self._run(partial(files.put, self._folders, key, spooled))
 
-    async def open(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+    async def open(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         """See `BlobStore.open`. What the page cache holds is read on the loop, the rest by a thread."""
         if not is_valid(key):
             raise NotFound
