@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from couchreg.docstore.base import Database, Store
+from couchreg.errors import BadRequest
 from couchreg.http.couch import body, params
 from couchreg.http.couch.responses import JSON_TYPE, Headers, start_stream
 from couchreg.http.couch.settings import Settings
@@ -80,6 +81,11 @@ class Context:
         """Whether a parameter is exactly `true` (documents ignore what is no boolean)."""
         return bool(self.raw_query) and self.query.get(name) == "true"
 
+    def query_json(self, name: str) -> Any:
+        """A parameter whose value is JSON; None where there is none. Raises BadRequest."""
+        text = self.query.get(name)
+        return None if text is None else params.json_value(text)
+
     # -- the body
     async def body(self) -> bytes:
         """The whole body, Content-Encoding undone. Raises TooLarge, BadRequest, BadContentType."""
@@ -88,6 +94,13 @@ class Context:
     async def json(self) -> Any:
         """The body as JSON. Raises BadRequest("invalid UTF-8 JSON") also for an empty one."""
         return json.decode(await self.body())
+
+    async def json_object(self) -> dict[str, Any]:
+        """The body, which must be a JSON object. Raises BadRequest."""
+        value = await self.json()
+        if not isinstance(value, dict):
+            raise BadRequest("Request body must be a JSON object")
+        return value
 
     def require_json(self) -> None:
         """Raises BadContentType unless Content-Type is application/json."""

@@ -47,30 +47,15 @@ def json_value(text: str) -> Any:
     return json.decode(text.encode("utf-8", "surrogateescape"))
 
 
+def parse_int(text: str) -> int | None:
+    """A decimal integer as Erlang reads one (no blanks, no underscores), None for other text."""
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 1000 else None
+
+
 def integer(text: str) -> int:
-    """An integer as CouchDB's views read one. Raises QueryParseError."""
-    try:
-        return min(int(text, 10), LARGEST) if text.strip() == text and "_" not in text else _no_integer(text)
-    except ValueError:
-        return _no_integer(text)
-
-
-def natural(text: str) -> int:
-    """An integer of zero or more. Raises QueryParseError."""
-    value = integer(text)
-    if value < 0:
-        raise QueryParseError(f'Invalid value for positive integer: "{text}"')
-    return value
-
-
-def boolean(text: str) -> bool:
-    """`true` or `false` as views and `_all_docs` insist on them. Raises QueryParseError."""
-    if text == "true":
-        return True
-    if text == "false":
-        return False
-    raise QueryParseError(f'Invalid boolean parameter: "{text}"')
-
-
-def _no_integer(text: str) -> int:
-    raise QueryParseError(f'Invalid value for integer: "{text}"')
+    """An integer. Raises QueryParseError."""
+    number = parse_int(text)
+    if number is None:
+        raise QueryParseError(f'Invalid value for integer: "{text}"')
+    return max(-LARGEST, min(number, LARGEST))

@@ -1,0 +1,98 @@
+"""Rows of a range of ids, streamed from the store as it reads them."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from couchreg.docstore.base import Database, LocalDocument, Range, Row
+from couchreg.http.couch import rowdocs
+from couchreg.http.couch.namespaces import ALL, DESIGN, Namespace, wanted_range
+from couchreg.http.couch.rowdocs import DocOptions, Shown
+from couchreg.http.couch.view_query import ViewQuery
+from couchreg.http.couch.writer import RowWriter
+from couchreg.wire import documents, rows
+
+
+async def write(db: Database, writer: RowWriter, namespace: Namespace, query: ViewQuery) -> None:
+    """A complete `{"total_rows", "offset", "rows"}`."""
+    wanted = wanted_range(namespace, query)
+    await writer.write(await _head(db, namespace, query, wanted))
+    if query.limit != 0:
+        await _write_rows(db, writer, namespace, wanted, query.docs)
+    await writer.write(rows.TAIL)
+
+
+async def _head(db: Database, namespace: Namespace, query: ViewQuery, wanted: Range) -> bytes:
+    with_seq = query.flags.get("update_seq", False)
+    if namespace.is_local:
+        return rows.head(None, None, with_seq=with_seq)
+    total = await count(db, namespace)
+    before = 0 if wanted.start is None else await db.count_before(wanted)
+    seq = db.stamp(db.update_seq) if with_seq else None
+    return rows.head(total, min(total, before + query.skip), seq, with_seq=with_seq)
+
+
+async def count(db: Database, namespace: Namespace) -> int:
+    """How many live documents a namespace holds."""
+    if namespace is ALL:
+        return (await db.info()).doc_count
+    live = Range(DESIGN.first, DESIGN.beyond, inclusive_end=False)
+    return sum([len(chunk) async for chunk in db.all_docs(live, bodies=False)])
+
+
+async def _write_rows(
+    db: Database, writer: RowWriter, namespace: Namespace, wanted: Range, options: DocOptions
+) -> None:
+    separator = b""
+    if options.include_docs and not options.are_plain and not namespace.is_local:
+        await _write_elaborate(db, writer, wanted, options)
+        return
+    async for pieces in _chunks(db, namespace, wanted, include_docs=options.include_docs):
+        await writer.write(separator + rows.BETWEEN.join(pieces))
+        separator = rows.BETWEEN
+
+
+async def _chunks(
+    db: Database, namespace: Namespace, wanted: Range, *, include_docs: bool
+) -> AsyncIterator[list[bytes]]:
+    if namespace.is_local:
+        async for local in db.locals(wanted, bodies=include_docs):
+            yield _local_rows(local, include_docs=include_docs)
+    else:
+        async for chunk in db.all_docs(wanted, bodies=include_docs):
+            yield _rows(chunk, include_docs=include_docs)
+
+
+def _rows(chunk: Sequence[Row], *, include_docs: bool) -> list[bytes]:
+    if not include_docs:
+        return [rows.row(row.id, row.rev) for row in chunk]
+    return [rows.row_with(row.id, row.rev, plain_document(row)) for row in chunk]
+
+
+def plain_document(row: Row) -> bytes:
+    return documents.document(row.id, row.rev, False, row.members or b"", row.attachments)
+
+
+def _local_rows(chunk: Sequence[LocalDocument], *, include_docs: bool) -> list[bytes]:
+    if not include_docs:
+        return [rows.row(one.id, one.rev) for one in chunk]
+    return [rows.row_with(one.id, one.rev, local_document(one)) for one in chunk]
+
+
+def local_document(one: LocalDocument) -> bytes:
+    return documents.document(one.id, one.rev, False, one.members)
+
+
+async def _write_elaborate(db: Database, writer: RowWriter, wanted: Range, options: DocOptions) -> None:
+    """With conflicts or the data of attachments: a document at a time."""
+    separator = b""
+    async for chunk in db.all_docs(wanted, bodies=True):
+        for row in chunk:
+            await writer.write(separator)
+            await write_elaborate_row(db, writer, row, options)
+            separator = rows.BETWEEN
+
+
+async def write_elaborate_row(db: Database, writer: RowWriter, row: Row, options: DocOptions) -> None:
+    shown = Shown(row.id, row.rev, row.deleted, row.members or b"", row.attachments)
+    await writer.write(rows.row(row.id, row.rev)[:-1] + b',"doc":')
+    await writer.write_document(await rowdocs.parts(db, shown, options))
+    await writer.write(b"}")

@@ -1,0 +1,51 @@
+"""The `doc` of a row of `_all_docs` or `_changes`: stubs as a rule, more where it was asked for."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from couchreg.docstore.base import Attachment, Database
+from couchreg.wire import documents
+
+
+class DocOptions(NamedTuple):
+    """What `include_docs` shows: CouchDB's parameters of the same names."""
+
+    include_docs: bool = False
+    conflicts: bool = False
+    attachments: bool = False
+    att_encoding_info: bool = False
+
+    @property
+    def are_plain(self) -> bool:
+        """Whether a document is its stored text with stubs, for which one row is all one needs."""
+        return not (self.conflicts or self.attachments or self.att_encoding_info)
+
+
+def doc_options(flags: Mapping[str, bool]) -> DocOptions:
+    return DocOptions(*[flags.get(name, False) for name in DocOptions._fields])
+
+
+class Shown(NamedTuple):
+    """A revision as the engine gives it with a row."""
+
+    id: str
+    rev: str
+    deleted: bool
+    members: bytes
+    attachments: tuple[Attachment, ...]
+
+
+async def parts(db: Database, shown: Shown, options: DocOptions) -> list[bytes | Attachment]:
+    """The document as text, with attachments where their base64 data belongs."""
+    head = documents.opening(shown.id, shown.rev, shown.deleted, shown.members)
+    if options.conflicts:
+        head += documents.conflicts_member(await _conflicts(db, shown))
+    shape = documents.Shape(data=options.attachments, encoding_info=options.att_encoding_info)
+    return documents.pieces(head, shown.attachments, shape)
+
+
+async def _conflicts(db: Database, shown: Shown) -> list[str]:
+    tree = await db.tree(shown.id)
+    if tree is None:
+        return []
+    return [leaf.rev for leaf in tree.leafs() if not leaf.deleted and leaf.rev != shown.rev]
