@@ -1,0 +1,202 @@
+"""Where the engine meets the event loop; the only file here that knows asyncio.
+
+`Writer` turns many waiting writes into few transactions (group commit): they are applied on the
+loop, in slices, and only COMMIT, which waits for the disk, runs in a thread. What comes in while
+it does is the next transaction. Applying in the thread instead would cost a wait for the
+interpreter lock at every statement whenever the loop is busy.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import apsw
+
+from couchreg.docstore.sqlite.counters import Counters
+from couchreg.docstore.sqlite.failures import foreseen
+from couchreg.errors import CouchregError, Unavailable
+
+T = TypeVar("T")
+
+Work = Callable[[apsw.Connection, Counters], Generator[None, None, T]]
+
+_MOST_WAITING = 1000  # writes in the queue; more wait outside for room
+_MOST_TOGETHER = 200  # writes in one transaction
+
+
+async def in_thread(pool: Executor, work: Callable[..., T], *args: object) -> T:
+    """Blocking work, off the loop."""
+    return await asyncio.get_running_loop().run_in_executor(pool, work, *args)
+
+
+async def breathe() -> None:
+    """Let others have a turn on the loop."""
+    await asyncio.sleep(0)
+
+
+class Pulse:
+    """Wakes everybody who waits, at every beat. Ten thousand waiters cost one future each."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def beat(self) -> None:
+        event, self._event = self._event, asyncio.Event()
+        event.set()
+
+    async def wait(self) -> None:
+        """Until the next beat."""
+        await self._event.wait()
+
+
+@dataclass(slots=True, eq=False)
+class _Write:
+    work: Work[Any] | None  # None: a checkpoint, between two transactions
+    waiter: "asyncio.Future[Any]"
+    result: Any = None
+    failure: BaseException | None = None
+
+    def resolve(self, failure: BaseException | None) -> None:
+        """Tell who waits; a waiter that has gone away is not told."""
+        if self.waiter.done():
+            return
+        error = failure or self.failure
+        if error is None:
+            self.waiter.set_result(self.result)
+        else:
+            self.waiter.set_exception(error)
+
+
+@dataclass(slots=True, eq=False)
+class Writer:
+    """The one way to change a database. `committed` is called after each transaction on disk."""
+
+    conn: apsw.Connection
+    counters: Counters
+    pool: Executor
+    committed: Callable[[], None]
+    _queue: deque[_Write] = field(default_factory=deque)
+    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MOST_WAITING))
+    _running: "asyncio.Task[None] | None" = None
+    _closed: CouchregError | None = None
+
+    async def update(self, work: Work[T]) -> T:
+        """Do `work` in a transaction; its result, once that is on disk. Its failure is its own."""
+        result: T = await self._enqueue(work)
+        return result
+
+    async def checkpoint(self) -> None:
+        """Move the write-ahead log into the file and empty it, between two transactions."""
+        await self._enqueue(None)
+
+    async def _enqueue(self, work: Work[Any] | None) -> Any:
+        async with self._room:
+            if self._closed is not None:
+                raise self._closed
+            loop = asyncio.get_running_loop()
+            write = _Write(work, loop.create_future())
+            self._queue.append(write)
+            if self._running is None:
+                self._running = loop.create_task(self._run())
+            return await write.waiter
+
+    async def close(self, reason: CouchregError) -> None:
+        """Refuse what waits and what is to come; returns when nothing is being written any more."""
+        self._closed = reason
+        while self._queue:
+            self._queue.popleft().resolve(reason)
+        if self._running is not None:
+            await asyncio.wait([self._running])
+
+    async def _run(self) -> None:
+        try:
+            while self._queue:
+                await self._transaction([write for write in self._batch() if not write.waiter.done()])
+        finally:
+            self._running = None
+
+    def _batch(self) -> list[_Write]:
+        """The writes of the next transaction, or a checkpoint alone."""
+        batch = [self._queue.popleft()]
+        if batch[0].work is not None:
+            while self._queue and self._queue[0].work is not None and len(batch) < _MOST_TOGETHER:
+                batch.append(self._queue.popleft())
+        return batch
+
+    async def _transaction(self, batch: list[_Write]) -> None:
+        failure: BaseException | None = None
+        try:
+            if batch and batch[0].work is None:
+                await in_thread(self.pool, _checkpoint, self.conn)
+            else:
+                await self._write(batch)
+        except asyncio.CancelledError:
+            self._rollback()
+            failure = Unavailable("The server is stopping.")
+            raise
+        except Exception as error:  # whatever it was, everybody who waits has to hear of it
+            self._rollback()
+            failure = foreseen(error)
+        finally:
+            for write in batch:
+                write.resolve(failure)
+
+    async def _write(self, batch: list[_Write]) -> None:
+        """Apply and commit; on an exception the caller rolls back and memory is as before."""
+        counters = self.counters.copy()
+        changes = self.conn.total_changes()
+        self.conn.execute("BEGIN IMMEDIATE").fetchall()
+        for write in batch:
+            await (self._apply if len(batch) == 1 else self._apply_one_of)(write, counters)
+        if self.conn.total_changes() == changes:
+            self._rollback()  # nothing to put on disk: conflicts, known revisions
+            return
+        if counters != self.counters:
+            counters.save(self.conn)
+        await self._commit()
+        self.counters.become(counters)
+        self.committed()
+
+    async def _apply_one_of(self, write: _Write, counters: Counters) -> None:
+        """One write of several: if it fails, only what it did is undone."""
+        before = counters.copy()
+        self.conn.execute("SAVEPOINT one").fetchall()
+        try:
+            await self._apply(write, counters)
+        except Exception as error:
+            if not self.conn.in_transaction:
+                raise  # SQLite has rolled back everything
+            self.conn.execute("ROLLBACK TO one").fetchall()
+            counters.become(before)
+            write.failure = foreseen(error)
+        self.conn.execute("RELEASE one").fetchall()
+
+    async def _apply(self, write: _Write, counters: Counters) -> None:
+        assert write.work is not None
+        steps = write.work(self.conn, counters)
+        try:
+            while True:
+                next(steps)
+                await asyncio.sleep(0)
+        except StopIteration as end:
+            write.result = end.value
+
+    async def _commit(self) -> None:
+        """COMMIT in a thread. A cancelled task waits for it all the same: it may have reached the disk."""
+        commit = asyncio.get_running_loop().run_in_executor(self.pool, self.conn.execute, "COMMIT")
+        while not commit.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(commit)
+        commit.result()
+
+    def _rollback(self) -> None:
+        if self.conn.in_transaction:  # SQLite may have rolled back by itself already
+            self.conn.execute("ROLLBACK").fetchall()
+
+
+def _checkpoint(conn: apsw.Connection) -> None:
+    conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

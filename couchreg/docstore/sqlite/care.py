@@ -1,0 +1,131 @@
+"""Writes that are not edits of documents: local documents, settings, purges, compaction.
+
+Each is work for `aio.Writer`: a generator that yields where the event loop may have a turn.
+"""
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, Final
+
+import apsw
+
+from couchreg.docstore.sqlite import bodies, documents
+from couchreg.docstore.sqlite.counters import Counters
+from couchreg.docstore.sqlite.documents import Doc
+from couchreg.docstore.sqlite.records import pack_revs, unpack_revs
+from couchreg.errors import BadRequest, NotFound
+from couchreg.model import json
+from couchreg.model.revtree import RevTree
+
+Steps = Generator[None, None, None]
+
+_LOCAL_REV: Final = re.compile(r"0-(\d{1,18})")
+_PAGES: Final = 200  # given back between two turns of the loop
+_TREES: Final = 500  # looked at between two turns of the loop
+
+
+# -- local documents
+def put_local(conn: apsw.Connection, doc_id: str, body: dict[str, Any], rev: str | None) -> str:
+    number = _local_number(rev) + 1
+    conn.execute(
+        "INSERT INTO locals VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = ?2, members = ?3",
+        (doc_id, number, json.members(body)),
+    ).fetchall()
+    return f"0-{number}"
+
+
+def delete_local(conn: apsw.Connection, doc_id: str) -> str:
+    """Raises NotFound("missing")."""
+    if not conn.execute("DELETE FROM locals WHERE id = ? RETURNING 1", (doc_id,)).fetchall():
+        raise NotFound("missing")
+    return "0-0"
+
+
+def _local_number(rev: str | None) -> int:
+    if rev is None:
+        return 0
+    match = _LOCAL_REV.fullmatch(rev)
+    if match is None:
+        raise BadRequest("Invalid rev format")
+    return int(match[1])
+
+
+# -- settings
+def settings(conn: apsw.Connection) -> dict[str, bytes]:
+    return dict(conn.execute("SELECT name, value FROM settings").fetchall())
+
+
+def set_setting(conn: apsw.Connection, name: str, value: bytes) -> None:
+    conn.execute(
+        "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", (name, value)
+    ).fetchall()
+
+
+# -- purges
+def purge(
+    conn: apsw.Connection, counters: Counters, wanted: Mapping[str, Sequence[str]], limit: int
+) -> Generator[None, None, dict[str, list[str]]]:
+    """Remove leafs for good. A document that keeps others moves to a new sequence."""
+    purged = {}
+    for doc_id, revs in wanted.items():
+        purged[doc_id] = _purge(conn, counters, documents.load(conn, doc_id), revs)
+        yield
+    conn.execute("DELETE FROM purges WHERE seq <= ?", (counters.purge_seq - limit,)).fetchall()
+    return purged
+
+
+def _purge(conn: apsw.Connection, counters: Counters, doc: Doc, revs: Sequence[str]) -> list[str]:
+    if not doc.seq:
+        return []
+    removed, freed = doc.tree.remove(revs)
+    if not removed:
+        return []
+    doc.freed += freed
+    if doc.tree.leafs():
+        doc.changed = True
+        documents.save(conn, counters, [doc])
+    else:
+        documents.forget(conn, counters, doc)
+    counters.purge_seq += 1
+    conn.execute(
+        "INSERT INTO purges VALUES (?, ?, ?)", (counters.purge_seq, doc.id, pack_revs(removed))
+    ).fetchall()
+    return removed
+
+
+def purged_infos(conn: apsw.Connection) -> list[tuple[int, str, list[str]]]:
+    rows = conn.execute("SELECT seq, id, revs FROM purges ORDER BY seq").fetchall()
+    return [(seq, doc_id, list(unpack_revs(revs))) for seq, doc_id, revs in rows]
+
+
+# -- compaction
+def drop_old_bodies(
+    conn: apsw.Connection, counters: Counters, since: int, until: int
+) -> Generator[None, None, int | None]:
+    """Drop the bodies of inner revisions in one stretch of documents; returns where to go on."""
+    rows = conn.execute(
+        "SELECT seq, tree FROM docs WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", (since, until, _TREES)
+    ).fetchall()
+    for seq, packed in rows:
+        tree = RevTree.decode(packed)
+        freed = tree.compact()
+        if freed:
+            counters.stored -= bodies.remove(conn, freed)
+            conn.execute("UPDATE docs SET tree = ? WHERE seq = ?", (tree.encode(), seq)).fetchall()
+    yield
+    return rows[-1][0] if rows else None
+
+
+def give_back(conn: apsw.Connection) -> Generator[None, None, bool]:
+    """Return some free pages to the file system; whether there are more."""
+    conn.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
+    yield
+    return bool(conn.execute("PRAGMA freelist_count").fetchall()[0][0])
+
+
+def sizes(conn: apsw.Connection) -> tuple[int, int]:
+    """Bytes of pages in use, bytes of a page."""
+    pages, free, size = (
+        conn.execute(f"PRAGMA {name}").fetchall()[0][0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * size, size

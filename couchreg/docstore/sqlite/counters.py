@@ -1,0 +1,45 @@
+"""What a database counts, in memory and in the row of `meta` written with every transaction."""
+
+from dataclasses import dataclass, fields, replace
+from typing import Final, Self
+
+import apsw
+
+
+@dataclass(slots=True)
+class Counters:
+    """A transaction works on a copy, which takes the place of the old one once it is on disk."""
+
+    doc_count: int
+    doc_del_count: int
+    update_seq: int
+    purge_seq: int
+    last_body: int  # the highest number given to a body so far
+    live: int  # bytes of the bodies of leafs
+    stored: int  # bytes of all bodies
+
+    @classmethod
+    def load(cls, conn: apsw.Connection) -> Self:
+        return cls(*conn.execute(f"SELECT {_COLUMNS} FROM meta").fetchall()[0])
+
+    def copy(self) -> Self:
+        return replace(self)
+
+    def become(self, other: "Counters") -> None:
+        """Take over the other's figures."""
+        for name in _NAMES:
+            setattr(self, name, getattr(other, name))
+
+    def save(self, conn: apsw.Connection) -> None:
+        conn.execute(_SAVE, [getattr(self, name) for name in _NAMES]).fetchall()
+
+    def count(self, was_live: bool | None, is_live: bool | None) -> None:
+        """A document changed from one state to another; None: it was not, or is no more, there."""
+        if was_live != is_live:
+            self.doc_count += (is_live is True) - (was_live is True)
+            self.doc_del_count += (is_live is False) - (was_live is False)
+
+
+_NAMES: Final = tuple(field.name for field in fields(Counters))
+_COLUMNS: Final = ", ".join(_NAMES)
+_SAVE: Final = f"UPDATE meta SET {', '.join(name + ' = ?' for name in _NAMES)} WHERE one = 1"

@@ -1,0 +1,345 @@
+"""One database of the embedded engine: the `docstore.base.Database` protocol over one file.
+
+Owns the two connections (the writer's, and one for reads on the event loop), the figures in memory and
+the order of their publication. What is read and written is said in the modules beside this one.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any, Final, TypeVar
+
+import apsw
+
+from couchreg.docstore.base import (
+    Change,
+    DatabaseInfo,
+    Edit,
+    LocalDocument,
+    Opened,
+    Outcome,
+    Range,
+    Revision,
+    Row,
+)
+from couchreg.docstore.sqlite import care, check, edits, feeds, reads, schema, sequences
+from couchreg.docstore.sqlite.aio import Pulse, Writer, breathe, in_thread
+from couchreg.docstore.sqlite.counters import Counters
+from couchreg.docstore.sqlite.paths import DatabaseFile, companions
+from couchreg.errors import NotFound
+from couchreg.model import json
+from couchreg.model.revtree import RevTree
+from couchreg.model.user import User
+
+T = TypeVar("T")
+
+REVS_LIMIT: Final = 1000
+PURGED_INFOS_LIMIT: Final = 1000
+GONE: Final = "Database does not exist."
+
+
+class SqliteDatabase:
+    """`changed` is called with the name after every transaction that moved the sequence."""
+
+    def __init__(self, file: DatabaseFile, pool: Executor, changed: Callable[[str], None]) -> None:
+        """Opens the file. Raises Failure when it is not a database of ours."""
+        self.name = file.name
+        self.incarnation = file.incarnation
+        self._path = file.path
+        self._pool = pool
+        self._changed = changed
+        conn = schema.connect(file.path)
+        schema.verify(conn, file.name)
+        self._open_reader: apsw.Connection | None = schema.connect(file.path, query_only=True)
+        self._counters = Counters.load(conn)
+        self._seq = self._counters.update_seq
+        self._created: float = conn.execute("SELECT created FROM meta").fetchall()[0][0]
+        self._settings = care.settings(conn)
+        self._pulse = Pulse()
+        self._writer = Writer(conn, self._counters, pool, self._committed)
+        self._compacting = False
+
+    # -- sequences
+    @property
+    def update_seq(self) -> int:
+        return self._counters.update_seq
+
+    def stamp(self, seq: int) -> str:
+        return sequences.stamp(seq, self.incarnation)
+
+    def parse_since(self, since: str) -> int:
+        return sequences.parse(since, self.incarnation, self.update_seq)
+
+    async def wait(self, seq: int) -> None:
+        while self._counters.update_seq <= seq:
+            self._reader()
+            await self._pulse.wait()
+        self._reader()
+
+    def _committed(self) -> None:
+        if self._counters.update_seq != self._seq:
+            self._seq = self._counters.update_seq
+            self._pulse.beat()
+            self._changed(self.name)
+
+    def _reader(self) -> apsw.Connection:
+        """The connection for reads, asked for anew at every step. Raises NotFound once deleted."""
+        if self._open_reader is None:
+            raise NotFound(GONE)
+        return self._open_reader
+
+    # -- reads
+    async def info(self) -> DatabaseInfo:
+        counters = self._counters
+        used, _ = care.sizes(self._reader())
+        files = [path for path in (self._path, *companions(self._path)[:1]) if path.exists()]
+        return DatabaseInfo(
+            doc_count=counters.doc_count,
+            doc_del_count=counters.doc_del_count,
+            update_seq=counters.update_seq,
+            purge_seq=counters.purge_seq,
+            size_file=sum(path.stat().st_size for path in files),
+            size_active=max(0, used - (counters.stored - counters.live)),
+            size_external=counters.live,
+            created=self._created,
+            compact_running=self._compacting,
+        )
+
+    async def tree(self, doc_id: str) -> RevTree | None:
+        return reads.tree(self._reader(), doc_id)
+
+    async def revision(self, doc_id: str, rev: str | None = None) -> Revision:
+        return reads.revision(self._reader(), doc_id, rev)
+
+    async def revisions(self, doc_id: str, revs: Sequence[str]) -> list[Revision | None]:
+        return reads.revisions(self._reader(), doc_id, revs)
+
+    async def open_revs(
+        self, wanted: Sequence[tuple[str, Sequence[str] | None]], *,
+        latest: bool = False, histories: bool = False,
+    ) -> list[list[Opened]]:  # fmt: skip
+        found = []
+        for place, (doc_id, revs) in enumerate(wanted, 1):
+            found.append(reads.open_revs(self._reader(), doc_id, revs, latest=latest, histories=histories))
+            if place % edits.SLICE == 0:
+                await breathe()
+        return found
+
+    async def winners(self, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
+        most = feeds.BODIES if bodies else feeds.ROWS
+        found: list[Row | None] = []
+        for start in range(0, len(ids), most):
+            if start:
+                await breathe()
+            found += reads.winners(self._reader(), ids[start : start + most], bodies=bodies)
+        return found
+
+    async def all_docs(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[Row]]:
+        most = feeds.BODIES if bodies else feeds.ROWS
+        behind = await self._skip(wanted) if wanted.skip else None
+        left = wanted.limit
+        while left is None or left > 0:
+            step = most if left is None else min(most, left)
+            chunk = feeds.rows(self._reader(), wanted, behind, bodies=bodies, most=step)
+            if chunk:
+                yield chunk
+            if len(chunk) < step:
+                return
+            behind = chunk[-1].id
+            left = None if left is None else left - step
+            await breathe()
+
+    async def _skip(self, wanted: Range) -> str | None:
+        """Pass over `wanted.skip` documents; the id of the last one of them."""
+        left, behind = wanted.skip, None
+        while left > 0:
+            count, last = feeds.passed(self._reader(), wanted, behind, min(left, feeds.STRIDE))
+            behind = last or behind
+            left = left - count if count else 0
+            await breathe()
+        return behind
+
+    async def count_before(self, wanted: Range) -> int:
+        if wanted.start is None:
+            return 0
+        before = Range(end=wanted.start, inclusive_end=False, descending=wanted.descending)
+        total, behind = 0, None
+        while True:
+            count, behind = feeds.passed(self._reader(), before, behind, feeds.STRIDE)
+            total += count
+            if count < feeds.STRIDE:
+                return total
+            await breathe()
+
+    async def changes(
+        self, since: int, *, until: int | None = None, limit: int | None = None, descending: bool = False,
+        bodies: bool = False, all_leafs: bool = False, ids: Collection[str] | None = None,
+    ) -> AsyncIterator[list[Change]]:  # fmt: skip
+        most = feeds.BODIES if bodies else feeds.ROWS
+        end = self.update_seq if until is None else min(until, self.update_seq)
+        if ids is not None:
+            seqs = sorted(
+                {seq for seq in await self._places(ids) if since < seq <= end}, reverse=descending
+            )[:limit]
+            for start in range(0, len(seqs), most):
+                found = feeds.changes_at(
+                    self._reader(), seqs[start : start + most], bodies=bodies, all_leafs=all_leafs
+                )
+                if found:
+                    yield found
+                await breathe()
+            return
+        left = limit
+        while since < end and (left is None or left > 0):
+            step = most if left is None else min(most, left)
+            chunk = feeds.changes(
+                self._reader(), since, end, descending=descending, bodies=bodies, all_leafs=all_leafs,
+                most=step,
+            )  # fmt: skip
+            if chunk:
+                yield chunk
+            if len(chunk) < step:
+                return
+            if descending:
+                end = chunk[-1].seq - 1
+            else:
+                since = chunk[-1].seq
+            left = None if left is None else left - step
+            await breathe()
+
+    async def _places(self, ids: Collection[str]) -> list[int]:
+        named = list(ids)
+        seqs: list[int] = []
+        for start in range(0, len(named), feeds.ROWS):
+            seqs += feeds.places(self._reader(), named[start : start + feeds.ROWS])
+            await breathe()
+        return seqs
+
+    async def count_changes(self, since: int, until: int | None = None) -> int:
+        """How many changes there are in (since, until]: CouchDB's `pending`."""
+        end = self.update_seq if until is None else until
+        if since <= 0 and end >= self.update_seq:
+            return self._counters.doc_count + self._counters.doc_del_count
+        total = 0
+        while since < end:
+            count, last = feeds.count_changes(self._reader(), since, end, feeds.STRIDE)
+            total += count
+            if last is None or count < feeds.STRIDE:
+                break
+            since = last
+            await breathe()
+        return total
+
+    # -- writes
+    async def update(self, wanted: Sequence[Edit], *, new_edits: bool, user: User) -> list[Outcome]:
+        """Raises MissingStub, and then nothing of the call is written."""
+
+        def work(conn: apsw.Connection, counters: Counters) -> Generator[None, None, list[Outcome]]:
+            limit = self._number("revs_limit", REVS_LIMIT)
+            return edits.apply(edits.Transaction(conn, counters, limit), wanted, new_edits=new_edits)
+
+        return await self._writer.update(work)
+
+    async def missing_revs(
+        self, wanted: Mapping[str, Sequence[str]]
+    ) -> dict[str, tuple[list[str], list[str]]]:
+        answer: dict[str, tuple[list[str], list[str]]] = {}
+        named = list(wanted)
+        for start in range(0, len(named), feeds.ROWS):
+            step = {doc_id: wanted[doc_id] for doc_id in named[start : start + feeds.ROWS]}
+            answer |= reads.missing_revs(self._reader(), step)
+            await breathe()
+        return answer
+
+    async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        limit = self._number("purged_infos_limit", PURGED_INFOS_LIMIT)
+        return await self._writer.update(lambda conn, counters: care.purge(conn, counters, wanted, limit))
+
+    async def purged_infos(self) -> list[tuple[int, str, list[str]]]:
+        return care.purged_infos(self._reader())
+
+    # -- local documents
+    async def local(self, doc_id: str) -> LocalDocument:
+        return reads.local(self._reader(), doc_id)
+
+    async def update_local(self, doc_id: str, body: dict[str, Any] | None, rev: str | None = None) -> str:
+        if body is None:
+            return await self._do(lambda conn: care.delete_local(conn, doc_id))
+        return await self._do(lambda conn: care.put_local(conn, doc_id, body, rev))
+
+    async def locals(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[LocalDocument]]:
+        behind, skip, left = None, wanted.skip, wanted.limit
+        while left is None or left > 0:
+            chunk = feeds.locals_(self._reader(), wanted, behind, feeds.BODIES)
+            kept = chunk[skip:] if left is None else chunk[skip : skip + left]
+            if kept:
+                yield kept if bodies else [LocalDocument(doc.id, doc.rev, b"") for doc in kept]
+            if len(chunk) < feeds.BODIES:
+                return
+            behind, skip = chunk[-1].id, max(0, skip - len(chunk))
+            left = None if left is None else left - len(kept)
+            await breathe()
+
+    # -- settings and care
+    async def setting(self, name: str) -> Any:
+        self._reader()
+        value = self._settings.get(name)
+        return None if value is None else json.decode(value)
+
+    async def set_setting(self, name: str, value: Any) -> None:
+        text = json.encode(value)
+        await self._do(lambda conn: care.set_setting(conn, name, text))
+        self._settings[name] = text
+
+    def _number(self, name: str, default: int) -> int:
+        value = self._settings.get(name)
+        return default if value is None else int(json.decode(value))
+
+    async def compact(self) -> None:
+        if self._compacting:
+            return
+        self._compacting = True
+        try:
+            await self._compact()
+        finally:
+            self._compacting = False
+
+    async def _compact(self) -> None:
+        until, at = self.update_seq, 0
+        while True:
+            last = await self._writer.update(
+                lambda conn, counters, since=at: care.drop_old_bodies(conn, counters, since, until)  # type: ignore[misc]
+            )
+            if last is None:
+                break
+            at = last
+        while await self._writer.update(lambda conn, _: care.give_back(conn)):
+            pass
+        await self._writer.checkpoint()
+
+    async def refers_to(self, key: str) -> bool:
+        return bool(self._reader().execute("SELECT 1 FROM blobs WHERE key = ? LIMIT 1", (key,)).fetchall())
+
+    async def check(self) -> list[str]:
+        self._reader()
+        found = await in_thread(self._pool, check.of_file, self._path)
+        # A figure in memory that differs from the file's would be written over it by the next commit.
+        return found
+
+    async def _do(self, change: Callable[[apsw.Connection], T]) -> T:
+        """A change in one step, in a transaction."""
+
+        def work(conn: apsw.Connection, _: Counters) -> Generator[None, None, T]:
+            yield from ()
+            return change(conn)
+
+        return await self._writer.update(work)
+
+    async def close(self) -> None:
+        """Finish what is being written, refuse the rest, wake who waits, close the file."""
+        if self._open_reader is None:
+            return
+        reader, self._open_reader = self._open_reader, None
+        await self._writer.close(NotFound(GONE))
+        self._pulse.beat()
+        reader.close()
+        self._writer.conn.close()

@@ -1,0 +1,113 @@
+"""A document while a transaction works on it: loaded with its tree, changed in memory, saved once.
+
+Owns the row of `docs`: which columns follow from the tree (winner, leafs, size) and that the row
+moves to a new sequence with every change. Whether an edit is allowed is `edits`'.
+"""
+
+from collections.abc import Sequence
+
+import apsw
+
+from couchreg.docstore.base import Attachment
+from couchreg.docstore.sqlite import bodies
+from couchreg.docstore.sqlite.bodies import Body
+from couchreg.docstore.sqlite.counters import Counters
+from couchreg.docstore.sqlite.records import pack_revs
+from couchreg.model.revtree import Node, RevTree
+
+_LOAD = "SELECT seq, deleted, size, tree FROM docs WHERE id = ?"
+_INSERT = "INSERT INTO docs VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_MOVE = (
+    "UPDATE docs SET seq = ?, id = ?, rev = ?, deleted = ?, body = ?, size = ?, leafs = ?, tree = ?"
+    " WHERE seq = ?"
+)
+
+
+class Doc:
+    """`seq` is 0 for a document never heard of; `live` is None for it, else whether the winner lives."""
+
+    __slots__ = ("added", "changed", "freed", "id", "live", "seq", "size", "stored", "tree")
+
+    def __init__(self, doc_id: str, seq: int, live: bool | None, size: int, tree: RevTree) -> None:
+        self.id = doc_id
+        self.seq = seq
+        self.stored = live  # as the tables have it
+        self.live = live
+        self.size = size
+        self.tree = tree
+        self.added: list[Body] = []
+        self.freed: list[int] = []
+        self.changed = False
+
+    def add(self, num: int, members: bytes, atts: tuple[Attachment, ...]) -> None:
+        self.added.append(Body(num, members, atts))
+        self.changed = True
+
+    def judge(self) -> None:
+        """Whether the document lives, after a change of the tree."""
+        self.live = not self.tree.winner().deleted
+
+    def attachments(self, conn: apsw.Connection, num: int) -> tuple[Attachment, ...]:
+        for body in self.added:
+            if body.num == num:
+                return body.atts
+        return bodies.attachments(conn, num)
+
+
+def load(conn: apsw.Connection, doc_id: str) -> Doc:
+    rows = conn.execute(_LOAD, (doc_id,)).fetchall()
+    if not rows:
+        return Doc(doc_id, 0, None, 0, RevTree())
+    seq, deleted, size, tree = rows[0]
+    return Doc(doc_id, seq, not deleted, size, RevTree.decode(tree))
+
+
+def save(conn: apsw.Connection, counters: Counters, docs: Sequence[Doc]) -> None:
+    """Write what changed, each document under a sequence of its own, in this order."""
+    changed = [doc for doc in docs if doc.changed]
+    added = [body for doc in changed for body in doc.added]
+    if added:
+        bodies.insert(conn, added)
+        counters.stored += sum([len(body.members) for body in added])
+    fresh, moved = [], []
+    for doc in changed:
+        row = _row(conn, counters, doc)
+        if doc.seq:
+            moved.append((*row, doc.seq))
+        else:
+            fresh.append(row)
+    if fresh:
+        conn.executemany(_INSERT, fresh).fetchall()
+    if moved:
+        conn.executemany(_MOVE, moved).fetchall()
+
+
+def _row(conn: apsw.Connection, counters: Counters, doc: Doc) -> tuple[object, ...]:
+    leafs = doc.tree.leafs()
+    winner = leafs[0]
+    size = _size(conn, doc, leafs)
+    if doc.freed:
+        counters.stored -= bodies.remove(conn, doc.freed)
+    counters.update_seq += 1
+    counters.live += size - doc.size
+    counters.count(doc.stored, not winner.deleted)
+    revs = pack_revs([leaf.rev for leaf in leafs]) if len(leafs) > 1 else None
+    return (
+        counters.update_seq, doc.id, winner.rev, int(winner.deleted), winner.body, size, revs, doc.tree.encode(),
+    )  # fmt: skip
+
+
+def _size(conn: apsw.Connection, doc: Doc, leafs: Sequence[Node]) -> int:
+    """Bytes of the bodies of the leafs; those of this transaction are still at hand."""
+    if len(leafs) == 1 and doc.added and doc.added[-1].num == leafs[0].body:
+        return len(doc.added[-1].members)
+    return bodies.lengths(conn, [leaf.body for leaf in leafs if leaf.body is not None])
+
+
+def forget(conn: apsw.Connection, counters: Counters, doc: Doc) -> None:
+    """Remove a document altogether, as if never heard of; the sequence moves on all the same."""
+    conn.execute("DELETE FROM docs WHERE seq = ?", (doc.seq,)).fetchall()
+    counters.stored -= bodies.remove(conn, doc.freed)
+    counters.live -= doc.size
+    counters.count(doc.stored, None)
+    counters.update_seq += 1

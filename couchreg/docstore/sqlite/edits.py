@@ -1,0 +1,204 @@
+"""What an edit does to a document: CouchDB's rules for interactive and for replicated writes.
+
+Owns who conflicts with whom, which stubs resolve, and which arriving revisions are kept. Works on
+`documents.Doc`; the rows are written by `documents.save`. See
+https://docs.couchdb.org/en/stable/replication/conflicts.html
+"""
+
+from collections.abc import Collection, Generator, Sequence
+from dataclasses import dataclass
+
+import apsw
+
+from couchreg.docstore.base import Attachment, Edit, Outcome, Stub
+from couchreg.docstore.sqlite import documents
+from couchreg.docstore.sqlite.counters import Counters
+from couchreg.docstore.sqlite.documents import Doc
+from couchreg.errors import Conflict, MissingStub
+from couchreg.model.json import members
+from couchreg.model.revid import revision_id
+from couchreg.model.revtree import RevTree
+
+SLICE = 50  # documents applied before the event loop gets a turn: one or two milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """Where edits are applied: an open transaction, its figures so far, and `_revs_limit`."""
+
+    conn: apsw.Connection
+    counters: Counters
+    revs_limit: int
+
+
+def apply(tx: Transaction, edits: Sequence[Edit], *, new_edits: bool) -> Generator[None, None, list[Outcome]]:
+    """Apply edits, yielding between slices. Raises MissingStub, and then nothing may be kept.
+
+    The edits of one document are taken together, as CouchDB does: each is judged by what stood
+    there before the call as well as by the ones before it.
+    """
+    grouped: dict[str, list[int]] = {}
+    for place, edit in enumerate(edits):
+        grouped.setdefault(edit.id, []).append(place)
+    outcomes: list[Outcome] = [""] * len(edits)
+    change = _interactive if new_edits else _replicated
+    groups = list(grouped.items())
+    for start in range(0, len(groups), SLICE):
+        if start:
+            yield
+        docs = []
+        for doc_id, places in groups[start : start + SLICE]:
+            doc = documents.load(tx.conn, doc_id)
+            for place, outcome in zip(places, change(tx, doc, [edits[at] for at in places]), strict=True):
+                outcomes[place] = outcome
+            docs.append(doc)
+        documents.save(tx.conn, tx.counters, docs)
+    return outcomes
+
+
+# -- interactive
+def _interactive(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> list[Outcome]:
+    before = None if len(edits) == 1 else frozenset(leaf.rev for leaf in doc.tree.leafs()) if doc.seq else frozenset()
+    was_live = doc.live
+    outcomes: list[Outcome] = []
+    for edit in edits:
+        try:
+            if before is not None and (edit.rev not in before if edit.rev else was_live):
+                raise Conflict
+            outcomes.append(_edit(tx, doc, edit))
+        except Conflict as conflict:
+            outcomes.append(conflict)
+    return outcomes
+
+
+def _edit(tx: Transaction, doc: Doc, edit: Edit) -> str:
+    """One edit; returns the new revision. Raises Conflict, MissingStub."""
+    parent = _parent(doc, edit)
+    atts = _attachments(tx, doc, edit, parent) if edit.attachments else ()
+    rev = revision_id(
+        deleted=edit.deleted, parent=parent, body=edit.body,
+        attachments=[(att.name, att.content_type, att.digest) for att in atts],
+    )  # fmt: skip
+    path = (rev,) if parent is None else (rev, parent)
+    num = tx.counters.last_body + 1
+    if doc.tree.merge(path, deleted=edit.deleted, body=num) != "new_leaf" and parent is not None:
+        raise Conflict
+    tx.counters.last_body = num
+    doc.add(num, members(edit.body), atts)
+    _stem(tx, doc, rev)
+    doc.judge()
+    return rev
+
+
+def _parent(doc: Doc, edit: Edit) -> str | None:
+    """What the edit extends. A deleted document takes only edits that name no revision."""
+    if edit.rev is not None:
+        if not doc.live or not doc.tree.is_leaf(edit.rev):
+            raise Conflict
+        return edit.rev
+    if doc.live:
+        raise Conflict
+    return None if doc.live is None else doc.tree.winner().rev
+
+
+def _attachments(tx: Transaction, doc: Doc, edit: Edit, parent: str | None) -> tuple[Attachment, ...]:
+    known = {}
+    if parent is not None and any(isinstance(att, Stub) for att in edit.attachments):
+        known = _records(tx, doc, [parent])
+    generation = 1 if parent is None else _generation(parent) + 1
+    resolved = [_resolve(edit.id, att, known) for att in edit.attachments]
+    return tuple([att if att.revpos else _with_revpos(att, generation) for att in resolved])
+
+
+def _with_revpos(att: Attachment, revpos: int) -> Attachment:
+    return Attachment(
+        att.name, att.content_type, revpos, att.digest, att.length, att.stored_length,
+        att.encoding, att.sha256, att.key,
+    )  # fmt: skip
+
+
+def _resolve(doc_id: str, att: Attachment | Stub, known: dict[str, Attachment]) -> Attachment:
+    if isinstance(att, Attachment):
+        return att
+    record = known.get(att.name)
+    if record is None or (att.revpos is not None and att.revpos != record.revpos):
+        raise MissingStub(f"Invalid attachment stub in {doc_id} for {att.name}")
+    return record
+
+
+def _records(tx: Transaction, doc: Doc, path: Sequence[str]) -> dict[str, Attachment]:
+    """The attachments, by name, of the first revision of the path that has a body."""
+    for rev in path:
+        node = doc.tree.find(rev)
+        if node is not None and node.body is not None:
+            return {att.name: att for att in doc.attachments(tx.conn, node.body)}
+    return {}
+
+
+# -- replicated
+def _replicated(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> list[Outcome]:
+    """Merge revisions made elsewhere. A known one changes nothing and is a success."""
+    paths = [_path(edit) for edit in edits]
+    before = doc.tree.encode() if doc.seq else b""
+    welcome = _welcome(doc, paths)
+    for edit, path in zip(edits, paths, strict=True):
+        if welcome is None or path[0] in welcome:
+            _merge(tx, doc, edit, path)
+    if doc.seq and not doc.changed:
+        doc.changed = doc.tree.encode() != before  # a longer history of a known leaf
+    if doc.changed:
+        doc.judge()
+    return [path[0] for path in paths]
+
+
+def _path(edit: Edit) -> tuple[str, ...]:
+    rev = edit.rev or ""
+    if len(edit.history) <= 1:
+        return (rev,)
+    top = _generation(rev)
+    return (rev, *[f"{top - depth}-{name}" for depth, name in enumerate(edit.history) if depth])
+
+
+def _welcome(doc: Doc, paths: Sequence[tuple[str, ...]]) -> Collection[str] | None:
+    """The revisions that a known document takes in: leafs, once all have been merged. None: any."""
+    if not doc.seq:
+        return None
+    if len(paths) == 1:
+        rev = paths[0][0]
+        return (rev,) if doc.tree.is_leaf(rev) or doc.tree.find(rev) is None else ()
+    merged = RevTree.decode(doc.tree.encode())
+    for path in paths:
+        merged.merge(path, deleted=False, body=None)
+    return {path[0] for path in paths if merged.is_leaf(path[0])}
+
+
+def _merge(tx: Transaction, doc: Doc, edit: Edit, path: tuple[str, ...]) -> None:
+    node = doc.tree.find(path[0])
+    if node is not None and node.body is not None:
+        doc.tree.merge(path, deleted=node.deleted, body=node.body)
+        return
+    atts: tuple[Attachment, ...] = ()
+    if edit.attachments:
+        stubs = any(isinstance(att, Stub) for att in edit.attachments)
+        known = _records(tx, doc, path[1:]) if stubs else {}
+        atts = tuple([_resolve(edit.id, att, known) for att in edit.attachments])
+    num = tx.counters.last_body + 1
+    doc.tree.merge(path, deleted=edit.deleted, body=num)
+    merged = doc.tree.find(path[0])
+    if merged is not None and merged.body == num:  # not so for a tombstone whose body was dropped
+        tx.counters.last_body = num
+        doc.add(num, members(edit.body), atts)
+        _stem(tx, doc, path[0])
+
+
+def _stem(tx: Transaction, doc: Doc, rev: str) -> None:
+    """Cut histories longer than `_revs_limit`; a tree is never deeper than its generations."""
+    if _generation(rev) > tx.revs_limit:
+        freed = set(doc.tree.stem(tx.revs_limit))
+        kept = [body for body in doc.added if body.num not in freed]
+        doc.freed += freed.difference(body.num for body in doc.added)
+        doc.added = kept
+
+
+def _generation(rev: str) -> int:
+    return int(rev[: rev.index("-", 1)])

@@ -1,0 +1,122 @@
+"""Point reads: one document, or a few by name. Short enough to run on the event loop."""
+
+from collections.abc import Mapping, Sequence
+
+import apsw
+
+from couchreg.docstore.base import LocalDocument, Opened, Revision, Row
+from couchreg.docstore.sqlite.records import as_revision, as_row
+from couchreg.errors import NotFound
+from couchreg.model.revtree import Node, RevTree
+
+_WINNER = (
+    "SELECT d.id, d.rev, d.deleted, b.members, b.atts FROM docs d JOIN bodies b ON b.num = d.body"
+    " WHERE d.id = ?"
+)
+_ROW = "SELECT id, rev, deleted, NULL, NULL FROM docs WHERE id = ?"
+_TREE = "SELECT tree FROM docs WHERE id = ?"
+_BODY = "SELECT members, atts FROM bodies WHERE num = ?"
+
+
+def tree(conn: apsw.Connection, doc_id: str) -> RevTree | None:
+    rows = conn.execute(_TREE, (doc_id,)).fetchall()
+    return RevTree.decode(rows[0][0]) if rows else None
+
+
+def revision(conn: apsw.Connection, doc_id: str, rev: str | None) -> Revision:
+    """Raises NotFound: "missing", "deleted"."""
+    rows = conn.execute(_WINNER, (doc_id,)).fetchall()
+    if not rows:
+        raise NotFound("missing")
+    if rev is None and rows[0][2]:
+        raise NotFound("deleted")
+    if rev is None or rev == rows[0][1]:
+        return as_revision(*rows[0])
+    found = revisions(conn, doc_id, [rev])[0]
+    if found is None:
+        raise NotFound("missing")
+    return found
+
+
+def revisions(conn: apsw.Connection, doc_id: str, revs: Sequence[str]) -> list[Revision | None]:
+    known = tree(conn, doc_id)
+    if known is None:
+        return [None] * len(revs)
+    return [_stored(conn, doc_id, known.find(rev)) for rev in revs]
+
+
+def _stored(conn: apsw.Connection, doc_id: str, node: Node | None) -> Revision | None:
+    if node is None or node.body is None:
+        return None
+    rows = conn.execute(_BODY, (node.body,)).fetchall()
+    return as_revision(doc_id, node.rev, node.deleted, *rows[0]) if rows else None
+
+
+def winners(conn: apsw.Connection, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
+    rows = conn.executemany(_WINNER if bodies else _ROW, [(doc_id,) for doc_id in ids]).fetchall()
+    found = {row[0]: as_row(*row) for row in rows}
+    return [found.get(doc_id) for doc_id in ids]
+
+
+def open_revs(
+    conn: apsw.Connection, doc_id: str, revs: Sequence[str] | None, *, latest: bool, histories: bool
+) -> list[Opened]:
+    """What `Database.open_revs` says, for one document."""
+    known = tree(conn, doc_id)
+    if known is None:
+        return [Opened(rev, None) for rev in dict.fromkeys(revs or ())]
+    found: dict[str, Opened] = {}
+    missing: dict[str, Opened] = {}
+    for node, rev in _asked(known, revs, latest):
+        stored = _stored(conn, doc_id, node)
+        if stored is None:
+            missing[rev] = Opened(rev, None)
+        else:
+            found[rev] = Opened(rev, stored, tuple(known.history(rev)) if histories else ())
+    return [*sorted(found.values(), key=_by_generation), *missing.values()]
+
+
+def _asked(known: RevTree, revs: Sequence[str] | None, latest: bool) -> list[tuple[Node | None, str]]:
+    if revs is None:
+        return [(leaf, leaf.rev) for leaf in known.leafs()]
+    asked: list[tuple[Node | None, str]] = []
+    for rev in revs:
+        leafs = known.latest(rev) if latest else []
+        asked += [(leaf, leaf.rev) for leaf in leafs] or [(known.find(rev), rev)]
+    return asked
+
+
+def _by_generation(opened: Opened) -> tuple[int, str]:
+    generation, _, name = opened.rev.partition("-")
+    return int(generation), name
+
+
+def missing_revs(
+    conn: apsw.Connection, wanted: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[list[str], list[str]]]:
+    rows = conn.executemany(
+        "SELECT id, rev, leafs, tree FROM docs WHERE id = ?", [(doc_id,) for doc_id in wanted]
+    )
+    trees = {doc_id: row for doc_id, *row in rows.fetchall()}
+    answer = {}
+    for doc_id, revs in wanted.items():
+        row = trees.get(doc_id)
+        if row is None:
+            missing, ancestors = list(revs), []
+        elif len(revs) == 1 and revs[0] == row[0]:
+            continue
+        else:
+            known = RevTree.decode(row[2])
+            missing = known.missing(revs)
+            ancestors = known.possible_ancestors(missing) if missing else []
+        if missing:
+            answer[doc_id] = (missing, ancestors)
+    return answer
+
+
+def local(conn: apsw.Connection, doc_id: str) -> LocalDocument:
+    """Raises NotFound("missing")."""
+    rows = conn.execute("SELECT n, members FROM locals WHERE id = ?", (doc_id,)).fetchall()
+    if not rows:
+        raise NotFound("missing")
+    return LocalDocument(doc_id, f"0-{rows[0][0]}", rows[0][1])

@@ -1,0 +1,90 @@
+"""The tables of a database file, and how a connection to it is opened.
+
+Owns the layout and SQLite's settings; DESIGN.md beside this file says why they are so. Does not own
+what goes into the tables.
+"""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from couchreg.errors import Failure
+
+FORMAT: Final = 1
+_APPLICATION_ID: Final = 0x636F7563  # "couc"
+_BUSY_MS: Final = 10_000  # only a foreign process (a backup, say) can hold a lock that long
+
+TABLES: Final = """
+CREATE TABLE meta (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    created REAL NOT NULL,
+    doc_count INTEGER NOT NULL,
+    doc_del_count INTEGER NOT NULL,
+    update_seq INTEGER NOT NULL,
+    purge_seq INTEGER NOT NULL,
+    last_body INTEGER NOT NULL,
+    live INTEGER NOT NULL,
+    stored INTEGER NOT NULL
+);
+CREATE TABLE docs (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    rev TEXT NOT NULL,
+    deleted INTEGER NOT NULL,
+    body INTEGER,
+    size INTEGER NOT NULL,
+    leafs TEXT,
+    tree BLOB NOT NULL
+);
+CREATE INDEX docs_by_id ON docs (id, deleted, rev);
+CREATE TABLE bodies (num INTEGER PRIMARY KEY, members BLOB NOT NULL, atts BLOB);
+CREATE TABLE blobs (key TEXT, body INTEGER, PRIMARY KEY (key, body)) WITHOUT ROWID;
+CREATE TABLE locals (id TEXT PRIMARY KEY, n INTEGER NOT NULL, members BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE purges (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, revs TEXT NOT NULL);
+"""
+
+
+def connect(path: Path, *, query_only: bool = False) -> apsw.Connection:
+    """A connection with the settings of every connection of ours; the file must exist."""
+    conn = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=100)
+    conn.set_busy_timeout(_BUSY_MS)
+    pragmas(
+        conn,
+        "synchronous=FULL",
+        "cache_size=-4000",
+        "wal_autocheckpoint=4000",  # 16 MB: a bulk load does not stop for a checkpoint at each batch
+        "journal_size_limit=16777216",
+    )
+    if query_only:
+        pragmas(conn, "query_only=ON")
+    return conn
+
+
+def pragmas(conn: apsw.Connection, *texts: str) -> None:
+    """Run pragmas and drain their answers: a half-read one keeps a transaction open."""
+    for text in texts:
+        conn.execute(f"PRAGMA {text}").fetchall()
+
+
+def create(path: Path) -> None:
+    """Make a new database file, complete and on disk before this returns."""
+    conn = apsw.Connection(str(path))
+    try:
+        pragmas(conn, "auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL")
+        pragmas(conn, f"application_id={_APPLICATION_ID}", f"user_version={FORMAT}")
+        with conn:
+            conn.execute(TABLES).fetchall()
+            conn.execute("INSERT INTO meta VALUES (1, ?, 0, 0, 0, 0, 0, 0, 0)", (time.time(),)).fetchall()
+    finally:
+        conn.close()  # the last connection: checkpoints, and removes the write-ahead log
+
+
+def verify(conn: apsw.Connection, name: str) -> None:
+    """Refuse a file that is not ours or of another format. Raises Failure."""
+    found = conn.execute("PRAGMA application_id").fetchall()[0][0]
+    version = conn.execute("PRAGMA user_version").fetchall()[0][0]
+    if found != _APPLICATION_ID or version != FORMAT:
+        raise Failure(f"The file of database {name} is not a couchreg database of format {FORMAT}.")
