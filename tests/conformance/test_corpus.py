@@ -12,6 +12,7 @@ import pytest
 
 from tests.conformance.differences import DIFFERENCES, LATER
 from tests.conformance.replaying import Run, Scenario, load
+from tests.processes import Server
 
 THREADS = 8
 _REASONS = {difference.scenario: difference.reason for difference in DIFFERENCES}
@@ -33,7 +34,7 @@ Replays = dict[str, Future[str | None]]
 
 
 @pytest.fixture(scope="module")
-def replays(request: pytest.FixtureRequest, server: Any) -> Iterator[Replays]:
+def replays(request: pytest.FixtureRequest, server: Server) -> Iterator[Replays]:
     """The replay of each scenario that this run of pytest selected, begun at once."""
     with ThreadPoolExecutor(THREADS) as pool, ThreadPoolExecutor(1) as last:
         begun: Replays = {}

@@ -1,0 +1,76 @@
+"""A couchreg in a process of its own, for tests whose clients live elsewhere or that kill it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+ADMIN = ("admin", "secret")
+_STOP = 30  # seconds for a clean end
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; `log` holds what it wrote to standard error."""
+
+    process: subprocess.Popen[str]
+    registry_url: str  # without a slash at the end
+    couch_url: str
+    admin: tuple[str, str]
+    data_dir: Path
+    log: Path
+
+    def kill(self) -> None:
+        """As a power cut would, as far as the process can tell."""
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def couch_url_with_login(self) -> str:
+        return self.couch_url.replace("://", f"://{self.admin[0]}:{self.admin[1]}@")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment without couchreg's own variables."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COUCHREG_")} | more
+
+
+@contextmanager
+def running(data_dir: Path, *flags: str) -> Iterator[Server]:
+    """A server on free ports, ended with SIGTERM; fails when it does not end cleanly."""
+    log = data_dir.parent / f"{data_dir.name}.log"
+    command = [sys.executable, "-m", "couchreg", "serve", "--port", "0", "--couch-port", "0"]
+    command += ["--data-dir", str(data_dir), "--password-iterations", "1000", *flags]
+    env = environment(COUCHREG_ADMIN=":".join(ADMIN))
+    with log.open("a") as errors:
+        process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=errors, text=True)
+    assert process.stdout is not None
+    with process.stdout:
+        try:
+            registry_url, couch_url = _addresses(process.stdout, log)
+            yield Server(process, registry_url, couch_url, ADMIN, data_dir, log)
+            _end(process, log)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _addresses(output: IO[str], log: Path) -> tuple[str, str]:
+    found: dict[str, str] = {}
+    for line in output:
+        label, _, rest = line.partition(" ")
+        found[label] = rest.strip().rstrip("/")
+        if "Registry" in found and "CouchDB" in found:
+            return found["Registry"], found["CouchDB"]
+    raise AssertionError(f"The server did not start:\n{log.read_text()}")
+
+
+def _end(process: subprocess.Popen[str], log: Path) -> None:
+    if process.poll() is None:
+        process.terminate()
+        status = process.wait(_STOP)
+        assert status == 0, f"The server ended with {status}:\n{log.read_text()}"
