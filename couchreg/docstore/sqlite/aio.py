@@ -18,6 +18,7 @@ import apsw
 
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.failures import foreseen
+from couchreg.docstore.sqlite.sql import query
 from couchreg.errors import CouchregError, Unavailable
 
 T = TypeVar("T")
@@ -149,7 +150,7 @@ class Writer:
         """Apply and commit; on an exception the caller rolls back and memory is as before."""
         counters = self.counters.copy()
         changes = self.conn.total_changes()
-        self.conn.execute("BEGIN IMMEDIATE").fetchall()
+        query(self.conn, "BEGIN IMMEDIATE")
         for write in batch:
             await (self._apply if len(batch) == 1 else self._apply_one_of)(write, counters)
         if self.conn.total_changes() == changes:
@@ -164,16 +165,16 @@ class Writer:
     async def _apply_one_of(self, write: _Write, counters: Counters) -> None:
         """One write of several: if it fails, only what it did is undone."""
         before = counters.copy()
-        self.conn.execute("SAVEPOINT one").fetchall()
+        query(self.conn, "SAVEPOINT one")
         try:
             await self._apply(write, counters)
         except Exception as error:
             if not self.conn.in_transaction:
                 raise  # SQLite has rolled back everything
-            self.conn.execute("ROLLBACK TO one").fetchall()
+            query(self.conn, "ROLLBACK TO one")
             counters.become(before)
             write.failure = foreseen(error)
-        self.conn.execute("RELEASE one").fetchall()
+        query(self.conn, "RELEASE one")
 
     async def _apply(self, write: _Write, counters: Counters) -> None:
         assert write.work is not None
@@ -195,8 +196,8 @@ class Writer:
 
     def _rollback(self) -> None:
         if self.conn.in_transaction:  # SQLite may have rolled back by itself already
-            self.conn.execute("ROLLBACK").fetchall()
+            query(self.conn, "ROLLBACK")
 
 
 def _checkpoint(conn: apsw.Connection) -> None:
-    conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    query(conn, "PRAGMA wal_checkpoint(TRUNCATE)")

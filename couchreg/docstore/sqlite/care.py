@@ -13,6 +13,7 @@ from couchreg.docstore.sqlite import bodies, documents
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.documents import Doc
 from couchreg.docstore.sqlite.records import pack_revs, unpack_revs
+from couchreg.docstore.sqlite.sql import query
 from couchreg.errors import BadRequest, NotFound
 from couchreg.model import json
 from couchreg.model.revtree import RevTree
@@ -27,16 +28,16 @@ _TREES: Final = 500  # looked at between two turns of the loop
 # -- local documents
 def put_local(conn: apsw.Connection, doc_id: str, body: dict[str, Any], rev: str | None) -> str:
     number = _local_number(rev) + 1
-    conn.execute(
-        "INSERT INTO locals VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = ?2, members = ?3",
+    query(
+        conn, "INSERT INTO locals VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = ?2, members = ?3",
         (doc_id, number, json.members(body)),
-    ).fetchall()
+    )
     return f"0-{number}"
 
 
 def delete_local(conn: apsw.Connection, doc_id: str) -> str:
     """Raises NotFound("missing")."""
-    if not conn.execute("DELETE FROM locals WHERE id = ? RETURNING 1", (doc_id,)).fetchall():
+    if not query(conn, "DELETE FROM locals WHERE id = ? RETURNING 1", (doc_id,)):
         raise NotFound("missing")
     return "0-0"
 
@@ -52,13 +53,13 @@ def _local_number(rev: str | None) -> int:
 
 # -- settings
 def settings(conn: apsw.Connection) -> dict[str, bytes]:
-    return dict(conn.execute("SELECT name, value FROM settings").fetchall())
+    return dict(query(conn, "SELECT name, value FROM settings"))
 
 
 def set_setting(conn: apsw.Connection, name: str, value: bytes) -> None:
-    conn.execute(
-        "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", (name, value)
-    ).fetchall()
+    query(
+        conn, "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", (name, value)
+    )
 
 
 # -- purges
@@ -70,7 +71,7 @@ def purge(
     for doc_id, revs in wanted.items():
         purged[doc_id] = _purge(conn, counters, documents.load(conn, doc_id), revs)
         yield
-    conn.execute("DELETE FROM purges WHERE seq <= ?", (counters.purge_seq - limit,)).fetchall()
+    query(conn, "DELETE FROM purges WHERE seq <= ?", (counters.purge_seq - limit,))
     return purged
 
 
@@ -87,14 +88,14 @@ def _purge(conn: apsw.Connection, counters: Counters, doc: Doc, revs: Sequence[s
     else:
         documents.forget(conn, counters, doc)
     counters.purge_seq += 1
-    conn.execute(
-        "INSERT INTO purges VALUES (?, ?, ?)", (counters.purge_seq, doc.id, pack_revs(removed))
-    ).fetchall()
+    query(
+        conn, "INSERT INTO purges VALUES (?, ?, ?)", (counters.purge_seq, doc.id, pack_revs(removed))
+    )
     return removed
 
 
 def purged_infos(conn: apsw.Connection) -> list[tuple[int, str, list[str]]]:
-    rows = conn.execute("SELECT seq, id, revs FROM purges ORDER BY seq").fetchall()
+    rows = query(conn, "SELECT seq, id, revs FROM purges ORDER BY seq")
     return [(seq, doc_id, list(unpack_revs(revs))) for seq, doc_id, revs in rows]
 
 
@@ -103,29 +104,28 @@ def drop_old_bodies(
     conn: apsw.Connection, counters: Counters, since: int, until: int
 ) -> Generator[None, None, int | None]:
     """Drop the bodies of inner revisions in one stretch of documents; returns where to go on."""
-    rows = conn.execute(
-        "SELECT seq, tree FROM docs WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", (since, until, _TREES)
-    ).fetchall()
+    text = "SELECT seq, tree FROM docs WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+    rows = query(conn, text, (since, until, _TREES))
     for seq, packed in rows:
         tree = RevTree.decode(packed)
         freed = tree.compact()
         if freed:
             counters.stored -= bodies.remove(conn, freed)
-            conn.execute("UPDATE docs SET tree = ? WHERE seq = ?", (tree.encode(), seq)).fetchall()
+            query(conn, "UPDATE docs SET tree = ? WHERE seq = ?", (tree.encode(), seq))
     yield
     return rows[-1][0] if rows else None
 
 
 def give_back(conn: apsw.Connection) -> Generator[None, None, bool]:
     """Return some free pages to the file system; whether there are more."""
-    conn.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
+    query(conn, f"PRAGMA incremental_vacuum({_PAGES})")
     yield
-    return bool(conn.execute("PRAGMA freelist_count").fetchall()[0][0])
+    return bool(query(conn, "PRAGMA freelist_count")[0][0])
 
 
 def sizes(conn: apsw.Connection) -> tuple[int, int]:
     """Bytes of pages in use, bytes of a page."""
     pages, free, size = (
-        conn.execute(f"PRAGMA {name}").fetchall()[0][0] for name in ("page_count", "freelist_count", "page_size")
+        query(conn, f"PRAGMA {name}")[0][0] for name in ("page_count", "freelist_count", "page_size")
     )
     return (pages - free) * size, size

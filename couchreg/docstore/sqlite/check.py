@@ -9,6 +9,7 @@ import apsw
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.records import pack_revs, unpack_atts
 from couchreg.docstore.sqlite.schema import connect
+from couchreg.docstore.sqlite.sql import query
 from couchreg.model.revtree import RevTree
 
 
@@ -23,12 +24,14 @@ def of_file(path: Path) -> list[str]:
 
 def problems(conn: apsw.Connection) -> list[str]:
     """Everything that is wrong, seen in one read transaction so that it agrees with itself."""
-    with conn:
-        return [*_file(conn), *Walk(conn).problems()]
+    query(conn, "BEGIN")
+    found = [*_file(conn), *Walk(conn).problems()]
+    query(conn, "ROLLBACK")
+    return found
 
 
 def _file(conn: apsw.Connection) -> Iterator[str]:
-    for (line,) in conn.execute("PRAGMA integrity_check").fetchall():
+    for (line,) in query(conn, "PRAGMA integrity_check"):
         if line != "ok":
             yield f"SQLite: {line}."
 
@@ -39,7 +42,7 @@ class Walk:
     def __init__(self, conn: apsw.Connection) -> None:
         self.conn = conn
         self.counters = Counters.load(conn)
-        self.lengths: dict[int, int] = dict(conn.execute("SELECT num, length(members) FROM bodies").fetchall())
+        self.lengths: dict[int, int] = dict(query(conn, "SELECT num, length(members) FROM bodies"))
         self.owners: Counter[int] = Counter()
         self.live = 0
         self.states: Counter[int] = Counter()
@@ -79,7 +82,7 @@ class Walk:
         stored = [node.body for node in tree.all_nodes() if node.body is not None]
         self.owners.update(stored)
         yield from (f"Document {doc_id!r} has no body {num}." for num in stored if num not in self.lengths)
-        yield from (f"Leaf {leaf.rev} of document {doc_id!r} has no body." for leaf in leafs if leaf.body is None)
+        yield from (f"Leaf {leaf.rev} of {doc_id!r} has no body." for leaf in leafs if leaf.body is None)
         if size != sum(self.lengths.get(leaf.body or 0, 0) for leaf in leafs):
             yield f"The size of document {doc_id!r} is not that of its leafs."
 
@@ -95,7 +98,7 @@ class Walk:
             for num, packed in self.conn.execute("SELECT num, atts FROM bodies WHERE atts NOT NULL")
             for att in unpack_atts(packed)
         }
-        found = set(self.conn.execute("SELECT key, body FROM blobs").fetchall())
+        found = set(query(self.conn, "SELECT key, body FROM blobs"))
         yield from (f"The reference of body {num} to blob {key} is missing." for key, num in expected - found)
         yield from (f"Body {num} does not refer to blob {key}." for key, num in found - expected)
 

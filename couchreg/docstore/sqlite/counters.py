@@ -5,6 +5,8 @@ from typing import Final, Self
 
 import apsw
 
+from couchreg.docstore.sqlite.sql import query
+
 
 @dataclass(slots=True)
 class Counters:
@@ -20,7 +22,7 @@ class Counters:
 
     @classmethod
     def load(cls, conn: apsw.Connection) -> Self:
-        return cls(*conn.execute(f"SELECT {_COLUMNS} FROM meta").fetchall()[0])
+        return cls(*query(conn, _LOAD)[0])
 
     def copy(self) -> Self:
         return replace(self)
@@ -31,7 +33,7 @@ class Counters:
             setattr(self, name, getattr(other, name))
 
     def save(self, conn: apsw.Connection) -> None:
-        conn.execute(_SAVE, [getattr(self, name) for name in _NAMES]).fetchall()
+        query(conn, _SAVE, [getattr(self, name) for name in _NAMES])
 
     def count(self, was_live: bool | None, is_live: bool | None) -> None:
         """A document changed from one state to another; None: it was not, or is no more, there."""
@@ -41,5 +43,5 @@ class Counters:
 
 
 _NAMES: Final = tuple(field.name for field in fields(Counters))
-_COLUMNS: Final = ", ".join(_NAMES)
-_SAVE: Final = f"UPDATE meta SET {', '.join(name + ' = ?' for name in _NAMES)} WHERE one = 1"
+_LOAD: Final = f"SELECT {', '.join(_NAMES)} FROM meta"  # noqa: S608
+_SAVE: Final = f"UPDATE meta SET {', '.join(name + ' = ?' for name in _NAMES)} WHERE one = 1"  # noqa: S608

@@ -25,6 +25,7 @@ from couchreg.docstore.sqlite import care, check, edits, feeds, reads, schema, s
 from couchreg.docstore.sqlite.aio import Pulse, Writer, breathe, in_thread
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.paths import DatabaseFile, companions
+from couchreg.docstore.sqlite.sql import query
 from couchreg.errors import NotFound
 from couchreg.model import json
 from couchreg.model.revtree import RevTree
@@ -52,7 +53,7 @@ class SqliteDatabase:
         self._open_reader: apsw.Connection | None = schema.connect(file.path, query_only=True)
         self._counters = Counters.load(conn)
         self._seq = self._counters.update_seq
-        self._created: float = conn.execute("SELECT created FROM meta").fetchall()[0][0]
+        self._created: float = query(conn, "SELECT created FROM meta")[0][0]
         self._settings = care.settings(conn)
         self._pulse = Pulse()
         self._writer = Writer(conn, self._counters, pool, self._committed)
@@ -317,13 +318,11 @@ class SqliteDatabase:
         await self._writer.checkpoint()
 
     async def refers_to(self, key: str) -> bool:
-        return bool(self._reader().execute("SELECT 1 FROM blobs WHERE key = ? LIMIT 1", (key,)).fetchall())
+        return bool(query(self._reader(), "SELECT 1 FROM blobs WHERE key = ? LIMIT 1", (key,)))
 
     async def check(self) -> list[str]:
         self._reader()
-        found = await in_thread(self._pool, check.of_file, self._path)
-        # A figure in memory that differs from the file's would be written over it by the next commit.
-        return found
+        return await in_thread(self._pool, check.of_file, self._path)
 
     async def _do(self, change: Callable[[apsw.Connection], T]) -> T:
         """A change in one step, in a transaction."""

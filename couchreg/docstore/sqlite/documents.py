@@ -13,6 +13,7 @@ from couchreg.docstore.sqlite import bodies
 from couchreg.docstore.sqlite.bodies import Body
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.records import pack_revs
+from couchreg.docstore.sqlite.sql import query, query_each
 from couchreg.model.revtree import Node, RevTree
 
 _LOAD = "SELECT seq, deleted, size, tree FROM docs WHERE id = ?"
@@ -55,7 +56,7 @@ class Doc:
 
 
 def load(conn: apsw.Connection, doc_id: str) -> Doc:
-    rows = conn.execute(_LOAD, (doc_id,)).fetchall()
+    rows = query(conn, _LOAD, (doc_id,))
     if not rows:
         return Doc(doc_id, 0, None, 0, RevTree())
     seq, deleted, size, tree = rows[0]
@@ -77,9 +78,9 @@ def save(conn: apsw.Connection, counters: Counters, docs: Sequence[Doc]) -> None
         else:
             fresh.append(row)
     if fresh:
-        conn.executemany(_INSERT, fresh).fetchall()
+        query_each(conn, _INSERT, fresh)
     if moved:
-        conn.executemany(_MOVE, moved).fetchall()
+        query_each(conn, _MOVE, moved)
 
 
 def _row(conn: apsw.Connection, counters: Counters, doc: Doc) -> tuple[object, ...]:
@@ -93,7 +94,8 @@ def _row(conn: apsw.Connection, counters: Counters, doc: Doc) -> tuple[object, .
     counters.count(doc.stored, not winner.deleted)
     revs = pack_revs([leaf.rev for leaf in leafs]) if len(leafs) > 1 else None
     return (
-        counters.update_seq, doc.id, winner.rev, int(winner.deleted), winner.body, size, revs, doc.tree.encode(),
+        counters.update_seq, doc.id, winner.rev, int(winner.deleted), winner.body,
+        size, revs, doc.tree.encode(),
     )  # fmt: skip
 
 
@@ -106,7 +108,7 @@ def _size(conn: apsw.Connection, doc: Doc, leafs: Sequence[Node]) -> int:
 
 def forget(conn: apsw.Connection, counters: Counters, doc: Doc) -> None:
     """Remove a document altogether, as if never heard of; the sequence moves on all the same."""
-    conn.execute("DELETE FROM docs WHERE seq = ?", (doc.seq,)).fetchall()
+    query(conn, "DELETE FROM docs WHERE seq = ?", (doc.seq,))
     counters.stored -= bodies.remove(conn, doc.freed)
     counters.live -= doc.size
     counters.count(doc.stored, None)

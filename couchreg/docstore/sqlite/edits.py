@@ -58,12 +58,13 @@ def apply(tx: Transaction, edits: Sequence[Edit], *, new_edits: bool) -> Generat
 
 # -- interactive
 def _interactive(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> list[Outcome]:
-    before = None if len(edits) == 1 else frozenset(leaf.rev for leaf in doc.tree.leafs()) if doc.seq else frozenset()
+    several = len(edits) > 1
+    before = {leaf.rev for leaf in doc.tree.leafs()} if several and doc.seq else set()
     was_live = doc.live
     outcomes: list[Outcome] = []
     for edit in edits:
         try:
-            if before is not None and (edit.rev not in before if edit.rev else was_live):
+            if several and (edit.rev not in before if edit.rev else was_live):
                 raise Conflict
             outcomes.append(_edit(tx, doc, edit))
         except Conflict as conflict:

@@ -6,6 +6,7 @@ import apsw
 
 from couchreg.docstore.base import LocalDocument, Opened, Revision, Row
 from couchreg.docstore.sqlite.records import as_revision, as_row
+from couchreg.docstore.sqlite.sql import query, query_each
 from couchreg.errors import NotFound
 from couchreg.model.revtree import Node, RevTree
 
@@ -19,13 +20,13 @@ _BODY = "SELECT members, atts FROM bodies WHERE num = ?"
 
 
 def tree(conn: apsw.Connection, doc_id: str) -> RevTree | None:
-    rows = conn.execute(_TREE, (doc_id,)).fetchall()
+    rows = query(conn, _TREE, (doc_id,))
     return RevTree.decode(rows[0][0]) if rows else None
 
 
 def revision(conn: apsw.Connection, doc_id: str, rev: str | None) -> Revision:
     """Raises NotFound: "missing", "deleted"."""
-    rows = conn.execute(_WINNER, (doc_id,)).fetchall()
+    rows = query(conn, _WINNER, (doc_id,))
     if not rows:
         raise NotFound("missing")
     if rev is None and rows[0][2]:
@@ -48,12 +49,12 @@ def revisions(conn: apsw.Connection, doc_id: str, revs: Sequence[str]) -> list[R
 def _stored(conn: apsw.Connection, doc_id: str, node: Node | None) -> Revision | None:
     if node is None or node.body is None:
         return None
-    rows = conn.execute(_BODY, (node.body,)).fetchall()
+    rows = query(conn, _BODY, (node.body,))
     return as_revision(doc_id, node.rev, node.deleted, *rows[0]) if rows else None
 
 
 def winners(conn: apsw.Connection, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
-    rows = conn.executemany(_WINNER if bodies else _ROW, [(doc_id,) for doc_id in ids]).fetchall()
+    rows = query_each(conn, _WINNER if bodies else _ROW, [(doc_id,) for doc_id in ids])
     found = {row[0]: as_row(*row) for row in rows}
     return [found.get(doc_id) for doc_id in ids]
 
@@ -94,10 +95,8 @@ def _by_generation(opened: Opened) -> tuple[int, str]:
 def missing_revs(
     conn: apsw.Connection, wanted: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[list[str], list[str]]]:
-    rows = conn.executemany(
-        "SELECT id, rev, leafs, tree FROM docs WHERE id = ?", [(doc_id,) for doc_id in wanted]
-    )
-    trees = {doc_id: row for doc_id, *row in rows.fetchall()}
+    rows = query_each(conn, "SELECT id, rev, tree FROM docs WHERE id = ?", [(doc_id,) for doc_id in wanted])
+    trees = {doc_id: row for doc_id, *row in rows}
     answer = {}
     for doc_id, revs in wanted.items():
         row = trees.get(doc_id)
@@ -106,7 +105,7 @@ def missing_revs(
         elif len(revs) == 1 and revs[0] == row[0]:
             continue
         else:
-            known = RevTree.decode(row[2])
+            known = RevTree.decode(row[1])
             missing = known.missing(revs)
             ancestors = known.possible_ancestors(missing) if missing else []
         if missing:
@@ -116,7 +115,7 @@ def missing_revs(
 
 def local(conn: apsw.Connection, doc_id: str) -> LocalDocument:
     """Raises NotFound("missing")."""
-    rows = conn.execute("SELECT n, members FROM locals WHERE id = ?", (doc_id,)).fetchall()
+    rows = query(conn, "SELECT n, members FROM locals WHERE id = ?", (doc_id,))
     if not rows:
         raise NotFound("missing")
     return LocalDocument(doc_id, f"0-{rows[0][0]}", rows[0][1])

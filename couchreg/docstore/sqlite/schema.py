@@ -10,6 +10,7 @@ from typing import Final
 
 import apsw
 
+from couchreg.docstore.sqlite.sql import query
 from couchreg.errors import Failure
 
 FORMAT: Final = 1
@@ -66,7 +67,7 @@ def connect(path: Path, *, query_only: bool = False) -> apsw.Connection:
 def pragmas(conn: apsw.Connection, *texts: str) -> None:
     """Run pragmas and drain their answers: a half-read one keeps a transaction open."""
     for text in texts:
-        conn.execute(f"PRAGMA {text}").fetchall()
+        query(conn, f"PRAGMA {text}")
 
 
 def create(path: Path) -> None:
@@ -76,15 +77,15 @@ def create(path: Path) -> None:
         pragmas(conn, "auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL")
         pragmas(conn, f"application_id={_APPLICATION_ID}", f"user_version={FORMAT}")
         with conn:
-            conn.execute(TABLES).fetchall()
-            conn.execute("INSERT INTO meta VALUES (1, ?, 0, 0, 0, 0, 0, 0, 0)", (time.time(),)).fetchall()
+            query(conn, TABLES)
+            query(conn, "INSERT INTO meta VALUES (1, ?, 0, 0, 0, 0, 0, 0, 0)", (time.time(),))
     finally:
         conn.close()  # the last connection: checkpoints, and removes the write-ahead log
 
 
 def verify(conn: apsw.Connection, name: str) -> None:
     """Refuse a file that is not ours or of another format. Raises Failure."""
-    found = conn.execute("PRAGMA application_id").fetchall()[0][0]
-    version = conn.execute("PRAGMA user_version").fetchall()[0][0]
+    found = query(conn, "PRAGMA application_id")[0][0]
+    version = query(conn, "PRAGMA user_version")[0][0]
     if found != _APPLICATION_ID or version != FORMAT:
         raise Failure(f"The file of database {name} is not a couchreg database of format {FORMAT}.")

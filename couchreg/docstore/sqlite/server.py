@@ -12,6 +12,7 @@ import apsw
 
 from couchreg.docstore.base import DatabaseEvent
 from couchreg.docstore.sqlite import schema
+from couchreg.docstore.sqlite.sql import query
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS identity (one INTEGER PRIMARY KEY CHECK (one = 1), uuid TEXT, events_seq INTEGER);
@@ -27,56 +28,58 @@ def open_server(path: Path) -> apsw.Connection:
     conn = apsw.Connection(str(path))
     schema.pragmas(conn, "journal_mode=WAL", "synchronous=FULL")
     with conn:
-        conn.execute(_TABLES).fetchall()
-        conn.execute("INSERT OR IGNORE INTO identity VALUES (1, ?, 0)", (uuid.uuid4().hex,)).fetchall()
+        query(conn, _TABLES)
+        query(conn, "INSERT OR IGNORE INTO identity VALUES (1, ?, 0)", (uuid.uuid4().hex,))
     return conn
 
 
 def identity(conn: apsw.Connection) -> str:
-    return str(conn.execute("SELECT uuid FROM identity").fetchall()[0][0])
+    return str(query(conn, "SELECT uuid FROM identity")[0][0])
 
 
 # -- configuration
 def config(conn: apsw.Connection) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
-    for section, key, value in conn.execute("SELECT section, key, value FROM config").fetchall():
+    for section, key, value in query(conn, "SELECT section, key, value FROM config"):
         found.setdefault(section, {})[key] = value
     return found
 
 
 def set_config(conn: apsw.Connection, section: str, key: str, value: str | None) -> None:
     if value is None:
-        conn.execute("DELETE FROM config WHERE section = ? AND key = ?", (section, key)).fetchall()
+        query(conn, "DELETE FROM config WHERE section = ? AND key = ?", (section, key))
     else:
-        conn.execute(
-            "INSERT INTO config VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = ?3", (section, key, value)
-        ).fetchall()
+        query(
+            conn,
+            "INSERT INTO config VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = ?3",
+            (section, key, value),
+        )
 
 
 # -- events
 def events(conn: apsw.Connection) -> list[DatabaseEvent]:
     """Creations and deletions, oldest first."""
-    rows = conn.execute("SELECT seq, name, type FROM events ORDER BY seq").fetchall()
+    rows = query(conn, "SELECT seq, name, type FROM events ORDER BY seq")
     return [DatabaseEvent(*row) for row in rows]
 
 
 def reserve(conn: apsw.Connection, seq: int) -> None:
     """Promise that no later start of the server gives a number up to `seq` again."""
-    conn.execute("UPDATE identity SET events_seq = max(events_seq, ?)", (seq,)).fetchall()
+    query(conn, "UPDATE identity SET events_seq = max(events_seq, ?)", (seq,))
 
 
 def reserved(conn: apsw.Connection) -> int:
-    return int(conn.execute("SELECT events_seq FROM identity").fetchall()[0][0])
+    return int(query(conn, "SELECT events_seq FROM identity")[0][0])
 
 
 def record(conn: apsw.Connection, event: DatabaseEvent, most: int) -> None:
     """Keep an event in the place of the database's last one; of deletions only the latest `most`."""
-    conn.execute(
-        "INSERT INTO events VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seq = ?2, type = ?3",
+    query(
+        conn, "INSERT INTO events VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seq = ?2, type = ?3",
         (event.name, event.seq, event.type),
-    ).fetchall()
-    conn.execute(
-        "DELETE FROM events WHERE type = 'deleted' AND seq <= coalesce("
+    )
+    query(
+        conn, "DELETE FROM events WHERE type = 'deleted' AND seq <= coalesce("
         "(SELECT seq FROM events WHERE type = 'deleted' ORDER BY seq DESC LIMIT 1 OFFSET ?), 0)",
         (most,),
-    ).fetchall()
+    )
