@@ -182,3 +182,18 @@ def deleted_conflicts_member(revs: Sequence[str]) -> bytes:
 
 def local_seq_member(seq: int) -> bytes:
     return b',"_local_seq":%d' % seq
+
+
+def joined(parts: Iterable[bytes | A]) -> list[bytes | A]:
+    """Neighbouring texts made one, so that few large pieces are sent."""
+    found: list[bytes | A] = []
+    texts: list[bytes] = []
+    for part in parts:
+        if isinstance(part, bytes):
+            texts.append(part)
+            continue
+        found += [b"".join(texts), part]
+        texts = []
+    if texts:
+        found.append(b"".join(texts))
+    return found

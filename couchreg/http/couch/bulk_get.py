@@ -1,0 +1,218 @@
+"""`_bulk_get`: many documents, or revisions of them, read in one request.
+
+Read in batches and sent as they come, so that a large request does not need a large memory.
+https://docs.couchdb.org/en/stable/api/database/bulk-api.html#db-bulk-get
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from couchreg.docstore.base import Attachment, Opened
+from couchreg.errors import BadRequest, CouchregError
+from couchreg.http.couch.context import Context
+from couchreg.http.couch.document_query import DocumentQuery, parse_document_query, parse_rev
+from couchreg.http.couch.multipart_sending import BulkParts
+from couchreg.http.couch.reading import shown
+from couchreg.http.couch.responses import MUST_REVALIDATE, answer_raw
+from couchreg.http.couch.sending import write_pieces
+from couchreg.model import json
+from couchreg.model.document import check_docid
+from couchreg.wire import documents, related
+from couchreg.wire.accept import accepts_type
+
+BATCH = 200
+REFUSED_PARAMETERS = frozenset({"open_revs", "new_edits", "w", "rev", "atts_since"})
+
+
+class Wanted(NamedTuple):
+    """One entry of the request, or why it cannot be answered."""
+
+    id: Any
+    rev: str | None = None
+    query: DocumentQuery = DocumentQuery()
+    error: dict[str, Any] | None = None
+
+
+Answered = tuple[Wanted, list[Opened]]
+
+
+async def bulk_get(ctx: Context) -> web.StreamResponse:
+    ctx.require_json()
+    request = await ctx.json()
+    if not isinstance(request, dict):
+        raise BadRequest("Request body must be a JSON object")
+    docs = request.get("docs")
+    if not isinstance(docs, list):
+        raise BadRequest("Missing JSON list of 'docs'.")
+    query = _query(ctx)
+    wanted = [_wanted(entry, query) for entry in docs]
+    subtype = _multipart_subtype(ctx)
+    if subtype is not None:
+        return await _send_multipart(ctx, wanted, query, subtype)
+    return await _send_json(ctx, wanted, query)
+
+
+# -- the request
+
+
+def _query(ctx: Context) -> DocumentQuery:
+    for name, _ in ctx.pairs:
+        if name in REFUSED_PARAMETERS:
+            raise BadRequest(f'"{name}" query parameter is not acceptable')
+    return parse_document_query(ctx.pairs)
+
+
+def _wanted(entry: Any, query: DocumentQuery) -> Wanted:
+    if not isinstance(entry, dict) or not entry:
+        return _refused(None, None, "bad_request", "document must be a JSON object")
+    if "id" not in entry:
+        return _refused(None, None, "bad_request", "document id missed")
+    doc_id, rev = entry["id"], entry.get("rev")
+    try:
+        check_docid(doc_id)
+    except CouchregError as error:
+        return _refused(doc_id, None, error.error, error.reason)
+    try:
+        parsed = None if "rev" not in entry else parse_rev(rev)
+    except CouchregError as error:
+        return _refused(doc_id, rev, error.error, error.reason)
+    return _with_atts_since(Wanted(doc_id, parsed, query), entry.get("atts_since", []))
+
+
+def _with_atts_since(wanted: Wanted, given: Any) -> Wanted:
+    if given == []:
+        return wanted
+    if not isinstance(given, list):
+        return _refused(wanted.id, given, "bad_request", "att_since value must be array of revs.")
+    known = []
+    for rev in given:
+        try:
+            known.append(parse_rev(rev))
+        except CouchregError as error:
+            return _refused(wanted.id, rev, error.error, error.reason)
+    return wanted._replace(query=replace(wanted.query, atts_since=tuple(known)))
+
+
+def _refused(doc_id: Any, rev: Any, word: str, reason: str) -> Wanted:
+    return Wanted(doc_id, error=_error(doc_id, rev, word, reason))
+
+
+def _error(doc_id: Any, rev: Any, word: str, reason: str) -> dict[str, Any]:
+    return {"rev": rev, "reason": reason, "id": doc_id, "error": word}
+
+
+# -- reading
+
+
+async def _answered(
+    ctx: Context, wanted: Sequence[Wanted], query: DocumentQuery
+) -> AsyncIterator[list[Answered]]:
+    """The entries with what was found for them, a batch at a time."""
+    latest = "latest" in query.flags
+    for start in range(0, len(wanted), BATCH):
+        batch = wanted[start : start + BATCH]
+        asked = [(one.id, None if one.rev is None else (one.rev,)) for one in batch if one.error is None]
+        histories = any(one.query.wants_history for one in batch)
+        found = iter(await ctx.db.open_revs(asked, latest=latest, histories=histories))
+        yield [(one, [] if one.error is not None else next(found)) for one in batch]
+
+
+def _missing(one: Wanted, rev: str | None) -> dict[str, Any]:
+    return _error(one.id, "undefined" if rev is None else rev, "not_found", "missing")
+
+
+# -- as JSON
+
+
+async def _send_json(ctx: Context, wanted: Sequence[Wanted], query: DocumentQuery) -> web.StreamResponse:
+    if len(wanted) <= BATCH and not query.flags & {"attachments"}:
+        texts: list[bytes | Attachment] = []
+        async for answered in _answered(ctx, wanted, query):
+            _render(answered, texts, first=True)
+        if all(isinstance(text, bytes) for text in texts):
+            return answer_raw(b'{"results":[%b]}' % b"".join(texts))  # type: ignore[arg-type]
+    return await _stream_json(ctx, wanted, query)
+
+
+async def _stream_json(ctx: Context, wanted: Sequence[Wanted], query: DocumentQuery) -> web.StreamResponse:
+    stream = await ctx.stream(headers=[MUST_REVALIDATE])
+    await stream.write(b'{"results":[')
+    first = True
+    async for answered in _answered(ctx, wanted, query):
+        parts: list[bytes | Attachment] = []
+        _render(answered, parts, first=first)
+        await write_pieces(ctx, stream, documents.joined(parts))
+        first = False
+    await stream.write(b"]}\n")
+    await stream.write_eof()
+    return stream
+
+
+def _render(answered: Sequence[Answered], parts: list[bytes | Attachment], *, first: bool) -> None:
+    """Append the rows of a batch to `parts`, as text with attachments in between."""
+    before = b"" if first else b","
+    for one, opened in answered:
+        parts.append(before + b'{"id":' + json.encode(one.id) + b',"docs":[')
+        if one.error is not None:
+            parts.append(b'{"error":' + json.encode(one.error) + b"}")
+        elif not opened:
+            parts.append(b'{"error":' + json.encode(_missing(one, None)) + b"}")
+        for place, revision in enumerate(opened):
+            _render_opened(one, revision, parts, b"," if place else b"")
+        parts.append(b"]}")
+        before = b","
+
+
+def _render_opened(one: Wanted, opened: Opened, parts: list[bytes | Attachment], before: bytes) -> None:
+    if opened.revision is None:
+        parts.append(before + b'{"error":' + json.encode(_missing(one, opened.rev)) + b"}")
+        return
+    found = shown(opened.revision, opened.history, one.query)
+    head = before + b'{"ok":' + found.head
+    if not found.revision.attachments:
+        parts.append(head + b"}}")
+        return
+    shape = one.query.shape(found.history)
+    parts.extend(documents.pieces(head, found.revision.attachments, shape))
+    parts.append(b"}")
+
+
+# -- as multipart
+
+
+def _multipart_subtype(ctx: Context) -> str | None:
+    accept = ctx.request.headers.get("Accept")
+    if accepts_type(accept, "application/json"):
+        return None
+    if accepts_type(accept, "multipart/mixed"):
+        return "mixed"
+    return "related" if accepts_type(accept, "multipart/related") else None
+
+
+async def _send_multipart(
+    ctx: Context, wanted: Sequence[Wanted], query: DocumentQuery, subtype: str
+) -> web.StreamResponse:
+    boundary = b"--" + related.new_boundary()
+    stream = await ctx.stream(content_type=related.mixed_type(boundary, subtype))
+    parts = BulkParts(ctx, stream, boundary)
+    async for answered in _answered(ctx, wanted, query):
+        for one, opened in answered:
+            await _write_parts(parts, one, opened)
+    if wanted:
+        await parts.end()
+    await stream.write_eof()
+    return stream
+
+
+async def _write_parts(parts: BulkParts, one: Wanted, opened: Sequence[Opened]) -> None:
+    if one.error is not None or not opened:
+        await parts.write_error(one.error or _missing(one, None))
+    for revision in opened:
+        if revision.revision is None:
+            error = {"rev": revision.rev, "error": "not_found", "reason": "missing"}
+            await parts.write_error(error)
+        else:
+            await parts.write_document(shown(revision.revision, revision.history, one.query), one.query)
