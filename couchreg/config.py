@@ -19,14 +19,22 @@ from couchreg.errors import CouchregError
 ENVIRONMENT_PREFIX = "COUCHREG_"
 FILE_NAME = "couchreg.toml"
 # Names of the environment that belong to the command line as a client, or to the project's tests.
-FOREIGN = frozenset({"REGISTRY", "CRASH_ROUNDS", "USER", "PASSWORD", "TOKEN", "CONFIG", "CONFIG_FILE", "CONFIG_DIR"})
+FOREIGN = frozenset(
+    {"REGISTRY", "CRASH_ROUNDS", "USER", "PASSWORD", "TOKEN", "CONFIG", "CONFIG_FILE", "CONFIG_DIR"}
+)
 FOREIGN_PREFIX = "TEST_"
 
 Read = Callable[[Any], Any]
 
 
-class SettingsError(CouchregError):
-    """A setting that stops the start; `reason` is the sentence for the person who started it."""
+class CannotStart(CouchregError):
+    """Why a server does not start; `reason` is the sentence for the person who tried."""
+
+    exit_status = 2
+
+
+class SettingsError(CannotStart):
+    """A setting that is unknown or wrong."""
 
 
 def text(value: Any) -> str:

@@ -8,13 +8,13 @@ import os
 from pathlib import Path
 from typing import Self
 
-from couchreg.errors import CouchregError
+from couchreg.config import CannotStart
 
 LOCK_NAME = "couchreg.lock"
 
 
-class DataDirError(CouchregError):
-    """The directory cannot be used; `reason` is the sentence for the person who started the server."""
+class DataDirError(CannotStart):
+    """The directory cannot be used."""
 
 
 class DataDir:
@@ -37,10 +37,6 @@ class DataDir:
             raise DataDirError(
                 f"The data directory {self.path} is in use by another couchreg server."
             ) from None
-
-    @property
-    def databases(self) -> Path:
-        return self.path / "databases"
 
     @property
     def datastore(self) -> Path:

@@ -1,0 +1,196 @@
+"""A whole server: builds the rooms out of settings, starts them in order, stops them in reverse.
+
+The only module that names back ends. It has no behaviour of its own.
+"""
+
+import socket
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+
+from aiohttp import web
+
+from couchreg.auth.admins import Admins, ensure_admin, set_admin
+from couchreg.auth.authenticator import Authenticator
+from couchreg.auth.policy import REGISTRY, REGISTRY_SECURITY, REPLICATOR, USERS
+from couchreg.blobstore.directory import DirectoryBlobStore
+from couchreg.blobstore.spool import Spool
+from couchreg.config import CannotStart, Settings
+from couchreg.datadir import DataDir
+from couchreg.docstore.attachments import Attachments
+from couchreg.docstore.base import Store
+from couchreg.docstore.compression import Compression
+from couchreg.docstore.layout import registry_layout
+from couchreg.docstore.sqlite.store import SqliteStore
+from couchreg.docstore.sweeper import Sweeper, referred
+from couchreg.followers.datastore import DatastoreFollower
+from couchreg.followers.loop import FollowerLoop
+from couchreg.followers.search import SearchFollower
+from couchreg.followers.whoosh_index import WhooshIndex
+from couchreg.http.couch.door import CouchDoor
+from couchreg.http.registry.call import Services
+from couchreg.http.registry.door import registry_application
+from couchreg.registry.checker import Limits
+from couchreg.registry.publish import Validation
+from couchreg.registry.registry import Found, Registry
+
+COUCH_PREFIX = "/_couch"
+CLOSING = 3.0  # seconds that answers under way, open feeds among them, are given at the end
+LINE = 65536  # bytes of a request line or a header: `open_revs` and `keys` make long ones
+
+
+class Searching:
+    """The search follower in the terms of the registry's `Search`."""
+
+    def __init__(self, follower: SearchFollower) -> None:
+        self._follower = follower
+
+    async def search(self, words: Sequence[str], limit: int, offset: int) -> Found:
+        page = await self._follower.search(words, limit=limit, offset=offset)
+        return Found(page.total, [hit._asdict() for hit in page.hits])
+
+
+def build(settings: Settings) -> "App":
+    """A server that is not running yet."""
+    return App(settings)
+
+
+class App:
+    """A server: `await start()`, and `await stop()` whatever happened in between."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.new_admin: tuple[str, str] | None = None  # name and password, when this start made it
+        self.registry_url = self.couch_url = ""
+        self._stack = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Raises CannotStart with a sentence; nothing is left running then."""
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+
+    async def stop(self) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings = self.settings
+        data = stack.enter_context(DataDir(settings.data_dir))
+        ports = [listen(settings.host, port, flag)
+                 for port, flag in ((settings.port, "--port"), (settings.couch_port, "--couch-port"))]
+        for port in ports:
+            stack.callback(port.close)
+        self.store = SqliteStore(data.path)
+        stack.push_async_callback(self.store.close)
+        self.new_admin = await self._admins()
+        await self._databases()
+        self.attachments = await self._attachments(stack, data)
+        self.auth = Authenticator([Admins(self.store.config)], iterations=settings.password_iterations)
+        stack.callback(self.auth.close)
+        self._follow(stack, data)
+        self.registry = await self._registry(stack)
+        await self._serve(stack, ports)
+        sweeper = Sweeper(self.store, self.attachments, grace=settings.sweep_grace)
+        stack.push_async_callback(sweeper.stop)
+        sweeper.start()
+
+    async def _admins(self) -> tuple[str, str] | None:
+        iterations = self.settings.password_iterations
+        if self.settings.admin is None:
+            return await ensure_admin(self.store, iterations=iterations)
+        name, _, password = self.settings.admin.partition(":")
+        await set_admin(self.store, name, password, iterations=iterations)
+        return None
+
+    async def _databases(self) -> None:
+        """The databases every server has."""
+        for name in {USERS, REPLICATOR, REGISTRY}.difference(self.store.names()):
+            await self.store.create(name)
+        registry = self.store.database(REGISTRY)
+        if await registry.setting("security") is None:
+            await registry.set_setting("security", dict(REGISTRY_SECURITY))
+
+    async def _attachments(self, stack: AsyncExitStack, data: DataDir) -> Attachments:
+        blobs = DirectoryBlobStore(data.datastore)
+        stack.push_async_callback(blobs.close)
+        spool = Spool(data.spool)
+        stack.push_async_callback(spool.close)
+        config = self.store.config
+        return Attachments(
+            blobs, spool, registry_layout(REGISTRY),
+            lambda: Compression.of(config().get("attachments", {})),
+            uncompressed={REGISTRY}, max_size=partial(largest_attachment, self.store),
+            referred=partial(referred, self.store),
+        )
+
+    def _follow(self, stack: AsyncExitStack, data: DataDir) -> None:
+        database = partial(self.store.database, REGISTRY)
+        self.search = SearchFollower(WhooshIndex(data.search), database)
+        self.followers = {
+            "datastore": FollowerLoop(DatastoreFollower(self.attachments, database), self.store, REGISTRY),
+            "search": FollowerLoop(self.search, self.store, REGISTRY),
+        }
+        self.search.when_broken(self.followers["search"].restart)
+        for loop in self.followers.values():
+            stack.push_async_callback(loop.stop)
+            loop.start()
+
+    async def _registry(self, stack: AsyncExitStack) -> Registry:
+        settings = self.settings
+        checks = Limits(seconds=settings.validation_timeout, memory=settings.validation_memory << 20)
+        registry = Registry(
+            self.store.database(REGISTRY), self.attachments, validation=Validation(settings.validation),
+            checks=checks, settled=self.followers["datastore"].caught_up,
+        )
+        stack.push_async_callback(registry.close)
+        await registry.start()
+        return registry
+
+    async def _serve(self, stack: AsyncExitStack, ports: Sequence[socket.socket]) -> None:
+        door = CouchDoor(self.store, self.attachments, self.auth)
+        services = Services(
+            self.registry, self.auth.authenticate, Searching(self.search),
+            couch=partial(door.handle_below, prefix=COUCH_PREFIX), public_url=self.settings.public_url,
+        )
+        registry = web.AppRunner(
+            registry_application(services), auto_decompress=False, access_log=None, max_line_size=LINE,
+            max_field_size=LINE, shutdown_timeout=CLOSING,
+        )
+        couch = web.ServerRunner(door.server(), shutdown_timeout=CLOSING)
+        self.registry_url, self.couch_url = [
+            await serve(stack, runner, port) for runner, port in zip((registry, couch), ports, strict=True)
+        ]
+
+
+def largest_attachment(store: Store) -> int | None:
+    """`[couchdb] max_attachment_size` in bytes where someone has set it, None for any size."""
+    written = store.config().get("couchdb", {}).get("max_attachment_size", "")
+    return int(written) if written.isdecimal() else None
+
+
+def listen(host: str, port: int, flag: str) -> socket.socket:
+    """A socket bound to the port. Raises CannotStart when it cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise CannotStart(f"There is no address {host} to listen on: {error.strerror}.") from error
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(1024)
+    except OSError as error:
+        bound.close()
+        raise CannotStart(
+            f"Port {port} of {host} cannot be had ({error.strerror}): choose another with {flag}."
+        ) from error
+    return bound
+
+
+async def serve(stack: AsyncExitStack, runner: web.BaseRunner, port: socket.socket) -> str:
+    """Answer on a bound socket until the stack unwinds; the address of the door."""
+    stack.push_async_callback(runner.cleanup)
+    await runner.setup()
+    await web.SockSite(runner, port, backlog=1024).start()
+    host, number = port.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{number}"

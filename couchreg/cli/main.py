@@ -1,0 +1,66 @@
+"""The `couchreg` command: which subcommands there are, and how a failure is shown.
+
+Each subcommand is a module of this package, imported when it is asked for, so that `couchreg --help` and
+the small commands start without the server's libraries.
+"""
+
+import importlib
+import sys
+from typing import NamedTuple
+
+import click
+
+from couchreg import __version__
+from couchreg.errors import CouchregError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Lazy(NamedTuple):
+    """A subcommand that is not imported yet: where it is, and its line in the list of commands."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+COMMANDS: dict[str, Lazy] = {
+    "serve": Lazy("couchreg.cli.serve", "serve", "Run a registry."),
+    "publish": Lazy("couchreg.cli.publish", "publish", "Publish a data package folder."),
+    "install": Lazy("couchreg.cli.install", "install", "Write a published package into a folder."),
+    "search": Lazy("couchreg.cli.search", "search", "Find packages by words."),
+    "info": Lazy("couchreg.cli.info", "info", "Describe a package."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported one at a time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        lazy = COMMANDS.get(cmd_name)
+        if lazy is None:
+            return None
+        command: click.Command = getattr(importlib.import_module(lazy.module), lazy.attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, lazy.help) for name, lazy in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="couchreg")
+def cli() -> None:
+    """A registry for data packages that replicates like CouchDB."""
+
+
+def main() -> None:
+    """Run the command line. What is foreseen to go wrong is shown as one sentence, without a traceback."""
+    try:
+        cli(prog_name="couchreg")
+    except CouchregError as error:
+        click.echo(f"couchreg: {error.reason}", err=True)
+        sys.exit(getattr(error, "exit_status", 1))

@@ -1,0 +1,62 @@
+"""`couchreg serve`: flags from the table of settings, the URLs on the screen, a clean end.
+
+What a server consists of is `app.py`'s; what a setting means is `config.py`'s.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+
+import click
+
+from couchreg.app import App, build
+from couchreg.config import Settings, describe, load
+
+
+def flags(command: Callable[..., None]) -> Callable[..., None]:
+    """A flag for each setting. Values arrive as text and are read by `config.load`, as all others are."""
+    for row in reversed(describe()):
+        shown = f"{row.doc}  [{row.environment}{f'; default {row.default}' if row.default else ''}]"
+        command = click.option(row.flag, row.name, metavar=row.metavar, default=None, help=shown)(command)
+    return command
+
+
+@click.command(epilog="Settings also come from couchreg.toml in the data directory.")
+@flags
+def serve(**given: str | None) -> None:
+    """Run a registry until Ctrl-C or SIGTERM."""
+    settings = load(given)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    asyncio.run(run(settings))
+
+
+async def run(settings: Settings) -> None:
+    """Serve until a signal asks for the end."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    app = build(settings)
+    await app.start()
+    try:
+        announce(app)
+        await ended.wait()
+    finally:
+        await app.stop()
+
+
+def announce(app: App) -> None:
+    """Where to look, and the new admin's password: the only time it is shown."""
+    click.echo(f"Registry  {app.registry_url}/")
+    click.echo(f"CouchDB   {app.couch_url}/")
+    click.echo(f"Data      {app.settings.data_dir.absolute()}")
+    if app.new_admin is not None:
+        name, password = app.new_admin
+        click.echo(f"Admin     {name}:{password}   (shown this once: keep it)")
+    sys.stdout.flush()
+
+

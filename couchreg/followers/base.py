@@ -1,0 +1,44 @@
+"""What a follower is: it reads the changes of one database and builds something from them.
+
+What it builds may be deleted and built again at any time. The loop (`loop.py`) brings the changes, in
+order; a follower commits what it made of them together with how far that was.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from couchreg.docstore.base import Change
+
+
+class Checkpoint(NamedTuple):
+    """The last change a follower has processed, in which life of the database. `seq` 0: none yet."""
+
+    incarnation: str
+    seq: int
+
+
+class RebuildNeeded(Exception):
+    """What a follower built cannot be used any more: the loop resets it and begins again at 0."""
+
+
+class Follower(Protocol):
+    """One program that follows a database.
+
+    `apply` may raise Unavailable or OSError when its store fails: the loop tries again, later. What else
+    it raises is taken as the fault of a document. It must be harmless to apply the same change twice.
+    """
+
+    name: str
+    bodies: bool  # whether `apply` wants the members of the changed documents
+    linger: float  # seconds to wait for further changes before a batch; more for costly commits
+
+    async def checkpoint(self) -> Checkpoint | None:
+        """How far it has come; None before the first commit. Raises RebuildNeeded."""
+
+    async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
+        """Process changes (none: only move on) and commit the result and `checkpoint` together."""
+
+    async def reset(self) -> None:
+        """Forget everything built so far, the checkpoint with it."""
+
+    async def close(self) -> None: ...

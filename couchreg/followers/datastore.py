@@ -1,0 +1,102 @@
+"""The datastore follower: writes `<name>/<version>/datapackage.json` beside the files of each version.
+
+With it the blob store alone is a set of valid data packages, which anyone can read without couchreg. A
+publish is acknowledged after `caught_up(seq)` of this follower. It owns these keys and no others: the files
+are attachments, and come and go with their documents.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
+
+from couchreg.blobstore.base import BlobStore
+from couchreg.blobstore.spool import Spool
+from couchreg.docstore.attachments import Attachments
+from couchreg.docstore.base import Attachment, Change, Database
+from couchreg.docstore.layout import DESCRIPTOR, descriptor_key
+from couchreg.errors import Conflict, NotFound
+from couchreg.followers.base import Checkpoint
+from couchreg.followers.packages import split_id
+from couchreg.model import json
+
+OWN = "couchreg"  # the registry's member of a version document, no part of the descriptor
+_CHECKPOINT_ID = "_local/couchreg-follower-datastore"
+
+
+class DatastoreFollower:
+    """Its writes are never undone by a crash and harmless to repeat, so the checkpoint, kept in the
+    database that is followed, may come after them."""
+
+    name = "datastore"
+    bodies = True
+    linger = 0.0
+
+    def __init__(self, attachments: Attachments, database: Callable[[], Database]) -> None:
+        self._attachments = attachments
+        self._blobs: BlobStore = attachments.blobs
+        self._spool: Spool = attachments.spool
+        self._database = database
+
+    async def checkpoint(self) -> Checkpoint | None:
+        try:
+            stored = await self._database().local(_CHECKPOINT_ID)
+        except NotFound:
+            return None
+        found = json.decode(b"{" + stored.members + b"}")
+        return Checkpoint(found["incarnation"], found["seq"])
+
+    async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
+        for change in changes:
+            version = split_id(change.id)
+            if version is not None:
+                await self._follow(descriptor_key(*version), change)
+        await self._database().update_local(_CHECKPOINT_ID, checkpoint._asdict())
+
+    async def reset(self) -> None:
+        """What is written stays: versions that are still there get the same, others are nobody's harm."""
+        await self._database().update_local(_CHECKPOINT_ID, None)
+
+    async def close(self) -> None:
+        pass
+
+    async def _follow(self, key: str, change: Change) -> None:
+        if change.deleted:
+            await self._blobs.delete(key)
+            return
+        async with self._spool.writer() as writer:
+            async for chunk in self._descriptor(change):
+                await writer.write(chunk)
+            spooled = await writer.finish()
+        try:
+            stored = await self._blobs.put(key, spooled, content_type="application/json")
+        finally:
+            self._spool.remove(spooled)
+        if not stored:
+            raise Conflict(f"{key} holds the descriptor of another revision, which stays.")
+
+    async def _descriptor(self, change: Change) -> AsyncIterator[bytes]:
+        """The descriptor as it was published, else as the document gives it."""
+        files = {attachment.name: attachment for attachment in change.attachments}
+        if DESCRIPTOR in files:
+            async for chunk in self._attachments.open(files[DESCRIPTOR]):
+                yield chunk
+        else:
+            yield json.encode(built(json.decode(b"{" + (change.members or b"") + b"}"), files))
+
+
+def built(document: Mapping[str, Any], files: Mapping[str, Attachment]) -> dict[str, Any]:
+    """The descriptor of a version document, with `bytes` and `hash` of each resource that is one file
+    and does not tell them itself."""
+    descriptor = {key: value for key, value in document.items() if key != OWN}
+    resources = descriptor.get("resources")
+    if isinstance(resources, list):
+        descriptor["resources"] = [_completed(resource, files) for resource in resources]
+    return descriptor
+
+
+def _completed(resource: Any, files: Mapping[str, Attachment]) -> Any:
+    path = resource.get("path") if isinstance(resource, dict) else None
+    file = files.get(path) if isinstance(path, str) else None
+    if file is None or file.encoding != "identity":
+        return resource
+    return {**resource, "bytes": resource.get("bytes", file.length),
+            "hash": resource.get("hash", f"sha256:{file.sha256}")}

@@ -1,0 +1,230 @@
+"""The loop that drives a follower: batches, waiting, trying again, isolating documents that fail.
+
+It owns how far a follower is known to be and what it is doing now. It knows nothing of what is built,
+and what it knows of the database is its changes.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from couchreg.docstore.base import Change, Database, Store
+from couchreg.errors import NotFound, Unavailable
+from couchreg.followers.base import Checkpoint, Follower, RebuildNeeded
+from couchreg.followers.problems import Problem, Problems
+
+log = logging.getLogger(__name__)
+
+BATCH = 500  # changes of one commit, at most
+FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0  # seconds before trying again
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a person wants to know of a follower. `state`: "starting", "waiting", "working", "failing"
+    (the store does not answer; it tries again), "stopped"."""
+
+    name: str
+    state: str
+    seq: int
+    update_seq: int
+    problems: tuple[Problem, ...]
+    uncounted_problems: int
+    last_error: str | None
+
+
+class FollowerLoop:
+    """Runs one follower over one database, until `stop`; the database may come and go meanwhile."""
+
+    def __init__(
+        self, follower: Follower, store: Store, database: str, *, first_wait: float = FIRST_WAIT
+    ) -> None:
+        self.follower = follower
+        self._store = store
+        self._name = database
+        self._first_wait = first_wait
+        self._seq = 0
+        self._state = "starting"
+        self._last_error: str | None = None
+        self._problems = Problems(follower.name)
+        self._moved = asyncio.Event()
+        self._again = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._awaited = 0  # the highest sequence that somebody waits for
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=f"follower {self.follower.name}")
+
+    async def stop(self) -> None:
+        """End the loop and close the follower, which lets a commit that has begun come to its end."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self._become("stopped")
+        self._tell()
+        await self.follower.close()
+
+    def restart(self) -> None:
+        """Open what the follower built anew, now: somebody has found it unusable."""
+        self._again.set()
+
+    async def caught_up(self, seq: int) -> None:
+        """Return once everything up to and with `seq` has been processed and committed (a document
+        that failed counts: it has been written down). Raises Unavailable when the loop has stopped."""
+        while self._seq < seq:
+            if self._state == "stopped":
+                raise Unavailable(f"The follower {self.follower.name} has stopped.")
+            self._awaited = max(self._awaited, seq)
+            self._hurry.set()
+            await self._moved.wait()
+
+    def status(self) -> Status:
+        try:
+            update_seq = self._store.database(self._name).update_seq
+        except NotFound:
+            update_seq = 0
+        return Status(self.follower.name, self._state, self._seq, update_seq, tuple(self._problems.all()),
+                      self._problems.uncounted, self._last_error)
+
+    # -- the loop
+    async def _run(self) -> None:
+        """Everything that fails is tried again, ever more slowly; nothing but `stop` ends this."""
+        wait = self._first_wait
+        while True:
+            before = self._seq
+            try:
+                await self._follow_or_await_database()
+                wait = self._first_wait
+            except RebuildNeeded as error:
+                log.warning("follower %s begins again: %s", self.follower.name, error)
+                await self._attempt_reset()
+            except Exception as error:
+                self._failed(error)
+            await asyncio.sleep(wait)
+            wait = self._first_wait if self._seq != before else min(wait * 2, LONGEST_WAIT)
+
+    def _failed(self, error: Exception) -> None:
+        if self._last_error is None:  # once for each trouble, not for each attempt
+            log.error("follower %s tries again: %s", self.follower.name, error, exc_info=error)
+        self._last_error = f"{type(error).__name__}: {error}"
+        self._become("failing")
+
+    async def _attempt_reset(self) -> None:
+        try:
+            await self.follower.reset()
+        except Exception as error:
+            self._failed(error)
+
+    async def _follow_or_await_database(self) -> None:
+        try:
+            await self._follow(self._store.database(self._name))
+        except NotFound:
+            await self._until_created()
+
+    async def _until_created(self) -> None:
+        self._become("waiting")
+        self._move(0)
+        seen = self._store.events_seq
+        with contextlib.suppress(NotFound):
+            self._store.database(self._name)  # made between our look and `seen`
+            return
+        await self._store.wait_event(seen)
+
+    async def _follow(self, database: Database) -> None:
+        """Process what there is and wait for more. Raises NotFound when the database is deleted."""
+        await self._begin(database)
+        while True:
+            self._become("working")
+            async for batch in self._batches(database):
+                await self._process(database, batch)
+            self._last_error = None
+            self._become("waiting")
+            await self._news(database)
+            await self._gather()
+
+    async def _begin(self, database: Database) -> None:
+        """Find where to go on; from 0 where the checkpoint is of another life of the database."""
+        await self._problems.load(database)
+        found = await self.follower.checkpoint()
+        if found and (found.incarnation != database.incarnation or found.seq > database.update_seq):
+            log.info("follower %s begins again: the database is not the one it knew", self.follower.name)
+            await self.follower.reset()
+            await self._problems.clear(database)
+            found = None
+        self._move(found.seq if found else 0)
+
+    async def _news(self, database: Database) -> None:
+        """Wait for changes. Raises RebuildNeeded when `restart` has been called."""
+        waits = [asyncio.ensure_future(database.wait(self._seq)), asyncio.ensure_future(self._again.wait())]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in waits:
+                task.cancel()
+        if self._again.is_set():
+            self._again.clear()
+            raise RebuildNeeded("a reader found it unusable")
+
+    async def _gather(self) -> None:
+        """Let more changes come before a costly commit, unless somebody waits for this one."""
+        if self.follower.linger and self._awaited <= self._seq:
+            self._hurry.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), self.follower.linger)
+
+    async def _batches(self, database: Database) -> AsyncIterator[list[Change]]:
+        """The changes since the last commit, in batches of BATCH whatever chunks the engine reads."""
+        waiting: list[Change] = []
+        async for chunk in database.changes(self._seq, bodies=self.follower.bodies):
+            waiting += chunk
+            while len(waiting) >= BATCH:
+                yield waiting[:BATCH]
+                del waiting[:BATCH]
+        if waiting:
+            yield waiting
+
+    async def _process(self, database: Database, batch: Sequence[Change]) -> None:
+        """One commit for the batch; where a document spoils it, one for each of its documents."""
+        try:
+            await self._apply(database, batch)
+        except (Unavailable, OSError, RebuildNeeded):
+            raise
+        except Exception:
+            log.warning("follower %s: a batch failed, trying its documents alone", self.follower.name)
+            for change in batch:
+                await self._process_alone(database, change)
+
+    async def _process_alone(self, database: Database, change: Change) -> None:
+        try:
+            await self._apply(database, [change])
+        except (Unavailable, OSError, RebuildNeeded):
+            raise
+        except Exception as error:
+            log.exception("follower %s cannot process %r", self.follower.name, change.id)
+            await self._problems.add(database, change, error)
+            await self.follower.apply([], Checkpoint(database.incarnation, change.seq))
+            self._move(change.seq)
+
+    async def _apply(self, database: Database, batch: Sequence[Change]) -> None:
+        last = batch[-1].seq
+        await self.follower.apply(batch, Checkpoint(database.incarnation, last))
+        await self._problems.solved(database, [change.id for change in batch])
+        self._move(last)
+
+    def _become(self, state: str) -> None:
+        self._state = state
+
+    def _move(self, seq: int) -> None:
+        self._seq = seq
+        self._tell()
+
+    def _tell(self) -> None:
+        """Wake whoever waits in `caught_up`; they look and wait again on a fresh event."""
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()

@@ -1,0 +1,107 @@
+"""The search follower: keeps a search engine up to date with the packages of the `registry` database.
+
+There is one entry for each package, at its latest version. A change of any document of a package
+makes its entry anew from what the database holds now, so that order and repetition of changes do not matter.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from couchreg.docstore.base import Change, Database, Range
+from couchreg.errors import Unavailable
+from couchreg.followers.base import Checkpoint, RebuildNeeded
+from couchreg.followers.packages import Entry, entry, split_id
+from couchreg.followers.search_base import SearchIndex, SearchPage
+from couchreg.model import names
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+MOST_HITS = 1000  # of one page
+FARTHEST = 10_000  # hits into the list that a page may begin
+
+
+class SearchFollower:
+    """Feeds an engine, and searches it: writing has one thread, searching another."""
+
+    name = "search"
+    bodies = False
+    linger = 0.5
+
+    def __init__(self, index: SearchIndex, database: Callable[[], Database]) -> None:
+        self._index = index
+        self._database = database
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="search-write")
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="search-read")
+        self._opened = asyncio.Event()
+        self._when_broken: Callable[[], None] | None = None
+
+    def when_broken(self, tell: Callable[[], None]) -> None:
+        """Whom to tell when a search finds the index unusable."""
+        self._when_broken = tell
+
+    # -- the follower
+    async def checkpoint(self) -> Checkpoint | None:
+        found = await self._in(self._writing, self._index.open)
+        self._opened.set()
+        return found
+
+    async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
+        touched = {found[0] for found in (split_id(change.id) for change in changes) if found}
+        database = self._database()
+        entries: list[Entry] = []
+        gone: list[str] = []
+        for name in sorted(touched):
+            made = await _entry_of(database, name)
+            if made is None:
+                gone.append(name)
+            else:
+                entries.append(made)
+        await self._in(self._writing, lambda: self._index.commit(entries, gone, checkpoint))
+
+    async def reset(self) -> None:
+        await self._in(self._reading, self._index.close)
+        await self._in(self._writing, self._index.clear)
+
+    async def close(self) -> None:
+        self._writing.shutdown(wait=True, cancel_futures=True)
+        await self._in(self._reading, self._index.close)
+        self._reading.shutdown(wait=True, cancel_futures=True)
+
+    # -- the search
+    async def search(self, words: Sequence[str], *, limit: int = 25, offset: int = 0) -> SearchPage:
+        """Packages in which all words occur, best first; without words all packages by name.
+
+        `limit` and `offset` beyond MOST_HITS and FARTHEST count as those. Raises BadRequest for too many
+        words, Unavailable while the index is built anew.
+        """
+        limit, offset = max(0, min(limit, MOST_HITS)), max(0, min(offset, FARTHEST))
+        await self._opened.wait()
+        try:
+            return await self._in(self._reading, lambda: self._index.search(words, limit, offset))
+        except RebuildNeeded as error:
+            log.error("a search failed: %s", error, exc_info=error)
+            if self._when_broken is not None:
+                self._when_broken()
+            raise Unavailable("The search index is being built anew.") from error
+
+    async def _in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads, work)
+
+
+async def _entry_of(database: Database, name: str) -> Entry | None:
+    """The entry of a package at its latest version, None when it has no version (any more)."""
+    versions: list[str] = []
+    wanted = Range(start=f"{name}@", end=f"{name}A", inclusive_end=False)  # "A" comes right after "@"
+    async for rows in database.all_docs(wanted, bodies=False):
+        versions += [found[1] for found in (split_id(row.id) for row in rows) if found and found[0] == name]
+    if not versions:
+        return None
+    version = names.latest(versions)
+    [row] = await database.winners([f"{name}@{version}"], bodies=True)
+    if row is None or row.deleted or row.members is None:
+        return await _entry_of(database, name)  # deleted between the two reads
+    return entry(name, version, row.members)

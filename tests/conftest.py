@@ -1,0 +1,41 @@
+"""What tests of every room may use: a whole server in this process (see `processes.py` for one of its own)."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from couchreg.app import App, build
+from couchreg.config import load
+
+ADMIN = ("admin", "secret")
+
+ServerFactory = Callable[..., Awaitable[App]]
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[ServerFactory]:
+    """`app = await server(validation="off")`: a running server on free ports of this machine, with the
+    admin `admin:secret` and its data in `tmp_path/"data"`. Settings are given by field name, as text or value.
+
+    Stop it early with `await app.stop()`; a second call with the same `data_dir` is then a restart.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def start(**given: Any) -> App:
+            settings = {"port": 0, "couch_port": 0, "data_dir": tmp_path / "data",
+                        "admin": ":".join(ADMIN), "password_iterations": 1000}
+            app = build(load(settings | given, environ={}))
+            await app.start()
+            stack.push_async_callback(app.stop)
+            return app
+
+        yield start
+
+
+@pytest.fixture
+async def app(server: ServerFactory) -> App:
+    """A running server with the settings that `server` starts from."""
+    return await server()
