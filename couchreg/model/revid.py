@@ -76,10 +76,16 @@ def parse_rev(text: str) -> tuple[int, str]:
 
 
 def parse_id(rev_id: str) -> str:
-    """The part behind the dash in its one spelling. Raises BadRequest for 32 bytes that are not hex."""
+    """The part behind the dash in its one spelling. Raises BadRequest for 32 bytes that are not hex.
+
+    CouchDB shows any 16 bytes as hex, also those that came as text.
+    """
     if _HEX.match(rev_id):
         return rev_id
-    if len(rev_id.encode()) != 32:
+    data = rev_id.encode()
+    if len(data) == 16:
+        return data.hex()
+    if len(data) != 32:
         return rev_id
     lowered = rev_id.lower()
     if not _HEX.match(lowered):
