@@ -124,4 +124,3 @@ async def _gunzipped(stored: AsyncGenerator[bytes, None]) -> AsyncGenerator[byte
             while plain := gunzip.step() if len(data) <= INLINE else await asyncio.to_thread(gunzip.step):
                 yield plain
     gunzip.finish()
-

@@ -163,9 +163,7 @@ class Upload:
         finally:
             self._owner.spool.remove(spooled)
 
-    async def _put(
-        self, doc_id: str, name: str, content_type: str, encoding: str, spooled: Spooled
-    ) -> str:
+    async def _put(self, doc_id: str, name: str, content_type: str, encoding: str, spooled: Spooled) -> str:
         """Into the package's folder if the bytes are plain and the place is free, else by content."""
         flat = self._owner.layout(self._db, doc_id, name) if encoding == "identity" else None
         for key in (flat, content_key(spooled.sha256)):
@@ -203,5 +201,3 @@ async def _counted(
 async def _once(data: bytes) -> AsyncIterator[bytes]:
     if data:
         yield data
-
-

@@ -196,8 +196,16 @@ async def test_inline_base64(attachments: Attachments, data: str, plain: bytes) 
 @pytest.mark.parametrize(
     "member",
     [
-        {"data": "***"}, {"data": "YWI"}, {"data": "YQ==YQ=="}, {"data": "Y\u00e9=="}, {"data": 1}, {}, 1, None,
-        {"data": "", "content_type": 1}, {"follows": True, "length": "5"},
+        {"data": "***"},
+        {"data": "YWI"},
+        {"data": "YQ==YQ=="},
+        {"data": "Y\u00e9=="},
+        {"data": 1},
+        {},
+        1,
+        None,
+        {"data": "", "content_type": 1},
+        {"follows": True, "length": "5"},
     ],
 )
 async def test_inline_nonsense(attachments: Attachments, member: Any) -> None:
