@@ -50,7 +50,9 @@ class Stub(msgspec.Struct, frozen=True):
 class Edit(msgspec.Struct, frozen=True):
     """One document of a write.
 
-    Interactive (`new_edits=True`): `rev` is the parent or None, `history` is empty.
+    Interactive (`new_edits=True`): `rev` is the parent or None, and `history` is empty, except where
+    the document may be one never heard of: then it begins with this history (the parent's hash,
+    first, and those before it), and without one the edit is a conflict.
     Replicated (`new_edits=False`): `rev` is the revision itself, and `history` its hashes, newest
     first, the revision's own among them.
     """
@@ -201,6 +203,9 @@ class Database(Protocol):
         bodies: bool = False, all_leafs: bool = False, ids: Collection[str] | None = None,
     ) -> AsyncIterator[list[Change]]:
         """The changes after `since` (up to and with `until`), in chunks; ends at the present."""
+
+    async def count_changes(self, since: int, until: int | None = None) -> int:
+        """How many changes there are after `since` (up to and with `until`): CouchDB's `pending`."""
 
     # -- writes
     async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> list[Outcome]:

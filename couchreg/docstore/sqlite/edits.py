@@ -80,7 +80,7 @@ def _edit(tx: Transaction, doc: Doc, edit: Edit) -> str:
         deleted=edit.deleted, parent=parent, body=edit.body,
         attachments=[(att.name, att.content_type, att.digest) for att in atts],
     )  # fmt: skip
-    path = (rev,) if parent is None else (rev, parent)
+    path = (rev,) if parent is None else (rev, *_ancestors(doc, edit, parent))
     num = tx.counters.last_body + 1
     if doc.tree.merge(path, deleted=edit.deleted, body=num) != "new_leaf" and parent is not None:
         raise Conflict
@@ -94,12 +94,19 @@ def _edit(tx: Transaction, doc: Doc, edit: Edit) -> str:
 def _parent(doc: Doc, edit: Edit) -> str | None:
     """What the edit extends. A deleted document takes only edits that name no revision."""
     if edit.rev is not None:
+        if doc.live is None and edit.history:
+            return edit.rev
         if not doc.live or not doc.tree.is_leaf(edit.rev):
             raise Conflict
         return edit.rev
     if doc.live:
         raise Conflict
     return None if doc.live is None else doc.tree.winner().rev
+
+
+def _ancestors(doc: Doc, edit: Edit, parent: str) -> tuple[str, ...]:
+    """The parent; for a document never heard of, with the history that the edit brings."""
+    return _path(edit) if doc.live is None else (parent,)
 
 
 def _attachments(tx: Transaction, doc: Doc, edit: Edit, parent: str | None) -> tuple[Attachment, ...]:

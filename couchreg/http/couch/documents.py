@@ -54,7 +54,8 @@ async def put(ctx: Context) -> web.StreamResponse:
     writing.check_id(ctx, ctx.doc_id)
     await writing.authorize_id(ctx, ctx.doc_id)
     if ctx.request.headers.get("Content-Type", "").startswith("multipart/related;"):
-        return await put_related(ctx, query)
+        parsed, rev = await put_related(ctx, query)
+        return saved(ctx, ctx.doc_id, rev, status=200 if parsed.deleted else 201)
     parsed = writing.parse(ctx, await ctx.body(), ctx.doc_id, query)
     if ctx.query.get("batch") == "ok":
         return await _batch(ctx, parsed, query)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from couchreg.docstore.base import Attachment
-from couchreg.http.couch import payload
 from couchreg.http.couch.context import Context
 from couchreg.http.couch.document_query import DocumentQuery
 from couchreg.http.couch.headers import etag, not_modified
@@ -67,5 +66,5 @@ async def write_pieces(
         if isinstance(part, bytes):
             await stream.write(part)
         else:
-            async for text in payload.base64(payload.identity(ctx.attachments, part)):
+            async for text in ctx.attachments.base64(part):
                 await stream.write(text)

@@ -110,14 +110,21 @@ async def authorize_id(ctx: Context, doc_id: str) -> None:
 
 async def write(ctx: Context, parsed: Parsed, *, new_edits: bool) -> str:
     """Write one document with the attachments in its text; returns its revision."""
+    if not parsed.attachments or local.is_local(id_of(parsed)):
+        return await write_with(ctx, parsed, (), new_edits=new_edits)
+    async with ctx.attachments.upload(ctx.db.name) as upload:
+        records = await upload.inline(id_of(parsed), parsed.attachments)
+        return await write_with(ctx, parsed, records, new_edits=new_edits)
+
+
+async def write_with(
+    ctx: Context, parsed: Parsed, records: Sequence[Attachment | Stub], *, new_edits: bool
+) -> str:
+    """Write one document with these attachments, which a local document does not keep."""
     doc_id = id_of(parsed)
     if local.is_local(doc_id):
         return await local.write(ctx, doc_id, None if parsed.deleted else parsed.body, parsed.rev)
-    if not parsed.attachments:
-        return await update(ctx, as_edit(parsed), new_edits=new_edits)
-    async with ctx.attachments.upload(ctx.db.name) as upload:
-        records = await upload.inline(doc_id, parsed.attachments)
-        return await update(ctx, as_edit(parsed, records), new_edits=new_edits)
+    return await update(ctx, as_edit(parsed, records), new_edits=new_edits)
 
 
 async def try_write(ctx: Context, parsed: Parsed, *, new_edits: bool) -> None:
