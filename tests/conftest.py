@@ -1,4 +1,4 @@
-"""What tests of every room may use: a whole server in this process (see `processes.py` for one of its own)."""
+"""What tests of every room may use: a whole server in this process; `processes.py` has one of its own."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -18,7 +18,7 @@ ServerFactory = Callable[..., Awaitable[App]]
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[ServerFactory]:
     """`app = await server(validation="off")`: a running server on free ports of this machine, with the
-    admin `admin:secret` and its data in `tmp_path/"data"`. Settings are given by field name, as text or value.
+    admin `admin:secret` and its data in `tmp_path/"data"`. Settings are given by field name.
 
     Stop it early with `await app.stop()`; a second call with the same `data_dir` is then a restart.
     """

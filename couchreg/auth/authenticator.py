@@ -84,8 +84,13 @@ class Authenticator:
         if task is None:
             task = asyncio.create_task(self._verify(digest, name, password))
             self._running[digest] = task
-            task.add_done_callback(lambda _: self._running.pop(digest, None))
+            task.add_done_callback(lambda done: self._verified_once(digest, done))
         return await asyncio.shield(task)
+
+    def _verified_once(self, digest: bytes, task: asyncio.Task[User]) -> None:
+        self._running.pop(digest, None)
+        if not task.cancelled():
+            task.exception()  # looked at here as well, since all who asked may have gone
 
     async def _verify(self, digest: bytes, name: str, password: str) -> User:
         versions = self._versions(name)  # before the look-up: a change in between makes the entry stale
