@@ -133,7 +133,8 @@ class _Worker:
 
 def _environment() -> dict[str, str]:
     """Nothing of the server's environment (credentials!) but what Python needs to start."""
-    kept = {key: os.environ[key] for key in ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV") if key in os.environ}
+    wanted = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV")
+    kept = {key: os.environ[key] for key in wanted if key in os.environ}
     return {**kept, "PYTHONPATH": str(Path(couchreg.__file__).parent.parent), "PYTHONUTF8": "1"}
 
 
@@ -164,9 +165,10 @@ def _understood(answer: bytes, limits: Limits) -> dict[str, Any]:
 
 def _why(found: Mapping[str, str], limits: Limits) -> str:
     if "killed" in found:
+        allowed = f"{limits.seconds} s, {limits.cpu_seconds} s of CPU, {limits.memory >> 20} MiB of memory"
         return (
-            f"The check used more {found['killed']} than it may ({limits.seconds} s, {limits.cpu_seconds} s of CPU, "
-            f"{limits.memory >> 20} MiB of memory) and was stopped, so it is not known whether the package is valid."
+            f"The check used more {found['killed']} than it may ({allowed}) and was stopped, "
+            "so it is not known whether the package is valid."
         )
     log.error("checking a package failed: %s", found.get("failed"))
     return "The check itself failed, so it is not known whether the package is valid."

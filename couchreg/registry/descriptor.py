@@ -59,7 +59,8 @@ def _paths(resource: Mapping[str, Any]) -> tuple[str, ...]:
     path = resource.get("path")
     listed = path if isinstance(path, list) else [] if path is None else [path]
     extra = resource.get("extrapaths")
-    return tuple(item for item in [*listed, *(extra if isinstance(extra, list) else [])] if isinstance(item, str))
+    listed = [*listed, *(extra if isinstance(extra, list) else [])]
+    return tuple(item for item in listed if isinstance(item, str))
 
 
 def examine(members: Any, name: str, version: str) -> Descriptor:
@@ -105,7 +106,8 @@ def _check_members(report: Report, own: Mapping[str, Any]) -> None:
 def _check_resources(report: Report, own: Mapping[str, Any]) -> None:
     resources = own.get("resources")
     if not isinstance(resources, list) or not resources:
-        report.add(problem("package-error", "A data package has a list “resources” with at least one resource."))
+        message = "A data package has a list “resources” with at least one resource."
+        report.add(problem("package-error", message))
         return
     seen: set[str] = set()
     for position, resource in enumerate(resources, 1):

@@ -62,7 +62,8 @@ def _check_hash(report: Report, resource: Resource, parts: Sequence[Spooled]) ->
     algorithm, _, digest = stated.rpartition(":") if isinstance(stated, str) else ("", "", "")
     found = hash_of(parts, algorithm or "md5") if digest else None
     if found is None:
-        message = f"“hash” is {str(stated)[:100]!r}: write it as algorithm:digest, with md5, sha1, sha256 or sha512."
+        wanted = "write it as algorithm:digest, with md5, sha1, sha256 or sha512"
+        message = f"“hash” is {str(stated)[:100]!r}: {wanted}."
         report.add(problem("hash-count", message, resource=resource.name, field="hash"))
     elif found != digest.lower():
         message = f"“hash” is {stated[:200]}, but the bytes sent have {algorithm or 'md5'}:{found}."

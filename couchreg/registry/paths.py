@@ -1,12 +1,15 @@
-"""Which file paths a package may use, and where its files lie in the datastore. Pure.
+"""Which file paths a package may use, and the ids of its documents. Pure.
 
-The rule is the Data Package specification's (relative, POSIX, no parent folders), drawn tighter so
-that a published package can be unpacked on any system.
+The rule is the Data Package specification's (relative, POSIX, no parent and no hidden folders), drawn
+tighter so that every file has its flat place in the datastore and can be unpacked on any system.
+
+Source: https://datapackage.org/standard/data-resource/#path-or-data.
 """
 
 import re
 
-from couchreg.blobstore.keys import MAX_SEGMENT_BYTES, is_valid
+from couchreg.blobstore.keys import MAX_SEGMENT_BYTES
+from couchreg.docstore.layout import package_key
 from couchreg.errors import BadRequest
 
 DESCRIPTOR = "datapackage.json"
@@ -14,41 +17,45 @@ MAX_PATH = 500  # bytes of UTF-8; with name and version it stays a key that ever
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
-_VERSION_ID = re.compile(r"^([a-z0-9][a-z0-9._-]*)@([0-9A-Za-z][0-9A-Za-z.+_-]*)$")
+_VERSION_ID = re.compile(r"([a-z0-9][a-z0-9._-]*)@([0-9A-Za-z][0-9A-Za-z.+_-]*)")
 
 
 def path_fault(path: str) -> str | None:
     """Why `path` may not name a file of a package, as the end of a sentence; None if it may."""
     if not path:
         return "is empty"
+    if not path.isprintable():  # lone surrogates are not, either
+        return "has a control character or another that cannot be seen"
+    if len(path.encode()) > MAX_PATH:
+        return f"is longer than {MAX_PATH} bytes"
+    return _reach_fault(path) or _segment_fault(path)
+
+
+def _reach_fault(path: str) -> str | None:
     if _DRIVE.match(path):
         return "names a drive"
     if _SCHEME.match(path):
         return "is a URL: publish the file itself, nothing is fetched from elsewhere"
     if "\\" in path:
         return "has a backslash: write folders with /"
-    return _character_fault(path) or _segment_fault(path)
-
-
-def _character_fault(path: str) -> str | None:
-    if not path.isprintable():  # lone surrogates are not, either
-        return "has a control character or another that cannot be seen"
-    if len(path.encode()) > MAX_PATH:
-        return f"is longer than {MAX_PATH} bytes"
-    return None
+    if path.startswith("/"):
+        return "is absolute: paths are relative to datapackage.json"
+    return "leaves the package's folder" if ".." in path.split("/") else None
 
 
 def _segment_fault(path: str) -> str | None:
-    if path.startswith("/"):
-        return "is absolute: paths are relative to datapackage.json"
     segments = path.split("/")
-    if ".." in segments:
-        return "leaves the package's folder"
     if "" in segments or "." in segments:
         return "has an empty or “.” segment"
-    if any(len(segment.encode()) > MAX_SEGMENT_BYTES or segment.isspace() for segment in segments):
-        return f"has a segment that is blank or longer than {MAX_SEGMENT_BYTES} bytes"
-    return "begins with “_”, which no attachment of a document may" if path.startswith("_") else None
+    if any(segment.startswith(".") for segment in segments):
+        return "has a hidden file or folder"
+    if any(len(segment.encode()) > MAX_SEGMENT_BYTES for segment in segments):
+        return f"has a segment longer than {MAX_SEGMENT_BYTES} bytes"
+    if path.startswith("_"):
+        return "begins with “_”, which no attachment of a document may"
+    if path != DESCRIPTOR and package_key("name@1", path) is None:
+        return "is not a name that every system can store"
+    return None
 
 
 def check_path(path: str) -> str:
@@ -61,7 +68,7 @@ def check_path(path: str) -> str:
 
 def looks_remote(value: str) -> bool:
     """Whether a string would be fetched over a network or from outside the package."""
-    return bool(_SCHEME.match(value)) or value.startswith(("/", "\\")) or "\\" in value
+    return bool(_SCHEME.match(value)) or value.startswith("/") or "\\" in value
 
 
 def version_id(name: str, version: str) -> str:
@@ -71,18 +78,5 @@ def version_id(name: str, version: str) -> str:
 
 def split_version_id(doc_id: str) -> tuple[str, str] | None:
     """Name and version of a version document's id, None for any other id."""
-    match = _VERSION_ID.match(doc_id)
-    return (match[1], match[2]) if match and match.end() == len(doc_id) else None
-
-
-def flat_key(database: str, doc_id: str, name: str) -> str | None:
-    """The datastore's key for a file of a published version; None: the file has no flat place.
-
-    `datapackage.json` as published has none, because at its place the datastore keeps the completed
-    descriptor (with sizes and hashes), which makes the version's folder a data package.
-    """
-    package = split_version_id(doc_id) if database == "registry" else None
-    if package is None or name == DESCRIPTOR or path_fault(name):
-        return None
-    key = f"{package[0]}/{package[1]}/{name}"
-    return key if is_valid(key) else None
+    match = _VERSION_ID.fullmatch(doc_id)
+    return (match[1], match[2]) if match else None

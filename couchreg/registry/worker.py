@@ -3,8 +3,8 @@
 It imports frictionless once and then forks a child for every job, so that a job costs milliseconds to
 start, has limits of its own and leaves nothing behind. One JSON object a line comes in on stdin
 (``{folder, scratch, descriptor, seconds, cpu_seconds, memory, file_size}``; `descriptor` is the path of a
-file), one goes out on stdout: the report, or ``{"killed": why}`` or ``{"failed": what}``. The kernel holds
-the limits: an alarm for the wall clock, and RLIMIT_CPU, RLIMIT_AS and RLIMIT_FSIZE. Knows nothing of a server.
+file), one goes out on stdout: the report, or ``{"killed": why}`` or ``{"failed": what}``. The kernel
+holds the limits: an alarm for the wall clock, RLIMIT_CPU, RLIMIT_AS and RLIMIT_FSIZE.
 """
 
 import json

@@ -1,0 +1,70 @@
+"""The registry door as an aiohttp application: the route table made into routes, errors into answers."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+
+from aiohttp import web
+
+from couchreg.auth.policy import authorize
+from couchreg.errors import CouchregError, Failure, Unauthorized
+from couchreg.http.registry.answers import failure, rejected
+from couchreg.http.registry.call import Call, Handler, Services
+from couchreg.http.registry.routes import ROUTES, Route
+
+log = logging.getLogger(__name__)
+Operation = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
+def registry_application(services: Services) -> web.Application:
+    """The application that serves the registry's port."""
+    application = web.Application(middlewares=[_answer_errors])
+    if services.couch is not None:
+        application.router.add_route("*", "/_couch{path:(?:/.*)?}", services.couch)
+    for route in ROUTES:
+        _add(application.router, route, _handler(route, services))
+    return application
+
+
+def _add(router: web.UrlDispatcher, route: Route, handler: Handler) -> None:
+    path = route.path.replace("{path}", "{path:.+}")
+    if route.method == "GET":
+        router.add_get(path, handler, allow_head=True)
+    else:
+        router.add_route(route.method, path, handler)
+
+
+def operation(name: str) -> Operation:
+    """The function that a route names."""
+    module, _, function = name.partition(".")
+    found: Operation = getattr(import_module(f"couchreg.http.registry.{module}"), function)
+    return found
+
+
+def _handler(route: Route, services: Services) -> Handler:
+    run = operation(route.operation)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        user = await services.authenticate(request.headers.get("Authorization"))
+        try:
+            authorize(route.rule, user)
+        except Unauthorized:
+            raise Unauthorized("Log in with a user name and a password to do this.") from None
+        return await run(Call(request, user, services))
+
+    return handle
+
+
+@web.middleware
+async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except CouchregError as error:
+        return failure(error)
+    except web.HTTPException as error:
+        return rejected(error, request)
+    except ConnectionError:
+        raise  # the client has gone: there is nobody to answer
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        return failure(Failure("The server failed; its log says why.", error="internal_server_error"))

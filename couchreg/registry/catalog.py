@@ -1,0 +1,126 @@
+"""Reading: which packages and versions there are, and what belongs to one of them.
+
+Versions are found by their documents' ids, so that a version which arrived by replication is there as
+soon as its document is.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from couchreg.docstore.base import Attachment, Database, Range, Row
+from couchreg.errors import NotFound
+from couchreg.model import json
+from couchreg.model.names import is_package_name
+from couchreg.model.versions import LATEST, choose, latest, sort_versions
+from couchreg.registry.descriptor import OWN, Resource, resources_of
+from couchreg.registry.paths import DESCRIPTOR, split_version_id, version_id
+
+
+@dataclass(frozen=True)
+class Version:
+    """One published version as it is stored."""
+
+    name: str
+    version: str
+    rev: str
+    document: Mapping[str, Any]  # the descriptor's members, and `couchreg`
+    attachments: tuple[Attachment, ...]
+
+    @property
+    def descriptor(self) -> dict[str, Any]:
+        return {key: value for key, value in self.document.items() if key != OWN}
+
+    @property
+    def own(self) -> Mapping[str, Any]:
+        """The registry's member: publisher, published, report; empty when it has not the right shape."""
+        own = self.document.get(OWN)
+        return own if isinstance(own, dict) else {}
+
+    @cached_property
+    def resources(self) -> Mapping[str, Resource]:
+        return {resource.name: resource for resource in resources_of(self.document)}
+
+    @cached_property
+    def files(self) -> Mapping[str, Attachment]:
+        """By path; `datapackage.json` first."""
+        listed = sorted(self.attachments, key=lambda item: (item.name != DESCRIPTOR, item.name))
+        return {attachment.name: attachment for attachment in listed}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A package in a listing; `versions` from oldest to latest."""
+
+    name: str
+    latest: str
+    versions: tuple[str, ...]
+
+
+class Catalog:
+    """The packages of one `registry` database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def versions(self, name: str) -> list[str]:
+        """The versions of a package, from lowest to highest; empty for an unknown one."""
+        wanted = Range(start=version_id(name, ""), end=version_id(name, "~"))
+        found = [split_version_id(row.id) async for row in self._rows(wanted)]
+        return sort_versions([pair[1] for pair in found if pair and pair[0] == name])
+
+    async def resolve(self, name: str, wanted: str = LATEST) -> str:
+        """The exact version that `latest` or a range (`^1.2`) stands for.
+
+        Raises NotFound, and BadRequest for a range that cannot be read.
+        """
+        versions = await self.versions(name)
+        if not versions:
+            raise self._unknown(name)
+        chosen = choose(versions, wanted)
+        if chosen is None:
+            raise NotFound(f"{name!r} has no version {wanted!r}; the latest is {latest(versions)!r}.")
+        return chosen
+
+    def _unknown(self, name: str) -> NotFound:
+        return NotFound(f"There is no package {name[:200]!r} here: /-/packages lists those that are.")
+
+    async def version(self, name: str, version: str = LATEST) -> Version:
+        """Raises NotFound with a reason that says where to look."""
+        exact = await self.resolve(name) if version == LATEST else version
+        try:
+            revision = await self._database.revision(version_id(name, exact))
+        except NotFound:
+            await self.resolve(name, exact)  # says what there is instead
+            raise
+        document = json.decode(b"{" + revision.members + b"}")
+        return Version(name, exact, revision.rev, document, revision.attachments)
+
+    async def published(self, name: str) -> list[Version]:
+        """All versions of a package with their documents, from the latest to the oldest."""
+        versions = (await self.versions(name))[::-1]
+        rows = await self._database.winners([version_id(name, version) for version in versions], bodies=True)
+        return [_from_row(name, version, row) for version, row in zip(versions, rows, strict=True) if row]
+
+    async def packages(self, start: str, limit: int) -> tuple[list[Listed], str | None]:
+        """Packages by name from `start` on, and the name to go on with, None at the end."""
+        found: list[Listed] = []
+        async for row in self._rows(Range(start=start or None)):
+            if not is_package_name(row.id):
+                continue
+            versions = await self.versions(row.id)
+            if versions and len(found) == limit:
+                return found, row.id
+            if versions:
+                found.append(Listed(row.id, latest(versions), tuple(versions)))
+        return found, None
+
+    async def _rows(self, wanted: Range) -> AsyncIterator[Row]:
+        async for rows in self._database.all_docs(wanted, bodies=False):
+            for row in rows:
+                yield row
+
+
+def _from_row(name: str, version: str, row: Row) -> Version:
+    return Version(name, version, row.rev, json.decode(b"{" + (row.members or b"") + b"}"), row.attachments)

@@ -1,0 +1,149 @@
+"""What a publisher sends, as it arrives: files in the spool, counted against limits, and removed at the end.
+
+An `Intake` is filled by a reader of one request format (`related.py`, `document.py`), and read by
+`Publisher`.
+"""
+
+import base64
+import binascii
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from couchreg.blobstore.base import Spooled
+from couchreg.blobstore.spool import Spool
+from couchreg.errors import BadRequest, TooLarge
+from couchreg.model import json
+from couchreg.registry.formats import OCTETS, mediatype
+from couchreg.registry.paths import DESCRIPTOR, check_path
+
+IDENTITY = ("name", "version")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishLimits:
+    """What one publish may bring."""
+
+    total: int = 20 << 30  # bytes of all files
+    files: int = 20_000
+    descriptor: int = 16 << 20  # bytes of JSON, inline data included
+
+
+class Received(NamedTuple):
+    """One file in the spool."""
+
+    spooled: Spooled
+    content_type: str
+
+
+class Intake:
+    """The files of one publish; `async with` removes what is left of them."""
+
+    def __init__(self, spool: Spool, limits: PublishLimits) -> None:
+        self.spool = spool
+        self.limits = limits
+        self.members: Any = {}  # of the descriptor, as sent
+        self.files: dict[str, Received] = {}
+        self._total = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for received in self.files.values():
+            self.spool.remove(received.spooled)
+
+    async def receive(self, path: str, content_type: str | None, chunks: AsyncIterable[bytes]) -> Spooled:
+        """Spool one file. Raises BadRequest for a path that no package may have, or has already,
+        TooLarge beyond the limits."""
+        check_path(path)
+        if path in self.files:
+            raise BadRequest(f"The file {path!r} was sent twice.")
+        if len(self.files) >= self.limits.files:
+            raise TooLarge(f"A package may have {self.limits.files} files here.")
+        spooled = await self.spool.receive(self._counted(chunks))
+        self.files[path] = Received(spooled, content_type_of(path, content_type))
+        return spooled
+
+    async def _counted(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        async for chunk in chunks:
+            self._total += len(chunk)
+            if self._total > self.limits.total:
+                raise TooLarge(f"The files of a package may have {self.limits.total} bytes here.")
+            yield chunk
+
+    def _long_descriptor(self) -> TooLarge:
+        return TooLarge(f"A descriptor may have {self.limits.descriptor} bytes here; send data as files.")
+
+    def read_descriptor(self, data: bytes) -> None:
+        """Take the descriptor's JSON text. Raises BadRequest."""
+        try:
+            self.members = json.decode(data)
+        except BadRequest:
+            raise BadRequest("The descriptor is not valid JSON in UTF-8.") from None
+        if not isinstance(self.members, dict):
+            raise BadRequest("A data package descriptor is a JSON object.")
+
+    async def collect_descriptor(self, chunks: AsyncIterable[bytes]) -> None:
+        """Read the descriptor's JSON text to its end. Raises BadRequest, TooLarge."""
+        data = bytearray()
+        async for chunk in chunks:
+            data += chunk
+            if len(data) > self.limits.descriptor:
+                raise self._long_descriptor()
+        self.read_descriptor(bytes(data))
+
+    async def settle_descriptor(self) -> None:
+        """Bring the document and the file `datapackage.json` together: either gives the other.
+
+        Raises BadRequest when both were sent and differ.
+        """
+        own = {key: value for key, value in self.members.items() if key not in ("_attachments", "_id")}
+        sent = self.files.get(DESCRIPTOR)
+        if sent is None:
+            await self.receive(DESCRIPTOR, "application/json", once(json.encode(own)))
+            return
+        if sent.spooled.length > self.limits.descriptor:
+            raise self._long_descriptor()
+        self.read_descriptor(sent.spooled.path.read_bytes())
+        identity = {key: own[key] for key in IDENTITY if key in own}
+        same = all(self.members.setdefault(key, value) == value for key, value in identity.items())
+        if not same or (own != identity and _rest(own) != _rest(self.members)):
+            raise BadRequest(f"The document and the file {DESCRIPTOR} differ: send only one of them.")
+
+
+def _rest(members: Mapping[str, Any]) -> bytes:
+    """What of a descriptor its address does not say."""
+    return json.encode({key: value for key, value in members.items() if key not in IDENTITY})
+
+
+def content_type_of(path: str, stated: str | None) -> str:
+    """The media type a file is kept with: as stated, or by its name where nothing useful was said."""
+    bare = (stated or "").partition(";")[0].strip().lower()
+    if not stated or bare in (OCTETS, "application/x-www-form-urlencoded"):
+        return mediatype(path)
+    if len(stated) > 255 or not stated.isascii() or not stated.isprintable() or "/" not in stated:
+        raise BadRequest(f"{stated[:100]!r} is not a content type.")
+    return stated
+
+
+async def once(data: bytes) -> AsyncIterator[bytes]:
+    """Bytes at hand, as chunks."""
+    yield data
+
+
+async def take_inline(intake: Intake, attachments: Mapping[str, Any]) -> None:
+    """Take the files that stand as base64 in an `_attachments` member. Raises BadRequest."""
+    for path, members in attachments.items():
+        data = members.get("data") if isinstance(members, dict) else None
+        if not isinstance(data, str):
+            fault = "has no “data”: write base64, or send multipart/related."
+            raise BadRequest(f"The attachment {path[:200]!r} {fault}")
+        try:
+            decoded = base64.b64decode(data, validate=True)
+        except (binascii.Error, ValueError):
+            raise BadRequest(f"The data of the attachment {path[:200]!r} is not base64.") from None
+        await intake.receive(path, members.get("content_type"), once(decoded))

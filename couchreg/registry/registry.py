@@ -1,0 +1,73 @@
+"""The registry as the doors see it: reading, publishing, and what has to run for that."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from couchreg.docstore.attachments import Attachments
+from couchreg.docstore.base import Database, Store
+from couchreg.errors import FileExists, NotFound
+from couchreg.registry.catalog import Catalog
+from couchreg.registry.checker import Checker, Limits
+from couchreg.registry.intake import Intake, PublishLimits
+from couchreg.registry.publish import Publisher, Validation
+
+DATABASE = "registry"
+
+
+class Found(NamedTuple):
+    """Search results: how many there are, and those asked for, best first (JSON members of each)."""
+
+    total: int
+    hits: Sequence[Mapping[str, Any]]
+
+
+class Search(Protocol):
+    """What answers `/search`; the index itself is a follower of the database."""
+
+    async def search(self, words: Sequence[str], limit: int, offset: int) -> Found:
+        """The packages that match every word."""
+
+
+async def open_database(store: Store) -> Database:
+    """The registry's database, made when it is absent."""
+    try:
+        return store.database(DATABASE)
+    except NotFound:
+        try:
+            return await store.create(DATABASE)
+        except FileExists:
+            return store.database(DATABASE)
+
+
+class Registry:
+    """Reading and publishing over one database; `start` and `close` are the owner's to call.
+
+    `settled` is awaited with a sequence before a publish is acknowledged: the place for a follower
+    that writes what has to be there as soon as the version is.
+    """
+
+    def __init__(
+        self, database: Database, attachments: Attachments, *,
+        validation: Validation = Validation.STRICT, checks: Limits | None = None,
+        publishing: PublishLimits | None = None, settled: Callable[[int], Awaitable[None]] | None = None,
+    ) -> None:  # fmt: skip
+        self.database = database
+        self.attachments = attachments
+        self.catalog = Catalog(database)
+        self.checker = Checker(checks)
+        self.publisher = Publisher(
+            database, attachments, self.checker, validation=validation, settled=settled
+        )
+        self._limits = publishing or PublishLimits()
+        self._validation = validation
+
+    def intake(self) -> Intake:
+        """A place for what one publisher sends."""
+        return Intake(self.attachments.spool, self._limits)
+
+    async def start(self) -> None:
+        if self._validation is not Validation.OFF:
+            await self.checker.start()
+
+    async def close(self) -> None:
+        await self.checker.close()
