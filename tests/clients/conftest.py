@@ -15,7 +15,7 @@ RunNode = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="package")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running(tmp_path_factory.mktemp("clients") / "data", "--validation", "off") as started:
         yield started
 

@@ -15,11 +15,11 @@ from tests.processes import Server
 PACKAGES = Path(__file__).parents[1] / "data" / "packages"
 
 
-def ask(server: Server, method: str, path: str, body: Any = None) -> Any:
-    login = b64encode(":".join(server.admin).encode()).decode()
+def ask(live: Server, method: str, path: str, body: Any = None) -> Any:
+    login = b64encode(":".join(live.admin).encode()).decode()
     headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(server.couch_url + path, data, headers, method=method)
+    request = urllib.request.Request(live.couch_url + path, data, headers, method=method)
     with urllib.request.urlopen(request) as response:
         return json.load(response)
 
@@ -29,10 +29,10 @@ def hashes(package: str) -> dict[str, str]:
     return {str(f.relative_to(PACKAGES / package)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
 
-def test_pouchdb_replicates_the_registry_both_ways(server: Server, node: RunNode) -> None:
+def test_pouchdb_replicates_the_registry_both_ways(live: Server, node: RunNode) -> None:
     for package in ("gdp", "population"):
-        publish(server.registry_url, PACKAGES / package, credentials=Credentials(*server.admin))
-    found = node("pouchdb", f"{server.couch_url_with_login}/registry")
+        publish(live.registry_url, PACKAGES / package, credentials=Credentials(*live.admin))
+    found = node("pouchdb", f"{live.couch_url_with_login}/registry")
     assert found["pulled"]["gdp@2026"] == hashes("gdp")
     assert found["pulled"]["population@2023-03-30"] == hashes("population")
     assert found["pushed"] == found["sent"]
@@ -43,22 +43,22 @@ def test_pouchdb_replicates_the_registry_both_ways(server: Server, node: RunNode
     assert found["info"]["db_name"] == "registry"
 
 
-def test_nano(server: Server, node: RunNode) -> None:
-    assert node("nano", server.couch_url_with_login) == {"ok": True}
+def test_nano(live: Server, node: RunNode) -> None:
+    assert node("nano", live.couch_url_with_login) == {"ok": True}
 
 
-def test_couchbackup_backs_up_and_restores(server: Server, node: RunNode, tmp_path: Path) -> None:
+def test_couchbackup_backs_up_and_restores(live: Server, node: RunNode, tmp_path: Path) -> None:
     source, target = "backup-from", "backup-to"
     for name in (source, target):
-        ask(server, "PUT", f"/{name}")
+        ask(live, "PUT", f"/{name}")
     docs: list[dict[str, Any]] = [{"_id": f"d{i}", "n": i, "text": "ü" * i} for i in range(100)]
     data = b64encode(bytes(range(256))).decode()
     docs[3]["_attachments"] = {"a.bin": {"content_type": "x/y", "data": data}}
-    ask(server, "POST", f"/{source}/_bulk_docs", {"docs": docs})
-    rev = ask(server, "GET", f"/{source}/d5")["_rev"]
-    ask(server, "PUT", f"/{source}/d5?rev={rev}", {"n": "second"})
-    ask(server, "PUT", f"/{source}/{quote('_design/d', safe='')}", {"views": {}})
-    found = node("couchbackup", server.couch_url_with_login, source, target, str(tmp_path / "backup.jsonl"))
+    ask(live, "POST", f"/{source}/_bulk_docs", {"docs": docs})
+    rev = ask(live, "GET", f"/{source}/d5")["_rev"]
+    ask(live, "PUT", f"/{source}/d5?rev={rev}", {"n": "second"})
+    ask(live, "PUT", f"/{source}/{quote('_design/d', safe='')}", {"views": {}})
+    found = node("couchbackup", live.couch_url_with_login, source, target, str(tmp_path / "backup.jsonl"))
     assert found["restore"]["total"] == 101
     whole = "_all_docs?include_docs=true&attachments=true"
-    assert ask(server, "GET", f"/{target}/{whole}") == ask(server, "GET", f"/{source}/{whole}")
+    assert ask(live, "GET", f"/{target}/{whole}") == ask(live, "GET", f"/{source}/{whole}")

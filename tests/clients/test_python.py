@@ -1,4 +1,4 @@
-"""pycouchdb, aiocouch and ibmcloudant: documents, bulk, changes and attachments against a running server."""
+"""pycouchdb, aiocouch and ibmcloudant: documents, bulk, changes and attachments against a running couchreg."""
 
 import io
 import warnings
@@ -21,8 +21,8 @@ def name() -> str:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # its session has no close
-def test_pycouchdb(server: Server, name: str) -> None:
-    couch = pycouchdb.Server(server.couch_url_with_login + "/")
+def test_pycouchdb(live: Server, name: str) -> None:
+    couch = pycouchdb.Server(live.couch_url_with_login + "/")
     db = couch.create(name)
     assert name in couch
     saved = db.save({"_id": "one", "n": 1})
@@ -47,8 +47,8 @@ def test_pycouchdb(server: Server, name: str) -> None:
     assert name not in couch
 
 
-async def test_aiocouch(server: Server, name: str) -> None:
-    async with aiocouch.CouchDB(server.couch_url, *server.admin) as couch:
+async def test_aiocouch(live: Server, name: str) -> None:
+    async with aiocouch.CouchDB(live.couch_url, *live.admin) as couch:
         db = await couch.create(name)
         document = await db.create("one", data={"n": 1})
         await document.save()
@@ -74,13 +74,13 @@ async def test_aiocouch(server: Server, name: str) -> None:
 
 
 @pytest.fixture
-def cloudant(server: Server) -> Iterator[Any]:
+def cloudant(live: Server) -> Iterator[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of its own imports
         from ibm_cloud_sdk_core.authenticators import BasicAuthenticator
         from ibmcloudant import CloudantV1
-    service = CloudantV1(authenticator=BasicAuthenticator(*server.admin))
-    service.set_service_url(server.couch_url)
+    service = CloudantV1(authenticator=BasicAuthenticator(*live.admin))
+    service.set_service_url(live.couch_url)
     yield service
     service.http_client.close()
 

@@ -34,12 +34,12 @@ Replays = dict[str, Future[str | None]]
 
 
 @pytest.fixture(scope="module")
-def replays(request: pytest.FixtureRequest, server: Server) -> Iterator[Replays]:
+def replays(request: pytest.FixtureRequest, live: Server) -> Iterator[Replays]:
     """The replay of each scenario that this run of pytest selected, begun at once."""
     with ThreadPoolExecutor(THREADS) as pool, ThreadPoolExecutor(1) as last:
         begun: Replays = {}
         for scenario in _selected(request.session):
-            run = Run(scenario, server.couch_url, server.admin)
+            run = Run(scenario, live.couch_url, live.admin)
             if "config" in scenario["tags"]:
                 last.submit(wait, list(begun.values()))
                 begun[scenario["name"]] = last.submit(run.first_difference)

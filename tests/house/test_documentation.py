@@ -1,0 +1,73 @@
+"""What a person can use is written down: scripts, commands and their options, settings, routes."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from couchreg.cli.main import COMMANDS, cli
+from couchreg.client import errors
+from couchreg.config import describe
+from couchreg.http.registry.routes import ROUTES
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def documentation() -> str:
+    """The README and the pages of the checkout that it links to."""
+    linked = re.findall(r"\]\(([^):#]+\.md)\)", README)
+    return "\n".join([README, *((ROOT / page).read_text("utf-8") for page in linked)])
+
+
+def test_every_script_has_its_line() -> None:
+    text = (ROOT / "scripts" / "README.md").read_text("utf-8")
+    scripts = {path.name for path in (ROOT / "scripts").iterdir() if path.is_file()} - {"README.md"}
+    assert {name for name in scripts if f"`scripts/{name}`" not in text} == set()
+
+
+def options() -> Iterator[tuple[str, str]]:
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                yield name, parameter.opts[-1]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_documented(command: str) -> None:
+    assert f"couchreg {command}" in README
+
+
+def test_every_option_is_documented() -> None:
+    text = documentation()
+    assert {(command, option) for command, option in options() if f"`{option}" not in text} == set()
+
+
+def test_every_setting_is_documented_with_its_three_names() -> None:
+    text = documentation()
+    for row in describe():
+        assert f"`{row.flag}" in text
+        assert f"`{row.environment}`" in text
+
+
+def test_every_exit_status_is_documented() -> None:
+    classes = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    kinds = [kind for kind in classes if hasattr(kind, "exit_status")]
+    assert len(kinds) == 8
+    for kind in kinds:
+        assert re.search(rf"^\| {kind.exit_status} \|", README, re.MULTILINE)
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *ROOT.glob("couchreg/**/*.md"), *ROOT.glob("scripts/*.md")]:
+        for target in re.findall(r"\]\(([^):#]+)\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+
+
+def test_every_route_of_the_registry_door_is_documented() -> None:
+    assert [f"{r.method} {r.path}" for r in ROUTES if f"`{r.method} {r.path}" not in README] == []

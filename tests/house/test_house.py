@@ -1,0 +1,50 @@
+"""What must hold of the checkout itself: its top level, the size of its files, the direction of imports."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OURS = {"couchreg", "design_docs", "tests", "scripts", "setup.cfg", "README.md"}
+INSISTED_ON_BY_TOOLS = {"pyproject.toml", "LICENSE", ".ci", ".gitignore"}
+CEILING = 400  # lines
+CODE = (".py", ".mjs", ".js", ".md", ".cfg", ".toml", "")
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout: nothing tells which files belong to it")
+    return [Path(name) for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
+
+
+def test_the_top_level_holds_only_what_belongs_there() -> None:
+    assert {path.parts[0] for path in tracked()} <= OURS | INSISTED_ON_BY_TOOLS
+
+
+def test_no_file_is_longer_than_the_ceiling() -> None:
+    sources = [path for path in tracked() if path.suffix in CODE and "data" not in path.parts]
+    lengths = {str(path): len((ROOT / path).read_text("utf-8").splitlines()) for path in sources}
+    assert {path: lines for path, lines in lengths.items() if lines > CEILING and path != "LICENSE"} == {}
+
+
+def test_imports_point_downwards() -> None:
+    """The contract in setup.cfg: the architecture."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_test_room_is_a_room() -> None:
+    """`tests/<room>/`: a test stands where the code it tests stands."""
+    rooms = {path.name for path in (ROOT / "couchreg").iterdir() if path.is_dir() or path.suffix == ".py"}
+    beside = {"couch", "registry", "app", "clients", "conformance", "crash", "house", "data"}
+    found = {path.parts[1] for path in tracked() if path.parts[0] == "tests" and len(path.parts) > 2}
+    assert found <= {name.removesuffix(".py") for name in rooms} | beside
+
+
+def test_nothing_at_run_time_lies_outside_the_checkout() -> None:
+    links = [path for path in tracked() if (ROOT / path).is_symlink()]
+    assert [path for path in links if not (ROOT / path).resolve().is_relative_to(ROOT)] == []
