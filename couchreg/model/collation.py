@@ -1,0 +1,130 @@
+"""The order of JSON values in CouchDB's views: null < false < true < numbers < strings < arrays < objects.
+
+Owns comparing, and sort keys whose byte order is that order (for an index or a database column).
+Strings compare as ICU's root locale has it, numbers by their value whatever their kind, arrays item by item,
+objects member by member in the order they stand. Source: "Views Collation" in the CouchDB
+documentation.
+"""
+
+import struct
+from typing import Any, Final, Protocol
+
+import icu
+
+_END: Final = b"\x00"  # below every tag, so that the shorter of two containers comes first
+_NULL: Final = b"\x01"
+_FALSE: Final = b"\x02"
+_TRUE: Final = b"\x03"
+_NUMBER: Final = b"\x04"
+_STRING: Final = b"\x05"
+_ARRAY: Final = b"\x06"
+_OBJECT: Final = b"\x07"
+_SIGN: Final = 1 << 63
+_ALL: Final = (1 << 64) - 1
+_MIDDLE: Final = 0x80
+
+
+class _Collator(Protocol):
+    def compare(self, left: str, right: str) -> int: ...
+
+    def getSortKey(self, text: str) -> bytes: ...
+
+
+_collator: Final[_Collator] = icu.Collator.createInstance(icu.Locale.getRoot())
+
+
+def compare_strings(left: str, right: str) -> int:
+    """-1, 0 or 1. Strings that differ only in what ICU ignores are equal."""
+    return 0 if left == right else _collator.compare(left, right)
+
+
+def string_key(text: str) -> bytes:
+    """ICU's sort key: its byte order is the order of the strings. Ends with a zero byte, has no other."""
+    return bytes(_collator.getSortKey(text)).rstrip(b"\x00") + b"\x00"
+
+
+def compare(left: Any, right: Any) -> int:
+    """-1, 0 or 1, as CouchDB orders two keys."""
+    ranks = _rank(left), _rank(right)
+    if ranks[0] != ranks[1]:
+        return -1 if ranks[0] < ranks[1] else 1
+    if ranks[0] == _STRING:
+        return compare_strings(left, right)
+    if ranks[0] == _NUMBER:
+        return int(left > right) - int(left < right)
+    if ranks[0] < _NUMBER:
+        return 0
+    keys = sort_key(left), sort_key(right)
+    return (keys[0] > keys[1]) - (keys[0] < keys[1])
+
+
+def sort_key(value: Any) -> bytes:
+    """Bytes that compare as the values do; equal for values that CouchDB holds equal (1 and 1.0)."""
+    out: list[bytes] = []
+    todo: list[Any] = [value]
+    while todo:
+        item = todo.pop()
+        kind = type(item)
+        if kind is str:
+            out += (_STRING, string_key(item))
+        elif kind is bytes:
+            out.append(item)  # the end of a container
+        elif kind is dict:
+            out.append(_OBJECT)
+            todo.append(_END)
+            for name, inner in reversed(item.items()):
+                todo += (inner, name)
+        elif kind in (list, tuple):
+            out.append(_ARRAY)
+            todo.append(_END)
+            todo += reversed(item)
+        elif kind is int or kind is float:
+            out += (_NUMBER, _number_key(item))
+        else:
+            out.append(_rank(item))
+    return b"".join(out)
+
+
+def _rank(value: Any) -> bytes:
+    if value is None:
+        return _NULL
+    if value is False:
+        return _FALSE
+    if value is True:
+        return _TRUE
+    kind = type(value)
+    if kind is int or kind is float:
+        return _NUMBER
+    if kind is str:
+        return _STRING
+    if kind is dict:
+        return _OBJECT
+    if kind is list or kind is tuple:
+        return _ARRAY
+    raise TypeError(f"no JSON value: {kind.__name__}")
+
+
+def _number_key(value: float) -> bytes:
+    """The nearest double with its bits in order, then what the value is more or less than that."""
+    try:
+        near = float(value)
+    except OverflowError:
+        near = float("inf") if value > 0 else float("-inf")
+    bits = int.from_bytes(struct.pack(">d", near + 0.0), "big")  # -0.0 + 0.0 is 0.0
+    ordered = (bits ^ _ALL if bits & _SIGN else bits | _SIGN).to_bytes(8, "big")
+    if type(value) is float:
+        return ordered + bytes([_MIDDLE])
+    beyond = near in (float("inf"), float("-inf"))
+    return ordered + _difference_key(value if beyond else value - int(near))  # type: ignore[arg-type]
+
+
+def _difference_key(difference: int) -> bytes:
+    """An integer: its length, below the middle for a negative one, and its bytes."""
+    size = (difference.bit_length() + 7) // 8
+    if difference < 0:
+        short, long = _MIDDLE - size, b"\x00" + (_ALL - size).to_bytes(8, "big")
+        difference += 1 << 8 * size
+    else:
+        short, long = _MIDDLE + size, b"\xff" + size.to_bytes(8, "big")
+    head = bytes([short]) if size < _MIDDLE - 1 else long
+    return head + difference.to_bytes(size, "big")

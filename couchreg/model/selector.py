@@ -1,0 +1,197 @@
+"""Mango selectors: which documents a JSON query means.
+
+Owns the meaning of a selector and CouchDB's words for a wrong one. Does not own indexes, sorting, or
+the other options of `_find`. Source: "Selector Syntax" in the CouchDB API reference (`_find`).
+
+A selector is first brought to one form, as CouchDB does, for what it means depends on that: operators
+are spelt out, fields are whole paths beside their condition, and negations move inwards as far as they can::
+
+    {"a": {"b": 1, "c": {"$gt": 2}}}     {"$and": [{"a.b": {"$eq": 1}}, {"a.c": {"$gt": 2}}]}
+    {"$not": {"a": {"$gt": 2}}}          {"a": {"$lte": 2}}
+    {"$nor": [{"a": 1}, {"b": 2}]}       {"$and": [{"a": {"$ne": 1}}, {"b": {"$ne": 2}}]}
+
+So a document without the field `a` matches none of the last two.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from couchreg.errors import BadRequest
+from couchreg.model import selector_operators as operators
+from couchreg.model.erlang import show
+
+Selector = dict[str, Any]
+Test = operators.Test
+
+_DEEPEST: Final = 200
+
+# An operator and its opposite: a negation in front of the one is the other.
+_OPPOSITES: Final = {"$lt": "$gte", "$lte": "$gt", "$eq": "$ne", "$in": "$nin"}
+_OPPOSITES.update({there: here for here, there in list(_OPPOSITES.items())})
+_COMBINATIONS: Final = frozenset({"$and", "$or", "$nor"})
+_NESTED: Final = frozenset({"$elemMatch", "$allMatch", "$keyMapMatch"})
+_UNSUPPORTED: Final = frozenset({"$where", "$geoWithin", "$geoIntersects", "$near", "$nearSphere"})
+
+
+class SelectorError(BadRequest):
+    """A selector that means nothing; `error` is CouchDB's word for the kind of mistake."""
+
+
+def compile(selector: Any) -> Callable[[dict[str, Any]], bool]:
+    """A function that tells whether a document (with its `_id` and `_rev`) is meant.
+
+    Raises SelectorError.
+    """
+    return _test(normalize(selector))
+
+
+def normalize(selector: Any) -> Selector:
+    """The one form of a selector, as `_explain` shows it. Raises SelectorError."""
+    if type(selector) is not dict:
+        raise SelectorError(
+            f"Selector must be a JSON object, not: {show(selector)}", error="invalid_selector_json"
+        )
+    if not selector:
+        return {}
+    form = _push_negations(_push_fields(_spell_out(selector, 0), ""))
+    if "" in form:
+        raise SelectorError("One or more conditions is missing a field name.", error="invalid_selector")
+    return form
+
+
+# -- the first step: operators are spelt out
+
+
+def _spell_out(value: Any, depth: int) -> Selector:
+    if depth > _DEEPEST:
+        raise SelectorError("The selector is nested too deeply.", error="invalid_selector")
+    if type(value) is not dict or not value:
+        return {"$eq": value}
+    if len(value) > 1:
+        return {"$and": [_spell_out({name: inner}, depth + 1) for name, inner in value.items()]}
+    [(name, argument)] = value.items()
+    if not name.startswith("$"):
+        return {name: _spell_out(argument, depth + 1)}
+    return _spell_operator(name, argument, depth)
+
+
+def _spell_operator(name: str, argument: Any, depth: int) -> Selector:
+    if name in _COMBINATIONS:
+        if type(argument) is not list:
+            raise _bad_argument(name, argument)
+        return {name: [_spell_out(inner, depth + 1) for inner in argument]}
+    if name == "$not" or name in _NESTED:
+        if type(argument) is not dict:
+            raise _bad_argument(name, argument)
+        return {name: _spell_out(argument, depth + 1)}
+    if name in _UNSUPPORTED:
+        raise SelectorError(f"Unsupported operator: {name}", error="not_supported")
+    if name == "$text" and operators.is_text(argument):
+        return {"$default": {"$text": argument}}
+    if name == "$beginsWith" and type(argument) is not str:
+        raise _invalid_operator(name)  # CouchDB's own answer, and not "bad_arg"
+    if name != "$default" and name not in operators.ARGUMENTS:
+        raise _invalid_operator(name)
+    if name in operators.ARGUMENTS and not operators.ARGUMENTS[name](argument):
+        raise _bad_argument(name, argument)
+    return {name: argument}
+
+
+def _bad_argument(name: str, argument: Any) -> SelectorError:
+    return SelectorError(f"Bad argument for operator {name}: {show(argument)}", error="bad_arg")
+
+
+def _invalid_operator(name: str) -> SelectorError:
+    return SelectorError(f"Invalid operator: {name}", error="invalid_operator")
+
+
+# -- the second step: each condition gets its whole path
+
+
+def _push_fields(form: Selector, path: str) -> Selector:
+    [(name, argument)] = form.items()
+    if name in _COMBINATIONS:
+        return {name: [_push_fields(inner, path) for inner in argument]}
+    if name == "$not":
+        return {name: _push_fields(argument, path)}
+    if name in _NESTED:
+        return {path: {name: _push_fields(argument, "")}}
+    if name == "$default":
+        if path or type(argument) is not dict or list(argument) != ["$text"]:
+            raise SelectorError(
+                f"Invalid field normalization on selector: {show(form)}", error="bad_field"
+            )
+        return form
+    if name.startswith("$"):
+        return {path: form}
+    return _push_fields(argument, f"{path}.{name}" if path else name)
+
+
+# -- the third step: negations move inwards
+
+
+def _push_negations(form: Selector) -> Selector:
+    [(name, argument)] = form.items()
+    if name == "$not":
+        return _negate(argument)
+    if name == "$nor":
+        return {"$and": [_negate(inner) for inner in argument]}
+    if name in ("$and", "$or"):
+        return {name: [_push_negations(inner) for inner in argument]}
+    if name in ("$elemMatch", "$allMatch"):
+        return {name: _push_negations(argument)}
+    return form
+
+
+def _negate(form: Selector) -> Selector:
+    [(name, argument)] = form.items()
+    if name == "$not":
+        return _push_negations(argument)
+    if name == "$nor":
+        return {"$or": [_push_negations(inner) for inner in argument]}
+    if name in ("$and", "$or"):
+        return {"$or" if name == "$and" else "$and": [_negate(inner) for inner in argument]}
+    if name == "$default":
+        raise _bad_argument("$not", form)
+    if name in _OPPOSITES:
+        return {_OPPOSITES[name]: argument}
+    if name == "$exists":
+        return {name: not argument}
+    if name.startswith("$"):
+        return {"$not": form}
+    return {name: _negate(argument)}
+
+
+# -- the form as functions
+
+
+def _test(form: Selector) -> Test:
+    """What tells whether a value fits a form; inside a field's condition the value is the field's."""
+    if not form:
+        return lambda value: True
+    [(name, argument)] = form.items()
+    if name in _COMBINATIONS:
+        return operators.combination(name, [_test(inner) for inner in argument])
+    if name == "$not":
+        inner = _test(argument)
+        return lambda value: not inner(value)
+    if name in _NESTED:
+        return operators.nested(name, _test(argument))
+    if name.startswith("$"):
+        return operators.condition(name, argument)
+    if not name:
+        return _test(argument)
+    return _field(name, argument)
+
+
+def _field(name: str, condition: Selector) -> Test:
+    path = operators.split(name)
+    if "" in path:
+        raise SelectorError(f"Invalid field name: {name}", error="invalid_field_name")
+    absent = condition == {"$exists": False}
+    [(operator, argument)] = condition.items()
+    if name == "_id" and operator in operators.BY_BYTES:
+        inner = operators.by_bytes(operator, argument)
+    else:
+        inner = _test(condition)
+    return operators.at(path, inner, absent=absent)
