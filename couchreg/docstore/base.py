@@ -136,7 +136,7 @@ class Opened(NamedTuple):
 
     rev: str
     revision: Revision | None  # None: missing
-    history: tuple[str, ...] = ()  # newest first, with `rev`; only where histories were asked for
+    history: tuple[str, ...] = ()  # if asked for: newest first, with `rev`, `_revs_limit` at most
 
 
 Outcome = str | CouchregError  # the new revision, or why there is none

@@ -119,8 +119,9 @@ class SqliteDatabase:
         latest: bool = False, histories: bool = False,
     ) -> list[list[Opened]]:  # fmt: skip
         found = []
+        history = self._number("revs_limit", REVS_LIMIT) if histories else 0
         for place, (doc_id, revs) in enumerate(wanted, 1):
-            found.append(reads.open_revs(self._reader(), doc_id, revs, latest=latest, histories=histories))
+            found.append(reads.open_revs(self._reader(), doc_id, revs, latest=latest, history=history))
             if place % edits.SLICE == 0:
                 await breathe()
         return found

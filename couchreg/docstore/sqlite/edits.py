@@ -6,7 +6,7 @@ https://docs.couchdb.org/en/stable/replication/conflicts.html
 """
 
 from collections.abc import Collection, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apsw
 
@@ -24,11 +24,16 @@ SLICE = 50  # documents applied before the event loop gets a turn: one or two mi
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """Where edits are applied: an open transaction, its figures so far, and `_revs_limit`."""
+    """Where edits are applied: an open transaction, its figures so far, and `_revs_limit`.
+
+    `careful` where CouchDB looks at every document before it writes any: with attachments or design
+    documents among them. Otherwise it only merges, and takes bodies of revisions that are no leafs.
+    """
 
     conn: apsw.Connection
     counters: Counters
     revs_limit: int
+    careful: bool = False
 
 
 def apply(tx: Transaction, edits: Sequence[Edit], *, new_edits: bool) -> Generator[None, None, list[Outcome]]:
@@ -37,6 +42,7 @@ def apply(tx: Transaction, edits: Sequence[Edit], *, new_edits: bool) -> Generat
     The edits of one document are taken together, as CouchDB does: each is judged by what stood
     there before the call as well as by the ones before it.
     """
+    tx = replace(tx, careful=any(map(_is_careful, edits)))
     grouped: dict[str, list[int]] = {}
     for place, edit in enumerate(edits):
         grouped.setdefault(edit.id, []).append(place)
@@ -54,6 +60,10 @@ def apply(tx: Transaction, edits: Sequence[Edit], *, new_edits: bool) -> Generat
             docs.append(doc)
         documents.save(tx.conn, tx.counters, docs)
     return outcomes
+
+
+def _is_careful(edit: Edit) -> bool:
+    return bool(edit.attachments) or edit.id.startswith("_design/")
 
 
 # -- interactive
@@ -148,7 +158,7 @@ def _replicated(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> list[Outcom
     """Merge revisions made elsewhere. A known one changes nothing and is a success."""
     paths = [_path(edit) for edit in edits]
     before = doc.tree.encode() if doc.seq else b""
-    welcome = _welcome(doc, paths)
+    welcome = _welcome(doc, paths) if tx.careful else None
     for edit, path in zip(edits, paths, strict=True):
         if welcome is None or path[0] in welcome:
             _merge(tx, doc, edit, path)

@@ -60,9 +60,9 @@ def winners(conn: apsw.Connection, ids: Sequence[str], *, bodies: bool) -> list[
 
 
 def open_revs(
-    conn: apsw.Connection, doc_id: str, revs: Sequence[str] | None, *, latest: bool, histories: bool
+    conn: apsw.Connection, doc_id: str, revs: Sequence[str] | None, *, latest: bool, history: int
 ) -> list[Opened]:
-    """What `Database.open_revs` says, for one document."""
+    """What `Database.open_revs` says, for one document; `history` is the most that is shown of one."""
     known = tree(conn, doc_id)
     if known is None:
         return [Opened(rev, None) for rev in dict.fromkeys(revs or ())]
@@ -73,7 +73,7 @@ def open_revs(
         if stored is None:
             missing[rev] = Opened(rev, None)
         else:
-            found[rev] = Opened(rev, stored, tuple(known.history(rev)) if histories else ())
+            found[rev] = Opened(rev, stored, tuple(known.history(rev)[:history]) if history else ())
     return [*sorted(found.values(), key=_by_generation), *missing.values()]
 
 
@@ -88,8 +88,8 @@ def _asked(known: RevTree, revs: Sequence[str] | None, latest: bool) -> list[tup
 
 
 def _by_generation(opened: Opened) -> tuple[int, str]:
-    generation, _, name = opened.rev.partition("-")
-    return int(generation), name
+    dash = opened.rev.index("-", 1)  # a replicated history may claim generations below zero
+    return int(opened.rev[:dash]), opened.rev[dash + 1 :]
 
 
 def missing_revs(

@@ -97,8 +97,9 @@ async def _write(ctx: Context, parsed: Sequence[Parsed], *, new_edits: bool) -> 
                 body = None if doc.deleted else doc.body
                 outcomes[place] = await local.write(ctx, doc_id, body, doc.rev)
                 continue
-            if refusal is not None:
-                outcomes[place] = refusal
+            invalid = refusal or _invalid_design(doc)
+            if invalid is not None:
+                outcomes[place] = invalid
                 continue
         places.append(place)
     written = await _update(ctx, [parsed[place] for place in places], new_edits=new_edits)
@@ -113,6 +114,14 @@ async def _design_refusal(ctx: Context, parsed: Sequence[Parsed]) -> CouchregErr
         return None
     try:
         authorize(Rule.DESIGN_WRITER, ctx.user, ctx.db.name, await ctx.db.setting("security"))
+    except CouchregError as error:
+        return error
+    return None
+
+
+def _invalid_design(doc: Parsed) -> CouchregError | None:
+    try:
+        writing.check_design(doc)
     except CouchregError as error:
         return error
     return None

@@ -64,7 +64,7 @@ async def _find_winner(db: Database, doc_id: str, query: DocumentQuery) -> Found
     winner = tree.winner()
     if winner.deleted and "deleted" not in query.flags:
         raise NotFound("deleted")
-    found = shown(await db.revision(doc_id, winner.rev), tree.history(winner.rev), query)
+    found = await _find_revision(db, doc_id, winner.rev, query)
     meta = _meta(tree, winner, query)
     if "local_seq" in query.flags:
         meta += documents.local_seq_member(await _local_seq(db, doc_id))

@@ -6,7 +6,6 @@ missing last delimiter is forgiven, and so are parts that nobody asked for.
 https://docs.couchdb.org/en/stable/api/document/common.html#creating-multiple-attachments
 """
 
-from aiohttp import web
 
 from couchreg.errors import BadContentType, BadRequest, TooLarge
 from couchreg.http.couch import body, writing

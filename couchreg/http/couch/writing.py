@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from couchreg.auth.policy import Rule, authorize
+from couchreg.designdocs.shape import check_design_document
 from couchreg.docstore.base import Attachment, Edit, Stub
 from couchreg.errors import BadRequest, CouchregError, IllegalDocid, TooLarge
 from couchreg.http.couch import local
@@ -105,6 +106,12 @@ async def authorize_id(ctx: Context, doc_id: str) -> None:
         authorize(Rule.DESIGN_WRITER, ctx.user, ctx.db.name, await ctx.db.setting("security"))
 
 
+def check_design(parsed: Parsed) -> None:
+    """Raises BadRequest (invalid_design_doc) for a design document that CouchDB would not store."""
+    if id_of(parsed).startswith("_design/"):
+        check_design_document(parsed.body)
+
+
 # -- from a parsed document to a revision
 
 
@@ -124,6 +131,7 @@ async def write_with(
     doc_id = id_of(parsed)
     if local.is_local(doc_id):
         return await local.write(ctx, doc_id, None if parsed.deleted else parsed.body, parsed.rev)
+    check_design(parsed)
     return await update(ctx, as_edit(parsed, records), new_edits=new_edits)
 
 
