@@ -60,6 +60,8 @@ class FollowerLoop:
 
     async def stop(self) -> None:
         """End the loop and close the follower, which lets a commit that has begun come to its end."""
+        if self._state == "stopped":
+            return
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -6,6 +6,7 @@ makes its entry anew from what the database holds now, so that order and repetit
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 MOST_HITS = 1000  # of one page
+MEND_INTERVAL = 600.0  # seconds
 FARTHEST = 10_000  # hits into the list that a page may begin
 
 
@@ -38,6 +40,7 @@ class SearchFollower:
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="search-read")
         self._opened = asyncio.Event()
         self._when_broken: Callable[[], None] | None = None
+        self._mend_after = 0.0
 
     def when_broken(self, tell: Callable[[], None]) -> None:
         """Whom to tell when a search finds the index unusable."""
@@ -84,9 +87,15 @@ class SearchFollower:
             return await self._in(self._reading, lambda: self._index.search(words, limit, offset))
         except RebuildNeeded as error:
             log.error("a search failed: %s", error, exc_info=error)
-            if self._when_broken is not None:
-                self._when_broken()
-            raise Unavailable("The search index is being built anew.") from error
+            self._mend()
+            raise Unavailable("The search does not answer; its index may be built anew now.") from error
+
+    def _mend(self) -> None:
+        """Have the index built anew, but not again and again for the sake of one search."""
+        now = time.monotonic()
+        if self._when_broken is not None and now >= self._mend_after:
+            self._mend_after = now + MEND_INTERVAL
+            self._when_broken()
 
     async def _in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(threads, work)

@@ -3,6 +3,7 @@
 The checkpoint is a document of the index itself, so that one Whoosh commit carries both.
 """
 
+import io
 import os
 import shutil
 from collections.abc import Collection, Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from whoosh.filedb.filestore import FileStorage
+from whoosh.filedb.structfile import StructFile
 from whoosh.index import FileIndex
 from whoosh.searching import Searcher
 
@@ -26,6 +28,12 @@ CHECKPOINT_ID = "@checkpoint"  # no package can be called so
 
 class DurableStorage(FileStorage):  # type: ignore[misc]  # Whoosh is typed in parts only
     """Files that are on disk before the table of contents names them: Whoosh renames it last."""
+
+    def open_file(self, name: str, **kwargs: Any) -> StructFile:
+        """The table of contents is read at once: Whoosh forgets to close one that it cannot read."""
+        if not name.endswith(".toc"):
+            return super().open_file(name, **kwargs)
+        return StructFile(io.BytesIO((Path(self.folder) / name).read_bytes()), name=name)
 
     def rename_file(self, oldname: str, newname: str, safe: bool = False) -> None:
         for name in self.list():
@@ -78,8 +86,12 @@ class WhooshIndex:
             wanted = whoosh_text.build_query(words, expand)
             order = None if words else "id"
             results = searcher.search(wanted, limit=offset + max(limit, 1), sortedby=order)
-            hits = [_hit(hit.fields(), hit.score) for hit in islice(results, offset, offset + limit)]
-            return SearchPage(len(results), hits)
+            found = [
+                (hit.fields(), hit.score if words else 0.0)  # sorted hits have their place for a score
+                for hit in islice(results, offset, offset + limit)
+            ]
+            total = len(results)
+        return SearchPage(total, [_hit(stored, score) for stored, score in found])
 
     def clear(self) -> None:
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -132,9 +144,9 @@ def trusting() -> Iterator[None]:
         raise RebuildNeeded(f"the search index is damaged: {type(error).__name__}: {error}") from error
 
 
-def _hit(stored: dict[str, Any], score: float | None) -> SearchHit:
+def _hit(stored: dict[str, Any], score: float) -> SearchHit:
     version, title, description = stored["shown"]
-    return SearchHit(stored["id"], version, title, description, float(score or 0.0))
+    return SearchHit(stored["id"], version, title, description, score)
 
 
 def _sync(path: str) -> None:

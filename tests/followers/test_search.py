@@ -1,0 +1,300 @@
+"""Search: what people type finds the packages they mean, and the index follows the database."""
+
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from couchreg.docstore.base import Database
+from couchreg.docstore.sqlite.store import SqliteStore
+from couchreg.errors import BadRequest, Unavailable
+from couchreg.followers import whoosh_text
+from couchreg.followers.base import Checkpoint
+from couchreg.followers.loop import FollowerLoop
+from couchreg.followers.search import SearchFollower
+from couchreg.followers.whoosh_index import WhooshIndex
+from tests.followers.conftest import REGISTRY, package, put
+
+Databases = Callable[[], Database]
+
+
+class Searching:
+    """A search that sees everything written before it."""
+
+    def __init__(self, store: SqliteStore, database: Databases, directory: Path) -> None:
+        self.database = database
+        self.follower = SearchFollower(WhooshIndex(directory), database)
+        self.loop = FollowerLoop(self.follower, store, REGISTRY, first_wait=0.001)
+        self.follower.when_broken(self.loop.restart)
+
+    async def names(self, *words: str, **more: Any) -> list[str]:
+        await self.loop.caught_up(self.database().update_seq)
+        return [hit.name for hit in (await self.follower.search(words, **more)).hits]
+
+
+@pytest.fixture
+async def start(
+    store: SqliteStore, database: Databases, tmp_path: Path
+) -> AsyncIterator[Callable[[], Awaitable[Searching]]]:
+    started: list[Searching] = []
+
+    async def begin() -> Searching:
+        made = Searching(store, database, tmp_path / "search")
+        made.loop.start()
+        started.append(made)
+        return made
+
+    yield begin
+    for one in started:
+        await one.loop.stop()
+
+
+@pytest.fixture
+async def searching(start: Callable[[], Awaitable[Searching]]) -> Searching:
+    return await start()
+
+
+GDP = package(
+    "Country, Regional and World GDP", description="Gross Domestic Product in current US dollars.",
+    keywords=["economics"],
+    resources=[{"name": "gdp-data", "schema": {"fields": [{"name": "CountryCode"}, {"name": "value_usd"}]}}],
+)
+POPULATION = package("Population of the world’s États", keywords=["people"], description="How many of us.")
+
+
+async def test_every_part_of_a_package_is_found(searching: Searching, database: Databases) -> None:
+    await put(database(), "gdp@2026", GDP)
+    for words in (["gdp"], ["regional"], ["dollars"], ["economics"], ["country", "code"], ["countrycode"],
+                  ["usd"], ["gdp-data"], ["GDP"]):
+        assert await searching.names(*words) == ["gdp"], words
+
+
+async def test_all_words_must_match(searching: Searching, database: Databases) -> None:
+    await put(database(), "gdp@1", GDP)
+    await put(database(), "population@1", POPULATION)
+    assert set(await searching.names("world")) == {"gdp", "population"}
+    assert await searching.names("world", "people") == ["population"]
+    assert await searching.names("dollars", "people") == []
+
+
+async def test_beginnings_endings_and_accents(searching: Searching, database: Databases) -> None:
+    await put(database(), "gdp@1", GDP)
+    await put(database(), "population@1", POPULATION)
+    assert await searching.names("regions") == ["gdp"]
+    assert await searching.names("econ") == ["gdp"]
+    assert await searching.names("dollar") == ["gdp"]
+    assert await searching.names("populations") == ["population"]
+    assert await searching.names("etats") == ["population"]
+    assert await searching.names("ÉTAT") == ["population"]
+
+
+async def test_the_name_weighs_more_than_the_description(searching: Searching, database: Databases) -> None:
+    await put(database(), "other@1", package("Other", description="unlike airports in other ways"))
+    await put(database(), "airports@1", package("A", description="codes"))
+    assert await searching.names("airports") == ["airports", "other"]
+
+
+async def test_pages_and_the_total(searching: Searching, database: Databases) -> None:
+    for number in range(7):
+        await put(database(), f"p{number}@1", package("Weather"))
+    assert len(await searching.names("weather")) == 7
+    page = await searching.follower.search(["weather"], limit=3, offset=5)
+    assert (page.total, len(page.hits)) == (7, 2)
+    page = await searching.follower.search(["weather"], limit=0)
+    assert (page.total, page.hits) == (7, [])
+    assert await searching.names(limit=2, offset=1) == ["p1", "p2"]
+
+
+async def test_the_latest_version_is_what_is_found(searching: Searching, database: Databases) -> None:
+    await put(database(), "a@2", package("Newer"))
+    await put(database(), "a@10", package("Newest"))
+    await put(database(), "a@1", package("Old"))
+    assert await searching.names("newest") == ["a"]
+    assert await searching.names("old") == await searching.names("newer") == []
+    [hit] = (await searching.follower.search(["newest"])).hits
+    assert (hit.version, hit.title) == ("10", "Newest")
+
+
+async def test_deleted_versions_are_followed(searching: Searching, database: Databases) -> None:
+    await put(database(), "a@1", package("Old"))
+    rev = await put(database(), "a@2", package("New"))
+    assert await searching.names("new") == ["a"]
+    await put(database(), "a@2", {}, rev=rev, deleted=True)
+    assert (await searching.names("new"), await searching.names("old")) == ([], ["a"])
+    first = (await database().revision("a@1")).rev
+    await put(database(), "a@1", {}, rev=first, deleted=True)
+    assert await searching.names("old") == await searching.names() == []
+
+
+async def test_packages_whose_names_begin_alike_are_kept_apart(
+    searching: Searching, database: Databases
+) -> None:
+    await put(database(), "a@1", package("Alpha"))
+    await put(database(), "a-b@1", package("Beta"))
+    await put(database(), "ab@1", package("Gamma"))
+    assert await searching.names() == ["a", "a-b", "ab"]
+    assert await searching.names("alpha") == ["a"]
+
+
+async def test_other_documents_and_odd_members_do_no_harm(searching: Searching, database: Databases) -> None:
+    odd: dict[str, Any] = {
+        "title": 1, "description": ["x"], "keywords": "many", "resources": [1, {"name": 2, "schema": "s"},
+        {"schema": {"fields": [None, {"name": {}}, {"name": "kept"}]}}],
+    }
+    for doc_id in ("_design/x", "a", "A@1", "a@", "@checkpoint"):
+        await put(database(), doc_id, package("Nothing"))
+    await put(database(), "odd@1", odd)
+    assert await searching.names() == ["odd"]
+    assert await searching.names("kept") == ["odd"]
+    assert searching.loop.status().problems == ()
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["*", "a*", "(", '"', "title:x", "NOT", "OR gdp", "gdp~9", "[a TO z]", "\0", "\ud800", "🎈", "-", "'; --",
+     "x" * 100_000, "{}", "\\", "ﷺ", "%s"],
+)
+async def test_no_word_is_an_operator_or_does_harm(
+    searching: Searching, database: Databases, word: str
+) -> None:
+    await put(database(), "gdp@1", GDP)
+    assert await searching.names(word) in ([], ["gdp"])
+    assert await searching.names("gdp") == ["gdp"]
+
+
+async def test_operators_are_plain_words(searching: Searching, database: Databases) -> None:
+    await put(database(), "gdp@1", GDP)
+    assert await searching.names("gdp OR population") == []
+    assert await searching.names("*") == []
+
+
+async def test_too_many_words_are_refused(searching: Searching) -> None:
+    with pytest.raises(BadRequest):
+        await searching.names(*["a b"] * 20)
+
+
+async def test_a_restart_keeps_the_index(
+    start: Callable[[], Awaitable[Searching]], database: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await start()
+    await put(database(), "gdp@1", GDP)
+    assert await first.names("gdp") == ["gdp"]
+    await first.loop.stop()
+    monkeypatch.setattr(WhooshIndex, "commit", _unexpected)
+    assert await (await start()).names("gdp") == ["gdp"]
+
+
+def _unexpected(*args: object) -> None:
+    raise AssertionError("nothing was to be indexed")
+
+
+def _remove(directory: Path) -> None:
+    shutil.rmtree(directory)
+
+
+def _tear(directory: Path) -> None:
+    for file in directory.iterdir():
+        if file.is_file() and file.suffix != ".lock":
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 3])
+
+
+def _lose_segments(directory: Path) -> None:
+    for file in directory.glob("*.seg"):
+        file.unlink()
+
+
+def _lose_contents(directory: Path) -> None:
+    for file in directory.glob("*.toc"):
+        file.unlink()
+
+
+@pytest.mark.parametrize("harm", [_remove, _tear, _lose_segments, _lose_contents])
+async def test_a_damaged_index_is_built_again(
+    start: Callable[[], Awaitable[Searching]], database: Databases, tmp_path: Path,
+    harm: Callable[[Path], None],
+) -> None:
+    first = await start()
+    await put(database(), "gdp@1", GDP)
+    assert await first.names("gdp") == ["gdp"]
+    await first.loop.stop()
+    harm(tmp_path / "search")
+    assert await (await start()).names("gdp") == ["gdp"]
+
+
+async def test_an_index_of_another_version_is_built_again(
+    start: Callable[[], Awaitable[Searching]], database: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await start()
+    await put(database(), "gdp@1", GDP)
+    await first.names("gdp")
+    await first.loop.stop()
+    monkeypatch.setattr(whoosh_text, "VERSION", whoosh_text.VERSION + 1)
+    second = await start()
+    assert await second.names("gdp") == ["gdp"]
+
+
+async def test_an_index_that_breaks_while_it_is_used_mends_itself(
+    searching: Searching, database: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(database(), "gdp@1", GDP)
+    assert await searching.names("gdp") == ["gdp"]
+    broken = True
+
+    def fail_once(*args: object) -> object:
+        nonlocal broken
+        if broken:
+            broken = False
+            raise ValueError("torn posting")
+        return original(*args)  # type: ignore[arg-type]
+
+    original = whoosh_text.build_query
+    monkeypatch.setattr(whoosh_text, "build_query", fail_once)
+    resets = _counted(searching.follower, "reset", monkeypatch)
+    with pytest.raises(Unavailable):
+        await searching.names("gdp")
+    await put(database(), "b@1", package("B"))
+    assert await searching.names("gdp") == ["gdp"]
+    assert len(resets) == 1
+
+
+async def test_one_search_that_always_fails_does_not_rebuild_for_ever(
+    searching: Searching, database: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(database(), "gdp@1", GDP)
+    await searching.names("gdp")
+    resets = _counted(searching.follower, "reset", monkeypatch)
+    with monkeypatch.context() as broken:
+        broken.setattr(whoosh_text, "build_query", _unexpected)
+        for number in range(3):
+            with pytest.raises(Unavailable):
+                await searching.names("gdp")
+            await put(database(), f"b@{number}", package("B"))
+    assert await searching.names("gdp") == ["gdp"]
+    assert len(resets) == 1
+
+
+def _counted(thing: object, method: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A list that grows with each call of a method, which is still made."""
+    calls: list[str] = []
+    original = getattr(thing, method)
+
+    async def call() -> None:
+        calls.append(method)
+        await original()
+
+    monkeypatch.setattr(thing, method, call)
+    return calls
+
+
+def test_a_failed_commit_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = WhooshIndex(tmp_path / "index")
+    assert index.open() is None
+    index.commit([], [], Checkpoint("one", 1))
+    monkeypatch.setattr(whoosh_text, "document", _unexpected)
+    entry = whoosh_text.Entry("a", "1", "", "", (), (), ())
+    with pytest.raises(AssertionError):
+        index.commit([entry], [], Checkpoint("one", 2))
+    index.close()
+    assert WhooshIndex(tmp_path / "index").open() == Checkpoint("one", 1)
