@@ -1,6 +1,7 @@
 """Walking the files of a directory store, a batch at a time, whatever their number."""
 
 import os
+import stat
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -45,4 +46,4 @@ def _info(key: str, entry: "os.DirEntry[str]") -> BlobInfo | None:
         found = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
-    return BlobInfo(key, found.st_size, found.st_mtime)
+    return BlobInfo(key, found.st_size, found.st_mtime) if stat.S_ISREG(found.st_mode) else None

@@ -10,6 +10,8 @@ Pure: names in, keys out. Whether a key is taken is the blob store's to say.
 import re
 from collections.abc import Callable
 
+from couchreg.blobstore.keys import is_valid
+
 Layout = Callable[[str, str, str], str | None]
 
 DESCRIPTOR = "datapackage.json"
@@ -34,7 +36,8 @@ def package_key(doc_id: str, attachment: str) -> str | None:
     name, at, version = doc_id.partition("@")
     if not at or not _folder(_PACKAGE, name) or not _folder(_VERSION, version):
         return None
-    return f"{name}/{version}/{attachment}" if _safe(attachment) else None
+    key = f"{name}/{version}/{attachment}"
+    return key if _safe(attachment) and is_valid(key) else None
 
 
 def descriptor_key(name: str, version: str) -> str:
@@ -60,8 +63,7 @@ def _safe(path: str) -> bool:
     """A POSIX path that stays below its folder and looks the same everywhere: see the Data Package
     specification on safe resource paths. Hidden files are left out, as Frictionless does."""
     return (
-        path.isprintable()
-        and not any(letter in path for letter in '\\:*?"<>|')
+        not any(letter in path for letter in ':*?"<>|')
         and path.casefold() != DESCRIPTOR
         and not path.casefold().startswith(DESCRIPTOR + "/")
         and all(part.strip() == part != "" and part[0] != "." and part[-1] != "." for part in path.split("/"))
