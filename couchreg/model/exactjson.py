@@ -150,7 +150,7 @@ def _float(integer: str, rest: str) -> float:
     value = float(integer + rest)
     if math.isinf(value):
         raise ValueError("a number out of range")
-    if abs(value) < _SMALLEST_NORMAL and "." not in rest:
+    if abs(value) < _SMALLEST_NORMAL and "." not in rest and integer not in ("0", "-0"):
         exponent = int(rest[1:])
         return float(_integer(integer) * math.pow(10.0, exponent)) if exponent > -10_000 else 0.0
     return value
