@@ -1,5 +1,6 @@
 """One request on its way through the couch door: what an operation gets as its only argument."""
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
     from couchreg.docstore.attachments import Attachments
     from couchreg.http.couch.door import CouchDoor
 
+log = logging.getLogger(__name__)
+
 
 class Context:
     """`method` is the one asked for after X-HTTP-Method-Override, with HEAD as GET (`is_head` tells);
     `parts` are the decoded path parts, `match` those that the row's placeholders took:
     `{db}`, `{docid}` (with its `_design/` or `_local/`), `{attachment}` (parts joined by "/") …"""
 
-    __slots__ = ("_pairs", "_query", "door", "headers", "is_head", "match", "method", "parts", "prefix",
-                 "raw_path", "raw_query", "request", "user")
+    __slots__ = (
+        "_pairs", "_query", "callback", "door", "headers", "is_head", "match", "method", "parts", "prefix",
+        "raw_path", "raw_query", "request", "user",
+    )  # fmt: skip
 
     def __init__(self, door: "CouchDoor", request: web.BaseRequest, prefix: str) -> None:
         self.door = door
@@ -37,6 +42,7 @@ class Context:
         self.match: dict[str, str] = {}
         self.user: User = ANONYMOUS
         self.headers: list[tuple[str, str]] = []  # to be added to whatever is answered (CORS)
+        self.callback = ""  # the function that a JSON answer is to be wrapped in (JSONP)
         self._pairs: list[tuple[str, str]] | None = None
         self._query: dict[str, str] | None = None
 
@@ -97,7 +103,12 @@ class Context:
 
     async def json_object(self) -> dict[str, Any]:
         """The body, which must be a JSON object. Raises BadRequest."""
-        value = await self.json()
+        return self.as_object(await self.body())
+
+    @staticmethod
+    def as_object(data: bytes) -> dict[str, Any]:
+        """JSON text that must be an object. Raises BadRequest."""
+        value = json.decode(data)
         if not isinstance(value, dict):
             raise BadRequest("Request body must be a JSON object")
         return value
@@ -105,6 +116,11 @@ class Context:
     def require_json(self) -> None:
         """Raises BadContentType unless Content-Type is application/json."""
         body.require_type(self.request, JSON_TYPE)
+
+    @staticmethod
+    def log_quietly(text: str, *values: object) -> None:
+        """Tell the log of something that nobody is answered."""
+        log.info(text, *values)
 
     # -- the answer
     def matches(self, etag: str) -> bool:

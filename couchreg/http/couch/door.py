@@ -12,8 +12,10 @@ from aiohttp import web
 from couchreg.auth.policy import Rule, authorize
 from couchreg.docstore.base import Store
 from couchreg.errors import CouchregError, NotFound
-from couchreg.http.couch import cors, params, routing
+from couchreg.http.couch import cors, jsonp, params, routing
+from couchreg.http.couch.background import Background
 from couchreg.http.couch.context import Context
+from couchreg.http.couch.counters import Counters
 from couchreg.http.couch.failures import MethodNotAllowed, answer_error, answer_unforeseen
 from couchreg.http.couch.responses import Answer, Gone
 from couchreg.http.couch.settings import Settings
@@ -40,6 +42,8 @@ class CouchDoor:
         self.attachments = attachments
         self.auth = auth
         self.settings = Settings(store)
+        self.counters = Counters()
+        self.background = Background()
         self._router = routing.Router(TABLE, routing.load)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -56,8 +60,12 @@ class CouchDoor:
             answer = self._failed(ctx, error)
         except Exception:
             answer = self._failed(ctx, None)
-        if ctx.headers and isinstance(answer, Answer):
-            answer.extra.extend(ctx.headers)
+        self.counters.methods[ctx.method] += 1
+        self.counters.statuses[answer.status] += 1
+        if isinstance(answer, Answer):
+            answer.extra += ctx.headers
+            if ctx.callback:
+                jsonp.wrap(answer, ctx.callback)
         return answer
 
     def server(self) -> web.Server:
@@ -72,8 +80,9 @@ class CouchDoor:
         if preflight is not None:
             return preflight
         cors.mark(ctx)
-        headers = ctx.request.headers
-        ctx.user = await self.auth.authenticate(headers.get("Authorization"))
+        if ctx.raw_query:
+            jsonp.read(ctx)
+        ctx.user = await self.auth.authenticate(ctx.request.headers.get("Authorization"))
         route = self._router.find(ctx.parts)
         if route is None:
             raise NotFound("Database does not exist." if len(ctx.parts) == 1 else "missing")

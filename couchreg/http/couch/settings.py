@@ -7,11 +7,12 @@ and showing and changing them over HTTP is `config.py`'s.
 from collections.abc import Mapping
 
 from couchreg.docstore.base import Store
+from couchreg.docstore.compression import DEFAULT_LEVEL, DEFAULT_TYPES
 
 DEFAULTS: dict[str, dict[str, str]] = {
     "attachments": {
-        "compressible_types": "text/*, application/javascript, application/json, application/xml",
-        "compression_level": "8",
+        "compressible_types": DEFAULT_TYPES,
+        "compression_level": str(DEFAULT_LEVEL),
     },
     "chttpd": {
         "admin_only_all_dbs": "true",

@@ -139,9 +139,9 @@ DATABASE: tuple[Endpoint, ...] = (
     endpoint("/{db}/_index", "GET,POST", op("GET", NOT_BUILT, MEMBER), op("POST", NOT_BUILT, DB_ADMIN)),
     endpoint("/{db}/_index/_bulk_delete", "POST", op("POST", NOT_BUILT, DB_ADMIN)),
     endpoint("/{db}/_index/{path*}", "DELETE", op("DELETE", NOT_BUILT, DB_ADMIN)),
-    endpoint("/{db}/_partition/{partition}", "GET", op("GET", NOT_BUILT, MEMBER)),
+    endpoint("/{db}/_partition/{partition}", "GET", op("GET", "database.no_partitions", MEMBER)),
     endpoint("/{db}/_partition/{partition}/{path*}", "GET,POST",
-             op("GET", NOT_BUILT, MEMBER), op("POST", NOT_BUILT, MEMBER)),
+             op("GET", "database.no_partitions", MEMBER), op("POST", "database.no_partitions", MEMBER)),
 )
 
 DOCUMENT_METHODS = "DELETE,GET,HEAD,POST,PUT,COPY"

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from aiohttp import web
 
 from couchreg.docstore.base import Attachment
+from couchreg.http.couch import jsonp
 from couchreg.http.couch.context import Context
-from couchreg.http.couch.payload import base64, identity
 from couchreg.http.couch.responses import JSON_TYPE, Answer, Headers
 
 FULL = 64 * 1024  # bytes of one write
@@ -26,6 +26,7 @@ class RowWriter:
         self._pieces: list[bytes] = []
         self._size = 0
         self._stream: web.StreamResponse | None = None
+        self._callback = ctx.callback if content_type == JSON_TYPE else ""
 
     async def write(self, piece: bytes) -> None:
         self._pieces.append(piece)
@@ -47,12 +48,15 @@ class RowWriter:
             if isinstance(part, bytes):
                 await self.write(part)
             else:
-                async for text in base64(identity(self._ctx.attachments, part)):
+                async for text in self._ctx.attachments.base64(part):
                     await self.write(text)
 
     async def flush(self) -> None:
         """Send what there is now; begins the stream. Raises ConnectionError when nobody listens."""
         if self._stream is None:
+            if self._callback:
+                self._type = jsonp.SCRIPT
+                self._pieces.insert(0, jsonp.opening(self._callback))
             self._stream = await self._ctx.stream(headers=self._headers, content_type=self._type)
         if self._pieces:
             data = b"".join(self._pieces)
@@ -64,6 +68,8 @@ class RowWriter:
         """Send the rest. A whole answer that fits into one buffer has a Content-Length."""
         if self._stream is None:
             return Answer(b"".join(self._pieces), headers=self._headers, content_type=self._type)
+        if self._callback:
+            self._pieces.append(jsonp.CLOSING)
         await self.flush()
         await self._stream.write_eof()
         return self._stream
