@@ -150,7 +150,7 @@ async def _error(response: aiohttp.ClientResponse, method: str) -> ClientError:
     answer = answer if isinstance(answer, dict) else {}
     reason = str(answer.get("reason") or f"The registry answered {response.status} {response.reason}.")
     if response.status == 422:
-        return Invalid(reason, answer.get("report"))
+        return Invalid(reason, answer.get("report", answer))
     if response.status in _WAIT:
         return Unreachable(f"{reason} Try again in {response.headers.get('Retry-After', 'a few')} seconds.")
     return _BY_STATUS.get(response.status, ClientError)(reason)
