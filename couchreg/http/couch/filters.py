@@ -120,7 +120,11 @@ def _selected(ctx: Context, body: Mapping[str, Any] | None) -> Filter:
     fields = (body or {}).get("fields")
     if fields is not None and not isinstance(fields, list):
         raise BadRequest("Selector error: fields must be JSON array")
-    return Selected(selector.compile(wanted), None if fields is None else Projection(fields))
+    try:
+        matches = selector.compile(wanted)
+    except BadRequest as error:  # here CouchDB tells the reason, but not the word that _find has for it
+        raise BadRequest(error.reason) from None
+    return Selected(matches, None if fields is None else Projection(fields))
 
 
 async def _view_filter(ctx: Context) -> Filter:

@@ -9,46 +9,34 @@ from collections.abc import Mapping
 from couchreg.docstore.base import Store
 from couchreg.docstore.compression import DEFAULT_LEVEL, DEFAULT_TYPES
 
-DEFAULTS: dict[str, dict[str, str]] = {
+# What a CouchDB that was never configured shows.
+SHOWN: dict[str, dict[str, str]] = {
     "attachments": {
         "compressible_types": DEFAULT_TYPES,
         "compression_level": str(DEFAULT_LEVEL),
     },
+    "chttpd": {"bind_address": "127.0.0.1", "port": "5984"},
+    "vendor": {"name": "couchreg"},
+}
+
+# What counts where nothing is set; not shown, as CouchDB shows only what its files say.
+IMPLIED: dict[str, dict[str, str]] = {
     "chttpd": {
         "admin_only_all_dbs": "true",
-        "bind_address": "127.0.0.1",
-        "buffer_response": "false",
         "changes_timeout": "60000",
-        "decode_plus_to_space": "true",
-        "enable_cors": "false",
         "max_db_number_for_dbs_info_req": "100",
         "max_http_request_size": "4294967296",
-        "port": "5984",
-        "require_valid_user": "false",
-        "require_valid_user_except_for_up": "false",
     },
-    "chttpd_auth": {
-        "allow_persistent_cookies": "true",
-        "auth_cache_size": "50",
-        "authentication_db": "_users",
-        "authentication_redirect": "/_utils/session.html",
-        "iterations": "50000",
-        "require_valid_user": "false",
-        "timeout": "600",
-    },
+    "chttpd_auth": {"authentication_redirect": "/_utils/session.html", "iterations": "50000"},
     "cluster": {"n": "1", "q": "2"},
-    "cors": {"credentials": "false"},
+    "cors": {"max_age": "600"},
     "couchdb": {
         "default_security": "admin_only",
         "max_attachment_size": "1073741824",
         "max_document_size": "8000000",
-        "max_dbs_open": "500",
-        "users_db_security_editable": "false",
     },
     "couchreg": {"max_json_body": "268435456"},
-    "httpd": {"allow_jsonp": "false", "enable_xframe_options": "false"},
-    "uuids": {"algorithm": "sequential", "max_count": "1000", "utc_id_suffix": ""},
-    "vendor": {"name": "couchreg"},
+    "uuids": {"algorithm": "sequential", "max_count": "1000"},
 }
 
 _TRUE = {"true", "on", "yes", "1"}
@@ -63,7 +51,7 @@ class Settings:
     def text(self, section: str, key: str, default: str = "") -> str:
         value = self._store.config().get(section, {}).get(key)
         if value is None:
-            value = DEFAULTS.get(section, {}).get(key)
+            value = SHOWN.get(section, {}).get(key) or IMPLIED.get(section, {}).get(key)
         return default if value is None else value
 
     def integer(self, section: str, key: str, default: int) -> int:
@@ -77,9 +65,9 @@ class Settings:
         return self.text(section, key).strip().lower() in _TRUE
 
     def all(self) -> dict[str, dict[str, str]]:
-        """Every section, stored values over defaults, sorted."""
+        """Every section as it is shown, stored values over defaults, sorted."""
         stored = self._store.config()
-        return {name: merged(stored, name) for name in sorted({*DEFAULTS, *stored})}
+        return {name: merged(stored, name) for name in sorted({*SHOWN, *stored})}
 
     def section(self, name: str) -> dict[str, str]:
         return merged(self._store.config(), name)
@@ -87,4 +75,4 @@ class Settings:
 
 def merged(stored: Mapping[str, Mapping[str, str]], section: str) -> dict[str, str]:
     """One section with the stored values laid over the defaults."""
-    return dict(sorted({**DEFAULTS.get(section, {}), **stored.get(section, {})}.items()))
+    return dict(sorted({**SHOWN.get(section, {}), **stored.get(section, {})}.items()))
