@@ -19,7 +19,8 @@ _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
 _SIMPLE: Final = frozenset({str, int, bool, type(None)})
 _CONTAINERS: Final = frozenset({dict, list, tuple})
-_TINY: Final = re.compile(rb"[eE]-(?:0*3|[0-9]{4})")
+# A literal at the beginning makes the search of a long text several times faster.
+_TINY: Final = tuple(re.compile(rb"%b-(?<=[0-9]%b-)0*(?:3[0-9]{2}|[0-9]{4})" % (e, e)) for e in (b"e", b"E"))
 _EXPONENT: Final = re.compile(rb"e[-0-9]")
 _LOWER_ESCAPE: Final = re.compile(rb"\\(?:u00[01][0-9a-f]|.)")
 
@@ -39,7 +40,7 @@ def decode(data: bytes | bytearray | memoryview | str) -> Any:
 def _may_be_tiny(data: bytes | bytearray | memoryview | str) -> bool:
     """Whether a number may be so small that CouchDB reads it in a way of its own."""
     text = data.encode() if isinstance(data, str) else bytes(data)
-    return (b"e-" in text or b"E-" in text) and _TINY.search(text) is not None
+    return any(pattern.search(text) for pattern in _TINY)
 
 
 def _decode_slowly(data: bytes | bytearray | memoryview | str) -> Any:

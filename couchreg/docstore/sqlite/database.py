@@ -21,7 +21,7 @@ from couchreg.docstore.base import (
     Revision,
     Row,
 )
-from couchreg.docstore.sqlite import care, check, edits, feeds, reads, schema, sequences
+from couchreg.docstore.sqlite import care, check, edits, feeds, opening, reads, schema, sequences
 from couchreg.docstore.sqlite.aio import Pulse, Writer, breathe, in_thread
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.paths import DatabaseFile, companions
@@ -118,12 +118,12 @@ class SqliteDatabase:
         self, wanted: Sequence[tuple[str, Sequence[str] | None]], *,
         latest: bool = False, histories: bool = False,
     ) -> list[list[Opened]]:  # fmt: skip
-        found = []
-        history = self._number("revs_limit", REVS_LIMIT) if histories else 0
-        for place, (doc_id, revs) in enumerate(wanted, 1):
-            found.append(reads.open_revs(self._reader(), doc_id, revs, latest=latest, history=history))
-            if place % edits.SLICE == 0:
+        how = opening.How(latest, self._number("revs_limit", REVS_LIMIT) if histories else 0)
+        found: list[list[Opened]] = []
+        for start in range(0, len(wanted), feeds.BODIES):
+            if start:
                 await breathe()
+            found += opening.open_revs(self._reader(), wanted[start : start + feeds.BODIES], how)
         return found
 
     async def winners(self, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import apsw
 
-from couchreg.docstore.base import LocalDocument, Opened, Revision, Row
+from couchreg.docstore.base import LocalDocument, Revision, Row
 from couchreg.docstore.sqlite.records import as_revision, as_row
 from couchreg.docstore.sqlite.sql import query, query_each
 from couchreg.errors import NotFound
@@ -43,10 +43,10 @@ def revisions(conn: apsw.Connection, doc_id: str, revs: Sequence[str]) -> list[R
     known = tree(conn, doc_id)
     if known is None:
         return [None] * len(revs)
-    return [_stored(conn, doc_id, known.find(rev)) for rev in revs]
+    return [stored(conn, doc_id, known.find(rev)) for rev in revs]
 
 
-def _stored(conn: apsw.Connection, doc_id: str, node: Node | None) -> Revision | None:
+def stored(conn: apsw.Connection, doc_id: str, node: Node | None) -> Revision | None:
     if node is None or node.body is None:
         return None
     rows = query(conn, _BODY, (node.body,))
@@ -57,39 +57,6 @@ def winners(conn: apsw.Connection, ids: Sequence[str], *, bodies: bool) -> list[
     rows = query_each(conn, _WINNER if bodies else _ROW, [(doc_id,) for doc_id in ids])
     found = {row[0]: as_row(*row) for row in rows}
     return [found.get(doc_id) for doc_id in ids]
-
-
-def open_revs(
-    conn: apsw.Connection, doc_id: str, revs: Sequence[str] | None, *, latest: bool, history: int
-) -> list[Opened]:
-    """What `Database.open_revs` says, for one document; `history` is the most that is shown of one."""
-    known = tree(conn, doc_id)
-    if known is None:
-        return [Opened(rev, None) for rev in dict.fromkeys(revs or ())]
-    found: dict[str, Opened] = {}
-    missing: dict[str, Opened] = {}
-    for node, rev in _asked(known, revs, latest):
-        stored = _stored(conn, doc_id, node)
-        if stored is None:
-            missing[rev] = Opened(rev, None)
-        else:
-            found[rev] = Opened(rev, stored, tuple(known.history(rev)[:history]) if history else ())
-    return [*sorted(found.values(), key=_by_generation), *missing.values()]
-
-
-def _asked(known: RevTree, revs: Sequence[str] | None, latest: bool) -> list[tuple[Node | None, str]]:
-    if revs is None:
-        return [(leaf, leaf.rev) for leaf in known.leafs()]
-    asked: list[tuple[Node | None, str]] = []
-    for rev in revs:
-        leafs = known.latest(rev) if latest else []
-        asked += [(leaf, leaf.rev) for leaf in leafs] or [(known.find(rev), rev)]
-    return asked
-
-
-def _by_generation(opened: Opened) -> tuple[int, str]:
-    dash = opened.rev.index("-", 1)  # a replicated history may claim generations below zero
-    return int(opened.rev[:dash]), opened.rev[dash + 1 :]
 
 
 def missing_revs(

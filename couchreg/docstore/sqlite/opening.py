@@ -1,0 +1,91 @@
+"""Certain revisions of many documents in one read: what `Database.open_revs` promises.
+
+Most documents have one leaf, and that is the revision asked for: then one joined row is all there
+is to read, and no tree is decoded.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import apsw
+
+from couchreg.docstore.base import Opened
+from couchreg.docstore.sqlite.reads import stored
+from couchreg.docstore.sqlite.records import as_revision
+from couchreg.docstore.sqlite.sql import query_each
+from couchreg.model.revtree import Node, RevTree
+
+_OPEN = (
+    "SELECT d.id, d.rev, d.deleted, d.leafs IS NULL, d.tree, b.members, b.atts"
+    " FROM docs d LEFT JOIN bodies b ON b.num = d.body WHERE d.id = ?"
+)
+
+Wanted = Sequence[tuple[str, Sequence[str] | None]]
+
+
+class _Row(NamedTuple):
+    id: str
+    rev: str
+    deleted: int
+    is_line: int
+    tree: bytes
+    members: bytes | None
+    atts: bytes | None
+
+
+class How(NamedTuple):
+    """`history` is the most that is shown of one, 0 for none."""
+
+    latest: bool
+    history: int
+
+
+def open_revs(conn: apsw.Connection, wanted: Wanted, how: How) -> list[list[Opened]]:
+    rows = query_each(conn, _OPEN, [(doc_id,) for doc_id, _ in wanted])
+    found = {row[0]: _Row(*row) for row in rows}
+    return [_opened(conn, found.get(doc_id), revs, how) for doc_id, revs in wanted]
+
+
+def _opened(conn: apsw.Connection, row: _Row | None, revs: Sequence[str] | None, how: How) -> list[Opened]:
+    if row is None:
+        return sorted([Opened(rev, None) for rev in dict.fromkeys(revs or ())], key=_by_generation)
+    if row.is_line and row.members is not None and (revs is None or (len(revs) == 1 and revs[0] == row.rev)):
+        revision = as_revision(row.id, row.rev, row.deleted, row.members, row.atts)
+        return [Opened(row.rev, revision, _history(row, how))]
+    return _of_tree(conn, row, revs, how)
+
+
+def _history(row: _Row, how: How) -> tuple[str, ...]:
+    if not how.history:
+        return ()
+    if row.rev.startswith("1-"):
+        return (row.rev,)
+    return tuple(RevTree.decode(row.tree).history(row.rev)[: how.history])
+
+
+def _of_tree(conn: apsw.Connection, row: _Row, revs: Sequence[str] | None, how: How) -> list[Opened]:
+    known = RevTree.decode(row.tree)
+    found: dict[str, Opened] = {}
+    missing: dict[str, Opened] = {}
+    for node, rev in _asked(known, revs, how.latest):
+        revision = stored(conn, row.id, node)
+        if revision is None:
+            missing[rev] = Opened(rev, None)
+        else:
+            found[rev] = Opened(rev, revision, tuple(known.history(rev)[: how.history]))
+    return [*sorted(found.values(), key=_by_generation), *sorted(missing.values(), key=_by_generation)]
+
+
+def _asked(known: RevTree, revs: Sequence[str] | None, latest: bool) -> list[tuple[Node | None, str]]:
+    if revs is None:
+        return [(leaf, leaf.rev) for leaf in known.leafs()]
+    asked: list[tuple[Node | None, str]] = []
+    for rev in revs:
+        leafs = known.latest(rev) if latest else []
+        asked += [(leaf, leaf.rev) for leaf in leafs] or [(known.find(rev), rev)]
+    return asked
+
+
+def _by_generation(opened: Opened) -> tuple[int, str]:
+    dash = opened.rev.index("-", 1)  # a replicated history may claim generations below zero
+    return int(opened.rev[:dash]), opened.rev[dash + 1 :]
