@@ -119,7 +119,7 @@ class CouchDoor:
 def _locate(ctx: Context) -> None:
     """Method, path parts and query string of a request. Raises BadRequest for a broken path."""
     request = ctx.request
-    raw, _, ctx.raw_query = request.message.path.partition("?")
+    raw, _, ctx.raw_query = request.raw_path.partition("?")
     raw = raw.partition("#")[0]
     if "://" in raw and not raw.startswith("/"):
         raw = "/" + raw.partition("://")[2].partition("/")[2]  # the absolute form, as sent to proxies
@@ -128,7 +128,7 @@ def _locate(ctx: Context) -> None:
     ctx.raw_path = raw[len(ctx.prefix) :]
     parts = ctx.raw_path.split("/")
     ctx.parts = [params.unquote(part) if "%" in part or "+" in part else part for part in parts if part]
-    method = request.message.method
+    method = request.method
     if method == "POST":
         override = request.headers.get("X-HTTP-Method-Override")
         method = override if override in OVERRIDES else method
