@@ -56,7 +56,8 @@ class Pulse:
 
 @dataclass(slots=True, eq=False)
 class _Write:
-    work: Work[Any] | None  # None: a checkpoint, between two transactions
+    work: Work[Any] | None
+    alone: Callable[[apsw.Connection], Any] | None  # instead of work: outside transactions, in the thread
     waiter: "asyncio.Future[Any]"
     result: Any = None
     failure: BaseException | None = None
@@ -87,19 +88,22 @@ class Writer:
 
     async def update(self, work: Work[T]) -> T:
         """Do `work` in a transaction; its result, once that is on disk. Its failure is its own."""
-        result: T = await self._enqueue(work)
+        result: T = await self._enqueue(work, None)
         return result
 
-    async def checkpoint(self) -> None:
-        """Move the write-ahead log into the file and empty it, between two transactions."""
-        await self._enqueue(None)
+    async def between(self, alone: Callable[[apsw.Connection], T]) -> T:
+        """Do what cannot be done in a transaction, in the thread while no write goes on."""
+        result: T = await self._enqueue(None, alone)
+        return result
 
-    async def _enqueue(self, work: Work[Any] | None) -> Any:
+    async def _enqueue(
+        self, work: Work[Any] | None, alone: Callable[[apsw.Connection], Any] | None
+    ) -> Any:
         async with self._room:
             if self._closed is not None:
                 raise self._closed
             loop = asyncio.get_running_loop()
-            write = _Write(work, loop.create_future())
+            write = _Write(work, alone, loop.create_future())
             self._queue.append(write)
             if self._running is None:
                 self._running = loop.create_task(self._run())
@@ -121,19 +125,19 @@ class Writer:
             self._running = None
 
     def _batch(self) -> list[_Write]:
-        """The writes of the next transaction, or a checkpoint alone."""
+        """The writes of the next transaction, or one that has to be alone."""
         batch = [self._queue.popleft()]
-        if batch[0].work is not None:
-            while self._queue and self._queue[0].work is not None and len(batch) < _MOST_TOGETHER:
+        if batch[0].alone is None:
+            while self._queue and self._queue[0].alone is None and len(batch) < _MOST_TOGETHER:
                 batch.append(self._queue.popleft())
         return batch
 
     async def _transaction(self, batch: list[_Write]) -> None:
         failure: BaseException | None = None
         try:
-            if batch and batch[0].work is None:
-                await in_thread(self.pool, _checkpoint, self.conn)
-            else:
+            if batch and batch[0].alone is not None:
+                batch[0].result = await in_thread(self.pool, batch[0].alone, self.conn)
+            elif batch:
                 await self._write(batch)
         except asyncio.CancelledError:
             self._rollback()
@@ -197,7 +201,3 @@ class Writer:
     def _rollback(self) -> None:
         if self.conn.in_transaction:  # SQLite may have rolled back by itself already
             query(self.conn, "ROLLBACK")
-
-
-def _checkpoint(conn: apsw.Connection) -> None:
-    query(conn, "PRAGMA wal_checkpoint(TRUNCATE)")

@@ -21,7 +21,7 @@ from couchreg.model.revtree import RevTree
 Steps = Generator[None, None, None]
 
 _LOCAL_REV: Final = re.compile(r"0-(\d{1,18})")
-_PAGES: Final = 200  # given back between two turns of the loop
+_PAGES: Final = 2000  # given back while writes wait: some tens of milliseconds
 _TREES: Final = 500  # looked at between two turns of the loop
 
 
@@ -116,11 +116,15 @@ def drop_old_bodies(
     return rows[-1][0] if rows else None
 
 
-def give_back(conn: apsw.Connection) -> Generator[None, None, bool]:
-    """Return some free pages to the file system; whether there are more."""
+def give_back(conn: apsw.Connection) -> bool:
+    """Return some free pages to the file system; whether there are more. Not in a transaction."""
     query(conn, f"PRAGMA incremental_vacuum({_PAGES})")
-    yield
     return bool(query(conn, "PRAGMA freelist_count")[0][0])
+
+
+def checkpoint(conn: apsw.Connection) -> None:
+    """Move the write-ahead log into the file and empty it. Not in a transaction."""
+    query(conn, "PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def sizes(conn: apsw.Connection) -> tuple[int, int]:

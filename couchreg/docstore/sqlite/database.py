@@ -314,9 +314,9 @@ class SqliteDatabase:
             if last is None:
                 break
             at = last
-        while await self._writer.update(lambda conn, _: care.give_back(conn)):
+        while await self._writer.between(care.give_back):
             pass
-        await self._writer.checkpoint()
+        await self._writer.between(care.checkpoint)
 
     async def refers_to(self, key: str) -> bool:
         return bool(query(self._reader(), "SELECT 1 FROM blobs WHERE key = ? LIMIT 1", (key,)))
