@@ -76,10 +76,8 @@ class App:
     async def _start(self, stack: AsyncExitStack) -> None:
         settings = self.settings
         data = stack.enter_context(DataDir(settings.data_dir))
-        ports = [listen(settings.host, port, flag)
-                 for port, flag in ((settings.port, "--port"), (settings.couch_port, "--couch-port"))]
-        for port in ports:
-            stack.callback(port.close)
+        wanted = ((settings.port, "--port"), (settings.couch_port, "--couch-port"))
+        ports = [stack.enter_context(listen(settings.host, port, flag)) for port, flag in wanted]
         self.store = SqliteStore(data.path)
         stack.push_async_callback(self.store.close)
         self.new_admin = await self._admins()
@@ -90,9 +88,9 @@ class App:
         self._follow(stack, data)
         self.registry = await self._registry(stack)
         await self._serve(stack, ports)
-        sweeper = Sweeper(self.store, self.attachments, grace=settings.sweep_grace)
-        stack.push_async_callback(sweeper.stop)
-        sweeper.start()
+        self.sweeper = Sweeper(self.store, self.attachments, grace=settings.sweep_grace)
+        stack.push_async_callback(self.sweeper.stop)
+        self.sweeper.start()
 
     async def _admins(self) -> tuple[str, str] | None:
         iterations = self.settings.password_iterations
