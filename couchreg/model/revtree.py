@@ -197,6 +197,7 @@ class RevTree:
             kept = set(tree.leafs())
             freed += [body for i, body in enumerate(tree.bodies) if body is not None and i not in kept]
             tree.bodies = [body if i in kept else None for i, body in enumerate(tree.bodies)]
+            tree.deleted = [deleted and i in kept for i, deleted in enumerate(tree.deleted)]
         return freed
 
     def remove(self, leaf_revs: Sequence[str]) -> tuple[list[str], list[int]]:
