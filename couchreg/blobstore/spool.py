@@ -26,6 +26,7 @@ from couchreg.blobstore.trouble import answering
 BATCH = 1 << 20  # bytes given to a thread at a time: a hop costs 0.1 ms, hashing these 1 ms
 SMALL = 64 << 10  # bodies up to here are hashed and written on the loop, within 0.2 ms
 SMALL_TRANSFORMED = 8 << 10  # the same for bodies that are compressed first
+LARGE = 16 << 20  # files from here on are freed in a thread
 WORKERS = 4
 
 
@@ -62,7 +63,14 @@ class Spool:
     def remove(self, spooled: Spooled) -> None:
         """Remove a spooled file; one that has gone is no error."""
         with answering():
-            spooled.path.unlink(missing_ok=True)
+            try:
+                descriptor = os.open(spooled.path, os.O_RDONLY) if spooled.length > LARGE else None
+                spooled.path.unlink()
+            except FileNotFoundError:
+                return
+        if descriptor is not None:
+            # The file system frees the blocks with the last descriptor, which takes a while.
+            self._threads.submit(os.close, descriptor)
 
     async def close(self) -> None:
         self._threads.shutdown(wait=True)
@@ -105,8 +113,10 @@ class SpoolWriter:
             await asyncio.shield(asyncio.wrap_future(self._threads.submit(self._sink.abandon)))
 
     async def _complete(self) -> Spooled:
-        if not self._started and self._waiting <= self._small:
-            return self._sink.whole(self._gathered())
+        if not self._started:
+            if self._waiting <= self._small:
+                return self._sink.whole(self._gathered())
+            return await asyncio.wrap_future(self._threads.submit(self._sink.whole, self._gathered()))
         await self._hand_over()
         await self._idle()
         return await asyncio.wrap_future(self._threads.submit(self._sink.finish))
@@ -142,22 +152,24 @@ class _Sink:
         self._length = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha256 = hashlib.sha256()
-        # MD5 is the slowest of the three, so it has a thread of its own unless compression is slower still.
-        self.jobs = [self._write_hashing] if transform else [self._md5.update, self._write]
+        # Hashing and writing take about as long, so each has a thread; compression outlasts both.
+        self.jobs = [self._write_transformed] if transform else [self._hash, self._write]
 
     def whole(self, data: bytes) -> Spooled:
         """Everything at once, for a small body."""
         with self._lock:
             if self._transform is not None:
                 data = self._transform.feed(data) + self._transform.finish()
-            self._md5.update(data)
+            self._hash(data)
             self._append(data)
             return self._closed()
 
     def finish(self) -> Spooled:
         with self._lock:
             if self._transform is not None:
-                self._append_hashing(self._transform.finish())
+                data = self._transform.finish()
+                self._hash(data)
+                self._append(data)
             return self._closed()
 
     def abandon(self) -> None:
@@ -173,14 +185,16 @@ class _Sink:
         with self._lock:
             self._append(data)
 
-    def _write_hashing(self, data: bytes) -> None:
+    def _write_transformed(self, data: bytes) -> None:
         with self._lock:
             if self._transform is not None:
-                self._append_hashing(self._transform.feed(data))
+                data = self._transform.feed(data)
+            self._hash(data)
+            self._append(data)
 
-    def _append_hashing(self, data: bytes) -> None:
+    def _hash(self, data: bytes) -> None:
         self._md5.update(data)
-        self._append(data)
+        self._sha256.update(data)
 
     def _append(self, data: bytes) -> None:
         if self._abandoned:
@@ -189,7 +203,6 @@ class _Sink:
             if self._descriptor is None:
                 self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             _write_all(self._descriptor, data)
-        self._sha256.update(data)
         self._length += len(data)
 
     def _closed(self) -> Spooled:

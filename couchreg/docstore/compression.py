@@ -8,15 +8,14 @@ import hashlib
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from couchreg.errors import Failure
 
 GZIP = 31  # zlib's window bits: the largest window, in a gzip wrapper
 STEP = 256 << 10  # bytes of output at a time, however well the input was compressed
-DEFAULT_TYPES = (
-    "text/*, application/javascript, application/json, application/xml, application/vnd.couchdb.js"
-)
+DEFAULT_TYPES = "text/*, application/javascript, application/json, application/xml"
 DEFAULT_LEVEL = 8
 
 
@@ -50,9 +49,7 @@ def _parsed(types: str, level: str) -> Compression:
 @lru_cache(1024)
 def _matches(patterns: tuple[str, ...], content_type: str) -> bool:
     plain = content_type.partition(";")[0].strip().lower()
-    return any(
-        plain.startswith(pattern[:-1]) if pattern.endswith("*") else plain == pattern for pattern in patterns
-    )
+    return any(fnmatchcase(plain, pattern.replace("[", "[[]")) for pattern in patterns)
 
 
 class Gzip:

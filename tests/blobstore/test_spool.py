@@ -48,6 +48,13 @@ async def test_a_body_arrives_whole_and_hashed(spool: Spool, length: int, size: 
     assert list(spool.directory.iterdir()) == []
 
 
+async def test_a_large_file_is_gone_at_once_when_it_is_removed(spool: Spool) -> None:
+    spooled = await spool.receive(chunked(bytes(20 << 20), 1 << 20))
+    spool.remove(spooled)
+    spool.remove(spooled)
+    assert not spooled.path.exists()
+
+
 @pytest.mark.parametrize("length", [0, 10, 100_000])
 async def test_hashes_are_of_what_a_transform_makes(spool: Spool, length: int) -> None:
     spooled = await spool.receive(chunked(DATA[:length], 30_000), Doubled())

@@ -20,7 +20,7 @@ from couchreg.docstore.attachments import Attachments
 from couchreg.docstore.compression import Compression
 from couchreg.docstore.layout import registry_layout
 
-MEGABYTES = int(os.environ.get("COUCHREG_TEST_LARGE_MB", "96"))
+MEGABYTES = int(os.environ.get("COUCHREG_TEST_LARGE_MB", "64"))
 
 SCRIPT = """
 import asyncio, resource, sys

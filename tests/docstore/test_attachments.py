@@ -321,6 +321,27 @@ async def test_a_spooled_file_can_be_stored_without_reading_it_again(
     assert await everything(attachments.open(att)) == b"a,b\n"
 
 
+async def test_damaged_bytes_under_a_content_address_are_never_taken_for_the_right_ones(
+    attachments: Attachments, blobs: DirectoryBlobStore
+) -> None:
+    att = await received(attachments, "image/png", b"right")
+    (blobs.root / att.key).write_bytes(b"wrong")
+    with pytest.raises(Failure, match="content address"):
+        await received(attachments, "image/png", b"right")
+
+
+async def test_many_bodies_may_arrive_in_one_upload_at_once(attachments: Attachments) -> None:
+    async with attachments.upload("db") as upload:
+        received = [
+            upload.receive("a", str(number), "text/plain", chunked(b"%d" % (number % 3) * 9000, 500))
+            for number in range(20)
+        ]
+        records = await asyncio.gather(*received)
+    for number, att in enumerate(records):
+        assert att.name == str(number)
+        assert await everything(attachments.open(att)) == b"%d" % (number % 3) * 9000
+
+
 # -- what is left behind
 async def test_a_refused_write_leaves_nothing(attachments: Attachments, blobs: DirectoryBlobStore) -> None:
     kept = await received(attachments, "image/png", b"kept")
