@@ -40,11 +40,11 @@ async def _collect(request: web.BaseRequest, most: int) -> bytes:
     if announced == len(first) or not first:
         return first
     pieces, size = [first], len(first)
-    while chunk := await content.readany():
+    while size <= most and (chunk := await content.readany()):
         size += len(chunk)
-        if size > most:
-            raise too_large()
         pieces.append(chunk)
+    if size > most:
+        raise too_large()
     return b"".join(pieces)
 
 

@@ -12,7 +12,7 @@ from couchreg.http.couch import params
 from couchreg.http.couch.background import Compaction
 from couchreg.http.couch.context import Context
 from couchreg.http.couch.headers import url_encode
-from couchreg.http.couch.responses import Answer, answer_json
+from couchreg.http.couch.responses import MUST_REVALIDATE, Answer, answer_json
 from couchreg.http.couch.security import check_security
 from couchreg.http.couch.settings import Settings
 from couchreg.model.names import check_database_name
@@ -64,7 +64,7 @@ async def delete(ctx: Context) -> Answer:
 
 async def info(ctx: Context) -> Answer:
     if ctx.is_head:
-        return answer_json({})
+        return Answer(headers=[MUST_REVALIDATE])
     return answer_json(await describe(ctx.db, ctx.settings))
 
 

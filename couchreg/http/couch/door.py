@@ -11,12 +11,13 @@ from aiohttp import web
 
 from couchreg.auth.policy import Rule, authorize
 from couchreg.docstore.base import Store
-from couchreg.errors import CouchregError, NotFound
+from couchreg.errors import BadRequest, CouchregError, NotFound
 from couchreg.http.couch import cors, jsonp, params, routing
 from couchreg.http.couch.background import Background
 from couchreg.http.couch.context import Context
 from couchreg.http.couch.counters import Counters
 from couchreg.http.couch.failures import MethodNotAllowed, answer_error, answer_unforeseen
+from couchreg.http.couch.listener import Listener
 from couchreg.http.couch.responses import Answer, Gone
 from couchreg.http.couch.settings import Settings
 from couchreg.http.couch.table import TABLE
@@ -58,6 +59,10 @@ class CouchDoor:
             return Gone()
         except CouchregError as error:
             answer = self._failed(ctx, error)
+        except UnicodeEncodeError:
+            # Parts of the URL that are no UTF-8 are kept as they came, and have got somewhere text must be.
+            known = BadRequest("invalid UTF-8 in the URL") if "%" in request.message.path else None
+            answer = self._failed(ctx, known)
         except Exception:
             answer = self._failed(ctx, None)
         self.counters.methods[ctx.method] += 1
@@ -69,10 +74,8 @@ class CouchDoor:
         return answer
 
     def server(self) -> web.Server:
-        """A server of this door alone. Bodies stay packed as they come, lines may be long (`open_revs`)."""
-        return web.Server(
-            self.handle, auto_decompress=False, access_log=None, max_line_size=65536, max_field_size=65536,
-        )
+        """A server of this door alone."""
+        return Listener(self.handle)
 
     async def _answer(self, ctx: Context) -> web.StreamResponse:
         _locate(ctx)
@@ -86,12 +89,13 @@ class CouchDoor:
         route = self._router.find(ctx.parts)
         if route is None:
             raise NotFound("Database does not exist." if len(ctx.parts) == 1 else "missing")
-        ctx.match = routing.captured(route, ctx.parts)
+        ctx.match = route.captured(ctx.parts)
         bound = route.operations.get(ctx.method)
         rule = bound.rule if bound else Rule.MEMBER if route.in_database else Rule.PUBLIC
         await self._authorize(ctx, rule, in_database=route.in_database)
         if bound is None:
             raise MethodNotAllowed(route.allowed)
+        _continue(ctx)
         return await bound.function(ctx)
 
     async def _authorize(self, ctx: Context, rule: Rule, *, in_database: bool) -> None:
@@ -114,6 +118,15 @@ class CouchDoor:
         if error is None:
             return answer_unforeseen(request)
         return answer_error(error, request, self.settings)
+
+
+def _continue(ctx: Context) -> None:
+    """Tell a client that waits for it to send its body. (Below a prefix aiohttp has done so already.)"""
+    request = ctx.request
+    if not ctx.prefix and request.headers.get("Expect", "").lower() == "100-continue":
+        if request.transport is None:
+            raise ConnectionResetError
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 def _locate(ctx: Context) -> None:

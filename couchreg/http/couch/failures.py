@@ -64,6 +64,8 @@ def _valid_user_required(settings: Settings) -> bool:
 
 
 def error_body(status: int, word: str, reason: str, headers: Headers = ()) -> Answer:
+    if not reason.isascii():  # it may quote what was no UTF-8
+        reason = reason.encode("utf-8", "replace").decode()
     return answer_json({"error": word, "reason": reason}, status=status, headers=headers)
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
+from random import getrandbits
 from typing import Any
 
 from aiohttp import HttpVersion11, web
@@ -79,16 +80,23 @@ class Answer(web.StreamResponse):
         await request.writer.write(head if empty else head + self.answer_body)
 
     def _head(self, request: web.BaseRequest) -> str:
-        lines = [_STATUS_LINES[self.answer_status], _clock.head()]
+        lines = [_STATUS_LINES[self.answer_status], _clock.head(), request_id()]
         lines.extend([header_line(name, value) for name, value in self.extra])
         if self.answer_status not in (204, 304):
-            lines.append(f"Content-Type: {self.content_kind}\r\nContent-Length: {len(self.answer_body)}\r\n")
+            lines.append(f"Content-Type: {self.content_kind}\r\n")
+            if self.answer_body or request.method != "HEAD":  # else nobody has counted
+                lines.append(f"Content-Length: {len(self.answer_body)}\r\n")
         if not self._keep_alive:
             lines.append("Connection: close\r\n")
         elif request.version < HttpVersion11:
             lines.append("Connection: keep-alive\r\n")
         lines.append("\r\n")
         return "".join(lines)
+
+
+def request_id() -> str:
+    """CouchDB's name for a request in its logs; nothing secret."""
+    return f"X-Couch-Request-ID: {getrandbits(40):010x}\r\nX-CouchDB-Body-Time: 0\r\n"
 
 
 def header_line(name: str, value: str) -> str:

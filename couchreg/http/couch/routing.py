@@ -28,7 +28,7 @@ class Bound(NamedTuple):
 class Route:
     """One endpoint ready for requests."""
 
-    __slots__ = ("allowed", "in_database", "names", "operations", "template")
+    __slots__ = ("_places", "_tail", "allowed", "in_database", "names", "operations", "template")
 
     def __init__(self, row: Endpoint, operations: Mapping[str, Bound]) -> None:
         self.template = row.template
@@ -36,6 +36,20 @@ class Route:
         self.operations = operations
         self.in_database = row.template.startswith("/{db}")
         self.names = [part for part in row.template.split("/") if part]
+        placed = [(place, name.strip("{}")) for place, name in enumerate(self.names) if name[0] == "{"]
+        self._places = [(place, name) for place, name in placed if name[-1] not in "*?"]
+        self._tail = [(place, name[:-1]) for place, name in placed if name[-1] in "*?"]
+
+    def captured(self, parts: Sequence[str]) -> dict[str, str]:
+        """What the placeholders took; and `docid` spelt out for `{ddoc}` and `{local}`."""
+        match = {name: parts[place] for place, name in self._places}
+        for place, name in self._tail:
+            match[name] = "/".join(parts[place:])
+        if "ddoc" in match:
+            match["docid"] = "_design/" + match["ddoc"]
+        elif "local" in match:
+            match["docid"] = "_local/" + match["local"]
+        return match
 
 
 class _Node:
@@ -56,8 +70,11 @@ class Router:
         for row in table:
             bound = {one.method: Bound(find(one.name), one.rule) for one in row.operations}
             _insert(self._root, Route(row, bound))
+        self._document = _search(self._root, ("db", "id"), 0)
 
     def find(self, parts: Sequence[str]) -> Route | None:
+        if len(parts) == 2 and not (parts[0].startswith("_") or parts[1].startswith("_")):
+            return self._document  # by far the most frequent
         return _search(self._root, parts, 0)
 
 
@@ -88,21 +105,6 @@ def _search(node: _Node, parts: Sequence[str], depth: int) -> Route | None:
     if found is None and node.any is not None:
         found = _search(node.any, parts, depth + 1)
     return found or node.rest
-
-
-def captured(route: Route, parts: Sequence[str]) -> dict[str, str]:
-    """What the placeholders took; `docid` and `id` forms spelt out (`_design/…`, `_local/…`)."""
-    match = {}
-    for place, name in enumerate(route.names):
-        if name.endswith(("*}", "?}")):
-            match[name[1:-2]] = "/".join(parts[place:])
-        elif name.startswith("{"):
-            match[name[1:-1]] = parts[place]
-    if "ddoc" in match:
-        match["docid"] = "_design/" + match["ddoc"]
-    elif "local" in match:
-        match["docid"] = "_local/" + match["local"]
-    return match
 
 
 def load(name: str) -> Function:

@@ -108,17 +108,22 @@ def _text(value: Any) -> str:
     return json.encode(value).decode() if not isinstance(value, str) else value
 
 
+def _quoted(value: Any) -> str:
+    """A value as an error shows it."""
+    return f'"{value}"' if isinstance(value, str) else json.encode(value).decode()
+
+
 def boolean(value: Any) -> bool:
     """`true` or `false`, as text in any case or as JSON. Raises QueryParseError."""
     text = _text(value).lower() if isinstance(value, str | bool) else ""
     if text not in ("true", "false"):
-        raise QueryParseError(f"Invalid boolean parameter: {json.encode(value).decode()}")
+        raise QueryParseError(f"Invalid boolean parameter: {_quoted(value)}")
     return text == "true"
 
 
 def natural(value: Any) -> int:
     """An integer of zero or more, as text or as JSON. Raises QueryParseError."""
-    shown = json.encode(value).decode()
+    shown = _quoted(value)
     number = params.parse_int(value) if isinstance(value, str) else value
     if not isinstance(number, int) or isinstance(number, bool):
         raise QueryParseError(f"Invalid value for integer: {shown}")
