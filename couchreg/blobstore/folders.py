@@ -4,6 +4,7 @@ Making and pruning exclude each other, so that a directory in `_durable` exists 
 cut. A put that finds its directory pruned at the last moment simply prepares it again.
 """
 
+import errno
 import os
 import secrets
 import threading
@@ -46,8 +47,10 @@ class Folders:
                     (self.root / folder).rmdir()
                 except FileNotFoundError:
                     pass
-                except OSError:
-                    return  # not empty: somebody has put a blob there
+                except OSError as error:
+                    if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                        return  # there are other blobs
+                    raise
                 folder = folder.rpartition("/")[0]
 
     def spelt(self, key: str) -> bool:
