@@ -15,6 +15,8 @@ from couchreg.model.revid import canonical, parse_id
 
 NEEDS_REV: Final = "When `new_edits: false`, the document needs `_rev` or `_revisions` specified"
 
+_HIGHEST: Final = 10**1000  # generation: beyond all reason, and Python prints no more than 4300 digits
+
 # Members that a reader adds and a writer sends back; CouchDB drops them.
 _DROPPED: Final = frozenset({"_revs_info", "_local_seq", "_conflicts", "_deleted_conflicts"})
 # Members that the replicator writes into its documents; they belong to the body.
@@ -75,7 +77,11 @@ def check_docid(id: Any, *, longest: int | None = None) -> None:
         raise IllegalDocid("Document id must be a string")
     if not id:
         raise IllegalDocid("Document id must not be empty")
-    if longest is not None and len(id.encode()) > longest:
+    try:
+        size = len(id.encode())
+    except UnicodeEncodeError:
+        raise IllegalDocid("Document id must be valid UTF-8") from None
+    if longest is not None and size > longest:
         raise IllegalDocid("Document id is too long")
     if id[0] == "_":
         _check_reserved(id)
@@ -118,7 +124,7 @@ def _take_revisions(parsed: Parsed, name: str, member: Any) -> None:
     if type(member) is not dict:
         _refuse(parsed, name, member)
     start, ids = member.get("start"), member.get("ids")
-    if type(start) is not int:
+    if type(start) is not int or abs(start) > _HIGHEST:
         raise DocValidation("_revisions.start isn't an integer.")
     if type(ids) is not list:
         raise DocValidation("_revisions.ids isn't a array.")

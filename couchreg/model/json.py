@@ -26,7 +26,10 @@ _LOWER_ESCAPE: Final = re.compile(rb"\\(?:u00[01][0-9a-f]|.)")
 
 
 def decode(data: bytes | bytearray | memoryview | str) -> Any:
-    """A JSON value. Duplicate members: the last wins. Raises BadRequest("invalid UTF-8 JSON")."""
+    """A JSON value. Raises BadRequest("invalid UTF-8 JSON").
+
+    Of members with one name the last value wins; it stands where the first stood.
+    """
     try:
         value = _decode(data)
     except (msgspec.ValidationError, RecursionError):

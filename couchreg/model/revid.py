@@ -22,7 +22,7 @@ _ROOT: Final = {deleted: head + b"a\x00a\x00" for deleted, head in _HEAD.items()
 _NO_ATTACHMENTS: Final = etf.NIL + etf.NIL  # an empty list, and the end of the outer one
 _POSITION: Final = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
 _HEX: Final = re.compile(r"[0-9a-f]{32}\Z")
-_MOST_DIGITS: Final = 4000  # Python's int() refuses more
+_MOST_DIGITS: Final = 1000  # of a generation; Python's int() refuses more than 4300
 
 
 def revision_id(
@@ -59,9 +59,14 @@ def _attachments(attachments: Sequence[tuple[str, str, bytes]]) -> bytes:
 def raw(rev_id: str) -> bytes:
     """The bytes CouchDB keeps of the part behind the dash: 16 for 32 hex digits, else the text itself.
 
-    Ties between revisions of one generation are broken by these bytes.
+    Ties between revisions of one generation are broken by these bytes. Any text can be asked for.
     """
-    return bytes.fromhex(rev_id) if len(rev_id) == 32 else rev_id.encode()
+    if len(rev_id) == 32:
+        try:
+            return bytes.fromhex(rev_id)
+        except ValueError:
+            pass  # no revision of ours, and so nowhere to be found
+    return rev_id.encode(errors="surrogatepass")
 
 
 def parse_rev(text: str) -> tuple[int, str]:
@@ -82,7 +87,10 @@ def parse_id(rev_id: str) -> str:
     """
     if _HEX.match(rev_id):
         return rev_id
-    data = rev_id.encode()
+    try:
+        data = rev_id.encode()
+    except UnicodeEncodeError:
+        raise BadRequest("Invalid rev format") from None
     if len(data) == 16:
         return data.hex()
     if len(data) != 32:

@@ -27,7 +27,7 @@ at generation 1 of a document never seen before::
 Source: the replication and conflict chapters of the CouchDB documentation.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -66,27 +66,35 @@ class RevTree:
     def __init__(self) -> None:
         self._trees: list[KeyTree] = []  # sorted by generation and id of the root
 
-    # -- the stored form: [generation of the root, ids, deleted, bodies] of a chain, else the columns of each
+    # -- the stored form: [generation of the root, ids, deleted, bodies] of a chain, else the columns of each.
+    # Generations beyond 64 bits, which a replicated document may claim, stand as text.
 
     @classmethod
     def decode(cls, data: bytes) -> "RevTree":
         """Read what `encode` wrote."""
         tree = cls()
         stored: Any = _unpack(data)
-        if stored and type(stored[0]) is int:
+        if stored and type(stored[0]) is not list:
             start, ids, deleted, bodies = stored
+            start = int(start)
             tree._trees.append(KeyTree(list(range(start, start + len(ids))), ids, deleted, bodies))
         else:
-            tree._trees = [KeyTree(*columns) for columns in stored]
+            tree._trees = [KeyTree(list(map(int, gens)), *columns) for gens, *columns in stored]
         return tree
 
     def encode(self) -> bytes:
         """A compact form of the whole tree."""
+        try:
+            return _pack(self._stored(lambda gen: gen))
+        except OverflowError:
+            return _pack(self._stored(str))
+
+    def _stored(self, spell: Callable[[int], int | str]) -> Any:
         trees = self._trees
         if len(trees) == 1 and trees[0].chain:
             only = trees[0]
-            return _pack((only.gens[0], only.ids, only.deleted, only.bodies))
-        return _pack([(tree.gens, tree.ids, tree.deleted, tree.bodies) for tree in trees])
+            return spell(only.gens[0]), only.ids, only.deleted, only.bodies
+        return [([spell(gen) for gen in tree.gens], tree.ids, tree.deleted, tree.bodies) for tree in trees]
 
     # -- reading
 
@@ -163,6 +171,8 @@ class RevTree:
         "internal_node" (the revision was in the tree). A revision that has a body keeps it:
         ``find(path[0]).body == body`` tells whether this one was taken.
         """
+        if self._extend(path, deleted, body):
+            return "new_leaf"
         newest = _key(path[0])
         ids = [raw(rev[rev.index("-", 1) + 1 :]) for rev in reversed(path)]
         size = len(ids)
@@ -177,6 +187,20 @@ class RevTree:
         if len(self._trees) > 1 and self._overlapping():
             self._rebuild(self._paths())
         return result if known is None else "internal_node"
+
+    def _extend(self, path: Sequence[str], deleted: bool, body: int | None) -> bool:
+        """The usual case at once: an ordinary edit of the only leaf there is."""
+        if len(path) != 2 or len(self._trees) != 1 or not self._trees[0].chain:
+            return False
+        tree = self._trees[0]
+        gen, rev_id = _key(path[0])
+        if tree.gens[-1] != gen - 1 or tree.ids[-1] != raw(path[1][path[1].index("-", 1) + 1 :]):
+            return False
+        tree.gens.append(gen)
+        tree.ids.append(rev_id)
+        tree.deleted.append(deleted)
+        tree.bodies.append(body)
+        return True
 
     def stem(self, limit: int) -> list[int]:
         """Forget what is further than `limit` revisions from every leaf.

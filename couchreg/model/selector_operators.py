@@ -16,6 +16,7 @@ from couchreg.model.collation import compare
 Test = Callable[[Any], bool]
 
 _SECONDS: Final = 0.1  # for one match: a hostile expression must not hold the server
+_TRIES: Final = 5  # after so many matches that took too long an expression is not tried again
 _LONGEST_EXPRESSION: Final = 10_000
 _SEPARATOR: Final = re.compile(r"(?<!\\)\.")
 _INDEX: Final = re.compile(r"[+-]?[0-9]{1,18}\Z", re.ASCII)
@@ -160,13 +161,16 @@ def _mod(argument: list[int]) -> Test:
 
 def _regex(text: str) -> Test:
     expression = _expression(text)
+    tries = _TRIES
 
     def holds(value: Any) -> bool:
-        if type(value) is not str:
+        nonlocal tries
+        if type(value) is not str or not tries:
             return False
         try:
             return expression.search(value.encode(), timeout=_SECONDS) is not None
         except TimeoutError:
+            tries -= 1
             return False  # CouchDB too takes an expression that gives up for one that does not match
 
     return holds

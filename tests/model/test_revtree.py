@@ -130,6 +130,21 @@ def test_generations_below_one_are_kept_as_they_come() -> None:
     assert tree.find("-1-b") is not None
 
 
+def test_generations_beyond_64_bits() -> None:
+    high = 10**30
+    tree = RevTree()
+    tree.merge([f"{high}-b", f"{high - 1}-a"], deleted=False, body=1)
+    assert RevTree.decode(tree.encode()).history(f"{high}-b") == [f"{high}-b", f"{high - 1}-a"]
+    tree.merge([f"{high}-c", f"{high - 1}-a"], deleted=False, body=2)
+    tree.merge([f"{-high}-c"], deleted=False, body=2)
+    assert names(RevTree.decode(tree.encode()).leafs()) == [f"{high}-c", f"{high}-b", f"{-high}-c"]
+
+
+def test_text_that_is_no_revision_is_not_found() -> None:
+    assert grown("1-a").find("1-" + "x" * 32) is None
+    assert grown("1-a").find("1-\ud800") is None
+
+
 # -- winners and leafs
 
 
