@@ -50,6 +50,11 @@ class Checker:
             self._idle.put_nowait(worker)
         self._inside = 0
 
+    @property
+    def busy(self) -> int:
+        """How many packages are being checked or wait for it."""
+        return self._inside
+
     async def start(self) -> None:
         """Start the workers; returns at once, they warm up while the server already answers."""
         for worker in self._workers:

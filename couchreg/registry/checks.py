@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Collection, Iterator
+from importlib.util import find_spec
 from typing import Any, NoReturn
 
 import requests
@@ -16,7 +17,12 @@ from frictionless import FrictionlessException, Package, system
 from couchreg.registry.report import Report, problem
 
 MAX_ERRORS = 10_000  # of one resource; checking stops there
-TABULAR = frozenset({"csv", "tsv", "json", "jsonl", "ndjson", "xlsx", "xls", "ods", "parquet", "inline"})
+# Formats whose tables are read, and the modules that frictionless needs for that.
+_READERS = {
+    "csv": "", "tsv": "", "inline": "", "json": "ijson", "jsonl": "jsonlines", "ndjson": "jsonlines",
+    "xlsx": "openpyxl", "xls": "xlrd", "ods": "ezodf", "parquet": "pandas pyarrow",
+}  # fmt: skip
+TABULAR = frozenset(form for form, needed in _READERS.items() if all(map(find_spec, needed.split())))
 _FORBIDDEN = frozenset(
     {
         "socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto",
@@ -108,6 +114,9 @@ def _run(package: Any, report: Report) -> None:
 
 
 def _problem(error: Any, resource: str | None) -> dict[str, Any]:
+    if error.type in ("source-error", "scheme-error", "format-error") and not error.note:
+        # Frictionless wraps every exception with its text, and the one without a text is this:
+        raise MemoryError
     row = getattr(error, "row_number", None)
     field = getattr(error, "field_name", None) or getattr(error, "label", None)
     if row is None:

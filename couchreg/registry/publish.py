@@ -67,7 +67,7 @@ class Publisher:
         self._database = database
         self._attachments = attachments
         self._checker = checker
-        self._validation = validation
+        self._validation = Validation(validation)
         self._clock = clock
         self._settled = settled
         self._catalog = Catalog(database)

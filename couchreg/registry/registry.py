@@ -59,7 +59,7 @@ class Registry:
             database, attachments, self.checker, validation=validation, settled=settled
         )
         self._limits = publishing or PublishLimits()
-        self._validation = validation
+        self._validation = Validation(validation)
 
     def intake(self) -> Intake:
         """A place for what one publisher sends."""

@@ -1,0 +1,139 @@
+"""A registry on the real engine and the directory store, behind its door on a free port."""
+
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestServer
+
+from couchreg.blobstore.directory import DirectoryBlobStore
+from couchreg.blobstore.spool import Spool
+from couchreg.docstore.attachments import Attachments
+from couchreg.docstore.base import Database
+from couchreg.docstore.compression import Compression
+from couchreg.docstore.layout import registry_layout
+from couchreg.docstore.sqlite import SqliteStore
+from couchreg.errors import Unauthorized
+from couchreg.http.registry.call import Services
+from couchreg.http.registry.door import registry_application
+from couchreg.model.user import ADMIN_ROLE, ANONYMOUS, User
+from couchreg.registry.checker import Limits
+from couchreg.registry.registry import Found, Registry, open_database
+from tests.registry.packages import Package, related
+
+ADMIN = aiohttp.encode_basic_auth("admin", "secret")
+ANNA = aiohttp.encode_basic_auth("anna", "secret")
+_USERS = {ADMIN: User("admin", (ADMIN_ROLE,)), ANNA: User("anna")}
+
+
+async def authenticate(header: str | None) -> User:
+    if header is None:
+        return ANONYMOUS
+    if header not in _USERS:
+        raise Unauthorized("Name or password is incorrect.")
+    return _USERS[header]
+
+
+class NothingFound:
+    """An index that remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Sequence[str], int, int]] = []
+
+    async def search(self, words: Sequence[str], limit: int, offset: int) -> Found:
+        self.asked.append((words, limit, offset))
+        return Found(1, [{"name": "gdp", "version": "2026", "title": "GDP"}])
+
+
+@dataclass
+class Served:
+    """A running registry and a client of its door."""
+
+    registry: Registry
+    database: Database
+    url: str
+    client: aiohttp.ClientSession
+    datastore: Path
+    spool: Path
+    index: NothingFound = field(default_factory=NothingFound)
+
+    async def put(
+        self,
+        package: Package,
+        version: str,
+        *,
+        auth: str = ADMIN,
+        name: str | None = None,
+    ) -> tuple[int, Any]:
+        """Publish a folder as multipart/related; the status and the answer."""
+        body, headers = related(package)
+        return await self.send(f"/{name or package.name}/{version}", body, headers, auth=auth)
+
+    async def send(
+        self, path: str, body: bytes, headers: Mapping[str, str], *, auth: str = ADMIN
+    ) -> tuple[int, Any]:
+        async with self.client.put(
+            self.url + path, data=io.BytesIO(body), headers={**headers, "Authorization": auth}
+        ) as response:
+            return response.status, await response.json()
+
+    async def put_json(self, path: str, value: Any, *, auth: str = ADMIN) -> tuple[int, Any]:
+        async with self.client.put(self.url + path, json=value, headers={"Authorization": auth}) as response:
+            return response.status, await response.json()
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        async with self.client.get(self.url + path) as response:
+            return response.status, await response.json()
+
+    async def fetch(self, path: str, **headers: str) -> tuple[int, Mapping[str, str], bytes]:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.client.get(self.url + path, headers=sent) as response:
+            return response.status, response.headers, await response.read()
+
+    def blobs(self) -> list[str]:
+        """Every file of the blob store, and whatever waits in the spool."""
+        roots = (self.datastore, self.spool)
+        return sorted(
+            str(path.relative_to(root)) for root in roots for path in root.rglob("*") if path.is_file()
+        )
+
+
+Serve = Callable[..., Awaitable[Served]]
+
+
+@pytest.fixture
+async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
+    """Start a registry; options are those of `Registry`. Everything is closed behind the test."""
+    closers: list[Callable[[], Awaitable[None]]] = []
+
+    async def start(*, couch: Any = None, public_url: str | None = None, **options: Any) -> Served:
+        blobs, spool = DirectoryBlobStore(tmp_path / "datastore"), Spool(tmp_path / "spool")
+        store = SqliteStore(tmp_path)
+        attachments = Attachments(
+            blobs, spool, registry_layout("registry"), lambda: Compression.of({}), uncompressed=["registry"]
+        )
+        database = await open_database(store)
+        options.setdefault("checks", Limits(workers=1))
+        registry = Registry(database, attachments, **options)
+        await registry.start()
+        index = NothingFound()
+        application = registry_application(Services(registry, authenticate, index, couch, public_url))
+        server = TestServer(application, host="127.0.0.1")
+        await server.start_server()
+        client = aiohttp.ClientSession()
+        closers.extend([client.close, server.close, registry.close, store.close, blobs.close, spool.close])
+        url = f"http://127.0.0.1:{server.port}"
+        return Served(registry, database, url, client, tmp_path / "datastore", tmp_path / "spool", index)
+
+    yield start
+    for close in closers:
+        await close()
+
+
+@pytest.fixture
+async def served(serve: Serve) -> Served:
+    return await serve()

@@ -1,0 +1,48 @@
+"""The route table, and what is mounted beside it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+import couchreg.http.registry
+from couchreg.auth.policy import Rule
+from couchreg.http.registry.door import operation
+from couchreg.http.registry.routes import NOT_BUILT, ROUTES, Route
+from tests.registry.conftest import Serve
+
+PAGE = Path(str(couchreg.http.registry.__file__)).with_name("DESIGN.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=str)
+async def test_every_route_answers_and_keeps_its_rule(serve: Serve, route: Route) -> None:
+    served = await serve(validation="off")
+    assert callable(operation(route.operation))
+    path = re.sub(r"\{(\w+)\}", r"x\1", route.path)
+    async with served.client.request(route.method, served.url + path) as response:
+        answer = await response.json()
+        if route.rule is Rule.PUBLIC:
+            assert response.status in ((501,) if route.operation == NOT_BUILT else (200, 400, 404))
+        else:
+            assert (response.status, answer["error"]) == (401, "unauthorized")
+        assert set(answer) >= {"error", "reason"} or response.status == 200
+
+
+def test_the_page_of_the_door_names_every_route_that_is_built() -> None:
+    for route in ROUTES:
+        if route.operation != NOT_BUILT:
+            path = route.path.replace("{path}", ":resource")
+            path = re.sub(r"\{(\w+)\}", r":\1", path)
+            assert f"`{route.method} {path}" in PAGE
+
+
+async def test_the_couch_door_gets_everything_below_its_prefix_untouched(serve: Serve) -> None:
+    async def couch(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"path": request.raw_path, "method": request.method})
+
+    served = await serve(couch=couch)
+    for path in ("/_couch", "/_couch/", "/_couch/registry/gdp%2F2026?rev=1-a", "/_couch/a//b"):
+        assert (await served.get(path))[1] == {"path": path, "method": "GET"}
+    async with served.client.request("COPY", f"{served.url}/_couch/x/y") as response:
+        assert (await response.json())["method"] == "COPY"
