@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from couchreg.errors import BadRequest
 from couchreg.model import collation, document, etf, json, revid, selector
 
-OPERATORS = (
-    "$lt $lte $eq $ne $gte $gt $in $nin $all $exists $type $mod $regex $size $beginsWith $text $default "
-    "$elemMatch $allMatch $keyMapMatch $and $or $nor $not $where $nope"
-).split()
-MEMBERS = "_id _rev _deleted _attachments _revisions _conflicts _x start ids a".split()
+OPERATORS = [
+    *("$lt", "$lte", "$eq", "$ne", "$gte", "$gt", "$in", "$nin", "$all", "$exists", "$type", "$mod"),
+    *("$regex", "$size", "$beginsWith", "$text", "$default", "$elemMatch", "$allMatch", "$keyMapMatch"),
+    *("$and", "$or", "$nor", "$not", "$where", "$nope"),
+]
+MEMBERS = ["_id", "_rev", "_deleted", "_attachments", "_revisions", "_conflicts", "_x", "start", "ids", "a"]
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 scalars = st.one_of(
