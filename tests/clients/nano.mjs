@@ -48,7 +48,7 @@ assert.equal(changes.results.length, 52);
 assert.equal(changes.pending, 0);
 const seen = await new Promise((resolve, reject) => {
   const ids = [];
-  db.changesReader.get({ since: 0, batchSize: 20 })
+  db.changesReader.get({ since: 0, batchSize: 20, timeout: 100 })
     .on("batch", (batch) => ids.push(...batch.map((change) => change.id)))
     .on("end", () => resolve(ids))
     .on("error", reject);

@@ -1,4 +1,4 @@
-"""pycouchdb, aiocouch and ibmcloudant: documents, bulk, changes and attachments against a running couchreg."""
+"""pycouchdb, aiocouch and ibmcloudant: documents, bulk, changes and attachments against a couchreg."""
 
 import io
 import warnings
@@ -47,8 +47,9 @@ def test_pycouchdb(live: Server, name: str) -> None:
     assert name not in couch
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # its own use of aiohttp
 async def test_aiocouch(live: Server, name: str) -> None:
-    async with aiocouch.CouchDB(live.couch_url, *live.admin) as couch:
+    async with aiocouch.CouchDB(live.couch_url, user=live.admin[0], password=live.admin[1]) as couch:
         db = await couch.create(name)
         document = await db.create("one", data={"n": 1})
         await document.save()
@@ -97,9 +98,9 @@ def test_ibmcloudant(cloudant: Any, name: str) -> None:
     with pytest.raises(ApiException) as conflict:
         cloudant.put_document(db=name, doc_id="one", document=Document(n=2))
     assert conflict.value.status_code == 409
-    docs = [Document(id=f"b{i}", i=i) for i in range(100)]
+    docs = [Document(_id=f"b{i}", i=i) for i in range(100)]
     cloudant.post_bulk_docs(db=name, bulk_docs=BulkDocs(docs=docs))
-    rows = cloudant.post_all_docs(db=name, include_docs=True, startkey="b", limit=5).get_result()["rows"]
+    rows = cloudant.post_all_docs(db=name, include_docs=True, start_key="b", limit=5).get_result()["rows"]
     assert len(rows) == 5
     wanted = [BulkGetQueryDocument(id="b7"), BulkGetQueryDocument(id="nobody")]
     got = cloudant.post_bulk_get(db=name, docs=wanted).get_result()["results"]
@@ -122,7 +123,7 @@ def test_ibmcloudant_follows_the_changes_to_their_end(cloudant: Any, name: str) 
     from ibmcloudant.cloudant_v1 import BulkDocs, Document
 
     cloudant.put_database(db=name)
-    cloudant.post_bulk_docs(db=name, bulk_docs=BulkDocs(docs=[Document(id=f"d{i}") for i in range(300)]))
+    cloudant.post_bulk_docs(db=name, bulk_docs=BulkDocs(docs=[Document(_id=f"d{i}") for i in range(300)]))
     follower = ChangesFollower(service=cloudant, db=name, limit=300)
     assert {item.id for item in follower.start_one_off()} == {f"d{i}" for i in range(300)}
     cloudant.delete_database(db=name)
