@@ -51,7 +51,7 @@ def test_parse_rev(text: str, rev: tuple[int, str] | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1", "abc", "x-1", "1-" + "0" * 31 + "X", "²-a", " 1-a", "1 -a", "1-\ud800", "9" * 1001 + "-"]
+    "text", ["", "1", "x-1", "1-" + "0" * 31 + "X", "²-a", " 1-a", "1 -a", "1-\ud800", "9" * 1001 + "-"]
 )
 def test_malformed_revs(text: str) -> None:
     with pytest.raises(BadRequest, match="Invalid rev format"):
