@@ -57,6 +57,7 @@ def announce(app: App) -> None:
     if app.new_admin is not None:
         name, password = app.new_admin
         click.echo(f"Admin     {name}:{password}   (shown this once: keep it)")
+    click.echo("Ready     Ctrl-C ends it")
     sys.stdout.flush()
 
 
