@@ -13,13 +13,13 @@ from couchreg.blobstore.spool import Spool
 from couchreg.docstore.attachments import Attachments
 from couchreg.docstore.base import Attachment, Change, Database
 from couchreg.docstore.layout import DESCRIPTOR, descriptor_key
-from couchreg.errors import Conflict, NotFound
+from couchreg.errors import Conflict
 from couchreg.followers.base import Checkpoint
 from couchreg.followers.packages import split_id
 from couchreg.model import json
 
 OWN = "couchreg"  # the registry's member of a version document, no part of the descriptor
-_CHECKPOINT_ID = "_local/couchreg-follower-datastore"
+_SETTING = "follower-datastore"  # of the database: a `_local/` document could be written by clients
 
 
 class DatastoreFollower:
@@ -37,23 +37,19 @@ class DatastoreFollower:
         self._database = database
 
     async def checkpoint(self) -> Checkpoint | None:
-        try:
-            stored = await self._database().local(_CHECKPOINT_ID)
-        except NotFound:
-            return None
-        found = json.decode(b"{" + stored.members + b"}")
-        return Checkpoint(found["incarnation"], found["seq"])
+        found = await self._database().setting(_SETTING)
+        return Checkpoint(**found) if found else None
 
     async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
         for change in changes:
             version = split_id(change.id)
             if version is not None:
                 await self._follow(descriptor_key(*version), change)
-        await self._database().update_local(_CHECKPOINT_ID, checkpoint._asdict())
+        await self._database().set_setting(_SETTING, checkpoint._asdict())
 
     async def reset(self) -> None:
         """What is written stays: versions that are still there get the same, others are nobody's harm."""
-        await self._database().update_local(_CHECKPOINT_ID, None)
+        await self._database().set_setting(_SETTING, None)
 
     async def close(self) -> None:
         pass

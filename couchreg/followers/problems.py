@@ -1,4 +1,4 @@
-"""What a follower could not process: kept in a `_local/` document of the database until it can be.
+"""What a follower could not process: kept in a setting of the database until it can be.
 
 A document is written down here before the follower moves past it, so that none is skipped in silence,
 not even by a crash. The list is bounded: beyond it documents are only counted (and logged).
@@ -8,8 +8,6 @@ import time
 from typing import Any, NamedTuple
 
 from couchreg.docstore.base import Change, Database
-from couchreg.errors import NotFound
-from couchreg.model import json
 
 MOST = 1000
 
@@ -28,7 +26,7 @@ class Problems:
     """The problems of one follower in one database."""
 
     def __init__(self, follower: str) -> None:
-        self._doc_id = f"_local/couchreg-problems-{follower}"
+        self._setting = f"problems-{follower}"
         self._found: dict[str, Problem] = {}
         self.uncounted = 0  # those that no longer fitted into the list
 
@@ -38,12 +36,10 @@ class Problems:
     async def load(self, database: Database) -> None:
         """Read what earlier runs wrote down; `all` and `add` speak of that database from now on."""
         self._found, self.uncounted = {}, 0
-        try:
-            stored = json.decode(b"{" + (await database.local(self._doc_id)).members + b"}")
-        except NotFound:
-            return
-        self.uncounted = stored["uncounted"]
-        self._found = {item[0]: Problem(*item) for item in stored["problems"]}
+        stored = await database.setting(self._setting)
+        if stored:
+            self.uncounted = stored["uncounted"]
+            self._found = {item[0]: Problem(*item) for item in stored["problems"]}
 
     async def add(self, database: Database, change: Change, error: BaseException) -> None:
         sentence = f"{type(error).__name__}: {error}"
@@ -66,4 +62,4 @@ class Problems:
 
     async def _save(self, database: Database) -> None:
         body: dict[str, Any] = {"uncounted": self.uncounted, "problems": [list(item) for item in self.all()]}
-        await database.update_local(self._doc_id, body if self._found or self.uncounted else None)
+        await database.set_setting(self._setting, body if self._found or self.uncounted else None)

@@ -110,7 +110,7 @@ async def test_everything_is_written_again_after_a_lost_checkpoint(
     await put(database(), "gdp@1", package("one"))
     await loop.caught_up(1)
     await loop.stop()
-    await database().update_local("_local/couchreg-follower-datastore", None)
+    await database().set_setting("follower-datastore", None)
     await attachments.blobs.delete("gdp/1/datapackage.json")
     again = FollowerLoop(DatastoreFollower(attachments, database), store, REGISTRY)
     again.start()
