@@ -13,7 +13,7 @@ are spelt out, fields are whole paths beside their condition, and negations move
 So a document without the field `a` matches none of the last two.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from couchreg.errors import BadRequest
@@ -47,43 +47,56 @@ def compile(selector: Any) -> Callable[[dict[str, Any]], bool]:
 
 def normalize(selector: Any) -> Selector:
     """The one form of a selector, as `_explain` shows it. Raises SelectorError."""
+    _check_depth(selector)
     if type(selector) is not dict:
         raise SelectorError(
             f"Selector must be a JSON object, not: {show(selector)}", error="invalid_selector_json"
         )
     if not selector:
         return {}
-    form = _push_negations(_push_fields(_spell_out(selector, 0), ""))
+    form = _push_negations(_push_fields(_spell_out(selector), ""))
     if "" in form:
         raise SelectorError("One or more conditions is missing a field name.", error="invalid_selector")
     return form
 
 
+def _check_depth(selector: Any) -> None:
+    """What follows, and matching, recurse as deep as the selector with its arguments goes."""
+    level = [selector]
+    for _ in range(_DEEPEST):
+        level = [inner for value in level if type(value) in (dict, list) for inner in _children(value)]
+        if not level:
+            return
+    raise SelectorError("The selector is nested too deeply.", error="invalid_selector")
+
+
+def _children(value: Any) -> Iterable[Any]:
+    return value.values() if type(value) is dict else value
+
+
 # -- the first step: operators are spelt out
 
 
-def _spell_out(value: Any, depth: int) -> Selector:
-    if depth > _DEEPEST:
-        raise SelectorError("The selector is nested too deeply.", error="invalid_selector")
+def _spell_out(value: Any) -> Selector:
     if type(value) is not dict or not value:
         return {"$eq": value}
     if len(value) > 1:
-        return {"$and": [_spell_out({name: inner}, depth + 1) for name, inner in value.items()]}
+        return {"$and": [_spell_out({name: inner}) for name, inner in value.items()]}
     [(name, argument)] = value.items()
     if not name.startswith("$"):
-        return {name: _spell_out(argument, depth + 1)}
-    return _spell_operator(name, argument, depth)
+        return {name: _spell_out(argument)}
+    return _spell_operator(name, argument)
 
 
-def _spell_operator(name: str, argument: Any, depth: int) -> Selector:
+def _spell_operator(name: str, argument: Any) -> Selector:
     if name in _COMBINATIONS:
         if type(argument) is not list:
             raise _bad_argument(name, argument)
-        return {name: [_spell_out(inner, depth + 1) for inner in argument]}
+        return {name: [_spell_out(inner) for inner in argument]}
     if name == "$not" or name in _NESTED:
         if type(argument) is not dict:
             raise _bad_argument(name, argument)
-        return {name: _spell_out(argument, depth + 1)}
+        return {name: _spell_out(argument)}
     if name in _UNSUPPORTED:
         raise SelectorError(f"Unsupported operator: {name}", error="not_supported")
     if name == "$text" and operators.is_text(argument):

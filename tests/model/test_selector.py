@@ -127,11 +127,13 @@ def test_wrong_selectors(selector: Any, error: str, reason: str) -> None:
 
 
 def test_deep_selectors_are_refused() -> None:
-    selector: dict[str, Any] = {"a": 1}
-    for _ in range(900):
-        selector = {"$not": selector}
-    with pytest.raises(SelectorError, match="nested too deeply"):
-        compile(selector)
+    negations: dict[str, Any] = {"a": 1}
+    argument: Any = 1
+    for _ in range(5_000):
+        negations, argument = {"$not": negations}, [argument]
+    for selector in (negations, {"a": argument}, {"a": {"$size": argument}}, argument):
+        with pytest.raises(SelectorError, match="nested too deeply"):
+            compile(selector)
 
 
 @pytest.mark.parametrize(
