@@ -342,4 +342,4 @@ class SqliteDatabase:
         await self._writer.close(NotFound(GONE))
         self._pulse.beat()
         reader.close()
-        self._writer.conn.close()
+        await in_thread(self._pool, self._writer.conn.close)  # the last one empties the write-ahead log

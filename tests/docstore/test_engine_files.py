@@ -1,0 +1,62 @@
+"""The files of the embedded engine: what a crash leaves, what a deletion removes, what `check` sees."""
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from couchreg.docstore.sqlite import SqliteStore
+from couchreg.errors import Failure
+from tests.docstore.writing import edit, ids, put_one
+
+
+async def test_what_a_crash_left_is_swept(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await put_one(await store.create("x"), edit("a"))
+    await store.close()
+    left = tmp_path / "databases"
+    for name in (".new-01234567.db", ".gone-01234567.db", "y@01234567.db-wal", "y@01234567.db-shm"):
+        (left / name).write_bytes(b"half")
+    again = SqliteStore(tmp_path)
+    assert again.names() == ["x"]
+    assert [path.name[:2] for path in left.iterdir()] == ["x@"]
+    assert await ids(again.database("x")) == ["a"]
+    await again.close()
+
+
+async def test_a_deletion_leaves_no_file(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await put_one(await store.create("x"), edit("a"))
+    await store.delete("x")
+    assert list((tmp_path / "databases").iterdir()) == []
+    await store.close()
+
+
+async def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "databases").mkdir()
+    foreign = apsw.Connection(str(tmp_path / "databases" / "x@01234567.db"))
+    foreign.execute("CREATE TABLE t (a)")
+    foreign.close()
+    store = SqliteStore(tmp_path)
+    with pytest.raises(Failure, match="not a couchreg database"):
+        store.database("x")
+    await store.close()
+
+
+async def test_check_sees_what_is_broken(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    db = await store.create("x")
+    first = await put_one(db, edit("a", v=1))
+    await put_one(db, edit("a", first, v=2))
+    assert await db.check() == []
+    [path] = (tmp_path / "databases").glob("*.db")
+    conn = apsw.Connection(str(path))
+    conn.execute("UPDATE docs SET rev = '9-x', size = 6")
+    conn.execute("DELETE FROM bodies WHERE num = 1")
+    conn.execute("INSERT INTO bodies VALUES (77, x'00', NULL)")
+    conn.execute("UPDATE meta SET doc_count = 7")
+    conn.close()
+    found = "\n".join(await db.check())
+    broken = ["9-x as the winner", "no body 1", "Body 77 belongs to no", "doc_count is 7", "last_body", "size of"]
+    assert [words for words in broken if words not in found] == []
+    await store.close()

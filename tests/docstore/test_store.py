@@ -1,0 +1,118 @@
+"""The databases of a server: their lives, what survives a restart, settings, events, care."""
+
+import asyncio
+
+import pytest
+
+from couchreg.docstore.base import Database, Store
+from couchreg.docstore.derived import ensure
+from couchreg.errors import FileExists, NotFound
+from tests.docstore.conftest import OpenStore
+from tests.docstore.writing import changes, edit, ids, put, put_one
+
+NAMES = ["a/b", "a", "_users", "a$()+-_0/", "x" * 238, "a" + "/" * 237]
+
+
+async def test_databases_of_any_name_survive_a_restart(open_store: OpenStore) -> None:
+    store = open_store()
+    for name in NAMES:
+        await put_one(await store.create(name), edit("a", name=name))
+    uuid = store.uuid
+    await store.close()
+    again = open_store()
+    assert again.names() == sorted(NAMES)
+    assert again.uuid == uuid
+    for name in NAMES:
+        assert again.database(name).update_seq == 1
+        assert name in (await again.database(name).revision("a")).members.decode()
+
+
+async def test_a_name_is_given_once(store: Store) -> None:
+    results = await asyncio.gather(store.create("x"), store.create("x"), return_exceptions=True)
+    assert [type(result) for result in results if isinstance(result, Exception)] == [FileExists]
+    with pytest.raises(FileExists):
+        await store.create("x")
+
+
+async def test_ensure_gives_everybody_the_same_database(store: Store) -> None:
+    first, second = await asyncio.gather(ensure(store, "x"), ensure(store, "x"))
+    assert first is second is await ensure(store, "x")
+
+
+async def test_a_deleted_database_is_gone_for_good(store: Store) -> None:
+    db = await store.create("x")
+    await put_one(db, edit("a", v=1))
+    await store.delete("x")
+    for late in (db.revision("a"), db.info(), put_one(db, edit("b")), db.setting("security")):
+        with pytest.raises(NotFound, match="Database does not exist"):
+            await late
+    with pytest.raises(NotFound):
+        store.database("x")
+    with pytest.raises(NotFound):
+        await store.delete("x")
+    again = await store.create("x")
+    assert again.incarnation != db.incarnation
+    assert await ids(again) == []
+
+
+async def test_a_listing_under_way_hears_of_the_deletion(store: Store) -> None:
+    db = await store.create("x")
+    await put(db, *[edit(f"d{n}") for n in range(2500)])
+    chunks = db.changes(0)
+    await anext(chunks)
+    await store.delete("x")
+    with pytest.raises(NotFound):
+        await anext(chunks)
+
+
+async def test_settings_survive_a_restart(open_store: OpenStore) -> None:
+    store = open_store()
+    db = await store.create("x")
+    assert await db.setting("security") is None
+    await db.set_setting("security", {"members": {"names": ["é"]}})
+    await store.set_config("couchdb", "max_document_size", "100")
+    await store.set_config("gone", "key", "value")
+    await store.set_config("gone", "key", None)
+    await store.close()
+    again = open_store()
+    assert await again.database("x").setting("security") == {"members": {"names": ["é"]}}
+    assert again.config() == {"couchdb": {"max_document_size": "100"}}
+
+
+async def test_events_name_each_database_once(open_store: OpenStore) -> None:
+    store = open_store()
+    first, second = await store.create("a"), await store.create("b")
+    seq = store.events_seq
+    waiter = asyncio.create_task(store.wait_event(seq))
+    await put_one(first, edit("a"))
+    await waiter
+    await put_one(second, edit("a"))
+    await put_one(first, edit("b"))
+    assert [(event.name, event.type) for event in store.events(seq)] == [("b", "updated"), ("a", "updated")]
+    await store.delete("a")
+    assert [(event.name, event.type) for event in store.events(0)] == [("b", "updated"), ("a", "deleted")]
+    last = store.events_seq
+    await store.close()
+    again = open_store()
+    assert again.events_seq > last  # what happened while nobody listened is news
+    assert ("b", "updated") in [(event.name, event.type) for event in again.events(last)]
+    assert ("a", "deleted") in [(event.name, event.type) for event in again.events(0)]
+
+
+async def test_compaction_drops_old_bodies_and_gives_space_back(db: Database) -> None:
+    text = "x" * 20_000
+    first = await put(db, *[edit(f"d{n}", text=text) for n in range(100)])
+    await put(db, *[edit(f"d{n}", str(rev), v=2) for n, rev in enumerate(first)])
+    before = await db.info()
+    seen = await changes(db, bodies=True)
+    writing = asyncio.create_task(put_one(db, edit("meanwhile", v=1)))
+    await asyncio.gather(db.compact(), db.compact())
+    await writing
+    after = await db.info()
+    assert after.size_file < before.size_file / 5
+    assert before.size_active < before.size_file / 5
+    assert after.size_external < 3000
+    with pytest.raises(NotFound, match="missing"):
+        await db.revision("d0", str(first[0]))
+    assert [change for change in await changes(db, bodies=True) if change.id != "meanwhile"] == seen
+    assert await db.missing_revs({"d0": [str(first[0])]}) == {}
