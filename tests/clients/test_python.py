@@ -64,7 +64,7 @@ async def test_aiocouch(live: Server, name: str) -> None:
         async with aiocouch.bulk.BulkCreateOperation(db, [f"b{i}" for i in range(50)]) as bulk:
             async for created in bulk:
                 created["made"] = "in bulk"
-        assert len(bulk.create) == 50
+        assert len(bulk.ok) == 50
         ids = [change.id async for change in db.changes()]
         assert set(ids) == {"one", *(f"b{i}" for i in range(50))}
         assert [doc.id async for doc in db.docs(["b1", "b2"])] == ["b1", "b2"]
