@@ -1,0 +1,55 @@
+"""A server, and the `couchreg` command as a person runs it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.processes import Server, environment, running
+
+
+@dataclass(frozen=True)
+class Ran:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Couchreg = Callable[..., Ran]
+
+
+def run(*arguments: str, cwd: Path, **variables: str) -> Ran:
+    """`couchreg ARGUMENTS` with nothing in the environment but the variables `COUCHREG_<NAME>`."""
+    env = environment(COUCHREG_CONFIG=str(cwd / "no-config.toml"))
+    env |= {f"COUCHREG_{name.upper()}": value for name, value in variables.items()}
+    command = [sys.executable, "-m", "couchreg", *arguments]
+    done = subprocess.run(
+        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="package")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("cli") / "data") as started:
+        yield started
+
+
+@pytest.fixture
+def couchreg(live: Server, tmp_path: Path) -> Couchreg:
+    """Runs a command against the server as its admin, in `tmp_path`; variables replace those."""
+
+    def command(*arguments: str, **variables: str) -> Ran:
+        usual = {"registry": live.registry_url, "user": live.admin[0], "password": live.admin[1]}
+        return run(*arguments, cwd=tmp_path, **(usual | variables))
+
+    return command

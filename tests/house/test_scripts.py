@@ -1,0 +1,78 @@
+"""What `scripts/run` does once all is installed, and that `scripts/setup` has nothing to do then."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from tests.processes import environment
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def started(data: Path) -> Iterator[IO[str]]:
+    """The lines of a start; afterwards Ctrl-C, which reaches script and server, has to end it cleanly."""
+    command = [sys.executable, str(ROOT / "scripts" / "start.py"), "--port", "0", "--couch-port", "0"]
+    command += ["--data-dir", str(data), "--password-iterations", "1000"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        try:
+            yield process.stdout
+            subprocess.run(["kill", "-INT", "--", f"-{process.pid}"], check=True)
+            assert process.wait(30) == 0
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.wait(30)
+
+
+def lines_until(output: IO[str], last: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in output:
+        label, _, value = line.partition(" ")
+        found[label] = value.strip()
+        if label == last:
+            break
+    return found
+
+
+def test_the_first_start_has_a_package_and_the_second_keeps_it(tmp_path: Path) -> None:
+    with started(tmp_path / "data") as output:
+        shown = lines_until(output, "Package")
+        assert shown["Package"].endswith("/gdp/2026")
+        assert re.match(r"admin:\S{16,} ", shown["Admin"])
+        with urllib.request.urlopen(shown["Package"]) as answer:
+            assert json.load(answer)["name"] == "gdp"
+    with started(tmp_path / "data") as output:
+        shown = lines_until(output, "Ready")
+        assert "Admin" not in shown
+        with urllib.request.urlopen(f"{shown['Registry']}gdp/2026/data/gdp.csv") as answer:
+            assert (
+                answer.read()
+                == (ROOT / "tests" / "data" / "packages" / "gdp" / "data" / "gdp.csv").read_bytes()
+            )
+
+
+def test_scripts_are_shell_that_parses() -> None:
+    for script in [ROOT / "scripts" / name for name in ("setup", "run", "test", "lint")] + [
+        ROOT / ".ci" / "run"
+    ]:
+        subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_an_unknown_argument_of_setup_is_said() -> None:
+    done = subprocess.run(
+        ["bash", str(ROOT / "scripts" / "setup"), "everything"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "everything" in done.stderr
