@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from couchreg.auth.policy import Rule
-from couchreg.http.couch.table import NOT_BUILT, Endpoint
+from couchreg.http.couch.table import Endpoint
 
 PACKAGE = "couchreg.http.couch"
 
@@ -108,10 +108,7 @@ def _search(node: _Node, parts: Sequence[str], depth: int) -> Route | None:
 
 
 def load(name: str) -> Function:
-    """The function a row names; one that is not there yet answers 501."""
+    """The function a row names. Raises ImportError or AttributeError for one that is not there."""
     module, _, function = name.partition(".")
-    try:
-        found: Function = getattr(import_module(f"{PACKAGE}.{module}"), function)
-    except (ModuleNotFoundError, AttributeError):
-        return load(NOT_BUILT)
+    found: Function = getattr(import_module(f"{PACKAGE}.{module}"), function)
     return found
