@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from couchreg.errors import InvalidPackage, Unavailable
+from couchreg.errors import BadRequest, InvalidPackage, Unavailable
 from couchreg.model import json
 from couchreg.registry.checker import Checker, Limits
 from couchreg.registry.descriptor import examine
@@ -86,6 +86,14 @@ def test_every_fault_is_reported_at_once() -> None:
     assert kinds == ["contradiction", "contradiction", "reserved-member", "reserved-member", "package-error"]
     twice = {"resources": [{"name": "a", "data": []}, {"name": "a", "data": []}]}
     assert [found[0] for found in problems(twice)] == ["resource-error"]
+
+
+def test_deep_nesting_is_refused() -> None:
+    data: Any = []
+    for _ in range(100_000):
+        data = [data]
+    with pytest.raises(BadRequest, match="nested"):
+        examine({"resources": [{"name": "deep", "data": data}]}, "small", "1")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from couchreg.errors import Conflict
 from tests.registry.conftest import ANNA, Serve, Served
 from tests.registry.packages import Package, related, small
 
@@ -61,6 +62,9 @@ async def test_with_warn_the_broken_package_is_published_with_its_report(serve: 
     assert (status, answer["report"]["errors"]) == (201, 827)
     _, report = await served.get(f"/-/report/co2-ppm/{CO2}")
     assert (report["valid"], report["errors"]) == (False, 827)
+    _, descriptor = await served.get("/co2-ppm")
+    url = f"{served.url}/-/report/co2-ppm/{CO2}"
+    assert descriptor["couchreg"]["report"] == {"valid": False, "errors": 827, "url": url}
 
 
 async def test_without_validation_there_is_no_report(serve: Serve) -> None:
@@ -195,6 +199,27 @@ async def test_bodies_that_do_not_fit_are_refused(
     found, answer = await served.send("/small/1", body.replace(old.encode(), new.encode()), headers)
     assert found == status, answer
     assert words in answer["reason"]
+    assert served.blobs() == []
+
+
+async def test_what_a_crash_left_at_a_files_place_is_replaced(served: Served) -> None:
+    flat = served.datastore / "small/1/data/words.csv"
+    flat.parent.mkdir(parents=True)
+    flat.write_bytes(b"half a publish")
+    package = small()
+    assert (await served.put(package, "1"))[0] == 201
+    assert flat.read_bytes() == package.files["data/words.csv"]
+    assert (await served.fetch("/small/1/words"))[2] == package.files["data/words.csv"]
+
+
+async def test_a_write_that_fails_takes_its_blobs_back(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def update(*_: object, **__: object) -> list[Conflict]:
+        return [Conflict(), Conflict()]
+
+    monkeypatch.setattr(served.database, "update", update)
+    assert (await served.put(small(), "1"))[0] == 409
     assert served.blobs() == []
 
 

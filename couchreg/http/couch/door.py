@@ -61,7 +61,7 @@ class CouchDoor:
             answer = self._failed(ctx, error)
         except UnicodeEncodeError:
             # Parts of the URL that are no UTF-8 are kept as they came, and have got somewhere text must be.
-            known = BadRequest("invalid UTF-8 in the URL") if "%" in request.message.path else None
+            known = BadRequest("invalid UTF-8 in the URL") if "%" in ctx.raw_path + ctx.raw_query else None
             answer = self._failed(ctx, known)
         except Exception:
             answer = self._failed(ctx, None)
