@@ -12,7 +12,10 @@ from aiohttp import web
 
 from couchreg.auth.admins import Admins, ensure_admin, set_admin
 from couchreg.auth.authenticator import Authenticator
+from couchreg.auth.credentials import CredentialSource
 from couchreg.auth.policy import REGISTRY, REGISTRY_SECURITY, REPLICATOR, USERS
+from couchreg.auth.sessions import ensure_secret
+from couchreg.auth.users import Users, guarded
 from couchreg.blobstore.directory import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
 from couchreg.config import CannotStart, Settings
@@ -78,12 +81,16 @@ class App:
         data = stack.enter_context(DataDir(settings.data_dir))
         wanted = ((settings.port, "--port"), (settings.couch_port, "--couch-port"))
         ports = [stack.enter_context(listen(settings.host, port, flag)) for port, flag in wanted]
-        self.store = SqliteStore(data.path)
+        self.store = guarded(SqliteStore(data.path), iterations=settings.password_iterations)
         stack.push_async_callback(self.store.close)
         self.new_admin = await self._admins()
+        await ensure_secret(self.store)
         await self._databases()
         self.attachments = await self._attachments(stack, data)
-        self.auth = Authenticator([Admins(self.store.config)], iterations=settings.password_iterations)
+        sources: list[CredentialSource] = [Admins(self.store.config), Users(self.store)]
+        self.auth = Authenticator(
+            sources, iterations=settings.password_iterations, config=self.store.config
+        )
         stack.callback(self.auth.close)
         self._follow(stack, data)
         self.registry = await self._registry(stack)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from couchreg.auth.basic import parse_basic
 from couchreg.auth.credentials import Credential, CredentialSource
 from couchreg.auth.passwords import PasswordHash
+from couchreg.auth.sessions import Config, Sessions, cookie_value
 from couchreg.errors import Unauthorized
 from couchreg.model.user import ANONYMOUS, User
 
@@ -33,14 +34,27 @@ class _Verified(NamedTuple):
     until: float
 
 
+class Identity(NamedTuple):
+    """Who asks and how they proved it: "cookie", "default" (Basic), or None for nobody."""
+
+    user: User
+    handler: str | None = None
+    renew: bool = False  # the cookie has lasted a while: a new one should go with the answer
+
+
+NOBODY = Identity(ANONYMOUS)
+
+
 class Authenticator:
-    """Authenticates against the sources in order: the first that knows a name decides."""
+    """Authenticates against the sources in order: the first that knows a name has its password, and
+    the others may add roles."""
 
     def __init__(
-        self, sources: Sequence[CredentialSource], *, iterations: int,
+        self, sources: Sequence[CredentialSource], *, iterations: int, config: Config = dict,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sources = tuple(sources)
+        self.sessions = Sessions(config, self._credential)
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
@@ -48,6 +62,18 @@ class Authenticator:
         self._nobody = PasswordHash("sha256", bytes(32), secrets.token_hex(16).encode(), iterations)
         workers = max(1, (os.cpu_count() or 2) - 1)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="couchreg-passwords")
+
+    async def identify(self, authorization: str | None, cookie: str | None) -> Identity:
+        """Who sends these `Authorization` and `Cookie` headers; a valid cookie goes before Basic.
+
+        Raises as `authenticate`, and BadRequest for a session cookie that is garbled.
+        """
+        value = cookie_value(cookie)
+        session = await self.sessions.find(value) if value else None
+        if session is not None:
+            return Identity(session.user, "cookie", session.renew)
+        user = await self.authenticate(authorization)
+        return NOBODY if user is ANONYMOUS else Identity(user, "default")
 
     async def authenticate(self, authorization: str | None) -> User:
         """The user of an `Authorization` header; ANONYMOUS without usable credentials.
@@ -101,11 +127,14 @@ class Authenticator:
         return user
 
     async def _credential(self, name: str) -> Credential | None:
+        found: Credential | None = None
         for source in self._sources:
             credential = await source.credential(name)
-            if credential is not None:
-                return credential
-        return None
+            if credential is not None and found is not None:
+                roles = dict.fromkeys(found.user.roles + credential.user.roles)
+                found = found._replace(user=User(name, tuple(roles)))
+            found = found or credential
+        return found
 
     def _still_holds(self, known: _Verified) -> bool:
         return self._clock() < known.until and self._versions(known.name) == known.versions

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from couchreg.errors import CouchregError, Failure, Forbidden, Unauthorized
+from couchreg.errors import CouchregError, Failure, Forbidden, NotFound, Unauthorized
 from couchreg.model.user import User
 
 Security = Mapping[str, Any]
@@ -19,6 +19,7 @@ Security = Mapping[str, Any]
 REGISTRY = "registry"
 USERS = "_users"
 REPLICATOR = "_replicator"
+USER_PREFIX = "org.couchdb.user:"
 SYSTEM_DATABASES = frozenset({USERS, REPLICATOR, "_global_changes"})
 
 ADMINS_ONLY: Security = {"members": {"roles": ["_admin"]}, "admins": {"roles": ["_admin"]}}
@@ -51,16 +52,19 @@ class Subject(NamedTuple):
     user: User
     database: str = ""
     security: Security = ADMINS_ONLY
+    doc_id: str = ""  # with its `_design/` or `_local/`
 
 
-def authorize(rule: Rule, user: User, database: str = "", security: Security | None = None) -> None:
+def authorize(
+    rule: Rule, user: User, database: str = "", security: Security | None = None, doc_id: str = ""
+) -> None:
     """Returns when the user may; raises Unauthorized, Forbidden (or what CouchDB answers instead).
 
     `security` is the stored object, None when none was ever stored: then admins only.
     """
     if user.is_admin:
         return
-    _RULES[rule](Subject(user, database, ADMINS_ONLY if security is None else security))
+    _RULES[rule](Subject(user, database, ADMINS_ONLY if security is None else security, doc_id))
 
 
 def default_security(mode: str) -> Security:
@@ -113,6 +117,19 @@ def _member(subject: Subject) -> None:
     if not is_member(subject.user, subject.security):
         raise _refusal(subject.user, "You are not authorized to access this db.",
                        "You are not allowed to access this db.")
+    if subject.database == USERS and subject.doc_id:
+        _own_document(subject)
+
+
+def _own_document(subject: Subject) -> None:
+    """Of `_users`, people see themselves and nobody else."""
+    user, doc_id = subject.user, subject.doc_id
+    own = user.name is not None and doc_id == USER_PREFIX + user.name
+    if own or is_database_admin(user, subject.security):
+        return
+    if doc_id.startswith("_design/"):
+        raise Forbidden("Only administrators can view design docs in the users database.")
+    raise NotFound("missing")
 
 
 def _writer(subject: Subject) -> None:
@@ -134,7 +151,9 @@ def _db_admin(subject: Subject) -> None:
 
 
 def _design_writer(subject: Subject) -> None:
-    _member(subject)
+    _member(subject._replace(doc_id=""))
+    if subject.database == USERS and not is_database_admin(subject.user, subject.security):
+        raise NotFound("missing")
     if not is_database_admin(subject.user, subject.security):
         reason = "You are not a db or server admin."
         raise _refusal(subject.user, reason, reason)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
+from couchreg.auth.authenticator import Identity
 from couchreg.auth.policy import Rule, authorize
+from couchreg.auth.sessions import Sessions
 from couchreg.docstore.base import Store
 from couchreg.errors import BadRequest, CouchregError, NotFound
-from couchreg.http.couch import cors, jsonp, params, routing
+from couchreg.http.couch import cors, jsonp, params, routing, session
 from couchreg.http.couch.background import Background
 from couchreg.http.couch.context import Context
 from couchreg.http.couch.counters import Counters
@@ -32,7 +34,16 @@ OVERRIDES = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT
 
 
 class Authenticates(Protocol):
+    """What the door needs of `auth.authenticator.Authenticator`."""
+
+    @property
+    def sessions(self) -> Sessions: ...
+
     async def authenticate(self, authorization: str | None) -> User: ...
+
+    async def identify(self, authorization: str | None, cookie: str | None) -> Identity: ...
+
+    async def login(self, name: str, password: str) -> User: ...
 
 
 class CouchDoor:
@@ -85,7 +96,7 @@ class CouchDoor:
         cors.mark(ctx)
         if ctx.raw_query:
             jsonp.read(ctx)
-        ctx.user = await self.auth.authenticate(ctx.request.headers.get("Authorization"))
+        ctx.user = await session.identify(ctx)
         route = self._router.find(ctx.parts)
         if route is None:
             raise NotFound("Database does not exist." if len(ctx.parts) == 1 else "missing")
@@ -104,7 +115,8 @@ class CouchDoor:
             return authorize(rule, ctx.user)
         db = ctx.db
         if not ctx.user.is_admin:
-            authorize(rule, ctx.user, db.name, await db.setting("security"))
+            doc_id = ctx.match.get("docid", "")
+            authorize(rule, ctx.user, db.name, await db.setting("security"), doc_id)
         return None
 
     def _failed(self, ctx: Context, error: CouchregError | None) -> web.StreamResponse:

@@ -109,7 +109,7 @@ DATABASE: tuple[Endpoint, ...] = (
     endpoint("/{db}/_changes", "GET,POST,HEAD",
              op("GET", "changes.get", LISTER), op("POST", "changes.post", LISTER)),
     endpoint("/{db}/_bulk_docs", "POST", op("POST", "bulk.bulk_docs", WRITER)),
-    endpoint("/{db}/_bulk_get", "POST", op("POST", "bulk.bulk_get", MEMBER)),
+    endpoint("/{db}/_bulk_get", "POST", op("POST", "bulk.bulk_get", LISTER)),
     endpoint("/{db}/_revs_diff", "POST", op("POST", "replication.revs_diff", MEMBER)),
     endpoint("/{db}/_missing_revs", "POST", op("POST", "replication.missing_revs", MEMBER)),
     endpoint("/{db}/_purge", "POST", op("POST", "replication.purge", SERVER_ADMIN)),
