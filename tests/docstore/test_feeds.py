@@ -90,6 +90,28 @@ async def test_missing_revs(db: Database) -> None:
     assert await db.missing_revs({"a": ["1-q", "3-c", "2-y", "2-b"]}) == {"a": (["1-q"], [])}
 
 
+async def test_what_is_still_to_come_is_counted(db: Database) -> None:
+    first = await put(db, *[edit(f"d{n}") for n in range(10)])
+    await put(db, *[edit(f"d{n}", str(first[n]), v=2) for n in (2, 3, 4)])
+
+    async def counts() -> list[int]:
+        return [await db.count_changes(since) for since in range(15)]
+
+    expected = [len(await changes(db, since)) for since in range(15)]
+    assert await counts() == expected
+    assert [await db.count_changes(since) for since in range(14, -1, -1)] == expected[::-1]
+    await put_one(db, edit("new"))
+    assert await counts() == [len(await changes(db, since)) for since in range(15)]
+
+
+async def test_large_bodies_come_in_small_chunks(db: Database) -> None:
+    await put(db, *[edit(f"d{n}", text="x" * 400_000) for n in range(8)])
+    sizes = [len(chunk) async for chunk in db.changes(0, bodies=True)]
+    assert max(sizes) <= 4
+    assert sum(sizes) == 8
+    assert max([len(chunk) async for chunk in db.all_docs(Range(), bodies=True)]) <= 4
+
+
 # -- sequences
 async def test_a_stamp_of_another_life_starts_again(store: Store) -> None:
     db = await store.create("x")

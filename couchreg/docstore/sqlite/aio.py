@@ -26,7 +26,7 @@ T = TypeVar("T")
 Work = Callable[[apsw.Connection, Counters], Generator[None, None, T]]
 
 _MOST_WAITING = 1000  # writes in the queue; more wait outside for room
-_MOST_TOGETHER = 200  # writes in one transaction
+_MOST_TOGETHER = 1000  # edits in one transaction, unless a single write has more
 
 
 async def in_thread(pool: Executor, work: Callable[..., T], *args: object) -> T:
@@ -59,6 +59,7 @@ class _Write:
     work: Work[Any] | None
     alone: Callable[[apsw.Connection], Any] | None  # instead of work: outside transactions, in the thread
     waiter: "asyncio.Future[Any]"
+    weight: int = 1  # edits
     result: Any = None
     failure: BaseException | None = None
 
@@ -86,9 +87,9 @@ class Writer:
     _running: "asyncio.Task[None] | None" = None
     _closed: CouchregError | None = None
 
-    async def update(self, work: Work[T]) -> T:
+    async def update(self, work: Work[T], *, weight: int = 1) -> T:
         """Do `work` in a transaction; its result, once that is on disk. Its failure is its own."""
-        result: T = await self._enqueue(work, None)
+        result: T = await self._enqueue(work, None, weight)
         return result
 
     async def between(self, alone: Callable[[apsw.Connection], T]) -> T:
@@ -97,13 +98,13 @@ class Writer:
         return result
 
     async def _enqueue(
-        self, work: Work[Any] | None, alone: Callable[[apsw.Connection], Any] | None
+        self, work: Work[Any] | None, alone: Callable[[apsw.Connection], Any] | None, weight: int = 1
     ) -> Any:
         async with self._room:
             if self._closed is not None:
                 raise self._closed
             loop = asyncio.get_running_loop()
-            write = _Write(work, alone, loop.create_future())
+            write = _Write(work, alone, loop.create_future(), weight)
             self._queue.append(write)
             if self._running is None:
                 self._running = loop.create_task(self._run())
@@ -128,8 +129,10 @@ class Writer:
         """The writes of the next transaction, or one that has to be alone."""
         batch = [self._queue.popleft()]
         if batch[0].alone is None:
-            while self._queue and self._queue[0].alone is None and len(batch) < _MOST_TOGETHER:
+            weight = batch[0].weight
+            while self._queue and self._queue[0].alone is None and weight < _MOST_TOGETHER:
                 batch.append(self._queue.popleft())
+                weight += batch[-1].weight
         return batch
 
     async def _transaction(self, batch: list[_Write]) -> None:

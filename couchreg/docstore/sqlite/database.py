@@ -21,7 +21,7 @@ from couchreg.docstore.base import (
     Revision,
     Row,
 )
-from couchreg.docstore.sqlite import care, check, edits, feeds, opening, reads, schema, sequences
+from couchreg.docstore.sqlite import care, check, edits, feeds, listings, opening, reads, schema, sequences
 from couchreg.docstore.sqlite.aio import Pulse, Writer, breathe, in_thread
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.paths import DatabaseFile, companions
@@ -58,6 +58,7 @@ class SqliteDatabase:
         self._pulse = Pulse()
         self._writer = Writer(conn, self._counters, pool, self._committed)
         self._compacting = False
+        self._counted = (0, 0, 0)  # at this update_seq, behind this sequence, there are so many changes
 
     # -- sequences
     @property
@@ -120,135 +121,74 @@ class SqliteDatabase:
     ) -> list[list[Opened]]:  # fmt: skip
         how = opening.How(latest, self._number("revs_limit", REVS_LIMIT) if histories else 0)
         found: list[list[Opened]] = []
-        for start in range(0, len(wanted), feeds.BODIES):
-            if start:
-                await breathe()
-            found += opening.open_revs(self._reader(), wanted[start : start + feeds.BODIES], how)
+        for part in listings.parts(wanted, feeds.FEW):
+            found += opening.open_revs(self._reader(), part, how)
+            await breathe()
         return found
 
     async def winners(self, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
-        most = feeds.BODIES if bodies else feeds.ROWS
+        most = feeds.FEW if bodies else feeds.ROWS
         found: list[Row | None] = []
-        for start in range(0, len(ids), most):
-            if start:
-                await breathe()
-            found += reads.winners(self._reader(), ids[start : start + most], bodies=bodies)
+        for part in listings.parts(ids, most):
+            found += reads.winners(self._reader(), part, bodies=bodies)
+            await breathe()
         return found
 
-    async def all_docs(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[Row]]:
-        most = feeds.BODIES if bodies else feeds.ROWS
-        behind = await self._skip(wanted) if wanted.skip else None
-        left = wanted.limit
-        while left is None or left > 0:
-            step = most if left is None else min(most, left)
-            chunk = feeds.rows(self._reader(), wanted, behind, bodies=bodies, most=step)
-            if chunk:
-                yield chunk
-            if len(chunk) < step:
-                return
-            behind = chunk[-1].id
-            left = None if left is None else left - step
-            await breathe()
-
-    async def _skip(self, wanted: Range) -> str | None:
-        """Pass over `wanted.skip` documents; the id of the last one of them."""
-        left, behind = wanted.skip, None
-        while left > 0:
-            count, last = feeds.passed(self._reader(), wanted, behind, min(left, feeds.STRIDE))
-            behind = last or behind
-            left = left - count if count else 0
-            await breathe()
-        return behind
+    def all_docs(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[Row]]:
+        return listings.all_docs(self._reader, wanted, bodies=bodies)
 
     async def count_before(self, wanted: Range) -> int:
-        if wanted.start is None:
-            return 0
-        before = Range(end=wanted.start, inclusive_end=False, descending=wanted.descending)
-        total, behind = 0, None
-        while True:
-            count, behind = feeds.passed(self._reader(), before, behind, feeds.STRIDE)
-            total += count
-            if count < feeds.STRIDE:
-                return total
-            await breathe()
+        return await listings.count_before(self._reader, wanted)
 
-    async def changes(
+    def changes(
         self, since: int, *, until: int | None = None, limit: int | None = None, descending: bool = False,
         bodies: bool = False, all_leafs: bool = False, ids: Collection[str] | None = None,
     ) -> AsyncIterator[list[Change]]:  # fmt: skip
-        most = feeds.BODIES if bodies else feeds.ROWS
         end = self.update_seq if until is None else min(until, self.update_seq)
-        if ids is not None:
-            seqs = sorted(
-                {seq for seq in await self._places(ids) if since < seq <= end}, reverse=descending
-            )[:limit]
-            for start in range(0, len(seqs), most):
-                found = feeds.changes_at(
-                    self._reader(), seqs[start : start + most], bodies=bodies, all_leafs=all_leafs
-                )
-                if found:
-                    yield found
-                await breathe()
-            return
-        left = limit
-        while since < end and (left is None or left > 0):
-            step = most if left is None else min(most, left)
-            chunk = feeds.changes(
-                self._reader(), since, end, descending=descending, bodies=bodies, all_leafs=all_leafs,
-                most=step,
-            )  # fmt: skip
-            if chunk:
-                yield chunk
-            if len(chunk) < step:
-                return
-            if descending:
-                end = chunk[-1].seq - 1
-            else:
-                since = chunk[-1].seq
-            left = None if left is None else left - step
-            await breathe()
-
-    async def _places(self, ids: Collection[str]) -> list[int]:
-        named = list(ids)
-        seqs: list[int] = []
-        for start in range(0, len(named), feeds.ROWS):
-            seqs += feeds.places(self._reader(), named[start : start + feeds.ROWS])
-            await breathe()
-        return seqs
+        which = feeds.Which(descending, bodies, all_leafs)
+        if ids is None:
+            return listings.changes(self._reader, since, end, limit, which)
+        return listings.changes_of(self._reader, ids, since, end, limit, which)
 
     async def count_changes(self, since: int, until: int | None = None) -> int:
-        """How many changes there are in (since, until]: CouchDB's `pending`."""
-        end = self.update_seq if until is None else until
-        if since <= 0 and end >= self.update_seq:
-            return self._counters.doc_count + self._counters.doc_del_count
-        total = 0
-        while since < end:
-            count, last = feeds.count_changes(self._reader(), since, end, feeds.STRIDE)
-            total += count
-            if last is None or count < feeds.STRIDE:
-                break
-            since = last
-            await breathe()
+        now = self.update_seq
+        end = now if until is None else min(until, now)
+        if end < now:
+            return await listings.count_changes(self._reader, since, end)
+        return await self._count_to_the_end(max(since, 0), now)
+
+    async def _count_to_the_end(self, since: int, now: int) -> int:
+        """Readers page onwards, so the last count says most of the next one; a write makes it void.
+        Else the shorter way is counted, by the sequences."""
+        seen, start, total = self._counted
+        if seen == now and start <= since:
+            total -= await listings.count_changes(self._reader, start, since)
+        elif since < now - since:
+            total = self._counters.doc_count + self._counters.doc_del_count
+            total -= await listings.count_changes(self._reader, 0, since)
+        else:
+            total = await listings.count_changes(self._reader, since, now)
+        self._counted = (now, since, total)
         return total
 
     # -- writes
     async def update(self, wanted: Sequence[Edit], *, new_edits: bool, user: User) -> list[Outcome]:
         """Raises MissingStub, and then nothing of the call is written."""
+        if not wanted:
+            return []
 
         def work(conn: apsw.Connection, counters: Counters) -> Generator[None, None, list[Outcome]]:
             limit = self._number("revs_limit", REVS_LIMIT)
             return edits.apply(edits.Transaction(conn, counters, limit), wanted, new_edits=new_edits)
 
-        return await self._writer.update(work)
+        return await self._writer.update(work, weight=len(wanted))
 
     async def missing_revs(
         self, wanted: Mapping[str, Sequence[str]]
     ) -> dict[str, tuple[list[str], list[str]]]:
         answer: dict[str, tuple[list[str], list[str]]] = {}
-        named = list(wanted)
-        for start in range(0, len(named), feeds.ROWS):
-            step = {doc_id: wanted[doc_id] for doc_id in named[start : start + feeds.ROWS]}
-            answer |= reads.missing_revs(self._reader(), step)
+        for part in listings.parts(wanted, feeds.ROWS):
+            answer |= reads.missing_revs(self._reader(), {doc_id: wanted[doc_id] for doc_id in part})
             await breathe()
         return answer
 
@@ -268,18 +208,8 @@ class SqliteDatabase:
             return await self._do(lambda conn: care.delete_local(conn, doc_id))
         return await self._do(lambda conn: care.put_local(conn, doc_id, body, rev))
 
-    async def locals(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[LocalDocument]]:
-        behind, skip, left = None, wanted.skip, wanted.limit
-        while left is None or left > 0:
-            chunk = feeds.locals_(self._reader(), wanted, behind, feeds.BODIES)
-            kept = chunk[skip:] if left is None else chunk[skip : skip + left]
-            if kept:
-                yield kept if bodies else [LocalDocument(doc.id, doc.rev, b"") for doc in kept]
-            if len(chunk) < feeds.BODIES:
-                return
-            behind, skip = chunk[-1].id, max(0, skip - len(chunk))
-            left = None if left is None else left - len(kept)
-            await breathe()
+    def locals(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[LocalDocument]]:
+        return listings.local_docs(self._reader, wanted, bodies=bodies)
 
     # -- settings and care
     async def setting(self, name: str) -> Any:

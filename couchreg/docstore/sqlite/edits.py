@@ -20,6 +20,7 @@ from couchreg.model.revid import revision_id
 from couchreg.model.revtree import RevTree
 
 SLICE = 50  # documents applied before the event loop gets a turn: one or two milliseconds
+LARGE = 100_000  # bytes of a document that is a slice of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +49,23 @@ def apply(tx: Transaction, edits: Sequence[Edit], *, new_edits: bool) -> Generat
         grouped.setdefault(edit.id, []).append(place)
     outcomes: list[Outcome] = [""] * len(edits)
     change = _interactive if new_edits else _replicated
-    groups = list(grouped.items())
-    for start in range(0, len(groups), SLICE):
-        if start:
+    docs: list[Doc] = []
+    for doc_id, places in grouped.items():
+        doc = documents.load(tx.conn, doc_id)
+        for place, outcome in zip(places, change(tx, doc, [edits[at] for at in places]), strict=True):
+            outcomes[place] = outcome
+        docs.append(doc)
+        if _is_slice(docs):
+            documents.save(tx.conn, tx.counters, docs)
+            docs.clear()
             yield
-        docs = []
-        for doc_id, places in groups[start : start + SLICE]:
-            doc = documents.load(tx.conn, doc_id)
-            for place, outcome in zip(places, change(tx, doc, [edits[at] for at in places]), strict=True):
-                outcomes[place] = outcome
-            docs.append(doc)
-        documents.save(tx.conn, tx.counters, docs)
+    documents.save(tx.conn, tx.counters, docs)
     return outcomes
+
+
+def _is_slice(docs: Sequence[Doc]) -> bool:
+    """Whether these documents have kept the loop long enough."""
+    return len(docs) >= SLICE or sum([len(body.members) for body in docs[-1].added]) >= LARGE
 
 
 def _is_careful(edit: Edit) -> bool:

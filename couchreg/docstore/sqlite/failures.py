@@ -19,4 +19,4 @@ def _told(error: apsw.Error) -> CouchregError:
         return Failure("The disk is full.", error="insufficient_storage")
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
         return Failure("The database file is damaged.", error="file_corrupt")
-    return Failure("The database file could not be written.", error="write_failed")
+    return Failure("The database file could not be read or written.", error="file_error")

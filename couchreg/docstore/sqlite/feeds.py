@@ -5,16 +5,18 @@ being reset nor the event loop from its other work. Every function here is one s
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import apsw
 
 from couchreg.docstore.base import Change, LocalDocument, Range, Row
 from couchreg.docstore.sqlite.records import as_row, unpack_atts, unpack_revs
-from couchreg.docstore.sqlite.sql import query, query_each
+from couchreg.docstore.sqlite.sql import query, query_each, query_some
 
 ROWS: Final = 1000  # of a step without bodies: about a millisecond
-BODIES: Final = 250  # of a step with bodies
+BODIES: Final = 500  # of a step with bodies, if they are small
+BYTES: Final = 1_000_000  # of the bodies of a step, and one body more at most
+FEW: Final = 50  # documents looked up one by one in a step
 STRIDE: Final = 20_000  # rows that a step passes over without reading them
 
 # Indexed by whether bodies are wanted.
@@ -49,14 +51,20 @@ def bounds(wanted: Range, behind: str | None) -> tuple[str, list[str], str]:
 
 
 def rows(
-    conn: apsw.Connection, wanted: Range, behind: str | None, *, bodies: bool, most: int
+    conn: apsw.Connection, wanted: Range, behind: str | None, *, bodies: bool, most: int | None
 ) -> list[Row]:
-    """The next `most` live documents of a range (its skip and limit are the caller's)."""
+    """The next live documents of a range, a step's or `most` (skip and limit are the caller's)."""
     texts, values, order = bounds(wanted, behind)
-    found = query(conn, f"{_ROWS[bodies]} {texts}ORDER BY {order} LIMIT ?", (*values, most))
+    text = f"{_ROWS[bodies]} {texts}ORDER BY {order} LIMIT ?"
     if bodies:
+        found = query_some(conn, text, (*values, _least(most, BODIES)), column=3, most=BYTES)
         return [as_row(*row) for row in found]
+    found = query(conn, text, (*values, _least(most, ROWS)))
     return [Row(doc_id, rev, False, None, ()) for doc_id, rev in found]
+
+
+def _least(most: int | None, step: int) -> int:
+    return step if most is None else min(most, step)
 
 
 def passed(
@@ -71,19 +79,29 @@ def passed(
 
 
 # -- by sequence
+class Which(NamedTuple):
+    """How changes are listed."""
+
+    descending: bool
+    bodies: bool
+    all_leafs: bool
+
+
 def changes(
-    conn: apsw.Connection, since: int, until: int, *,
-    descending: bool, bodies: bool, all_leafs: bool, most: int,
+    conn: apsw.Connection, since: int, until: int, which: Which, *, most: int | None
 ) -> list[Change]:
-    """The first `most` changes of (since, until], from its other end when descending."""
-    order = "ORDER BY d.seq DESC" if descending else "ORDER BY d.seq"
-    text = f"{_CHANGES[bodies]} WHERE d.seq > ? AND d.seq <= ? {order} LIMIT ?"
-    found = query(conn, text, (since, until, most))
-    return as_changes(found, bodies=bodies, all_leafs=all_leafs)
+    """The next changes of (since, until], a step's or `most`, from its other end when descending."""
+    order = "ORDER BY d.seq DESC" if which.descending else "ORDER BY d.seq"
+    text = f"{_CHANGES[which.bodies]} WHERE d.seq > ? AND d.seq <= ? {order} LIMIT ?"
+    values = (since, until, _least(most, BODIES if which.bodies else ROWS))
+    if which.bodies:
+        return _changes(query_some(conn, text, values, column=5, most=BYTES), which)
+    return _changes(query(conn, text, values), which)
 
 
-def as_changes(found: Sequence[Any], *, bodies: bool, all_leafs: bool) -> list[Change]:
-    if bodies:
+def _changes(found: Sequence[Any], which: Which) -> list[Change]:
+    all_leafs = which.all_leafs
+    if which.bodies:
         return [
             Change(seq, doc_id, unpack_revs(leafs) if leafs and all_leafs else (rev,), deleted == 1, members,
                    unpack_atts(atts) if atts else ())
@@ -100,10 +118,10 @@ def places(conn: apsw.Connection, ids: Collection[str]) -> list[int]:
     return [seq for (seq,) in query_each(conn, "SELECT seq FROM docs WHERE id = ?", [(i,) for i in ids])]
 
 
-def changes_at(conn: apsw.Connection, seqs: Sequence[int], *, bodies: bool, all_leafs: bool) -> list[Change]:
+def changes_at(conn: apsw.Connection, seqs: Sequence[int], which: Which) -> list[Change]:
     """The changes at these sequences; one that has moved on meanwhile is not there any more."""
-    found = query_each(conn, f"{_CHANGES[bodies]} WHERE d.seq = ?", [(seq,) for seq in seqs])
-    return as_changes(found, bodies=bodies, all_leafs=all_leafs)
+    text = f"{_CHANGES[which.bodies]} WHERE d.seq = ?"
+    return _changes(query_each(conn, text, [(seq,) for seq in seqs]), which)
 
 
 def count_changes(conn: apsw.Connection, since: int, until: int, most: int) -> tuple[int, int | None]:
@@ -117,7 +135,8 @@ def count_changes(conn: apsw.Connection, since: int, until: int, most: int) -> t
 
 
 # -- local documents
-def locals_(conn: apsw.Connection, wanted: Range, behind: str | None, most: int) -> list[LocalDocument]:
+def local_docs(conn: apsw.Connection, wanted: Range, behind: str | None) -> list[LocalDocument]:
     texts, values, order = bounds(wanted, behind)
-    found = query(conn, f"{_LOCALS} {texts}ORDER BY {order} LIMIT ?", (*values, most))
+    text = f"{_LOCALS} {texts}ORDER BY {order} LIMIT ?"
+    found = query_some(conn, text, (*values, BODIES), column=2, most=BYTES)
     return [LocalDocument(doc_id, f"0-{n}", members) for doc_id, n, members in found]

@@ -1,21 +1,46 @@
-"""Running statements. Results are read to the end at once: a half-read one would hold a transaction open."""
+"""Running statements. Results are read to the end at once: a half-read one would hold a transaction open.
+
+SQLite's failures leave here as errors of this project.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import apsw
 
+from couchreg.docstore.sqlite.failures import foreseen
+
 
 def query(conn: apsw.Connection, text: str, values: Sequence[Any] = ()) -> list[Any]:
     """All rows (tuples) of a statement."""
-    return conn.execute(text, values).fetchall()
+    try:
+        return conn.execute(text, values).fetchall()
+    except apsw.Error as error:
+        raise foreseen(error) from error
 
 
 def query_each(conn: apsw.Connection, text: str, sets: Iterable[Sequence[Any]]) -> list[Any]:
     """All rows of a statement run with each set of values in turn."""
-    return conn.executemany(text, sets).fetchall()
+    try:
+        return conn.executemany(text, sets).fetchall()
+    except apsw.Error as error:
+        raise foreseen(error) from error
 
 
-def value(conn: apsw.Connection, text: str) -> Any:
-    """The one value that a statement gives."""
-    return conn.execute(text).fetchall()[0][0]
+def query_some(
+    conn: apsw.Connection, text: str, values: Sequence[Any], *, column: int, most: int
+) -> list[Any]:
+    """The first rows, until `column` (bytes) of them amounts to `most`; at least one if there is any."""
+    rows: list[Any] = []
+    weight = 0
+    try:
+        cursor = conn.execute(text, values)
+        for row in cursor:
+            rows.append(row)
+            weight += len(row[column])
+            if weight >= most:
+                break
+        cursor.close(True)
+    except apsw.Error as error:
+        raise foreseen(error) from error
+    return rows

@@ -1,0 +1,124 @@
+"""Listings as asynchronous iterators: the steps of `feeds`, one after the other, with turns for others.
+
+`reader` is asked for the connection anew at every step: a database deleted meanwhile ends the listing
+with NotFound.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from typing import TypeVar
+
+import apsw
+
+from couchreg.docstore.base import Change, LocalDocument, Range, Row
+from couchreg.docstore.sqlite import feeds
+from couchreg.docstore.sqlite.aio import breathe
+from couchreg.docstore.sqlite.feeds import Which
+
+T = TypeVar("T")
+
+Reader = Callable[[], apsw.Connection]
+
+
+def parts(items: Iterable[T], size: int) -> list[list[T]]:
+    """The items in lists of `size`."""
+    every = list(items)
+    return [every[start : start + size] for start in range(0, len(every), size)]
+
+
+# -- by id
+async def all_docs(reader: Reader, wanted: Range, *, bodies: bool) -> AsyncIterator[list[Row]]:
+    behind = await _skip(reader, wanted) if wanted.skip else None
+    left = wanted.limit
+    while left is None or left > 0:
+        chunk = feeds.rows(reader(), wanted, behind, bodies=bodies, most=left)
+        if not chunk:
+            return
+        yield chunk
+        behind = chunk[-1].id
+        left = None if left is None else left - len(chunk)
+        await breathe()
+
+
+async def _skip(reader: Reader, wanted: Range) -> str | None:
+    """Pass over `wanted.skip` documents; the id of the last one of them."""
+    left, behind = wanted.skip, None
+    while left > 0:
+        count, last = feeds.passed(reader(), wanted, behind, min(left, feeds.STRIDE))
+        behind = last or behind
+        left = left - count if count else 0
+        await breathe()
+    return behind
+
+
+async def count_before(reader: Reader, wanted: Range) -> int:
+    if wanted.start is None:
+        return 0
+    before = Range(end=wanted.start, inclusive_end=False, descending=wanted.descending)
+    total, behind = 0, None
+    while True:
+        count, behind = feeds.passed(reader(), before, behind, feeds.STRIDE)
+        total += count
+        if count < feeds.STRIDE:
+            return total
+        await breathe()
+
+
+# -- by sequence
+async def changes(
+    reader: Reader, since: int, until: int, limit: int | None, which: Which
+) -> AsyncIterator[list[Change]]:
+    left = limit
+    while since < until and (left is None or left > 0):
+        chunk = feeds.changes(reader(), since, until, which, most=left)
+        if not chunk:
+            return
+        yield chunk
+        if which.descending:
+            until = chunk[-1].seq - 1
+        else:
+            since = chunk[-1].seq
+        left = None if left is None else left - len(chunk)
+        await breathe()
+
+
+async def changes_of(
+    reader: Reader, ids: Collection[str], since: int, until: int, limit: int | None, which: Which
+) -> AsyncIterator[list[Change]]:
+    """The changes of some documents."""
+    seqs: set[int] = set()
+    for part in parts(ids, feeds.ROWS):
+        seqs.update(feeds.places(reader(), part))
+        await breathe()
+    within = sorted((seq for seq in seqs if since < seq <= until), reverse=which.descending)[:limit]
+    for places in parts(within, feeds.FEW):
+        found = feeds.changes_at(reader(), places, which)
+        if found:
+            yield found
+        await breathe()
+
+
+async def count_changes(reader: Reader, since: int, until: int) -> int:
+    total = 0
+    while since < until:
+        count, last = feeds.count_changes(reader(), since, until, feeds.STRIDE)
+        total += count
+        if last is None or count < feeds.STRIDE:
+            break
+        since = last
+        await breathe()
+    return total
+
+
+# -- local documents
+async def local_docs(reader: Reader, wanted: Range, *, bodies: bool) -> AsyncIterator[list[LocalDocument]]:
+    behind, skip, left = None, wanted.skip, wanted.limit
+    while left is None or left > 0:
+        chunk = feeds.local_docs(reader(), wanted, behind)
+        if not chunk:
+            return
+        kept = chunk[skip:] if left is None else chunk[skip : skip + left]
+        if kept:
+            yield kept if bodies else [LocalDocument(doc.id, doc.rev, b"") for doc in kept]
+        behind, skip = chunk[-1].id, max(0, skip - len(chunk))
+        left = None if left is None else left - len(kept)
+        await breathe()
