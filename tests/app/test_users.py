@@ -1,0 +1,144 @@
+"""Users at the couch door of a whole server: made, logged in, kept to what is theirs."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+
+from couchreg.app import App
+from tests.conftest import ADMIN
+
+ID = "org.couchdb.user:bob"
+BOB: dict[str, Any] = {"name": "bob", "type": "user", "roles": ["reader"], "password": "pw"}
+
+
+class Client:
+    def __init__(self, session: aiohttp.ClientSession, base: str) -> None:
+        self.session = session
+        self.base = base
+
+    async def __call__(
+        self, method: str, path: str, json: Any = None, who: tuple[str, str] | None = ADMIN, **more: Any
+    ) -> tuple[int, Any]:
+        headers = dict(more.pop("headers", {}))
+        if who:
+            headers["Authorization"] = aiohttp.encode_basic_auth(*who)
+        async with self.session.request(
+            method, self.base + path, json=json, headers=headers, allow_redirects=False, **more
+        ) as answer:
+            self.headers = answer.headers
+            return answer.status, await answer.json(content_type=None)
+
+
+@pytest.fixture
+async def client(app: App) -> AsyncIterator[Client]:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield Client(session, app.couch_url)
+
+
+@pytest.fixture
+async def bob(client: Client) -> tuple[str, str]:
+    status, _ = await client("PUT", f"/_users/{ID}", BOB)
+    assert status == 201
+    return ("bob", "pw")
+
+
+async def opened(client: Client) -> None:
+    """Let every user into `_users`, as the database's own rules then keep them apart."""
+    await client("PUT", "/_node/_local/_config/couchdb/users_db_security_editable", "true")
+    security = {"admins": {"roles": ["_admin"]}, "members": {}}
+    assert (await client("PUT", "/_users/_security", security))[0] == 200
+
+
+async def test_a_password_is_hashed_and_works(client: Client, bob: tuple[str, str]) -> None:
+    _, doc = await client("GET", f"/_users/{ID}")
+    assert "password" not in doc
+    assert (doc["password_scheme"], doc["pbkdf2_prf"], doc["iterations"]) == ("pbkdf2", "sha256", 1000)
+    status, session = await client("GET", "/_session", who=bob)
+    assert (status, session["userCtx"]) == (200, {"name": "bob", "roles": ["reader"]})
+    assert (await client("GET", "/_session", who=("bob", "no")))[0] == 401
+
+
+async def test_passwords_are_hashed_on_every_way_in(client: Client) -> None:
+    bulk = [{**BOB, "_id": ID}, {**BOB, "_id": "org.couchdb.user:eve"}]
+    _, outcomes = await client("POST", "/_users/_bulk_docs", {"docs": bulk})
+    assert [outcome.get("error") for outcome in outcomes] == [None, "forbidden"]
+    replicated = {**BOB, "_id": "org.couchdb.user:ann", "name": "ann", "_rev": "1-abc"}
+    await client("POST", "/_users/_bulk_docs", {"docs": [replicated], "new_edits": False})
+    await client("PUT", "/_users/org.couchdb.user:kim?new_edits=false",
+                 {**BOB, "name": "kim", "_rev": "1-abc"})
+    for name in ("bob", "ann", "kim"):
+        _, doc = await client("GET", f"/_users/org.couchdb.user:{name}")
+        assert "password" not in doc
+        assert (await client("GET", "/_session", who=(name, "pw")))[0] == 200
+
+
+async def test_a_changed_password_counts_at_once(client: Client, bob: tuple[str, str]) -> None:
+    await client("GET", "/", who=bob)
+    _, doc = await client("GET", f"/_users/{ID}")
+    assert (await client("PUT", f"/_users/{ID}", {**doc, "password": "new"}))[0] == 201
+    assert (await client("GET", "/", who=bob))[0] == 401
+    assert (await client("GET", "/", who=("bob", "new")))[0] == 200
+    _, doc = await client("GET", f"/_users/{ID}")
+    await client("DELETE", f"/_users/{ID}?rev={doc['_rev']}")
+    assert (await client("GET", "/", who=("bob", "new")))[0] == 401
+
+
+async def test_users_are_kept_out_of_users_by_default(client: Client, bob: tuple[str, str]) -> None:
+    assert (await client("GET", f"/_users/{ID}", who=bob))[0] == 403
+    assert (await client("GET", f"/_users/{ID}", who=None))[0] == 401
+
+
+async def test_people_see_and_change_only_themselves(client: Client, bob: tuple[str, str]) -> None:
+    await opened(client)
+    await client("PUT", "/_users/org.couchdb.user:ann", {**BOB, "name": "ann"})
+    ann = "/_users/org.couchdb.user:ann"
+    for who in (bob, None):
+        assert (await client("GET", ann, who=who))[0] == 404
+        assert (await client("GET", ann + "/file", who=who))[0] == 404
+        assert (await client("PUT", ann, {**BOB, "name": "ann"}, who=who))[0] == 404
+        assert (await client("GET", "/_users/_design/_auth", who=who))[0] == 403
+        assert (await client("PUT", "/_users/_design/x", {}, who=who))[0] == 404
+        for path in ("/_users/_all_docs", "/_users/_changes", "/_users/_local_docs"):
+            assert (await client("GET", path, who=who))[0] == 401
+        assert (await client("POST", "/_users/_bulk_get", {"docs": [{"id": ID}]}, who=who))[0] == 401
+        _, outcomes = await client(
+            "POST", "/_users/_bulk_docs", {"docs": [{**BOB, "_id": "org.couchdb.user:ann"}]}, who=who
+        )
+        assert outcomes[0]["error"] == "not_found"
+    _, own = await client("GET", f"/_users/{ID}", who=bob)
+    assert own["name"] == "bob"
+    assert (await client("PUT", f"/_users/{ID}", {**own, "roles": ["boss"]}, who=bob))[0] == 403
+    assert (await client("PUT", f"/_users/{ID}", {**own, "password": "mine"}, who=bob))[0] == 201
+    assert (await client("GET", f"/_users/{ID}", who=("bob", "mine")))[0] == 200
+
+
+async def test_a_session(client: Client, bob: tuple[str, str]) -> None:
+    login = {"name": "bob", "password": "pw"}
+    status, body = await client("POST", "/_session", login, who=None)
+    assert (status, body) == (200, {"ok": True, "name": "bob", "roles": ["reader"]})
+    cookie = client.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    headers = {"Cookie": cookie.partition(";")[0]}
+    _, session = await client("GET", "/_session", who=None, headers=headers)
+    assert (session["userCtx"]["name"], session["info"]["authenticated"]) == ("bob", "cookie")
+    _, session = await client("GET", "/_session", who=ADMIN, headers=headers)
+    assert session["userCtx"]["name"] == "bob"
+    assert (await client("DELETE", "/_session", who=None, headers=headers))[0] == 200
+    assert client.headers["Set-Cookie"].startswith("AuthSession=;")
+
+
+async def test_failed_logins_are_alike(client: Client, bob: tuple[str, str]) -> None:
+    wrong = [{"name": name, "password": "no"} for name in ("bob", "eve")]
+    answers = [await client("POST", "/_session", login, who=None) for login in wrong]
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 401
+
+
+async def test_a_login_leads_only_to_pages_of_this_server(client: Client, bob: tuple[str, str]) -> None:
+    login = {"name": "bob", "password": "pw"}
+    status, _ = await client("POST", "/_session?next=/db/doc", login, who=None)
+    assert (status, client.headers["Location"]) == (302, client.base + "/db/doc")
+    for target in ("http://example.org", "//example.org", "/%5Cexample.org", "x"):
+        assert (await client("POST", f"/_session?next={target}", login, who=None))[0] == 400
