@@ -50,13 +50,15 @@ def test_the_password_of_the_first_admin_is_shown_once(tmp_path: Path) -> None:
 def _start_and_end(data: Path) -> str:
     command = [sys.executable, "-m", "couchreg", "serve", "--port", "0", "--couch-port", "0"]
     command += ["--data-dir", str(data)]
-    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    lines = process.stdout.readline()
-    process.terminate()
-    rest, _ = process.communicate(timeout=30)
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        shown = ""
+        for line in process.stdout:
+            shown += line
+            if line.startswith("Ready"):
+                process.terminate()
     assert process.returncode == 0
-    return lines + rest
+    return shown
 
 
 @pytest.mark.parametrize(
