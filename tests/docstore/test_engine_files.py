@@ -1,5 +1,7 @@
 """The files of the embedded engine: what a crash leaves, what a deletion removes, what `check` sees."""
 
+import asyncio
+import os
 from pathlib import Path
 
 import apsw
@@ -29,6 +31,18 @@ async def test_a_deletion_leaves_no_file(tmp_path: Path) -> None:
     await put_one(await store.create("x"), edit("a"))
     await store.delete("x")
     assert list((tmp_path / "databases").iterdir()) == []
+    await store.close()
+
+
+async def test_more_databases_than_may_be_open(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path, most_open=3)
+    made = [await store.create(f"d{n}") for n in range(12)]
+    for n in range(3):
+        await asyncio.gather(*[put_one(db, edit(f"a{n}", v=n)) for db in made])
+        assert [len(await ids(db)) for db in made] == [n + 1] * 12
+        handles = [os.path.realpath(path) for path in Path("/proc/self/fd").iterdir()]
+        assert len({path for path in handles if path.startswith(str(tmp_path / "databases"))}) <= 3 * 3
+    assert [await db.check() for db in made] == [[]] * 12
     await store.close()
 
 

@@ -44,7 +44,7 @@ async def db(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
 
 
 def connection(db: SqliteDatabase) -> apsw.Connection:
-    return db._writer.conn
+    return db._files.writer()
 
 
 async def test_many_writers_share_transactions(db: SqliteDatabase) -> None:

@@ -9,7 +9,7 @@ interpreter lock at every statement whenever the loop is busy.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -32,6 +32,11 @@ _MOST_TOGETHER = 1000  # edits in one transaction, unless a single write has mor
 async def in_thread(pool: Executor, work: Callable[..., T], *args: object) -> T:
     """Blocking work, off the loop."""
     return await asyncio.get_running_loop().run_in_executor(pool, work, *args)
+
+
+async def finished(future: "Future[T]") -> T:
+    """Wait for something that a thread does."""
+    return await asyncio.wrap_future(future)
 
 
 async def breathe() -> None:
@@ -78,7 +83,7 @@ class _Write:
 class Writer:
     """The one way to change a database. `committed` is called after each transaction on disk."""
 
-    conn: apsw.Connection
+    connect: Callable[[], apsw.Connection]
     counters: Counters
     pool: Executor
     committed: Callable[[], None]
@@ -110,6 +115,9 @@ class Writer:
                 self._running = loop.create_task(self._run())
             return await write.waiter
 
+    def busy(self) -> bool:
+        return self._running is not None
+
     async def close(self, reason: CouchregError) -> None:
         """Refuse what waits and what is to come; returns when nothing is being written any more."""
         self._closed = reason
@@ -139,7 +147,7 @@ class Writer:
         failure: BaseException | None = None
         try:
             if batch and batch[0].alone is not None:
-                batch[0].result = await in_thread(self.pool, batch[0].alone, self.conn)
+                batch[0].result = await in_thread(self.pool, batch[0].alone, self.connect())
             elif batch:
                 await self._write(batch)
         except asyncio.CancelledError:
@@ -156,15 +164,15 @@ class Writer:
     async def _write(self, batch: list[_Write]) -> None:
         """Apply and commit; on an exception the caller rolls back and memory is as before."""
         counters = self.counters.copy()
-        changes = self.conn.total_changes()
-        query(self.conn, "BEGIN IMMEDIATE")
+        changes = self.connect().total_changes()
+        query(self.connect(), "BEGIN IMMEDIATE")
         for write in batch:
             await (self._apply if len(batch) == 1 else self._apply_one_of)(write, counters)
-        if self.conn.total_changes() == changes:
+        if self.connect().total_changes() == changes:
             self._rollback()  # nothing to put on disk: conflicts, known revisions
             return
         if counters != self.counters:
-            counters.save(self.conn)
+            counters.save(self.connect())
         await self._commit()
         self.counters.become(counters)
         self.committed()
@@ -172,20 +180,20 @@ class Writer:
     async def _apply_one_of(self, write: _Write, counters: Counters) -> None:
         """One write of several: if it fails, only what it did is undone."""
         before = counters.copy()
-        query(self.conn, "SAVEPOINT one")
+        query(self.connect(), "SAVEPOINT one")
         try:
             await self._apply(write, counters)
         except Exception as error:
-            if not self.conn.in_transaction:
+            if not self.connect().in_transaction:
                 raise  # SQLite has rolled back everything
-            query(self.conn, "ROLLBACK TO one")
+            query(self.connect(), "ROLLBACK TO one")
             counters.become(before)
             write.failure = foreseen(error)
-        query(self.conn, "RELEASE one")
+        query(self.connect(), "RELEASE one")
 
     async def _apply(self, write: _Write, counters: Counters) -> None:
         assert write.work is not None
-        steps = write.work(self.conn, counters)
+        steps = write.work(self.connect(), counters)
         try:
             while True:
                 next(steps)
@@ -195,12 +203,12 @@ class Writer:
 
     async def _commit(self) -> None:
         """COMMIT in a thread. A cancelled task waits for it all the same: it may have reached the disk."""
-        commit = asyncio.get_running_loop().run_in_executor(self.pool, self.conn.execute, "COMMIT")
+        commit = asyncio.get_running_loop().run_in_executor(self.pool, self.connect().execute, "COMMIT")
         while not commit.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(commit)
         commit.result()
 
     def _rollback(self) -> None:
-        if self.conn.in_transaction:  # SQLite may have rolled back by itself already
-            query(self.conn, "ROLLBACK")
+        if self.connect().in_transaction:  # SQLite may have rolled back by itself already
+            query(self.connect(), "ROLLBACK")

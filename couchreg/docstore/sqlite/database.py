@@ -5,7 +5,6 @@ the order of their publication. What is read and written is said in the modules 
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Generator, Mapping, Sequence
-from concurrent.futures import Executor
 from typing import Any, Final, TypeVar
 
 import apsw
@@ -22,7 +21,8 @@ from couchreg.docstore.base import (
     Row,
 )
 from couchreg.docstore.sqlite import care, check, edits, feeds, listings, opening, reads, schema, sequences
-from couchreg.docstore.sqlite.aio import Pulse, Writer, breathe, in_thread
+from couchreg.docstore.sqlite.aio import Pulse, Writer, breathe, finished, in_thread
+from couchreg.docstore.sqlite.connections import Connections, Recent
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.paths import DatabaseFile, companions
 from couchreg.docstore.sqlite.sql import query
@@ -41,22 +41,23 @@ GONE: Final = "Database does not exist."
 class SqliteDatabase:
     """`changed` is called with the name after every transaction that moved the sequence."""
 
-    def __init__(self, file: DatabaseFile, pool: Executor, changed: Callable[[str], None]) -> None:
+    def __init__(self, file: DatabaseFile, recent: Recent, changed: Callable[[str], None]) -> None:
         """Opens the file. Raises Failure when it is not a database of ours."""
         self.name = file.name
         self.incarnation = file.incarnation
         self._path = file.path
-        self._pool = pool
+        self._pool = recent.pool
         self._changed = changed
-        conn = schema.connect(file.path)
+        self._closed = False
+        self._files = Connections(file.path, recent, lambda: self._writer.busy())
+        conn = self._files.reader()
         schema.verify(conn, file.name)
-        self._open_reader: apsw.Connection | None = schema.connect(file.path, query_only=True)
         self._counters = Counters.load(conn)
         self._seq = self._counters.update_seq
         self._created: float = query(conn, "SELECT created FROM meta")[0][0]
         self._settings = care.settings(conn)
         self._pulse = Pulse()
-        self._writer = Writer(conn, self._counters, pool, self._committed)
+        self._writer = Writer(self._files.writer, self._counters, recent.pool, self._committed)
         self._compacting = False
         self._counted = (0, 0, 0)  # at this update_seq, behind this sequence, there are so many changes
 
@@ -85,9 +86,13 @@ class SqliteDatabase:
 
     def _reader(self) -> apsw.Connection:
         """The connection for reads, asked for anew at every step. Raises NotFound once deleted."""
-        if self._open_reader is None:
+        if self._closed:
             raise NotFound(GONE)
-        return self._open_reader
+        return self._files.reader()
+
+    def touch(self) -> None:
+        """Somebody has just asked for this database: keep it open rather than another."""
+        self._files.touch()
 
     # -- reads
     async def info(self) -> DatabaseInfo:
@@ -266,10 +271,9 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """Finish what is being written, refuse the rest, wake who waits, close the file."""
-        if self._open_reader is None:
+        if self._closed:
             return
-        reader, self._open_reader = self._open_reader, None
+        self._closed = True
         await self._writer.close(NotFound(GONE))
         self._pulse.beat()
-        reader.close()
-        await in_thread(self._pool, self._writer.conn.close)  # the last one empties the write-ahead log
+        await finished(self._files.close())

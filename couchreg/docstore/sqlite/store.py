@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from couchreg.docstore.base import DatabaseEvent
-from couchreg.docstore.sqlite import paths, schema, server
+from couchreg.docstore.sqlite import connections, paths, schema, server
 from couchreg.docstore.sqlite.aio import Pulse, in_thread
 from couchreg.docstore.sqlite.database import GONE, SqliteDatabase
 from couchreg.docstore.sqlite.events import Events
@@ -20,8 +20,11 @@ _THREADS: Final = 8  # commits that wait for the disk at the same time
 class SqliteStore:
     """The embedded engine. Everything of it is called on one event loop, or before it runs."""
 
-    def __init__(self, data: Path) -> None:
-        """`data` is the data directory, held by this process alone; `databases/` is made when absent."""
+    def __init__(self, data: Path, *, most_open: int | None = None) -> None:
+        """`data` is the data directory, held by this process alone; `databases/` is made when absent.
+
+        `most_open` databases have their files open at a time; the limit of the system says how many.
+        """
         self._directory = data / "databases"
         self._directory.mkdir(parents=True, exist_ok=True)
         paths.sweep(self._directory)
@@ -35,6 +38,7 @@ class SqliteStore:
         self._events = Events(self._conn, self._files)
         self._pulse = Pulse()
         self._pool = ThreadPoolExecutor(_THREADS, "couchreg-sqlite")
+        self._recent = connections.Recent(self._pool, most_open or connections.most_open())
 
     # -- databases
     async def create(self, name: str) -> SqliteDatabase:
@@ -69,7 +73,9 @@ class SqliteStore:
             file = self._files.get(name)
             if file is None:
                 raise NotFound(GONE)
-            database = self._open[name] = SqliteDatabase(file, self._pool, self._updated)
+            database = self._open[name] = SqliteDatabase(file, self._recent, self._updated)
+        else:
+            database.touch()
         return database
 
     def names(self) -> list[str]:

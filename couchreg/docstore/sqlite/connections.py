@@ -1,0 +1,109 @@
+"""The open files of databases: opened when needed, closed again when too many are.
+
+Owns the two connections of a database (the writer's, and one for reads on the event loop) and the
+choice of whose are closed: the databases asked for longest ago, while nothing is written there.
+"""
+
+import resource
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from couchreg.docstore.sqlite import schema
+
+_FILES_EACH: Final = 5  # two connections: the file and its log twice, the log's index
+_MOST: Final = 500
+_LEAST: Final = 8
+
+
+def most_open() -> int:
+    """How many databases may be open: half of the files this process may have."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(_LEAST, min(_MOST, soft // 2 // _FILES_EACH))
+
+
+class Connections:
+    """Of one database. `busy` says whether its writer's is in use; the reader's never is for long."""
+
+    def __init__(self, path: Path, recent: "Recent", busy: Callable[[], bool]) -> None:
+        self._path = path
+        self._recent = recent
+        self._busy = busy
+        self._reader: apsw.Connection | None = None
+        self._writer: apsw.Connection | None = None
+
+    def reader(self) -> apsw.Connection:
+        if self._reader is None:
+            self._reader = schema.connect(self._path, query_only=True)
+            self._recent.touch(self)
+        return self._reader
+
+    def writer(self) -> apsw.Connection:
+        if self._writer is None:
+            self._writer = schema.connect(self._path)
+            self._recent.touch(self)
+        return self._writer
+
+    def touch(self) -> None:
+        """This database has just been asked for."""
+        self._recent.touch(self)
+
+    def rest(self) -> bool:
+        """Close the files until they are needed again; False if the writer is at work.
+
+        The write-ahead log stays as it is, for to empty it means to wait for the disk.
+        """
+        if self._busy():
+            return False
+        gone = self._take()
+        for conn in gone:
+            conn.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        _close(gone)
+        return True
+
+    def close(self) -> "Future[None]":
+        """Close in a thread, and empty the write-ahead log."""
+        return self._recent.pool.submit(_close, self._take())
+
+    def _take(self) -> list[apsw.Connection]:
+        self._recent.forget(self)
+        gone = [conn for conn in (self._reader, self._writer) if conn is not None]
+        self._reader = self._writer = None
+        return gone
+
+
+def _close(conns: list[apsw.Connection]) -> None:
+    for conn in conns:
+        conn.close()
+
+
+class Recent:
+    """Which databases are open, the one asked for longest ago first."""
+
+    def __init__(self, pool: Executor, most: int) -> None:
+        self.pool = pool
+        self._most = most
+        self._open: OrderedDict[Connections, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def touch(self, connections: Connections) -> None:
+        self._open[connections] = None
+        self._open.move_to_end(connections)
+        if len(self._open) > self._most:
+            self._close_others(connections)
+
+    def _close_others(self, wanted: Connections) -> None:
+        for other in list(self._open):
+            if len(self._open) <= self._most:
+                return
+            if other is not wanted:
+                other.rest()
+
+    def forget(self, connections: Connections) -> None:
+        self._open.pop(connections, None)
