@@ -76,15 +76,10 @@ class Catalog:
         Raises NotFound, and BadRequest for a range that cannot be read.
         """
         versions = await self.versions(name)
-        if not versions:
-            raise self._unknown(name)
-        chosen = choose(versions, wanted)
+        chosen = choose(versions, wanted) if versions else None
         if chosen is None:
-            raise NotFound(f"{name!r} has no version {wanted!r}; the latest is {latest(versions)!r}.")
+            raise _absent(name, wanted, versions)
         return chosen
-
-    def _unknown(self, name: str) -> NotFound:
-        return NotFound(f"There is no package {name[:200]!r} here: /-/packages lists those that are.")
 
     async def version(self, name: str, version: str = LATEST) -> Version:
         """Raises NotFound with a reason that says where to look."""
@@ -92,8 +87,7 @@ class Catalog:
         try:
             revision = await self._database.revision(version_id(name, exact))
         except NotFound:
-            await self.resolve(name, exact)  # says what there is instead
-            raise
+            raise _absent(name, exact, await self.versions(name)) from None
         document = json.decode(b"{" + revision.members + b"}")
         return Version(name, exact, revision.rev, document, revision.attachments)
 
@@ -120,6 +114,12 @@ class Catalog:
         async for rows in self._database.all_docs(wanted, bodies=False):
             for row in rows:
                 yield row
+
+
+def _absent(name: str, wanted: str, versions: list[str]) -> NotFound:
+    if not versions:
+        return NotFound(f"There is no package {name[:200]!r} here: /-/packages lists those that are.")
+    return NotFound(f"{name!r} has no version {wanted[:200]!r}; the latest is {latest(versions)!r}.")
 
 
 def _from_row(name: str, version: str, row: Row) -> Version:

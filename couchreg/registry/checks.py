@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Collection, Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NoReturn
 
 import requests
@@ -63,9 +64,13 @@ def _is_below(path: Any, inside: str) -> bool:
 
 
 def warm() -> None:
-    """Import what a check will need, so that a child finds it there."""
-    table = {"name": "warm", "data": [["id"], [1]], "schema": {"fields": [{"name": "id"}]}}
-    Package.from_descriptor({"name": "warm", "resources": [table]}).validate()
+    """Check a small table, so that a child finds imported what it will need; most of a check is that."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "warm.csv").write_text("id,day\n1,2020-01-01\n", "utf-8")
+        fields = [{"name": "id", "type": "integer"}, {"name": "day", "type": "date"}]
+        typed = {"name": "typed", "path": "warm.csv", "schema": {"fields": fields}}
+        inferred = {"name": "inferred", "path": "warm.csv"}
+        check(folder, {"name": "warm", "resources": [typed, inferred]})
 
 
 def check(folder: str, members: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from couchreg.registry.report import Report, problem, refusal
 
 OWN = "couchreg"  # the member of a version document that is the registry's
 MAX_NAME = 200  # characters of a resource's name
+MAX_DEPTH = 64  # of nested objects and lists; libraries that walk them recursively stop soon after
 _REFERENCES = ("schema", "dialect", "profile")
 
 
@@ -71,6 +72,8 @@ def examine(members: Any, name: str, version: str) -> Descriptor:
     if not isinstance(members, dict):
         raise BadRequest("A data package descriptor is a JSON object.")
     own = {key: value for key, value in members.items() if key not in ("_attachments", "_id")}
+    if _is_deep(own):
+        raise BadRequest(f"A descriptor may be nested {MAX_DEPTH} deep.")
     report = Report()
     _check_identity(report, members, name, version)
     _check_members(report, own)
@@ -78,6 +81,20 @@ def examine(members: Any, name: str, version: str) -> Descriptor:
     if not report.valid:
         raise refusal(report.to_json())
     return Descriptor(name, version, own, resources_of(own))
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> list[Any]:
+    found = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [child for child in found if isinstance(child, dict | list)]
 
 
 def _check_identity(report: Report, members: Mapping[str, Any], name: str, version: str) -> None:

@@ -4,6 +4,7 @@ An `Intake` is filled by a reader of one request format (`related.py`, `document
 `Publisher`.
 """
 
+import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
@@ -19,6 +20,7 @@ from couchreg.registry.formats import OCTETS, mediatype
 from couchreg.registry.paths import DESCRIPTOR, check_path
 
 IDENTITY = ("name", "version")
+BREATH = 50  # small files are dealt with on the event loop; after so many others have their turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,12 @@ class Intake:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for received in self.files.values():
+        for count, received in enumerate(self.files.values(), 1):
             self.spool.remove(received.spooled)
+            if count % BREATH == 0:
+                await asyncio.sleep(0)
 
-    async def receive(self, path: str, content_type: str | None, chunks: AsyncIterable[bytes]) -> Spooled:
+    async def receive(self, path: str, content_type: Any, chunks: AsyncIterable[bytes]) -> Spooled:
         """Spool one file. Raises BadRequest for a path that no package may have, or has already,
         TooLarge beyond the limits."""
         check_path(path)
@@ -64,8 +68,11 @@ class Intake:
             raise BadRequest(f"The file {path!r} was sent twice.")
         if len(self.files) >= self.limits.files:
             raise TooLarge(f"A package may have {self.limits.files} files here.")
+        kind = content_type_of(path, content_type)
         spooled = await self.spool.receive(self._counted(chunks))
-        self.files[path] = Received(spooled, content_type_of(path, content_type))
+        self.files[path] = Received(spooled, kind)
+        if len(self.files) % BREATH == 0:
+            await asyncio.sleep(0)
         return spooled
 
     async def _counted(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
@@ -120,8 +127,10 @@ def _rest(members: Mapping[str, Any]) -> bytes:
     return json.encode({key: value for key, value in members.items() if key not in IDENTITY})
 
 
-def content_type_of(path: str, stated: str | None) -> str:
+def content_type_of(path: str, stated: Any) -> str:
     """The media type a file is kept with: as stated, or by its name where nothing useful was said."""
+    if not isinstance(stated, str | None):
+        raise BadRequest(f"The content type of {path[:200]!r} is not a text.")
     bare = (stated or "").partition(";")[0].strip().lower()
     if not stated or bare in (OCTETS, "application/x-www-form-urlencoded"):
         return mediatype(path)

@@ -8,7 +8,7 @@ becomes visible.
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from typing import Any
 from couchreg.docstore.attachments import Attachments
 from couchreg.docstore.base import Attachment, Database, Edit
 from couchreg.docstore.layout import package_key
+from couchreg.docstore.upload import Upload
 from couchreg.errors import BadRequest, Conflict, CouchregError, Forbidden, NotFound
 from couchreg.model import json
 from couchreg.model.names import check_package_name, check_version
@@ -27,10 +28,12 @@ from couchreg.registry import integrity
 from couchreg.registry.catalog import Catalog, Version
 from couchreg.registry.checker import Checker
 from couchreg.registry.descriptor import OWN, Descriptor, examine
-from couchreg.registry.intake import Intake
+from couchreg.registry.intake import Intake, Received
 from couchreg.registry.locks import Locks
 from couchreg.registry.paths import DESCRIPTOR, version_id
 from couchreg.registry.report import refusal
+
+AT_ONCE = 8  # files put at the same time
 
 
 class Validation(StrEnum):
@@ -144,10 +147,8 @@ class Publisher:
             own["report"] = report
         await self._clear(doc_id, intake)
         async with self._attachments.upload(self._database.name) as upload:
-            attached: list[Attachment] = []
-            for path, file in intake.files.items():
-                attached.append(await upload.store(doc_id, path, file.content_type, file.spooled))
-            edit = Edit(doc_id, None, False, {**body, OWN: own}, tuple(attached))
+            attached = await _store(upload, doc_id, intake)
+            edit = Edit(doc_id, None, False, {**body, OWN: own}, attached)
             rev = await self._commit(edit, descriptor.name, user)
         return Published(descriptor.name, descriptor.version, rev, True, report)
 
@@ -183,6 +184,25 @@ class Publisher:
         if not user.is_admin and user.name not in (owners if isinstance(owners, list) else []):
             raise Forbidden(f"You are not an owner of {name!r}: ask one of its owners to add you.")
         return True
+
+
+async def _store(upload: Upload, doc_id: str, intake: Intake) -> tuple[Attachment, ...]:
+    """Put the files, several at a time, because most of it is waiting for the disk.
+
+    All of a batch have ended when this raises, so that the upload knows what to take back.
+    """
+    stored: list[Attachment] = []
+    for batch in _batches(list(intake.files.items())):
+        jobs = [upload.store(doc_id, path, file.content_type, file.spooled) for path, file in batch]
+        for outcome in await asyncio.gather(*jobs, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+            stored.append(outcome)
+    return tuple(stored)
+
+
+def _batches(files: list[tuple[str, Received]]) -> Iterator[list[tuple[str, Received]]]:
+    return (files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE))
 
 
 def _same_content(version: Version, body: Mapping[str, Any], intake: Intake) -> bool:

@@ -29,11 +29,18 @@ def served_descriptor(version: Version, base: str) -> dict[str, Any]:
     members.setdefault("name", version.name)
     members.setdefault("version", version.version)
     members["resources"] = [served_resource(version, item, base) for item in version.resources.values()]
-    members[OWN] = {
-        **version.own,
-        "files": [file_entry(version, item, base) for item in version.files.values()],
-    }
+    members[OWN] = _about(version, base)
     return members
+
+
+def _about(version: Version, base: str) -> dict[str, Any]:
+    """Publisher, moment, files, and of the report only its outcome, for it can be long."""
+    about = {key: value for key, value in version.own.items() if key not in ("hashes", "report")}
+    report = version.own.get("report")
+    if isinstance(report, dict):
+        url = url_of(base, "-", "report", version.name, version.version)
+        about["report"] = {"valid": report.get("valid"), "errors": report.get("errors"), "url": url}
+    return {**about, "files": [file_entry(version, item, base) for item in version.files.values()]}
 
 
 def file_entry(version: Version, file: Attachment, base: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ file), one goes out on stdout: the report, or ``{"killed": why}`` or ``{"failed"
 holds the limits: an alarm for the wall clock, RLIMIT_CPU, RLIMIT_AS and RLIMIT_FSIZE.
 """
 
+import errno
 import json
 import os
 import resource
@@ -68,10 +69,18 @@ def _child(job: dict[str, Any], writer: int) -> None:
         status = 0
     except MemoryError:
         status = OUT_OF_MEMORY
+    except OSError as error:
+        status = OUT_OF_MEMORY if error.errno == errno.ENOMEM else _reported()
     except BaseException:
-        traceback.print_exc()
+        status = _reported()
     finally:
         os._exit(status)
+
+
+def _reported() -> int:
+    """The exit status of a failure of the check itself, after its trace is in the server's log."""
+    traceback.print_exc()
+    return 1
 
 
 def _checked(job: dict[str, Any]) -> dict[str, Any]:

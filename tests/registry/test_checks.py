@@ -192,8 +192,10 @@ async def test_a_check_that_takes_too_long_is_stopped_and_says_so(serve: Serve) 
 
 
 async def test_a_check_without_memory_is_stopped_and_says_so(serve: Serve) -> None:
-    served = await serve(checks=Limits(workers=1, memory=1 << 20))
-    status, answer = await served.put(small(), "1")
+    served = await serve(checks=Limits(workers=1, memory=1 << 20))  # not a byte more than it has
+    many = small(text="id,word\n" + "".join(f"{number},{number:0500}\n" for number in range(20_000)))
+    many.members["resources"][0]["schema"]["primaryKey"] = "word"
+    status, answer = await served.put(many, "1")
     assert status == 422, answer
     assert "more memory than it may" in answer["problems"][0]["message"]
     assert served.blobs() == []

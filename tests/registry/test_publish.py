@@ -186,6 +186,8 @@ LISTED = '"_attachments": {"data/words.csv": {'
         ),
         (LISTED, '"_attachments": {}, "x": {"y": {', 400, "does not announce"),
         (LISTED, '"_attachments": {"../words.csv": {', 400, "leaves the package"),
+        ('"content_type": "text/csv"', '"content_type": 5', 400, "content type"),
+        ('"content_type": "text/csv"', '"content_type": "a/b\\nX: y"', 400, "content type"),
         ('"name": "small"', '"name": "smell"', 422, "contradiction"),
         ('{"name": "small"', '{"name": ', 400, "JSON"),
         ('"word", "type": "string"', '"word", "type": "strong"', 422, "field-error"),
@@ -223,7 +225,9 @@ async def test_a_write_that_fails_takes_its_blobs_back(
     assert served.blobs() == []
 
 
-async def test_a_client_that_goes_away_leaves_nothing(served: Served) -> None:
+async def test_a_client_that_goes_away_leaves_nothing(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
     body, headers = related(small())
     reader, writer = await asyncio.open_connection("127.0.0.1", int(served.url.rpartition(":")[2]))
     basic = base64.b64encode(b"admin:secret").decode()
@@ -238,3 +242,4 @@ async def test_a_client_that_goes_away_leaves_nothing(served: Served) -> None:
     assert (await served.put(small("other"), "1"))[0] == 201  # time for the first to be noticed
     assert not [path for path in served.blobs() if "small" in path]
     assert (await served.get("/small"))[0] == 404
+    assert not caplog.records

@@ -209,6 +209,8 @@ async def test_search_takes_a_json_list_of_words(served: Served) -> None:
     [
         ("/nothing", "/-/packages"),
         ("/small/9", "the latest is '1.0.0'"),
+        ("/small/^1", "the latest is '1.0.0'"),
+        ("/small/%ff", "the latest is '1.0.0'"),
         ("/small/1.0.0/nothing", "its resources: words"),
         ("/small/1.0.0/../../secret", ""),
         ("/-/nothing", ""),

@@ -188,10 +188,10 @@ def _bare(kind: str) -> str:
 def _modified(version: Version) -> datetime | None:
     """When the version was published, in whole seconds, as HTTP counts."""
     try:
-        moment = datetime.fromisoformat(str(version.own.get("published")))
-    except ValueError:
+        moment = datetime.fromisoformat(str(version.own.get("published"))).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC).replace(microsecond=0)
+    return moment.replace(microsecond=0)
 
 
 def _unchanged(request: web.Request, tag: str, modified: datetime | None) -> int | None:
