@@ -38,7 +38,7 @@ from couchreg.registry.publish import Validation
 from couchreg.registry.registry import Found, Registry
 
 COUCH_PREFIX = "/_couch"
-CLOSING = 3.0  # seconds that answers under way, open feeds among them, are given at the end
+CLOSING = 2.0  # seconds that answers under way, open feeds among them, are given at the end
 LINE = 65536  # bytes of a request line or a header: `open_revs` and `keys` make long ones
 
 
