@@ -30,7 +30,8 @@ async def bulk_docs(ctx: Context) -> web.StreamResponse:
     request = json.decode(body)
     docs = _docs_of(request)
     new_edits = _new_edits_of(request)
-    parsed = [_parse(ctx, value, len(body), new_edits=new_edits) for value in docs]
+    limits = writing.Limits.of(ctx)
+    parsed = [_parse(ctx, limits, value, len(body), new_edits=new_edits) for value in docs]
     if new_edits and request.get("all_or_nothing") is True:
         return _all_or_nothing(parsed)
     outcomes = await _write(ctx, parsed, new_edits=new_edits)
@@ -57,9 +58,11 @@ def _new_edits_of(request: dict[str, Any]) -> bool:
     return new_edits
 
 
-def _parse(ctx: Context, value: Any, received: int, *, new_edits: bool) -> Parsed:
+def _parse(
+    ctx: Context, limits: writing.Limits, value: Any, received: int, *, new_edits: bool
+) -> Parsed:
     parsed = document.parse(value, new_edits=new_edits)
-    writing.check_limits(ctx, parsed, received)
+    writing.check_limits(limits, parsed, received)
     if parsed.id is None:
         parsed.id = new_uuid(ctx)
     if parsed.rev is not None and not parsed.history:

@@ -80,7 +80,7 @@ async def _edit(
     replaced = {record.name for record in records}
     if "_doc" in fields:
         parsed = document.parse(json.decode(fields["_doc"]), new_edits=True)
-        writing.check_limits(ctx, parsed, len(fields["_doc"]))
+        writing.check_limits(writing.Limits.of(ctx), parsed, len(fields["_doc"]))
         parsed = writing.addressed(ctx, parsed, ctx.doc_id, PLAIN)
         kept = {name: value for name, value in (parsed.attachments or {}).items() if name not in replaced}
         return writing.as_edit(parsed, [*records, *await upload.inline(ctx.doc_id, kept)])

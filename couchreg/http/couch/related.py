@@ -44,5 +44,5 @@ async def _document(ctx: Context, parts: Parts, query: DocumentQuery) -> Parsed:
         if len(text) > most:
             raise TooLarge("the request entity is too large")
     parsed = document.parse(json.decode(bytes(text)), new_edits=True)
-    writing.check_limits(ctx, parsed, len(text))
+    writing.check_limits(writing.Limits.of(ctx), parsed, len(text))
     return writing.addressed(ctx, parsed, ctx.doc_id, query)

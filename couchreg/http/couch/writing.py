@@ -7,7 +7,7 @@ size, attachments in the text, who may write which id. What a document may look 
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from couchreg.auth.policy import Rule, authorize
 from couchreg.designdocs.shape import check_design_document
@@ -37,7 +37,7 @@ def query_rev(ctx: Context) -> str | None:
 def parse(ctx: Context, body: bytes, doc_id: str, query: DocumentQuery) -> Parsed:
     """The document of a PUT to `doc_id`. Raises BadRequest and its kin, TooLarge."""
     parsed = document.parse(json.decode(body), new_edits=True)
-    check_limits(ctx, parsed, len(body))
+    check_limits(Limits.of(ctx), parsed, len(body))
     return addressed(ctx, parsed, doc_id, query)
 
 
@@ -65,7 +65,7 @@ def require_rev(parsed: Parsed, *, new_edits: bool) -> None:
 def parse_new(ctx: Context, body: bytes) -> Parsed:
     """The document of a POST to the database."""
     parsed = document.parse(json.decode(body), new_edits=True)
-    check_limits(ctx, parsed, len(body))
+    check_limits(Limits.of(ctx), parsed, len(body))
     if parsed.id is None:
         parsed.id, parsed.rev, parsed.history = new_uuid(ctx), None, ()
     return parsed
@@ -77,24 +77,35 @@ def id_of(parsed: Parsed) -> str:
     return parsed.id
 
 
-def check_limits(ctx: Context, parsed: Parsed, received: int) -> None:
+class Limits(NamedTuple):
+    """The settings that a document is measured by, read once for a request."""
+
+    document: int  # bytes of JSON
+    id: int | None  # bytes of UTF-8, None for any
+
+    @classmethod
+    def of(cls, ctx: Context) -> "Limits":
+        longest = ctx.settings.text("couchdb", "max_document_id_length", "infinity")
+        most = ctx.settings.integer("couchdb", "max_document_size", MAX_DOCUMENT)
+        return cls(most, int(longest) if longest.isdigit() else None)
+
+
+def check_limits(limits: Limits, parsed: Parsed, received: int) -> None:
     """`received` is how long the text was, which the document itself does not exceed.
 
     Raises TooLarge, IllegalDocid.
     """
-    if parsed.id is not None:
-        check_id(ctx, parsed.id)
-    most = ctx.settings.integer("couchdb", "max_document_size", MAX_DOCUMENT)
-    if received > most and len(json.encode(parsed.body)) > most:
+    if limits.id is not None and parsed.id is not None:
+        document.check_docid(parsed.id, longest=limits.id)
+    if received > limits.document and len(json.encode(parsed.body)) > limits.document:
         raise TooLarge(parsed.id or "", error="document_too_large")
 
 
 def check_id(ctx: Context, doc_id: str) -> None:
-    """Raises IllegalDocid unless a document may have this id here."""
-    longest = ctx.settings.text("couchdb", "max_document_id_length", "infinity")
+    """Raises IllegalDocid unless a document may have this id, which comes from an address."""
     if not is_utf8(doc_id):
         raise IllegalDocid("Document id must be valid UTF-8")
-    document.check_docid(doc_id, longest=int(longest) if longest.isdigit() else None)
+    document.check_docid(doc_id, longest=Limits.of(ctx).id)
 
 
 # -- who may
