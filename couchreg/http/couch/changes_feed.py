@@ -113,24 +113,18 @@ class ChangesFeed:
     async def _show_simply(self, chunk: Sequence[Change]) -> int:
         """All rows of a chunk in one go; the last one's sequence."""
         seqs = self._seqs(chunk)
-        include = self._query.docs.include_docs
-        texts = [
-            rows.change(
-                seq, change.id, change.revs, deleted=change.deleted, doc=_plain(change) if include else None
-            )
-            for seq, change in zip(seqs, chunk, strict=True)
-        ]
-        await self._writer.write(self._format.rows(seqs, texts))
+        docs = [_plain(change) for change in chunk] if self._query.docs.include_docs else None
+        await self._writer.write(self._format.rows(seqs, rows.changes(seqs, chunk), docs))
         self._count(len(chunk))
         return chunk[-1].seq
 
-    def _seqs(self, chunk: Sequence[Change]) -> list[bytes]:
+    def _seqs(self, chunk: Sequence[Change]) -> list[str]:
         """The sequences as JSON text; with `seq_interval` all but some are null."""
         stamp, interval = self._db.stamp, self._query.seq_interval
         if interval == 1:
-            return [b'"%b"' % stamp(change.seq).encode() for change in chunk]
+            return [f'"{stamp(change.seq)}"' for change in chunk]
         return [
-            b'"%b"' % stamp(change.seq).encode() if (self._left - place) % interval == 0 else b"null"
+            f'"{stamp(change.seq)}"' if (self._left - place) % interval == 0 else "null"
             for place, change in enumerate(chunk)
         ]
 
@@ -149,7 +143,8 @@ class ChangesFeed:
 
     async def _show(self, change: Change, revs: Sequence[str]) -> None:
         [seq] = self._seqs([change])
-        row = rows.change(seq, change.id, revs, deleted=change.deleted)
+        [text] = rows.changes([seq], [change._replace(revs=tuple(revs))])
+        row = text.encode()
         if not self._query.docs.include_docs:
             await self._writer.write(self._format.before() + row + self._format.after(seq))
             return

@@ -81,8 +81,8 @@ class UpdatesFeed:
         until = self._store.events_seq
         events = self._wanted(self._store.events(since))
         for event in events:
-            seq = quote(stamp(self._store, event.seq))
-            row = b'{"db_name":%b,"type":%b,"seq":%b}' % (quote(event.name), quote(event.type), seq)
+            seq = f'"{stamp(self._store, event.seq)}"'
+            row = b'{"db_name":%b,"type":%b,"seq":%b}' % (quote(event.name), quote(event.type), seq.encode())
             await self._writer.write(self._format.before() + row + self._format.after(seq))
         self._shown += len(events)
         if self._left is not None:

@@ -24,13 +24,15 @@ class OneObject:
             return b""
         return rows.CHANGES_BETWEEN
 
-    def after(self, seq: bytes) -> bytes:
+    def after(self, seq: str) -> bytes:
         """What comes after it; `seq` is its sequence as JSON text."""
         return b""
 
-    def rows(self, seqs: Sequence[bytes], texts: Sequence[bytes]) -> bytes:
-        """Several rows at once."""
-        return self.before() + rows.CHANGES_BETWEEN.join(texts)
+    def rows(self, seqs: Sequence[str], texts: Sequence[str], docs: Sequence[bytes] | None) -> bytes:
+        """Several rows at once, with their documents if there are any."""
+        if docs is None:
+            return self.before() + rows.joined(texts, rows.CHANGES_BETWEEN)
+        return self.before() + rows.CHANGES_BETWEEN.join(rows.with_docs(texts, docs))
 
     def tail(self, last_seq: str, pending: int) -> bytes:
         return rows.changes_tail(last_seq, pending)
@@ -44,11 +46,13 @@ class Lines(OneObject):
     def before(self) -> bytes:
         return b""
 
-    def after(self, seq: bytes) -> bytes:
+    def after(self, seq: str) -> bytes:
         return b"\n"
 
-    def rows(self, seqs: Sequence[bytes], texts: Sequence[bytes]) -> bytes:
-        return b"\n".join(texts) + b"\n"
+    def rows(self, seqs: Sequence[str], texts: Sequence[str], docs: Sequence[bytes] | None) -> bytes:
+        if docs is None:
+            return rows.joined(texts, b"\n") + b"\n"
+        return b"\n".join(rows.with_docs(texts, docs)) + b"\n"
 
     def tail(self, last_seq: str, pending: int) -> bytes:
         return rows.last_line(last_seq, pending)
@@ -65,12 +69,13 @@ class Events(OneObject):
     def before(self) -> bytes:
         return b"data: "
 
-    def after(self, seq: bytes) -> bytes:
-        return b"\nid: " + seq + b"\n\n"
+    def after(self, seq: str) -> bytes:
+        return b"\nid: " + seq.encode() + b"\n\n"
 
-    def rows(self, seqs: Sequence[bytes], texts: Sequence[bytes]) -> bytes:
-        pairs = zip(texts, seqs, strict=True)
-        return b"".join([b"data: %b\nid: %b\n\n" % pair for pair in pairs])
+    def rows(self, seqs: Sequence[str], texts: Sequence[str], docs: Sequence[bytes] | None) -> bytes:
+        whole = [text.encode() for text in texts] if docs is None else rows.with_docs(texts, docs)
+        pairs = zip(whole, seqs, strict=True)
+        return b"".join([b"data: %b\nid: %b\n\n" % (text, seq.encode()) for text, seq in pairs])
 
     def tail(self, last_seq: str, pending: int) -> bytes:
         return b""

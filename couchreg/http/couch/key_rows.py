@@ -6,7 +6,13 @@ from typing import Any
 from couchreg.docstore.base import Database, Row
 from couchreg.errors import NotFound
 from couchreg.http.couch.namespaces import Namespace
-from couchreg.http.couch.range_rows import count, local_document, plain_document, write_elaborate_row
+from couchreg.http.couch.range_rows import (
+    count,
+    joined_rows,
+    local_document,
+    plain_document,
+    write_elaborate_row,
+)
 from couchreg.http.couch.rowdocs import DocOptions
 from couchreg.http.couch.view_query import ViewQuery
 from couchreg.http.couch.writer import RowWriter
@@ -50,17 +56,17 @@ async def _write_some(db: Database, writer: RowWriter, keys: Sequence[Any], opti
         if row is None or row.deleted or not options.include_docs:
             await writer.write(_short(key, row, options))
         elif options.are_plain:
-            await writer.write(rows.row_with(row.id, row.rev, plain_document(row)))
+            await writer.write(joined_rows([row], [plain_document(row)]))
         else:
             await write_elaborate_row(db, writer, row, options)
 
 
 def _short(key: Any, row: Row | None, options: DocOptions) -> bytes:
     if row is None:
-        return rows.missing_row(key)
+        return rows.missing(key).encode()
     if row.deleted:
-        return rows.deleted_row(row.id, row.rev, with_doc=options.include_docs)
-    return rows.row(row.id, row.rev)
+        return rows.deleted(row, with_doc=options.include_docs).encode()
+    return joined_rows([row], None)
 
 
 async def _write_locals(db: Database, writer: RowWriter, keys: Sequence[str], options: DocOptions) -> None:
@@ -74,7 +80,5 @@ async def _local_row(db: Database, key: str, options: DocOptions) -> bytes:
     try:
         found = await db.local(key)
     except NotFound:
-        return rows.missing_row(key)
-    if not options.include_docs:
-        return rows.row(found.id, found.rev)
-    return rows.row_with(found.id, found.rev, local_document(found))
+        return rows.missing(key).encode()
+    return joined_rows([found], [local_document(found)] if options.include_docs else None)

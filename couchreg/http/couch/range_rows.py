@@ -45,36 +45,34 @@ async def _write_rows(
     if options.include_docs and not options.are_plain and not namespace.is_local:
         await _write_elaborate(db, writer, wanted, options)
         return
-    async for pieces in _chunks(db, namespace, wanted, include_docs=options.include_docs):
-        await writer.write(separator + rows.BETWEEN.join(pieces))
+    async for chunk in _chunks(db, namespace, wanted, include_docs=options.include_docs):
+        await writer.write(separator + chunk)
         separator = rows.BETWEEN
 
 
 async def _chunks(
     db: Database, namespace: Namespace, wanted: Range, *, include_docs: bool
-) -> AsyncIterator[list[bytes]]:
+) -> AsyncIterator[bytes]:
+    """Rows as text, with what belongs between them."""
     if namespace.is_local:
         async for local in db.locals(wanted, bodies=include_docs):
-            yield _local_rows(local, include_docs=include_docs)
+            docs = [local_document(one) for one in local] if include_docs else None
+            yield joined_rows(local, docs)
     else:
         async for chunk in db.all_docs(wanted, bodies=include_docs):
-            yield _rows(chunk, include_docs=include_docs)
+            docs = [plain_document(row) for row in chunk] if include_docs else None
+            yield joined_rows(chunk, docs)
 
 
-def _rows(chunk: Sequence[Row], *, include_docs: bool) -> list[bytes]:
-    if not include_docs:
-        return [rows.row(row.id, row.rev) for row in chunk]
-    return [rows.row_with(row.id, row.rev, plain_document(row)) for row in chunk]
+def joined_rows(chunk: Sequence[Row | LocalDocument], docs: Sequence[bytes] | None) -> bytes:
+    texts = rows.documents(chunk)
+    if docs is None:
+        return rows.joined(texts, rows.BETWEEN)
+    return rows.BETWEEN.join(rows.with_docs(texts, docs))
 
 
 def plain_document(row: Row) -> bytes:
     return documents.document(row.id, row.rev, False, row.members or b"", row.attachments)
-
-
-def _local_rows(chunk: Sequence[LocalDocument], *, include_docs: bool) -> list[bytes]:
-    if not include_docs:
-        return [rows.row(one.id, one.rev) for one in chunk]
-    return [rows.row_with(one.id, one.rev, local_document(one)) for one in chunk]
 
 
 def local_document(one: LocalDocument) -> bytes:
@@ -93,6 +91,6 @@ async def _write_elaborate(db: Database, writer: RowWriter, wanted: Range, optio
 
 async def write_elaborate_row(db: Database, writer: RowWriter, row: Row, options: DocOptions) -> None:
     shown = Shown(row.id, row.rev, row.deleted, row.members or b"", row.attachments)
-    await writer.write(rows.row(row.id, row.rev)[:-1] + b',"doc":')
+    await writer.write(joined_rows([row], None)[:-1] + b',"doc":')
     await writer.write_document(await rowdocs.parts(db, shown, options))
     await writer.write(b"}")
