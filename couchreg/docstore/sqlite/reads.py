@@ -15,6 +15,7 @@ _WINNER = (
     " WHERE d.id = ?"
 )
 _ROW = "SELECT id, rev, deleted, NULL, NULL FROM docs WHERE id = ?"
+_LINE = "SELECT id, rev, leafs IS NULL, tree FROM docs WHERE id = ?"
 _TREE = "SELECT tree FROM docs WHERE id = ?"
 _BODY = "SELECT members, atts FROM bodies WHERE num = ?"
 
@@ -59,25 +60,35 @@ def winners(conn: apsw.Connection, ids: Sequence[str], *, bodies: bool) -> list[
     return [found.get(doc_id) for doc_id in ids]
 
 
-def missing_revs(
-    conn: apsw.Connection, wanted: Mapping[str, Sequence[str]]
-) -> dict[str, tuple[list[str], list[str]]]:
-    rows = query_each(conn, "SELECT id, rev, tree FROM docs WHERE id = ?", [(doc_id,) for doc_id in wanted])
-    trees = {doc_id: row for doc_id, *row in rows}
+Missing = tuple[list[str], list[str]]  # revisions that are not here, and what they may come from
+
+
+def missing_revs(conn: apsw.Connection, wanted: Mapping[str, Sequence[str]]) -> dict[str, Missing]:
+    rows = query_each(conn, _LINE, [(doc_id,) for doc_id in wanted])
+    known = {row[0]: row for row in rows}
     answer = {}
     for doc_id, revs in wanted.items():
-        row = trees.get(doc_id)
-        if row is None:
-            missing, ancestors = list(revs), []
-        elif len(revs) == 1 and revs[0] == row[0]:
-            continue
-        else:
-            known = RevTree.decode(row[1])
-            missing = known.missing(revs)
-            ancestors = known.possible_ancestors(missing) if missing else []
-        if missing:
-            answer[doc_id] = (missing, ancestors)
+        row = known.get(doc_id)
+        missing = (list(revs), []) if row is None else _missing(row[1], row[2], row[3], revs)
+        if missing[0]:
+            answer[doc_id] = missing
     return answer
+
+
+def _missing(winner: str, is_line: int, tree: bytes, revs: Sequence[str]) -> Missing:
+    """A replicator asks mostly for the winner itself or for an edit of it; neither needs the tree."""
+    if len(revs) == 1:
+        if revs[0] == winner:
+            return [], []
+        if is_line and _generation(revs[0]) > _generation(winner):
+            return [revs[0]], [winner]
+    known = RevTree.decode(tree)
+    missing = known.missing(revs)
+    return missing, known.possible_ancestors(missing) if missing else []
+
+
+def _generation(rev: str) -> int:
+    return int(rev[: rev.index("-", 1)])
 
 
 def local(conn: apsw.Connection, doc_id: str) -> LocalDocument:
