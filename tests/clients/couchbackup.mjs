@@ -1,5 +1,5 @@
 // @cloudant/couchbackup: a database into a file, and the file into another database.
-// Arguments: the server's address, the two databases, the file.
+// Arguments: the server's address with the login, the two databases, the file.
 
 import { createReadStream, createWriteStream } from "node:fs";
 import couchbackup from "@cloudant/couchbackup";
