@@ -20,7 +20,7 @@ def registry_application(services: Services) -> web.Application:
     """The application that serves the registry's port."""
     application = web.Application(middlewares=[_answer_errors])
     if services.couch is not None:
-        application.router.add_route("*", "/_couch{path:(?:/.*)?}", services.couch)
+        application.router.add_route("*", "/_couch{path:(?s:/.*)?}", services.couch)
     for route in ROUTES:
         _add(application.router, route, _handler(route, services))
     return application
