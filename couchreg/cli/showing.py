@@ -78,6 +78,8 @@ def progress_bar(label: str, total: int | None, *, hidden: bool) -> Iterator[tup
 
         def advance(count: int) -> None:
             bar.advance(task, count)
+            if bar.finished:
+                bar.update(task, description=f"{label}, being checked")
 
         def set_total(size: int) -> None:
             bar.update(task, total=size)

@@ -21,8 +21,8 @@ CATCHING_UP = 60  # seconds for the search index after a restart
 
 
 def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
-    seed = int(os.environ.get("COUCHREG_CRASH_SEED", random.randrange(1 << 32)))
-    print(f"COUCHREG_CRASH_SEED={seed}")
+    seed = int(os.environ.get("COUCHREG_TEST_SEED", random.randrange(1 << 32)))
+    print(f"COUCHREG_TEST_SEED={seed}")
     chance, story = random.Random(seed), Story()
     for number in range(ROUNDS):
         packages = tmp_path / f"round-{number}"
