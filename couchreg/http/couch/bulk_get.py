@@ -5,35 +5,24 @@ https://docs.couchdb.org/en/stable/api/database/bulk-api.html#db-bulk-get
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiohttp import web
 
 from couchreg.docstore.base import Attachment, Opened
-from couchreg.errors import BadRequest, CouchregError
+from couchreg.errors import BadRequest
+from couchreg.http.couch.bulk_get_request import Wanted, error_of, query_of, wanted_of
 from couchreg.http.couch.context import Context
-from couchreg.http.couch.document_query import DocumentQuery, parse_document_query, parse_rev
+from couchreg.http.couch.document_query import DocumentQuery
 from couchreg.http.couch.multipart_sending import BulkParts
 from couchreg.http.couch.reading import shown
 from couchreg.http.couch.responses import MUST_REVALIDATE, answer_raw
 from couchreg.http.couch.sending import write_pieces
 from couchreg.model import json
-from couchreg.model.document import check_docid
 from couchreg.wire import documents, related
 from couchreg.wire.accept import accepts_type
 
 BATCH = 200
-REFUSED_PARAMETERS = frozenset({"open_revs", "new_edits", "w", "rev", "atts_since"})
-
-
-class Wanted(NamedTuple):
-    """One entry of the request, or why it cannot be answered."""
-
-    id: Any
-    rev: str | None = None
-    query: DocumentQuery = DocumentQuery()
-    error: dict[str, Any] | None = None
 
 
 Answered = tuple[Wanted, list[Opened]]
@@ -47,61 +36,12 @@ async def bulk_get(ctx: Context) -> web.StreamResponse:
     docs = request.get("docs")
     if not isinstance(docs, list):
         raise BadRequest("Missing JSON list of 'docs'.")
-    query = _query(ctx)
-    wanted = [_wanted(entry, query) for entry in docs]
+    query = query_of(ctx)
+    wanted = [wanted_of(entry, query) for entry in docs]
     subtype = _multipart_subtype(ctx)
     if subtype is not None:
         return await _send_multipart(ctx, wanted, query, subtype)
     return await _send_json(ctx, wanted, query)
-
-
-# -- the request
-
-
-def _query(ctx: Context) -> DocumentQuery:
-    for name, _ in ctx.pairs:
-        if name in REFUSED_PARAMETERS:
-            raise BadRequest(f'"{name}" query parameter is not acceptable')
-    return parse_document_query(ctx.pairs)
-
-
-def _wanted(entry: Any, query: DocumentQuery) -> Wanted:
-    if not isinstance(entry, dict) or not entry:
-        return _refused(None, None, "bad_request", "document must be a JSON object")
-    if "id" not in entry:
-        return _refused(None, None, "bad_request", "document id missed")
-    doc_id, rev = entry["id"], entry.get("rev")
-    try:
-        check_docid(doc_id)
-    except CouchregError as error:
-        return _refused(doc_id, None, error.error, error.reason)
-    try:
-        parsed = None if "rev" not in entry else parse_rev(rev)
-    except CouchregError as error:
-        return _refused(doc_id, rev, error.error, error.reason)
-    return _with_atts_since(Wanted(doc_id, parsed, query), entry.get("atts_since", []))
-
-
-def _with_atts_since(wanted: Wanted, given: Any) -> Wanted:
-    if given == []:
-        return wanted
-    if not isinstance(given, list):
-        return _refused(wanted.id, given, "bad_request", "att_since value must be array of revs.")
-    known = []
-    for rev in given:
-        try:
-            known.append(parse_rev(rev))
-        except CouchregError as error:
-            return _refused(wanted.id, rev, error.error, error.reason)
-    return wanted._replace(query=replace(wanted.query, atts_since=tuple(known)))
-
-
-def _refused(doc_id: Any, rev: Any, word: str, reason: str) -> Wanted:
-    return Wanted(doc_id, error=_error(doc_id, rev, word, reason))
-
-
-def _error(doc_id: Any, rev: Any, word: str, reason: str) -> dict[str, Any]:
-    return {"rev": rev, "reason": reason, "id": doc_id, "error": word}
 
 
 # -- reading
@@ -121,7 +61,7 @@ async def _answered(
 
 
 def _missing(one: Wanted, rev: str | None) -> dict[str, Any]:
-    return _error(one.id, "undefined" if rev is None else rev, "not_found", "missing")
+    return error_of(one.id, "undefined" if rev is None else rev, "not_found", "missing")
 
 
 # -- as JSON
