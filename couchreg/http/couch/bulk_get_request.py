@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from couchreg.errors import BadRequest, CouchregError
 from couchreg.http.couch.context import Context
-from couchreg.http.couch.document_query import PLAIN, DocumentQuery, parse_rev
+from couchreg.http.couch.document_query import PLAIN, DocumentQuery, parse_document_query, parse_rev
 from couchreg.model.document import check_docid
 
 REFUSED_PARAMETERS = frozenset({"open_revs", "new_edits", "w", "rev", "atts_since"})
