@@ -49,16 +49,16 @@ def check(server: Server, story: Story) -> None:
     assert story.acknowledged <= seen
     assert seen <= story.told.keys()
     assert [fault for key in seen for fault in faults(server, key, story.told[key])] == []
-    await_search(server, story)
+    await_search(server, seen)
     for key in story.told.keys() - story.acknowledged:  # one that was cut off can be published again
         publish(server.registry_url, story.told[key].files[0].source, credentials=Credentials(*server.admin))
         story.acknowledged.add(key)
 
 
-def await_search(server: Server, story: Story) -> None:
-    """The index finds each acknowledged package by the word that only its latest version has."""
+def await_search(server: Server, seen: set[str]) -> None:
+    """The index finds each package by the word that only the latest of its versions has."""
     latest: dict[str, int] = {}
-    for key in story.acknowledged:
+    for key in seen:
         name, version = key.split("@")
         latest[name] = max(latest.get(name, 0), int(version.rpartition(".")[2]))
     deadline = time.monotonic() + CATCHING_UP
