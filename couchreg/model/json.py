@@ -21,7 +21,7 @@ _SIMPLE: Final = frozenset({str, int, bool, type(None)})
 _CONTAINERS: Final = frozenset({dict, list, tuple})
 # A literal at the beginning makes the search of a long text several times faster.
 _TINY: Final = tuple(re.compile(rb"%b-(?<=[0-9]%b-)0*(?:3[0-9]{2}|[0-9]{4})" % (e, e)) for e in (b"e", b"E"))
-_EXPONENT: Final = re.compile(rb"e[-0-9]")
+_EXPONENT: Final = re.compile(rb"e[-0-9][0-9]{1,3}[,}\]]")  # as msgspec spells them
 _LOWER_ESCAPE: Final = re.compile(rb"\\(?:u00[01][0-9a-f]|.)")
 
 
@@ -62,7 +62,7 @@ def encode(value: Any) -> bytes:
     else:
         if _may_be_odd(value, text) and _has_odd_float(value):
             text = exactjson.encode(value)
-    return _LOWER_ESCAPE.sub(_upper, text) if b"\\u00" in text else text
+    return _LOWER_ESCAPE.sub(_upper, text) if b"\\" in text and b"\\u00" in text else text
 
 
 def members(body: dict[str, Any]) -> bytes:
@@ -77,9 +77,11 @@ def quote(text: str) -> bytes:
 
 
 def _may_be_odd(value: Any, text: bytes) -> bool:
-    """A quick look for floats to spell otherwise: exponents and -0.0."""
+    """A quick look for floats to spell otherwise: exponents, at the end of a value, and -0.0."""
     if type(value) is dict and _SIMPLE.issuperset(map(type, value.values())):
         return False
+    if type(value) is float:
+        return True
     return _EXPONENT.search(text) is not None or b"-0.0" in text
 
 

@@ -105,8 +105,18 @@ class RevTree:
             return self._node(trees[0], -1)
         return self._node(*max(self._leafs(), key=_rank))
 
+    @property
+    def lives(self) -> bool:
+        """Whether the winner is not deleted. Raises ValueError on an empty tree."""
+        trees = self._trees
+        if len(trees) == 1 and trees[0].chain:
+            return not trees[0].deleted[-1]
+        return not self.winner().deleted
+
     def leafs(self) -> list[Node]:
         """The winner, then the other leafs as CouchDB orders them, deleted ones at the end."""
+        if len(self._trees) == 1 and self._trees[0].chain:
+            return [self._node(self._trees[0], -1)]
         return [self._node(*leaf) for leaf in sorted(self._leafs(), key=_rank, reverse=True)]
 
     def find(self, rev: str) -> Node | None:
@@ -174,15 +184,21 @@ class RevTree:
         if self._extend(path, deleted, body):
             return "new_leaf"
         newest = _key(path[0])
-        ids = [raw(rev[rev.index("-", 1) + 1 :]) for rev in reversed(path)]
+        if len(path) == 1:
+            ids = [newest[1]]
+        else:
+            ids = [raw(rev[rev.index("-", 1) + 1 :]) for rev in reversed(path)]
         size = len(ids)
-        known = self._find(path[0])
+        known = self._find(path[0]) if self._trees else None
         if known is not None and self._valued(*known):
             deleted, body = known[0].deleted[known[1]], known[0].bodies[known[1]]
         gens = list(range(newest[0] - size + 1, newest[0] + 1))
         bodies: list[int | None] = [None] * size
         bodies[-1] = body
         branch = KeyTree(gens, ids, [False] * (size - 1) + [deleted], bodies)
+        if not self._trees:
+            self._trees.append(branch)
+            return "new_leaf"
         result = self._merge(branch)
         if len(self._trees) > 1 and self._overlapping():
             self._rebuild(self._paths())

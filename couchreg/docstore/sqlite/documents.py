@@ -5,6 +5,7 @@ moves to a new sequence with every change. Whether an edit is allowed is `edits`
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import apsw
 
@@ -13,10 +14,11 @@ from couchreg.docstore.sqlite import bodies
 from couchreg.docstore.sqlite.bodies import Body
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.records import pack_revs
-from couchreg.docstore.sqlite.sql import query, query_each
+from couchreg.docstore.sqlite.sql import query, query_each, query_in
 from couchreg.model.revtree import Node, RevTree
 
-_LOAD = "SELECT seq, deleted, size, tree FROM docs WHERE id = ?"
+_LOAD = "SELECT id, seq, deleted, size, tree FROM docs WHERE id = ?"
+_LOAD_ALL = "SELECT d.id, d.seq, d.deleted, d.size, d.tree FROM json_each(?) j JOIN docs d ON d.id = j.value"
 _INSERT = "INSERT INTO docs VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _MOVE = (
     "UPDATE docs SET seq = ?, id = ?, rev = ?, deleted = ?, body = ?, size = ?, leafs = ?, tree = ?"
@@ -46,7 +48,7 @@ class Doc:
 
     def judge(self) -> None:
         """Whether the document lives, after a change of the tree."""
-        self.live = not self.tree.winner().deleted
+        self.live = self.tree.lives
 
     def attachments(self, conn: apsw.Connection, num: int) -> tuple[Attachment, ...]:
         for body in self.added:
@@ -56,10 +58,20 @@ class Doc:
 
 
 def load(conn: apsw.Connection, doc_id: str) -> Doc:
-    rows = query(conn, _LOAD, (doc_id,))
-    if not rows:
+    return load_all(conn, [doc_id])[0]
+
+
+def load_all(conn: apsw.Connection, ids: Sequence[str]) -> list[Doc]:
+    """Documents in the order of their ids, also those never heard of."""
+    rows = query(conn, _LOAD, ids) if len(ids) == 1 else query_in(conn, _LOAD_ALL, ids)
+    known = {row[0]: row for row in rows}
+    return [_loaded(doc_id, known.get(doc_id)) for doc_id in ids]
+
+
+def _loaded(doc_id: str, row: Any) -> Doc:
+    if row is None:
         return Doc(doc_id, 0, None, 0, RevTree())
-    seq, deleted, size, tree = rows[0]
+    _, seq, deleted, size, tree = row
     return Doc(doc_id, seq, not deleted, size, RevTree.decode(tree))
 
 

@@ -44,28 +44,38 @@ def apply(tx: Transaction, edits: Sequence[Edit], *, new_edits: bool) -> Generat
     there before the call as well as by the ones before it.
     """
     tx = replace(tx, careful=any(map(_is_careful, edits)))
-    grouped: dict[str, list[int]] = {}
-    for place, edit in enumerate(edits):
-        grouped.setdefault(edit.id, []).append(place)
+    places = _by_document(edits)
+    ids = list(places)
     outcomes: list[Outcome] = [""] * len(edits)
     change = _interactive if new_edits else _replicated
-    docs: list[Doc] = []
-    for doc_id, places in grouped.items():
-        doc = documents.load(tx.conn, doc_id)
-        for place, outcome in zip(places, change(tx, doc, [edits[at] for at in places]), strict=True):
-            outcomes[place] = outcome
-        docs.append(doc)
-        if _is_slice(docs):
-            documents.save(tx.conn, tx.counters, docs)
-            docs.clear()
+    for start in range(0, len(ids), SLICE):
+        if start:
             yield
-    documents.save(tx.conn, tx.counters, docs)
+        docs: list[Doc] = []
+        for doc in documents.load_all(tx.conn, ids[start : start + SLICE]):
+            at = places[doc.id]
+            for place, outcome in zip(at, change(tx, doc, [edits[place] for place in at]), strict=True):
+                outcomes[place] = outcome
+            docs.append(doc)
+            if _is_large(doc):
+                documents.save(tx.conn, tx.counters, docs)
+                docs.clear()
+                yield
+        documents.save(tx.conn, tx.counters, docs)
     return outcomes
 
 
-def _is_slice(docs: Sequence[Doc]) -> bool:
-    """Whether these documents have kept the loop long enough."""
-    return len(docs) >= SLICE or sum([len(body.members) for body in docs[-1].added]) >= LARGE
+def _by_document(edits: Sequence[Edit]) -> dict[str, list[int]]:
+    """The places of the edits of each document, in the order in which they come first."""
+    places: dict[str, list[int]] = {}
+    for place, edit in enumerate(edits):
+        places.setdefault(edit.id, []).append(place)
+    return places
+
+
+def _is_large(doc: Doc) -> bool:
+    """Whether this document alone has kept the loop long enough."""
+    return any(len(body.members) >= LARGE for body in doc.added)
 
 
 def _is_careful(edit: Edit) -> bool:
