@@ -184,10 +184,8 @@ class RevTree:
         if self._extend(path, deleted, body):
             return "new_leaf"
         newest = _key(path[0])
-        if len(path) == 1:
-            ids = [newest[1]]
-        else:
-            ids = [raw(rev[rev.index("-", 1) + 1 :]) for rev in reversed(path)]
+        ids = [raw(rev[rev.index("-", 1) + 1 :]) for rev in reversed(path[1:])]
+        ids.append(newest[1])
         size = len(ids)
         known = self._find(path[0]) if self._trees else None
         if known is not None and self._valued(*known):
