@@ -25,7 +25,7 @@ LATER = (
     Later("replicator", "the server's own replicator is not built"),
 )
 
-_CRASH = "CouchDB answers 500 to this mistake of the client's; here it is a 400 that says what is wrong"
+_CRASH = "CouchDB answers 500 to this mistake of the client's; here the answer says what is wrong"
 _JAVASCRIPT = "filters written in JavaScript come with the design documents"
 _VIEWS = "asks a view, which comes with the design documents"
 _MANGO = "asks mango, which is not built"
