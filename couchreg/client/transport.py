@@ -94,7 +94,7 @@ class Transport:
                 method, url, headers=headers, data=data, timeout=timeout, allow_redirects=data is None
             ) as response:
                 if response.status >= 400:
-                    raise await _error(response, method)
+                    raise await _error(response)
                 yield response
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
             raise Unreachable(self._silence(error)) from error
@@ -141,12 +141,12 @@ _BY_STATUS: dict[int, type[ClientError]] = {
 _WAIT = {429, 502, 503, 504}
 
 
-async def _error(response: aiohttp.ClientResponse, method: str) -> ClientError:
+async def _error(response: aiohttp.ClientResponse) -> ClientError:
     """The error that an answer of 400 and more stands for."""
-    try:
-        answer = await read_json(response) if method != "HEAD" else {}
-    except ClientError:  # a proxy's page, say: its status is all there is to tell
-        answer = {}
+    if response.status in _WAIT and response.content_type != "application/json":
+        answer: Any = {}  # the page of a proxy in front of the registry
+    else:
+        answer = await read_json(response)
     answer = answer if isinstance(answer, dict) else {}
     reason = str(answer.get("reason") or f"The registry answered {response.status} {response.reason}.")
     if response.status == 422:

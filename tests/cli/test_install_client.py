@@ -205,9 +205,35 @@ async def test_a_longer_file_than_announced_is_cut_off(aiohttp_server: Serve, tm
         await install(aiohttp_server, fake, tmp_path / "p")
 
 
-async def test_an_absent_package_is_said_by_name(aiohttp_server: Serve, tmp_path: Path) -> None:
-    server = await aiohttp_server(FakeRegistry({}).app)
-    async with Registry(str(server.make_url("/"))) as registry:
-        with pytest.raises(Missing, match="nothing@2"):
+async def answering(serve: Serve, status: int, text: str, content_type: str) -> str:
+    """The address of a server that answers everything alike."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, text=text, content_type=content_type, headers={"Retry-After": "7"})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    return str((await serve(app)).make_url("/"))
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind", "said"),
+    [
+        (404, '{"error": "not_found", "reason": "missing"}', Missing, "nothing@2"),
+        (404, "<h1>no</h1>", ClientError, "no registry"),
+        (200, "<h1>yes</h1>", ClientError, "no registry"),
+        (200, "[]", ClientError, "no registry"),
+        (200, "{}", ClientError, "is it a couchreg"),
+        (503, '{"error": "service_unavailable", "reason": "Busy."}', Unreachable, "Busy. Try again in 7"),
+        (502, "<h1>bad gateway</h1>", Unreachable, "502"),
+    ],
+)
+async def test_what_a_server_says_is_told_in_plain_words(
+    aiohttp_server: Serve, tmp_path: Path, status: int, text: str, kind: type[ClientError], said: str
+) -> None:
+    content_type = "text/html" if text.startswith("<") else "application/json"
+    url = await answering(aiohttp_server, status, text, content_type)
+    async with Registry(url) as registry:
+        with pytest.raises(kind, match=said):
             await registry.install("nothing", "2", tmp_path / "p")
     assert not (tmp_path / "p").exists()
