@@ -1,4 +1,4 @@
-"""The conformance suite's engines, and short ways to write edits."""
+"""The conformance suite's engines, and attachments over a directory."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
+from couchreg.blobstore.directory import DirectoryBlobStore
+from couchreg.blobstore.spool import Spool
+from couchreg.docstore.attachments import Attachments
 from couchreg.docstore.base import Database, Store
+from couchreg.docstore.compression import Compression
+from couchreg.docstore.layout import registry_layout
 from couchreg.docstore.sqlite import SqliteStore
 
 OpenStore = Callable[[], Store]
@@ -38,3 +43,24 @@ async def db(store: Store) -> AsyncIterator[Database]:
     yield database
     if "db" in store.names():
         assert await store.database("db").check() == []
+
+
+@pytest.fixture
+async def blobs(tmp_path: Path) -> AsyncIterator[DirectoryBlobStore]:
+    store = DirectoryBlobStore(tmp_path / "datastore")
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
+    spool = Spool(tmp_path / "spool")
+    yield spool
+    await spool.close()
+
+
+@pytest.fixture
+def attachments(blobs: DirectoryBlobStore, spool: Spool) -> Attachments:
+    return Attachments(
+        blobs, spool, registry_layout("registry"), lambda: Compression.of({}), uncompressed=["registry"]
+    )
