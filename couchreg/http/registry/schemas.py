@@ -1,0 +1,105 @@
+"""The shapes of the door's JSON as JSON Schema, for the OpenAPI description. Data only."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Schema = Mapping[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_URL: Schema = {"type": "string", "format": "uri"}
+
+
+def _object(required: str, **members: Schema) -> Schema:
+    return {"type": "object", "required": required.split(), "properties": members}
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _maybe(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+PATHS: Mapping[str, Schema] = {
+    "name": {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]*$", "maxLength": 200},
+    "version": {"type": "string", "pattern": "^[0-9A-Za-z][0-9A-Za-z.+_-]*$", "maxLength": 200},
+    "old": {"type": "string", "pattern": "^[0-9A-Za-z][0-9A-Za-z.+_-]*$", "maxLength": 200},
+    "new": {"type": "string", "pattern": "^[0-9A-Za-z][0-9A-Za-z.+_-]*$", "maxLength": 200},
+    "tag": {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9._-]*$", "maxLength": 100},
+    "path": {"type": "string", "minLength": 1},
+}
+
+_VERSION_ROW = _object(
+    "version published publisher bytes url",
+    version=_TEXT, published=_maybe(_TEXT), publisher=_maybe(_TEXT), bytes=_COUNT, hash=_TEXT, files=_COUNT,
+    tags=_list(_TEXT), deprecated=_maybe(_TEXT), url=_URL,
+)  # fmt: skip
+
+SCHEMAS: Mapping[str, Schema] = {
+    "Error": _object("error reason", error=_TEXT, reason=_TEXT),
+    "Welcome": _object("couchreg version links", couchreg=_TEXT, version=_TEXT, links={"type": "object"}),
+    "Descriptor": _object("resources", name=_TEXT, version=_TEXT, resources=_list({"type": "object"})),
+    "Packages": _object(
+        "packages next",
+        packages=_list(
+            _object("name latest versions url", name=_TEXT, latest=_TEXT, versions=_list(_TEXT), url=_URL)
+        ),
+        next=_maybe(_URL),
+    ),
+    "Versions": _object("name latest versions", name=_TEXT, latest=_TEXT, versions=_list(_VERSION_ROW)),
+    "Tags": {"type": "object", "additionalProperties": _TEXT},
+    "Deprecations": {"type": "object", "additionalProperties": _TEXT},
+    "Dependencies": _object(
+        "name version dependencies complete",
+        name=_TEXT, version=_TEXT, complete={"type": "boolean"},
+        dependencies=_list(
+            _object("name range version url by", name=_TEXT, range=_TEXT, version=_maybe(_TEXT),
+                    url=_maybe(_URL), by=_TEXT)
+        ),
+    ),
+    "Downloads": _object(
+        "name from to total versions",
+        **{"name": _TEXT, "from": _TEXT, "to": _TEXT, "total": _COUNT},
+        versions=_list(_object("version total days", version=_TEXT, total=_COUNT,
+                               days=_list(_object("day downloads", day=_TEXT, downloads=_COUNT)))),
+    ),
+    "Difference": _object(
+        "name old new descriptor resources", name=_TEXT, old=_TEXT, new=_TEXT,
+        descriptor={"type": "object"}, resources={"type": "object"},
+    ),
+    "Report": _object("valid errors problems", valid={"type": "boolean"}, errors=_COUNT,
+                      problems=_list({"type": "object"})),
+    "Found": _object("total hits", total=_COUNT, hits=_list({"type": "object"})),
+    "Followers": _object("followers", followers=_list(
+        _object("name state seq update_seq", name=_TEXT, state=_TEXT, seq=_COUNT, update_seq=_COUNT))),
+    "Published": _object("ok id rev name version url", ok={"const": True}, id=_TEXT, rev=_TEXT, name=_TEXT,
+                         version=_TEXT, url=_URL),
+    "Done": _object("ok", ok={"const": True}),
+    "OpenAPI": _object("openapi info paths", openapi=_TEXT, info={"type": "object"},
+                       paths={"type": "object"}),
+    "Data": {},
+}  # fmt: skip
+
+REASONS: Mapping[int, str] = {
+    200: "Done, or what was asked for",
+    201: "Made",
+    206: "The range of bytes that was asked for",
+    302: "It is elsewhere",
+    304: "Nothing has changed since the client asked last",
+    400: "The request cannot be understood",
+    401: "Nobody is logged in, or name or password is wrong",
+    403: "The user may not, or is locked out for a while",
+    404: "There is no such thing",
+    406: "Nothing of the kinds that the client accepts",
+    409: "It contradicts what is there",
+    412: "A condition of the request does not hold",
+    413: "A limit is exceeded",
+    415: "The body is of a kind that is not taken",
+    416: "The range is beyond the file",
+    422: "The package fails its checks",
+    429: "Too many requests",
+    501: "Not built yet",
+    503: "Too much to do just now: try again",
+}
