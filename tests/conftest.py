@@ -1,6 +1,6 @@
 """What tests of every room may use: a whole server in this process; `processes.py` has one of its own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import pytest
 
 from couchreg.app import App, build
 from couchreg.config import load
+from tests.s3_servers import S3Server, moto, rclone
 
 ADMIN = ("admin", "secret")
 
@@ -33,6 +34,18 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerFactory]:
             return app
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[S3Server]:
+    with moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rclone_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with rclone(tmp_path_factory.mktemp("rclone")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,19 +1,52 @@
 """The stores that the conformance suite runs over: add a maker for each implementation."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from couchreg.blobstore.base import BlobStore, Spooled
 from couchreg.blobstore.directory import DirectoryBlobStore
+from couchreg.blobstore.s3 import S3BlobStore
 from couchreg.blobstore.spool import Spool
+from tests.s3_servers import S3Server, new_bucket
 
 Put = Callable[[str, bytes], Awaitable[bool]]
 
 
-def directory(tmp_path: Path) -> BlobStore:
-    return DirectoryBlobStore(tmp_path / "datastore")
+@asynccontextmanager
+async def directory(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[BlobStore]:
+    store = DirectoryBlobStore(tmp_path / "datastore")
+    yield store
+    await store.close()
+
+
+@asynccontextmanager
+async def s3_on_moto(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[BlobStore]:
+    async with s3_on(request.getfixturevalue("moto_server")) as store:
+        yield store
+
+
+@asynccontextmanager
+async def s3_on_rclone(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[BlobStore]:
+    async with s3_on(request.getfixturevalue("rclone_server")) as store:
+        yield store
+
+
+@asynccontextmanager
+async def s3_on(server: S3Server) -> AsyncIterator[S3BlobStore]:
+    store = await S3BlobStore.connect(replace(await new_bucket(server), prefix="a prefix/of ours"))
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def s3(moto_server: S3Server) -> AsyncIterator[S3BlobStore]:
+    """A store in a bucket of its own on moto's server."""
+    async with s3_on(moto_server) as store:
+        yield store
 
 
 @pytest.fixture
@@ -23,11 +56,10 @@ async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
     await spool.close()
 
 
-@pytest.fixture(params=[directory])
+@pytest.fixture(params=[directory, s3_on_moto, s3_on_rclone], ids=lambda maker: maker.__name__)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BlobStore]:
-    store: BlobStore = request.param(tmp_path)
-    yield store
-    await store.close()
+    async with request.param(tmp_path, request) as store:
+        yield store
 
 
 @pytest.fixture

@@ -1,0 +1,90 @@
+"""S3 servers for the tests: moto's, and `rclone serve s3`, each a process of its own on a free port.
+
+They differ in what they check: moto heeds conditions of writes and believes every signature, rclone
+checks signatures and Content-MD5 and ignores conditions.
+"""
+
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from couchreg.blobstore.s3_calls import connect
+from couchreg.blobstore.s3_options import S3Options
+
+ACCESS_KEY, SECRET_KEY = "tester", "tester-secret"
+
+_MOTO = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+class S3Server(NamedTuple):
+    kind: str
+    endpoint: str
+
+
+@contextmanager
+def moto() -> Iterator[S3Server]:
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", _MOTO],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    with _ended(process):
+        assert process.stdout is not None
+        yield S3Server("moto", f"http://127.0.0.1:{int(process.stdout.readline())}")
+
+
+@contextmanager
+def rclone(directory: Path) -> Iterator[S3Server]:
+    program = shutil.which("rclone") or str(Path(sys.executable).parent / "rclone")
+    process = subprocess.Popen(
+        [
+            program, "serve", "s3", str(directory), "--addr", "127.0.0.1:0", "--config", "",
+            "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--vfs-cache-mode", "off", "--dir-cache-time", "0",
+        ],
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with _ended(process):
+        assert process.stderr is not None
+        for line in iter(process.stderr.readline, b""):
+            if found := re.search(rb"http://127\.0\.0\.1:(\d+)", line):
+                threading.Thread(target=process.stderr.read, daemon=True).start()  # or it would wait for us
+                yield S3Server("rclone", f"http://127.0.0.1:{int(found[1])}")
+                return
+        raise AssertionError("rclone did not start")
+
+
+async def new_bucket(server: S3Server, **more: Any) -> S3Options:
+    """Options for a bucket that has just been made."""
+    name = f"b{secrets.token_hex(6)}"
+    options = S3Options(
+        name, endpoint=server.endpoint, access_key=ACCESS_KEY, secret_key=SECRET_KEY, **more
+    )
+    calls = await connect(options)
+    await calls("create_bucket")
+    await calls.close()
+    return options
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
