@@ -3,20 +3,29 @@
 The only module that names back ends. It has no behaviour of its own.
 """
 
+import logging
 import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 
 from aiohttp import web
 
+from couchreg.auth.accounts import Accounts
 from couchreg.auth.admins import Admins, ensure_admin, set_admin
 from couchreg.auth.authenticator import Authenticator
-from couchreg.auth.credentials import CredentialSource
 from couchreg.auth.policy import REGISTRY, REGISTRY_SECURITY, REPLICATOR, USERS
 from couchreg.auth.sessions import ensure_secret
-from couchreg.auth.users import Users, guarded
+from couchreg.auth.hashing import PasswordWork
+from couchreg.auth.tokens import Tokens
+from couchreg.auth.users import UserChanges, Users
+from couchreg.auth.users_guard import GuardedStore, guarded
+from couchreg.blobstore.base import BlobStore
 from couchreg.blobstore.directory import DirectoryBlobStore
+from couchreg.blobstore.s3 import S3BlobStore
+from couchreg.blobstore.s3_calls import Refused
+from couchreg.blobstore.s3_options import S3Options, split_address
 from couchreg.blobstore.spool import Spool
 from couchreg.config import CannotStart, Settings
 from couchreg.datadir import DataDir
@@ -26,6 +35,7 @@ from couchreg.docstore.compression import Compression
 from couchreg.docstore.layout import registry_layout
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.docstore.sweeper import Sweeper, referred
+from couchreg.errors import Unavailable
 from couchreg.followers.datastore import DatastoreFollower
 from couchreg.followers.loop import FollowerLoop
 from couchreg.followers.search import SearchFollower
@@ -33,9 +43,12 @@ from couchreg.followers.whoosh_index import WhooshIndex
 from couchreg.http.couch.door import CouchDoor
 from couchreg.http.registry.call import Services
 from couchreg.http.registry.door import registry_application
+from couchreg.model.user import User
 from couchreg.registry.checker import Limits
 from couchreg.registry.publish import Validation
 from couchreg.registry.registry import Found, Registry
+
+log = logging.getLogger(__name__)
 
 COUCH_PREFIX = "/_couch"
 CLOSING = 2.0  # seconds that answers under way, open feeds among them, are given at the end
@@ -81,23 +94,40 @@ class App:
         data = stack.enter_context(DataDir(settings.data_dir))
         wanted = ((settings.port, "--port"), (settings.couch_port, "--couch-port"))
         ports = [stack.enter_context(listen(settings.host, port, flag)) for port, flag in wanted]
-        self.store = guarded(SqliteStore(data.path), iterations=settings.password_iterations)
-        stack.push_async_callback(self.store.close)
+        store = SqliteStore(data.path)
+        stack.push_async_callback(store.close)
+        self.passwords = PasswordWork(store.config, iterations=settings.password_iterations)
+        stack.callback(self.passwords.close)
+        changes = UserChanges()
+        self.store, guard = guarded(store, self.passwords, changes)
         self.new_admin = await self._admins()
         await ensure_secret(self.store)
         await self._databases()
         self.attachments = await self._attachments(stack, data)
-        sources: list[CredentialSource] = [Admins(self.store.config), Users(self.store)]
-        self.auth = Authenticator(
-            sources, iterations=settings.password_iterations, config=self.store.config
-        )
-        stack.callback(self.auth.close)
+        self._identity(guard, changes)
         self._follow(stack, data)
         self.registry = await self._registry(stack)
         await self._serve(stack, ports)
         self.sweeper = Sweeper(self.store, self.attachments, grace=settings.sweep_grace)
         stack.push_async_callback(self.sweeper.stop)
         self.sweeper.start()
+
+    def _identity(self, guard: GuardedStore, changes: UserChanges) -> None:
+        """Who there is, and what they log in with."""
+        config, admins = self.store.config, Admins(self.store.config)
+
+        async def find(name: str) -> User | None:
+            return await self.auth.user(name)
+
+        async def owned(name: str) -> Sequence[str]:
+            return await self.registry.owners.owned_by(name)
+
+        self.tokens = Tokens(self.store, find)
+        self.auth = Authenticator([admins, Users(self.store, changes)], self.passwords, config=config,
+                                  tokens=self.tokens)
+        self.accounts = Accounts(self.store, admins, self.tokens, self.passwords, owned,
+                                 registration_open=self.settings.registration == "open")
+        guard.tell(self.accounts)
 
     async def _admins(self) -> tuple[str, str] | None:
         iterations = self.settings.password_iterations
@@ -116,7 +146,7 @@ class App:
             await registry.set_setting("security", dict(REGISTRY_SECURITY))
 
     async def _attachments(self, stack: AsyncExitStack, data: DataDir) -> Attachments:
-        blobs = DirectoryBlobStore(data.datastore)
+        blobs = await open_blobs(self.settings, data.datastore)
         stack.push_async_callback(blobs.close)
         spool = Spool(data.spool)
         stack.push_async_callback(spool.close)
@@ -165,6 +195,38 @@ class App:
         self.registry_url, self.couch_url = [
             await serve(stack, runner, port) for runner, port in zip((registry, couch), ports, strict=True)
         ]
+
+
+async def open_blobs(settings: Settings, directory: Path) -> BlobStore:
+    """The blob store of the settings. Raises CannotStart when it refuses us; one that does not answer
+    now may do so later."""
+    if settings.blobstore == "directory":
+        return DirectoryBlobStore(directory)
+    try:
+        store = await S3BlobStore.connect(s3_options(settings, settings.blobstore))
+    except Refused as error:
+        raise CannotStart(error.reason) from error
+    try:
+        await store.probe()
+    except Refused as error:
+        await store.close()
+        raise CannotStart(f"{settings.blobstore} cannot be used. {error.reason}") from error
+    except Unavailable as error:
+        log.warning("%s: %s It will be tried again.", settings.blobstore, error.reason)
+    return store
+
+
+def s3_options(settings: Settings, address: str) -> S3Options:
+    """How a bucket is spoken to."""
+    bucket, prefix = split_address(address)
+    addressing = {"auto": None, "path": True, "virtual": False}
+    return S3Options(
+        bucket, prefix, endpoint=settings.s3_endpoint, region=settings.s3_region,
+        path_style=addressing[settings.s3_addressing], access_key=settings.s3_access_key_id,
+        secret_key=settings.s3_secret_access_key, session_token=settings.s3_session_token,
+        profile=settings.s3_profile, encryption=settings.s3_encryption, kms_key=settings.s3_kms_key,
+        storage_class=settings.s3_storage_class, connections=settings.s3_connections,
+    )  # fmt: skip
 
 
 def largest_attachment(store: Store) -> int | None:

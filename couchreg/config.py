@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -23,6 +24,13 @@ FOREIGN = frozenset(
     {"REGISTRY", "CRASH_ROUNDS", "USER", "PASSWORD", "TOKEN", "CONFIG", "CONFIG_FILE", "CONFIG_DIR"}
 )
 FOREIGN_PREFIX = "TEST_"
+# Of the Datastore's documentation; COUCHREG_… goes before them.
+DATASTORE_NAMES = {
+    "OS_ACCESS_KEY_ID": "s3_access_key_id",
+    "OS_SECRET_ACCESS_KEY": "s3_secret_access_key",
+    "OS_STORAGE_BUCKET_NAME": "blobstore",
+    "OS_S3_HOSTNAME": "s3_endpoint",
+}
 
 Read = Callable[[Any], Any]
 
@@ -92,6 +100,30 @@ def http_url(value: Any) -> str:
     return text(value).rstrip("/")
 
 
+def blob_store(value: Any) -> str:
+    """`directory`, or `s3://bucket` with an optional prefix behind it."""
+    parts = urlsplit(text(value))
+    if value == "directory" or (parts.scheme == "s3" and parts.netloc and not parts.query + parts.fragment):
+        return text(value)
+    raise ValueError(f"{value!r} is neither directory nor s3://bucket")
+
+
+def s3_endpoint(value: Any) -> str:
+    """A host, for https, or a whole address."""
+    return http_url(value if "://" in text(value) else f"https://{value}")
+
+
+def networks(value: Any) -> str:
+    """Addresses and networks, as `127.0.0.1, 10.0.0.0/8, ::1`."""
+    given = ",".join(value) if isinstance(value, list) else text(value)
+    for part in filter(None, map(str.strip, given.split(","))):
+        try:
+            ip_network(part)
+        except ValueError:
+            raise ValueError(f"{part!r} is no address and no network") from None
+    return given
+
+
 def setting(default: Any, doc: str, read: Read, *, metavar: str = "TEXT", secret: bool = False) -> Any:
     """A field of `Settings`: its default, its sentence for people, and how its value is read."""
     return field(default=default, metadata={"doc": doc, "read": read, "metavar": metavar, "secret": secret})
@@ -119,7 +151,38 @@ class Settings:
         http_url, metavar="URL",
     )
     docstore: str = setting("sqlite", "Where documents are kept.", one_of("sqlite"), metavar="sqlite")
-    blobstore: str = setting("directory", "Where files are kept.", one_of("directory"), metavar="directory")
+    blobstore: str = setting(
+        "directory", "Where files are kept.", blob_store, metavar="directory|s3://BUCKET"
+    )
+    s3_endpoint: str | None = setting(
+        None, "The S3 server, when it is not Amazon's: a host or http(s)://host:port.", s3_endpoint,
+        metavar="HOST|URL",
+    )
+    s3_region: str | None = setting(None, "The region of the bucket.", text, metavar="REGION")
+    s3_addressing: str = setting(
+        "auto", "Whether the bucket stands in the path or the host name of addresses; auto: in the path "
+        "where there is an endpoint.", one_of("auto", "path", "virtual"), metavar="auto|path|virtual",
+    )
+    s3_access_key_id: str | None = setting(
+        None, "Without it the credentials come from where AWS's tools find them.", text, metavar="ID"
+    )
+    s3_secret_access_key: str | None = setting(
+        None, "The secret of this access key; better in the environment than on the command line.", text,
+        metavar="SECRET", secret=True,
+    )
+    s3_session_token: str | None = setting(
+        None, "The token of temporary credentials.", text, metavar="TOKEN", secret=True
+    )
+    s3_profile: str | None = setting(None, "A profile of the AWS configuration.", text, metavar="NAME")
+    s3_encryption: str | None = setting(
+        None, "Server-side encryption of new objects.", one_of("AES256", "aws:kms", "aws:kms:dsse"),
+        metavar="AES256|aws:kms",
+    )
+    s3_kms_key: str | None = setting(None, "The key for aws:kms.", text, metavar="KEY")
+    s3_storage_class: str | None = setting(None, "The storage class of new objects.", text, metavar="CLASS")
+    s3_connections: int = setting(
+        32, "Connections to S3 at the same time.", whole(10, 1000), metavar="N"
+    )
     validation: str = setting(
         "strict", "What happens to a package with errors: refused, accepted with its report, or not checked.",
         one_of("strict", "warn", "off"), metavar="strict|warn|off",
@@ -138,6 +201,20 @@ class Settings:
     password_iterations: int = setting(
         600_000, "Rounds of PBKDF2 for passwords that are hashed from now on.", whole(1, 10_000_000),
         metavar="N",
+    )
+    registration: str = setting(
+        "open", "Whether people may make accounts for themselves, or only administrators for them.",
+        one_of("open", "closed"), metavar="open|closed",
+    )
+    trusted_proxies: str = setting(
+        "", "Addresses and networks whose X-Forwarded headers are believed, with commas between them.",
+        networks, metavar="ADDRESSES",
+    )
+    tls_cert: Path | None = setting(
+        None, "Certificate chain (PEM): with it both doors speak HTTPS.", path, metavar="FILE"
+    )
+    tls_key: Path | None = setting(
+        None, "Private key (PEM) of the certificate, where it is not in the same file.", path, metavar="FILE"
     )
     log_level: str = setting(
         "info", "Least important messages that are logged.", one_of("debug", "info", "warning", "error"),
@@ -176,7 +253,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
     Raises SettingsError with a sentence that names the setting, where it came from and what is wrong.
     """
     given = _from_flags(flags)
-    given = _from_environment(os.environ if environ is None else environ) | given
+    environ = os.environ if environ is None else environ
+    given = _from_datastore_names(environ) | _from_environment(environ) | given
     directory = _read(given, "data_dir")
     given = _from_file(directory / FILE_NAME) | given
     return Settings(**{spec.name: _read(given, spec.name) for spec in fields(Settings)})
@@ -214,6 +292,17 @@ def _from_environment(environ: Mapping[str, str]) -> Given:
     }
     _refuse_unknown(ours, {row.name for row in describe()}, "environment variable")
     return ours
+
+
+def _from_datastore_names(environ: Mapping[str, str]) -> Given:
+    """The names under which deployments of the Datastore know their bucket."""
+    found = {
+        setting: (name, environ[name]) for name, setting in DATASTORE_NAMES.items() if environ.get(name)
+    }
+    if "blobstore" in found:
+        name, bucket = found["blobstore"]
+        found["blobstore"] = (name, f"s3://{bucket}")
+    return found
 
 
 def _from_file(file: Path) -> Given:
