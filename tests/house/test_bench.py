@@ -1,0 +1,51 @@
+"""`scripts/bench` measures what it says, on amounts that say nothing about speed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.processes import environment, running
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+WITHOUT_WRK = ("bulk", "bulk_replica", "changes", "changes_docs", "all_docs", "all_docs_docs", "bulk_get",
+               "revs_diff", "att_put", "att_get", "att_small")  # fmt: skip
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPTS / "bench.py"), "--rounds", "1", *arguments]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
+
+
+def test_every_operation_against_another_server(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server:
+        only = ",".join(WITHOUT_WRK)
+        done = bench("--scale", "0.02", "--url", server.couch_url_with_login, "--only", only)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    heading, *lines, summary = done.stdout.splitlines()
+    assert heading.split() == ["couchreg", "other", "CPU", "ratio"]
+    assert [line.split()[0] for line in lines] == list(WITHOUT_WRK)
+    assert all(re.search(r"/s +[\d,]+ +[\d,]+ +(-|[\d,.]+ µs) +\d+\.\d\d$", line) for line in lines), lines
+    assert summary.startswith(f"{len(WITHOUT_WRK)} ratios: geometric mean ")
+
+
+def test_what_a_server_has_not_got_is_left_out() -> None:
+    done = bench("--alone", "--scale", "0.02", "--only", "changes,replicate")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^changes +rows/s +[\d,]+", done.stdout, re.MULTILINE)
+    assert "replicate" in done.stdout
+
+
+def test_the_growth_of_the_process() -> None:
+    done = bench("--memory", "--scale", "0.005")
+    assert done.returncode == 0, done.stderr
+    documents, feeds = done.stdout.splitlines()
+    assert re.fullmatch(r"_changes\?include_docs=true of 1,000 documents \(\d+ MB\): \+[\d.]+ MB", documents)
+    assert re.fullmatch(r"10 continuous feeds: [+-][\d.]+ MB", feeds)
+
+
+def test_an_operation_that_does_not_exist() -> None:
+    done = bench("--only", "bulk,fly")
+    assert done.returncode == 1
+    assert "there is no operation fly" in done.stderr
