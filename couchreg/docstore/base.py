@@ -241,8 +241,11 @@ class Database(Protocol):
 
     async def set_setting(self, name: str, value: Any) -> None: ...
 
-    async def compact(self) -> None:
-        """Drop the bodies of revisions that are not leafs and give the space back."""
+    async def compact(self, ids: Sequence[str] | None = None) -> None:
+        """Drop the bodies of revisions that are not leafs and give the space back.
+
+        With `ids` at least those of these documents, when this returns; the space is kept for others.
+        """
 
     async def refers_to(self, key: str) -> bool:
         """Whether some stored revision has an attachment with this blob key."""

@@ -13,7 +13,7 @@ from couchreg.docstore.sqlite import bodies, documents
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.documents import Doc
 from couchreg.docstore.sqlite.records import pack_revs, unpack_revs
-from couchreg.docstore.sqlite.sql import query
+from couchreg.docstore.sqlite.sql import query, query_in
 from couchreg.errors import BadRequest, NotFound
 from couchreg.model import json
 from couchreg.model.revtree import RevTree
@@ -106,14 +106,26 @@ def drop_old_bodies(
     """Drop the bodies of inner revisions in one stretch of documents; returns where to go on."""
     text = "SELECT seq, tree FROM docs WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
     rows = query(conn, text, (since, until, _TREES))
+    _drop(conn, counters, rows)
+    yield
+    return rows[-1][0] if rows else None
+
+
+def drop_old_bodies_of(conn: apsw.Connection, counters: Counters, ids: Sequence[str]) -> Steps:
+    """The same for certain documents."""
+    for start in range(0, len(ids), _TREES):
+        text = "SELECT d.seq, d.tree FROM json_each(?) j JOIN docs d ON d.id = j.value"
+        _drop(conn, counters, query_in(conn, text, ids[start : start + _TREES]))
+        yield
+
+
+def _drop(conn: apsw.Connection, counters: Counters, rows: Sequence[Any]) -> None:
     for seq, packed in rows:
         tree = RevTree.decode(packed)
         freed = tree.compact()
         if freed:
             counters.stored -= bodies.remove(conn, freed)
             query(conn, "UPDATE docs SET tree = ? WHERE seq = ?", (tree.encode(), seq))
-    yield
-    return rows[-1][0] if rows else None
 
 
 def give_back(conn: apsw.Connection) -> bool:

@@ -231,7 +231,10 @@ class SqliteDatabase:
         value = self._settings.get(name)
         return default if value is None else int(json.decode(value))
 
-    async def compact(self) -> None:
+    async def compact(self, ids: Sequence[str] | None = None) -> None:
+        if ids is not None:
+            await self._writer.update(lambda conn, counters: care.drop_old_bodies_of(conn, counters, ids))
+            return
         if self._compacting:
             return
         self._compacting = True
