@@ -1,8 +1,8 @@
 """Publishing: from what has arrived to a version that everyone can read, all of it or nothing.
 
 Checks come first and touch neither documents nor blobs. Then, one publish of a package at a time, the
-bytes are put and both documents written in one update: that write is the only moment at which anything
-becomes visible.
+bytes are put, a new package gets its owner, and the version's document is written: that write is the only
+moment at which anything becomes visible.
 """
 
 import asyncio
@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from couchreg.docstore.attachments import Attachments
 from couchreg.docstore.base import Attachment, Database, Edit
 from couchreg.docstore.layout import package_key
 from couchreg.docstore.upload import Upload
-from couchreg.errors import BadRequest, Conflict, CouchregError, Forbidden, NotFound
+from couchreg.errors import BadRequest, Conflict, CouchregError, NotFound
 from couchreg.model import json
 from couchreg.model.names import check_package_name, check_version
 from couchreg.model.user import User
@@ -29,9 +28,10 @@ from couchreg.registry.catalog import Catalog, Version
 from couchreg.registry.checker import Checker
 from couchreg.registry.descriptor import OWN, Descriptor, examine
 from couchreg.registry.intake import Intake, Received
-from couchreg.registry.locks import Locks
+from couchreg.registry.packages import Clock, Packages, moment_text, utc_now
 from couchreg.registry.paths import DESCRIPTOR, version_id
 from couchreg.registry.report import refusal
+from couchreg.registry.tombstones import may_return, ordered
 
 AT_ONCE = 8  # files put at the same time
 
@@ -46,25 +46,22 @@ class Validation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The outcome; `created` is False when this very content was published before."""
+    """The outcome; `created` is False when this very content was published before. `rev` is None when
+    nothing was stored, because it was only to be tried."""
 
     name: str
     version: str
-    rev: str
+    rev: str | None
     created: bool
     report: Mapping[str, Any] | None = None
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Publisher:
     """Publishes into one `registry` database."""
 
     def __init__(
-        self, database: Database, attachments: Attachments, checker: Checker, *,
-        validation: Validation = Validation.STRICT, clock: Callable[[], datetime] = utc_now,
+        self, database: Database, attachments: Attachments, checker: Checker, packages: Packages, *,
+        validation: Validation = Validation.STRICT, clock: Clock = utc_now,
         settled: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:  # fmt: skip
         self._database = database
@@ -74,7 +71,7 @@ class Publisher:
         self._clock = clock
         self._settled = settled
         self._catalog = Catalog(database)
-        self._locks = Locks()
+        self._packages = packages
 
     async def check_address(self, name: str, version: str, user: User) -> None:
         """Whether `user` may publish here at all, before any byte is read.
@@ -85,10 +82,12 @@ class Publisher:
         check_version(version)
         if package_key(version_id(name, version), "data") is None:
             raise BadRequest("The name or the version is too long.")
-        await self._package(name, user)
+        await self._packages.allow_publishing(name, user)
 
-    async def publish(self, intake: Intake, name: str, version: str, user: User) -> Published:
-        """Check and publish what has arrived.
+    async def publish(
+        self, intake: Intake, name: str, version: str, user: User, *, dry_run: bool = False
+    ) -> Published:
+        """Check and publish what has arrived; with `dry_run` only check it, as if it were published.
 
         Raises InvalidPackage with a report, Conflict when the version exists with other content,
         Forbidden, BadRequest, Unavailable.
@@ -100,24 +99,30 @@ class Publisher:
         if not found.valid:
             raise refusal(found.to_json())
         body = await asyncio.to_thread(integrity.complete, descriptor, files)
-        before = await self._published_before(descriptor, body, intake)
+        before = await self._published_before(descriptor, body, intake, user)
         if before:
             return before
         report = await self._report(descriptor, intake)
-        async with self._locks.hold(name):
-            before = await self._published_before(descriptor, body, intake)
+        if dry_run:
+            return Published(name, version, None, True, report)
+        async with self._packages.locks.hold(name):
+            before = await self._published_before(descriptor, body, intake, user)
             published = before or await self._write(descriptor, body, intake, user, report)
         if self._settled is not None:
             await self._settled(self._database.update_seq)
         return published
 
     async def _published_before(
-        self, descriptor: Descriptor, body: Mapping[str, Any], intake: Intake
+        self, descriptor: Descriptor, body: Mapping[str, Any], intake: Intake, user: User
     ) -> Published | None:
-        """The outcome when the version is there with this content. Raises Conflict for other content."""
+        """The outcome when the version is there with this content. Raises Conflict for other content, also
+        of a version that was deleted, and Forbidden when the package has become somebody else's.
+        """
+        await self._packages.allow_publishing(descriptor.name, user)
         try:
             version = await self._catalog.version(descriptor.name, descriptor.version)
         except NotFound:
+            await self._check_tombstone(descriptor, body, intake)
             return None
         if not _same_content(version, body, intake):
             raise Conflict(
@@ -125,6 +130,21 @@ class Publisher:
                 "and versions never change: publish under a new version."
             )
         return Published(version.name, version.version, version.rev, False, version.own.get("report"))
+
+    async def _check_tombstone(
+        self, descriptor: Descriptor, body: Mapping[str, Any], intake: Intake
+    ) -> None:
+        [row] = await self._database.winners(
+            [version_id(descriptor.name, descriptor.version)], bodies=True
+        )
+        if row is None or not row.members:
+            return
+        files = {path: file.spooled.sha256 for path, file in intake.files.items()}
+        if not may_return(json.decode(b"{" + row.members + b"}"), body, files):
+            raise Conflict(
+                f"{descriptor.name} {descriptor.version} was published with other content and deleted, "
+                "and versions never change: publish under a new version."
+            )
 
     async def _report(self, descriptor: Descriptor, intake: Intake) -> Mapping[str, Any] | None:
         """The report to keep with the version. Raises InvalidPackage."""
@@ -141,7 +161,7 @@ class Publisher:
         report: Mapping[str, Any] | None,
     ) -> Published:  # fmt: skip
         doc_id = version_id(descriptor.name, descriptor.version)
-        own: dict[str, Any] = {"publisher": user.name, "published": _text(self._clock())}
+        own: dict[str, Any] = {"publisher": user.name, "published": moment_text(self._clock())}
         own["hashes"] = {path: f"sha256:{file.spooled.sha256}" for path, file in intake.files.items()}
         if report is not None:
             own["report"] = report
@@ -160,30 +180,18 @@ class Publisher:
                 await self._attachments.remove(key, self._database.refers_to)
 
     async def _commit(self, edit: Edit, name: str, user: User) -> str:
-        """Write the version, and with it the package's document where there is none yet.
+        """Write the version, after the package's document where there is none yet.
 
-        When that document has arrived by another way since we looked, the version is published all the same.
+        In this order nobody publishes under a name that somebody else has claimed in the same moment, on
+        whatever way the other came.
         """
-        known = await self._package(name, user)
-        edits = [edit] if known else [edit, Edit(name, None, False, self._new_package(name, user))]
-        outcomes = await self._database.update(edits, new_edits=True, user=user)
-        if isinstance(outcomes[0], CouchregError):
-            raise outcomes[0]
-        return outcomes[0]
-
-    def _new_package(self, name: str, user: User) -> dict[str, Any]:
-        return {"name": name, "owners": [user.name], "created": _text(self._clock())}
-
-    async def _package(self, name: str, user: User) -> bool:
-        """Whether the package has a document. Raises Forbidden unless `user` may publish it."""
-        try:
-            revision = await self._database.revision(name)
-        except NotFound:
-            return False
-        owners = json.decode(b"{" + revision.members + b"}").get("owners")
-        if not user.is_admin and user.name not in (owners if isinstance(owners, list) else []):
-            raise Forbidden(f"You are not an owner of {name!r}: ask one of its owners to add you.")
-        return True
+        claim = await self._packages.claim(name, user)
+        [outcome] = await self._database.update([edit], new_edits=True, user=user)
+        if not isinstance(outcome, CouchregError):
+            return outcome
+        if claim is not None:
+            await self._packages.give_up(name, claim, user)
+        raise outcome
 
 
 async def _store(upload: Upload, doc_id: str, intake: Intake) -> tuple[Attachment, ...]:
@@ -209,22 +217,7 @@ def _same_content(version: Version, body: Mapping[str, Any], intake: Intake) -> 
     """Equal descriptors as JSON values, and equal files; the layout of `datapackage.json` does not matter."""
     there = {path: file.sha256 for path, file in version.files.items() if path != DESCRIPTOR}
     sent = {path: file.spooled.sha256 for path, file in intake.files.items() if path != DESCRIPTOR}
-    return there == sent and _ordered(version.descriptor) == _ordered(body)
-
-
-def _ordered(value: Any) -> Any:
-    """A JSON value with its members in order of their names, as text: equal texts, equal values."""
-    return json.encode(_sorted(value))
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list) else value
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return there == sent and ordered(version.descriptor) == ordered(body)
 
 
 @asynccontextmanager

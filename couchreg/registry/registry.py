@@ -9,7 +9,10 @@ from couchreg.errors import FileExists, NotFound
 from couchreg.registry.catalog import Catalog
 from couchreg.registry.checker import Checker, Limits
 from couchreg.registry.intake import Intake, PublishLimits
+from couchreg.registry.owners import Owners
+from couchreg.registry.packages import Packages
 from couchreg.registry.publish import Publisher, Validation
+from couchreg.registry.unpublish import Unpublisher
 
 DATABASE = "registry"
 
@@ -55,9 +58,12 @@ class Registry:
         self.attachments = attachments
         self.catalog = Catalog(database)
         self.checker = Checker(checks)
+        self.packages = Packages(database)
+        self.owners = Owners(database, self.packages)
         self.publisher = Publisher(
-            database, attachments, self.checker, validation=validation, settled=settled
+            database, attachments, self.checker, self.packages, validation=validation, settled=settled
         )
+        self.unpublisher = Unpublisher(database, attachments, self.packages, settled=settled)
         self._limits = publishing or PublishLimits()
         self._validation = Validation(validation)
 

@@ -3,9 +3,11 @@
 import asyncio
 import base64
 import json
+from collections.abc import Sequence
 
 import pytest
 
+from couchreg.docstore.base import Edit
 from couchreg.errors import Conflict
 from tests.registry.conftest import ANNA, Serve, Served
 from tests.registry.packages import Package, related, small
@@ -217,8 +219,8 @@ async def test_what_a_crash_left_at_a_files_place_is_replaced(served: Served) ->
 async def test_a_write_that_fails_takes_its_blobs_back(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def update(*_: object, **__: object) -> list[Conflict]:
-        return [Conflict(), Conflict()]
+    async def update(edits: Sequence[Edit], **_: object) -> list[Conflict]:
+        return [Conflict() for _ in edits]
 
     monkeypatch.setattr(served.database, "update", update)
     assert (await served.put(small(), "1"))[0] == 409
