@@ -15,9 +15,9 @@ from aiohttp import web
 from couchreg.auth.accounts import Accounts
 from couchreg.auth.admins import Admins, ensure_admin, set_admin
 from couchreg.auth.authenticator import Authenticator
+from couchreg.auth.hashing import PasswordWork
 from couchreg.auth.policy import REGISTRY, REGISTRY_SECURITY, REPLICATOR, USERS
 from couchreg.auth.sessions import ensure_secret
-from couchreg.auth.hashing import PasswordWork
 from couchreg.auth.tokens import Tokens
 from couchreg.auth.users import UserChanges, Users
 from couchreg.auth.users_guard import GuardedStore, guarded
@@ -41,6 +41,7 @@ from couchreg.followers.loop import FollowerLoop
 from couchreg.followers.search import SearchFollower
 from couchreg.followers.whoosh_index import WhooshIndex
 from couchreg.http.couch.door import CouchDoor
+from couchreg.http.forwarded import Proxies
 from couchreg.http.registry.call import Services
 from couchreg.http.registry.door import registry_application
 from couchreg.model.user import User
@@ -120,7 +121,8 @@ class App:
             return await self.auth.user(name)
 
         async def owned(name: str) -> Sequence[str]:
-            return await self.registry.owners.owned_by(name)
+            owners = getattr(self.registry, "owners", None)
+            return await owners.owned_by(name) if owners else ()
 
         self.tokens = Tokens(self.store, find)
         self.auth = Authenticator([admins, Users(self.store, changes)], self.passwords, config=config,
@@ -182,7 +184,8 @@ class App:
         return registry
 
     async def _serve(self, stack: AsyncExitStack, ports: Sequence[socket.socket]) -> None:
-        door = CouchDoor(self.store, self.attachments, self.auth)
+        proxies = Proxies(self.settings.trusted_proxies)
+        door = CouchDoor(self.store, self.attachments, self.auth, proxies=proxies)
         services = Services(
             self.registry, self.auth.authenticate, Searching(self.search),
             couch=partial(door.handle_below, prefix=COUCH_PREFIX), public_url=self.settings.public_url,

@@ -210,10 +210,10 @@ class Settings:
         "", "Addresses and networks whose X-Forwarded headers are believed, with commas between them.",
         networks, metavar="ADDRESSES",
     )
-    tls_cert: Path | None = setting(
+    tls_cert: Path | None = setting(  # noqa: RUF009
         None, "Certificate chain (PEM): with it both doors speak HTTPS.", path, metavar="FILE"
     )
-    tls_key: Path | None = setting(
+    tls_key: Path | None = setting(  # noqa: RUF009
         None, "Private key (PEM) of the certificate, where it is not in the same file.", path, metavar="FILE"
     )
     log_level: str = setting(

@@ -20,6 +20,7 @@ The tree (each leaf is one of CouchDB's error words; `wire/status.py` gives it a
     ├── BadContentType              bad_content_type
     ├── RangeNotSatisfiable         requested_range_not_satisfiable
     ├── TooManyRequests             too_many_requests; `retry_after` seconds
+    │   └── LockedOut               the same word: too many wrong passwords for this name from this address
     ├── Unavailable                 service_unavailable; `retry_after` seconds
     ├── NotImplementedHere          not_implemented: part of the API, not built here
     ├── InvalidPackage              invalid_package: a data package that fails its checks; `problems` says how
@@ -121,6 +122,12 @@ class TooManyRequests(CouchregError):
     def __init__(self, reason: str = "", *, retry_after: int = 1) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class LockedOut(TooManyRequests):
+    """Logging in is closed to a name and an address for a while. CouchDB's words; its status is 403."""
+
+    default_reason = "Account is temporarily locked due to multiple authentication failures"
 
 
 class Unavailable(CouchregError):

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Hashable, Mapping
 
 from couchreg.auth.credentials import Credential
+from couchreg.auth.hashing import PasswordWork
 from couchreg.auth.passwords import hash_password, is_hashed, parse_admin
 from couchreg.docstore.base import Store
 from couchreg.model.user import ADMIN_ROLE, User
@@ -47,8 +48,6 @@ async def ensure_admin(store: Store, *, iterations: int) -> tuple[str, str] | No
     return GENERATED_NAME, password
 
 
-async def hash_admin_value(value: str, *, iterations: int) -> str:
+async def hash_admin_value(value: str, work: PasswordWork) -> str:
     """What to store when someone sets an admin through the config: passwords hashed, hashes as they are."""
-    if is_hashed(value):
-        return value
-    return (await asyncio.to_thread(hash_password, value, iterations=iterations)).as_admin()
+    return value if is_hashed(value) else (await work.hash(value)).as_admin()

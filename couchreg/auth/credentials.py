@@ -1,10 +1,13 @@
 """What authentication compares a password with, and where that is found."""
 
-from collections.abc import Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import NamedTuple, Protocol
 
 from couchreg.auth.passwords import PasswordHash
+from couchreg.auth.totp import Totp
 from couchreg.model.user import User
+
+Keep = Callable[[PasswordHash], Awaitable[None]]
 
 
 class Credential(NamedTuple):
@@ -12,6 +15,8 @@ class Credential(NamedTuple):
 
     user: User
     hashed: PasswordHash
+    totp: Totp | None = None  # a second factor: the password alone is not enough
+    keep: Keep | None = None  # keeps a better hash of the same password; None: this one stays
 
 
 class CredentialSource(Protocol):

@@ -37,6 +37,8 @@ class PasswordHash(NamedTuple):
 
     def as_members(self) -> dict[str, Any]:
         """The members of a `_users` document, in CouchDB's order."""
+        if not self.prf:
+            return {"password_scheme": "simple", "salt": self.salt.decode(), "password_sha": self.key.hex()}
         return {
             "password_scheme": "pbkdf2",
             "pbkdf2_prf": self.prf,
@@ -46,10 +48,17 @@ class PasswordHash(NamedTuple):
         }
 
 
-def hash_password(password: str, *, iterations: int, prf: str = "sha256") -> PasswordHash:
-    """A new hash with a fresh salt. Slow: never on the event loop."""
-    unkeyed = PasswordHash(prf, bytes(_digest_size(prf)), secrets.token_hex(16).encode(), iterations)
-    return unkeyed._replace(key=_derive(unkeyed, password))
+def hash_password(
+    password: str, *, iterations: int, prf: str = "sha256", salt: bytes | None = None
+) -> PasswordHash:
+    """A new hash, with a fresh salt unless one is given. Slow: never on the event loop."""
+    made = unkeyed(prf, iterations, salt or secrets.token_hex(16).encode())
+    return made._replace(key=_derive(made, password))
+
+
+def unkeyed(prf: str, iterations: int, salt: bytes) -> PasswordHash:
+    """The hash of no password at all: to verify one against it takes as long as against any other."""
+    return PasswordHash(prf, bytes(_digest_size(prf)), salt, iterations)
 
 
 def is_hashed(value: str) -> bool:

@@ -10,20 +10,20 @@ import hmac
 import secrets
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from couchreg.auth.credentials import Credential
+from couchreg.auth.options import SECTION, Config, Options
+from couchreg.auth.proxied import hash_names
 from couchreg.docstore.base import Store
-from couchreg.errors import BadRequest
+from couchreg.errors import BadRequest, Failure
 from couchreg.model.user import User
 
-SECTION = "chttpd_auth"
 COOKIE = "AuthSession"
 TIMEOUT = 600  # seconds, unless `[chttpd_auth] timeout` says otherwise
 RENEW_BELOW = 0.9  # of the timeout: with less left, an answer brings a new cookie
 
-Config = Callable[[], Mapping[str, Mapping[str, str]]]
 FindCredential = Callable[[str], Awaitable[Credential | None]]
 
 
@@ -38,23 +38,27 @@ class Sessions:
     def __init__(
         self, config: Config, credential: FindCredential, *, clock: Callable[[], float] = time.time
     ) -> None:
-        self._config = config
+        self._options = Options(config)
         self._credential = credential
         self._clock = clock
 
     @property
     def timeout(self) -> int:
         """Seconds that a cookie lasts."""
-        written = self._config().get(SECTION, {}).get("timeout", "")
-        return int(written) if written.isdecimal() else TIMEOUT
+        return self._options.number("timeout", TIMEOUT)
 
     async def cookie(self, name: str) -> str:
-        """The value of a new cookie for a user who has just proved who they are."""
+        """The value of a new cookie for a user who has just proved who they are.
+
+        Raises Failure where somebody has taken the secret out of the settings.
+        """
+        if not self._options.text("secret"):
+            raise Failure("cookie auth secret is not set", error="internal_server_error")
         credential = await self._credential(name)
         if credential is None:
             raise BadRequest("There is no such user.")
         data = f"{name}:{int(self._clock()):X}".encode("utf-8", "surrogateescape")
-        signed = data + b":" + self._sign(data, credential)
+        signed = data + b":" + self._signatures(data, credential)[0]
         return urlsafe_b64encode(signed).rstrip(b"=").decode()
 
     async def find(self, value: str) -> Session | None:
@@ -63,16 +67,22 @@ class Sessions:
         Raises BadRequest when it is no cookie of this kind at all.
         """
         name, data, written, signature = _parse(value)
+        if not self._options.text("secret"):
+            return None
         timeout = self.timeout
         left = written + timeout - int(self._clock())
         credential = await self._credential(name) if left > 0 else None
-        if credential is None or not hmac.compare_digest(self._sign(data, credential), signature):
+        if credential is None or not self._signed(data, credential, signature):
             return None
         return Session(credential.user, left < timeout * RENEW_BELOW)
 
-    def _sign(self, data: bytes, credential: Credential) -> bytes:
-        secret = self._config().get(SECTION, {}).get("secret", "")
-        return hmac.digest(secret.encode() + credential.hashed.salt, data, "sha256")
+    def _signed(self, data: bytes, credential: Credential, signature: bytes) -> bool:
+        return any(hmac.compare_digest(right, signature) for right in self._signatures(data, credential))
+
+    def _signatures(self, data: bytes, credential: Credential) -> list[bytes]:
+        """By each algorithm that `hash_algorithms` lists; the first signs new cookies."""
+        key = self._options.text("secret").encode() + credential.hashed.salt
+        return [hmac.digest(key, data, algorithm) for algorithm in hash_names(self._options)]
 
 
 def _parse(value: str) -> tuple[str, bytes, int, bytes]:

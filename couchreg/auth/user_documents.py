@@ -15,6 +15,7 @@ from couchreg.model import json
 
 SCHEMES = ("simple", "pbkdf2", "bcrypt")
 HASH_MEMBERS = ("password_scheme", "pbkdf2_prf", "salt", "iterations", "derived_key", "password_sha")
+NOT_KEPT = (*HASH_MEMBERS, "password", "preserve_salt")
 
 Members = Mapping[str, Any]
 
@@ -41,7 +42,7 @@ def clear_password(doc: Members) -> str | None:
 
 def with_hash(doc: Members, hashed: PasswordHash) -> dict[str, Any]:
     """The document to store: the hash in place of the password and of any hash before."""
-    rest = {key: value for key, value in doc.items() if key not in (*HASH_MEMBERS, "password")}
+    rest = {key: value for key, value in doc.items() if key not in NOT_KEPT}
     return {**hashed.as_members(), **rest}
 
 

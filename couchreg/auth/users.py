@@ -1,137 +1,104 @@
-"""The users of `_users`: where their credentials are found, and the guard on every write to them.
+"""The users of `_users` as a source of credentials: who there is, with which hash and which roles.
 
-The guard stands around the store rather than in a door, so that no way in passes it by: HTTP, bulk
-and replicated writes all end in `Database.update`.
+What may be written there is `users_guard.py`'s, what people see of it `user_view.py`'s.
 """
 
-import asyncio
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, cast
+from collections import OrderedDict
+from collections.abc import Hashable
 
 from couchreg.auth import user_documents
 from couchreg.auth.credentials import Credential
-from couchreg.auth.passwords import PRFS, PasswordHash, hash_password, parse_members
-from couchreg.auth.policy import ADMINS_ONLY, USER_PREFIX, USERS, is_database_admin
-from couchreg.docstore.base import Database, Edit, Outcome, Store
-from couchreg.errors import CouchregError, Forbidden, NotFound
+from couchreg.auth.options import Options
+from couchreg.auth.passwords import PasswordHash, parse_members
+from couchreg.auth.policy import USER_PREFIX, USERS
+from couchreg.auth.totp import parse_totp
+from couchreg.docstore.base import Database, Edit, Store
+from couchreg.errors import NotFound, Unauthorized
 from couchreg.model import json
-from couchreg.model.user import User
+from couchreg.model.user import SYSTEM, User
 
-Config = Callable[[], Mapping[str, Mapping[str, str]]]
-_UNHASHED = PasswordHash("sha256", b"\0", b"-", 1)  # stands for the hash while the rest is checked
+CONFLICTED = (
+    "User document conflicts must be resolved before the document is used for authentication purposes."
+)
+REMEMBERED = 10_000  # users of whom it is known when they changed, and whose credentials are kept at hand
+
+
+class UserChanges:
+    """When the document of each user was last written, as far as it is remembered."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._floor = 0  # of those not remembered
+        self._changed: OrderedDict[str, int] = OrderedDict()
+
+    def version(self, name: str) -> int:
+        """Grows with every write; of users not remembered it may grow without one."""
+        return self._changed.get(name, self._floor)
+
+    def note(self, doc_id: str) -> None:
+        self._count += 1
+        self._changed[doc_id.removeprefix(USER_PREFIX)] = self._count
+        while len(self._changed) > REMEMBERED:
+            self._floor = max(self._floor, self._changed.popitem(last=False)[1])
+
+    def note_all(self) -> None:
+        """Any of them may have changed."""
+        self._count += 1
+        self._floor = self._count
+        self._changed.clear()
 
 
 class Users:
     """The documents of `_users` as a source of credentials."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, changes: UserChanges) -> None:
         self._store = store
+        self._changes = changes
+        self._options = Options(store.config)
+        self._found: OrderedDict[str, tuple[Hashable, Credential]] = OrderedDict()
 
     def version(self, name: str) -> Hashable:
         try:
             database = self._store.database(USERS)
         except NotFound:
             return None
-        return (database.incarnation, database.update_seq)
+        return (database.incarnation, self._changes.version(name))
 
     async def credential(self, name: str) -> Credential | None:
+        """Raises Unauthorized for a user in conflict, as long as nobody has said who it is."""
+        version = self.version(name)
+        kept = self._found.get(name)
+        if kept is not None and kept[0] == version:
+            return kept[1]
+        credential = await self._read(name)
+        if credential is not None:
+            self._found[name] = (version, credential)
+            while len(self._found) > REMEMBERED:
+                self._found.popitem(last=False)
+        return credential
+
+    async def _read(self, name: str) -> Credential | None:
         try:
-            revision = await self._store.database(USERS).revision(USER_PREFIX + name)
-        except NotFound:
+            database = self._store.database(USERS)
+            revision = await database.revision(USER_PREFIX + name)
+        except (NotFound, UnicodeEncodeError):  # a name that is no UTF-8 is nobody's
             return None
+        if not self._options.flag("allow_conflicted_user_docs"):
+            await _refuse_conflict(database, revision.id)
         doc = json.decode(b"{" + revision.members + b"}")
         hashed = parse_members(doc)
-        return Credential(User(name, user_documents.roles_of(doc)), hashed) if hashed else None
-
-
-class GuardedStore:
-    """A store whose `_users` database is guarded; everything else is the store's own."""
-
-    def __init__(self, store: Store, *, iterations: int) -> None:
-        self._store = store
-        self._iterations = iterations
-        self._guarded: UsersDatabase | None = None
-        self.config = store.config  # asked on every request: without the detour
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def database(self, name: str) -> Database:
-        database = self._store.database(name)
-        return self._users(database) if name == USERS else database
-
-    async def create(self, name: str) -> Database:
-        database = await self._store.create(name)
-        return self._users(database) if name == USERS else database
-
-    def _users(self, database: Database) -> Database:
-        if self._guarded is None or self._guarded.inner is not database:
-            self._guarded = UsersDatabase(database, self._store.config, iterations=self._iterations)
-        return cast(Database, self._guarded)
-
-
-def guarded(store: Store, *, iterations: int) -> Store:
-    """`store` with the rules of `_users`; `iterations` is for hashes unless the config says otherwise."""
-    return cast(Store, GuardedStore(store, iterations=iterations))
-
-
-class UsersDatabase:
-    """`_users` with its rules: passwords are hashed on their way in, and people write only themselves."""
-
-    def __init__(self, inner: Database, config: Config, *, iterations: int) -> None:
-        self.inner = inner
-        self._config = config
-        self._iterations = iterations
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> list[Outcome]:
-        """See `Database.update`; what the rules refuse has its error for an outcome."""
-        prepared: list[Edit | CouchregError] = []
-        for edit in edits:
-            try:
-                prepared.append(await self._prepare(edit, user))
-            except CouchregError as error:
-                prepared.append(error)
-        allowed = [edit for edit in prepared if isinstance(edit, Edit)]
-        written = await self.inner.update(allowed, new_edits=new_edits, user=user) if allowed else []
-        outcomes = iter(written)
-        return [next(outcomes) if isinstance(edit, Edit) else edit for edit in prepared]
-
-    async def _prepare(self, edit: Edit, user: User) -> Edit:
-        security = await self.inner.setting("security")
-        admin = is_database_admin(user, ADMINS_ONLY if security is None else security)
-        name = user_documents.name_of(edit.id)
-        if not admin and (name is None or name != user.name):
-            raise NotFound("missing")
-        if edit.id.startswith("_design/"):
-            return edit
-        old = await self._before(edit)
-        if edit.deleted:
-            user_documents.validate_deletion(old, name=user.name, admin=admin)
-            return edit
-        password = user_documents.clear_password(edit.body)
-        checked = edit.body if password is None else user_documents.with_hash(edit.body, _UNHASHED)
-        user_documents.validate(edit.id, checked, old, name=user.name, admin=admin)
-        if password is None:
-            return edit
-        return Edit(edit.id, edit.rev, False, user_documents.with_hash(edit.body, await self._hash(password)),
-                    edit.attachments, edit.history)
-
-    async def _before(self, edit: Edit) -> dict[str, Any] | None:
-        """The live document that this edit follows on."""
-        try:
-            revision = await self.inner.revision(edit.id)
-        except NotFound:
+        if hashed is None:
             return None
-        found: dict[str, Any] = json.decode(b"{" + revision.members + b"}")
-        return found
 
-    async def _hash(self, password: str) -> PasswordHash:
-        section = self._config().get("chttpd_auth", {})
-        prf, rounds = section.get("pbkdf2_prf", "sha256"), section.get("iterations", "")
-        if prf not in PRFS:
-            raise Forbidden(f"The setting chttpd_auth/pbkdf2_prf is none of {', '.join(PRFS)}.")
-        iterations = int(rounds) if rounds.isdecimal() and int(rounds) else self._iterations
-        return await asyncio.to_thread(hash_password, password, iterations=iterations, prf=prf)
+        async def keep(better: PasswordHash) -> None:
+            edit = Edit(revision.id, revision.rev, False, user_documents.with_hash(doc, better))
+            # Whoever changes the document at this moment goes first; there will be another login.
+            await database.update([edit], new_edits=True, user=SYSTEM)
+
+        return Credential(User(name, user_documents.roles_of(doc)), hashed, parse_totp(doc), keep)
+
+
+async def _refuse_conflict(database: Database, doc_id: str) -> None:
+    tree = await database.tree(doc_id)
+    if tree is not None and sum(not leaf.deleted for leaf in tree.leafs()) > 1:
+        raise Unauthorized(CONFLICTED)

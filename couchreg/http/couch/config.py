@@ -43,8 +43,7 @@ async def change(ctx: Context) -> Answer:
         raise BadRequest("a JSON string expected")
     old = _shown(name, ctx.settings.section(name)).get(key, "")
     if name == ADMINS:
-        iterations = ctx.settings.integer("chttpd_auth", "iterations", 50_000)
-        new = await hash_admin_value(new, iterations=iterations)
+        new = await hash_admin_value(new, ctx.door.auth.passwords)
     await ctx.store.set_config(name, key, new)
     return answer_json(old)
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from couchreg.auth.policy import USERS
+from couchreg.auth.user_view import seen_by
 from couchreg.docstore.base import Database, Store
 from couchreg.errors import BadRequest
 from couchreg.http.couch import body, params
@@ -26,8 +28,8 @@ class Context:
     `{db}`, `{docid}` (with its `_design/` or `_local/`), `{attachment}` (parts joined by "/") …"""
 
     __slots__ = (
-        "_pairs", "_query", "callback", "door", "headers", "is_head", "match", "method", "parts", "prefix",
-        "raw_path", "raw_query", "request", "user",
+        "_pairs", "_query", "callback", "door", "handler", "headers", "is_head", "match", "method", "parts",
+        "prefix", "raw_path", "raw_query", "request", "user",
     )  # fmt: skip
 
     def __init__(self, door: "CouchDoor", request: web.BaseRequest, prefix: str) -> None:
@@ -41,6 +43,7 @@ class Context:
         self.parts: list[str] = []
         self.match: dict[str, str] = {}
         self.user: User = ANONYMOUS
+        self.handler: str | None = None  # the way in which they said who they are
         self.headers: list[tuple[str, str]] = []  # to be added to whatever is answered (CORS)
         self.callback = ""  # the function that a JSON answer is to be wrapped in (JSONP)
         self._pairs: list[tuple[str, str]] | None = None
@@ -62,7 +65,11 @@ class Context:
     @property
     def db(self) -> Database:
         """The database of the path. Raises NotFound("Database does not exist.")."""
-        return self.door.store.database(self.match["db"])
+        name = self.match["db"]
+        database = self.door.store.database(name)
+        if name == USERS and not self.user.is_admin:
+            return seen_by(database, self.user, self.door.store.config)
+        return database
 
     @property
     def doc_id(self) -> str:
@@ -133,7 +140,8 @@ class Context:
     @property
     def base_url(self) -> str:
         """`scheme://host[/prefix]` as the client knows this server, for Location."""
-        return absolute_base(self.request) + self.prefix
+        proxies = self.door.proxies
+        return f"{proxies.scheme(self.request)}://{proxies.host(self.request) or '127.0.0.1'}{self.prefix}"
 
     async def stream(
         self, *, status: int = 200, headers: Headers = (), content_type: str = JSON_TYPE,
@@ -144,14 +152,3 @@ class Context:
         return await start_stream(
             self.request, status=status, headers=every, content_type=content_type, length=length
         )
-
-
-def absolute_base(request: web.BaseRequest) -> str:
-    """Scheme and host, as a proxy in front reports them or as the client asked."""
-    headers = request.headers
-    host = headers.get("X-Forwarded-Host") or headers.get("Host") or "127.0.0.1"
-    if headers.get("X-Forwarded-Ssl") == "on":
-        scheme = "https"
-    else:
-        scheme = headers.get("X-Forwarded-Proto") or request.scheme
-    return f"{'https' if scheme == 'https' else 'http'}://{host}"

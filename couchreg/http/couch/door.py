@@ -5,13 +5,13 @@ operation, errors into answers). Knows no endpoint: those are in `table.py`.
 """
 
 import logging
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from couchreg.auth.authenticator import Identity
-from couchreg.auth.policy import Rule, authorize
-from couchreg.auth.sessions import Sessions
+from couchreg.auth.authenticator import Authenticator
+from couchreg.auth.policy import REGISTRY, Rule, authorize, without_owner_roles
 from couchreg.docstore.base import Store
 from couchreg.errors import BadRequest, CouchregError, NotFound
 from couchreg.http.couch import cors, jsonp, params, routing, session
@@ -23,6 +23,7 @@ from couchreg.http.couch.listener import Listener
 from couchreg.http.couch.responses import Answer, Gone
 from couchreg.http.couch.settings import Settings
 from couchreg.http.couch.table import TABLE
+from couchreg.http.forwarded import TRUSTING_NONE, Proxies
 from couchreg.model.user import User
 
 if TYPE_CHECKING:
@@ -30,29 +31,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+WithOwned = Callable[[User], Awaitable[User]]  # adds the roles `owner:<package>`
+
 OVERRIDES = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT", "COPY"})
 
 
-class Authenticates(Protocol):
-    """What the door needs of `auth.authenticator.Authenticator`."""
-
-    @property
-    def sessions(self) -> Sessions: ...
-
-    async def authenticate(self, authorization: str | None) -> User: ...
-
-    async def identify(self, authorization: str | None, cookie: str | None) -> Identity: ...
-
-    async def login(self, name: str, password: str) -> User: ...
+async def as_they_are(user: User) -> User:
+    return user
 
 
 class CouchDoor:
     """CouchDB's HTTP API over a store; `handle` serves a port of its own, `mounted` a prefix."""
 
-    def __init__(self, store: Store, attachments: "Attachments", auth: Authenticates) -> None:
+    def __init__(
+        self, store: Store, attachments: "Attachments", auth: Authenticator, *,
+        proxies: Proxies = TRUSTING_NONE, with_owned: WithOwned = as_they_are,
+    ) -> None:  # fmt: skip
         self.store = store
         self.attachments = attachments
         self.auth = auth
+        self.proxies = proxies
+        self.with_owned = with_owned
         self.settings = Settings(store)
         self.counters = Counters()
         self.background = Background()
@@ -115,6 +114,8 @@ class CouchDoor:
             return authorize(rule, ctx.user)
         db = ctx.db
         if not ctx.user.is_admin:
+            if db.name == REGISTRY:
+                ctx.user = await self.with_owned(without_owner_roles(ctx.user))
             doc_id = ctx.match.get("docid", "")
             authorize(rule, ctx.user, db.name, await db.setting("security"), doc_id)
         return None

@@ -31,6 +31,8 @@ def answer_error(error: errors.CouchregError, request: web.BaseRequest, settings
     if isinstance(error, MethodNotAllowed):
         allow = ",".join(sorted(error.allowed.split(",")))
         return error_body(405, error.error, error.reason, [("Allow", allow)])
+    if isinstance(error, errors.LockedOut):
+        return error_body(403, errors.Forbidden.error, error.reason, _headers(error))
     if isinstance(error, errors.Unauthorized):
         return _unauthorized(error, request, settings)
     return error_body(status_of(error), error.error, error.reason, _headers(error))
@@ -45,7 +47,7 @@ def _headers(error: errors.CouchregError) -> Headers:
 def _unauthorized(error: errors.CouchregError, request: web.BaseRequest, settings: Settings) -> Answer:
     """401; or, for a browser that takes HTML but no JSON, 302 to the page for logging in."""
     challenge = settings.text("chttpd", "WWW-Authenticate")
-    if not challenge and _valid_user_required(settings):
+    if not challenge and valid_user_required(settings):
         challenge = 'Basic realm="server"'
     if challenge:
         return error_body(401, error.error, error.reason, [("WWW-Authenticate", challenge)])
@@ -57,7 +59,7 @@ def _unauthorized(error: errors.CouchregError, request: web.BaseRequest, setting
     return error_body(302, error.error, error.reason, [("Location", target)])
 
 
-def _valid_user_required(settings: Settings) -> bool:
+def valid_user_required(settings: Settings) -> bool:
     return settings.boolean("chttpd", "require_valid_user") or settings.boolean(
         "chttpd_auth", "require_valid_user"
     )

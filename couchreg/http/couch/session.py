@@ -13,68 +13,96 @@ from urllib.parse import parse_qsl
 from couchreg.auth.sessions import COOKIE
 from couchreg.errors import BadContentType, BadRequest, Unauthorized
 from couchreg.http.couch.context import Context
+from couchreg.http.couch.failures import valid_user_required
 from couchreg.http.couch.responses import Answer, answer_json
 from couchreg.model.user import User
 
-HANDLERS = ["cookie", "default"]
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
-SECTION = "chttpd_auth"
+SAME_SITE = ("none", "lax", "strict")
 
 
 async def identify(ctx: Context) -> User:
-    """Who sends this request. A session that has lasted a while is renewed with whatever is answered."""
-    headers = ctx.request.headers
-    authorization, cookie = headers.get("Authorization"), headers.get("Cookie")
-    if cookie is None:
-        return await ctx.door.auth.authenticate(authorization)
-    identity = await ctx.door.auth.identify(authorization, cookie)
-    if identity.renew and identity.user.name is not None:
-        ctx.headers.append(_set_cookie(ctx, await ctx.door.auth.sessions.cookie(identity.user.name)))
+    """Who sends this request. A session that has lasted a while is renewed with whatever is answered.
+
+    Raises Unauthorized for nobody, where a valid user is required.
+    """
+    door, request = ctx.door, ctx.request
+    identity = await door.auth.identify(request.headers, door.proxies.address(request))
+    if identity.user.name is None:
+        _require_user(ctx)
+    elif identity.renew:
+        ctx.headers.append(_set_cookie(ctx, await door.auth.sessions.cookie(identity.user.name)))
+    ctx.handler = identity.handler
     return identity.user
+
+
+def _require_user(ctx: Context) -> None:
+    """`[chttpd] require_valid_user`: everybody logs in, but for the login itself (and for `_up`)."""
+    settings = ctx.settings
+    but_up = settings.boolean("chttpd", "require_valid_user_except_for_up")
+    if but_up and ctx.parts == ["_up"]:
+        return
+    logging_in = ctx.method == "POST" and ctx.parts == ["_session"]
+    if (but_up or valid_user_required(settings)) and not logging_in:
+        raise Unauthorized("Authentication required.")
 
 
 async def info(ctx: Context) -> Answer:
     user = ctx.user
-    about: dict[str, object] = {"authentication_handlers": HANDLERS}
+    if user.name is None and ctx.query.get("basic") == "true":
+        raise Unauthorized("Please login.")
+    about: dict[str, object] = {"authentication_handlers": list(ctx.door.auth.handlers.names)}
     if user.name is not None:
-        headers = ctx.request.headers
-        identity = await ctx.door.auth.identify(headers.get("Authorization"), headers.get("Cookie"))
-        about["authenticated"] = identity.handler or "default"
+        about["authenticated"] = ctx.handler
     return answer_json({
         "ok": True, "userCtx": {"name": user.name, "roles": list(user.roles)}, "info": about,
     })  # fmt: skip
 
 
 async def login(ctx: Context) -> Answer:
-    name, password = await _credentials(ctx)
+    name, password, totp = await _credentials(ctx)
+    ctx.headers = [header for header in ctx.headers if header[0] != "Set-Cookie"]  # there is a new one
+    auth, address = ctx.door.auth, ctx.door.proxies.address(ctx.request)
     try:
-        user = await ctx.door.auth.login(name, password)
+        user = await auth.login(name, password, address, totp=totp)
     except Unauthorized as error:
         wrong = {"error": error.error, "reason": error.reason}
         return _leading(ctx, answer_json(wrong, status=401, headers=[_set_cookie(ctx, "")]), "fail")
-    cookie = _set_cookie(ctx, await ctx.door.auth.sessions.cookie(name))
+    cookie = _set_cookie(ctx, await auth.sessions.cookie(name))
     body = {"ok": True, "name": user.name, "roles": list(user.roles)}
     return _leading(ctx, answer_json(body, headers=[cookie]), "next")
 
 
 async def logout(ctx: Context) -> Answer:
+    ctx.headers = [header for header in ctx.headers if header[0] != "Set-Cookie"]
     return _leading(ctx, answer_json({"ok": True}, headers=[_set_cookie(ctx, "")]), "next")
 
 
-async def _credentials(ctx: Context) -> tuple[str, str]:
-    """Name and password from a form or from JSON. Raises BadContentType, BadRequest."""
+async def _credentials(ctx: Context) -> tuple[str, str, str | None]:
+    """Name, password and the digits of a second factor, from a form or from JSON.
+
+    Raises BadContentType, BadRequest.
+    """
     given = ctx.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if given not in (FORM, JSON):
         raise BadContentType(f"Content-Type must be '{FORM}' or '{JSON}'")
     fields: Any = await ctx.json() if given == JSON else _form(await ctx.body())
     if not isinstance(fields, dict):
         raise BadRequest("Request body must be a JSON object")
-    name, password = fields.get("name", fields.get("username")), fields.get("password", "")
-    if name is None:
-        raise BadRequest("request body must contain a username")
-    if not isinstance(name, str) or not isinstance(password, str):
+    name, password, totp = _name(fields), fields.get("password", ""), fields.get("token")
+    if not isinstance(name, str) or not isinstance(password, str) or not isinstance(totp, str | None):
         raise BadRequest("name and password are texts")
-    return name, password
+    return name, password, totp
+
+
+def _name(fields: dict[str, Any]) -> Any:
+    """`name`, which may also be called `username`. Raises BadRequest for none, or two."""
+    names = [fields[key] for key in ("name", "username") if fields.get(key) is not None]
+    if not names:
+        raise BadRequest("request body must contain a username")
+    if names[0] != names[-1]:
+        raise BadRequest("request body contains different usernames")
+    return names[0]
 
 
 def _form(body: bytes) -> dict[str, str]:
@@ -98,16 +126,18 @@ def _leading(ctx: Context, answer: Answer, parameter: str) -> Answer:
 
 def _set_cookie(ctx: Context, value: str) -> tuple[str, str]:
     """The header that sets the session cookie, or with an empty value takes it away."""
-    settings = ctx.settings
+    options = ctx.door.auth.options
     parts = [f"{COOKIE}={value}", "Version=1"]
-    if settings.text(SECTION, "allow_persistent_cookies", "true") != "false":
+    if options.flag("allow_persistent_cookies", default=True):
         seconds = ctx.door.auth.sessions.timeout if value else 0
         parts += [f"Expires={formatdate(time() + seconds, usegmt=True)}", f"Max-Age={seconds}"]
     parts.append("Path=/")
-    if ctx.base_url.startswith("https:"):
+    if ctx.door.proxies.scheme(ctx.request) == "https":
         parts.append("Secure")
     parts.append("HttpOnly")
-    for key, attribute in (("cookie_domain", "Domain"), ("same_site", "SameSite")):
-        if settings.text(SECTION, key):
-            parts.append(f"{attribute}={settings.text(SECTION, key)}")
+    domain, same_site = options.text("cookie_domain"), options.text("same_site").lower()
+    if domain:
+        parts.append(f"Domain={domain}")
+    if same_site in SAME_SITE:
+        parts.append(f"SameSite={same_site.capitalize()}")
     return "Set-Cookie", "; ".join(parts)

@@ -27,7 +27,7 @@ IMPLIED: dict[str, dict[str, str]] = {
         "max_db_number_for_dbs_info_req": "100",
         "max_http_request_size": "4294967296",
     },
-    "chttpd_auth": {"authentication_redirect": "/_utils/session.html", "iterations": "50000"},
+    "chttpd_auth": {"authentication_redirect": "/_utils/session.html"},
     "cluster": {"n": "1", "q": "2"},
     "cors": {"max_age": "600"},
     "couchdb": {

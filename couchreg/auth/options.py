@@ -1,0 +1,38 @@
+"""Settings of `[chttpd_auth]` as they are at this moment; older servers wrote them in `[couch_httpd_auth]`.
+
+Source: https://docs.couchdb.org/en/stable/config/auth.html
+"""
+
+from collections.abc import Callable, Mapping
+
+Config = Callable[[], Mapping[str, Mapping[str, str]]]
+
+SECTION, OLD_SECTION = "chttpd_auth", "couch_httpd_auth"
+_TRUE = frozenset({"true", "on", "yes", "1"})
+
+
+class Options:
+    """Every read sees the latest change."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def text(self, key: str, default: str = "") -> str:
+        config = self.config()
+        value = config.get(SECTION, {}).get(key)
+        return config.get(OLD_SECTION, {}).get(key, default) if value is None else value
+
+    def number(self, key: str, default: int, *, least: int = 0) -> int:
+        """A whole number of at least `least`; `default` where the text is none."""
+        return number(self.text(key), default, least=least)
+
+    def flag(self, key: str, *, default: bool = False) -> bool:
+        value = self.text(key).strip().lower()
+        return value in _TRUE if value else default
+
+
+def number(text: str, default: int, *, least: int = 0) -> int:
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 16):
+        return default
+    return max(int(digits), least)

@@ -1,0 +1,222 @@
+"""API tokens: what scripts log in with at the registry door, with less than their user may.
+
+A token is shown once, when it is made. Kept of it is a hash, with its user in a setting of `_users` that
+no client can read: `couchreg_<user, base64url>_<id>_<secret>` finds its record without a search. A token
+lives no longer than its account, and a revoked one ends with the request that revokes it.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+import msgspec
+
+from couchreg.auth.policy import USERS
+from couchreg.docstore.base import Database, Store
+from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
+from couchreg.model.user import ADMIN_ROLE, User
+
+PREFIX = "couchreg_"
+WRONG = "This token is not valid: it is unknown, has expired or was revoked."
+MOST = 100  # tokens of one user
+MOST_PATTERNS, LONGEST_PATTERN, LONGEST_LABEL = 50, 214, 100
+MOST_SECONDS = 10 * 366 * 86_400
+_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-*?")
+
+FindUser = Callable[[str], Awaitable[User | None]]
+
+
+class Scope(StrEnum):
+    """What a token is good for; each includes those before it."""
+
+    READ = "read"
+    PUBLISH = "publish"  # publish versions, and whatever else owners do with their packages
+    ADMIN = "admin"  # all that its user may
+
+
+_ORDER = (Scope.READ, Scope.PUBLISH, Scope.ADMIN)
+
+
+class Grant(NamedTuple):
+    """How much of what its user may a token gives."""
+
+    id: str
+    scope: Scope
+    packages: tuple[str, ...] = ()  # patterns with `*` and `?`; none: all packages
+
+    def require(self, scope: Scope, package: str | None = None) -> None:
+        """Raises Forbidden, in a sentence that says what is lacking.
+
+        Name the `package` for whatever changes one: a token with patterns changes nothing outside them.
+        """
+        if _ORDER.index(self.scope) < _ORDER.index(scope):
+            raise Forbidden(f"This needs a token of scope {scope}; this one's is {self.scope}.")
+        if not self.packages or scope is Scope.READ:
+            return
+        if package is None:
+            raise Forbidden("This token is for certain packages only.")
+        if not any(fnmatchcase(package, pattern) for pattern in self.packages):
+            raise Forbidden(f"This token is not for the package {package!r}.")
+
+
+class Token(msgspec.Struct, frozen=True):
+    """What is kept, and but for `hash` shown to its user. Times are Unix seconds."""
+
+    id: str
+    hash: str  # SHA-256 of the secret, hex: 256 random bits need no slow hash
+    scope: Scope
+    packages: tuple[str, ...]
+    label: str
+    created: float
+    expires: float | None
+
+    def shown(self) -> dict[str, Any]:
+        found: dict[str, Any] = msgspec.to_builtins(self)
+        del found["hash"]
+        return found
+
+
+class Tokens:
+    """The tokens of all users. `find_user` gives the account of a name as it is now, or None."""
+
+    def __init__(self, store: Store, find_user: FindUser, *, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._find_user = find_user
+        self._clock = clock
+        self._writing = asyncio.Lock()
+
+    async def create(
+        self, user: User, scope: str, *, packages: Sequence[str] = (), lifetime: float | None = None,
+        label: str = "",
+    ) -> tuple[str, Token]:  # fmt: skip
+        """A new token of a user: its text, never to be had again, and its record.
+
+        `lifetime` is in seconds, None for a token that does not expire. Raises BadRequest for a scope, a
+        pattern, a lifetime or a label that cannot be, Conflict for a user with too many, Unauthorized for
+        nobody.
+        """
+        if user.name is None:
+            raise Unauthorized("Log in to make a token.")
+        secret, token_id = secrets.token_hex(32), secrets.token_hex(6)
+        now = self._clock()
+        token = Token(token_id, _hash(secret), _scope(scope), _patterns(packages), _label(label), now,
+                      None if lifetime is None else now + _lifetime(lifetime))
+        async with self._writing:
+            kept = await self.list(user.name)
+            if len(kept) >= MOST:
+                raise Conflict(f"There are {MOST} tokens already; revoke one first.")
+            await self._keep(user.name, [*kept, token])
+        return f"{PREFIX}{_encoded(user.name)}_{token_id}_{secret}", token
+
+    async def list(self, name: str) -> list[Token]:
+        """The tokens of a user that have not expired, oldest first."""
+        found = msgspec.convert(await self._database().setting(_setting(name)) or [], list[Token])
+        return [token for token in found if self._lives(token)]
+
+    async def revoke(self, name: str, token_id: str) -> None:
+        """End one token of a user, now. Raises NotFound."""
+        async with self._writing:
+            kept = await self.list(name)
+            left = [token for token in kept if token.id != token_id]
+            if len(left) == len(kept):
+                raise NotFound("There is no such token.")
+            await self._keep(name, left)
+
+    async def revoke_all(self, name: str) -> None:
+        """End all of a user: the account is gone, or its owner wants to be sure."""
+        async with self._writing:
+            if await self._database().setting(_setting(name)):
+                await self._keep(name, [])
+
+    async def authenticate(self, text: str) -> tuple[User, Grant]:
+        """Whose token this is, with the roles that it gives. Raises Unauthorized for any but a valid one."""
+        name, token_id, secret = _parts(text)
+        given = _hash(secret)
+        for token in await self.list(name):
+            if token.id == token_id and hmac.compare_digest(token.hash, given):
+                user = await self._find_user(name)
+                if user is not None:
+                    return _limited(user, token.scope), Grant(token.id, token.scope, token.packages)
+        raise Unauthorized(WRONG)
+
+    async def _keep(self, name: str, tokens: Sequence[Token]) -> None:
+        await self._database().set_setting(_setting(name), msgspec.to_builtins(tokens))
+
+    def _database(self) -> Database:
+        return self._store.database(USERS)
+
+    def _lives(self, token: Token) -> bool:
+        return token.expires is None or self._clock() < token.expires
+
+
+def is_token(text: str) -> bool:
+    """Whether a bearer's text is one of these, rather than a JWT or anything else."""
+    return text.startswith(PREFIX)
+
+
+def _limited(user: User, scope: Scope) -> User:
+    """Less than `admin` never makes a server admin."""
+    if scope is Scope.ADMIN:
+        return user
+    return User(user.name, tuple(role for role in user.roles if role != ADMIN_ROLE))
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """(user, id, secret) of a token's text. Raises Unauthorized."""
+    pieces = text.removeprefix(PREFIX).rsplit("_", 2)
+    if len(pieces) != 3 or len(text) > 1000 or not is_token(text):
+        raise Unauthorized(WRONG)
+    encoded, token_id, secret = pieces
+    try:
+        name = urlsafe_b64decode(encoded.encode("ascii") + b"=" * (-len(encoded) % 4)).decode()
+    except ValueError:
+        raise Unauthorized(WRONG) from None
+    return name, token_id, secret
+
+
+def _encoded(name: str) -> str:
+    return urlsafe_b64encode(name.encode()).rstrip(b"=").decode()
+
+
+def _setting(name: str) -> str:
+    return f"tokens:{name}"
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _scope(text: str) -> Scope:
+    try:
+        return Scope(text)
+    except ValueError:
+        raise BadRequest(f"The scope of a token is one of {', '.join(_ORDER)}.") from None
+
+
+def _patterns(given: Sequence[str]) -> tuple[str, ...]:
+    if len(given) > MOST_PATTERNS:
+        raise BadRequest(f"A token has at most {MOST_PATTERNS} package patterns.")
+    for pattern in given:
+        right = isinstance(pattern, str) and 0 < len(pattern) <= LONGEST_PATTERN
+        if not right or not _CHARACTERS.issuperset(pattern):
+            raise BadRequest("A package pattern is a package's name in which * and ? stand for anything.")
+    return tuple(given)
+
+
+def _lifetime(seconds: float) -> float:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= MOST_SECONDS:
+        raise BadRequest("The lifetime of a token is a number of seconds, ten years at most.")
+    return seconds
+
+
+def _label(text: str) -> str:
+    if not isinstance(text, str) or len(text) > LONGEST_LABEL or not text.isprintable():
+        raise BadRequest(f"The label of a token is a line of at most {LONGEST_LABEL} characters.")
+    return text

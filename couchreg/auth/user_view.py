@@ -1,0 +1,139 @@
+"""What people see of `_users`: themselves, and of others the fields that are public.
+
+A view stands before the database for everybody who is not its admin. What it does not know of, it
+refuses: only what is named here gets through.
+
+Source: https://docs.couchdb.org/en/stable/config/auth.html#chttpd_auth/public_fields
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, cast
+
+from couchreg.auth.options import Config, Options
+from couchreg.auth.policy import ADMINS_ONLY, USER_PREFIX, is_database_admin
+from couchreg.docstore.base import Database, LocalDocument, Opened, Revision, Row
+from couchreg.errors import Forbidden, NotFound, Unauthorized
+from couchreg.model import json
+from couchreg.model.revtree import RevTree
+from couchreg.model.user import User
+
+_COMMA = re.compile(r"\s*,\s*")
+# What says nothing of anybody in particular; `update` has rules of its own.
+_HARMLESS = frozenset({
+    "name", "incarnation", "update_seq", "stamp", "parse_since", "wait", "info", "setting", "update",
+})  # fmt: skip
+
+
+class UserView:
+    """`_users` as one user sees it; in place of the `Database`."""
+
+    def __init__(self, inner: Database, user: User, config: Config) -> None:
+        self._inner = inner
+        self._user = user
+        self._options = Options(config)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _HARMLESS:
+            return getattr(self._inner, name)
+        return self._for_admins(name)
+
+    async def revision(self, doc_id: str, rev: str | None = None) -> Revision:
+        await self._check(doc_id)
+        return await self._shown(await self._inner.revision(doc_id, rev))
+
+    async def revisions(self, doc_id: str, revs: Sequence[str]) -> list[Revision | None]:
+        await self._check(doc_id)
+        found = await self._inner.revisions(doc_id, revs)
+        return [await self._shown(one) if one is not None else None for one in found]
+
+    async def open_revs(
+        self, wanted: Sequence[tuple[str, Sequence[str] | None]], *,
+        latest: bool = False, histories: bool = False,
+    ) -> list[list[Opened]]:  # fmt: skip
+        for doc_id, _ in wanted:
+            await self._check(doc_id)
+        found = await self._inner.open_revs(wanted, latest=latest, histories=histories)
+        return [[await self._opened(one) for one in row] for row in found]
+
+    async def tree(self, doc_id: str) -> RevTree | None:
+        await self._check(doc_id)
+        return await self._inner.tree(doc_id)
+
+    async def winners(self, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
+        for doc_id in ids:
+            await self._check(doc_id)
+        found = await self._inner.winners(ids, bodies=bodies)
+        return [await self._row(row) if row is not None else None for row in found]
+
+    async def local(self, doc_id: str) -> LocalDocument:
+        await self._admins_only()
+        return await self._inner.local(doc_id)
+
+    async def update_local(self, doc_id: str, body: dict[str, Any] | None, rev: str | None = None) -> str:
+        await self._admins_only()
+        return await self._inner.update_local(doc_id, body, rev)
+
+    # -- who is who
+    async def _is_admin(self) -> bool:
+        security = await self._inner.setting("security")
+        return is_database_admin(self._user, ADMINS_ONLY if security is None else security)
+
+    async def _admins_only(self) -> None:
+        if not await self._is_admin():
+            raise NotFound("missing")
+
+    def _for_admins(self, name: str) -> Any:
+        """The database's own method, for its admins; it may be an iterator, so it is asked when called."""
+        if name.startswith("_") or not callable(getattr(self._inner, name)):
+            raise AttributeError(name)
+
+        async def checked(*args: Any, **named: Any) -> Any:
+            if not await self._is_admin():
+                raise Unauthorized("You are not a server admin.")
+            return await getattr(self._inner, name)(*args, **named)
+
+        return checked
+
+    # -- what is shown
+    async def _check(self, doc_id: str) -> None:
+        """Raises Forbidden for design documents, NotFound for whom nothing could be shown of."""
+        if self._is_own(doc_id) or await self._is_admin():
+            return
+        if doc_id.startswith("_design/"):
+            raise Forbidden("Only administrators can view design docs in the users database.")
+        if not self._public():
+            raise NotFound("missing")
+
+    def _is_own(self, doc_id: str) -> bool:
+        return self._user.name is not None and doc_id == USER_PREFIX + self._user.name
+
+    def _public(self) -> frozenset[str]:
+        return frozenset(_COMMA.split(self._options.text("public_fields").strip())) - {""}
+
+    async def _shown(self, revision: Revision) -> Revision:
+        """What is to be seen of a revision. Raises NotFound where that is nothing."""
+        if self._is_own(revision.id) or await self._is_admin():
+            return revision
+        public = self._public()
+        doc = json.decode(b"{" + revision.members + b"}")
+        members = {key: value for key, value in doc.items() if key in public}
+        if not members:
+            raise NotFound("missing")
+        return Revision(revision.id, revision.rev, revision.deleted, json.members(members))
+
+    async def _opened(self, opened: Opened) -> Opened:
+        if opened.revision is None:
+            return opened
+        return opened._replace(revision=await self._shown(opened.revision))
+
+    async def _row(self, row: Row) -> Row:
+        if row.members is None:
+            return row._replace(attachments=())
+        shown = await self._shown(Revision(row.id, row.rev, row.deleted, row.members, row.attachments))
+        return row._replace(members=shown.members, attachments=shown.attachments)
+
+
+def seen_by(database: Database, user: User, config: Config) -> Database:
+    """`_users` as a user sees it who is no server admin."""
+    return cast(Database, UserView(database, user, config))
