@@ -1,7 +1,7 @@
 """What a publisher sends, as it arrives: files in the spool, counted against limits, and removed at the end.
 
-An `Intake` is filled by a reader of one request format (`related.py`, `document.py`), and read by
-`Publisher`.
+An `Intake` is filled by a reader of one request format (`related.py`, `form.py`, `zipped.py`,
+`document.py`), and read by `Publisher`.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from couchreg.registry.formats import OCTETS, mediatype
 from couchreg.registry.paths import DESCRIPTOR, check_path
 
 IDENTITY = ("name", "version")
+PART_HEADERS = 4096  # bytes that are granted to the headers of a part
 BREATH = 50  # small files are dealt with on the event loop; after so many others have their turn
 
 
@@ -30,6 +31,28 @@ class PublishLimits:
     total: int = 20 << 30  # bytes of all files
     files: int = 20_000
     descriptor: int = 16 << 20  # bytes of JSON, inline data included
+    ratio: int = 250  # how many times its own size compressed data may have
+    always: int = 64 << 20  # bytes that compressed data may have whatever its ratio
+
+    @property
+    def body(self) -> int:
+        """Bytes of a request: the files, the descriptor, and some headers for each part."""
+        return self.total + self.descriptor + (self.files + 1) * PART_HEADERS
+
+
+class Expansion:
+    """What compressed data comes to, so that a few bytes cannot keep the server busy for long."""
+
+    def __init__(self, limits: PublishLimits, packed: int = 0) -> None:
+        self.packed = packed  # bytes as they arrived
+        self._plain = 0
+        self._limits = limits
+
+    def grow(self, plain: int) -> None:
+        """Count bytes that came out. Raises TooLarge."""
+        self._plain += plain
+        if self._plain > max(self._limits.always, self.packed * self._limits.ratio):
+            raise TooLarge(f"Compressed data may expand {self._limits.ratio}-fold here; send it as it is.")
 
 
 class Received(NamedTuple):
@@ -75,12 +98,33 @@ class Intake:
             await asyncio.sleep(0)
         return spooled
 
+    async def receive_archive(self, chunks: AsyncIterable[bytes]) -> Spooled:
+        """Spool what holds the files but is none of them; removing it is the caller's. Raises TooLarge."""
+        return await self.spool.receive(self._limited(chunks))
+
+    async def _limited(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        total = 0
+        async for chunk in chunks:
+            total += len(chunk)
+            if total > self.limits.total:
+                raise self._too_much()
+            yield chunk
+
+    def take_back(self, path: str) -> Spooled:
+        """A file received that turns out to be none of the package's; removing it is the caller's."""
+        spooled = self.files.pop(path).spooled
+        self._total -= spooled.length
+        return spooled
+
     async def _counted(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
         async for chunk in chunks:
             self._total += len(chunk)
             if self._total > self.limits.total:
-                raise TooLarge(f"The files of a package may have {self.limits.total} bytes here.")
+                raise self._too_much()
             yield chunk
+
+    def _too_much(self) -> TooLarge:
+        return TooLarge(f"The files of a package may have {self.limits.total} bytes here.")
 
     def _long_descriptor(self) -> TooLarge:
         return TooLarge(f"A descriptor may have {self.limits.descriptor} bytes here; send data as files.")

@@ -28,10 +28,11 @@ def path_fault(path: str) -> str | None:
         return "has a control character or another that cannot be seen"
     if len(path.encode()) > MAX_PATH:
         return f"is longer than {MAX_PATH} bytes"
-    return _reach_fault(path) or _segment_fault(path)
+    return reach_fault(path) or _segment_fault(path)
 
 
-def _reach_fault(path: str) -> str | None:
+def reach_fault(path: str) -> str | None:
+    """Why a name leads out of its folder, as the end of a sentence; None if it does not."""
     if _DRIVE.match(path):
         return "names a drive"
     if _SCHEME.match(path):

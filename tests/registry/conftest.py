@@ -123,7 +123,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
         index = NothingFound()
         application = registry_application(Services(registry, authenticate, index, couch, public_url))
         server = TestServer(application, host="127.0.0.1")
-        await server.start_server()
+        await server.start_server(auto_decompress=False)  # as the real one is started
         client = aiohttp.ClientSession()
         closers.extend([client.close, server.close, registry.close, store.close, blobs.close, spool.close])
         url = f"http://127.0.0.1:{server.port}"

@@ -1,6 +1,9 @@
 """Data packages for tests, and how a client sends them."""
 
+import io
 import json
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,3 +54,18 @@ def related(package: Package, boundary: str = "b0undary") -> tuple[bytes, dict[s
     mark = f"--{boundary}".encode()
     body = b"".join(mark + b"\r\n" + part + b"\r\n" for part in parts) + mark + b"--"
     return body, {"Content-Type": f'multipart/related; boundary="{boundary}"'}
+
+
+def zipped(
+    package: Package, *, prefix: str = "", extra: Mapping[str, bytes] | None = None,
+    method: int = zipfile.ZIP_DEFLATED,
+) -> bytes:  # fmt: skip
+    """The package as a zip file, its descriptor first; `extra` files stand beside the prefix."""
+    descriptor = {"datapackage.json": json.dumps(package.members).encode()}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for path, data in {**descriptor, **package.files}.items():
+            archive.writestr(prefix + path, data)
+        for path, data in (extra or {}).items():
+            archive.writestr(path, data)
+    return buffer.getvalue()
