@@ -16,7 +16,7 @@ from couchreg.blobstore.base import BlobStore
 from couchreg.blobstore.spool import Spool
 from couchreg.docstore.base import Attachment
 from couchreg.docstore.compression import Compression, Gunzip
-from couchreg.docstore.layout import Layout, is_descriptor
+from couchreg.docstore.layout import Layout, is_kept
 from couchreg.docstore.pins import Pins
 from couchreg.docstore.upload import Upload
 
@@ -92,12 +92,12 @@ class Attachments:
 
         `referred` answers for every database of the server. Blobs younger than `grace` seconds stay,
         for the sake of writes that a crash cut off or that another process is making; so do
-        descriptors, which no attachment refers to.
+        descriptors and records, which no attachment refers to.
         """
         limit = time.time() - grace
         removed = 0
         async for blob in self.blobs.keys():
-            if blob.modified <= limit and not is_descriptor(blob.key):
+            if blob.modified <= limit and not is_kept(blob.key):
                 removed += await self.remove(blob.key, referred)
         return removed
 

@@ -3,10 +3,13 @@
     gdp/2026/datapackage.json      the descriptor, written by the `datastore` follower
     gdp/2026/data/gdp.csv          the attachment "data/gdp.csv" of the document "gdp@2026"
     _blobs/ab/ab12…                any other attachment, by its SHA-256
+    _registry/gdp@2026/1-ab….json  what is recorded of a leaf revision, to rebuild the database from
+    _datastore/owner.json          which server's documents these are
 
 Pure: names in, keys out. Whether a key is taken is the blob store's to say.
 """
 
+import hashlib
 import re
 from collections.abc import Callable
 
@@ -15,7 +18,11 @@ from couchreg.blobstore.keys import is_valid
 Layout = Callable[[str, str, str], str | None]
 
 DESCRIPTOR = "datapackage.json"
+OWNER = "_datastore/owner.json"
+RECORDS = "_registry/"
 _BLOBS = "_blobs"
+_REV = re.compile(r"[0-9]+-[0-9a-f]{32}")
+_PLAIN_ID = re.compile(r"[a-z0-9][0-9A-Za-z@._+-]{0,190}(?<!\.)")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]*")
 _LONGEST = 150  # characters of a package name or a version that may become a folder
@@ -48,6 +55,26 @@ def descriptor_key(name: str, version: str) -> str:
 def is_descriptor(key: str) -> bool:
     """Whether `key` is one of `descriptor_key`'s: no attachment, and no sweep's business."""
     return key.count("/") == 2 and key.endswith("/" + DESCRIPTOR) and not key.startswith("_")
+
+
+def record_folder(doc_id: str) -> str:
+    """The prefix of all records of a document: its id, where that can be a folder's name."""
+    plain = _PLAIN_ID.fullmatch(doc_id) is not None
+    return f"{RECORDS}{doc_id if plain else '_' + _hash(doc_id)}/"
+
+
+def record_key(doc_id: str, rev: str) -> str:
+    """Where a leaf revision is recorded. Never overwritten: another revision has another key."""
+    return f"{record_folder(doc_id)}{rev if _REV.fullmatch(rev) else _hash(rev)}.json"
+
+
+def is_kept(key: str) -> bool:
+    """Whether `key` is no attachment's, so that no document refers to it and no sweep may take it."""
+    return is_descriptor(key) or key.startswith(RECORDS) or key == OWNER
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def content_key(sha256: str) -> str:

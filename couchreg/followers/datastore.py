@@ -1,23 +1,27 @@
-"""The datastore follower: writes `<name>/<version>/datapackage.json` beside the files of each version.
+"""The datastore follower: writes descriptors beside the files of each version, and records of documents.
 
-With it the blob store alone is a set of valid data packages, which anyone can read without couchreg. A
-publish is acknowledged after `caught_up(seq)` of this follower. It owns these keys and no others: the files
-are attachments, and come and go with their documents.
+With `<name>/<version>/datapackage.json` the blob store alone is a set of valid data packages, which anyone
+can read without couchreg; with `_registry/<id>/<rev>.json` for each leaf revision the database can be made
+again from it. A publish is acknowledged after `caught_up(seq)` of this follower. It owns these keys and no
+others: the files are attachments, and come and go with their documents.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from couchreg.blobstore.base import BlobStore
 from couchreg.blobstore.spool import Spool
+from couchreg.docstore import recorded
 from couchreg.docstore.attachments import Attachments
 from couchreg.docstore.base import Attachment, Change, Database
-from couchreg.docstore.layout import DESCRIPTOR, descriptor_key
+from couchreg.docstore.layout import DESCRIPTOR, descriptor_key, record_folder, record_key
 from couchreg.errors import Conflict
 from couchreg.followers.base import Checkpoint
 from couchreg.followers.packages import split_id
 from couchreg.model import json
 
+AT_ONCE = 8  # documents whose blobs are put at the same time
 OWN = "couchreg"  # the registry's member of a version document, no part of the descriptor
 _SETTING = "follower-datastore"  # of the database: a `_local/` document could be written by clients
 
@@ -41,10 +45,11 @@ class DatastoreFollower:
         return Checkpoint(**found) if found else None
 
     async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
-        for change in changes:
-            version = split_id(change.id)
-            if version is not None:
-                await self._follow(descriptor_key(*version), change)
+        for start in range(0, len(changes), AT_ONCE):
+            batch = changes[start : start + AT_ONCE]
+            for outcome in await asyncio.gather(*map(self._follow, batch), return_exceptions=True):
+                if outcome is not None:
+                    raise outcome
         await self._database().set_setting(_SETTING, checkpoint._asdict())
 
     async def reset(self) -> None:
@@ -54,20 +59,38 @@ class DatastoreFollower:
     async def close(self) -> None:
         pass
 
-    async def _follow(self, key: str, change: Change) -> None:
+    async def _follow(self, change: Change) -> None:
+        await self._record(change.id)
+        version = split_id(change.id)
+        if version is None:
+            return
+        key = descriptor_key(*version)
         if change.deleted:
             await self._blobs.delete(key)
-            return
-        async with self._spool.writer() as writer:
-            async for chunk in self._descriptor(change):
-                await writer.write(chunk)
-            spooled = await writer.finish()
+        elif not await self._put(key, self._descriptor(change)):
+            raise Conflict(f"{key} holds the descriptor of another revision, which stays.")
+
+    async def _record(self, doc_id: str) -> None:
+        """Record the leafs of a document as they are now; first the new ones, then remove the others."""
+        [leafs] = await self._database().open_revs([(doc_id, None)], histories=True)
+        current = set()
+        for leaf in leafs:
+            if leaf.revision is not None:
+                key = record_key(doc_id, leaf.rev)
+                current.add(key)
+                if not await self._put(key, _once(recorded.encode(leaf.revision, leaf.history))):
+                    raise Conflict(f"{key} holds the record of something else, which stays.")
+        if any(len(leaf.history) > 1 for leaf in leafs) or len(leafs) > 1:
+            async for blob in self._blobs.keys(record_folder(doc_id)):
+                if blob.key not in current:
+                    await self._blobs.delete(blob.key)
+
+    async def _put(self, key: str, chunks: AsyncIterator[bytes]) -> bool:
+        spooled = await self._spool.receive(chunks)
         try:
-            stored = await self._blobs.put(key, spooled, content_type="application/json")
+            return await self._blobs.put(key, spooled, content_type="application/json")
         finally:
             self._spool.remove(spooled)
-        if not stored:
-            raise Conflict(f"{key} holds the descriptor of another revision, which stays.")
 
     async def _descriptor(self, change: Change) -> AsyncIterator[bytes]:
         """The descriptor as it was published, else as the document gives it."""
@@ -77,6 +100,10 @@ class DatastoreFollower:
                 yield chunk
         else:
             yield json.encode(built(json.decode(b"{" + (change.members or b"") + b"}"), files))
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 def built(document: Mapping[str, Any], files: Mapping[str, Attachment]) -> dict[str, Any]:
