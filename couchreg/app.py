@@ -46,6 +46,7 @@ from couchreg.http.registry.call import Services
 from couchreg.http.registry.door import registry_application
 from couchreg.model.user import User
 from couchreg.registry.checker import Limits
+from couchreg.registry.intake import PublishLimits
 from couchreg.registry.publish import Validation
 from couchreg.registry.registry import Found, Registry
 
@@ -121,8 +122,7 @@ class App:
             return await self.auth.user(name)
 
         async def owned(name: str) -> Sequence[str]:
-            owners = getattr(self.registry, "owners", None)
-            return await owners.owned_by(name) if owners else ()
+            return await self.registry.owners.owned_by(name)
 
         self.tokens = Tokens(self.store, find)
         self.auth = Authenticator([admins, Users(self.store, changes)], self.passwords, config=config,
@@ -175,9 +175,13 @@ class App:
     async def _registry(self, stack: AsyncExitStack) -> Registry:
         settings = self.settings
         checks = Limits(seconds=settings.validation_timeout, memory=settings.validation_memory << 20)
+        publishing = PublishLimits(
+            total=settings.max_package_size << 20, files=settings.max_package_files,
+            descriptor=settings.max_descriptor_size << 20,
+        )  # fmt: skip
         registry = Registry(
             self.store.database(REGISTRY), self.attachments, validation=Validation(settings.validation),
-            checks=checks, settled=self.followers["datastore"].caught_up,
+            checks=checks, publishing=publishing, settled=self.followers["datastore"].caught_up,
         )
         stack.push_async_callback(registry.close)
         await registry.start()
@@ -185,7 +189,10 @@ class App:
 
     async def _serve(self, stack: AsyncExitStack, ports: Sequence[socket.socket]) -> None:
         proxies = Proxies(self.settings.trusted_proxies)
-        door = CouchDoor(self.store, self.attachments, self.auth, proxies=proxies)
+        door = CouchDoor(
+            self.store, self.attachments, self.auth, proxies=proxies,
+            with_owned=self.registry.owners.with_roles,
+        )  # fmt: skip
         services = Services(
             self.registry, self.auth.authenticate, Searching(self.search),
             couch=partial(door.handle_below, prefix=COUCH_PREFIX), public_url=self.settings.public_url,

@@ -8,6 +8,7 @@ import pytest
 
 from couchreg.auth.authenticator import REMEMBERED_SECONDS, Authenticator
 from couchreg.auth.credentials import Credential
+from couchreg.auth.hashing import PasswordWork
 from couchreg.auth.passwords import PasswordHash, hash_password
 from couchreg.errors import BadRequest, Unauthorized
 from couchreg.model.user import ANONYMOUS, User
@@ -18,6 +19,7 @@ class Counting:
 
     def __init__(self, hashed: PasswordHash) -> None:
         self.hashed = hashed
+        self.prf, self.key, self.salt, self.iterations = hashed
         self.count = 0
 
     def verify(self, password: str) -> bool:
@@ -62,9 +64,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def auth(source: Source, clock: Clock) -> Iterator[Authenticator]:
-    made = Authenticator([source], iterations=2, clock=clock)
-    yield made
-    made.close()
+    work = PasswordWork(dict, iterations=2)
+    yield Authenticator([source], work, clock=clock)
+    work.close()
 
 
 def basic(text: str | bytes) -> str:

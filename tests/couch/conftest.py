@@ -1,23 +1,28 @@
 """A couch door of its own over an empty store, and a client that sends exactly what it is told."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
 from aiohttp import web
 from yarl import URL
 
+from couchreg.auth.authenticator import NOBODY, Authenticator, Identity
+from couchreg.auth.handlers import Handlers
+from couchreg.auth.hashing import PasswordWork
+from couchreg.auth.options import Options
 from couchreg.blobstore.directory import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
 from couchreg.docstore.attachments import Attachments
 from couchreg.docstore.compression import Compression
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.http.couch.door import CouchDoor
-from couchreg.model.user import ANONYMOUS, User
+from couchreg.http.forwarded import Proxies
+from couchreg.model.user import User
 
 ADMIN = User("admin", ("_admin",))
 
@@ -40,10 +45,16 @@ class Reply:
 class Everybody:
     """Whoever sends no credentials is the admin; a Basic header names an ordinary user."""
 
-    async def authenticate(self, authorization: str | None) -> User:
-        if authorization is None:
-            return ADMIN
-        return ANONYMOUS if authorization == "nobody" else User(authorization, ())
+    def __init__(self, store: SqliteStore) -> None:
+        self.options = Options(store.config)
+        self.handlers = Handlers(store.config)
+        self.passwords = PasswordWork(store.config, iterations=10)
+
+    async def identify(self, headers: Mapping[str, str], address: str) -> Identity:
+        name = headers.get("Authorization")
+        if name is None:
+            return Identity(ADMIN, "default")
+        return NOBODY if name == "nobody" else Identity(User(name), "default")
 
 
 class Couch:
@@ -109,13 +120,16 @@ async def couch(tmp_path: Path) -> AsyncIterator[Couch]:
     await store.database("db").set_setting("security", {})
     blobs, spool = DirectoryBlobStore(tmp_path / "blobs"), Spool(tmp_path / "spool")
     attachments = Attachments(blobs, spool, lambda *_: None, lambda: Compression.of({}))
-    runner = web.ServerRunner(CouchDoor(store, attachments, Everybody()).server(), shutdown_timeout=0.1)
+    auth = Everybody(store)
+    door = CouchDoor(store, attachments, cast(Authenticator, auth), proxies=Proxies("127.0.0.2"))
+    runner = web.ServerRunner(door.server(), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     async with aiohttp.ClientSession(auto_decompress=False) as session:
         yield Couch(f"http://127.0.0.1:{runner.addresses[0][1]}", session, tmp_path, store)
     await runner.cleanup()
+    auth.passwords.close()
     await spool.close()
     await blobs.close()
     await store.close()
