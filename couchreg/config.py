@@ -194,6 +194,15 @@ class Settings:
         2048, "MiB of address space for the process that checks a package.", whole(256, 1 << 20),
         metavar="MIB",
     )
+    max_package_size: int = setting(
+        20_480, "MiB that all files of one published version may have.", whole(1, 1 << 30), metavar="MIB"
+    )
+    max_package_files: int = setting(
+        20_000, "Files that one published version may have.", whole(1, 1_000_000), metavar="N"
+    )
+    max_descriptor_size: int = setting(
+        16, "MiB that a descriptor may have, inline data included.", whole(1, 256), metavar="MIB"
+    )
     sweep_grace: int = setting(
         86_400, "Seconds after which bytes that no document refers to are removed.", whole(0, 1 << 31),
         metavar="SECONDS",

@@ -38,9 +38,9 @@ def test_long_database_names() -> None:
 
 
 def test_package_names() -> None:
-    for name in ("gdp", "co2-ppm", "a.b_c", "0", "x" * 200):
+    for name in ("gdp", "co2-ppm", "a.b_c", "0", "x" * 150):
         names.check_package_name(name)
-    for name in ("", "A", "-a", ".a", "_a", "a/b", "a b", "é", "a@b", "x" * 201, "a\n"):
+    for name in ("", "A", "-a", ".a", "_a", "a/b", "a b", "é", "a@b", "x" * 151, "a\n"):
         with pytest.raises(BadRequest, match="cannot be called"):
             names.check_package_name(name)
     for name in ("search", "adduser", "owner", "latest"):
@@ -52,7 +52,7 @@ def test_package_names() -> None:
 def test_version_names() -> None:
     for version in ("1.0.0", "2026", "2023-03-30", "v2.1-beta+build_7", "draft"):
         names.check_version(version)
-    for version in ("", "-1", "1/2", "1 2", ".1", "é", "1" * 201, "1\n"):
+    for version in ("", "-1", "1/2", "1 2", ".1", "é", "1" * 151, "1\n"):
         with pytest.raises(BadRequest, match="cannot be"):
             names.check_version(version)
     with pytest.raises(BadRequest, match="reserved"):
