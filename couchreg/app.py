@@ -14,6 +14,7 @@ from aiohttp import web
 
 from couchreg.auth.accounts import Accounts
 from couchreg.auth.admins import Admins, ensure_admin, set_admin
+from couchreg.auth.auth_design import ensure_auth_design
 from couchreg.auth.authenticator import Authenticator
 from couchreg.auth.hashing import PasswordWork
 from couchreg.auth.policy import REGISTRY, REGISTRY_SECURITY, REPLICATOR, USERS
@@ -146,6 +147,7 @@ class App:
         registry = self.store.database(REGISTRY)
         if await registry.setting("security") is None:
             await registry.set_setting("security", dict(REGISTRY_SECURITY))
+        await ensure_auth_design(self.store)
 
     async def _attachments(self, stack: AsyncExitStack, data: DataDir) -> Attachments:
         blobs = await open_blobs(self.settings, data.datastore)
@@ -194,8 +196,9 @@ class App:
             with_owned=self.registry.owners.with_roles,
         )  # fmt: skip
         services = Services(
-            self.registry, self.auth.authenticate, Searching(self.search),
+            self.registry, self.auth.identify_publisher, Searching(self.search), self.accounts, self.tokens,
             couch=partial(door.handle_below, prefix=COUCH_PREFIX), public_url=self.settings.public_url,
+            proxies=proxies,
         )
         registry = web.AppRunner(
             registry_application(services), auto_decompress=False, access_log=None, max_line_size=LINE,
