@@ -16,6 +16,7 @@ from couchreg.model.names import is_package_name
 from couchreg.model.versions import LATEST, choose, latest, sort_versions
 from couchreg.registry.descriptor import OWN, Resource, resources_of
 from couchreg.registry.paths import DESCRIPTOR, split_version_id, version_id
+from couchreg.registry.standing import Standing, standings
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,25 @@ class Catalog:
         return sort_versions([pair[1] for pair in found if pair and pair[0] == name])
 
     async def resolve(self, name: str, wanted: str = LATEST) -> str:
-        """The exact version that `latest` or a range (`^1.2`) stands for.
+        """The exact version that `latest`, another dist-tag or a range (`^1.2`) stands for.
 
         Raises NotFound, and BadRequest for a range that cannot be read.
         """
-        versions = await self.versions(name)
-        chosen = choose(versions, wanted) if versions else None
+        versions = await self.known_versions(name)
+        if wanted in versions:
+            return wanted
+        tagged = (await self.standing(name)).tags(versions).get(wanted)
+        chosen = tagged or choose(versions, wanted)
         if chosen is None:
             raise _absent(name, wanted, versions)
         return chosen
+
+    async def known_versions(self, name: str) -> list[str]:
+        """The versions of a package, from lowest to highest. Raises NotFound when there are none."""
+        versions = await self.versions(name)
+        if not versions:
+            raise _absent(name, LATEST, versions)
+        return versions
 
     async def version(self, name: str, version: str = LATEST) -> Version:
         """Raises NotFound with a reason that says where to look."""
@@ -90,6 +101,20 @@ class Catalog:
             raise _absent(name, exact, await self.versions(name)) from None
         document = json.decode(b"{" + revision.members + b"}")
         return Version(name, exact, revision.rev, document, revision.attachments)
+
+    async def named(self, name: str, wanted: str = LATEST) -> Version:
+        """An exact version, or the one that a dist-tag leads to. Raises NotFound."""
+        try:
+            return await self.version(name, wanted)
+        except NotFound:
+            tags = (await self.standing(name)).tags(await self.versions(name))
+            if wanted not in tags:
+                raise
+            return await self.version(name, tags[wanted])
+
+    async def standing(self, name: str) -> Standing:
+        """What the package's document says of its versions."""
+        return (await standings(self._database, [name]))[0]
 
     async def published(self, name: str) -> list[Version]:
         """All versions of a package with their documents, from the latest to the oldest."""

@@ -8,10 +8,14 @@ from couchreg.docstore.base import Database, Store
 from couchreg.errors import FileExists, NotFound
 from couchreg.registry.catalog import Catalog
 from couchreg.registry.checker import Checker, Limits
+from couchreg.registry.dependencies import Dependencies
+from couchreg.registry.deprecation import Deprecations
+from couchreg.registry.history import History
 from couchreg.registry.intake import Intake, PublishLimits
 from couchreg.registry.owners import Owners
 from couchreg.registry.packages import Packages
 from couchreg.registry.publish import Publisher, Validation
+from couchreg.registry.tags import Tags
 from couchreg.registry.unpublish import Unpublisher
 
 DATABASE = "registry"
@@ -64,6 +68,10 @@ class Registry:
             database, attachments, self.checker, self.packages, validation=validation, settled=settled
         )
         self.unpublisher = Unpublisher(database, attachments, self.packages, settled=settled)
+        self.tags = Tags(self.catalog, self.packages)
+        self.deprecations = Deprecations(self.catalog, self.packages)
+        self.history = History(database, self.catalog)
+        self.dependencies = Dependencies(self.catalog)
         self._limits = publishing or PublishLimits()
         self._validation = Validation(validation)
 

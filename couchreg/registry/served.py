@@ -23,13 +23,13 @@ def file_url(base: str, version: Version, path: str) -> str:
     return url_of(base, version.name, version.version, *path.split("/"))
 
 
-def served_descriptor(version: Version, base: str) -> dict[str, Any]:
+def served_descriptor(version: Version, base: str, deprecated: str | None = None) -> dict[str, Any]:
     """The descriptor of a version with a URL for each resource, and `couchreg` about the version."""
     members = _addressed(version.descriptor, version, base)
     members.setdefault("name", version.name)
     members.setdefault("version", version.version)
     members["resources"] = [served_resource(version, item, base) for item in version.resources.values()]
-    members[OWN] = _about(version, base)
+    members[OWN] = {**_about(version, base), **({"deprecated": deprecated} if deprecated else {})}
     return members
 
 
