@@ -11,7 +11,7 @@ import apsw
 
 from couchreg.docstore.base import Change, LocalDocument, Range, Row
 from couchreg.docstore.sqlite.records import as_row, unpack_atts, unpack_revs
-from couchreg.docstore.sqlite.sql import query, query_each, query_some
+from couchreg.docstore.sqlite.sql import query, query_each, query_in, query_some
 
 ROWS: Final = 1000  # of a step without bodies: about a millisecond
 BODIES: Final = 500  # of a step with bodies, if they are small
@@ -30,6 +30,7 @@ _CHANGES: Final = (
     "SELECT d.seq, d.id, d.rev, d.deleted, d.leafs, b.members, b.atts"
     " FROM docs d JOIN bodies b ON b.num = d.body",
 )
+_PLACES: Final = "SELECT d.seq FROM json_each(?) j CROSS JOIN docs d ON d.id = j.value"
 _LOCALS: Final = "SELECT d.id, d.n, d.members FROM locals d WHERE 1"
 
 
@@ -115,7 +116,7 @@ def _changes(found: Sequence[Any], which: Which) -> list[Change]:
 
 def places(conn: apsw.Connection, ids: Collection[str]) -> list[int]:
     """The sequences of some documents, in no order."""
-    return [seq for (seq,) in query_each(conn, "SELECT seq FROM docs WHERE id = ?", [(i,) for i in ids])]
+    return [seq for (seq,) in query_in(conn, _PLACES, list(ids))]
 
 
 def changes_at(conn: apsw.Connection, seqs: Sequence[int], which: Which) -> list[Change]:

@@ -12,12 +12,12 @@ import apsw
 from couchreg.docstore.base import Opened
 from couchreg.docstore.sqlite.reads import stored
 from couchreg.docstore.sqlite.records import as_revision
-from couchreg.docstore.sqlite.sql import query_each
+from couchreg.docstore.sqlite.sql import query_in
 from couchreg.model.revtree import Node, RevTree
 
 _OPEN = (
     "SELECT d.id, d.rev, d.deleted, d.leafs IS NULL, d.tree, b.members, b.atts"
-    " FROM docs d LEFT JOIN bodies b ON b.num = d.body WHERE d.id = ?"
+    " FROM json_each(?) j CROSS JOIN docs d ON d.id = j.value LEFT JOIN bodies b ON b.num = d.body"
 )
 
 Wanted = Sequence[tuple[str, Sequence[str] | None]]
@@ -41,7 +41,7 @@ class How(NamedTuple):
 
 
 def open_revs(conn: apsw.Connection, wanted: Wanted, how: How) -> list[list[Opened]]:
-    rows = query_each(conn, _OPEN, [(doc_id,) for doc_id, _ in wanted])
+    rows = query_in(conn, _OPEN, [doc_id for doc_id, _ in wanted])
     found = {row[0]: _Row(*row) for row in rows}
     return [_opened(conn, found.get(doc_id), revs, how) for doc_id, revs in wanted]
 
@@ -58,6 +58,8 @@ def _opened(conn: apsw.Connection, row: _Row | None, revs: Sequence[str] | None,
 def _history(row: _Row, how: How) -> tuple[str, ...]:
     if not how.history:
         return ()
+    if row.rev.startswith("1-"):
+        return (row.rev,)
     return tuple(RevTree.decode(row.tree).history(row.rev)[: how.history])
 
 

@@ -6,7 +6,7 @@ import apsw
 
 from couchreg.docstore.base import LocalDocument, Revision, Row
 from couchreg.docstore.sqlite.records import as_revision, as_row
-from couchreg.docstore.sqlite.sql import query, query_each
+from couchreg.docstore.sqlite.sql import query, query_in
 from couchreg.errors import NotFound
 from couchreg.model.revtree import Node, RevTree
 
@@ -14,8 +14,10 @@ _WINNER = (
     "SELECT d.id, d.rev, d.deleted, b.members, b.atts FROM docs d JOIN bodies b ON b.num = d.body"
     " WHERE d.id = ?"
 )
-_ROW = "SELECT id, rev, deleted, NULL, NULL FROM docs WHERE id = ?"
-_LINE = "SELECT id, rev, leafs IS NULL, tree FROM docs WHERE id = ?"
+_EACH = "FROM json_each(?) j CROSS JOIN docs d ON d.id = j.value"
+_ROWS = f"SELECT d.id, d.rev, d.deleted, NULL, NULL {_EACH}"
+_WINNERS = f"SELECT d.id, d.rev, d.deleted, b.members, b.atts {_EACH} JOIN bodies b ON b.num = d.body"
+_LINES = f"SELECT d.id, d.rev, d.leafs IS NULL, d.tree {_EACH}"
 _TREE = "SELECT tree FROM docs WHERE id = ?"
 _BODY = "SELECT members, atts FROM bodies WHERE num = ?"
 
@@ -55,7 +57,7 @@ def stored(conn: apsw.Connection, doc_id: str, node: Node | None) -> Revision | 
 
 
 def winners(conn: apsw.Connection, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
-    rows = query_each(conn, _WINNER if bodies else _ROW, [(doc_id,) for doc_id in ids])
+    rows = query_in(conn, _WINNERS if bodies else _ROWS, ids)
     found = {row[0]: as_row(*row) for row in rows}
     return [found.get(doc_id) for doc_id in ids]
 
@@ -64,7 +66,7 @@ Missing = tuple[list[str], list[str]]  # revisions that are not here, and what t
 
 
 def missing_revs(conn: apsw.Connection, wanted: Mapping[str, Sequence[str]]) -> dict[str, Missing]:
-    rows = query_each(conn, _LINE, [(doc_id,) for doc_id in wanted])
+    rows = query_in(conn, _LINES, list(wanted))
     known = {row[0]: row for row in rows}
     answer = {}
     for doc_id, revs in wanted.items():
