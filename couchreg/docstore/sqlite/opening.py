@@ -58,8 +58,6 @@ def _opened(conn: apsw.Connection, row: _Row | None, revs: Sequence[str] | None,
 def _history(row: _Row, how: How) -> tuple[str, ...]:
     if not how.history:
         return ()
-    if row.rev.startswith("1-"):
-        return (row.rev,)
     return tuple(RevTree.decode(row.tree).history(row.rev)[: how.history])
 
 
