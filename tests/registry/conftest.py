@@ -1,8 +1,10 @@
 """A registry on the real engine and the directory store, behind its door on a free port."""
 
 import io
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,14 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
+from couchreg.auth.accounts import Accounts, Login
+from couchreg.auth.admins import Admins, set_admin
+from couchreg.auth.authenticator import Authenticator
+from couchreg.auth.hashing import PasswordWork
+from couchreg.auth.policy import USERS
+from couchreg.auth.tokens import Tokens
+from couchreg.auth.users import UserChanges, Users
+from couchreg.auth.users_guard import guarded
 from couchreg.blobstore.directory import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
 from couchreg.docstore.attachments import Attachments
@@ -17,25 +27,17 @@ from couchreg.docstore.base import Database
 from couchreg.docstore.compression import Compression
 from couchreg.docstore.layout import registry_layout
 from couchreg.docstore.sqlite import SqliteStore
-from couchreg.errors import Unauthorized
+from couchreg.docstore.sweeper import referred
 from couchreg.http.registry.call import Services
 from couchreg.http.registry.door import registry_application
-from couchreg.model.user import ADMIN_ROLE, ANONYMOUS, User
+from couchreg.model.user import User
 from couchreg.registry.checker import Limits
 from couchreg.registry.registry import Found, Registry, open_database
 from tests.registry.packages import Package, related
 
-ADMIN = aiohttp.encode_basic_auth("admin", "secret")
-ANNA = aiohttp.encode_basic_auth("anna", "secret")
-_USERS = {ADMIN: User("admin", (ADMIN_ROLE,)), ANNA: User("anna")}
-
-
-async def authenticate(header: str | None) -> User:
-    if header is None:
-        return ANONYMOUS
-    if header not in _USERS:
-        raise Unauthorized("Name or password is incorrect.")
-    return _USERS[header]
+PASSWORD = "secret"
+basic = aiohttp.encode_basic_auth
+ADMIN, ANNA, BOB = basic("admin", PASSWORD), basic("anna", PASSWORD), basic("bob", PASSWORD)
 
 
 class NothingFound:
@@ -59,7 +61,14 @@ class Served:
     client: aiohttp.ClientSession
     datastore: Path
     spool: Path
-    index: NothingFound = field(default_factory=NothingFound)
+    index: NothingFound
+    people: "People"
+
+    async def ask(self, method: str, path: str, *, auth: str | None = None, **sent: Any) -> tuple[int, Any]:
+        """A request as somebody; the status and the answer."""
+        headers = {"Authorization": auth} if auth else {}
+        async with self.client.request(method, self.url + path, headers=headers, **sent) as response:
+            return response.status, await response.json()
 
     async def put(
         self,
@@ -102,6 +111,40 @@ class Served:
         )
 
 
+@dataclass
+class People:
+    """Who there is: an admin, and anna and bob, with the same password."""
+
+    auth: Authenticator
+    accounts: Accounts
+    tokens: Tokens
+    work: PasswordWork
+    now: list[float]  # the time, as tokens see it
+
+    async def close(self) -> None:
+        self.work.close()
+
+
+async def identity(inner: SqliteStore, registry: Registry, registration: str) -> People:
+    work, changes = PasswordWork(inner.config, iterations=1), UserChanges()
+    store, guard = guarded(inner, work, changes)
+    await store.create(USERS)
+    await set_admin(store, "admin", PASSWORD, iterations=1)
+    admins, now = Admins(store.config), [time.time()]
+
+    async def find(name: str) -> User | None:
+        return await auth.user(name)
+
+    tokens = Tokens(store, find, clock=lambda: now[0])
+    auth = Authenticator([admins, Users(store, changes)], work, config=store.config, tokens=tokens)
+    accounts = Accounts(store, admins, tokens, work, registry.owners.owned_by,
+                        registration_open=registration == "open")
+    guard.tell(accounts)
+    for name in ("anna", "bob"):
+        await accounts.create(name, Login(PASSWORD), email=f"{name}@example.org")
+    return People(auth, accounts, tokens, work, now)
+
+
 Serve = Callable[..., Awaitable[Served]]
 
 
@@ -110,24 +153,32 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
     """Start a registry; options are those of `Registry`. Everything is closed behind the test."""
     closers: list[Callable[[], Awaitable[None]]] = []
 
-    async def start(*, couch: Any = None, public_url: str | None = None, **options: Any) -> Served:
+    async def start(
+        *, couch: Any = None, public_url: str | None = None, registration: str = "open", **options: Any
+    ) -> Served:
         blobs, spool = DirectoryBlobStore(tmp_path / "datastore"), Spool(tmp_path / "spool")
         store = SqliteStore(tmp_path)
         attachments = Attachments(
-            blobs, spool, registry_layout("registry"), lambda: Compression.of({}), uncompressed=["registry"]
+            blobs, spool, registry_layout("registry"), lambda: Compression.of({}), uncompressed=["registry"],
+            referred=partial(referred, store),
         )
         database = await open_database(store)
         options.setdefault("checks", Limits(workers=1))
         registry = Registry(database, attachments, **options)
         await registry.start()
-        index = NothingFound()
-        application = registry_application(Services(registry, authenticate, index, couch, public_url))
+        index, people = NothingFound(), await identity(store, registry, registration)
+        application = registry_application(
+            Services(registry, people.auth.identify_publisher, index, people.accounts, people.tokens,
+                     couch, public_url)
+        )
         server = TestServer(application, host="127.0.0.1")
         await server.start_server(auto_decompress=False)  # as the real one is started
         client = aiohttp.ClientSession()
-        closers.extend([client.close, server.close, registry.close, store.close, blobs.close, spool.close])
+        closers.extend([client.close, server.close, registry.close, people.close, store.close, blobs.close,
+                        spool.close])
         url = f"http://127.0.0.1:{server.port}"
-        return Served(registry, database, url, client, tmp_path / "datastore", tmp_path / "spool", index)
+        folders = (tmp_path / "datastore", tmp_path / "spool")
+        return Served(registry, database, url, client, *folders, index, people)
 
     yield start
     for close in closers:

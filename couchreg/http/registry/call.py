@@ -1,15 +1,20 @@
 """What an operation of the registry door gets: the request, who asks, and the registry."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from couchreg.auth.accounts import Accounts
+from couchreg.auth.authenticator import Identity
+from couchreg.auth.tokens import Grant, Tokens
+from couchreg.http.forwarded import Proxies
 from couchreg.http.registry.urls import base_url
 from couchreg.model.user import User
 from couchreg.registry.registry import Registry, Search
 
-Authenticate = Callable[[str | None], Awaitable[User]]
+NO_PROXIES = Proxies()
+Identify = Callable[[Mapping[str, str], str], Awaitable[Identity]]  # headers, address of the client
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -18,10 +23,13 @@ class Services:
     """What the door stands on."""
 
     registry: Registry
-    authenticate: Authenticate
+    identify: Identify
     search: Search
+    accounts: Accounts
+    tokens: Tokens
     couch: Handler | None = None  # answers everything below /_couch, prefix and all
     public_url: str | None = None  # without it, addresses are made from the Host header
+    proxies: Proxies = NO_PROXIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +37,22 @@ class Call:
     """One request that has been let in."""
 
     request: web.Request
-    user: User
+    identity: Identity
     services: Services
+
+    @property
+    def user(self) -> User:
+        return self.identity.user
+
+    @property
+    def grant(self) -> Grant | None:
+        """What the request's token is good for; None for one made with a password, or by nobody."""
+        return self.identity.grant
+
+    @property
+    def address(self) -> str:
+        """Where the request comes from."""
+        return self.services.proxies.address(self.request)
 
     @property
     def registry(self) -> Registry:
@@ -39,7 +61,7 @@ class Call:
     @property
     def base(self) -> str:
         """The address of the registry as this client knows it. Raises BadRequest for a bad Host."""
-        return base_url(self.request, self.services.public_url)
+        return base_url(self.request, self.services.public_url, self.services.proxies)
 
     def part(self, name: str) -> str:
         """A placeholder of the route, decoded."""

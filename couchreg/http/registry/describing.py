@@ -53,6 +53,11 @@ def makes(schema: str, *errors: int, statuses: tuple[int, ...] = (200,)) -> Answ
     return {**dict.fromkeys(statuses, Answer(schema)), **dict.fromkeys(errors, ERROR)}
 
 
+def members(required: str = "", **schemas: Schema) -> Schema:
+    """A JSON object with these members, of which the first words are required."""
+    return {"type": "object", "required": required.split(), "properties": schemas}
+
+
 def flag(name: str, summary: str) -> Parameter:
     """A parameter that is `true` or absent."""
     return Parameter(name, summary, {"type": "string", "enum": ["true", "false"]})

@@ -13,6 +13,7 @@ from couchreg.http.registry.call import Call, Handler, Services
 from couchreg.http.registry.routes import ROUTES, Route
 
 log = logging.getLogger(__name__)
+LOG_IN = "Log in to do this: with a user name and a password, or with a token."
 Operation = Callable[[Call], Awaitable[web.StreamResponse]]
 
 
@@ -45,14 +46,26 @@ def _handler(route: Route, services: Services) -> Handler:
     run = operation(route.operation)
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        user = await services.authenticate(request.headers.get("Authorization"))
+        identity = await services.identify(request.headers, services.proxies.address(request))
+        call = Call(request, identity, services)
         try:
-            authorize(route.rule, user)
+            authorize(route.rule, call.user)
         except Unauthorized:
-            raise Unauthorized("Log in with a user name and a password to do this.") from None
-        return await run(Call(request, user, services))
+            raise Unauthorized(LOG_IN) from None
+        _check_token(route, call)
+        return await run(call)
 
     return handle
+
+
+def _check_token(route: Route, call: Call) -> None:
+    """Raises Forbidden for a token that is not good for this route, or not for the package in its path."""
+    if call.grant is None:
+        return
+    if route.package_in_body:  # the operation asks again, with the package
+        call.grant._replace(packages=()).require(route.needs)
+    else:
+        call.grant.require(route.needs, call.request.match_info.get("name"))
 
 
 @web.middleware

@@ -43,7 +43,7 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(SCHEMAS),
-            "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
+            "securitySchemes": {name: {"type": "http", "scheme": name} for name in ("basic", "bearer")},
         },
     }  # fmt: skip
 
@@ -58,7 +58,7 @@ def _operation(route: Route) -> dict[str, Any]:
     if route.body is not None:
         described["requestBody"] = _body(route.body)
     if route.rule is not Rule.PUBLIC:
-        described["security"] = [{"basic": []}]
+        described["security"] = [{"basic": []}, {"bearer": []}]
     return described
 
 

@@ -29,12 +29,19 @@ PATHS: Mapping[str, Schema] = {
     "new": {"type": "string", "pattern": "^[0-9A-Za-z][0-9A-Za-z.+_-]*$", "maxLength": 200},
     "tag": {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9._-]*$", "maxLength": 100},
     "path": {"type": "string", "minLength": 1},
+    "user": {"type": "string", "minLength": 1, "maxLength": 214},
+    "id": {"type": "string", "minLength": 1},
 }
 
 _VERSION_ROW = _object(
-    "version published publisher bytes url",
+    "version published publisher bytes hash files tags deprecated url",
     version=_TEXT, published=_maybe(_TEXT), publisher=_maybe(_TEXT), bytes=_COUNT, hash=_TEXT, files=_COUNT,
     tags=_list(_TEXT), deprecated=_maybe(_TEXT), url=_URL,
+)  # fmt: skip
+
+_TOKEN = _object(
+    "id scope packages label created expires",
+    id=_TEXT, scope=_TEXT, packages=_list(_TEXT), label=_TEXT, created=_TEXT, expires=_maybe(_TEXT),
 )  # fmt: skip
 
 SCHEMAS: Mapping[str, Schema] = {
@@ -44,7 +51,9 @@ SCHEMAS: Mapping[str, Schema] = {
     "Packages": _object(
         "packages next",
         packages=_list(
-            _object("name latest versions url", name=_TEXT, latest=_TEXT, versions=_list(_TEXT), url=_URL)
+            _object("name latest versions title published deprecated url", name=_TEXT, latest=_TEXT,
+                    versions=_list(_TEXT), title=_maybe(_TEXT), published=_maybe(_TEXT),
+                    deprecated=_maybe(_TEXT), url=_URL)
         ),
         next=_maybe(_URL),
     ),
@@ -76,6 +85,15 @@ SCHEMAS: Mapping[str, Schema] = {
         _object("name state seq update_seq", name=_TEXT, state=_TEXT, seq=_COUNT, update_seq=_COUNT))),
     "Published": _object("ok id rev name version url", ok={"const": True}, id=_TEXT, rev=_TEXT, name=_TEXT,
                          version=_TEXT, url=_URL),
+    "Deleted": _object("ok name versions", ok={"const": True}, name=_TEXT, versions=_list(_TEXT)),
+    "Registered": _object("ok id rev name", ok={"const": True}, id=_TEXT, rev=_TEXT, name=_TEXT),
+    "Whoami": _object("name username roles packages", name=_TEXT, username=_TEXT, roles=_list(_TEXT),
+                      packages=_list(_TEXT), token={"type": "object"}),
+    "Account": _object("name email packages", name=_TEXT, email=_maybe(_TEXT), packages=_list(_TEXT)),
+    "Owners": _list(_object("name", name=_TEXT, email=_TEXT)),
+    "Changed": _object("ok owners", ok={"const": True}, owners=_list(_TEXT)),
+    "Tokens": _object("tokens", tokens=_list(_TOKEN)),
+    "NewToken": {"allOf": [_TOKEN, _object("token", token=_TEXT)]},
     "Done": _object("ok", ok={"const": True}),
     "OpenAPI": _object("openapi info paths", openapi=_TEXT, info={"type": "object"},
                        paths={"type": "object"}),

@@ -1,0 +1,37 @@
+"""A small JSON object in the body of a request."""
+
+from typing import Any
+
+from couchreg.errors import BadContentType, BadRequest, TooLarge
+from couchreg.http.registry.call import Call
+from couchreg.model import json
+from couchreg.wire.headers import parameters
+
+MOST = 64 << 10  # bytes
+
+
+async def json_object(call: Call) -> dict[str, Any]:
+    """The members. Raises BadRequest, TooLarge, and BadContentType for what is not said to be JSON:
+    a form on somebody else's page cannot say so.
+    """
+    headers = call.request.headers
+    kind, _ = parameters(headers.get("Content-Type", ""))
+    if kind != "application/json" or headers.get("Content-Encoding", "identity") != "identity":
+        raise BadContentType("Send a JSON object as it is, with “Content-Type: application/json”.")
+    data = bytearray()
+    async for chunk in call.request.content.iter_any():
+        data += chunk
+        if len(data) > MOST:
+            raise TooLarge(f"The body of this request has at most {MOST} bytes.")
+    value = json.decode(bytes(data))
+    if not isinstance(value, dict):
+        raise BadRequest("The body of this request is a JSON object.")
+    return value
+
+
+def text_of(members: dict[str, Any], name: str) -> str:
+    """A member that has to be there and to be a text. Raises BadRequest."""
+    value = members.get(name)
+    if not isinstance(value, str) or not value:
+        raise BadRequest(f"“{name}” is missing, or is no text.")
+    return value
