@@ -5,6 +5,7 @@ The only module that names back ends. It has no behaviour of its own.
 
 import logging
 import socket
+import ssl
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -94,6 +95,7 @@ class App:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings = self.settings
+        self._tls = tls_context(settings)
         data = stack.enter_context(DataDir(settings.data_dir))
         wanted = ((settings.port, "--port"), (settings.couch_port, "--couch-port"))
         ports = [stack.enter_context(listen(settings.host, port, flag)) for port, flag in wanted]
@@ -206,7 +208,8 @@ class App:
         )
         couch = web.ServerRunner(door.server(), shutdown_timeout=CLOSING)
         self.registry_url, self.couch_url = [
-            await serve(stack, runner, port) for runner, port in zip((registry, couch), ports, strict=True)
+            await serve(stack, runner, port, self._tls)
+            for runner, port in zip((registry, couch), ports, strict=True)
         ]
 
 
@@ -267,10 +270,27 @@ def listen(host: str, port: int, flag: str) -> socket.socket:
     return bound
 
 
-async def serve(stack: AsyncExitStack, runner: web.BaseRunner, port: socket.socket) -> str:
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """None for plain HTTP. Raises CannotStart for a certificate or key that cannot be used."""
+    if settings.tls_cert is None:
+        if settings.tls_key is not None:
+            raise CannotStart("A key alone makes no HTTPS: name the certificate with --tls-cert.")
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key, password="")  # "": it asks nobody
+    except (OSError, ssl.SSLError) as error:
+        reason = getattr(error, "reason", None) or error.strerror or "it is not what it should be"
+        raise CannotStart(f"The certificate {settings.tls_cert} cannot be used: {reason}.") from error
+    return context
+
+
+async def serve(
+    stack: AsyncExitStack, runner: web.BaseRunner, port: socket.socket, tls: ssl.SSLContext | None
+) -> str:
     """Answer on a bound socket until the stack unwinds; the address of the door."""
     stack.push_async_callback(runner.cleanup)
     await runner.setup()
-    await web.SockSite(runner, port, backlog=1024).start()
+    await web.SockSite(runner, port, backlog=1024, ssl_context=tls).start()
     host, number = port.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{number}"
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{number}"

@@ -41,6 +41,8 @@ class Rule(StrEnum):
     MEMBER = "member"  # may read the database
     WRITER = "writer"  # may write documents: a member, but in the registry database only server admins
     LISTER = "lister"  # may list and follow a whole database: a member, but of _users only server admins
+    LOCAL_WRITER = "local_writer"  # may keep _local documents: a member; in registry small ones, and not many
+    LOCAL_LISTER = "local_lister"  # may list _local documents: a lister, but in registry only its admins
     DB_ADMIN = "db_admin"  # compaction and the like
     DESIGN_WRITER = "design_writer"  # may write design documents
     SECURITY_WRITER = "security_writer"  # PUT _security
@@ -141,6 +143,13 @@ def _lister(subject: Subject) -> None:
     _member(subject)
 
 
+def _local_lister(subject: Subject) -> None:
+    """Who knows the id of a mirror's checkpoint can write it, so ids are not for everybody."""
+    if subject.database == REGISTRY:
+        _db_admin(subject)
+    _lister(subject)
+
+
 def _db_admin(subject: Subject) -> None:
     if not is_database_admin(subject.user, subject.security):
         raise Unauthorized("You are not a server or db admin.")
@@ -181,6 +190,8 @@ _RULES: Mapping[Rule, Callable[[Subject], None]] = {
     Rule.MEMBER: _member,
     Rule.WRITER: _writer,
     Rule.LISTER: _lister,
+    Rule.LOCAL_WRITER: _member,
+    Rule.LOCAL_LISTER: _local_lister,
     Rule.DB_ADMIN: _db_admin,
     Rule.DESIGN_WRITER: _design_writer,
     Rule.SECURITY_WRITER: _security_writer,

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from couchreg.auth.policy import USERS
+from couchreg.auth.checkpoints import sender_of
+from couchreg.auth.policy import REGISTRY, USERS
+from couchreg.auth.registry_view import read_by
 from couchreg.auth.user_view import seen_by
 from couchreg.docstore.base import Database, Store
 from couchreg.errors import BadRequest
@@ -28,8 +30,8 @@ class Context:
     `{db}`, `{docid}` (with its `_design/` or `_local/`), `{attachment}` (parts joined by "/") …"""
 
     __slots__ = (
-        "_pairs", "_query", "callback", "door", "handler", "headers", "is_head", "match", "method", "parts",
-        "prefix", "raw_path", "raw_query", "request", "user",
+        "_pairs", "_query", "address", "callback", "door", "handler", "headers", "is_head", "match", "method",
+        "parts", "prefix", "raw_path", "raw_query", "request", "user",
     )  # fmt: skip
 
     def __init__(self, door: "CouchDoor", request: web.BaseRequest, prefix: str) -> None:
@@ -44,6 +46,7 @@ class Context:
         self.match: dict[str, str] = {}
         self.user: User = ANONYMOUS
         self.handler: str | None = None  # the way in which they said who they are
+        self.address = ""  # the client's, as far as it is known
         self.headers: list[tuple[str, str]] = []  # to be added to whatever is answered (CORS)
         self.callback = ""  # the function that a JSON answer is to be wrapped in (JSONP)
         self._pairs: list[tuple[str, str]] | None = None
@@ -67,9 +70,11 @@ class Context:
         """The database of the path. Raises NotFound("Database does not exist.")."""
         name = self.match["db"]
         database = self.door.store.database(name)
-        if name == USERS and not self.user.is_admin:
+        if self.user.is_admin or name not in (USERS, REGISTRY):
+            return database
+        if name == USERS:
             return seen_by(database, self.user, self.door.store.config)
-        return database
+        return read_by(database, self.user, self.door.checkpoints, sender_of(self.user, self.address))
 
     @property
     def doc_id(self) -> str:

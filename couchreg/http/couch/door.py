@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from couchreg.auth.authenticator import Authenticator
+from couchreg.auth.checkpoints import Checkpoints
 from couchreg.auth.policy import REGISTRY, Rule, authorize, without_owner_roles
 from couchreg.docstore.base import Store
 from couchreg.errors import BadRequest, CouchregError, NotFound
@@ -52,6 +53,7 @@ class CouchDoor:
         self.auth = auth
         self.proxies = proxies
         self.with_owned = with_owned
+        self.checkpoints = Checkpoints()
         self.settings = Settings(store)
         self.counters = Counters()
         self.background = Background()

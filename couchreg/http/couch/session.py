@@ -26,8 +26,9 @@ async def identify(ctx: Context) -> User:
 
     Raises Unauthorized for nobody, where a valid user is required.
     """
-    door, request = ctx.door, ctx.request
-    identity = await door.auth.identify(request.headers, door.proxies.address(request))
+    door = ctx.door
+    ctx.address = door.proxies.address(ctx.request)
+    identity = await door.auth.identify(ctx.request.headers, ctx.address)
     if identity.user.name is None:
         _require_user(ctx)
     elif identity.renew:
@@ -62,9 +63,9 @@ async def info(ctx: Context) -> Answer:
 async def login(ctx: Context) -> Answer:
     name, password, totp = await _credentials(ctx)
     ctx.headers = [header for header in ctx.headers if header[0] != "Set-Cookie"]  # there is a new one
-    auth, address = ctx.door.auth, ctx.door.proxies.address(ctx.request)
+    auth = ctx.door.auth
     try:
-        user = await auth.login(name, password, address, totp=totp)
+        user = await auth.login(name, password, ctx.address, totp=totp)
     except Unauthorized as error:
         wrong = {"error": error.error, "reason": error.reason}
         return _leading(ctx, answer_json(wrong, status=401, headers=[_set_cookie(ctx, "")]), "fail")

@@ -112,9 +112,13 @@ def check_id(ctx: Context, doc_id: str) -> None:
 
 
 async def authorize_id(ctx: Context, doc_id: str) -> None:
-    """Design documents are the admins' of a database, whatever way they come in."""
-    if not ctx.user.is_admin and doc_id.startswith("_design/"):
-        authorize(Rule.DESIGN_WRITER, ctx.user, ctx.db.name, await ctx.db.setting("security"))
+    """Whether they may write this document: it may be another than the request's address says.
+
+    Design documents are the admins' of a database, whatever way they come in.
+    """
+    if not ctx.user.is_admin and not local.is_local(doc_id):
+        rule = Rule.DESIGN_WRITER if doc_id.startswith("_design/") else Rule.WRITER
+        authorize(rule, ctx.user, ctx.db.name, await ctx.db.setting("security"))
 
 
 def check_design(parsed: Parsed) -> None:
