@@ -99,6 +99,9 @@ class Stage:
             await owners.add("small", name, admin)
         if "bob" in await owners.of("small"):
             await owners.remove("small", "bob", admin)
+        for path, body in (("dist-tags/small/stable", {"version": "1"}), ("deprecated/small", {"message": "m"}),
+                           ("deprecated/small/1", {"message": "m"})):
+            assert (await self.served.ask("PUT", f"/-/{path}", auth=ADMIN, json=body))[0] == 200
 
     def authorization(self, client: str) -> str | None:
         known = {"nobody": None, "bob": BOB, "anna": ANNA, "admin": ADMIN, "wrong": basic("anna", "wrong"),
