@@ -4,6 +4,7 @@ What a server consists of is `app.py`'s; what a setting means is `config.py`'s.
 """
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -13,6 +14,8 @@ import click
 
 from couchreg.app import App, build
 from couchreg.config import Settings, describe, load
+
+GARBAGE = (20_000, 10, 50)  # new objects between collections of the young ones; and of the older
 
 
 def flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -42,11 +45,20 @@ async def run(settings: Settings) -> None:
         loop.add_signal_handler(number, ended.set)
     app = build(settings)
     await app.start()
+    tidy()
     try:
         announce(app)
         await ended.wait()
     finally:
         await app.stop()
+
+
+def tidy() -> None:
+    """Keep the garbage collector off what a start has made, which stays, and from looking all too often:
+    reading JSON makes many objects at once, and hardly ever a cycle. A tenth of the time of a write."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
 
 
 def announce(app: App) -> None:
