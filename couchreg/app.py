@@ -48,6 +48,7 @@ from couchreg.http.registry.call import Services
 from couchreg.http.registry.door import registry_application
 from couchreg.model.user import User
 from couchreg.registry.checker import Limits
+from couchreg.registry.counts import Downloads
 from couchreg.registry.intake import PublishLimits
 from couchreg.registry.publish import Validation
 from couchreg.registry.registry import Found, Registry
@@ -111,6 +112,7 @@ class App:
         self.attachments = await self._attachments(stack, data)
         self._identity(guard, changes)
         self._follow(stack, data)
+        self.counts = data.counts
         self.registry = await self._registry(stack)
         await self._serve(stack, ports)
         self.sweeper = Sweeper(self.store, self.attachments, grace=settings.sweep_grace)
@@ -186,6 +188,7 @@ class App:
         registry = Registry(
             self.store.database(REGISTRY), self.attachments, validation=Validation(settings.validation),
             checks=checks, publishing=publishing, settled=self.followers["datastore"].caught_up,
+            downloads=Downloads(self.counts),
         )
         stack.push_async_callback(registry.close)
         await registry.start()
@@ -200,7 +203,7 @@ class App:
         services = Services(
             self.registry, self.auth.identify_publisher, Searching(self.search), self.accounts, self.tokens,
             couch=partial(door.handle_below, prefix=COUCH_PREFIX), public_url=self.settings.public_url,
-            proxies=proxies,
+            proxies=proxies, followers=lambda: [loop.status() for loop in self.followers.values()],
         )
         registry = web.AppRunner(
             registry_application(services), auto_decompress=False, access_log=None, max_line_size=LINE,

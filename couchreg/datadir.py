@@ -52,6 +52,11 @@ class DataDir:
     def search(self) -> Path:
         return self.path / "search"
 
+    @property
+    def counts(self) -> Path:
+        """How often packages were downloaded from this server."""
+        return self.path / "downloads.sqlite"
+
     def close(self) -> None:
         os.close(self._lock)
 

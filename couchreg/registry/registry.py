@@ -8,6 +8,7 @@ from couchreg.docstore.base import Database, Store
 from couchreg.errors import FileExists, NotFound
 from couchreg.registry.catalog import Catalog
 from couchreg.registry.checker import Checker, Limits
+from couchreg.registry.counts import Downloads
 from couchreg.registry.dependencies import Dependencies
 from couchreg.registry.deprecation import Deprecations
 from couchreg.registry.history import History
@@ -57,6 +58,7 @@ class Registry:
         self, database: Database, attachments: Attachments, *,
         validation: Validation = Validation.STRICT, checks: Limits | None = None,
         publishing: PublishLimits | None = None, settled: Callable[[int], Awaitable[None]] | None = None,
+        downloads: Downloads | None = None,
     ) -> None:  # fmt: skip
         self.database = database
         self.attachments = attachments
@@ -72,6 +74,7 @@ class Registry:
         self.deprecations = Deprecations(self.catalog, self.packages)
         self.history = History(database, self.catalog)
         self.dependencies = Dependencies(self.catalog)
+        self.downloads = downloads or Downloads()
         self._limits = publishing or PublishLimits()
         self._validation = Validation(validation)
 
@@ -80,8 +83,10 @@ class Registry:
         return Intake(self.attachments.spool, self._limits)
 
     async def start(self) -> None:
+        self.downloads.start()
         if self._validation is not Validation.OFF:
             await self.checker.start()
 
     async def close(self) -> None:
         await self.checker.close()
+        await self.downloads.close()

@@ -1,6 +1,6 @@
 """What an operation of the registry door gets: the request, who asks, and the registry."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -8,6 +8,7 @@ from aiohttp import web
 from couchreg.auth.accounts import Accounts
 from couchreg.auth.authenticator import Identity
 from couchreg.auth.tokens import Grant, Tokens
+from couchreg.followers.loop import Status
 from couchreg.http.forwarded import Proxies
 from couchreg.http.registry.urls import base_url
 from couchreg.model.user import User
@@ -30,6 +31,7 @@ class Services:
     couch: Handler | None = None  # answers everything below /_couch, prefix and all
     public_url: str | None = None  # without it, addresses are made from the Host header
     proxies: Proxies = NO_PROXIES
+    followers: Callable[[], Sequence[Status]] = list  # how far those that follow the database are
 
 
 @dataclass(frozen=True, slots=True)

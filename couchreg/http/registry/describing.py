@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 Schema = Mapping[str, Any]
 TEXT: Schema = {"type": "string"}
+DAY: Schema = {"type": "string", "format": "date"}
 JSON, LINKED, BYTES = "application/json", "application/ld+json", "application/octet-stream"
 
 

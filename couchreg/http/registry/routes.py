@@ -10,6 +10,7 @@ from typing import NamedTuple
 from couchreg.auth.policy import Rule
 from couchreg.auth.tokens import Scope
 from couchreg.http.registry.describing import (
+    DAY,
     ERROR,
     JSON,
     LIMIT,
@@ -37,6 +38,8 @@ KEYS = Parameter("keys", 'Words, as a JSON list: `["gross","product"]`')
 SKIP = count("skip", "How many to leave out", 0, 1_000_000)
 SEARCH = (KEYS, count("limit", "How many at most", 20, 200), SKIP)
 PACKAGE = Body(("multipart/related", JSON), {"type": "object"})
+FROM = Parameter("from", "The first day, 29 days before the last unless given", DAY)
+TO = Parameter("to", "The last day, today unless given", DAY)
 ORDER = Parameter("order", "Which come first", {"type": "string", "enum": ["newest", "name"]})
 MESSAGE = Body((JSON,), members("message", message=TEXT))
 TARGET = Body((JSON,), members("version", version=TEXT))
@@ -118,6 +121,10 @@ ROUTES: tuple[Route, ...] = (
           "What a version needs, resolved to versions", gives("Dependencies")),
     Route("GET", "/-/report/{name}/{version}", "packages.report", PUBLIC,
           "The report of the checks when a version was published", gives("Report")),
+    Route("GET", "/-/downloads/{name}", "downloads.downloads", PUBLIC,
+          "How often files were fetched, by version and day", gives("Downloads"), (FROM, TO)),
+    Route("GET", "/-/followers", "followers.followers", PUBLIC,
+          "How far the search and the datastore have come", gives("Followers", fresh=False)),
     Route("GET", "/-/openapi.json", "openapi.openapi", PUBLIC, "This description", gives("OpenAPI")),
     Route("GET", "/{name}", "packages.latest", PUBLIC, "The latest version's descriptor",
           gives("Descriptor"), (RANGE, CLONE)),

@@ -1,0 +1,67 @@
+"""Download counts on disk: a small SQLite file of its own, for they are this server's and do not replicate.
+
+Blocking; one thread calls it. Days are texts, `2026-03-01`, in UTC.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import apsw
+
+_SCHEMA = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS downloads (
+    name TEXT NOT NULL, day TEXT NOT NULL, version TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (name, day, version)
+) WITHOUT ROWID, STRICT;
+"""
+_ADD = """
+INSERT INTO downloads (name, day, version, count) VALUES (?, ?, ?, ?)
+ON CONFLICT (name, day, version) DO UPDATE SET count = count + excluded.count
+"""
+_READ = """
+SELECT name, day, version, count FROM downloads WHERE name = ? AND day BETWEEN ? AND ?
+ORDER BY day, version LIMIT ?
+"""
+
+
+class Counted(NamedTuple):
+    """So many downloads of files of a version on a day."""
+
+    name: str
+    day: str
+    version: str
+    downloads: int
+
+
+class CountsFile:
+    """The counts in the file `path`, or in memory for `:memory:`."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._opened: apsw.Connection | None = None
+
+    @property
+    def _connection(self) -> apsw.Connection:
+        if self._opened is None:
+            connection = apsw.Connection(self._path)
+            connection.set_busy_timeout(5000)
+            connection.execute(_SCHEMA).fetchall()  # to the end of all its statements
+            self._opened = connection
+        return self._opened
+
+    def add(self, counts: Iterable[Counted]) -> None:
+        """Add to what is there: all of it or nothing."""
+        connection = self._connection
+        with connection:
+            connection.executemany(_ADD, list(counts)).fetchall()
+
+    def read(self, name: str, first: str, last: str, most: int) -> list[Counted]:
+        """The counts of a package from day to day, both included, `most` rows of them."""
+        return [Counted(*row) for row in self._connection.execute(_READ, (name, first, last, most))]
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
