@@ -17,12 +17,12 @@ from couchreg.model.user import User
 from couchreg.registry.catalog import Catalog, Version
 from couchreg.registry.packages import Clock, Packages, moment_text, utc_now
 from couchreg.registry.paths import version_id
+from couchreg.registry.standing import DEPRECATED, TAGS, drop_empty, texts_to_change
 from couchreg.registry.tombstones import tombstone
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 20  # versions whose documents are in memory together
-TAGS = "dist-tags"  # of the package's document: tag -> version
 
 
 class Unpublisher:
@@ -105,12 +105,16 @@ class Unpublisher:
                 log.warning("%s is left to the sweep: %s", key, error)
 
     async def _forget_tags(self, name: str, versions: Collection[str], user: User) -> None:
-        """No tag of the package points to a version that is gone."""
+        """No tag of the package points to a version that is gone, and no deprecation speaks of it."""
 
         def change(members: dict[str, Any]) -> None:
-            tags = members.get(TAGS)
-            if isinstance(tags, dict):
-                members[TAGS] = {tag: at for tag, at in tags.items() if at not in versions}
+            for version in versions:
+                texts_to_change(members, DEPRECATED).pop(version, None)
+            tags = texts_to_change(members, TAGS)
+            for tag in [tag for tag, version in tags.items() if version in versions]:
+                del tags[tag]
+            drop_empty(members, TAGS)
+            drop_empty(members, DEPRECATED)
 
         if await self._packages.find(name):
             await self._packages.change_held(name, user, change)

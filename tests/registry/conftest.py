@@ -56,6 +56,7 @@ class Served:
     """A running registry and a client of its door."""
 
     registry: Registry
+    store: SqliteStore
     database: Database
     url: str
     client: aiohttp.ClientSession
@@ -66,7 +67,7 @@ class Served:
 
     async def ask(self, method: str, path: str, *, auth: str | None = None, **sent: Any) -> tuple[int, Any]:
         """A request as somebody; the status and the answer."""
-        headers = {"Authorization": auth} if auth else {}
+        headers = {**sent.pop("headers", {}), **({"Authorization": auth} if auth else {})}
         async with self.client.request(method, self.url + path, headers=headers, **sent) as response:
             return response.status, await response.json()
 
@@ -178,7 +179,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
                         spool.close])
         url = f"http://127.0.0.1:{server.port}"
         folders = (tmp_path / "datastore", tmp_path / "spool")
-        return Served(registry, database, url, client, *folders, index, people)
+        return Served(registry, store, database, url, client, *folders, index, people)
 
     yield start
     for close in closers:

@@ -30,6 +30,8 @@ EXPECTED = {
     "GET /-/dist-tags/{name}": EVERYONE,
     "GET /-/deprecated/{name}": EVERYONE,
     "GET /-/dependencies/{name}/{version}": EVERYONE,
+    "GET /-/downloads/{name}": EVERYONE,
+    "GET /-/followers": EVERYONE,
     "GET /{name}": EVERYONE,
     "GET /{name}/{version}": EVERYONE,
     "GET /{name}/{version}/{path}": EVERYONE,
@@ -99,8 +101,9 @@ class Stage:
             await owners.add("small", name, admin)
         if "bob" in await owners.of("small"):
             await owners.remove("small", "bob", admin)
-        for path, body in (("dist-tags/small/stable", {"version": "1"}), ("deprecated/small", {"message": "m"}),
-                           ("deprecated/small/1", {"message": "m"})):
+        said = {"dist-tags/small/stable": {"version": "1"}, "deprecated/small": {"message": "m"},
+                "deprecated/small/1": {"message": "m"}}  # fmt: skip
+        for path, body in said.items():
             assert (await self.served.ask("PUT", f"/-/{path}", auth=ADMIN, json=body))[0] == 200
 
     def authorization(self, client: str) -> str | None:

@@ -40,7 +40,7 @@ Answers = Mapping[int, Answer]
 NEW = Answer(None)
 ERROR = Answer("Error")
 # What any route may answer: a bad request, wrong credentials, too many of them.
-ALWAYS: Answers = dict.fromkeys((400, 401, 403), ERROR)
+ALWAYS: Answers = dict.fromkeys((400, 401, 403, 429), ERROR)
 
 
 def gives(schema: str, *errors: int, types: tuple[str, ...] = (JSON,), fresh: bool = True) -> Answers:
