@@ -45,6 +45,7 @@ class Rule(StrEnum):
     LOCAL_LISTER = "local_lister"  # may list _local documents: a lister, but in registry only its admins
     DB_ADMIN = "db_admin"  # compaction and the like
     DESIGN_WRITER = "design_writer"  # may write design documents
+    INDEX_WRITER = "index_writer"  # may make indexes of _find: an index is a design document
     SECURITY_WRITER = "security_writer"  # PUT _security
     LIMIT_WRITER = "limit_writer"  # PUT _revs_limit
 
@@ -164,6 +165,13 @@ def _design_writer(subject: Subject) -> None:
         raise _refusal(subject.user, reason, reason)
 
 
+def _index_writer(subject: Subject) -> None:
+    """As `_limit_writer`, of the design document."""
+    _member(subject)
+    if not is_database_admin(subject.user, subject.security):
+        raise Failure("You are not a db or server admin.", error="error_saving_ddoc")
+
+
 def _security_writer(subject: Subject) -> None:
     """CouchDB finds out in its storage layer that they may not, and answers as after any failed write."""
     _member(subject)
@@ -194,6 +202,7 @@ _RULES: Mapping[Rule, Callable[[Subject], None]] = {
     Rule.LOCAL_LISTER: _local_lister,
     Rule.DB_ADMIN: _db_admin,
     Rule.DESIGN_WRITER: _design_writer,
+    Rule.INDEX_WRITER: _index_writer,
     Rule.SECURITY_WRITER: _security_writer,
     Rule.LIMIT_WRITER: _limit_writer,
 }

@@ -13,6 +13,9 @@ from couchreg.model.json import encode
 from couchreg.wire.accept import accepts_type
 from couchreg.wire.status import status_of
 
+# Refusals that CouchDB finds out about where it does not expect them; then it gives a number of its log.
+CRASHES = frozenset({"badmatch", "error_saving_ddoc"})
+
 log = logging.getLogger(__name__)
 
 
@@ -34,7 +37,10 @@ def answer_error(error: errors.CouchregError, request: web.BaseRequest, settings
     if isinstance(error, errors.LockedOut):
         return error_body(403, errors.Forbidden.error, error.reason, _headers(error))
     if isinstance(error, errors.Unauthorized):
-        return _unauthorized(error, request, settings)
+        return _unauthorized(error, request, settings, base)
+    if error.error in CRASHES:
+        body = {"error": error.error, "reason": error.reason, "ref": secrets.randbits(32)}
+        return answer_json(body, status=500)
     return error_body(status_of(error), error.error, error.reason, _headers(error))
 
 

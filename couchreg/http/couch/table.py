@@ -138,7 +138,7 @@ DATABASE: tuple[Endpoint, ...] = (
     endpoint("/{db}/_find", "POST", op("POST", "mango.not_built", MEMBER)),
     endpoint("/{db}/_explain", "POST", op("POST", "mango.not_built", MEMBER)),
     endpoint("/{db}/_index", "GET,POST",
-             op("GET", NOT_BUILT, MEMBER), op("POST", "mango.not_built", DB_ADMIN)),
+             op("GET", NOT_BUILT, MEMBER), op("POST", "mango.not_built", Rule.INDEX_WRITER)),
     endpoint("/{db}/_index/_bulk_delete", "POST", op("POST", NOT_BUILT, DB_ADMIN)),
     endpoint("/{db}/_index/{path*}", "DELETE", op("DELETE", NOT_BUILT, DB_ADMIN)),
     endpoint("/{db}/_partition/{partition}", "GET", op("GET", "database.no_partitions", MEMBER)),
@@ -155,7 +155,7 @@ def _document(template: str, writer: Rule) -> Endpoint:
         template, DOCUMENT_METHODS,
         op("GET", "documents.get", MEMBER), op("PUT", "documents.put", writer),
         op("POST", "documents.post_form", writer), op("DELETE", "documents.delete", writer),
-        op("COPY", "documents.copy", writer),
+        op("COPY", "documents.copy", WRITER),  # who may write the target is decided when it is known
     )
 
 
