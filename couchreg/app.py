@@ -6,10 +6,11 @@ The only module that names back ends. It has no behaviour of its own.
 import logging
 import socket
 import ssl
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from aiohttp import web
 
@@ -35,6 +36,7 @@ from couchreg.docstore.attachments import Attachments
 from couchreg.docstore.base import Store
 from couchreg.docstore.compression import Compression
 from couchreg.docstore.layout import registry_layout
+from couchreg.docstore.ownership import NotOurs, claim
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.docstore.sweeper import Sweeper, referred
 from couchreg.errors import Unavailable
@@ -102,14 +104,14 @@ class App:
         ports = [stack.enter_context(listen(settings.host, port, flag)) for port, flag in wanted]
         store = SqliteStore(data.path)
         stack.push_async_callback(store.close)
-        self.passwords = PasswordWork(store.config, iterations=settings.password_iterations)
-        stack.callback(self.passwords.close)
+        self.passwords = self._passwords(stack, store)
         changes = UserChanges()
         self.store, guard = guarded(store, self.passwords, changes)
         self.new_admin = await self._admins()
         await ensure_secret(self.store)
         await self._databases()
         self.attachments = await self._attachments(stack, data)
+        swept = await self._claimed()
         self._identity(guard, changes)
         self._follow(stack, data)
         self.counts = data.counts
@@ -117,7 +119,39 @@ class App:
         await self._serve(stack, ports)
         self.sweeper = Sweeper(self.store, self.attachments, grace=settings.sweep_grace)
         stack.push_async_callback(self.sweeper.stop)
-        self.sweeper.start()
+        if swept:
+            self.sweeper.start()
+
+    @asynccontextmanager
+    async def offline(self) -> AsyncIterator[Self]:
+        """Only `store` and `attachments`, for care that needs them for itself: no doors, no followers."""
+        async with AsyncExitStack() as stack:
+            data = stack.enter_context(DataDir(self.settings.data_dir))
+            store = SqliteStore(data.path)
+            stack.push_async_callback(store.close)
+            self.store = guarded(store, self._passwords(stack, store), UserChanges())[0]
+            await self._databases()
+            self.attachments = await self._attachments(stack, data)
+            yield self
+
+    async def _claimed(self) -> bool:
+        """Whether the blob store is certain to be ours, so that what nobody refers to may be swept.
+        Raises CannotStart when it is certain not to be."""
+        known = self.store.database(REGISTRY).update_seq > 0
+        try:
+            await claim(self.store, self.attachments, known=known)
+        except NotOurs as error:
+            raise CannotStart(error.reason) from error
+        except Unavailable as error:
+            log.warning("Nothing is swept until the next start: whose the datastore is, is not known. %s",
+                        error.reason)  # fmt: skip
+            return False
+        return True
+
+    def _passwords(self, stack: AsyncExitStack, store: Store) -> PasswordWork:
+        passwords = PasswordWork(store.config, iterations=self.settings.password_iterations)
+        stack.callback(passwords.close)
+        return passwords
 
     def _identity(self, guard: GuardedStore, changes: UserChanges) -> None:
         """Who there is, and what they log in with."""

@@ -52,7 +52,7 @@ def rclone(directory: Path) -> Iterator[S3Server]:
     process = subprocess.Popen(
         [
             program, "serve", "s3", str(directory), "--addr", "127.0.0.1:0", "--config", "",
-            "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--vfs-cache-mode", "off", "--dir-cache-time", "0",
+            "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--vfs-cache-mode", "off",
         ],
         stderr=subprocess.PIPE,
     )  # fmt: skip

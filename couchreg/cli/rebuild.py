@@ -1,0 +1,57 @@
+"""`couchreg rebuild`: the registry's database made again from the datastore. The server must not run."""
+
+import asyncio
+import sys
+import time
+
+import click
+
+from couchreg.app import build
+from couchreg.auth.policy import REGISTRY
+from couchreg.cli.data_flags import data_flags
+from couchreg.config import Settings, load
+from couchreg.docstore.ownership import take_over
+from couchreg.registry.rebuild import Rebuild, Rebuilt
+
+SHOWN = 20  # problems
+
+
+@click.command()
+@data_flags
+def rebuild(**given: str | None) -> None:
+    """Make the registry's database again from the datastore alone.
+
+    Versions, owners, tombstones and revision ids come back as they were recorded. What is there already
+    stays, so run it again when it was interrupted. Search and the rest follow when the server starts.
+    """
+    done = asyncio.run(run(load(given)))
+    click.echo(f"{done.records} records read, {done.written} revisions written, "
+               f"{done.imported} packages without a record taken in.")  # fmt: skip
+    if done.differing:
+        click.echo(f"{done.differing} revisions have ids of other software.")
+    for problem in done.problems[:SHOWN]:
+        click.echo(f"couchreg: {problem}", err=True)
+    if done.problems:
+        click.echo(f"couchreg: {len(done.problems)} problems.", err=True)
+        sys.exit(1)
+
+
+async def run(settings: Settings) -> Rebuilt:
+    """Rebuild, then make the datastore this server's, however it was left."""
+    async with build(settings).offline() as app:
+        rebuild = Rebuild(app.store.database(REGISTRY), app.attachments.blobs, _Progress().show)
+        done = await rebuild.run()
+        await take_over(app.store, app.attachments)
+        return done
+
+
+class _Progress:
+    """A line on a terminal, twice a second at most."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def show(self, done: Rebuilt) -> None:
+        if sys.stderr.isatty() and time.monotonic() >= self._next:
+            self._next = time.monotonic() + 0.5
+            click.echo(f"\r{done.records} records, {done.written} written", nl=False, err=True)

@@ -1,0 +1,194 @@
+"""The registry's database made again from the blob store alone.
+
+First every recorded revision is written as it was, with its history: versions, owners, tombstones, and
+revision ids equal to the old ones. Then packages that have no record (folders that somebody copied
+into the store) become versions of their own. What is there already is passed over, so an attempt that
+was cut off goes on where it ended.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from couchreg.blobstore.base import BlobInfo, BlobStore
+from couchreg.docstore import recorded
+from couchreg.docstore.base import Attachment, Database, Edit
+from couchreg.docstore.layout import RECORDS, is_descriptor, package_key
+from couchreg.errors import BadRequest, CouchregError, Failure, NotFound
+from couchreg.model import json
+from couchreg.model.names import is_package_name
+from couchreg.model.revid import revision_id
+from couchreg.model.user import SYSTEM
+from couchreg.registry.descriptor import OWN
+from couchreg.registry.formats import mediatype
+from couchreg.registry.paths import DESCRIPTOR, split_version_id, version_id
+
+BATCH = 100  # documents of one transaction
+LARGEST_RECORD = 256 << 20  # bytes
+
+
+@dataclass
+class Rebuilt:
+    """What has been done so far; `problems` are sentences."""
+
+    records: int = 0  # looked at
+    written: int = 0  # revisions
+    imported: int = 0  # versions without a record
+    differing: int = 0  # revisions whose id does not follow from their content: made by other software
+    problems: list[str] = field(default_factory=list)
+
+
+Progress = Callable[[Rebuilt], None]
+
+
+class Rebuild:
+    """One rebuild: `await Rebuild(database, blobs).run()`."""
+
+    def __init__(self, database: Database, blobs: BlobStore, progress: Progress = lambda done: None) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._progress = progress
+        self.done = Rebuilt()
+
+    async def run(self) -> Rebuilt:
+        """Raises Unavailable when the store does not answer; run it again then."""
+        async for batch in _batches(self._blobs.keys(RECORDS)):
+            await self._restore(batch)
+            self._progress(self.done)
+        async for key in self._unrecorded():
+            await self._import(key)
+            self._progress(self.done)
+        return self.done
+
+    # -- recorded revisions
+    async def _restore(self, batch: Sequence[BlobInfo]) -> None:
+        self.done.records += len(batch)
+        edits = [edit for blob in batch if (edit := await self._recorded(blob)) is not None]
+        wanted: dict[str, list[str]] = {}
+        for edit in edits:
+            wanted.setdefault(edit.id, []).append(edit.rev or "")
+        missing = await self._database.missing_revs(wanted)
+        new = [edit for edit in edits if edit.rev in missing.get(edit.id, ((), ()))[0]]
+        outcomes = await self._database.update(new, new_edits=False, user=SYSTEM)
+        for edit, outcome in zip(new, outcomes, strict=True):
+            if isinstance(outcome, CouchregError):
+                self.done.problems.append(f"{edit.id} {edit.rev}: {outcome.reason}")
+            else:
+                self.done.written += 1
+
+    async def _recorded(self, blob: BlobInfo) -> Edit | None:
+        if blob.length > LARGEST_RECORD:
+            self.done.problems.append(f"{blob.key} is too large to be a record.")
+            return None
+        try:
+            edit = recorded.decode(await _whole(self._blobs, blob.key))
+        except (Failure, NotFound) as error:
+            self.done.problems.append(f"{blob.key}: {error.reason}")
+            return None
+        self.done.differing += not _follows(edit)
+        return edit
+
+    # -- packages without a record
+    async def _unrecorded(self) -> AsyncIterator[str]:
+        """The keys of descriptors whose versions no document speaks of."""
+        async for batch in _batches(self._blobs.keys()):
+            keys = [blob.key for blob in batch if is_descriptor(blob.key)]
+            trees = [await self._database.tree(_id_of(key)) for key in keys]
+            for key, tree in zip(keys, trees, strict=True):
+                if tree is None:
+                    yield key
+
+    async def _import(self, key: str) -> None:
+        """A version out of a folder: its descriptor and its files, hashed."""
+        doc_id = _id_of(key)
+        try:
+            if split_version_id(doc_id) is None or package_key(doc_id, "data") is None:
+                raise BadRequest("its folders are not a package's name and a version")
+            members = _described(await _whole(self._blobs, key), doc_id)
+        except BadRequest as error:
+            self.done.problems.append(f"{key} is not taken in: {error.reason}.")
+            return
+        attachments = [file async for file in self._files(key.removesuffix(DESCRIPTOR))]
+        info = await self._blobs.info(key)
+        moment = datetime.fromtimestamp(info.modified if info else 0, UTC)
+        own = {
+            "published": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "hashes": {file.name: f"sha256:{file.sha256}" for file in attachments},
+        }
+        edits = [Edit(doc_id, None, False, {**members, OWN: own}, tuple(attachments))]
+        name = doc_id.partition("@")[0]
+        if await self._database.tree(name) is None:
+            edits.append(Edit(name, None, False, {"name": name, "owners": [], "created": own["published"]}))
+        for outcome in await self._database.update(edits, new_edits=True, user=SYSTEM):
+            if isinstance(outcome, CouchregError):
+                self.done.problems.append(f"{key} is not taken in: {outcome.reason}")
+                return
+        self.done.imported += 1
+
+    async def _files(self, folder: str) -> AsyncIterator[Attachment]:
+        """The files of a version. The descriptor comes as an attachment by content where it was published."""
+        found = [blob async for blob in self._blobs.keys(folder) if not is_descriptor(blob.key)]
+        for blob in sorted(found):
+            md5, sha256 = await _hashed(self._blobs, blob.key)
+            name = blob.key.removeprefix(folder)
+            if not name.startswith("_"):
+                yield Attachment(
+                    name, mediatype(name), 0, md5, blob.length, blob.length, "identity", sha256, blob.key
+                )
+
+
+def _described(data: bytes, doc_id: str) -> dict[str, Any]:
+    """The members of a descriptor, with the name and version of its folders. Raises BadRequest."""
+    name, _, version = doc_id.partition("@")
+    members = json.decode(data)
+    if not isinstance(members, dict) or not is_package_name(name):
+        raise BadRequest("the descriptor is no JSON object")
+    stated: Mapping[str, Any] = {"name": name, "version": version}
+    for member, value in stated.items():
+        if str(members.setdefault(member, value)) != value:
+            raise BadRequest(f"the descriptor's {member} is {str(members[member])[:100]!r}")
+    return {key: value for key, value in members.items() if not key.startswith("_")}
+
+
+def _follows(edit: Edit) -> bool:
+    """Whether the revision's id is the one that CouchDB gives this content after this parent."""
+    rev = edit.rev or ""
+    generation = int(rev.partition("-")[0])
+    if generation > 1 and len(edit.history) < 2:
+        return True  # the parent is not known
+    parent = f"{generation - 1}-{edit.history[1]}" if generation > 1 else None
+    attachments = [(a.name, a.content_type, a.digest) for a in edit.attachments if isinstance(a, Attachment)]
+    return rev == revision_id(deleted=edit.deleted, parent=parent, body=edit.body, attachments=attachments)
+
+
+def _id_of(key: str) -> str:
+    name, version, _ = key.split("/")
+    return version_id(name, version)
+
+
+async def _whole(blobs: BlobStore, key: str) -> bytes:
+    async with aclosing(blobs.open(key)) as chunks:
+        return b"".join([chunk async for chunk in chunks])
+
+
+async def _hashed(blobs: BlobStore, key: str) -> tuple[bytes, str]:
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    async with aclosing(blobs.open(key)) as chunks:
+        async for chunk in chunks:
+            md5.update(chunk)
+            sha256.update(chunk)
+    return md5.digest(), sha256.hexdigest()
+
+
+async def _batches(blobs: AsyncIterator[BlobInfo]) -> AsyncIterator[list[BlobInfo]]:
+    batch: list[BlobInfo] = []
+    async for blob in blobs:
+        batch.append(blob)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
