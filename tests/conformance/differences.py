@@ -54,7 +54,5 @@ DIFFERENCES = (
     Difference("http/head-mirrors-get", _VIEWS),
     Difference("auth/feeds-and-views-need-membership", _VIEWS),
     Difference("auth/user-in-validate-and-show", _VIEWS),
-    Difference("auth/revs-limit-change-refused", "CouchDB crashes and gives a `ref` to its log"),
-    Difference("auth/index-needs-db-admin", _MANGO),
     Difference("auth/member-may-find-not-purge", _MANGO),
 )
