@@ -118,7 +118,10 @@ def _fault(entry: ZipInfo) -> str | None:
 
 
 def _prefix(names: Sequence[str]) -> str:
-    """The folder that holds the package, with a slash: archives of repositories have one. Raises BadRequest."""
+    """The folder that holds the package, with a slash; archives of repositories have one.
+
+    Raises BadRequest.
+    """
     if DESCRIPTOR in names:
         return ""
     found = [name for name in names if name.endswith("/" + DESCRIPTOR)]

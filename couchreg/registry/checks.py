@@ -7,14 +7,16 @@ hook, which cannot be removed once set, makes every attempt an error. Importing 
 import os
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
 import requests
-from frictionless import FrictionlessException, Package, system
+from frictionless import Checklist, FrictionlessException, Package, system
 
+from couchreg.registry.declared import declared
+from couchreg.registry.preparing import Prepared, prepare, without_keys_into
 from couchreg.registry.report import Report, problem
 
 MAX_ERRORS = 10_000  # of one resource; checking stops there
@@ -74,41 +76,48 @@ def warm() -> None:
 
 
 def check(folder: str, members: dict[str, Any]) -> dict[str, Any]:
-    """Check the package whose files lie in `folder`; a `Report` as JSON, and `skipped`: resources whose
-    format is not one that is read, so that only their presence was checked."""
+    """Check the package whose files lie in `folder`; a `Report` as JSON, and what was not checked:
+    `skipped`, resources whose data is not read (another format, or elsewhere), and `unchecked`,
+    ``{resource, member, reason}`` for what a descriptor demands of data that is."""
     report = Report()
-    skipped: list[str] = []
+    prepared = prepare(folder, members)
     with system.use_context(http_session=NoNet(), trusted=False):
         try:
-            package = _package(folder, members, ())
-            skipped = [item.name for item in package.resources if _is_unread_table(item)]
-            _run(_package(folder, members, skipped) if skipped else package, report)
+            package = _package(folder, prepared.members, prepared.members["resources"])
+            prepared.skipped += _take_out_unread(package, prepared)
+            _run(folder, prepared, report)
         except FrictionlessException as exception:
             for error in exception.reasons or [exception.error]:
                 report.add(_problem(error, None))
-    return {**report.to_json(), "skipped": skipped}
+    return {**report.to_json(), "skipped": prepared.skipped, "unchecked": prepared.unchecked}
 
 
-def _package(folder: str, members: dict[str, Any], as_files: Collection[str]) -> Any:
-    resources = [_prepared(item, as_files) for item in members["resources"]]
+def _package(folder: str, members: dict[str, Any], resources: list[dict[str, Any]]) -> Any:
     return Package.from_descriptor({**members, "resources": resources}, basepath=folder)
 
 
-def _prepared(resource: dict[str, Any], as_files: Collection[str]) -> dict[str, Any]:
-    """Sizes and hashes were compared already, and not every algorithm is known to frictionless."""
-    without = {"hash", "bytes"}
-    if resource["name"] not in as_files:
-        return {key: value for key, value in resource.items() if key not in without}
-    without |= {"format", "schema", "dialect", "profile"}
-    return {**{key: value for key, value in resource.items() if key not in without}, "type": "file"}
+def _take_out_unread(package: Any, prepared: Prepared) -> list[str]:
+    found = [item.name for item in package.resources if item.name in prepared.tables]
+    unread = [item.name for item in package.resources if item.name in found and _is_unread_table(item)]
+    for name in unread:
+        del prepared.tables[name]
+    return unread
 
 
 def _is_unread_table(resource: Any) -> bool:
     return bool(resource.path) and resource.datatype == "table" and resource.format not in TABULAR
 
 
-def _run(package: Any, report: Report) -> None:
-    result = package.validate(limit_errors=MAX_ERRORS)
+def _run(folder: str, prepared: Prepared, report: Report) -> None:
+    absent = {item["name"] for item in prepared.members["resources"]} - set(prepared.tables)
+    without_keys_into(prepared, absent)
+    more, faults = declared(prepared.tables)
+    for name, fault in faults:
+        report.add(problem("schema-error", fault + ".", resource=name))
+    if not prepared.tables:
+        return
+    package = _package(folder, prepared.members, list(prepared.tables.values()))
+    result = package.validate(Checklist(checks=[more] if more else []), limit_errors=MAX_ERRORS)
     for error in result.errors:
         report.add(_problem(error, None))
     for task in result.tasks:

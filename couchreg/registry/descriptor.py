@@ -12,23 +12,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from couchreg.errors import BadRequest
-from couchreg.registry.paths import DESCRIPTOR, looks_remote, path_fault, version_id
+from couchreg.registry.paths import DESCRIPTOR, is_url, looks_remote, path_fault, url_fault, version_id
 from couchreg.registry.report import Report, problem, refusal
 
 OWN = "couchreg"  # the member of a version document that is the registry's
 MAX_NAME = 200  # characters of a resource's name
 MAX_DEPTH = 64  # of nested objects and lists; libraries that walk them recursively stop soon after
+_WEB = ("http", "https")
 _REFERENCES = ("schema", "dialect", "profile")
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource: its files in order, or `inline` when the data stands in the descriptor."""
+    """One resource: its files in order, `inline` when the data stands in the descriptor, or the
+    addresses elsewhere where its data is."""
 
     name: str
     paths: tuple[str, ...]
     inline: bool
     members: Mapping[str, Any]
+    urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +53,20 @@ def resources_of(members: Mapping[str, Any]) -> tuple[Resource, ...]:
     listed = members.get("resources")
     wanted = listed if isinstance(listed, list) else []
     return tuple(
-        Resource(item["name"], _paths(item), "data" in item, item)
+        _resource(item)
         for item in wanted
         if isinstance(item, dict) and isinstance(item.get("name"), str)
     )
 
 
-def _paths(resource: Mapping[str, Any]) -> tuple[str, ...]:
-    path = resource.get("path")
+def _resource(members: Mapping[str, Any]) -> Resource:
+    path = members.get("path")
     listed = path if isinstance(path, list) else [] if path is None else [path]
-    extra = resource.get("extrapaths")
-    listed = [*listed, *(extra if isinstance(extra, list) else [])]
-    return tuple(item for item in listed if isinstance(item, str))
+    extra = members.get("extrapaths")
+    texts = [item for item in [*listed, *(extra if isinstance(extra, list) else [])] if isinstance(item, str)]
+    paths = tuple(item for item in texts if not is_url(item))
+    urls = () if paths else tuple(texts)
+    return Resource(members["name"], paths, "data" in members, members, urls)
 
 
 def examine(members: Any, name: str, version: str) -> Descriptor:
@@ -167,8 +172,9 @@ def _check_paths(report: Report, path: Any, name: str) -> None:
     if not listed or not all(isinstance(item, str) for item in listed):
         report.add(problem("resource-error", "“path” is a string or a list of strings.", resource=name))
         return
+    elsewhere = all(is_url(item) for item in listed)
     for item in listed:
-        fault = path_fault(item)
+        fault = url_fault(item) if elsewhere else path_fault(item)
         if fault:
             report.add(problem("unsafe-path", f"The path {_show(item)} {fault}.", resource=name))
 
@@ -176,8 +182,10 @@ def _check_paths(report: Report, path: Any, name: str) -> None:
 def _check_extras(report: Report, resource: Mapping[str, Any], name: str) -> None:
     """Frictionless's own members by which a resource could reach out of its package."""
     if "extrapaths" in resource:
-        _check_paths(report, resource["extrapaths"] or ["."], name)
-    if resource.get("scheme", "file") not in ("", "file", "multipart"):
+        extra = resource["extrapaths"]  # beside a file, so that a URL among them is one too many
+        _check_paths(report, [DESCRIPTOR, *extra] if isinstance(extra, list) and extra else ["."], name)
+    elsewhere = isinstance(resource.get("path"), str) and is_url(resource["path"])
+    if resource.get("scheme", "file") not in ("", "file", "multipart", *(_WEB if elsewhere else ())):
         message = f"The scheme {_show(resource['scheme'])} is not served: publish the file itself."
         report.add(problem("remote-reference", message, resource=name, field="scheme"))
     for member in ("basepath", "innerpath"):

@@ -175,6 +175,8 @@ def content_type_of(path: str, stated: Any) -> str:
     """The media type a file is kept with: as stated, or by its name where nothing useful was said."""
     if not isinstance(stated, str | None):
         raise BadRequest(f"The content type of {path[:200]!r} is not a text.")
+    if path == DESCRIPTOR:
+        return "application/json"
     bare = (stated or "").partition(";")[0].strip().lower()
     if not stated or bare in (OCTETS, "application/x-www-form-urlencoded"):
         return mediatype(path)

@@ -7,6 +7,7 @@ Source: https://datapackage.org/standard/data-resource/#path-or-data.
 """
 
 import re
+from urllib.parse import urlsplit
 
 from couchreg.blobstore.keys import MAX_SEGMENT_BYTES
 from couchreg.docstore.layout import package_key
@@ -14,7 +15,9 @@ from couchreg.errors import BadRequest
 
 DESCRIPTOR = "datapackage.json"
 MAX_PATH = 500  # bytes of UTF-8; with name and version it stays a key that every store takes
+MAX_URL = 2000  # characters
 
+_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 _VERSION_ID = re.compile(r"([a-z0-9][a-z0-9._-]*)@([0-9A-Za-z][0-9A-Za-z.+_-]*)")
@@ -57,6 +60,24 @@ def _segment_fault(path: str) -> str | None:
     if path != DESCRIPTOR and package_key("name@1", path) is None:
         return "is not a name that every system can store"
     return None
+
+
+def is_url(path: str) -> bool:
+    """Whether the path of a resource says that its data lies elsewhere on the web."""
+    return path[:8].lower().startswith(("http://", "https://"))
+
+
+def url_fault(url: str) -> str | None:
+    """Why clients cannot be sent to `url`, as the end of a sentence; None if they can."""
+    if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or not _URL_CHARACTERS.fullmatch(url):
+        return "is longer than an address should be, or has a character that no address has: encode it"
+    try:
+        parts = urlsplit(url)
+        if not parts.hostname or (parts.port or 0) < 0:
+            return "names no host"
+    except ValueError:
+        return "is no valid address"
+    return "holds a login, which everybody could read" if "@" in parts.netloc else None
 
 
 def check_path(path: str) -> str:

@@ -44,14 +44,11 @@ def _about(version: Version, base: str) -> dict[str, Any]:
 
 
 def file_entry(version: Version, file: Attachment, base: str) -> dict[str, Any]:
-    """`{path, bytes, hash, mediatype, url}` of one file."""
-    return {
-        "path": file.name,
-        "bytes": file.length,
-        "hash": f"sha256:{file.sha256}",
-        "mediatype": file.content_type,
-        "url": file_url(base, version, file.name),
-    }
+    """`{path, bytes, hash, mediatype, url}` of one file; of one that arrived compressed, by
+    replication, the bytes that clients get were never hashed."""
+    hashed = {"hash": f"sha256:{file.sha256}"} if file.encoding == "identity" else {}
+    url = file_url(base, version, file.name)
+    return {"path": file.name, "bytes": file.length, **hashed, "mediatype": file.content_type, "url": url}
 
 
 def served_resource(version: Version, resource: Resource, base: str) -> dict[str, Any]:
@@ -64,7 +61,18 @@ def served_resource(version: Version, resource: Resource, base: str) -> dict[str
         members["path"] = url_of(base, version.name, version.version, resource.name)
     else:
         members["path"] = [file_url(base, version, path) for path in resource.paths]
-    return {**members, **_missing_formats(members, resource.paths[0])}
+    return {**members, **_missing_formats(members, resource.paths[0]), **_missing_sizes(version, resource)}
+
+
+def _missing_sizes(version: Version, resource: Resource) -> dict[str, Any]:
+    """`bytes` and, of a single file, `hash`, for a version that came from elsewhere without them."""
+    files = [version.files[path] for path in resource.paths if path in version.files]
+    if len(files) != len(resource.paths):
+        return {}
+    found: dict[str, Any] = {"bytes": sum(file.length for file in files)}
+    if len(files) == 1 and files[0].encoding == "identity":
+        found["hash"] = f"sha256:{files[0].sha256}"
+    return {member: value for member, value in found.items() if member not in resource.members}
 
 
 def _missing_formats(members: Mapping[str, Any], path: str) -> dict[str, str]:

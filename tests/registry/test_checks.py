@@ -49,7 +49,8 @@ def problems(members: Any) -> list[Any]:
     [
         "/etc/passwd", "../secret", "data/../../secret", "C:/data.csv", "c:data.csv", "data\\words.csv",
         "\\\\host\\x", "data/\x00.csv", "data/\nx", "", "./data.csv", "data//x.csv", ".git/config",
-        "data/.hidden", "_design/x", "http://example.org/x.csv", "file:///etc/passwd", "s3://bucket/x",
+        "data/.hidden", "_design/x", "ftp://example.org/x.csv", "file:///etc/passwd", "s3://bucket/x",
+        "http:///x.csv", "http://me:secret@example.org/x", "http://example.org/a b", "https://[::1/x",
         "a" * 600, "data/" + "a" * 201, "x\u202e.csv",
     ],
 )  # fmt: skip
@@ -165,10 +166,11 @@ async def test_no_request_leaves_the_server(serve: Serve, listener: tuple[str, l
         {"schema": {"$ref": f"{url}.json", "fields": [{"name": "id"}, {"name": "word"}]}},
         {"dialect": {"sql": {"table": "x", "basepath": url}}},
     ]  # fmt: skip
-    for attempt in attempts:
+    for version, attempt in enumerate(attempts):
         package = small()
         package.members["resources"][0] |= attempt
-        await served.put(package, "1")
+        await served.put(package, str(version))
+        await served.get(f"/small/{version}")
     for members in ({"profile": f"{url}.json"}, {"$schema": f"{url}.json"}, {"dialect": f"{url}.json"}):
         await served.put(small("other", **members), "1")
     nested = small("nested")

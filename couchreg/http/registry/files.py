@@ -13,12 +13,14 @@ from urllib.parse import quote
 from aiohttp import ETag, web
 
 from couchreg.docstore.base import Attachment
-from couchreg.errors import NotFound, RangeNotSatisfiable
-from couchreg.http.registry.answers import OPEN, SAFE, answer, cacheable, failure
+from couchreg.errors import BadRequest, NotFound, RangeNotSatisfiable
+from couchreg.http.registry.answers import OPEN, SAFE, cacheable, failure
 from couchreg.http.registry.call import Call
+from couchreg.http.registry.elsewhere import inline, redirect
+from couchreg.model.versions import LATEST
 from couchreg.registry.catalog import Version
 from couchreg.registry.descriptor import Resource
-from couchreg.registry.formats import OCTETS, mediatype
+from couchreg.registry.formats import OCTETS
 from couchreg.registry.paths import DESCRIPTOR
 from couchreg.registry.served import served_resource
 
@@ -43,16 +45,32 @@ class Span(NamedTuple):
 
 async def resource(call: Call) -> web.StreamResponse:
     """A resource by its name, else a file by its path."""
-    version = await call.registry.catalog.version(call.part("name"), call.part("version"))
+    version = await version_of(call)
     wanted = call.part("path")
     found = version.resources.get(wanted)
     if call.request.query.get("meta") == "true":
         return _meta(call, version, found, wanted)
-    if found is not None and not found.inline:
-        return await _send(call, version, found.name, _parts(version, found))
-    if found is not None:
-        return _inline(found)
-    return await _file(call, version, wanted)
+    if found is None:
+        return await file(call, version, wanted)
+    if found.urls:
+        return redirect(found)
+    if found.inline:
+        return await inline(call, found, _disposition)
+    return await _send(call, version, found.name, _parts(version, found))
+
+
+async def version_of(call: Call) -> Version:
+    """The version an address names, exactly or by a dist-tag; `latest` with `?range=` the highest in it.
+
+    Raises NotFound, and BadRequest for a range beside an exact version.
+    """
+    name, version = call.part("name"), call.request.match_info.get("version", LATEST)
+    wanted = call.request.query.get("range")
+    if wanted is None:
+        return await call.registry.catalog.named(name, version)
+    if version != LATEST:
+        raise BadRequest(f"“range” chooses a version: ask for {name} or {name}/{LATEST} with it.")
+    return await call.registry.catalog.version(name, await call.registry.catalog.resolve(name, wanted))
 
 
 def _meta(call: Call, version: Version, found: Resource | None, wanted: str) -> web.StreamResponse:
@@ -68,7 +86,8 @@ def _parts(version: Version, found: Resource) -> list[Attachment]:
     return [version.files[path] for path in found.paths]
 
 
-async def _file(call: Call, version: Version, path: str) -> web.StreamResponse:
+async def file(call: Call, version: Version, path: str) -> web.StreamResponse:
+    """A file by its path, as it was published. Raises NotFound."""
     if path in version.files:
         return await _send(call, version, path, [version.files[path]])
     if path == DESCRIPTOR:  # a version that came from elsewhere without the file
@@ -80,17 +99,6 @@ def _nothing(version: Version, wanted: str) -> NotFound:
     there = ", ".join(sorted(version.resources)[:10])
     which = f"{version.name} {version.version}"
     return NotFound(f"{which} has no resource or file {wanted[:200]!r}; its resources: {there}.")
-
-
-def _inline(found: Resource) -> web.StreamResponse:
-    """Data that stands in the descriptor: text as text of its format, all else as JSON."""
-    data = found.members.get("data")
-    if not isinstance(data, str):
-        return answer(data)
-    stated = found.members.get("mediatype") or mediatype(f"x.{found.members.get('format', 'txt')}")
-    kind = _header_safe(str(stated))
-    return web.Response(text=data, headers={**SAFE, **OPEN, **_disposition(found.name, kind)},
-                        content_type=_bare(kind), charset="utf-8")  # fmt: skip
 
 
 async def _send(call: Call, version: Version, name: str, parts: list[Attachment]) -> web.StreamResponse:
@@ -111,6 +119,8 @@ async def _send(call: Call, version: Version, name: str, parts: list[Attachment]
     if span is not None:
         response.headers["Content-Range"] = f"bytes {span.start}-{span.start + span.length - 1}/{span.total}"
     response.content_length = wanted.length
+    if call.request.method == "GET" and wanted.start == 0:
+        call.registry.downloads.count(version.name, version.version)
     return await _stream(call, response, parts, wanted)
 
 
@@ -145,9 +155,25 @@ async def _chunks(call: Call, parts: list[Attachment], span: Span) -> AsyncItera
             start -= part.length
             continue
         length = min(part.length - start, left)
-        async for chunk in call.registry.attachments.open(part, start, length):
+        async for chunk in _plain(call, part, start, length):
             yield chunk
         start, left = 0, left - length
+
+
+async def _plain(call: Call, part: Attachment, start: int, length: int) -> AsyncIterator[bytes]:
+    """Bytes of one file. One that arrived compressed, by replication, is undone from its beginning."""
+    if part.encoding == "identity":
+        async for chunk in call.registry.attachments.open(part, start, length):
+            yield chunk
+        return
+    end, at = start + length, 0
+    async for chunk in call.registry.attachments.open(part):
+        piece = chunk[max(0, start - at) : max(0, end - at)]
+        at += len(chunk)
+        if piece:
+            yield piece
+        if at >= end:
+            return
 
 
 def _headers(version: Version, name: str, parts: list[Attachment]) -> dict[str, str]:
