@@ -22,6 +22,7 @@ _DROPPED: Final = frozenset({"_revs_info", "_local_seq", "_conflicts", "_deleted
 # Members that the replicator writes into its documents; they belong to the body.
 _KEPT: Final = frozenset(
     {
+        "_access",
         "_replication_state",
         "_replication_state_time",
         "_replication_state_reason",

@@ -111,7 +111,9 @@ class _Reader:
         if isinstance(parent, list):
             parent.append(value)
         else:
-            parent[self._keys.pop()] = value
+            name = self._keys.pop()
+            parent.pop(name, None)  # of namesakes the last counts, in its own place
+            parent[name] = value
 
 
 def _scalar(token: re.Match[str]) -> Any:

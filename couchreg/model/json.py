@@ -18,9 +18,12 @@ INVALID: Final = "invalid UTF-8 JSON"
 _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
 _SIMPLE: Final = frozenset({str, int, bool, type(None)})
+_SCALARS: Final = _SIMPLE | {float}
 _CONTAINERS: Final = frozenset({dict, list, tuple})
 # A literal at the beginning makes the search of a long text several times faster.
 _TINY: Final = tuple(re.compile(rb"%b-(?<=[0-9]%b-)0*(?:3[0-9]{2}|[0-9]{4})" % (e, e)) for e in (b"e", b"E"))
+_LOOSE_COLON: Final = re.compile(rb'"[ \t\r\n]+:')
+_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _EXPONENT: Final = re.compile(rb"e[-0-9][0-9]{1,3}[,}\]]")  # as msgspec spells them
 _LOWER_ESCAPE: Final = re.compile(rb"\\(?:u00[01][0-9a-f]|.)")
 
@@ -28,7 +31,8 @@ _LOWER_ESCAPE: Final = re.compile(rb"\\(?:u00[01][0-9a-f]|.)")
 def decode(data: bytes | bytearray | memoryview | str) -> Any:
     """A JSON value. Raises BadRequest("invalid UTF-8 JSON").
 
-    Of members with one name the last value wins; it stands where the first stood.
+    Of members with one name the last counts, in its own place, as in CouchDB: the order of members
+    is a part of the revision.
     """
     try:
         value = _decode(data)
@@ -37,13 +41,41 @@ def decode(data: bytes | bytearray | memoryview | str) -> Any:
         return _decode_slowly(data)
     except (msgspec.DecodeError, UnicodeError):
         raise BadRequest(INVALID) from None
-    return _decode_slowly(data) if _may_be_tiny(data) else value
-
-
-def _may_be_tiny(data: bytes | bytearray | memoryview | str) -> bool:
-    """Whether a number may be so small that CouchDB reads it in a way of its own."""
     text = data.encode() if isinstance(data, str) else bytes(data)
+    return _decode_slowly(data) if _may_be_tiny(text) or _has_namesakes(value, text) else value
+
+
+def _may_be_tiny(text: bytes) -> bool:
+    """Whether a number may be so small that CouchDB reads it in a way of its own."""
     return any(pattern.search(text) for pattern in _TINY)
+
+
+def _has_namesakes(value: Any, text: bytes) -> bool:
+    """Whether an object has several members of one name: then it has fewer than the text has colons.
+
+    Colons that stand in strings are left out of account the more carefully, the more it takes.
+    """
+    if type(value) not in _CONTAINERS:
+        return False
+    members = _count_members(value)
+    if members == text.count(b":"):
+        return False
+    if members == text.count(b'":') and _LOOSE_COLON.search(text) is None:
+        return False
+    return members != _STRING.sub(b"", text).count(b":")
+
+
+def _count_members(value: Any) -> int:
+    """How many members the objects in a value have together."""
+    total, todo = 0, [value]
+    for container in todo:  # grows while it is read: any depth, no recursion
+        children = container
+        if type(container) is dict:
+            total += len(container)
+            children = container.values()
+        if not _SCALARS.issuperset(map(type, children)):
+            todo += [child for child in children if type(child) in _CONTAINERS]
+    return total
 
 
 def _decode_slowly(data: bytes | bytearray | memoryview | str) -> Any:

@@ -6,6 +6,7 @@ ignores a header it cannot read. This module knows numbers only, no files and no
 
 from couchreg.errors import RangeNotSatisfiable
 
+LONGEST = 1000  # digits of a number
 MOST_RANGES = 9  # of ten and more CouchDB sends the whole
 
 
@@ -29,17 +30,19 @@ def parse_ranges(header: str | None, length: int) -> list[tuple[int, int]] | Non
 
 
 def _spec(text: str) -> tuple[int | None, int | None]:
-    first, dash, last = text.strip().partition("-")
-    if not first and not (dash and last):
+    """`"-5"` -> `(None, 5)`. One dash or several divide two numbers, of which each may have a sign."""
+    text = text.strip(" ")
+    if text.startswith("-"):
+        return None, _number(text[1:])
+    numbers = [_number(part) for part in text.split("-") if part]
+    if not 1 <= len(numbers) <= 2:
         raise ValueError
-    return _number(first), _number(last)
+    return numbers[0], numbers[1] if len(numbers) == 2 else None
 
 
-def _number(text: str) -> int | None:
-    text = text.strip()
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+def _number(text: str) -> int:
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > LONGEST:
         raise ValueError
     return int(text)
 

@@ -102,8 +102,15 @@ async def test_many_keys_are_looked_up_in_parts(letters: Couch) -> None:
     ("keys=%5B", "bad_request", "invalid UTF-8 JSON"),
     ("keys=5", "bad_request", "`keys` parameter must be an array."),
     ("reduce=true", "query_parse_error", "Reduce is invalid for map-only views."),
-    ("keys=%5B%22a%22%5D&key=%22a%22", "query_parse_error",
+    ("keys=%5B%22a%22%5D&key=%22b%22", "query_parse_error",
      "`keys` is incompatible with `key`, `start_key` and `end_key`"),
+    ("keys=null", "bad_request", "`keys` parameter must be an array."),
+    ("partition=x", "query_parse_error", "`partition` parameter is not supported on this db"),
+    ("partition=", "illegal_partition", "Partition must not be empty"),
+    ("partition=_x", "illegal_partition", "Partition must not start with an underscore"),
+    ("partition=a:b", "illegal_partition", "Partition must not contain a colon"),
+    ("group=false&group_level=1", "query_parse_error",
+     "Can't specify group=false and group_level>0 at the same time"),
 ])  # fmt: skip
 async def test_bad_parameters_are_named(couch: Couch, text: str, error: str, reason: str) -> None:
     reply = await couch("GET", f"/_all_docs?{text}")

@@ -158,7 +158,7 @@ async def test_browsers_that_want_a_page_are_sent_to_one(couch: Couch) -> None:
     headers = {"Authorization": "nobody", "Accept": "text/html"}
     reply = await couch("GET", "//_all_dbs", headers=headers)
     assert reply.status == 302
-    assert reply.headers["Location"].startswith("/_utils/session.html?return=")
+    assert reply.headers["Location"].startswith(f"{couch.url}/_utils/session.html?return=%2F_all_dbs&reason=")
     await couch("PUT", "//_node/_local/_config/chttpd/require_valid_user", "true")
     assert "WWW-Authenticate" in (await couch("GET", "//_all_dbs", headers=headers)).headers
 

@@ -54,26 +54,23 @@ async def local_queries(ctx: Context) -> web.StreamResponse:
 
 
 async def _get(ctx: Context, namespace: Namespace) -> web.StreamResponse:
-    query = ViewQuery().read([pair for pair in ctx.pairs if pair[0] != "keys"])
+    keys = None
     if "keys" in ctx.query:
-        query.keys = _keys(ctx.query_json("keys"), "`keys` parameter must be an array.")
-    return await _answer(ctx, namespace, query)
+        keys = _keys(ctx.query_json("keys"), "`keys` parameter must be an array.")
+    return await _answer(ctx, namespace, ViewQuery(keys=keys).read(ctx.pairs))
 
 
 async def _post(ctx: Context, namespace: Namespace) -> web.StreamResponse:
     """Options may stand in the body too; those of the query string win."""
     ctx.require_json()
     body = await ctx.json_object()
-    keys = body.pop("keys", None)
-    query = ViewQuery().read_body(body).read(ctx.pairs)
-    if keys is not None:
-        query.keys = _keys(keys, "`keys` body member must be an array.")
-    return await _answer(ctx, namespace, query)
+    keys = None
+    if "keys" in body:
+        keys = _keys(body["keys"], "`keys` body member must be an array.")
+    return await _answer(ctx, namespace, ViewQuery(keys=keys).read_body(body).read(ctx.pairs))
 
 
-def _keys(value: Any, complaint: str) -> list[Any] | None:
-    if value is None:
-        return None
+def _keys(value: Any, complaint: str) -> list[Any]:
     if not isinstance(value, list):
         raise BadRequest(complaint)
     return value
@@ -97,7 +94,6 @@ async def _write(ctx: Context, writer: RowWriter, namespace: Namespace, query: V
 
 async def _queries(ctx: Context, namespace: Namespace) -> web.StreamResponse:
     """Several queries in one request; what one does not say, the query string says for it."""
-    ctx.require_json()
     wanted = await _read_queries(ctx)
     writer = RowWriter(ctx, [MUST_REVALIDATE])
     await writer.write(b'{"results":[')
@@ -110,22 +106,18 @@ async def _queries(ctx: Context, namespace: Namespace) -> web.StreamResponse:
 
 async def _read_queries(ctx: Context) -> Sequence[ViewQuery]:
     body = await ctx.json_object()
-    given = body.get("queries")
-    if given is None:
+    if "queries" not in body:
         raise BadRequest("POST body must include `queries` parameter.")
+    given = body["queries"]
     if not isinstance(given, list):
         raise BadRequest("`queries` member must be an array.")
     shared = ViewQuery().read(ctx.pairs)
-    return [_one_query(shared.copy(), one) for one in given]
+    return [_one_query(shared.shared(), one) for one in given]
 
 
 def _one_query(query: ViewQuery, given: Any) -> ViewQuery:
-    """A list of a single key is read as that key, so that its row has an offset."""
     if not isinstance(given, dict):
-        raise BadRequest("`queries` member must be an array.")
+        raise BadRequest("`queries` member must be an array of JSON objects.")
     query.read_body(given)
     query.check()
-    if query.keys is not None and len(query.keys) == 1:
-        query.start = query.end = query.keys[0]
-        query.keys = None
     return query

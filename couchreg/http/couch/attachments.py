@@ -10,6 +10,7 @@ from couchreg.docstore.base import Attachment
 from couchreg.errors import NotFound
 from couchreg.http.couch.attachment_edits import delete, put
 from couchreg.http.couch.context import Context
+from couchreg.http.couch.design_address import is_encoded_design, redirect
 from couchreg.http.couch.document_query import DocumentQuery, parse_document_query
 from couchreg.http.couch.files import Slice, send_stored
 from couchreg.http.couch.headers import not_modified, printable
@@ -27,6 +28,8 @@ Headers = list[tuple[str, str]]
 
 
 async def get(ctx: Context) -> web.StreamResponse:
+    if is_encoded_design(ctx):
+        return redirect(ctx)
     query = parse_document_query(ctx.pairs) if ctx.raw_query else DocumentQuery()
     found = await find(ctx.db, ctx.doc_id, DocumentQuery(rev=query.rev))
     attachment = named(found.revision.attachments, ctx.match["attachment"])
@@ -81,13 +84,17 @@ async def _send_byteranges(
 
 
 async def _send_encoded(ctx: Context, attachment: Attachment, headers: Headers) -> web.StreamResponse:
-    """Gzip as it is to those who take it, unpacked to the others; no ranges of either."""
+    """Gzip as it is to those who take it, unpacked to the others; no ranges of either (but a range
+    that cannot be is refused all the same)."""
     headers.append(("Accept-Ranges", "none"))
     kind = printable(attachment.content_type)
     if accepts_coding(ctx.request.headers.get("Accept-Encoding"), attachment.encoding):
         headers.append(("Content-Encoding", attachment.encoding))
+        parse_ranges(ctx.request.headers.get("Range"), attachment.stored_length)
         return await send_stored(ctx, attachment, Slice(0, attachment.stored_length), headers, kind)
     length = documents.identity_length(attachment)
+    if length is not None:
+        parse_ranges(ctx.request.headers.get("Range"), length)
     stream = await ctx.stream(headers=headers, content_type=kind, length=length)
     if not ctx.is_head:
         async for chunk in ctx.attachments.open(attachment):

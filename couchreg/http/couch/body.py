@@ -22,7 +22,12 @@ def limit(settings: Settings) -> int:
 
 
 async def read(request: web.BaseRequest, most: int) -> bytes:
-    """The whole body, unpacked. Raises TooLarge beyond `most` bytes, packed or unpacked."""
+    """The whole body, unpacked. Raises TooLarge beyond `most` bytes, packed or unpacked.
+
+    A request without so much as a Content-Length has no body at all: BadRequest.
+    """
+    if request.content_length is None and "Transfer-Encoding" not in request.headers:
+        raise BadRequest("Missing request body")
     encoding = request.headers.get("Content-Encoding", "identity").lower()
     if encoding == "identity":
         return await _collect(request, most)
@@ -76,7 +81,7 @@ def too_large() -> TooLarge:
 
 
 def require_type(request: web.BaseRequest, wanted: str) -> None:
-    """Raises BadContentType unless the Content-Type (without its parameters) is `wanted`."""
-    given = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    """Raises BadContentType unless the Content-Type, up to its parameters, is `wanted` to the letter."""
+    given = request.headers.get("Content-Type", "").partition(";")[0]
     if given != wanted:
         raise BadContentType(f"Content-Type must be {wanted}")

@@ -31,7 +31,7 @@ async def post(ctx: Context) -> web.StreamResponse:
 
 async def _changes(ctx: Context, body: Mapping[str, Any] | None) -> web.StreamResponse:
     db = ctx.db
-    query = read_changes_query(ctx.query, ctx.request.headers.get("Last-Event-ID"))
+    query = read_changes_query(ctx.pairs, ctx.request.headers.get("Last-Event-ID"))
     chosen = await make_filter(ctx, query.filter, body)
     if not query.since:
         raise BadRequest("Malformed sequence supplied in 'since' parameter.")

@@ -5,7 +5,7 @@ What is no boolean counts as false here, as in CouchDB; numbers have to be numbe
 Source: https://docs.couchdb.org/en/stable/api/database/changes.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from couchreg.errors import BadRequest
@@ -33,10 +33,19 @@ class ChangesQuery:
     seq_interval: int
 
 
-def read_changes_query(query: Mapping[str, str], last_event_id: str | None) -> ChangesQuery:
-    """Raises BadRequest. `last_event_id` is the header a browser reconnects with."""
+def read_changes_query(
+    pairs: Iterable[tuple[str, str]], last_event_id: str | None
+) -> ChangesQuery:
+    """Names in any case; of repeated ones the last. Raises BadRequest.
+
+    `last_event_id` is the header a browser reconnects with; in the query it is another name of `since`.
+    """
+    query: dict[str, str] = {}
+    for name, value in pairs:
+        lower = name.lower()
+        query["since" if lower == "last-event-id" else lower] = value
     feed = _feed(query.get("feed", "normal"))
-    since = query.get("since", query.get("last-event-id", "0"))
+    since = query.get("since", "0")
     if feed == "eventsource" and last_event_id is not None:
         since = last_event_id
     return ChangesQuery(
@@ -80,6 +89,9 @@ def _limit(text: str | None) -> int | None:
 def _heartbeat(text: str | None) -> int | None:
     if text is None or text == "true":
         return None if text is None else 0
+    number = params.parse_int(text)
+    if number is not None and number <= 0:
+        raise BadRequest("The heartbeat value should be a positive integer (in milliseconds).")
     return _positive(text, PERIOD.format("heartbeat"))
 
 

@@ -12,6 +12,7 @@ from couchreg.auth.user_view import seen_by
 from couchreg.docstore.base import Database, Store
 from couchreg.errors import BadRequest
 from couchreg.http.couch import body, params
+from couchreg.http.couch.headers import not_modified
 from couchreg.http.couch.responses import JSON_TYPE, Headers, start_stream
 from couchreg.http.couch.settings import Settings
 from couchreg.model import json
@@ -45,8 +46,8 @@ class Context:
         self.parts: list[str] = []
         self.match: dict[str, str] = {}
         self.user: User = ANONYMOUS
-        self.handler: str | None = None  # the way in which they said who they are
         self.address = ""  # the client's, as far as it is known
+        self.handler: str | None = None  # the way in which they said who they are
         self.headers: list[tuple[str, str]] = []  # to be added to whatever is answered (CORS)
         self.callback = ""  # the function that a JSON answer is to be wrapped in (JSONP)
         self._pairs: list[tuple[str, str]] | None = None
@@ -137,10 +138,7 @@ class Context:
     # -- the answer
     def matches(self, etag: str) -> bool:
         """Whether If-None-Match names this ETag (with its quotes): then 304 is the answer."""
-        asked = self.request.headers.get("If-None-Match")
-        if asked is None:
-            return False
-        return asked.strip() == "*" or etag in [one.strip() for one in asked.split(",")]
+        return not_modified(self.request, etag)
 
     @property
     def base_url(self) -> str:

@@ -18,11 +18,11 @@ def destination(header: str | None) -> tuple[str, str | None]:
         raise BadRequest("Destination URL must be relative.")
     target, question, query = header.partition("?")
     if not question:
-        return unquote(target, plus=False), None
+        return unquote(target), None
     _, equals, rev = query.partition("=")
     if not equals:
         raise BadRequest("Destination header is malformed.")
-    return unquote(target, plus=False), parse_rev(rev)
+    return unquote(target), parse_rev(rev)
 
 
 async def copied(ctx: Context, source: str, source_rev: str | None, target: str, rev: str | None) -> str:

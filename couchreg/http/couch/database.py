@@ -11,19 +11,23 @@ from couchreg.errors import BadRequest, CouchregError, Forbidden, NotImplemented
 from couchreg.http.couch import params
 from couchreg.http.couch.background import Compaction
 from couchreg.http.couch.context import Context
+from couchreg.http.couch.failures import MethodNotAllowed
 from couchreg.http.couch.headers import url_encode
 from couchreg.http.couch.responses import MUST_REVALIDATE, Answer, answer_json
 from couchreg.http.couch.security import check_security
 from couchreg.http.couch.settings import Settings
+from couchreg.http.couch.view_query import checked_partition
 from couchreg.model.names import check_database_name
 
 DISK_FORMAT = 8  # what CouchDB 3 says of its files
+ENGINE = "couch"  # the only one CouchDB comes with
 LIMIT = 1000  # of revisions and of purges, where nothing else was set
 
 
 async def create(ctx: Context) -> Answer:
     name = ctx.match["db"]
     shards = _shards(ctx)
+    _check_placement(ctx)
     check_database_name(name)
     db = await ctx.store.create(name)
     if ctx.settings.text("couchdb", "default_security") != "admin_only":
@@ -50,6 +54,24 @@ def _shards(ctx: Context) -> dict[str, int]:
     if partitioned == "true":
         raise NotImplementedHere("Partitioned databases are not built here.")
     return found
+
+
+def _check_placement(ctx: Context) -> None:
+    """`placement` and `engine` have to be right, and change nothing. Raises BadRequest."""
+    placement = ctx.query.get("placement")
+    if placement is not None and not (placement and all(map(_is_rule, _tokens(placement, ",")))):
+        raise BadRequest("The `placement` value should be in a format `zone:n`.")
+    if ctx.query.get("engine", ENGINE) != ENGINE:
+        raise BadRequest("invalid_engine_extension")
+
+
+def _is_rule(text: str) -> bool:
+    parts = _tokens(text, ":")
+    return len(parts) == 2 and params.parse_int(parts[1]) is not None
+
+
+def _tokens(text: str, separator: str) -> list[str]:
+    return [part for part in text.split(separator) if part]
 
 
 async def delete(ctx: Context) -> Answer:
@@ -159,7 +181,7 @@ async def compact(ctx: Context) -> Answer:
 async def compact_views(ctx: Context) -> Answer:
     """Views of one design document; there are none on disk to compact."""
     ctx.require_json()
-    await ctx.db.revision("_design/" + ctx.match["path"])
+    await ctx.db.revision("_design/" + ctx.match["path"].partition("/")[0])
     return answer_json({"ok": True}, status=202)
 
 
@@ -174,6 +196,22 @@ async def purged_infos(ctx: Context) -> Answer:
 
 async def temp_view(ctx: Context) -> Answer:
     raise CouchregError("Temporary views are not supported in CouchDB", error="gone")
+
+
+async def no_partition_named(ctx: Context) -> Answer:
+    raise BadRequest("invalid_partition_req")
+
+
+async def partition(ctx: Context) -> Answer:
+    checked_partition(ctx.match["partition"])
+    raise BadRequest("database is not partitioned")
+
+
+async def post_partition(ctx: Context) -> Answer:
+    """What cannot be a partition is told before that there is nothing to POST to."""
+    if ctx.match["partition"].startswith("_"):
+        checked_partition(ctx.match["partition"])
+    raise MethodNotAllowed("GET")
 
 
 async def no_partitions(ctx: Context) -> Answer:

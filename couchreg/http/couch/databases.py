@@ -18,7 +18,16 @@ from couchreg.http.couch.view_query import ViewQuery
 
 async def all_dbs(ctx: Context) -> Answer:
     _authorize(ctx)
-    answer = answer_json(_selected(ctx))
+    return _tagged(ctx, answer_json(_selected(ctx)))
+
+
+async def dbs_info(ctx: Context) -> Answer:
+    _authorize(ctx)
+    return _tagged(ctx, answer_json(await _infos(ctx, _selected(ctx))))
+
+
+def _tagged(ctx: Context, answer: Answer) -> Answer:
+    """The answer with an entity tag, or 304."""
     tag = f'"{md5(answer.answer_body, usedforsecurity=False).hexdigest()}"'
     if ctx.matches(tag):
         return Answer(status=304, headers=[("ETag", tag)])
@@ -26,18 +35,14 @@ async def all_dbs(ctx: Context) -> Answer:
     return answer
 
 
-async def dbs_info(ctx: Context) -> Answer:
-    _authorize(ctx)
-    return answer_json(await _infos(ctx, _selected(ctx)))
-
-
 async def dbs_info_of(ctx: Context) -> Answer:
     """Information about the databases that the body names."""
     _authorize(ctx)
     ctx.require_json()
-    keys = (await ctx.json_object()).get("keys")
-    if keys is None:
+    body = await ctx.json_object()
+    if "keys" not in body:
         raise BadRequest("`keys` member must exist.")
+    keys = body["keys"]
     if not isinstance(keys, list):
         raise BadRequest("`keys` member must be an array.")
     if len(keys) > ctx.settings.integer("chttpd", "max_db_number_for_dbs_info_req", 100):

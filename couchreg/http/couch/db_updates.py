@@ -24,7 +24,7 @@ SOURCE = "_global_changes"
 
 async def feed(ctx: Context) -> web.StreamResponse:
     ctx.store.database(SOURCE)
-    query = read_changes_query(ctx.query, ctx.request.headers.get("Last-Event-ID"))
+    query = read_changes_query(ctx.pairs, ctx.request.headers.get("Last-Event-ID"))
     since = parse_since(ctx.store, query.since)
     if ctx.is_head:
         return Answer(headers=format_of(query.feed).headers)

@@ -11,13 +11,14 @@ from couchreg.errors import BadRequest, NotFound
 from couchreg.http.couch import local, writing
 from couchreg.http.couch.context import Context
 from couchreg.http.couch.copying import copied, destination
+from couchreg.http.couch.design_address import is_encoded_design, redirect
 from couchreg.http.couch.document_query import PLAIN, DocumentQuery, header_rev, is_utf8, parse_document_query
 from couchreg.http.couch.form import post_form
 from couchreg.http.couch.headers import etag, url_encode
 from couchreg.http.couch.open_revs import send_open_revs
 from couchreg.http.couch.reading import find
 from couchreg.http.couch.related import put_related
-from couchreg.http.couch.responses import Answer, Headers, answer_json
+from couchreg.http.couch.responses import Headers, answer_json
 from couchreg.http.couch.sending import send_document
 from couchreg.model.document import Parsed
 
@@ -30,8 +31,8 @@ async def get(ctx: Context) -> web.StreamResponse:
         return await _get(ctx, doc_id)
     if local.is_local(doc_id):
         return await local.get(ctx, doc_id)
-    if len(ctx.parts) == 2 and doc_id.startswith("_design/"):
-        return _redirect(ctx)
+    if is_encoded_design(ctx):
+        return redirect(ctx)
     return await _get(ctx, doc_id)
 
 
@@ -40,13 +41,6 @@ async def _get(ctx: Context, doc_id: str) -> web.StreamResponse:
     if query.wants_open_revs:
         return await send_open_revs(ctx, doc_id, query)
     return await send_document(ctx, await find(ctx.db, doc_id, query), query)
-
-
-def _redirect(ctx: Context) -> web.StreamResponse:
-    """A design document has a slash in its address, not `%2F`."""
-    head, _, tail = ctx.raw_path.partition("_design%2F" if "_design%2F" in ctx.raw_path else "_design%2f")
-    query = f"?{ctx.raw_query}" if ctx.raw_query else ""
-    return Answer(status=301, headers=[("Location", f"{ctx.base_url}{head}_design/{tail}{query}")])
 
 
 async def put(ctx: Context) -> web.StreamResponse:

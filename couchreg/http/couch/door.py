@@ -91,6 +91,7 @@ class CouchDoor:
 
     async def _answer(self, ctx: Context) -> web.StreamResponse:
         _locate(ctx)
+        _check_length(ctx)
         preflight = cors.preflight(ctx)
         if preflight is not None:
             return preflight
@@ -132,7 +133,7 @@ class CouchDoor:
             return Gone()
         if error is None:
             return answer_unforeseen(request)
-        return answer_error(error, request, self.settings)
+        return answer_error(error, request, self.settings, ctx.base_url)
 
 
 def _continue(ctx: Context) -> None:
@@ -144,15 +145,23 @@ def _continue(ctx: Context) -> None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
+def _check_length(ctx: Context) -> None:
+    """Raises BadRequest (too_long) for an address beyond `[chttpd] max_uri_length`, unbounded as a rule."""
+    most = ctx.settings.integer("chttpd", "max_uri_length", 0)
+    if 0 < most < len(ctx.request.raw_path):
+        raise BadRequest("the request uri is too long", error="too_long")
+
+
 def _locate(ctx: Context) -> None:
     """Method, path parts and query string of a request. Raises BadRequest for a broken path."""
     request = ctx.request
-    raw, _, ctx.raw_query = request.raw_path.partition("?")
+    target = request.raw_path
+    if "%" in target:
+        params.check_encoding(target)
+    raw, _, ctx.raw_query = target.partition("?")
     raw = raw.partition("#")[0]
     if "://" in raw and not raw.startswith("/"):
         raw = "/" + raw.partition("://")[2].partition("/")[2]  # the absolute form, as sent to proxies
-    if "%" in raw:
-        params.check_encoding(raw)
     ctx.raw_path = raw[len(ctx.prefix) :]
     parts = ctx.raw_path.split("/")
     ctx.parts = [params.unquote(part) if "%" in part or "+" in part else part for part in parts if part]

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from aiohttp import web
 
@@ -29,8 +29,10 @@ class MethodNotAllowed(errors.CouchregError):
         self.allowed = allowed
 
 
-def answer_error(error: errors.CouchregError, request: web.BaseRequest, settings: Settings) -> Answer:
-    """The answer to a request that failed for a foreseen reason."""
+def answer_error(
+    error: errors.CouchregError, request: web.BaseRequest, settings: Settings, base: str = ""
+) -> Answer:
+    """The answer to a request that failed for a foreseen reason. `base` is this server for its clients."""
     if isinstance(error, MethodNotAllowed):
         allow = ",".join(sorted(error.allowed.split(",")))
         return error_body(405, error.error, error.reason, [("Allow", allow)])
@@ -50,7 +52,9 @@ def _headers(error: errors.CouchregError) -> Headers:
     return []
 
 
-def _unauthorized(error: errors.CouchregError, request: web.BaseRequest, settings: Settings) -> Answer:
+def _unauthorized(
+    error: errors.CouchregError, request: web.BaseRequest, settings: Settings, base: str
+) -> Answer:
     """401; or, for a browser that takes HTML but no JSON, 302 to the page for logging in."""
     challenge = settings.text("chttpd", "WWW-Authenticate")
     if not challenge and valid_user_required(settings):
@@ -61,8 +65,14 @@ def _unauthorized(error: errors.CouchregError, request: web.BaseRequest, setting
     if accepts_type(accept, "application/json") or not accepts_type(accept, "text/html"):
         return error_body(401, error.error, error.reason)
     page = settings.text("chttpd_auth", "authentication_redirect")
-    target = f"{page}?return={quote(request.raw_path, safe='')}&reason={quote(error.reason, safe='')}"
+    wanted = unquote(request.raw_path.partition("?")[0], errors="surrogateescape")
+    query = f"return={_quoted(wanted)}&reason={_quoted(error.reason)}"
+    target = f"{base}{page}?{query}"
     return error_body(302, error.error, error.reason, [("Location", target)])
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="", errors="surrogateescape")
 
 
 def valid_user_required(settings: Settings) -> bool:

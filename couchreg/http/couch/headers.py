@@ -17,7 +17,7 @@ def not_modified(request: web.BaseRequest, tag: str) -> bool:
     given = request.headers.get("If-None-Match")
     if given is None:
         return False
-    return any(one.strip().removeprefix("W/") == tag for one in given.split(","))
+    return any(one.removeprefix("W/") == tag for one in given.replace(",", " ").split(" "))
 
 
 def printable(value: str) -> str:

@@ -39,11 +39,12 @@ async def write(db: Database, writer: RowWriter, namespace: Namespace, query: Vi
 
 
 def _selected(namespace: Namespace, query: ViewQuery) -> Sequence[Any]:
-    keys = [key for key in query.keys or () if not namespace.prefix or namespace.holds(key)]
+    """Those of the namespace among the keys that `skip` and `limit` leave, in this order as CouchDB."""
+    keys = list(query.keys or ())
     if query.descending:
         keys.reverse()
     end = None if query.limit is None else query.skip + query.limit
-    return keys[query.skip : end]
+    return [key for key in keys[query.skip : end] if not namespace.prefix or namespace.holds(key)]
 
 
 async def _write_some(db: Database, writer: RowWriter, keys: Sequence[Any], options: DocOptions) -> None:

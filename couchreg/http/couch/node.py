@@ -11,7 +11,7 @@ from typing import Any
 import icu
 
 from couchreg import __version__
-from couchreg.errors import NotFound
+from couchreg.errors import BadRequest, NotFound
 from couchreg.http.couch.cluster import NODE
 from couchreg.http.couch.context import Context
 from couchreg.http.couch.responses import MUST_REVALIDATE, Answer, answer_json
@@ -26,6 +26,14 @@ def check_node(ctx: Context) -> None:
 async def name(ctx: Context) -> Answer:
     check_node(ctx)
     return answer_json({"name": NODE})
+
+
+async def incomplete(ctx: Context) -> Answer:
+    raise BadRequest("Incomplete path to _node request")
+
+
+async def unknown(ctx: Context) -> Answer:
+    raise NotFound("missing")
 
 
 async def stats(ctx: Context) -> Answer:

@@ -33,9 +33,9 @@ def check_encoding(raw: str) -> None:
 
 
 def parse_query(raw: str) -> list[tuple[str, str]]:
-    """The pairs of a query string in order; a name without "=" has the value ""."""
+    """The pairs of a query string in order, divided by `&` or `;`; a name without "=" has the value ""."""
     pairs = []
-    for word in raw.split("&"):
+    for word in raw.replace(";", "&").split("&"):
         if word:
             name, _, value = word.partition("=")
             pairs.append((unquote(name), unquote(value)))

@@ -5,6 +5,7 @@ than everything else of a document read). `start_stream` begins a long one. Neit
 being answered.
 """
 
+import re
 import time
 from collections.abc import Iterable
 from email.utils import formatdate
@@ -22,6 +23,8 @@ Headers = Iterable[tuple[str, str]]
 SERVER = "CouchDB/3.5.0 (couchreg)"
 JSON_TYPE = "application/json"
 MUST_REVALIDATE = ("Cache-Control", "must-revalidate")
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{0,36}")
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 
@@ -80,7 +83,7 @@ class Answer(web.StreamResponse):
         await request.writer.write(head if empty else head + self.answer_body)
 
     def _head(self, request: web.BaseRequest) -> str:
-        lines = [_STATUS_LINES[self.answer_status], _clock.head(), request_id()]
+        lines = [_STATUS_LINES[self.answer_status], _clock.head(), request_id(request)]
         lines.extend([header_line(name, value) for name, value in self.extra])
         if self.answer_status not in (204, 304):
             lines.append(f"Content-Type: {self.content_kind}\r\n")
@@ -94,9 +97,16 @@ class Answer(web.StreamResponse):
         return "".join(lines)
 
 
-def request_id() -> str:
-    """CouchDB's name for a request in its logs; nothing secret."""
-    return f"X-Couch-Request-ID: {getrandbits(40):010x}\r\nX-CouchDB-Body-Time: 0\r\n"
+def request_name(request: web.BaseRequest) -> str:
+    """CouchDB's name for a request in its logs, nothing secret: the client's own word, if it is one."""
+    given = request.headers.get("X-Couch-Request-ID")
+    if given is not None and _NAME.fullmatch(given):
+        return given
+    return f"{getrandbits(40):010x}"
+
+
+def request_id(request: web.BaseRequest) -> str:
+    return f"X-Couch-Request-ID: {request_name(request)}\r\nX-CouchDB-Body-Time: 0\r\n"
 
 
 def header_line(name: str, value: str) -> str:
@@ -135,6 +145,8 @@ async def start_stream(
     for name, value in headers:
         stream.headers.add(name, value)
     stream.headers["Server"] = SERVER
+    stream.headers["X-Couch-Request-ID"] = request_name(request)
+    stream.headers["X-CouchDB-Body-Time"] = "0"
     stream.headers["Content-Type"] = content_type
     if length is not None:
         stream.content_length = length

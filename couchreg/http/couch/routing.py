@@ -75,6 +75,8 @@ class Router:
     def find(self, parts: Sequence[str]) -> Route | None:
         if len(parts) == 2 and not (parts[0].startswith("_") or parts[1].startswith("_")):
             return self._document  # by far the most frequent
+        if len(parts) == 2 and parts[1] == "_local/":
+            parts = (parts[0], "_local")  # no id at all, however it is spelled
         return _search(self._root, parts, 0)
 
 

@@ -38,9 +38,9 @@ async def welcome(ctx: Context) -> Answer:
 async def up(ctx: Context) -> Answer:
     """404 in maintenance mode, so that a load balancer stops asking."""
     mode = ctx.settings.text("couchdb", "maintenance_mode")
-    if mode == "true":
-        return answer_json({"status": "maintenance_mode"}, status=404)
-    return answer_json({"status": mode if mode == "nolb" else "ok", "seeds": {}})
+    if mode in ("true", "nolb"):
+        return answer_json({"status": "maintenance_mode" if mode == "true" else mode}, status=404)
+    return answer_json({"status": "ok", "seeds": {}})
 
 
 async def uuids(ctx: Context) -> Answer:

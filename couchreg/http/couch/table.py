@@ -38,6 +38,8 @@ def op(method: str, name: str, rule: Rule) -> Operation:
 PUBLIC, MEMBER, WRITER, LISTER = Rule.PUBLIC, Rule.MEMBER, Rule.WRITER, Rule.LISTER
 SERVER_ADMIN, DB_ADMIN, METRICS = Rule.SERVER_ADMIN, Rule.DB_ADMIN, Rule.METRICS
 
+EVERY = ("GET", "PUT", "POST", "DELETE", "COPY", "PATCH", "OPTIONS")  # some endpoints do not care
+
 SERVER: tuple[Endpoint, ...] = (
     endpoint("/", "GET,HEAD", op("GET", "server.welcome", PUBLIC)),
     endpoint("/favicon.ico", "GET,HEAD", op("GET", "server.favicon", PUBLIC)),
@@ -64,26 +66,29 @@ SERVER: tuple[Endpoint, ...] = (
     endpoint("/_reload_query_servers", "POST", op("POST", NOT_BUILT, SERVER_ADMIN)),
     endpoint("/_utils", "GET,HEAD", op("GET", NOT_BUILT, PUBLIC)),
     endpoint("/_utils/{path*}", "GET,HEAD", op("GET", NOT_BUILT, PUBLIC)),
-    endpoint("/_reshard", "GET", op("GET", "cluster.reshard", SERVER_ADMIN)),
-    endpoint("/_reshard/state", "GET,PUT",
+    endpoint("/_reshard", "GET,HEAD", op("GET", "cluster.reshard", SERVER_ADMIN)),
+    endpoint("/_reshard/state", "GET,HEAD,PUT",
              op("GET", "cluster.reshard_state", SERVER_ADMIN), op("PUT", NOT_BUILT, SERVER_ADMIN)),
-    endpoint("/_reshard/jobs", "GET,POST",
+    endpoint("/_reshard/jobs", "GET,HEAD,POST",
              op("GET", "cluster.reshard_jobs", SERVER_ADMIN), op("POST", NOT_BUILT, SERVER_ADMIN)),
-    endpoint("/_reshard/jobs/{job}", "GET,DELETE",
+    endpoint("/_reshard/jobs/{job}", "GET,HEAD,DELETE",
              op("GET", "cluster.reshard_job", SERVER_ADMIN),
              op("DELETE", "cluster.reshard_job", SERVER_ADMIN)),
-    endpoint("/_reshard/jobs/{job}/state", "GET,PUT",
+    endpoint("/_reshard/jobs/{job}/state", "GET,HEAD,PUT",
              op("GET", "cluster.reshard_job", SERVER_ADMIN), op("PUT", "cluster.reshard_job", SERVER_ADMIN)),
 )
 
 NODE: tuple[Endpoint, ...] = (
-    endpoint("/_node/{node}", "GET", op("GET", "node.name", SERVER_ADMIN)),
+    endpoint("/_node", "GET", *[op(method, "node.incomplete", SERVER_ADMIN) for method in EVERY]),
+    endpoint("/_node/{node}", "GET", *[op(method, "node.name", SERVER_ADMIN) for method in EVERY]),
     endpoint("/_node/{node}/_config", "GET", op("GET", "config.everything", SERVER_ADMIN)),
     endpoint("/_node/{node}/_config/_reload", "POST", op("POST", "config.reload", SERVER_ADMIN)),
     endpoint("/_node/{node}/_config/{section}", "GET", op("GET", "config.section", SERVER_ADMIN)),
     endpoint("/_node/{node}/_config/{section}/{key}", "GET,PUT,DELETE",
              op("GET", "config.value", SERVER_ADMIN), op("PUT", "config.change", SERVER_ADMIN),
              op("DELETE", "config.remove", SERVER_ADMIN)),
+    endpoint("/_node/{node}/_config/{section}/{key}/{path*}", "GET",
+             *[op(method, "node.unknown", SERVER_ADMIN) for method in EVERY]),
     endpoint("/_node/{node}/_stats", "GET", op("GET", "node.stats", METRICS)),
     endpoint("/_node/{node}/_stats/{path*}", "GET", op("GET", "node.stats", METRICS)),
     endpoint("/_node/{node}/_prometheus", "GET", op("GET", "node.prometheus", METRICS)),
@@ -134,16 +139,19 @@ DATABASE: tuple[Endpoint, ...] = (
     endpoint("/{db}/_shards/{id*}", "GET", op("GET", "cluster.shard_of", MEMBER)),
     endpoint("/{db}/_sync_shards", "POST", op("POST", "cluster.sync_shards", SERVER_ADMIN)),
     endpoint("/{db}/_temp_view", "POST",
-             op("GET", "database.temp_view", MEMBER), op("POST", "database.temp_view", MEMBER)),
+             *[op(method, "database.temp_view", MEMBER) for method in EVERY]),
     endpoint("/{db}/_find", "POST", op("POST", "mango.not_built", MEMBER)),
     endpoint("/{db}/_explain", "POST", op("POST", "mango.not_built", MEMBER)),
     endpoint("/{db}/_index", "GET,POST",
              op("GET", NOT_BUILT, MEMBER), op("POST", "mango.not_built", Rule.INDEX_WRITER)),
     endpoint("/{db}/_index/_bulk_delete", "POST", op("POST", NOT_BUILT, DB_ADMIN)),
     endpoint("/{db}/_index/{path*}", "DELETE", op("DELETE", NOT_BUILT, DB_ADMIN)),
-    endpoint("/{db}/_partition/{partition}", "GET", op("GET", "database.no_partitions", MEMBER)),
+    endpoint("/{db}/_partition", "GET",
+             *[op(method, "database.no_partition_named", MEMBER) for method in EVERY]),
+    endpoint("/{db}/_partition/{partition}", "GET",
+             op("GET", "database.partition", MEMBER), op("POST", "database.post_partition", MEMBER)),
     endpoint("/{db}/_partition/{partition}/{path*}", "GET,POST",
-             op("GET", "database.no_partitions", MEMBER), op("POST", "database.no_partitions", MEMBER)),
+             *[op(method, "database.no_partitions", MEMBER) for method in EVERY]),
 )
 
 DOCUMENT_METHODS = "DELETE,GET,HEAD,POST,PUT,COPY"
