@@ -42,7 +42,6 @@ DIFFERENCES = (
             "changes/bad-parameter-style",
             "changes/bad-parameter-view-name",
             *(f"database/revs-limit-bad-{n}" for n in (0, 1, 2, 3, 4, 6)),
-            *(f"database/security-bad-{n:02}" for n in (0, 2, 3, 4, 6, 8, 9)),
             "replication/revs-diff-bad-shapes",
         )
     ),
