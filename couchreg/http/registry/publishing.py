@@ -64,10 +64,13 @@ async def _read(call: Call, intake: Intake) -> None:
 
 def _outcome(call: Call, published: Published, *, dry_run: bool) -> web.Response:
     url = url_of(call.base, published.name, published.version)
-    value: dict[str, Any] = {"ok": True, "name": published.name, "version": published.version, "url": url}
+    value: dict[str, Any] = {
+        "ok": True, "id": f"{published.name}@{published.version}", "name": published.name,
+        "version": published.version, "url": url,
+    }  # fmt: skip
     if dry_run:
         return answer({**value, "dry_run": True, "report": published.report})
-    value |= {"id": f"{published.name}@{published.version}", "rev": published.rev}
+    value["rev"] = published.rev
     if published.report is not None and not published.report.get("valid", True):
         value["report"] = published.report
     return answer(value, 201 if published.created else 200, {"Location": url})

@@ -37,7 +37,8 @@ CLONE = flag("clone", "The descriptor as it was published")
 KEYS = Parameter("keys", 'Words, as a JSON list: `["gross","product"]`')
 SKIP = count("skip", "How many to leave out", 0, 1_000_000)
 SEARCH = (KEYS, count("limit", "How many at most", 20, 200), SKIP)
-PACKAGE = Body(("multipart/related", JSON), {"type": "object"})
+PACKAGE = Body(("multipart/form-data", "multipart/related", "application/zip", JSON), {"type": "object"})
+DRY_RUN = flag("dry-run", "Check the package, store nothing")
 FROM = Parameter("from", "The first day, 29 days before the last unless given", DAY)
 TO = Parameter("to", "The last day, today unless given", DAY)
 ORDER = Parameter("order", "Which come first", {"type": "string", "enum": ["newest", "name"]})
@@ -50,7 +51,11 @@ TOKEN = Body((JSON,), members("scope", scope={"enum": [*Scope]}, packages={"type
                               lifetime={"type": "number", "exclusiveMinimum": 0}, label=TEXT))  # fmt: skip
 _ANY = ("*/*",)
 FILE: Answers = {
-    **gives("Data", types=_ANY), 206: Answer("Data", _ANY), 412: Answer(None), 416: ERROR,
+    **gives("Data", types=_ANY), 206: Answer("Data", _ANY), 302: Answer(None), 412: Answer(None), 416: ERROR,
+}  # fmt: skip
+# With `clone` it is a file.
+DESCRIPTOR: Answers = {
+    **gives("Descriptor"), 206: Answer("Data", _ANY), 412: Answer(None), 416: ERROR,
 }  # fmt: skip
 
 
@@ -127,17 +132,17 @@ ROUTES: tuple[Route, ...] = (
           "How far the search and the datastore have come", gives("Followers", fresh=False)),
     Route("GET", "/-/openapi.json", "openapi.openapi", PUBLIC, "This description", gives("OpenAPI")),
     Route("GET", "/{name}", "packages.latest", PUBLIC, "The latest version's descriptor",
-          gives("Descriptor"), (RANGE, CLONE)),
+          DESCRIPTOR, (RANGE, CLONE)),
     Route("DELETE", "/{name}", "unpublishing.package", LOGIN, "Delete all versions of a package",
           makes("Deleted", 409), scope=PUBLISH),
     Route("GET", "/{name}/{version}", "packages.descriptor", PUBLIC, "A version's descriptor",
-          gives("Descriptor"), (CLONE,)),
+          DESCRIPTOR, (RANGE, CLONE)),
     Route("PUT", "/{name}/{version}", "publishing.publish", LOGIN, "Publish a version",
-          makes("Published", 404, 409, 413, 415, 422, 503, statuses=(200, 201)), body=PACKAGE,
+          makes("Published", 404, 409, 413, 415, 422, 503, statuses=(200, 201)), (DRY_RUN,), PACKAGE,
           scope=PUBLISH),
     Route("DELETE", "/{name}/{version}", "unpublishing.version", LOGIN, "Delete a version",
           makes("Deleted", 409), scope=PUBLISH),
     Route("GET", "/{name}/{version}/{path}", "files.resource", PUBLIC,
           "A resource by its name, or any file by its path", FILE,
-          (flag("meta", "The resource's descriptor instead of its data"),)),
+          (flag("meta", "The resource's descriptor instead of its data"), RANGE)),
 )  # fmt: skip

@@ -83,8 +83,9 @@ SCHEMAS: Mapping[str, Schema] = {
     "Found": _object("total hits", total=_COUNT, hits=_list({"type": "object"})),
     "Followers": _object("followers", followers=_list(
         _object("name state seq update_seq", name=_TEXT, state=_TEXT, seq=_COUNT, update_seq=_COUNT))),
-    "Published": _object("ok id rev name version url", ok={"const": True}, id=_TEXT, rev=_TEXT, name=_TEXT,
-                         version=_TEXT, url=_URL),
+    "Published": _object("ok id name version url", ok={"const": True}, id=_TEXT, rev=_TEXT, name=_TEXT,
+                         version=_TEXT, url=_URL, dry_run={"const": True},
+                         report={"type": ["object", "null"]}),
     "Deleted": _object("ok name versions", ok={"const": True}, name=_TEXT, versions=_list(_TEXT)),
     "Registered": _object("ok id rev name", ok={"const": True}, id=_TEXT, rev=_TEXT, name=_TEXT),
     "Whoami": _object("name username roles packages", name=_TEXT, username=_TEXT, roles=_list(_TEXT),
