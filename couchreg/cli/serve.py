@@ -12,9 +12,15 @@ from collections.abc import Callable
 
 import click
 
+try:
+    import uvloop
+except ImportError:  # there is none for Windows
+    uvloop = None  # type: ignore[assignment]
+
 from couchreg.app import App, build
 from couchreg.config import Settings, describe, load
 
+LOOP = None if uvloop is None else uvloop.new_event_loop  # a fifth faster with small requests
 GARBAGE = (20_000, 10, 50)  # new objects between collections of the young ones; and of the older
 
 
@@ -34,7 +40,8 @@ def serve(**given: str | None) -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    asyncio.run(run(settings))
+    with asyncio.Runner(loop_factory=LOOP) as runner:
+        runner.run(run(settings))
 
 
 async def run(settings: Settings) -> None:

@@ -1,4 +1,5 @@
-"""Stored bytes as an answer: small ones in one piece, files by the kernel, the rest chunk by chunk."""
+"""Stored bytes as an answer: small ones in one piece, files by the kernel where the loop can, else chunk by
+chunk."""
 
 import asyncio
 from collections.abc import Sequence
@@ -31,9 +32,8 @@ async def send_stored(
     stream = await ctx.stream(status=status, headers=headers, content_type=kind, length=part.length)
     if not ctx.is_head:
         path = ctx.attachments.local_path(attachment, encoded=True)
-        if path is not None and ctx.request.transport is not None:
-            await _send_file(ctx.request.transport, path, part)
-        else:
+        transport = ctx.request.transport
+        if path is None or transport is None or not await _sent_file(transport, path, part):
             await _copy(ctx, stream, attachment, part)
     await stream.write_eof()
     return stream
@@ -52,19 +52,29 @@ def _read_file(path: Path, part: Slice) -> bytes:
         if part.start:
             file.seek(part.start)
         data = file.read(part.length) or b""
-    if len(data) != part.length:
-        raise OSError(f"a blob is shorter than its record: {len(data)} of {part.length} bytes")
+    _check(len(data), part)
     return data
 
 
-async def _send_file(transport: asyncio.Transport, path: Path, part: Slice) -> None:
-    """Without the bytes passing through this process, where the loop can."""
+async def _sent_file(transport: asyncio.Transport, path: Path, part: Slice) -> bool:
+    """Without the bytes passing through this process; False, and nothing sent, where the loop cannot."""
     with path.open("rb") as file:
-        sent = await asyncio.get_running_loop().sendfile(transport, file, part.start, part.length)
+        try:
+            sent = await asyncio.get_running_loop().sendfile(transport, file, part.start, part.length)
+        except NotImplementedError:
+            return False
+    _check(sent, part)
+    return True
+
+
+def _check(sent: int, part: Slice) -> None:
     if sent != part.length:
         raise OSError(f"a blob is shorter than its record: {sent} of {part.length} bytes")
 
 
 async def _copy(ctx: Context, stream: web.StreamResponse, attachment: Attachment, part: Slice) -> None:
+    sent = 0
     async for chunk in ctx.attachments.open(attachment, part.start, part.length, encoded=True):
         await stream.write(chunk)
+        sent += len(chunk)
+    _check(sent, part)
