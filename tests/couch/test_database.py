@@ -97,7 +97,7 @@ async def test_new_databases_can_be_everybodys(couch: Couch) -> None:
 @pytest.mark.parametrize("value", [[], "x", None, {"admins": 1}, {"members": {"roles": [None]}}])
 async def test_what_is_no_security_object_is_refused(couch: Couch, value: object) -> None:
     reply = await couch("PUT", "/_security", data=json.dumps(value).encode())
-    assert (reply.status, reply.json) == (500, {"error": "error", "reason": "no_majority"})  # as CouchDB has it
+    assert (reply.status, reply.json) == (500, {"error": "error", "reason": "no_majority"})
     assert (await couch("GET", "/_security")).json == {}
 
 
