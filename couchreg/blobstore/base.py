@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from couchreg.errors import Unavailable
+
 
 class Spooled(NamedTuple):
     """Bytes that have arrived and lie in a temporary file of ours, hashed on the way."""
@@ -23,6 +25,10 @@ class BlobInfo(NamedTuple):
     key: str
     length: int
     modified: float  # Unix time
+
+
+class Damaged(Unavailable):
+    """The store answers, but with other bytes than were put."""
 
 
 class BlobStore(Protocol):

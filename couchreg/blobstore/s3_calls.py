@@ -114,6 +114,8 @@ class Calls:
             return Refused(f"The blob store refuses us: {code}.", retry_after=60)
         if code == "NoSuchBucket":
             return Refused("The blob store has no such bucket.", retry_after=60)
+        if status == 404:
+            return NotFound(code)
         return Refused(f"The blob store refuses a request: {status} {code}.", retry_after=60)
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
+from couchreg.blobstore.base import Damaged
 from couchreg.blobstore.s3_calls import BeyondEnd, Calls, pause
 from couchreg.blobstore.s3_upload import SHA256
 from couchreg.errors import NotFound, Unavailable
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 CHUNK = 256 << 10
 SMALL = 1 << 20  # whole objects up to here are verified before anything of them is given away
+DAMAGED = "The bytes in the blob store are damaged."
 PATIENCE = 10.0  # seconds a reader waits for one of the connections
 
 
@@ -46,7 +48,7 @@ class Objects:
                     break
                 except Broken:
                     if attempt == self._calls.options.attempts:
-                        raise Unavailable("The bytes in the blob store are damaged.") from None
+                        raise Damaged(DAMAGED) from None
                     await pause(attempt)
             async with aclosing(body.chunks()) as chunks:
                 async for chunk in chunks:
@@ -115,7 +117,7 @@ class _Body:
                 held = chunk
             self._verify()
         except Broken:
-            raise Unavailable("The bytes in the blob store are damaged.") from None
+            raise Damaged(DAMAGED) from None
         finally:
             self._close()
         if held:

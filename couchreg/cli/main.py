@@ -27,6 +27,7 @@ class Lazy(NamedTuple):
 COMMANDS: dict[str, Lazy] = {
     "serve": Lazy("couchreg.cli.serve", "serve", "Run a registry."),
     "rebuild": Lazy("couchreg.cli.rebuild", "rebuild", "Make the database again from the datastore."),
+    "datastore": Lazy("couchreg.cli.datastore", "datastore", "Set up, check and copy the datastore."),
     "publish": Lazy("couchreg.cli.publish", "publish", "Publish a data package folder."),
     "install": Lazy("couchreg.cli.install", "install", "Write a published package into a folder."),
     "search": Lazy("couchreg.cli.search", "search", "Find packages by words."),

@@ -11,9 +11,24 @@ from couchreg.blobstore.base import BlobStore, Spooled
 from couchreg.blobstore.directory import DirectoryBlobStore
 from couchreg.blobstore.s3 import S3BlobStore
 from couchreg.blobstore.spool import Spool
+from couchreg.errors import Unavailable
 from tests.s3_servers import S3Server, new_bucket
 
 Put = Callable[[str, bytes], Awaitable[bool]]
+
+
+# What a server does otherwise, by maker and test; the tests have to fail there.
+DIFFERENCES = {
+    ("s3_on_rclone", "test_a_key_that_is_a_folder_of_another_is_stored_or_refused"):
+        "rclone keeps objects as files and fails where one is the folder of another",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for (maker, test), reason in DIFFERENCES.items():
+            if item.name.startswith(f"{test}[") and maker in item.name:
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=True, raises=Unavailable))
 
 
 @asynccontextmanager
@@ -37,7 +52,7 @@ async def s3_on_rclone(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncI
 
 @asynccontextmanager
 async def s3_on(server: S3Server) -> AsyncIterator[S3BlobStore]:
-    store = await S3BlobStore.connect(replace(await new_bucket(server), prefix="a prefix/of ours"))
+    store = await S3BlobStore.connect(replace(await new_bucket(server), prefix="a prefix/of ours", timeout=5, attempts=3))
     yield store
     await store.close()
 
