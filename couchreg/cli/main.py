@@ -32,6 +32,14 @@ COMMANDS: dict[str, Lazy] = {
     "install": Lazy("couchreg.cli.install", "install", "Write a published package into a folder."),
     "search": Lazy("couchreg.cli.search", "search", "Find packages by words."),
     "info": Lazy("couchreg.cli.info", "info", "Describe a package."),
+    "adduser": Lazy("couchreg.cli.users", "adduser", "Make an account."),
+    "login": Lazy("couchreg.cli.login", "login", "Log in, and keep a token."),
+    "logout": Lazy("couchreg.cli.login", "logout", "Revoke that token, and forget it."),
+    "whoami": Lazy("couchreg.cli.login", "whoami", "Say who you are at the registry."),
+    "passwd": Lazy("couchreg.cli.users", "passwd", "Change your password."),
+    "token": Lazy("couchreg.cli.token", "token", "Make, list and revoke API tokens."),
+    "owner": Lazy("couchreg.cli.owner", "owner", "List and change the owners of packages."),
+    "unpublish": Lazy("couchreg.cli.unpublish", "unpublish", "Delete versions of a package."),
 }
 
 

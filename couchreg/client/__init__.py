@@ -5,7 +5,7 @@ without an event loop of their own. It owns no state but the folder it is told t
 prompting and configuration are `cli`'s.
 
     from couchreg.client import Credentials, publish
-    publish("http://127.0.0.1:8000", "gdp", credentials=Credentials("admin", "…"))
+    publish("http://127.0.0.1:8000", "gdp", credentials=Credentials("admin", "…"))  # or Token("…")
 """
 
 import asyncio
@@ -16,16 +16,16 @@ from couchreg.client.errors import ClientError
 from couchreg.client.folder import Folder
 from couchreg.client.install import Installed
 from couchreg.client.registry import Published, Registry
-from couchreg.client.transport import Credentials, Progress
+from couchreg.client.transport import Credentials, Login, Progress, Token
 
 __all__ = [
     "ClientError", "Credentials", "Folder", "Installed", "Progress", "Published", "Registry",
-    "info", "install", "publish", "search",
+    "Token", "info", "install", "publish", "search",
 ]  # fmt: skip
 
 
 def publish(
-    url: str, folder: Path | str, *, version: str | None = None, credentials: Credentials | None = None
+    url: str, folder: Path | str, *, version: str | None = None, credentials: Login | None = None
 ) -> Published:
     """Publish a data package folder. Raises ClientError."""
 
@@ -43,7 +43,7 @@ def install(
     folder: Path | str | None = None,
     *,
     version: str | None = None,
-    credentials: Credentials | None = None,
+    credentials: Login | None = None,
 ) -> Installed:
     """Write a published package into `folder` (by default one of its name). Raises ClientError."""
 
@@ -54,7 +54,7 @@ def install(
     return asyncio.run(run())
 
 
-def search(url: str, words: list[str], *, credentials: Credentials | None = None) -> list[dict[str, Any]]:
+def search(url: str, words: list[str], *, credentials: Login | None = None) -> list[dict[str, Any]]:
     """The packages that match all words, best first. Raises ClientError."""
 
     async def run() -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ def search(url: str, words: list[str], *, credentials: Credentials | None = None
 
 
 def info(
-    url: str, name: str, version: str | None = None, *, credentials: Credentials | None = None
+    url: str, name: str, version: str | None = None, *, credentials: Login | None = None
 ) -> dict[str, Any]:
     """The descriptor of a published version (by default the latest). Raises ClientError."""
 

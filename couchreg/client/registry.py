@@ -1,4 +1,4 @@
-"""A registry as its users see it: publish, install, search, info. Each raises ClientError."""
+"""A registry as its users see it: publish, install, search, info, unpublish. Each raises ClientError."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from typing import Any, Self
 from couchreg.client.errors import ClientError, Missing, NotAllowed
 from couchreg.client.folder import Folder
 from couchreg.client.install import Installation, Installed, plan
-from couchreg.client.transport import Credentials, Progress, Transport, no_progress, read_json
+from couchreg.client.people import People
+from couchreg.client.transport import Login, Progress, Transport, no_progress, read_json
 from couchreg.client.upload import Upload
 from couchreg.model import json
 
@@ -28,12 +29,13 @@ class Published:
 class Registry:
     """One registry; use it with `async with`."""
 
-    def __init__(self, url: str, credentials: Credentials | None = None) -> None:
+    def __init__(self, url: str, credentials: Login | None = None) -> None:
         self._transport = Transport(url, credentials)
+        self.people = People(self._transport)
         self.url = str(self._transport.url)
 
     @property
-    def credentials(self) -> Credentials | None:
+    def credentials(self) -> Login | None:
         return self._transport.credentials
 
     async def __aenter__(self) -> Self:
@@ -60,10 +62,16 @@ class Registry:
     async def _greet(self) -> None:
         """See that a registry answers and takes the password, before much is sent."""
         if self.credentials is None:
-            raise NotAllowed("Publishing needs a login: set COUCHREG_USER and COUCHREG_PASSWORD.")
+            raise NotAllowed("Publishing needs a login: use couchreg login, or set COUCHREG_TOKEN.")
         answer = await self._transport.json(self._transport.url)
         if not isinstance(answer, dict) or "couchreg" not in answer:
             raise ClientError(f"What answers at {self.url} is no registry: is the address right?")
+
+    async def unpublish(self, name: str, version: str | None = None) -> list[str]:
+        """Delete a version, or all of them; those that are deleted."""
+        segments = [name] if version is None else [name, version]
+        answer = await self._transport.send("DELETE", self._transport.address(*segments))
+        return list(answer.get("versions", [])) if isinstance(answer, dict) else []
 
     async def info(self, name: str, version: str | None = None) -> dict[str, Any]:
         """The descriptor of a version as the registry serves it; without one of the latest."""

@@ -45,6 +45,22 @@ class Credentials:
         return {"Authorization": aiohttp.encode_basic_auth(self.user, self.password)}
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token in place of a name and a password."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return "Token(…)"
+
+    def header(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.text}"}
+
+
+Login = Credentials | Token
+
+
 def registry_url(text: str) -> tuple[URL, Credentials | None]:
     """The address of a registry and the credentials written into it. Raises UsageError."""
     try:
@@ -61,9 +77,9 @@ def registry_url(text: str) -> tuple[URL, Credentials | None]:
 class Transport:
     """A session with one registry; `async with` opens and closes it."""
 
-    def __init__(self, url: str, credentials: Credentials | None = None) -> None:
+    def __init__(self, url: str, credentials: Login | None = None) -> None:
         self.url, written = registry_url(url)
-        self.credentials = credentials or written
+        self.credentials: Login | None = credentials or written
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -111,6 +127,17 @@ class Transport:
     async def json(self, url: URL) -> Any:
         """The JSON value at an address."""
         async with self.request("GET", url, headers={"Accept": "application/json"}) as response:
+            return await read_json(response)
+
+
+    async def send(self, method: str, url: URL, value: Any = None) -> Any:
+        """The JSON answer to a request with a small JSON body, or with None of it without a body."""
+        headers = {"Accept": "application/json"}
+        if value is None:
+            async with self.request(method, url, headers=headers) as response:
+                return await read_json(response)
+        headers["Content-Type"] = "application/json"
+        async with self.request(method, url, headers=headers, data=json.encode(value)) as response:
             return await read_json(response)
 
 

@@ -27,13 +27,13 @@ class Ran:
 Couchreg = Callable[..., Ran]
 
 
-def run(*arguments: str, cwd: Path, **variables: str) -> Ran:
+def run(*arguments: str, cwd: Path, stdin: str = "", **variables: str) -> Ran:
     """`couchreg ARGUMENTS` with nothing in the environment but the variables `COUCHREG_<NAME>`."""
     env = environment(COUCHREG_CONFIG=str(cwd / "no-config.toml"))
     env |= {f"COUCHREG_{name.upper()}": value for name, value in variables.items()}
     command = [sys.executable, "-m", "couchreg", *arguments]
     done = subprocess.run(
-        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+        command, cwd=cwd, env=env, input=stdin, capture_output=True, text=True, timeout=120
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 

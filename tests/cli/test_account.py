@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from couchreg.cli.account import Account, config_file, resolve
-from couchreg.client import Credentials
+from couchreg.cli.account import Account, resolve
+from couchreg.cli.config_file import config_file
+from couchreg.client import Credentials, Token
 from couchreg.client.errors import UsageError
 
 A, B = "http://127.0.0.1:8001/", "http://127.0.0.1:8002/"
@@ -15,7 +16,7 @@ A, B = "http://127.0.0.1:8001/", "http://127.0.0.1:8002/"
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "config.toml"
     monkeypatch.setenv("COUCHREG_CONFIG", str(file))
-    for name in ("REGISTRY", "USER", "PASSWORD"):
+    for name in ("REGISTRY", "USER", "PASSWORD", "TOKEN"):
         monkeypatch.delenv(f"COUCHREG_{name}", raising=False)
     return file
 
@@ -30,24 +31,35 @@ def test_the_default_is_this_machine_and_nobody() -> None:
 
 
 def test_the_file_is_used(config: Path) -> None:
-    write(config, f'registry = "{A}"\nuser = "ada"\npassword = "secret"\n')
-    assert resolve(None, None) == Account(A, Credentials("ada", "secret"))
+    write(config, f'registry = "{A}"\nuser = "ada"\ntoken = "t"\n')
+    assert resolve(None, None) == Account(A, Token("t"))
 
 
 def test_flags_win_and_the_environment_gives_the_password(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(config, f'registry = "{A}"\nuser = "ada"\npassword = "secret"\n')
+    write(config, f'registry = "{A}"\nuser = "ada"\ntoken = "t"\n')
     monkeypatch.setenv("COUCHREG_PASSWORD", "other")
     assert resolve(B, "bob") == Account(B, Credentials("bob", "other"))
+    assert resolve(None, None) == Account(A, Credentials("ada", "other"))
 
 
-def test_a_kept_password_goes_to_its_own_registry_and_user_only(config: Path) -> None:
-    write(config, f'registry = "{A}"\nuser = "ada"\npassword = "secret"\n')
+def test_a_token_of_the_environment_wins_over_the_file(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(config, f'registry = "{A}"\nuser = "ada"\ntoken = "t"\n')
+    monkeypatch.setenv("COUCHREG_TOKEN", "other")
+    assert resolve(None, None).credentials == Token("other")
+    assert resolve(B, None).credentials == Token("other")
+    assert resolve(A, "bob").credentials is None
+
+
+def test_a_kept_token_goes_to_its_own_registry_and_user_only(config: Path) -> None:
+    write(config, f'registry = "{A}"\nuser = "ada"\ntoken = "t"\n')
     assert resolve(B, None).credentials is None
     assert resolve(B, "ada").credentials is None
     assert resolve(A, "bob").credentials is None
-    assert resolve(A.rstrip("/"), "ada").credentials == Credentials("ada", "secret")
+    assert resolve(A.rstrip("/"), "ada").credentials == Token("t")
 
 
 def test_a_login_written_into_the_address_is_taken_out_of_it() -> None:
@@ -60,10 +72,17 @@ def test_what_is_no_address_is_said(address: str) -> None:
         resolve(address, None)
 
 
-def test_a_password_that_others_may_read_is_refused(config: Path) -> None:
-    write(config, 'user = "ada"\npassword = "secret"\n', 0o644)
+def test_a_token_that_others_may_read_is_refused(config: Path) -> None:
+    write(config, 'user = "ada"\ntoken = "secret"\n', 0o644)
     with pytest.raises(UsageError, match="chmod 600"):
         resolve(None, None)
+
+
+def test_a_file_with_a_password_is_refused(config: Path) -> None:
+    write(config, 'user = "ada"\npassword = "secret"\n')
+    with pytest.raises(UsageError, match="couchreg login") as refused:
+        resolve(None, None)
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ['pasword = "x"', "user = 1", "user ="])
@@ -75,6 +94,7 @@ def test_a_wrong_file_is_said(config: Path, text: str) -> None:
 
 def test_a_password_is_never_shown() -> None:
     assert "secret" not in repr(resolve("http://ada:secret@127.0.0.1:1", None))
+    assert "secret" not in repr(Token("secret"))
 
 
 def test_the_file_lies_in_the_users_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_a_wrong_or_missing_login(couchreg: Couchreg, tmp_path: Path) -> None:
     assert wrong.status == 4
     missing = couchreg("publish", folder, user="")
     assert missing.status == 4
-    assert "COUCHREG_PASSWORD" in missing.err
+    assert "couchreg login" in missing.err
     assert couchreg("info", "private").status == 3
 
 

@@ -1,0 +1,30 @@
+"""One question to a registry about people, and its answer: what `token` and `owner` have in common."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from couchreg.cli.account import resolve
+from couchreg.cli.showing import run
+from couchreg.client.errors import NotAllowed
+from couchreg.client.people import People
+from couchreg.client.registry import Registry
+
+T = TypeVar("T")
+NOBODY = "Nobody is logged in: use couchreg login."
+
+
+def call(
+    registry: str | None, user: str | None, as_json: bool, ask: Callable[[People], Awaitable[T]],
+    *, public: bool = False,
+) -> T:  # fmt: skip
+    """What a registry answers; unless it is public, to somebody who is logged in."""
+
+    async def work() -> T:
+        account = resolve(registry, user)
+        account = account if public else account.with_login()
+        if account.credentials is None and not public:
+            raise NotAllowed(NOBODY)
+        async with Registry(account.registry, account.credentials) as found:
+            return await ask(found.people)
+
+    return run(work(), as_json=as_json)

@@ -1,0 +1,74 @@
+"""Accounts, tokens and owners as a client sees them. Each method raises ClientError."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from couchreg.client.errors import ClientError
+from couchreg.client.transport import Transport
+
+Members = dict[str, Any]
+
+
+class People:
+    """Who may do what at one registry."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def register(self, name: str, password: str, email: str | None = None) -> None:
+        """Make an account."""
+        body = {"name": name, "password": password, **({"email": email} if email else {})}
+        await self._ask("PUT", "adduser", name, value=body)
+
+    async def whoami(self) -> Members:
+        """`{name, roles, packages}`, and `token` for one who came with a token."""
+        return await self._object("GET", "-", "whoami")
+
+    async def change_password(self, name: str, password: str) -> None:
+        """Takes a login with the password that counts so far."""
+        await self._ask("PUT", "-", "user", name, value={"password": password})
+
+    async def create_token(
+        self, scope: str, *, packages: Sequence[str] = (), lifetime: float | None = None, label: str = ""
+    ) -> Members:
+        """`{token, id, scope, packages, label, created, expires}`; `lifetime` is in seconds."""
+        body = {"scope": scope, "packages": list(packages), "lifetime": lifetime, "label": label}
+        return await self._object("POST", "-", "tokens", value=body)
+
+    async def tokens(self) -> list[Members]:
+        """The tokens of whoever asks, without their texts."""
+        return list((await self._object("GET", "-", "tokens")).get("tokens", []))
+
+    async def revoke_token(self, token_id: str) -> None:
+        await self._ask("DELETE", "-", "tokens", token_id)
+
+    async def owners(self, package: str) -> list[Members]:
+        """`[{name}]`, with `email` where the one who asks may see it."""
+        found = await self._ask("GET", "owner", "ls", package)
+        if not isinstance(found, list):
+            raise self._strange()
+        return found
+
+    async def add_owner(self, package: str, name: str) -> list[str]:
+        """The owners afterwards."""
+        return await self._change_owners("add", package, name)
+
+    async def remove_owner(self, package: str, name: str) -> list[str]:
+        """The owners afterwards."""
+        return await self._change_owners("rm", package, name)
+
+    async def _change_owners(self, verb: str, package: str, name: str) -> list[str]:
+        body = {"username": name, "dpkgName": package}
+        return list((await self._object("POST", "owner", verb, value=body)).get("owners", []))
+
+    async def _ask(self, method: str, *segments: str, value: Any = None) -> Any:
+        return await self._transport.send(method, self._transport.address(*segments), value)
+
+    async def _object(self, method: str, *segments: str, value: Any = None) -> Members:
+        found = await self._ask(method, *segments, value=value)
+        if not isinstance(found, dict):
+            raise self._strange()
+        return found
+
+    def _strange(self) -> ClientError:
+        return ClientError(f"What answers at {self._transport.url} is no registry: is the address right?")
