@@ -13,6 +13,7 @@ from couchreg.registry.dependencies import Dependencies
 from couchreg.registry.deprecation import Deprecations
 from couchreg.registry.history import History
 from couchreg.registry.intake import Intake, PublishLimits
+from couchreg.registry.linked.forms import Forms
 from couchreg.registry.owners import Owners
 from couchreg.registry.packages import Packages
 from couchreg.registry.publish import Publisher, Validation
@@ -74,6 +75,7 @@ class Registry:
         self.deprecations = Deprecations(self.catalog, self.packages)
         self.history = History(database, self.catalog)
         self.dependencies = Dependencies(self.catalog)
+        self.forms = Forms()
         self.downloads = downloads or Downloads()
         self._limits = publishing or PublishLimits()
         self._validation = Validation(validation)

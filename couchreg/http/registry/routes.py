@@ -14,6 +14,7 @@ from couchreg.http.registry.describing import (
     ERROR,
     JSON,
     LIMIT,
+    LINKED,
     RANGE,
     START,
     TEXT,
@@ -41,6 +42,8 @@ PACKAGE = Body(("multipart/form-data", "multipart/related", "application/zip", J
 DRY_RUN = flag("dry-run", "Check the package, store nothing")
 FROM = Parameter("from", "The first day, 29 days before the last unless given", DAY)
 TO = Parameter("to", "The last day, today unless given", DAY)
+PROFILE = Parameter("profile", "Linked data in a vocabulary and a form, such as `croissant` or "
+                    "`dcat-ap,expanded`; without it the Accept header decides")  # fmt: skip
 ORDER = Parameter("order", "Which come first", {"type": "string", "enum": ["newest", "name"]})
 MESSAGE = Body((JSON,), members("message", message=TEXT))
 TARGET = Body((JSON,), members("version", version=TEXT))
@@ -55,7 +58,8 @@ FILE: Answers = {
 }  # fmt: skip
 # With `clone` it is a file.
 DESCRIPTOR: Answers = {
-    **gives("Descriptor"), 206: Answer("Data", _ANY), 412: Answer(None), 416: ERROR,
+    **gives("Descriptor", 406, types=(JSON, LINKED)),
+    206: Answer("Data", _ANY), 412: Answer(None), 416: ERROR,
 }  # fmt: skip
 
 
@@ -78,7 +82,8 @@ class Route(NamedTuple):
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/", "packages.welcome", PUBLIC, "A greeting with links", gives("Welcome")),
+    Route("GET", "/", "linked.welcome", PUBLIC, "A greeting with links, or the catalog as linked data",
+          gives("Welcome", 406, types=(JSON, LINKED)), (PROFILE, LIMIT, START)),
     Route("GET", "/search", "packages.search", PUBLIC, "Packages that match every word",
           gives("Found", 503, fresh=False), SEARCH),
     Route("PUT", "/adduser/{user}", "accounts.register", PUBLIC, "Make an account",
@@ -131,12 +136,12 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/-/followers", "followers.followers", PUBLIC,
           "How far the search and the datastore have come", gives("Followers", fresh=False)),
     Route("GET", "/-/openapi.json", "openapi.openapi", PUBLIC, "This description", gives("OpenAPI")),
-    Route("GET", "/{name}", "packages.latest", PUBLIC, "The latest version's descriptor",
-          DESCRIPTOR, (RANGE, CLONE)),
+    Route("GET", "/{name}", "linked.descriptor", PUBLIC, "The latest version's descriptor",
+          DESCRIPTOR, (RANGE, CLONE, PROFILE)),
     Route("DELETE", "/{name}", "unpublishing.package", LOGIN, "Delete all versions of a package",
           makes("Deleted", 409), scope=PUBLISH),
-    Route("GET", "/{name}/{version}", "packages.descriptor", PUBLIC, "A version's descriptor",
-          DESCRIPTOR, (RANGE, CLONE)),
+    Route("GET", "/{name}/{version}", "linked.descriptor", PUBLIC, "A version's descriptor",
+          DESCRIPTOR, (RANGE, CLONE, PROFILE)),
     Route("PUT", "/{name}/{version}", "publishing.publish", LOGIN, "Publish a version",
           makes("Published", 404, 409, 413, 415, 422, 503, statuses=(200, 201)), (DRY_RUN,), PACKAGE,
           scope=PUBLISH),

@@ -1,0 +1,82 @@
+"""A published version as the views see it: with addresses, files and hashes at hand. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from couchreg.registry.catalog import Version
+from couchreg.registry.descriptor import Resource
+from couchreg.registry.formats import mediatype
+from couchreg.registry.linked.reading import text
+from couchreg.registry.served import url_of
+
+
+class Download(NamedTuple):
+    """A resource as something to fetch; `bytes` and `sha256` where they are known."""
+
+    name: str
+    title: str | None
+    description: str | None
+    url: str
+    mediatype: str
+    bytes: int | None
+    sha256: str | None
+    members: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One version, and the address of the registry it is in."""
+
+    version: Version
+    base: str
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        return self.version.document
+
+    @property
+    def url(self) -> str:
+        return url_of(self.base, self.version.name, self.version.version)
+
+    @property
+    def package_url(self) -> str:
+        return url_of(self.base, self.version.name)
+
+    @property
+    def title(self) -> str:
+        return text(self.members, "title") or self.version.name
+
+    @property
+    def description(self) -> str:
+        """Never empty: consumers insist on one."""
+        return text(self.members, "description") or self.title
+
+    @property
+    def published(self) -> str | None:
+        return text(self.version.own, "published")
+
+    @cached_property
+    def downloads(self) -> list[Download]:
+        return [self._download(resource) for resource in self.version.resources.values()]
+
+    def _download(self, resource: Resource) -> Download:
+        members = resource.members
+        size, hashed = members.get("bytes"), members.get("hash")
+        algorithm, _, digest = hashed.rpartition(":") if isinstance(hashed, str) else ("", "", "")
+        file = self.version.files.get(resource.paths[0]) if len(resource.paths) == 1 else None
+        kind = text(members, "mediatype") or mediatype(_named(resource))
+        return Download(
+            resource.name, text(members, "title"), text(members, "description"),
+            url_of(self.base, self.version.name, self.version.version, resource.name), kind,
+            file.length if file else size if isinstance(size, int) else None,
+            file.sha256 if file else digest if algorithm == "sha256" else None, members,
+        )  # fmt: skip
+
+
+def _named(resource: Resource) -> str:
+    if resource.paths:
+        return resource.paths[0]
+    data = resource.members.get("data")
+    return f"x.{resource.members.get('format', 'json' if not isinstance(data, str) else 'txt')}"
