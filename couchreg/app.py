@@ -68,8 +68,10 @@ class Searching:
     def __init__(self, follower: SearchFollower) -> None:
         self._follower = follower
 
-    async def search(self, words: Sequence[str], limit: int, offset: int) -> Found:
-        page = await self._follower.search(words, limit=limit, offset=offset)
+    async def search(
+        self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
+    ) -> Found:
+        page = await self._follower.search(words, limit=limit, offset=offset, types=types)
         return Found(page.total, [hit._asdict() for hit in page.hits])
 
 
@@ -230,7 +232,7 @@ class App:
 
     async def _serve(self, stack: AsyncExitStack, ports: Sequence[socket.socket]) -> None:
         proxies = Proxies(self.settings.trusted_proxies)
-        door = CouchDoor(
+        self.couch = door = CouchDoor(
             self.store, self.attachments, self.auth, proxies=proxies,
             with_owned=self.registry.owners.with_roles,
         )  # fmt: skip

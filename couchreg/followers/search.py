@@ -14,9 +14,8 @@ from typing import TypeVar
 from couchreg.docstore.base import Change, Database, Range
 from couchreg.errors import Unavailable
 from couchreg.followers.base import Checkpoint, RebuildNeeded
-from couchreg.followers.packages import Entry, entry, split_id
+from couchreg.followers.packages import Entry, current, entry, package_of, split_id
 from couchreg.followers.search_base import SearchIndex, SearchPage
-from couchreg.model import names
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +52,11 @@ class SearchFollower:
         return found
 
     async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
-        touched = {found[0] for found in (split_id(change.id) for change in changes) if found}
+        touched = {package_of(change.id) for change in changes}
         database = self._database()
         entries: list[Entry] = []
         gone: list[str] = []
-        for name in sorted(touched):
+        for name in sorted(filter(None, touched)):
             made = await _entry_of(database, name)
             if made is None:
                 gone.append(name)
@@ -75,16 +74,19 @@ class SearchFollower:
         self._reading.shutdown(wait=True, cancel_futures=True)
 
     # -- the search
-    async def search(self, words: Sequence[str], *, limit: int = 25, offset: int = 0) -> SearchPage:
-        """Packages in which all words occur, best first; without words all packages by name.
+    async def search(
+        self, words: Sequence[str], *, limit: int = 25, offset: int = 0, types: Sequence[str] = ()
+    ) -> SearchPage:
+        """Packages in which all words and all JSON-LD types occur, best first; without words by name.
 
+        A type is found by its IRI, by the last word of that, or as it is written; capitals do not matter.
         `limit` and `offset` beyond MOST_HITS and FARTHEST count as those. Raises BadRequest for too many
         words, Unavailable while the index is built anew.
         """
         limit, offset = max(0, min(limit, MOST_HITS)), max(0, min(offset, FARTHEST))
         await self._opened.wait()
         try:
-            return await self._in(self._reading, lambda: self._index.search(words, limit, offset))
+            return await self._in(self._reading, lambda: self._index.search(words, limit, offset, types))
         except RebuildNeeded as error:
             log.error("a search failed: %s", error, exc_info=error)
             self._mend()
@@ -109,7 +111,8 @@ async def _entry_of(database: Database, name: str) -> Entry | None:
         versions += [found[1] for found in (split_id(row.id) for row in rows) if found and found[0] == name]
     if not versions:
         return None
-    version = names.latest(versions)
+    [package] = await database.winners([name], bodies=True)
+    version = current(versions, package.members if package and not package.deleted else None)
     [row] = await database.winners([f"{name}@{version}"], bodies=True)
     if row is None or row.deleted or row.members is None:
         return await _entry_of(database, name)  # deleted between the two reads

@@ -34,7 +34,9 @@ class SearchIndex(Protocol):
     def commit(self, entries: Sequence[Entry], gone: Collection[str], checkpoint: Checkpoint) -> None:
         """Replace packages, remove others, and move the checkpoint: all of it or nothing."""
 
-    def search(self, words: Sequence[str], limit: int, offset: int) -> SearchPage: ...
+    def search(
+        self, words: Sequence[str], limit: int, offset: int, types: Sequence[str] = ()
+    ) -> SearchPage: ...
 
     def clear(self) -> None:
         """Remove everything, whatever state it is in, and open an empty index."""

@@ -74,7 +74,9 @@ class WhooshIndex:
         with trusting():
             writer.commit()
 
-    def search(self, words: Sequence[str], limit: int, offset: int) -> SearchPage:
+    def search(
+        self, words: Sequence[str], limit: int, offset: int, types: Sequence[str] = ()
+    ) -> SearchPage:
         with trusting():
             searcher = self._current()
             reader = searcher.reader()
@@ -83,7 +85,7 @@ class WhooshIndex:
                 found = islice(reader.expand_prefix("words", prefix), whoosh_text.MOST_EXPANSIONS)
                 return (text.decode() if isinstance(text, bytes) else text for text in found)
 
-            wanted = whoosh_text.build_query(words, expand)
+            wanted = whoosh_text.build_query(words, expand, types)
             order = None if words else "id"
             results = searcher.search(wanted, limit=offset + max(limit, 1), sortedby=order)
             found = [

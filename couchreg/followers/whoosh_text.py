@@ -17,7 +17,7 @@ from whoosh.support.charset import accent_map
 from couchreg.errors import BadRequest
 from couchreg.followers.packages import Entry
 
-VERSION = 1  # of schema and analysis; another one in the index means that it is rebuilt
+VERSION = 2  # of schema and analysis; another one in the index means that it is rebuilt
 MOST_TERMS = 32  # of one search
 SHORTEST_PREFIX = 2
 MOST_EXPANSIONS = 64  # terms that a beginning of a word may stand for
@@ -39,7 +39,7 @@ def schema() -> fields.Schema:
     }
     return fields.Schema(
         id=fields.ID(unique=True, stored=True, sortable=True), kind=fields.ID(), shown=fields.STORED(),
-        words=fields.TEXT(analyzer=PLAIN, phrase=False), **weighted,
+        words=fields.TEXT(analyzer=PLAIN, phrase=False), types=fields.ID(), **weighted,
     )
 
 
@@ -51,7 +51,8 @@ def document(entry: Entry) -> dict[str, object]:
         "in_description": entry.description,
     }
     shown = (entry.version, entry.title, entry.description)
-    return {"id": entry.name, "kind": "package", "shown": shown, "words": "\n".join(texts.values()), **texts}
+    return {"id": entry.name, "kind": "package", "shown": shown, "words": "\n".join(texts.values()),
+            "types": list(entry.types), **texts}
 
 
 def terms(words: Iterable[str]) -> list[list[str]]:
@@ -62,9 +63,19 @@ def terms(words: Iterable[str]) -> list[list[str]]:
     return found
 
 
-def build_query(words: Sequence[str], expand: Callable[[str], Iterable[str]]) -> query.Query:
+def build_query(
+    words: Sequence[str], expand: Callable[[str], Iterable[str]], types: Sequence[str] = ()
+) -> query.Query:
     """All words must match; each may match as it is, stemmed, or as the beginning of a word (`expand`
-    gives the indexed words that begin so). A word without any letter or digit matches nothing."""
+    gives the indexed words that begin so). A word without any letter or digit matches nothing.
+    All types must be the package's, but for capitals; they count nothing for the order."""
+    if not types:
+        return _of_words(words, expand)
+    exact = [query.ConstantScoreQuery(query.Term("types", name.casefold()), 0.0) for name in types]
+    return query.And([_of_words(words, expand), *exact])
+
+
+def _of_words(words: Sequence[str], expand: Callable[[str], Iterable[str]]) -> query.Query:
     every = terms(words)
     if not every:
         return query.Term("kind", "package")

@@ -33,8 +33,10 @@ class Found(NamedTuple):
 class Search(Protocol):
     """What answers `/search`; the index itself is a follower of the database."""
 
-    async def search(self, words: Sequence[str], limit: int, offset: int) -> Found:
-        """The packages that match every word."""
+    async def search(
+        self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
+    ) -> Found:
+        """The packages that match every word and have every JSON-LD type."""
 
 
 async def open_database(store: Store) -> Database:

@@ -298,3 +298,39 @@ def test_a_failed_commit_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest
         index.commit([entry], [], Checkpoint("one", 2))
     index.close()
     assert WhooshIndex(tmp_path / "index").open() == Checkpoint("one", 1)
+
+
+async def test_packages_are_found_by_their_json_ld_types(searching: Searching, database: Databases) -> None:
+    lexicon = {"name": "a", "@context": {"ex": "http://example.org/ns#"}, "@type": "ex:Lexicon"}
+    field = {"name": "height", "@type": "https://qudt.org/schema/Quantity"}
+    tall = {"name": "b", "@context": "https://schema.org/", "@type": ["Map"], "schema": {"fields": [field]}}
+    await put(database(), "lexicon@1", package("Words", resources=[lexicon]))
+    await put(database(), "both@1", package("World", resources=[lexicon, tall]))
+    await put(database(), "gdp@1", GDP)
+    for written in ("Lexicon", "lexicon", "ex:Lexicon", "http://example.org/ns#Lexicon"):
+        assert await searching.names(types=[written]) == ["both", "lexicon"], written
+    for written in ("Map", "http://schema.org/Map", "Quantity", "https://qudt.org/schema/Quantity"):
+        assert await searching.names(types=[written]) == ["both"], written
+    assert await searching.names("words", types=["Lexicon"]) == ["lexicon"]
+    assert await searching.names("words", types=["Map"]) == []
+    assert await searching.names(types=["Lexicon", "Map"]) == ["both"]
+    assert await searching.names(types=["Lex"]) == await searching.names(types=["http"]) == []
+
+
+async def test_odd_types_do_no_harm(searching: Searching, database: Databases) -> None:
+    loop = {"a": "b", "b": "a", "p": {"@id": 5}, "@vocab": 7}
+    types = ["a", "p:x", 5, None, {"x": 1}, "y" * 5000, ":", "http://x/ y"]
+    resources = [{"name": "r", "@context": [loop, 5, "http://127.0.0.1:1/c"], "@type": types}, "no", None]
+    await put(database(), "odd@1", package("Odd", resources=resources))
+    assert await searching.names(types=["p:x"]) == ["odd"]
+    assert searching.loop.status().problems == ()
+
+
+async def test_a_package_is_found_at_the_version_its_tag_latest_leads_to(
+    searching: Searching, database: Databases
+) -> None:
+    await put(database(), "gdp@1", package("Old"))
+    await put(database(), "gdp@2", package("New"))
+    assert await searching.names("old") == []
+    await put(database(), "gdp", {"dist-tags": {"latest": "1"}})
+    assert (await searching.names("old"), await searching.names("new")) == (["gdp"], [])

@@ -44,10 +44,12 @@ class NothingFound:
     """An index that remembers what it was asked."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Sequence[str], int, int]] = []
+        self.asked: list[tuple[Sequence[str], int, int, Sequence[str]]] = []
 
-    async def search(self, words: Sequence[str], limit: int, offset: int) -> Found:
-        self.asked.append((words, limit, offset))
+    async def search(
+        self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
+    ) -> Found:
+        self.asked.append((words, limit, offset, types))
         return Found(1, [{"name": "gdp", "version": "2026", "title": "GDP"}])
 
 

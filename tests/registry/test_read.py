@@ -197,11 +197,19 @@ async def test_packages_are_listed_in_pages(served: Served) -> None:
 async def test_search_takes_a_json_list_of_words(served: Served) -> None:
     status, found = await served.get('/search?keys=["gross","product"]&limit=5&skip=2')
     assert (status, found["total"], found["hits"][0]["url"]) == (200, 1, f"{served.url}/gdp/2026")
-    assert served.index.asked == [(["gross", "product"], 5, 2)]
+    assert served.index.asked == [(["gross", "product"], 5, 2, [])]
     for keys in ("", "gross", "[]", "[1]", '{"a":1}', '[""]'):
         status, answer = await served.get(f"/search?keys={keys}")
         assert (status, answer["error"]) == (400, "bad_request")
     assert (await served.get('/search?keys=["a"]&limit=1e9'))[0] == 400
+    served.index.asked.clear()
+    assert (await served.get("/search?type=Dataset&type=http://example.org/Kind"))[0] == 200
+    assert (await served.get('/search?keys=["a"]&type=Dataset'))[0] == 200
+    assert [(words, types) for words, _, _, types in served.index.asked] == [
+        ([], ["Dataset", "http://example.org/Kind"]), (["a"], ["Dataset"])
+    ]  # fmt: skip
+    for wrong in ("type=", "type=" + "x" * 1001, "type=a&keys=", "&".join(["type=a"] * 51)):
+        assert (await served.get(f"/search?{wrong}"))[0] == 400
 
 
 @pytest.mark.parametrize(

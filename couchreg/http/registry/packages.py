@@ -14,6 +14,7 @@ from couchreg.registry.served import served_descriptor, url_of
 
 HITS, MOST_HITS = 20, 200
 MOST_WORDS = 50
+LONGEST_TYPE = 1000  # characters
 
 
 async def welcome(call: Call) -> web.StreamResponse:
@@ -51,12 +52,20 @@ async def report(call: Call) -> web.StreamResponse:
 
 
 async def search(call: Call) -> web.StreamResponse:
-    words = _words(call.request.query.get("keys"))
+    types = _types(call.request.query.getall("type", []))
+    words = [] if types and "keys" not in call.request.query else _words(call.request.query.get("keys"))
     limit = number(call, "limit", HITS, MOST_HITS)
-    found = await call.services.search.search(words, limit, number(call, "skip", 0, 1_000_000))
+    found = await call.services.search.search(words, limit, number(call, "skip", 0, 1_000_000), types)
     base = call.base
     hits = [{**hit, "url": url_of(base, str(hit["name"]), str(hit["version"]))} for hit in found.hits]
     return answer({"total": found.total, "hits": hits})
+
+
+def _types(types: list[str]) -> list[str]:
+    """JSON-LD types, each an IRI or its last word. Raises BadRequest."""
+    if len(types) > MOST_WORDS or not all(0 < len(name) <= LONGEST_TYPE for name in types):
+        raise BadRequest(f"Give up to {MOST_WORDS} types: /search?type=Dataset&type=http://example.org/Kind")
+    return types
 
 
 def _words(keys: str | None) -> list[str]:
