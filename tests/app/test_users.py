@@ -1,54 +1,8 @@
 """Users at the couch door of a whole server: made, logged in, kept to what is theirs."""
 
-from collections.abc import AsyncIterator
-from typing import Any
 
-import aiohttp
-import pytest
-
-from couchreg.app import App
+from tests.app.people import BOB, ID, Client, opened
 from tests.conftest import ADMIN
-
-ID = "org.couchdb.user:bob"
-BOB: dict[str, Any] = {"name": "bob", "type": "user", "roles": ["reader"], "password": "pw"}
-
-
-class Client:
-    def __init__(self, session: aiohttp.ClientSession, base: str) -> None:
-        self.session = session
-        self.base = base
-
-    async def __call__(
-        self, method: str, path: str, json: Any = None, who: tuple[str, str] | None = ADMIN, **more: Any
-    ) -> tuple[int, Any]:
-        headers = dict(more.pop("headers", {}))
-        if who:
-            headers["Authorization"] = aiohttp.encode_basic_auth(*who)
-        async with self.session.request(
-            method, self.base + path, json=json, headers=headers, allow_redirects=False, **more
-        ) as answer:
-            self.headers = answer.headers
-            return answer.status, await answer.json(content_type=None)
-
-
-@pytest.fixture
-async def client(app: App) -> AsyncIterator[Client]:
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        yield Client(session, app.couch_url)
-
-
-@pytest.fixture
-async def bob(client: Client) -> tuple[str, str]:
-    status, _ = await client("PUT", f"/_users/{ID}", BOB)
-    assert status == 201
-    return ("bob", "pw")
-
-
-async def opened(client: Client) -> None:
-    """Let every user into `_users`, as the database's own rules then keep them apart."""
-    await client("PUT", "/_node/_local/_config/couchdb/users_db_security_editable", "true")
-    security = {"admins": {"roles": ["_admin"]}, "members": {}}
-    assert (await client("PUT", "/_users/_security", security))[0] == 200
 
 
 async def test_a_password_is_hashed_and_works(client: Client, bob: tuple[str, str]) -> None:

@@ -1,0 +1,21 @@
+"""A whole server, a client of its couch door, and one user."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from couchreg.app import App
+from tests.app.people import BOB, ID, Client
+
+
+@pytest.fixture
+async def client(app: App) -> AsyncIterator[Client]:
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield Client(session, app.couch_url)
+
+
+@pytest.fixture
+async def bob(client: Client) -> tuple[str, str]:
+    assert (await client("PUT", f"/_users/{ID}", BOB))[0] == 201
+    return ("bob", "pw")
