@@ -4,7 +4,7 @@ It is `{name, owners, created}` and whatever else is said of a package as a whol
 is decided here and nowhere else: its owners, and server admins.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,7 @@ ATTEMPTS = 5  # at a change that others, by replication say, are faster with
 
 Clock = Callable[[], datetime]
 Change = Callable[[dict[str, Any]], None]
+Settled = Callable[[int], Awaitable[None]]
 
 
 def utc_now() -> datetime:
@@ -57,10 +58,16 @@ def owners_of(members: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 class Packages:
-    """The package documents of one `registry` database."""
+    """The package documents of one `registry` database.
 
-    def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
+    `settled` is awaited with a sequence before a change is acknowledged, as for publishing.
+    """
+
+    def __init__(
+        self, database: Database, *, clock: Clock = utc_now, settled: Settled | None = None
+    ) -> None:
         self._database = database
+        self._settled = settled
         self._catalog = Catalog(database)
         self._clock = clock
         self.locks = Locks()  # whoever changes a package or its versions holds its name
@@ -138,6 +145,8 @@ class Packages:
             edit = Edit(name, package.rev, False, members)
             [outcome] = await self._database.update([edit], new_edits=True, user=user)
             if not isinstance(outcome, CouchregError):
+                if self._settled is not None:
+                    await self._settled(self._database.update_seq)
                 return Package(name, outcome, members)
             if not isinstance(outcome, Conflict):
                 raise outcome

@@ -67,7 +67,7 @@ class Registry:
         self.attachments = attachments
         self.catalog = Catalog(database)
         self.checker = Checker(checks)
-        self.packages = Packages(database)
+        self.packages = Packages(database, settled=settled)
         self.owners = Owners(database, self.packages)
         self.publisher = Publisher(
             database, attachments, self.checker, self.packages, validation=validation, settled=settled
