@@ -1,0 +1,106 @@
+"""A person at both doors of a whole server: registered, publishing, sharing, deleting."""
+
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from couchreg.app import App
+from couchreg.client.transport import Credentials
+from tests.conftest import ServerFactory
+from tests.registry.packages import related, small
+
+ANNA, BOB, ADMIN = (Credentials(*pair) for pair in (("anna", "a"), ("bob", "b"), ("admin", "secret")))
+
+
+async def ask(
+    url: str, method: str, path: str, who: Credentials | None = None, **sent: Any
+) -> tuple[int, Any]:
+    headers = {**sent.pop("headers", {}), **(who.header() if who else {})}
+    async with aiohttp.request(method, url + path, headers=headers, **sent) as response:
+        return response.status, await response.json(content_type=None)
+
+
+async def put(app: App, path: str, who: Credentials) -> int:
+    body, headers = related(small())
+    return (await ask(app.registry_url, "PUT", path, who, data=body, headers=headers))[0]
+
+
+async def register(app: App, who: Credentials) -> None:
+    body = {"name": who.user, "password": who.password, "email": f"{who.user}@example.org"}
+    assert (await ask(app.registry_url, "PUT", f"/adduser/{who.user}", json=body))[0] == 201
+
+
+def files(app: App) -> set[str]:
+    """What lies in the datastore, but for the records of it."""
+    folder = Path(app.settings.data_dir) / "datastore"
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return {path for path in found if not path.startswith(("_registry/", "_datastore/"))}
+
+
+async def test_one_account_is_good_for_both_doors(server: ServerFactory) -> None:
+    app = await server(validation="off")
+    await register(app, ANNA)
+    assert await put(app, "/small/1", ANNA) == 201
+    _, session = await ask(app.couch_url, "GET", "/_session", ANNA)
+    assert session["userCtx"]["name"] == "anna"
+    document = "/_users/org.couchdb.user:anna"
+    assert (await ask(app.couch_url, "GET", document, ADMIN))[1]["email"] == "anna@example.org"
+    assert (await ask(app.couch_url, "GET", document))[0] == 401
+    status, _ = await ask(app.couch_url, "PUT", "/registry/small@2", ANNA, json={})
+    assert status == 403  # packages are published through the registry
+
+
+async def test_tokens_are_for_the_registry_door_only(server: ServerFactory) -> None:
+    app = await server()
+    await register(app, ANNA)
+    _, made = await ask(app.registry_url, "POST", "/-/tokens", ANNA, json={"scope": "admin"})
+    bearer = {"Authorization": f"Bearer {made['token']}"}
+    assert (await ask(app.registry_url, "GET", "/-/whoami", headers=bearer))[0] == 200
+    assert (await ask(app.couch_url, "GET", "/_session", headers=bearer))[0] == 401
+    assert (await ask(app.registry_url, "GET", "/_couch/_session", headers=bearer))[0] == 401
+
+
+async def test_accounts_tokens_and_owners_outlive_a_restart(server: ServerFactory) -> None:
+    app = await server(validation="off")
+    await register(app, ANNA)
+    await register(app, BOB)
+    assert await put(app, "/small/1", ANNA) == 201
+    body = {"username": "bob", "dpkgName": "small"}
+    assert (await ask(app.registry_url, "POST", "/owner/add", ANNA, json=body))[0] == 200
+    _, made = await ask(app.registry_url, "POST", "/-/tokens", BOB, json={"scope": "publish"})
+    await app.stop()
+    app = await server(validation="off")
+    assert await put(app, "/small/2", BOB) == 201
+    bearer = {"Authorization": f"Bearer {made['token']}"}
+    _, about = await ask(app.registry_url, "GET", "/-/whoami", headers=bearer)
+    assert (about["name"], about["roles"]) == ("bob", ["owner:small"])
+
+
+async def test_deleting_takes_files_descriptor_and_search_entry_away(server: ServerFactory) -> None:
+    app = await server(validation="off")
+    await register(app, ANNA)
+    for version in ("1", "2"):
+        assert await put(app, f"/small/{version}", ANNA) == 201
+    assert (await ask(app.registry_url, "DELETE", "/small/2", ANNA))[0] == 200
+    assert {"small/1/datapackage.json", "small/1/data/words.csv"} < files(app)
+    assert not [path for path in files(app) if path.startswith("small/2")]
+    search = '/search?keys=["small"]'
+    await app.followers["search"].caught_up(app.store.database("registry").update_seq)
+    assert (await ask(app.registry_url, "GET", search))[1]["hits"][0]["version"] == "1"
+    assert (await ask(app.registry_url, "DELETE", "/small", ANNA))[0] == 200
+    assert files(app) == set()
+    await app.followers["search"].caught_up(app.store.database("registry").update_seq)
+    assert (await ask(app.registry_url, "GET", search))[1]["total"] == 0
+    assert await app.store.database("registry").check() == []
+
+
+async def test_a_mirror_learns_of_the_deletion(server: ServerFactory) -> None:
+    app = await server(validation="off")
+    await register(app, ANNA)
+    await put(app, "/small/1", ANNA)
+    await ask(app.registry_url, "DELETE", "/small/1", ANNA)
+    _, feed = await ask(app.couch_url, "GET", "/registry/_changes?include_docs=true")
+    [row] = [row for row in feed["results"] if row["id"] == "small@1"]
+    assert row["deleted"] is True
+    assert list(row["doc"]["couchreg"]["hashes"]) == ["data/words.csv"]
