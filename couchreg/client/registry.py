@@ -1,15 +1,18 @@
 """A registry as its users see it: publish, install, search, info, unpublish. Each raises ClientError."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from couchreg.client.errors import ClientError, Missing, NotAllowed
+from yarl import URL
+
+from couchreg.client.errors import ClientError, NotAllowed
 from couchreg.client.folder import Folder
 from couchreg.client.install import Installation, Installed, plan
 from couchreg.client.people import People
+from couchreg.client.reading import Reader
 from couchreg.client.transport import Login, Progress, Transport, no_progress, read_json
 from couchreg.client.upload import Upload
 from couchreg.model import json
@@ -32,20 +35,27 @@ class Registry:
     def __init__(self, url: str, credentials: Login | None = None) -> None:
         self._transport = Transport(url, credentials)
         self.people = People(self._transport)
+        self.reader = Reader(self._transport)
         self.url = str(self._transport.url)
 
     @property
     def credentials(self) -> Login | None:
         return self._transport.credentials
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> None:
         await self._transport.open()
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._transport.close()
+        await self.close()
 
     async def publish(self, folder: Folder, progress: Progress = no_progress) -> Published:
         """Send a package. Returns when the registry keeps it."""
@@ -74,20 +84,24 @@ class Registry:
         return list(answer.get("versions", [])) if isinstance(answer, dict) else []
 
     async def info(self, name: str, version: str | None = None) -> dict[str, Any]:
-        """The descriptor of a version as the registry serves it; without one of the latest."""
-        try:
-            found = await self._transport.json(self._transport.address(name, version or "latest"))
-        except Missing:
-            what = f"{name}@{version}" if version else name
-            raise Missing(f"{self.url} has no package {what}: look with couchreg search.") from None
-        if not isinstance(found, dict):
-            raise ClientError(f"What answers at {self.url} is no registry: is the address right?")
-        return found
+        """The descriptor as the registry serves it, of a version, tag or range, else of the latest."""
+        return await self.reader.descriptor(name, version)
 
     async def versions(self, name: str) -> list[dict[str, Any]]:
         """The published versions, the newest first: `{version, published, publisher, url}`."""
         found = await self._transport.json(self._transport.address("-", "versions", name))
         return list(found.get("versions", [])) if isinstance(found, dict) else []
+
+    async def packages(self) -> AsyncIterator[dict[str, Any]]:
+        """All packages, the newest first: `{name, latest, versions, …}`."""
+        start: str | None = ""
+        while start is not None:
+            query = {"limit": "200"} | ({"start": start} if start else {})
+            found = await self._transport.json(self._transport.address("-", "packages", query=query))
+            for package in found.get("packages", []):
+                yield package
+            more = found.get("next")
+            start = URL(more).query.get("start") if isinstance(more, str) else None
 
     async def search(self, words: Sequence[str], limit: int = 20) -> list[dict[str, Any]]:
         """The packages that match all words, best first."""

@@ -17,18 +17,18 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ROOT / "tests" / "data" / "packages"
 
 
-def example(language: str, live: Server) -> str:
-    """The README's block in a language, with the server's addresses and password in place of its own."""
+def example(language: str, live: Server, index: int = 0) -> str:
+    """A README's block in a language, with the server's addresses and password in place of its own."""
     readme = (ROOT / "README.md").read_text("utf-8")
     blocks = re.findall(rf"^```{language}\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 1
-    replaced = blocks[0].replace("admin:PASSWORD", ":".join(live.admin))
+    replaced = blocks[index].replace("admin:PASSWORD", ":".join(live.admin))
     replaced = replaced.replace("http://127.0.0.1:8000", live.registry_url)
     return str(replaced.replace("http://127.0.0.1:5984", live.couch_url))
 
 
-def run(command: list[str], folder: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120)
+def run(command: list[str], folder: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+    env = environment(**more)
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture
@@ -50,6 +50,13 @@ def test_reading_with_frictionless_and_pandas(live: Server, gdp: None, tmp_path:
     assert done.returncode == 0, done.stderr
     assert "['top-economies', 'gdp']" in done.stdout
     assert re.search(r"Country Name +Country Code +Year +Value", done.stdout)
+
+
+def test_reading_with_the_client_and_couchreg_urls(live: Server, gdp: None, tmp_path: Path) -> None:
+    script = example("python", live, 1)
+    done = run([sys.executable, "-c", script], tmp_path, COUCHREG_REGISTRY=live.registry_url)
+    assert done.returncode == 0, done.stderr
+    assert "'version': '2026'" in done.stdout
 
 
 def test_every_row_is_read_by_frictionless(live: Server, gdp: None, tmp_path: Path) -> None:
