@@ -187,7 +187,7 @@ class App:
         registry = self.store.database(REGISTRY)
         if await registry.setting("security") is None:
             await registry.set_setting("security", dict(REGISTRY_SECURITY))
-        await ensure_auth_design(self.store)
+        await ensure_auth_design(self.store.database(USERS))
 
     async def _attachments(self, stack: AsyncExitStack, data: DataDir) -> Attachments:
         blobs = await open_blobs(self.settings, data.datastore)

@@ -2,8 +2,7 @@
 
 from importlib import resources
 
-from couchreg.auth.policy import USERS
-from couchreg.docstore.base import Edit, Store
+from couchreg.docstore.base import Database, Edit
 from couchreg.errors import CouchregError, NotFound
 from couchreg.model import json
 from couchreg.model.user import SYSTEM
@@ -12,9 +11,8 @@ ID = "_design/_auth"
 _MEMBERS = {"language": "language", "validate_doc_update": "validate_doc_update.js"}
 
 
-async def ensure_auth_design(store: Store) -> None:
-    """Write it where it is not there, or not as it should be; what else stands in it stays."""
-    database = store.database(USERS)
+async def ensure_auth_design(database: Database) -> None:
+    """Write it into `_users` where it is not there, or not as it should be; what else stands in it stays."""
     try:
         stored = await database.revision(ID)
         rev, body = stored.rev, json.decode(b"{" + stored.members + b"}")

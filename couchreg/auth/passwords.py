@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 PRFS = ("sha", "sha224", "sha256", "sha384", "sha512")  # CouchDB's names; "sha" is SHA-1
@@ -66,6 +67,7 @@ def is_hashed(value: str) -> bool:
     return value.startswith(("-pbkdf2-", "-pbkdf2:", "-hashed-"))
 
 
+@lru_cache(maxsize=256)
 def parse_admin(value: str) -> PasswordHash | None:
     """A value of `[admins]`; None for what is no hash that can be verified here."""
     scheme, dash, rest = value.removeprefix("-").partition("-")

@@ -10,6 +10,7 @@ import hmac
 import logging
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from couchreg.auth.options import Options
 from couchreg.model.user import User
@@ -43,6 +44,10 @@ def _proved(name: str, headers: Mapping[str, str], options: Options) -> bool:
 
 def hash_names(options: Options) -> list[str]:
     """The HMAC algorithms that are taken, the first of them the one that signs: `hash_algorithms`."""
-    written = options.text("hash_algorithms", "sha256, sha").split(",")
-    known = [ALGORITHMS[name.strip()] for name in written if name.strip() in ALGORITHMS]
+    return _known(options.text("hash_algorithms", "sha256, sha"))
+
+
+@lru_cache(maxsize=16)
+def _known(written: str) -> list[str]:
+    known = [ALGORITHMS[name.strip()] for name in written.split(",") if name.strip() in ALGORITHMS]
     return known or ["sha256", "sha1"]

@@ -58,7 +58,7 @@ class Sessions:
         if credential is None:
             raise BadRequest("There is no such user.")
         data = f"{name}:{int(self._clock()):X}".encode("utf-8", "surrogateescape")
-        signed = data + b":" + self._signatures(data, credential)[0]
+        signed = data + b":" + self._sign(data, credential, hash_names(self._options)[0])
         return urlsafe_b64encode(signed).rstrip(b"=").decode()
 
     async def find(self, value: str) -> Session | None:
@@ -77,12 +77,13 @@ class Sessions:
         return Session(credential.user, left < timeout * RENEW_BELOW)
 
     def _signed(self, data: bytes, credential: Credential, signature: bytes) -> bool:
-        return any(hmac.compare_digest(right, signature) for right in self._signatures(data, credential))
+        """Whether one of the algorithms that `hash_algorithms` lists gives this signature."""
+        right = (self._sign(data, credential, algorithm) for algorithm in hash_names(self._options))
+        return any(hmac.compare_digest(one, signature) for one in right)
 
-    def _signatures(self, data: bytes, credential: Credential) -> list[bytes]:
-        """By each algorithm that `hash_algorithms` lists; the first signs new cookies."""
+    def _sign(self, data: bytes, credential: Credential, algorithm: str) -> bytes:
         key = self._options.text("secret").encode() + credential.hashed.salt
-        return [hmac.digest(key, data, algorithm) for algorithm in hash_names(self._options)]
+        return hmac.digest(key, data, algorithm)
 
 
 def _parse(value: str) -> tuple[str, bytes, int, bytes]:

@@ -58,11 +58,7 @@ class Users:
         self._found: OrderedDict[str, tuple[Hashable, Credential]] = OrderedDict()
 
     def version(self, name: str) -> Hashable:
-        try:
-            database = self._store.database(USERS)
-        except NotFound:
-            return None
-        return (database.incarnation, self._changes.version(name))
+        return self._changes.version(name)
 
     async def credential(self, name: str) -> Credential | None:
         """Raises Unauthorized for a user in conflict, as long as nobody has said who it is."""

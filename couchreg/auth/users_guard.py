@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from couchreg.auth import user_documents
+from couchreg.auth.auth_design import ensure_auth_design
 from couchreg.auth.hashing import PasswordWork
 from couchreg.auth.passwords import PasswordHash
 from couchreg.auth.policy import ADMINS_ONLY, USERS, is_database_admin
@@ -54,7 +55,17 @@ class GuardedStore:
 
     async def create(self, name: str) -> Database:
         database = await self._store.create(name)
-        return self._users(database) if name == USERS else database
+        if name != USERS:
+            return database
+        self._changes.note_all()
+        users = self._users(database)
+        await ensure_auth_design(users)
+        return users
+
+    async def delete(self, name: str) -> None:
+        await self._store.delete(name)
+        if name == USERS:
+            self._changes.note_all()
 
     def _users(self, database: Database) -> Database:
         if self._guarded is None or self._guarded.inner is not database:
