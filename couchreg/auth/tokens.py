@@ -37,7 +37,7 @@ class Scope(StrEnum):
     """What a token is good for; each includes those before it."""
 
     READ = "read"
-    PUBLISH = "publish"  # publish versions, and whatever else owners do with their packages
+    PUBLISH = "publish"  # publish versions, delete, tag and deprecate them; not: change owners
     ADMIN = "admin"  # all that its user may
 
 

@@ -99,6 +99,7 @@ class OwnerIndex:
         return tuple(sorted(self._packages.get(username, ())))
 
     async def _catch_up(self) -> None:
+        until = self._database.update_seq
         async for changes in self._database.changes(self._seq):
             names = [change.id for change in changes if is_package_name(change.id)]
             for row in await self._database.winners(names, bodies=True) if names else ():
@@ -106,6 +107,7 @@ class OwnerIndex:
                     live = b"" if row.deleted else row.members or b""
                     self._set(row.id, owners_of(json.decode(b"{" + live + b"}")))
             self._seq = changes[-1].seq
+        self._seq = max(self._seq, until)  # after a purge no change has the last sequence
 
     def _set(self, name: str, owners: tuple[str, ...]) -> None:
         for owner in self._owners.pop(name, ()):

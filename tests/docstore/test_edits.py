@@ -159,6 +159,17 @@ async def test_a_blob_is_referred_to_while_a_revision_has_it(db: Database) -> No
     assert not await db.refers_to("k")
 
 
+async def test_compaction_of_certain_documents_leaves_the_others(db: Database) -> None:
+    for doc_id in ("a", "b"):
+        first = await put_one(db, edit(doc_id, attachments=(attachment("f", key=doc_id),)))
+        await put_one(db, edit(doc_id, first, v=1))
+    await db.compact(["a", "unknown"])
+    assert not await db.refers_to("a")
+    assert await db.refers_to("b")
+    assert (await db.revision("a")).members == b'"v":1'
+    assert await db.check() == []
+
+
 # -- purge
 async def test_purging_the_only_leaf_forgets_the_document(db: Database) -> None:
     first = await put_one(db, edit("a", v=1))
