@@ -62,7 +62,8 @@ def _writes(args: tuple[Any, ...]) -> bool:
 
 
 def _is_below(path: Any, inside: str) -> bool:
-    return isinstance(path, int) or os.path.realpath(os.fsdecode(path)).startswith(inside)
+    # `tempfile` names the folder first, and only then, by a descriptor, a file in it.
+    return isinstance(path, int) or (os.path.realpath(os.fsdecode(path)) + os.sep).startswith(inside)
 
 
 def warm() -> None:

@@ -27,7 +27,8 @@ _DIALECT = {
     "sheetName": ("excel", "sheet"), "sheetNumber": ("excel", "sheet"), "property": ("json", "property"),
     "itemKeys": ("json", "keys"), "table": ("sql", "table"),
 }  # fmt: skip
-_UNKNOWN_PROFILES = ("fiscal-data-package",)
+# Version 1's that frictionless has at hand; any other would make it look for a file or an address.
+_PROFILES = ("data-package", "tabular-data-package", "data-resource", "tabular-data-resource")
 
 
 @dataclass
@@ -46,9 +47,7 @@ class Prepared:
 def prepare(folder: str, members: dict[str, Any]) -> Prepared:
     """The package as frictionless is to see it."""
     prepared = Prepared({**members, "resources": []})
-    if members.get("profile") in _UNKNOWN_PROFILES:
-        prepared.leave(None, "profile", "this profile's rules are not known here")
-        del prepared.members["profile"]
+    _drop_profile(prepared, prepared.members, None)
     for resource in members["resources"]:
         _add(prepared, folder, resource)
     return prepared
@@ -57,6 +56,7 @@ def prepare(folder: str, members: dict[str, Any]) -> Prepared:
 def _add(prepared: Prepared, folder: str, resource: dict[str, Any]) -> None:
     name = resource["name"]
     found = {key: value for key, value in resource.items() if key not in ("hash", "bytes")}
+    _drop_profile(prepared, found, name)
     _read_schema(found, folder)
     if isinstance(found.get("dialect"), dict):
         found["dialect"] = _dialect(found["dialect"])
@@ -72,18 +72,26 @@ def _add(prepared: Prepared, folder: str, resource: dict[str, Any]) -> None:
         prepared.tables[name] = found
 
 
+def _drop_profile(prepared: Prepared, members: dict[str, Any], resource: str | None) -> None:
+    if isinstance(members.get("profile"), str) and members["profile"] not in _PROFILES:
+        prepared.leave(resource, "profile", f"the rules of {members['profile'][:100]!r} are not known here")
+        del members["profile"]
+
+
 def _read_schema(resource: dict[str, Any], folder: str) -> None:
     """Take in a schema that is a file of the package; one that cannot be read is frictionless's to report."""
-    path = resource.get("schema")
-    if not isinstance(path, str) or not path.endswith(".json"):
-        return
-    try:
-        with open(os.path.join(folder, path), encoding="utf-8-sig") as file:
-            schema = json.load(file)
-    except (OSError, ValueError, RecursionError):
-        return
+    schema = resource.get("schema")
+    if isinstance(schema, str) and schema.endswith(".json"):
+        try:
+            with open(os.path.join(folder, schema), encoding="utf-8-sig") as file:
+                schema = json.load(file)
+        except (OSError, ValueError, RecursionError):
+            return
     if isinstance(schema, dict):
         resource["schema"] = schema
+        match = schema.get("fieldsMatch")
+        if isinstance(match, list) and len(match) == 1:  # as the standard's own profile has it
+            resource["schema"] = {**schema, "fieldsMatch": match[0]}
 
 
 def _dialect(dialect: dict[str, Any]) -> dict[str, Any]:
