@@ -127,7 +127,11 @@ class Accounts:
 
     async def _hash(self, login: Login, address: str) -> PasswordHash:
         simple = _simple(login)
-        return simple or await self._work.hash(check_password(login.password), address=address)
+        if simple is not None:
+            return simple
+        password = check_password(login.password)
+        self._work.check_rules(password)
+        return await self._work.hash(password, address=address)
 
     async def _known(self, name: str) -> tuple[str, dict[str, Any]]:
         found = await self._find(name)

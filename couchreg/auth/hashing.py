@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
 from couchreg.auth.options import Config, Options
+from couchreg.auth.password_rules import check_password_rules
 from couchreg.auth.passwords import PRFS, PasswordHash, hash_password, unkeyed
 from couchreg.errors import Forbidden, Unavailable
 
@@ -71,6 +72,10 @@ class PasswordWork:
         async with self._turn(address):
             before()
             return await self._run(lambda: _verify(hashed, nobody, password))
+
+    def check_rules(self, password: str) -> None:
+        """Raises BadRequest for a new password that `[chttpd_auth] password_regexp` refuses."""
+        check_password_rules(self._options.text("password_regexp"), password)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

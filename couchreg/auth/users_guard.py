@@ -150,6 +150,7 @@ class UsersDatabase:
 
     async def _hashed(self, edit: Edit, password: str) -> Edit:
         """The edit with a hash in place of the password; `preserve_salt` keeps the sessions."""
+        self._work.check_rules(password)
         salt = edit.body.get("salt") if edit.body.get("preserve_salt") is True else None
         hashed = await self._work.hash(password, salt=salt.encode() if isinstance(salt, str) else None)
         body = user_documents.with_hash(edit.body, hashed)

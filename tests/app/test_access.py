@@ -154,6 +154,14 @@ async def test_logins_and_addresses_that_are_none(app: App) -> None:
         await app.accounts.create("admin", Login("pw"))
 
 
+async def test_new_passwords_keep_the_rules_of_the_server(app: App, client: Client) -> None:
+    await configure(client, chttpd_auth__password_regexp='["\\\\d"]')
+    with pytest.raises(BadRequest, match="requirements"):
+        await app.accounts.create("ann", Login("pw"))
+    await app.accounts.create("ann", Login("pw1"))
+    assert (await client("PUT", f"/_users/{ID}", BOB))[0] == 400
+
+
 async def test_registration_can_be_closed(server: ServerFactory) -> None:
     app = await server(registration="closed")
     with pytest.raises(Forbidden, match="closed"):
