@@ -94,7 +94,7 @@ class _Worker:
             self._ready = False
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-W", "ignore", "-m", "couchreg.registry.worker",
-                stdin=PIPE, stdout=PIPE, limit=_LINE, start_new_session=True, env=_environment(),
+                stdin=PIPE, stdout=PIPE, limit=_LINE, start_new_session=True, env=environment(),
             )  # fmt: skip
         return self._process
 
@@ -136,7 +136,7 @@ class _Worker:
                 process.stdin.close()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Nothing of the server's environment (credentials!) but what Python needs to start."""
     wanted = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV")
     kept = {key: os.environ[key] for key in wanted if key in os.environ}

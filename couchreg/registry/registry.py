@@ -11,6 +11,7 @@ from couchreg.registry.checker import Checker, Limits
 from couchreg.registry.counts import Downloads
 from couchreg.registry.dependencies import Dependencies
 from couchreg.registry.deprecation import Deprecations
+from couchreg.registry.diff import Differ
 from couchreg.registry.history import History
 from couchreg.registry.intake import Intake, PublishLimits
 from couchreg.registry.linked.forms import Forms
@@ -77,6 +78,7 @@ class Registry:
         self.deprecations = Deprecations(self.catalog, self.packages)
         self.history = History(database, self.catalog)
         self.dependencies = Dependencies(self.catalog)
+        self.differ = Differ(self.catalog, attachments)
         self.forms = Forms()
         self.downloads = downloads or Downloads()
         self._limits = publishing or PublishLimits()

@@ -107,3 +107,8 @@ async def dependencies(call: Call) -> web.StreamResponse:
     value = {"name": version.name, "version": version.version, "dependencies": rows, "complete": complete}
     return cacheable(call, value)
 
+
+async def difference(call: Call) -> web.StreamResponse:
+    """`GET /-/diff/:name/:old/:new`: what changed, rows of tables included."""
+    found = await call.registry.differ.of(call.part("name"), call.part("old"), call.part("new"))
+    return cacheable(call, found)

@@ -132,6 +132,8 @@ ROUTES: tuple[Route, ...] = (
           "What a version needs, resolved to versions", gives("Dependencies")),
     Route("GET", "/-/report/{name}/{version}", "packages.report", PUBLIC,
           "The report of the checks when a version was published", gives("Report")),
+    Route("GET", "/-/diff/{name}/{old}/{new}", "listing.difference", PUBLIC,
+          "What changed between two versions, rows of tables included", gives("Difference", 503)),
     Route("GET", "/-/downloads/{name}", "downloads.downloads", PUBLIC,
           "How often files were fetched, by version and day", gives("Downloads"), (FROM, TO)),
     Route("GET", "/-/followers", "followers.followers", PUBLIC,
