@@ -1,0 +1,68 @@
+"""The queue of those who log in: in turn, and never too long."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from couchreg.auth import hashing
+from couchreg.auth.hashing import PasswordWork
+from couchreg.auth.passwords import PasswordHash, hash_password
+from couchreg.errors import Forbidden, Unavailable
+
+
+@pytest.fixture
+def settings() -> dict[str, dict[str, str]]:
+    return {"chttpd_auth": {}}
+
+
+@pytest.fixture
+def work(settings: dict[str, dict[str, str]]) -> Iterator[PasswordWork]:
+    made = PasswordWork(lambda: settings, iterations=3)
+    yield made
+    made.close()
+
+
+async def test_settings_count_at_once(work: PasswordWork, settings: dict[str, dict[str, str]]) -> None:
+    assert (await work.hash("pw"))[::3] == ("sha256", 3)
+    settings["chttpd_auth"] = {"pbkdf2_prf": "sha512", "iterations": "7"}
+    hashed = await work.hash("pw", salt=b"kept")
+    assert (hashed.prf, hashed.iterations, hashed.salt) == ("sha512", 7, b"kept")
+    assert await work.verify(hashed, "pw")
+    assert not await work.verify(hashed, "no")
+    settings["chttpd_auth"]["pbkdf2_prf"] = "md5"
+    with pytest.raises(Forbidden):
+        await work.hash("pw")
+
+
+async def test_nobody_and_quick_hashes_take_as_long(
+    work: PasswordWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As counted in slow derivations, of which each answer is one."""
+    slow: list[str] = []
+    derive = PasswordHash.verify
+
+    def counted(hashed: PasswordHash, password: str) -> bool:
+        slow.extend(filter(None, [hashed.prf]))
+        return derive(hashed, password)
+
+    monkeypatch.setattr(PasswordHash, "verify", counted)
+    quick = PasswordHash("", bytes.fromhex("1ab2c3" * 6 + "1ab2"), b"salt", 0)
+    for hashed in (None, quick, hash_password("pw", iterations=3)):
+        slow.clear()
+        assert not await work.verify(hashed, "no")
+        assert slow == ["sha256"]
+
+
+async def test_one_address_does_not_take_every_place(
+    work: PasswordWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "MOST_WAITING", 8)
+    monkeypatch.setattr(hashing, "MOST_WAITING_OF_ONE", 5)
+    hashed = hash_password("pw", iterations=3)
+    logins = [work.verify(hashed, "pw", address="a") for _ in range(7)]
+    outcomes = await asyncio.gather(*logins, work.verify(hashed, "pw", address="b"), return_exceptions=True)
+    assert [outcome for outcome in outcomes if outcome is True] == [True] * 6
+    assert [type(outcome) for outcome in outcomes[5:7]] == [Unavailable] * 2
+    assert outcomes[7] is True
+    assert await work.verify(hashed, "pw", address="a")
