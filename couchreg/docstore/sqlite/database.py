@@ -58,6 +58,7 @@ class SqliteDatabase:
         self._settings = care.settings(conn)
         self._pulse = Pulse()
         self._writer = Writer(self._files.writer, self._counters, recent.pool, self._committed)
+        self._attention = edits.Attention()
         self._compacting = False
         self._counted = (0, 0, 0)  # at this update_seq, behind this sequence, there are so many changes
 
@@ -184,7 +185,8 @@ class SqliteDatabase:
 
         def work(conn: apsw.Connection, counters: Counters) -> Generator[None, None, list[Outcome]]:
             limit = self._number("revs_limit", REVS_LIMIT)
-            return edits.apply(edits.Transaction(conn, counters, limit), wanted, new_edits=new_edits)
+            tx = edits.Transaction(conn, counters, limit, self._attention)
+            return edits.apply(tx, wanted, new_edits=new_edits)
 
         return await self._writer.update(work, weight=len(wanted))
 

@@ -23,17 +23,39 @@ SLICE = 50  # documents applied before the event loop gets a turn: one or two mi
 LARGE = 100_000  # bytes of a document that is a slice of its own
 
 
+@dataclass(slots=True)
+class Attention:
+    """Whether the next edits of a database are looked at before any is written.
+
+    CouchDB does so until it has found out which functions validate the documents of a database: with
+    the first document written since the database was opened or a design document changed.
+    """
+
+    due: bool = True
+
+    def note(self, edits: Sequence[Edit], outcomes: Sequence[Outcome]) -> None:
+        written = {
+            edit.id.startswith("_design/")
+            for edit, outcome in zip(edits, outcomes, strict=True)
+            if isinstance(outcome, str)
+        }
+        if written:
+            self.due = True in written
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """Where edits are applied: an open transaction, its figures so far, and `_revs_limit`.
 
-    `careful` where CouchDB looks at every document before it writes any: with attachments or design
-    documents among them. Otherwise it only merges, and takes bodies of revisions that are no leafs.
+    `careful` where CouchDB looks at every document before it writes any: when `attention` is due, and
+    with attachments or design documents among them. Otherwise it only merges: it takes bodies of
+    revisions that are no leafs, and edits of revisions of documents that nobody has heard of.
     """
 
     conn: apsw.Connection
     counters: Counters
     revs_limit: int
+    attention: Attention
     careful: bool = False
 
 
@@ -43,7 +65,7 @@ def apply(tx: Transaction, edits: Sequence[Edit], *, new_edits: bool) -> Generat
     The edits of one document are taken together, as CouchDB does: each is judged by what stood
     there before the call as well as by the ones before it.
     """
-    tx = replace(tx, careful=any(map(_is_careful, edits)))
+    tx = replace(tx, careful=tx.attention.due or any(map(_is_careful, edits)))
     places = _by_document(edits)
     ids = list(places)
     outcomes: list[Outcome] = [""] * len(edits)
@@ -62,6 +84,7 @@ def apply(tx: Transaction, edits: Sequence[Edit], *, new_edits: bool) -> Generat
                 docs.clear()
                 yield
         documents.save(tx.conn, tx.counters, docs)
+    tx.attention.note(edits, outcomes)
     return outcomes
 
 
@@ -84,7 +107,7 @@ def _is_careful(edit: Edit) -> bool:
 
 # -- interactive
 def _interactive(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> list[Outcome]:
-    several = len(edits) > 1
+    several = len(edits) > 1 and tx.careful
     before = {leaf.rev for leaf in doc.tree.leafs()} if several and doc.seq else set()
     was_live = doc.live
     outcomes: list[Outcome] = []
@@ -100,7 +123,7 @@ def _interactive(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> list[Outco
 
 def _edit(tx: Transaction, doc: Doc, edit: Edit) -> str:
     """One edit; returns the new revision. Raises Conflict, MissingStub."""
-    parent = _parent(doc, edit)
+    parent = _parent(tx, doc, edit)
     atts = _attachments(tx, doc, edit, parent) if edit.attachments else ()
     rev = revision_id(
         deleted=edit.deleted, parent=parent, body=edit.body,
@@ -117,15 +140,14 @@ def _edit(tx: Transaction, doc: Doc, edit: Edit) -> str:
     return rev
 
 
-def _parent(doc: Doc, edit: Edit) -> str | None:
-    """What the edit extends. A deleted document takes only edits that name no revision."""
+def _parent(tx: Transaction, doc: Doc, edit: Edit) -> str | None:
+    """What the edit extends. A deleted document takes only edits that name no revision, and no deletion."""
     if edit.rev is not None:
-        if doc.live is None and edit.history:
-            return edit.rev
-        if not doc.live or not doc.tree.is_leaf(edit.rev):
+        known = doc.live and doc.tree.is_leaf(edit.rev)
+        if not known and (doc.live is not None or tx.careful):
             raise Conflict
         return edit.rev
-    if doc.live:
+    if doc.live or (doc.live is not None and edit.deleted):
         raise Conflict
     return None if doc.live is None else doc.tree.winner().rev
 

@@ -65,9 +65,6 @@ def _parse(
     writing.check_limits(limits, parsed, received)
     if parsed.id is None:
         parsed.id = new_uuid(ctx)
-    if parsed.rev is not None and not parsed.history:
-        # CouchDB lets the documents of this request, other than that of a PUT, begin in mid-history.
-        parsed.history = (parsed.rev[parsed.rev.index("-", 1) + 1 :],)
     return parsed
 
 
