@@ -59,14 +59,17 @@ class Entry:
     publisher: str | None
     bytes: int
     files: int
-    hash: str
+    hash: str | None
     tags: tuple[str, ...]
     deprecated: str | None
 
 
-def manifest_hash(files: Sequence[Attachment]) -> str:
+def manifest_hash(files: Sequence[Attachment]) -> str | None:
     """`sha256:…` of the lines `<sha256>  <path>\\n` of all files, in the order of their paths as UTF-8: what
-    `sha256sum * | sha256sum` says of the folder with the files in that order."""
+    `sha256sum * | sha256sum` says of the folder with the files in that order. None where a file arrived
+    gzipped, from a CouchDB, so that the hash of its plain bytes is not known."""
+    if any(file.encoding != "identity" for file in files):
+        return None
     ordered = sorted(files, key=lambda file: file.name.encode())
     lines = "".join(f"{file.sha256}  {file.name}\n" for file in ordered)
     return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"

@@ -35,8 +35,8 @@ PATHS: Mapping[str, Schema] = {
 
 _VERSION_ROW = _object(
     "version published publisher bytes hash files tags deprecated url",
-    version=_TEXT, published=_maybe(_TEXT), publisher=_maybe(_TEXT), bytes=_COUNT, hash=_TEXT, files=_COUNT,
-    tags=_list(_TEXT), deprecated=_maybe(_TEXT), url=_URL,
+    version=_TEXT, published=_maybe(_TEXT), publisher=_maybe(_TEXT), bytes=_COUNT, hash=_maybe(_TEXT),
+    files=_COUNT, tags=_list(_TEXT), deprecated=_maybe(_TEXT), url=_URL,
 )  # fmt: skip
 
 _TOKEN = _object(
@@ -79,7 +79,8 @@ SCHEMAS: Mapping[str, Schema] = {
         descriptor={"type": "object"}, resources={"type": "object"},
     ),
     "Report": _object("valid errors problems", valid={"type": "boolean"}, errors=_COUNT,
-                      problems=_list({"type": "object"})),
+                      problems=_list({"type": "object"}), skipped=_list(_TEXT),
+                      unchecked=_list({"type": "object"})),
     "Found": _object("total hits", total=_COUNT, hits=_list({"type": "object"})),
     "Followers": _object("followers", followers=_list(
         _object("name state seq update_seq", name=_TEXT, state=_TEXT, seq=_COUNT, update_seq=_COUNT))),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from couchreg.docstore.base import Attachment
 from couchreg.registry.catalog import Version
 from couchreg.registry.descriptor import Resource
 from couchreg.registry.formats import mediatype
@@ -71,12 +72,17 @@ class Source:
             resource.name, text(members, "title"), text(members, "description"),
             url_of(self.base, self.version.name, self.version.version, resource.name), kind,
             file.length if file else size if isinstance(size, int) else None,
-            file.sha256 if file else digest if algorithm == "sha256" else None, members,
+            _plain_hash(file) if file else digest if algorithm == "sha256" else None, members,
         )  # fmt: skip
 
 
+def _plain_hash(file: Attachment) -> str | None:
+    """Of a file that arrived gzipped, from a CouchDB, only the hash of that is known."""
+    return file.sha256 if file.encoding == "identity" else None
+
+
 def _named(resource: Resource) -> str:
-    if resource.paths:
-        return resource.paths[0]
+    if resource.paths or resource.urls:
+        return (*resource.paths, *resource.urls)[0]
     data = resource.members.get("data")
     return f"x.{resource.members.get('format', 'json' if not isinstance(data, str) else 'txt')}"
