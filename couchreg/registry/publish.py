@@ -8,7 +8,7 @@ moment at which anything becomes visible.
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,6 +31,7 @@ from couchreg.registry.intake import Intake, Received
 from couchreg.registry.packages import Clock, Packages, moment_text, utc_now
 from couchreg.registry.paths import DESCRIPTOR, version_id
 from couchreg.registry.report import refusal
+from couchreg.registry.settling import Settled, bounded
 from couchreg.registry.tombstones import may_return, ordered
 
 AT_ONCE = 8  # files put at the same time
@@ -62,14 +63,14 @@ class Publisher:
     def __init__(
         self, database: Database, attachments: Attachments, checker: Checker, packages: Packages, *,
         validation: Validation = Validation.STRICT, clock: Clock = utc_now,
-        settled: Callable[[int], Awaitable[None]] | None = None,
+        settled: Settled | None = None,
     ) -> None:  # fmt: skip
         self._database = database
         self._attachments = attachments
         self._checker = checker
         self._validation = Validation(validation)
         self._clock = clock
-        self._settled = settled
+        self._settled = bounded(settled)
         self._catalog = Catalog(database)
         self._packages = packages
 
@@ -101,6 +102,7 @@ class Publisher:
         body = await asyncio.to_thread(integrity.complete, descriptor, files)
         before = await self._published_before(descriptor, body, intake, user)
         if before:
+            await self._settled(self._database.update_seq)
             return before
         report = await self._report(descriptor, intake)
         if dry_run:
@@ -108,8 +110,7 @@ class Publisher:
         async with self._packages.locks.hold(name):
             before = await self._published_before(descriptor, body, intake, user)
             published = before or await self._write(descriptor, body, intake, user, report)
-        if self._settled is not None:
-            await self._settled(self._database.update_seq)
+        await self._settled(self._database.update_seq)
         return published
 
     async def _published_before(

@@ -5,7 +5,7 @@ that others rely on.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from couchreg.docstore.attachments import Attachments
@@ -17,6 +17,7 @@ from couchreg.model.user import User
 from couchreg.registry.catalog import Catalog, Version
 from couchreg.registry.packages import Clock, Packages, moment_text, utc_now
 from couchreg.registry.paths import version_id
+from couchreg.registry.settling import Settled, bounded
 from couchreg.registry.standing import DEPRECATED, TAGS, drop_empty, texts_to_change
 from couchreg.registry.tombstones import tombstone
 
@@ -33,14 +34,14 @@ class Unpublisher:
 
     def __init__(
         self, database: Database, attachments: Attachments, packages: Packages, *,
-        clock: Clock = utc_now, settled: Callable[[int], Awaitable[None]] | None = None,
+        clock: Clock = utc_now, settled: Settled | None = None,
     ) -> None:  # fmt: skip
         self._database = database
         self._attachments = attachments
         self._packages = packages
         self._catalog = Catalog(database)
         self._clock = clock
-        self._settled = settled
+        self._settled = bounded(settled)
 
     async def unpublish(self, name: str, version: str | None, user: User) -> list[str]:
         """Delete a version, or with None all of them; the versions deleted, from oldest to latest.
@@ -77,8 +78,7 @@ class Unpublisher:
         for outcome in await self._database.update(edits, new_edits=True, user=user):
             if isinstance(outcome, CouchregError):
                 raise outcome
-        if self._settled is not None:
-            await self._settled(self._database.update_seq)
+        await self._settled(self._database.update_seq)
         await self._database.compact([version_id(name, version) for version in versions])
         await self._remove(keys)
 

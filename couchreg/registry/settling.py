@@ -1,0 +1,25 @@
+"""Waiting for what has to be in the datastore as well, before a write counts as done."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from couchreg.errors import Unavailable
+
+SECONDS = 60.0
+
+Settled = Callable[[int], Awaitable[None]]
+
+
+def bounded(settled: Settled | None) -> Settled:
+    """`settled`, with an end: raises Unavailable when the datastore does not come to it in time."""
+
+    async def wait(seq: int) -> None:
+        if settled is None:
+            return
+        try:
+            await asyncio.wait_for(settled(seq), SECONDS)
+        except TimeoutError:
+            reason = "The database has it, but the datastore does not answer: do it once more to be sure."
+            raise Unavailable(reason, retry_after=10) from None
+
+    return wait
