@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 from couchreg.registry.checker import Limits
 from couchreg.registry.intake import PublishLimits
@@ -138,6 +139,9 @@ def _archives() -> Iterator[Nasty]:
     package = table(b"id,word\n1,a\n")
     good = zipped(package)
     yield case("a table in it", zipped(table(_one("words.csv", b"id,word\n1,a\n"), "words.csv.zip")), 201)
+    with patch("zipfile.ZIP_FILECOUNT_LIMIT", 0):
+        long = zipped(package)
+    yield case("its list in Zip64", long, 201)
     yield case("an absolute name", zipped(package, extra={"/etc/passwd": b""}), 400, "absolute")
     yield case("a way out", zipped(package, extra={"../../x": b""}), 400, "leaves")
     yield case("a way out that is hidden", zipped(package, extra={".x/../../x": b""}), 400, "leaves")

@@ -122,6 +122,11 @@ async def test_a_gzipped_body_is_undone_at_the_door(served: Served) -> None:
         status, answer = await served.send("/small/2", broken, {**headers, "Content-Encoding": "gzip"})
         assert (status, answer["error"]) == (400, "bad_request")
     assert (await served.send("/small/2", packed, {**headers, "Content-Encoding": "br"}))[0] == 415
+    message = gzip.compress(b'{"message": "Use small-words."}')
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    assert (await served.send("/-/deprecated/small", message, headers))[0] == 200
+    bomb = gzip.compress(b'{"message": "' + b" " * 1_000_000 + b'"}')
+    assert (await served.send("/-/deprecated/small", bomb, headers))[0] == 413
 
 
 async def test_a_dry_run_tells_what_would_happen_and_stores_nothing(served: Served) -> None:

@@ -3,23 +3,25 @@
 from typing import Any
 
 from couchreg.errors import BadContentType, BadRequest, TooLarge
+from couchreg.http.registry.body import plain_body
 from couchreg.http.registry.call import Call
 from couchreg.model import json
+from couchreg.registry.intake import PublishLimits
 from couchreg.wire.headers import parameters
 
 MOST = 64 << 10  # bytes
+_LIMITS = PublishLimits(total=MOST, files=0, descriptor=0)
 
 
 async def json_object(call: Call) -> dict[str, Any]:
     """The members. Raises BadRequest, TooLarge, and BadContentType for what is not said to be JSON:
     a form on somebody else's page cannot say so.
     """
-    headers = call.request.headers
-    kind, _ = parameters(headers.get("Content-Type", ""))
-    if kind != "application/json" or headers.get("Content-Encoding", "identity") != "identity":
-        raise BadContentType("Send a JSON object as it is, with “Content-Type: application/json”.")
+    kind, _ = parameters(call.request.headers.get("Content-Type", ""))
+    if kind != "application/json":
+        raise BadContentType("Send a JSON object, with “Content-Type: application/json”.")
     data = bytearray()
-    async for chunk in call.request.content.iter_any():
+    async for chunk in plain_body(call, _LIMITS):
         data += chunk
         if len(data) > MOST:
             raise TooLarge(f"The body of this request has at most {MOST} bytes.")
