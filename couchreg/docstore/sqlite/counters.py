@@ -1,6 +1,7 @@
 """What a database counts, in memory and in the row of `meta` written with every transaction."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Final, Self
 
 import apsw
@@ -25,15 +26,15 @@ class Counters:
         return cls(*query(conn, _LOAD)[0])
 
     def copy(self) -> Self:
-        return replace(self)
+        return type(self)(*_figures(self))
 
     def become(self, other: "Counters") -> None:
         """Take over the other's figures."""
-        for name in _NAMES:
-            setattr(self, name, getattr(other, name))
+        for name, figure in zip(_NAMES, _figures(other), strict=True):
+            setattr(self, name, figure)
 
     def save(self, conn: apsw.Connection) -> None:
-        query(conn, _SAVE, [getattr(self, name) for name in _NAMES])
+        query(conn, _SAVE, _figures(self))
 
     def count(self, was_live: bool | None, is_live: bool | None) -> None:
         """A document changed from one state to another; None: it was not, or is no more, there."""
@@ -43,5 +44,6 @@ class Counters:
 
 
 _NAMES: Final = tuple(field.name for field in fields(Counters))
+_figures: Final = attrgetter(*_NAMES)  # a third of what dataclasses.replace() takes, twice a write
 _LOAD: Final = f"SELECT {', '.join(_NAMES)} FROM meta"  # noqa: S608
 _SAVE: Final = f"UPDATE meta SET {', '.join(name + ' = ?' for name in _NAMES)} WHERE one = 1"  # noqa: S608
