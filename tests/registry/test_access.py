@@ -30,6 +30,7 @@ EXPECTED = {
     "GET /-/dist-tags/{name}": EVERYONE,
     "GET /-/deprecated/{name}": EVERYONE,
     "GET /-/dependencies/{name}/{version}": EVERYONE,
+    "GET /-/diff/{name}/{old}/{new}": EVERYONE,
     "GET /-/downloads/{name}": EVERYONE,
     "GET /-/followers": EVERYONE,
     "GET /{name}": EVERYONE,
@@ -57,7 +58,8 @@ EXPECTED = {
     "DELETE /{name}/{version}":       "401 403 200 200 403 200 403 200",
     "DELETE /{name}":                 "401 403 200 200 403 200 403 200",
 }  # fmt: skip
-PLACES = {"name": "small", "version": "1", "path": "words", "user": "anna", "tag": "stable"}
+VERSIONS = {"version": "1", "old": "1", "new": "1"}
+PLACES = {"name": "small", **VERSIONS, "path": "words", "user": "anna", "tag": "stable"}
 QUERIES = {"GET /search": {"keys": '["word"]'}}
 
 
