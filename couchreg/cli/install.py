@@ -1,59 +1,101 @@
-"""`couchreg install`: a published package as a folder, verified, resumed when it was broken off."""
+"""`couchreg install`: published packages as folders, verified, resumed when it was broken off."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from couchreg.cli.account import account_options, resolve
-from couchreg.cli.showing import json_option, print_json, progress_bar, run
+from couchreg.cli.showing import json_option, plain, print_json, progress_bar, run
+from couchreg.client.address import read_package as split
+from couchreg.client.cache import Cache
 from couchreg.client.errors import UsageError
 from couchreg.client.install import Installed
+from couchreg.client.lock import LOCK
+from couchreg.client.project import Outcome
 from couchreg.client.registry import Registry
-from couchreg.registry.paths import path_fault
+
+__all__ = ["install", "split"]
 
 
 @click.command()
-@click.argument("package", metavar="NAME[@VERSION]")
-@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument("packages", metavar="[NAME[@VERSION]]...", nargs=-1)
+@click.option("--dir", "folder", metavar="DIR", default=".", type=click.Path(path_type=Path),
+              help="Where the packages' folders and the lock file are.  [default: .]")
+@click.option("--into", metavar="DIR", type=click.Path(path_type=Path),
+              help="Write one package into exactly this folder, without dependencies and lock.")
 @click.option("--force", is_flag=True, help="Replace files that are there with other content.")
+@click.option("--offline", is_flag=True, help="Ask no registry: take all from the lock file and the cache.")
+@click.option("--no-cache", is_flag=True, help="Neither read nor fill the cache.")
 @account_options
 @json_option
 def install(
-    package: str, folder: Path | None, force: bool, registry: str | None, user: str | None, as_json: bool
-) -> None:
-    """Write a package into DIR (by default a folder of its name); without a version the latest."""
-    result = run(_install(package, folder, registry, user, force=force, hidden=as_json), as_json=as_json)
+    packages: tuple[str, ...], folder: Path, into: Path | None, registry: str | None, user: str | None,
+    as_json: bool, **how: bool,
+) -> None:  # fmt: skip
+    """Write packages into folders of their names, with all they depend on.
+
+    A VERSION may be a range (^1.2) or a dist-tag; without one it is the latest. Without packages, what
+    datapackage.json and datapackage-lock.json in DIR ask for.
+    """
+    if into is None:
+        outcome = run(_install(packages, folder, registry, user, hidden=as_json, **how), as_json=as_json)
+    else:
+        outcome = run(_into(packages, into, registry, user, hidden=as_json, **how), as_json=as_json)
     if as_json:
-        print_json(
-            {
-                "name": result.name,
-                "version": result.version,
-                "folder": str(result.folder),
-                "written": result.written,
-                "kept": result.kept,
-            }
-        )
+        print_json(_as_json(outcome, None if into else folder / LOCK))
         return
-    count = f"{len(result.written)} files" if len(result.written) != 1 else "1 file"
-    kept = f", {len(result.kept)} were there" if result.kept else ""
-    click.echo(f"Installed {result.name}@{result.version} in {result.folder} ({count}{kept})")
+    for done in outcome.installed:
+        click.echo(_line(done))
+    for package, message in outcome.deprecated.items():
+        click.echo(f"{plain(package)} is deprecated: {plain(message)}", err=True)
 
 
 async def _install(
-    package: str, folder: Path | None, registry: str | None, user: str | None, *, force: bool, hidden: bool
-) -> Installed:
-    name, version = split(package)
+    packages: tuple[str, ...], folder: Path, registry: str | None, user: str | None, *,
+    hidden: bool, force: bool, offline: bool, no_cache: bool,
+) -> Outcome:  # fmt: skip
+    named = [split(package) for package in packages]
     account = resolve(registry, user)
+    cache = None if no_cache else Cache()
     async with Registry(account.registry, account.credentials) as found:
-        with progress_bar(package, None, hidden=hidden) as (advance, set_total):
-            return await found.install(
-                name, version, folder or Path(name), advance, force=force, on_size=set_total
+        project = found.project(folder, cache, offline=offline)
+        with progress_bar(_label(packages), None, hidden=hidden) as (advance, set_total):
+            return await project.install(named, advance, force=force, on_size=set_total)
+
+
+async def _into(
+    packages: tuple[str, ...], into: Path, registry: str | None, user: str | None, *,
+    hidden: bool, force: bool, offline: bool, no_cache: bool,
+) -> Outcome:  # fmt: skip
+    if len(packages) != 1 or offline:
+        raise UsageError("--into takes exactly one package, and goes without --offline: see --dir.")
+    name, version = split(packages[0])
+    account = resolve(registry, user)
+    cache = None if no_cache else Cache()
+    async with Registry(account.registry, account.credentials) as found:
+        with progress_bar(packages[0], None, hidden=hidden) as (advance, set_total):
+            done = await found.install(
+                name, version, into, advance, force=force, cache=cache, on_size=set_total
             )
+    return Outcome((done,), {})
 
 
-def split(package: str) -> tuple[str, str | None]:
-    """Name and version of `NAME[@VERSION]`. Raises UsageError."""
-    name, _, version = package.partition("@")
-    if not name or "/" in name or path_fault(name) or (package.endswith("@")):
-        raise UsageError(f"{package!r} is no package: write NAME or NAME@VERSION.")
-    return name, version or None
+def _label(packages: tuple[str, ...]) -> str:
+    return packages[0] if len(packages) == 1 else f"{len(packages)} packages" if packages else "packages"
+
+
+def _line(done: Installed) -> str:
+    count = f"{len(done.written)} files" if len(done.written) != 1 else "1 file"
+    kept = f", {len(done.kept)} were there" if done.kept else ""
+    return f"Installed {done.name}@{done.version} in {done.folder} ({count}{kept})"
+
+
+def _as_json(outcome: Outcome, lock: Path | None) -> Mapping[str, Any]:
+    rows = [
+        {"name": done.name, "version": done.version, "folder": str(done.folder), "written": done.written,
+         "kept": done.kept}
+        for done in outcome.installed
+    ]  # fmt: skip
+    return {"packages": rows, "deprecated": outcome.deprecated, "lock": str(lock) if lock else None}

@@ -4,6 +4,7 @@ Bytes gather in a `.part` file named by the SHA-256 they must have, so that a la
 whatever the file is called.
 """
 
+import asyncio
 import hashlib
 import os
 from dataclasses import dataclass
@@ -34,22 +35,32 @@ async def download(
     transport: Transport, wanted: Wanted, target: Path, parts: Path, progress: Progress
 ) -> None:
     """Fetch a file to `target`. Raises Damaged, Missing, Unreachable; what has arrived stays in `parts`."""
-    part = parts / f"{wanted.sha256}.part"
+    part = part_of(parts, wanted.sha256)
     await _fill(transport, wanted, part, progress)
-    if file_sha256(part) != wanted.sha256:
+    good = await asyncio.to_thread(file_sha256, part) == wanted.sha256
+    if not good:
         progress(-part.stat().st_size)
         part.unlink()
         await _fill(transport, wanted, part, progress)  # the old beginning was bad: once more from the start
-    if file_sha256(part) != wanted.sha256:
+        good = await asyncio.to_thread(file_sha256, part) == wanted.sha256
+    if not good:
         part.unlink()
         raise Damaged(f"{wanted.path} is not what was published (its SHA-256 differs): it was not written.")
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(part, target)
 
 
+def part_of(parts: Path, sha256: str) -> Path:
+    """Where the bytes of a file gather."""
+    return parts / f"{sha256}.part"
+
+
 async def _fill(transport: Transport, wanted: Wanted, part: Path, progress: Progress) -> None:
     """Bring `part` to its full length, going on after a broken connection."""
     left = ATTEMPTS
+    if wanted.length == 0:
+        part.write_bytes(b"")
+        return
     progress(part.stat().st_size if part.exists() else 0)
     while True:
         before = part.stat().st_size if part.exists() else 0

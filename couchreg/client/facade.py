@@ -18,7 +18,9 @@ from typing import IO, Any, Self
 from couchreg.client.account import look_up
 from couchreg.client.address import read_address, read_package
 from couchreg.client.background import background
+from couchreg.client.cache import Cache
 from couchreg.client.folder import Folder
+from couchreg.client.project import Outcome
 from couchreg.client.ranged import RangedFile
 from couchreg.client.reading import Opened
 from couchreg.client.registry import Published, Registry
@@ -116,6 +118,25 @@ class Client:
     def read_range(self, opened: Opened, start: int, end: int | None) -> bytes:
         """Bytes of what `find` has found: always of the same version."""
         return self._loop.run(self._registry.reader.read(opened, start, end))
+
+    # -- installing
+
+    def install(
+        self,
+        *packages: str,
+        folder: Path | str = ".",
+        cache: Cache | None = None,
+        offline: bool = False,
+        force: bool = False,
+        progress: Progress = no_progress,
+    ) -> Outcome:
+        """Write packages, and those they depend on, into folders of their names in `folder`, and lock them.
+
+        Without packages: what datapackage.json and datapackage-lock.json in `folder` ask for.
+        """
+        project = self._registry.project(Path(folder), cache or Cache(), offline=offline)
+        named = [read_package(package) for package in packages]
+        return self._loop.run(project.install(named, progress, force=force))
 
     # -- publishing
 

@@ -7,18 +7,18 @@ in their places when they are verified, `datapackage.json` last: a folder that h
 import asyncio
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from couchreg.client.download import Wanted, download, file_sha256
-from couchreg.client.errors import ClientError, Damaged, UsageError
+from couchreg.client.cache import Cache
+from couchreg.client.download import Wanted, download, file_sha256, part_of
+from couchreg.client.errors import ClientError, Damaged, Unreachable, UsageError
 from couchreg.client.transport import Progress, Transport
+from couchreg.client.working import PARTS, at_work
 from couchreg.registry.paths import DESCRIPTOR, path_fault
 
-PARTS = ".couchreg-parts"
 _AT_ONCE = 4
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
 _WINDOWS_FAULT = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*[<>:\"|?*].*|.*[. ]")
@@ -74,47 +74,80 @@ def _check_places(paths: list[str]) -> None:
         raise Damaged(f"The registry offers two files in the place {clash[0][:200]!r}: nothing was written.")
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """How files are brought: what is not there may be in the cache; `previous` is what an earlier
+    installation left (path -> SHA-256), which may be replaced as long as nobody changed it."""
+
+    force: bool = False
+    cache: Cache | None = None
+    offline: bool = False
+    previous: Mapping[str, str] = field(default_factory=dict)
+
+
 class Installation:
     """Files on their way into one folder."""
 
-    def __init__(self, transport: Transport, folder: Path, progress: Progress, *, force: bool) -> None:
-        self._transport, self._folder, self._progress, self._force = transport, folder, progress, force
+    def __init__(self, transport: Transport, folder: Path, progress: Progress, means: Means) -> None:
+        self._transport, self._folder, self._progress, self._means = transport, folder, progress, means
         self._parts = folder / PARTS
         self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._ours: frozenset[str] = frozenset()
 
     async def run(self, name: str, version: str, files: list[Wanted]) -> Installed:
         """Fetch what is not there yet. Raises ClientError; a later run goes on where this one ended."""
-        self._make_room()
-        missing = [file for file in files if not await asyncio.to_thread(self._is_there, file)]
-        for file in files:
-            if file not in missing:
-                self._progress(file.length or 0)
-        await self._fetch([file for file in missing if file.path != DESCRIPTOR])
-        await self._fetch([file for file in missing if file.path == DESCRIPTOR])
-        shutil.rmtree(self._parts, ignore_errors=True)  # may hold parts of another version
+        with at_work(self._folder, self._parts) as journal:
+            self._ours = journal.add({*self._means.previous.values(), *(file.sha256 for file in files)})
+            missing = [file for file in files if not await asyncio.to_thread(self._is_there, file)]
+            for file in files:
+                if file not in missing:
+                    self._progress(file.length or 0)
+            stale = self._stale(files)
+            if missing or stale:
+                (self._folder / DESCRIPTOR).unlink(missing_ok=True)  # until the folder is whole again
+                missing = [file for file in files if file in missing or file.path == DESCRIPTOR]
+            await self._fetch([file for file in missing if file.path != DESCRIPTOR])
+            self._remove(stale)
+            await self._fetch([file for file in missing if file.path == DESCRIPTOR])
         written = tuple(file.path for file in missing)
         kept = tuple(file.path for file in files if file not in missing)
         return Installed(name, version, self._folder, written, kept)
 
-    def _make_room(self) -> None:
-        try:
-            self._parts.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{self._folder} cannot be written: {error.strerror}.") from None
-
     def _is_there(self, file: Wanted) -> bool:
         """Whether the folder has this very file. Raises UsageError when it has another in its place."""
         target = self._target(file)
-        if target.is_file() and target.stat().st_size == file.length and file_sha256(target) == file.sha256:
+        there = file_sha256(target) if target.is_file() else None
+        if there == file.sha256:
             return True
-        if not self._force and (target.exists() or target.is_symlink()):
+        if there not in self._ours and not self._means.force and (target.exists() or target.is_symlink()):
             raise UsageError(f"{target} is there with other content: choose another folder, or say --force.")
         return False
+
+    def _stale(self, files: list[Wanted]) -> list[Path]:
+        """Files of the previous version that this one has not, and that nobody changed."""
+        wanted = {file.path for file in files}
+        found = []
+        for path, sha256 in self._means.previous.items():
+            target = self._folder / path
+            if path not in wanted and not _fault(path) and self._inside(target) and target.is_file():
+                found += [target] if file_sha256(target) == sha256 else []
+        return found
+
+    def _remove(self, stale: list[Path]) -> None:
+        for target in stale:
+            target.unlink(missing_ok=True)
+            for folder in target.parents:
+                if folder == self._folder or any(folder.iterdir()):
+                    break
+                folder.rmdir()
+
+    def _inside(self, target: Path) -> bool:
+        return target.parent.resolve().is_relative_to(self._folder.resolve())
 
     def _target(self, file: Wanted) -> Path:
         """Where a file goes. Raises UsageError when a link in the folder leads elsewhere."""
         target = self._folder / file.path
-        if not target.parent.resolve().is_relative_to(self._folder.resolve()):
+        if not self._inside(target):
             raise UsageError(f"{target.parent} is a link that leaves {self._folder}: choose another folder.")
         return target
 
@@ -132,9 +165,20 @@ class Installation:
         async with self._turns:
             for file in same:
                 try:
-                    await download(self._transport, file, self._target(file), self._parts, self._progress)
+                    await self._bring(file)
                 except OSError as error:
                     raise UsageError(f"{self._target(file)} cannot be written: {error.strerror}.") from error
+
+    async def _bring(self, file: Wanted) -> None:
+        target, cache = self._target(file), self._means.cache
+        part = part_of(self._parts, file.sha256)
+        cached = cache is not None and await asyncio.to_thread(cache.fetch, file.sha256, part)
+        whole = cached or file.length == 0 or (part.is_file() and part.stat().st_size == file.length)
+        if self._means.offline and not whole:
+            raise Unreachable(f"{file.path} is not in the cache: install it once without --offline.")
+        await download(self._transport, file, target, self._parts, self._progress)
+        if cache is not None and not cached:
+            await asyncio.to_thread(cache.keep, file.sha256, target)
 
 
 def _by_content(files: list[Wanted]) -> Iterator[list[Wanted]]:

@@ -8,10 +8,12 @@ from typing import Any, Self
 
 from yarl import URL
 
+from couchreg.client.cache import Cache
 from couchreg.client.errors import ClientError, NotAllowed
 from couchreg.client.folder import Folder
-from couchreg.client.install import Installation, Installed, plan
+from couchreg.client.install import Installation, Installed, Means, plan
 from couchreg.client.people import People
+from couchreg.client.project import Project
 from couchreg.client.reading import Reader
 from couchreg.client.transport import Login, Progress, Transport, no_progress, read_json
 from couchreg.client.upload import Upload
@@ -117,9 +119,15 @@ class Registry:
         progress: Progress = no_progress,
         *,
         force: bool = False,
+        cache: Cache | None = None,
         on_size: Progress = no_progress,
     ) -> Installed:
         """Write a version into `folder`; `on_size` learns the bytes of all files before the first comes."""
         exact, files = plan(self._transport, name, await self.info(name, version))
         on_size(sum(file.length or 0 for file in files))
-        return await Installation(self._transport, folder, progress, force=force).run(name, exact, files)
+        means = Means(force=force, cache=cache)
+        return await Installation(self._transport, folder, progress, means).run(name, exact, files)
+
+    def project(self, folder: Path, cache: Cache | None = None, *, offline: bool = False) -> Project:
+        """A folder of packages with a lock file, to install into."""
+        return Project(self._transport, folder, self.reader, cache, offline=offline)

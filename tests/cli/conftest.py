@@ -29,7 +29,8 @@ Couchreg = Callable[..., Ran]
 
 def run(*arguments: str, cwd: Path, stdin: str = "", **variables: str) -> Ran:
     """`couchreg ARGUMENTS` with nothing in the environment but the variables `COUCHREG_<NAME>`."""
-    env = environment(COUCHREG_CONFIG=str(cwd / "no-config.toml"))
+    own = {"COUCHREG_CONFIG": str(cwd / "no-config.toml"), "COUCHREG_CACHE": str(cwd / "cache")}
+    env = environment(**own)
     env |= {f"COUCHREG_{name.upper()}": value for name, value in variables.items()}
     command = [sys.executable, "-m", "couchreg", *arguments]
     done = subprocess.run(

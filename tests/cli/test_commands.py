@@ -39,7 +39,7 @@ def package(folder: Path, rows: str, version: str = "1.0.0") -> Path:
 @pytest.mark.parametrize("name", VALID)
 def test_what_was_published_comes_back_file_by_file(couchreg: Couchreg, tmp_path: Path, name: str) -> None:
     publish(couchreg, name)
-    done = couchreg("install", f"{name}@{VALID[name]}", "copy")
+    done = couchreg("install", f"{name}@{VALID[name]}", "--into", "copy")
     assert done.status == 0, done.err
     assert same_files(PACKAGES / name, tmp_path / "copy")
 
@@ -49,10 +49,12 @@ def test_install_takes_the_latest_into_a_folder_of_its_name(couchreg: Couchreg, 
     couchreg("publish", str(package(tmp_path / "steps", "n\n2\n", "1.10.0")))
     shutil.rmtree(tmp_path / "steps")
     done = couchreg("install", "steps", "--json")
-    assert done.json["version"] == "1.10.0"
+    [installed] = done.json["packages"]
+    assert installed["version"] == "1.10.0"
     assert (tmp_path / "steps" / "r.csv").read_text() == "n\n2\n"
-    assert sorted(done.json["written"]) == ["datapackage.json", "r.csv"]
-    assert couchreg("install", "steps", "--json").json["kept"] == done.json["written"]
+    assert sorted(installed["written"]) == ["datapackage.json", "r.csv"]
+    [again] = couchreg("install", "steps", "--json").json["packages"]
+    assert again["kept"] == installed["written"]
 
 
 def test_publishing_again_changes_nothing_and_other_content_is_refused(
@@ -65,7 +67,7 @@ def test_publishing_again_changes_nothing_and_other_content_is_refused(
     other = couchreg("publish", str(package(tmp_path / "fixed", "n\n2\n")))
     assert other.status == 5
     assert "new version" in other.err
-    couchreg("install", "fixed", "back")
+    couchreg("install", "fixed", "--into", "back")
     assert (tmp_path / "back" / "r.csv").read_text() == "n\n1\n"
 
 

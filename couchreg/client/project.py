@@ -1,0 +1,195 @@
+"""A folder of installed packages: each in a folder of its name, and `datapackage-lock.json` beside them.
+
+What is asked for is resolved together with its `dataDependencies`, written package by package, and locked
+when all of it is there; until then the old lock stays, so that a broken installation can be repeated.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from couchreg.client.cache import Cache
+from couchreg.client.download import Wanted
+from couchreg.client.errors import ClientError, Damaged, Missing, Unreachable, UsageError
+from couchreg.client.install import Installation, Installed, Means, plan
+from couchreg.client.lock import ANY, Lock, Locked, read_lock, write_lock
+from couchreg.client.reading import Reader
+from couchreg.client.resolving import Descriptor, Resolver, Versions, dependencies_of
+from couchreg.client.transport import Progress, Transport, no_progress
+from couchreg.errors import BadRequest
+from couchreg.model import json
+from couchreg.registry.paths import DESCRIPTOR
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is installed now, and the messages of what is deprecated of it, by package."""
+
+    installed: tuple[Installed, ...]
+    deprecated: Mapping[str, str]
+
+
+class Online:
+    """Versions and descriptors as a registry offers them; descriptors are kept for later."""
+
+    def __init__(self, transport: Transport, reader: Reader, cache: Cache | None) -> None:
+        self._transport, self._reader, self._cache = transport, reader, cache
+
+    async def offered(self, name: str) -> Versions:
+        try:
+            found = await self._transport.json(self._transport.address("-", "versions", name))
+        except Missing:
+            url = self._transport.url
+            raise Missing(f"{url} has no package {name}: look with couchreg search.") from None
+        try:
+            return {str(row["version"]): tuple(row.get("tags", ())) for row in found["versions"]}
+        except (KeyError, TypeError, AttributeError):
+            raise ClientError("The registry lists versions as nobody understands: is it one?") from None
+
+    async def descriptor(self, name: str, version: str) -> Descriptor:
+        found = await self._reader.descriptor(name, version)
+        if self._cache is not None:
+            self._cache.keep_descriptor(str(self._transport.url), found)
+        return found
+
+
+class Offline:
+    """The same from the lock file and the cache."""
+
+    def __init__(self, registry: str, cache: Cache | None, lock: Lock) -> None:
+        self._registry, self._cache, self._lock = registry, cache, lock
+
+    async def offered(self, name: str) -> Versions:
+        found: Versions = dict.fromkeys(self._known(name), ())
+        if not found:
+            raise Unreachable(f"{name} was not installed before: install it once without --offline.")
+        return found
+
+    async def descriptor(self, name: str, version: str) -> Descriptor:
+        return self._known(name)[version]
+
+    def _known(self, name: str) -> dict[str, Descriptor]:
+        kept = self._cache.descriptors(self._registry, name) if self._cache else []
+        found = {str(descriptor["version"]): descriptor for descriptor in kept if "version" in descriptor}
+        locked = self._lock.get(name)
+        if locked is not None:
+            found.setdefault(locked.version, _as_descriptor(locked))
+        return found
+
+
+def _as_descriptor(locked: Locked) -> Descriptor:
+    """As much of a descriptor as an installation needs."""
+    return {
+        "name": locked.name, "version": locked.version, "dataDependencies": dict(locked.dependencies),
+        "couchreg": {"files": [dict(file) for file in locked.files]},
+    }  # fmt: skip
+
+
+class Project:
+    """One folder of packages."""
+
+    def __init__(
+        self, transport: Transport, folder: Path, reader: Reader, cache: Cache | None, *, offline: bool
+    ) -> None:
+        self._transport, self._folder, self._cache, self._offline = transport, folder, cache, offline
+        self._lock = read_lock(folder)
+        self._source = (
+            Offline(str(transport.url), cache, self._lock) if offline else Online(transport, reader, cache)
+        )
+
+    async def install(
+        self,
+        packages: Iterable[tuple[str, str | None]],
+        progress: Progress = no_progress,
+        *,
+        force: bool = False,
+        on_size: Progress = no_progress,
+    ) -> Outcome:
+        """Install what is named, else what the folder's datapackage.json and lock file ask for.
+
+        Raises ClientError; repeated, it goes on where it ended.
+        """
+        named = {name: wanted or ANY for name, wanted in packages}
+        roots = self._roots() | named
+        if not roots:
+            raise UsageError(f"There is nothing to install: name packages, or list them in {DESCRIPTOR}.")
+        kept = {name: item.version for name, item in self._lock.items() if name not in named}
+        found = await Resolver(self._source, kept).resolve(roots)
+        plans = {name: plan(self._transport, name, descriptor) for name, descriptor in found.items()}
+        for name, (version, files) in plans.items():
+            self._check_locked(name, version, files)
+        on_size(sum(file.length or 0 for _, files in plans.values() for file in files))
+        installed = [
+            await self._write(name, *plans[name], progress, force=force) for name in sorted(plans)
+        ]
+        self._settle(roots, found, plans)
+        return Outcome(tuple(installed), _deprecated(found))
+
+    def _roots(self) -> dict[str, str]:
+        """What the folder asks for itself."""
+        locked = {name: item.wanted for name, item in self._lock.items() if item.wanted is not None}
+        return locked | dependencies_of(_own_descriptor(self._folder))
+
+    def _check_locked(self, name: str, version: str, files: list[Wanted]) -> None:
+        locked = self._lock.get(name)
+        if locked is None or locked.version != version:
+            return
+        if locked.hashes != {file.path: file.sha256 for file in files}:
+            raise Damaged(
+                f"{name}@{version} is not what the lock file says it is. If that is meant to be, "
+                f"take {name} out of the lock file."
+            )
+
+    async def _write(
+        self, name: str, version: str, files: list[Wanted], progress: Progress, *, force: bool
+    ) -> Installed:
+        locked = self._lock.get(name)
+        means = Means(force, self._cache, self._offline, locked.hashes if locked else {})
+        folder = self._folder / name
+        return await Installation(self._transport, folder, progress, means).run(name, version, files)
+
+    def _settle(
+        self,
+        roots: Mapping[str, str],
+        found: Mapping[str, Descriptor],
+        plans: Mapping[str, tuple[str, list[Wanted]]],
+    ) -> None:
+        """Write the lock. What nobody needs any more is no longer in it; its folder stays."""
+        lock = {
+            name: Locked(
+                name, version, str(self._transport.url), roots.get(name), dependencies_of(found[name]),
+                tuple({"path": f.path, "bytes": f.length, "hash": f"sha256:{f.sha256}"} for f in files),
+            )
+            for name, (version, files) in plans.items()
+        }  # fmt: skip
+        if self._offline:  # where it came from is not asked anew
+            lock = {
+                name: replace(item, registry=self._lock[name].registry) if name in self._lock else item
+                for name, item in lock.items()
+            }
+        write_lock(self._folder, lock)
+        if self._cache is not None:
+            self._cache.trim()
+
+
+def _own_descriptor(folder: Path) -> dict[str, Any]:
+    """The datapackage.json of a project, for its `dataDependencies`."""
+    file = folder / DESCRIPTOR
+    try:
+        value = json.decode(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, BadRequest):
+        raise UsageError(f"{file} cannot be read as JSON.") from None
+    return value if isinstance(value, dict) else {}
+
+
+def _deprecated(found: Mapping[str, Descriptor]) -> dict[str, str]:
+    messages = {}
+    for name, descriptor in found.items():
+        own = descriptor.get("couchreg")
+        message = own.get("deprecated") if isinstance(own, dict) else None
+        if isinstance(message, str):
+            messages[f"{name}@{descriptor.get('version')}"] = message
+    return messages

@@ -1,0 +1,132 @@
+"""Which versions of which packages are installed together: one of each, in all ranges that ask for it.
+
+Every range is known to come from somebody, so that a contradiction can be told in words.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from couchreg.client.errors import Missing, UsageError
+from couchreg.client.lock import ANY
+from couchreg.errors import BadRequest
+from couchreg.model.names import is_package_name
+from couchreg.model.versions import LATEST, latest, satisfies
+
+MEMBER = "dataDependencies"
+_ROUNDS = 100  # until nothing changes; more would be a circle of packages that exclude each other
+_MOST = 1000  # packages
+
+Versions = Mapping[str, tuple[str, ...]]  # version -> its dist-tags
+Descriptor = dict[str, Any]
+
+
+class Source(Protocol):
+    """Where versions and descriptors come from: a registry, or the cache."""
+
+    async def offered(self, name: str) -> Versions: ...
+    async def descriptor(self, name: str, version: str) -> Descriptor: ...
+
+
+class Wish(NamedTuple):
+    """A range, and who asks for it: a package, or "" for the person."""
+
+    wanted: str
+    by: str
+
+
+class Resolver:
+    """Chooses for one installation; `kept` are versions to stay with where they fit."""
+
+    def __init__(self, source: Source, kept: Mapping[str, str]) -> None:
+        self._source, self._kept = source, kept
+        self._offered: dict[str, Versions] = {}
+        self._descriptors: dict[tuple[str, str], Descriptor] = {}
+
+    async def resolve(self, roots: Mapping[str, str]) -> dict[str, Descriptor]:
+        """Package -> descriptor of the version to install, dependencies among them.
+
+        Raises Missing, and UsageError where ranges contradict each other.
+        """
+        chosen: dict[str, str] = {}
+        for _ in range(_ROUNDS):
+            wishes = await self._wishes(roots, chosen)
+            if len(wishes) > _MOST:
+                raise UsageError(f"More than {_MOST} packages depend on each other: install fewer at once.")
+            found = {name: await self._choose(name, wishes[name]) for name in wishes}
+            if found == chosen:
+                return {name: await self._descriptor(name, version) for name, version in chosen.items()}
+            chosen = found
+        raise UsageError("No versions of these packages go together: ask for narrower ranges.")
+
+    async def _wishes(self, roots: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, list[Wish]]:
+        """What is asked of each package that the roots lead to, given what was chosen so far."""
+        wishes = {name: [Wish(wanted, "")] for name, wanted in roots.items()}
+        waiting = list(roots)
+        while waiting:
+            name = waiting.pop()
+            version = chosen.get(name)
+            if version is None:
+                continue
+            for needed, wanted in dependencies_of(await self._descriptor(name, version)).items():
+                if needed not in wishes:
+                    waiting.append(needed)
+                wishes.setdefault(needed, []).append(Wish(wanted, f"{name}@{version}"))
+        return wishes
+
+    async def _choose(self, name: str, wishes: list[Wish]) -> str:
+        offered = await self._versions(name, wishes[0])
+        fitting = [version for version in offered if all(_fits(offered, version, wish) for wish in wishes)]
+        if not fitting:
+            raise self._contradiction(name, offered, wishes)
+        if self._kept.get(name) in fitting:
+            return self._kept[name]
+        tagged = [version for version in fitting if LATEST in offered[version]]
+        plain = all(wish.wanted in (ANY, LATEST) for wish in wishes)
+        return tagged[0] if tagged and plain else latest(fitting)
+
+    def _contradiction(self, name: str, offered: Versions, wishes: list[Wish]) -> UsageError | Missing:
+        said = " and ".join(f"{wish.wanted} for {wish.by}" if wish.by else wish.wanted for wish in wishes)
+        there = f"; there are {', '.join(list(offered)[:10])}" if offered else ""
+        if len(wishes) == 1:
+            return Missing(f"No version of {name} is {said}{there}.")
+        return UsageError(f"No version of {name} is {said}{there}. Ask for other ranges, or for one alone.")
+
+    async def _versions(self, name: str, wish: Wish) -> Versions:
+        if name not in self._offered:
+            if not is_package_name(name):
+                by = f", which {wish.by} needs," if wish.by else ""
+                raise UsageError(f"{name[:200]!r}{by} is no package's name.")
+            try:
+                self._offered[name] = await self._source.offered(name)
+            except Missing as error:
+                raise Missing(error.reason + (f" {wish.by} needs it." if wish.by else "")) from None
+        return self._offered[name]
+
+    async def _descriptor(self, name: str, version: str) -> Descriptor:
+        key = (name, version)
+        if key not in self._descriptors:
+            self._descriptors[key] = await self._source.descriptor(name, version)
+        return self._descriptors[key]
+
+
+def _fits(offered: Versions, version: str, wish: Wish) -> bool:
+    """As the registry reads it: a version, else a dist-tag, else a range."""
+    wanted = wish.wanted
+    if wanted == ANY:
+        return True
+    if wanted in offered:
+        return version == wanted
+    if any(wanted in tags for tags in offered.values()):
+        return wanted in offered[version]
+    try:
+        return satisfies(version, wanted)
+    except BadRequest as error:
+        by = f" ({wish.by} asks for it)" if wish.by else ""
+        raise UsageError(f"{error.reason}{by} There are {', '.join(list(offered)[:10])}.") from None
+
+
+def dependencies_of(descriptor: Mapping[str, Any]) -> dict[str, str]:
+    """The `dataDependencies` of a descriptor; what has not that shape is none."""
+    found = descriptor.get(MEMBER)
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {name: wanted for name, wanted in pairs if isinstance(wanted, str)}
