@@ -23,6 +23,7 @@ from couchreg.registry.descriptor import OWN, Resource
 from couchreg.registry.diff_job import Job, Side, run
 
 KEPT = 64  # differences in memory
+LARGEST = 1 << 20  # bytes of one that is kept
 LONGEST = 2000  # bytes of a value that is shown, as JSON
 MOST = 200  # members, fields or resources of each kind that are shown
 _IGNORED = frozenset({"resources", OWN, "version"})
@@ -67,7 +68,8 @@ class Differ:
                 found = self._found.get(key) or await self._compare(before, after)
         finally:
             self._inside -= 1
-        self._found[key] = found
+        if len(json.encode(found)) <= LARGEST:
+            self._found[key] = found
         while len(self._found) > KEPT:
             self._found.popitem(last=False)
         return found

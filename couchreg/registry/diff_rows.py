@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 MAX_ROWS = 1_000_000  # of one table
 EXAMPLES = 10  # of each kind
 LONGEST = 200  # characters of a cell in an example
+WIDEST = 100  # columns that are shown; all are compared
 
 Row = tuple[str, ...]
 
@@ -54,8 +55,8 @@ def compare(old: Table, new: Table, key: Sequence[str]) -> dict[str, Any]:
     if key and set(key) <= set(columns):
         found = _by_key(old, new, columns, list(key))
         if found is not None:
-            return {"key": list(key), "columns": columns, **found}
-    return {"key": None, "columns": columns, **_as_they_are(old, new, columns)}
+            return {"key": list(key), "columns": columns[:WIDEST], **found}
+    return {"key": None, "columns": columns[:WIDEST], **_as_they_are(old, new, columns)}
 
 
 def _by_key(old: Table, new: Table, columns: Sequence[str], key: list[str]) -> dict[str, Any] | None:
@@ -123,14 +124,13 @@ def _examples(table: Table, columns: Sequence[str], wanted: Counter[bytes]) -> l
 
 
 def _shown(columns: Sequence[str], row: Row) -> dict[str, str]:
-    return {name: cell[:LONGEST] for name, cell in zip(columns, row, strict=True)}
+    return {name: cell[:LONGEST] for name, cell in islice(zip(columns, row, strict=True), WIDEST)}
 
 
 def _change(columns: Sequence[str], key: list[str], old: Row, new: Row) -> dict[str, dict[str, str]]:
-    before, after = _shown(columns, old), _shown(columns, new)
-    different = [name for place, name in enumerate(columns) if old[place] != new[place]]
+    different = [place for place in range(len(columns)) if old[place] != new[place]][:WIDEST]
     return {
-        "key": {name: after[name] for name in key},
-        "from": {name: before[name] for name in different},
-        "to": {name: after[name] for name in different},
+        "key": {name: new[columns.index(name)][:LONGEST] for name in key},
+        "from": {columns[place]: old[place][:LONGEST] for place in different},
+        "to": {columns[place]: new[place][:LONGEST] for place in different},
     }

@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 from pyld import jsonld
 
@@ -11,6 +12,8 @@ from couchreg.docstore.base import Edit
 from couchreg.http.registry.negotiation import VOCABULARIES, View, Vocabulary, wanted_view
 from couchreg.model.user import SYSTEM
 from couchreg.registry.linked.forms import Form, load
+from tests.conftest import ADMIN as SERVER_ADMIN
+from tests.conftest import ServerFactory
 from tests.registry.conftest import Served
 from tests.registry.packages import Package, small
 
@@ -207,6 +210,20 @@ async def test_nothing_is_fetched_and_odd_descriptors_do_no_harm(served: Served)
     [found] = await linked(served, "/odd/1?profile=expanded")
     [distribution] = found[f"{SCHEMA}distribution"]
     assert distribution["@type"] == [f"{SCHEMA}DataDownload", "b:c", "http://ok.example/T"]
+
+
+async def test_types_of_a_published_resource_are_searched_for(server: ServerFactory) -> None:
+    app = await server()
+    stated = {"@context": {"ex": "http://e.example/"}, "@type": "ex:Lexicon"}
+    resource = {"name": "r", "data": [["a"], [1]], **stated}
+    login = {"Authorization": aiohttp.encode_basic_auth(*SERVER_ADMIN)}
+    async with aiohttp.ClientSession(app.registry_url, headers=login) as client:
+        async with client.put("/typed/1", json={"name": "typed", "resources": [resource]}) as response:
+            assert response.status == 201, await response.text()
+        await app.followers["search"].caught_up(app.store.database("registry").update_seq)
+        for kind, total in (("Lexicon", 1), ("http://e.example/Lexicon", 1), ("Dataset", 0)):
+            async with client.get("/search", params={"type": kind}) as response:
+                assert (await response.json())["total"] == total
 
 
 async def test_real_packages_can_be_read_as_linked_data(served: Served) -> None:
