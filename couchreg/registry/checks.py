@@ -86,7 +86,7 @@ def check(folder: str, members: dict[str, Any]) -> dict[str, Any]:
         try:
             package = _package(folder, prepared.members, prepared.members["resources"])
             prepared.skipped += _take_out_unread(package, prepared)
-            _run(folder, prepared, report)
+            _run(folder, package, prepared, report)
         except FrictionlessException as exception:
             for error in exception.reasons or [exception.error]:
                 report.add(_problem(error, None))
@@ -98,8 +98,8 @@ def _package(folder: str, members: dict[str, Any], resources: list[dict[str, Any
 
 
 def _take_out_unread(package: Any, prepared: Prepared) -> list[str]:
-    found = [item.name for item in package.resources if item.name in prepared.tables]
-    unread = [item.name for item in package.resources if item.name in found and _is_unread_table(item)]
+    tables = [item for item in package.resources if item.name in prepared.tables]
+    unread = [item.name for item in tables if _is_unread_table(item)]
     for name in unread:
         del prepared.tables[name]
     return unread
@@ -109,7 +109,7 @@ def _is_unread_table(resource: Any) -> bool:
     return bool(resource.path) and resource.datatype == "table" and resource.format not in TABULAR
 
 
-def _run(folder: str, prepared: Prepared, report: Report) -> None:
+def _run(folder: str, package: Any, prepared: Prepared, report: Report) -> None:
     absent = {item["name"] for item in prepared.members["resources"]} - set(prepared.tables)
     without_keys_into(prepared, absent)
     more, faults = declared(prepared.tables)
@@ -117,7 +117,8 @@ def _run(folder: str, prepared: Prepared, report: Report) -> None:
         report.add(problem("schema-error", fault + ".", resource=name))
     if not prepared.tables:
         return
-    package = _package(folder, prepared.members, list(prepared.tables.values()))
+    if absent:
+        package = _package(folder, prepared.members, list(prepared.tables.values()))
     result = package.validate(Checklist(checks=[more] if more else []), limit_errors=MAX_ERRORS)
     for error in result.errors:
         report.add(_problem(error, None))
