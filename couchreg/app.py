@@ -33,7 +33,7 @@ from couchreg.blobstore.spool import Spool
 from couchreg.config import CannotStart, Settings
 from couchreg.datadir import DataDir
 from couchreg.docstore.attachments import Attachments
-from couchreg.docstore.base import Store
+from couchreg.docstore.base import Attachment, Store
 from couchreg.docstore.compression import Compression
 from couchreg.docstore.layout import registry_layout
 from couchreg.docstore.ownership import NotOurs, claim
@@ -46,7 +46,7 @@ from couchreg.followers.search import SearchFollower
 from couchreg.followers.whoosh_index import WhooshIndex
 from couchreg.http.couch.door import CouchDoor
 from couchreg.http.forwarded import Proxies
-from couchreg.http.registry.call import Services
+from couchreg.http.registry.call import Elsewhere, Services, nowhere
 from couchreg.http.registry.door import registry_application
 from couchreg.model.user import User
 from couchreg.registry.checker import Limits
@@ -58,6 +58,7 @@ from couchreg.registry.registry import Found, Registry
 log = logging.getLogger(__name__)
 
 COUCH_PREFIX = "/_couch"
+READING = 3600  # seconds that a signed address of a file is good for
 CLOSING = 2.0  # seconds that answers under way, open feeds among them, are given at the end
 LINE = 65536  # bytes of a request line or a header: `open_revs` and `keys` make long ones
 
@@ -239,7 +240,8 @@ class App:
         services = Services(
             self.registry, self.auth.identify_publisher, Searching(self.search), self.accounts, self.tokens,
             couch=partial(door.handle_below, prefix=COUCH_PREFIX), public_url=self.settings.public_url,
-            proxies=proxies, followers=lambda: [loop.status() for loop in self.followers.values()],
+            elsewhere=elsewhere(self.settings, self.attachments.blobs), proxies=proxies,
+            followers=lambda: [loop.status() for loop in self.followers.values()],
         )
         registry = web.AppRunner(
             registry_application(services), auto_decompress=False, access_log=None, max_line_size=LINE,
@@ -269,6 +271,20 @@ async def open_blobs(settings: Settings, directory: Path) -> BlobStore:
     except Unavailable as error:
         log.warning("%s: %s It will be tried again.", settings.blobstore, error.reason)
     return store
+
+
+def elsewhere(settings: Settings, blobs: BlobStore) -> Elsewhere:
+    """Where readers of files are sent. Raises CannotStart without a bucket."""
+    if settings.redirect == "off":
+        return nowhere
+    if not isinstance(blobs, S3BlobStore):
+        raise CannotStart("Readers can be sent to a bucket only: --redirect needs --blobstore s3://BUCKET.")
+    seconds = READING if settings.redirect == "presigned" else None
+
+    async def address(file: Attachment) -> str | None:
+        return await blobs.address(file.key, seconds) if file.encoding == "identity" else None
+
+    return address
 
 
 def s3_options(settings: Settings, address: str) -> S3Options:

@@ -154,6 +154,10 @@ class Settings:
     blobstore: str = setting(
         "directory", "Where files are kept.", blob_store, metavar="directory|s3://BUCKET"
     )
+    redirect: str = setting(
+        "off", "Whether readers of files are sent to the bucket: to its public addresses, or to signed ones "
+        "that end after an hour.", one_of("off", "public", "presigned"), metavar="off|public|presigned",
+    )
     s3_endpoint: str | None = setting(
         None, "The S3 server, when it is not Amazon's: a host or http(s)://host:port.", s3_endpoint,
         metavar="HOST|URL",

@@ -9,6 +9,8 @@ import pytest
 
 from couchreg.app import App, build
 from couchreg.config import load
+from tests import blob_stores
+from tests.blob_stores import blob_settings
 from tests.s3_servers import S3Server, moto, rclone
 
 ADMIN = ("admin", "secret")
@@ -28,12 +30,36 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerFactory]:
         async def start(**given: Any) -> App:
             settings = {"port": 0, "couch_port": 0, "data_dir": tmp_path / "data",
                         "admin": ":".join(ADMIN), "password_iterations": 1000}
-            app = build(load(settings | given, environ={}))
+            settings |= given
+            settings = await blob_settings(Path(settings["data_dir"])) | settings
+            app = build(load(settings, environ={}))
             await app.start()
             stack.push_async_callback(app.stop)
             return app
 
         yield start
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--blobstore", choices=("directory", "moto"), default="directory",
+                     help="Where the servers of the tests keep files.")  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "directory_only: looks at files of the directory store")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--blobstore") != "directory":
+        for item in items:
+            if item.get_closest_marker("directory_only"):
+                item.add_marker(pytest.mark.skip(reason="it looks at files of the directory store"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _blob_stores(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--blobstore") == "moto":
+        blob_stores.server = request.getfixturevalue("moto_server")
 
 
 @pytest.fixture(scope="session")

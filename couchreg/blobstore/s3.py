@@ -127,6 +127,10 @@ class S3BlobStore:
             return None
         return found
 
+    async def address(self, key: str, seconds: int | None) -> str:
+        """A URL of the object: a public one, or one that is signed and good for some seconds."""
+        return await self.calls.address("get_object", seconds, Key=self.options.key(key))
+
     async def close(self) -> None:
         await self.calls.close()
 

@@ -118,6 +118,18 @@ class Calls:
             return NotFound(code)
         return Refused(f"The blob store refuses a request: {status} {code}.", retry_after=60)
 
+    async def address(self, operation: str, seconds: int | None, /, **arguments: Any) -> str:
+        """The URL of a request, signed for some seconds, or bare (None). Raises Refused."""
+        from botocore.exceptions import BotoCoreError
+
+        given = dict(arguments, Bucket=self.options.bucket)
+        try:
+            lasting = seconds or 60
+            url = await self.client.generate_presigned_url(operation, Params=given, ExpiresIn=lasting)
+        except BotoCoreError as error:
+            raise Refused("There are no credentials for the blob store.", retry_after=60) from error
+        return str(url if seconds else url.partition("?")[0])
+
     async def close(self) -> None:
         await self._stack.aclose()
 

@@ -15,7 +15,6 @@ from couchreg.auth.authenticator import NOBODY, Authenticator, Identity
 from couchreg.auth.handlers import Handlers
 from couchreg.auth.hashing import PasswordWork
 from couchreg.auth.options import Options
-from couchreg.blobstore.directory import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
 from couchreg.docstore.attachments import Attachments
 from couchreg.docstore.compression import Compression
@@ -23,6 +22,7 @@ from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.http.couch.door import CouchDoor
 from couchreg.http.forwarded import Proxies
 from couchreg.model.user import User
+from tests.blob_stores import blob_store
 
 ADMIN = User("admin", ("_admin",))
 
@@ -118,7 +118,7 @@ async def couch(tmp_path: Path) -> AsyncIterator[Couch]:
     store = SqliteStore(tmp_path)
     await store.create("db")
     await store.database("db").set_setting("security", {})
-    blobs, spool = DirectoryBlobStore(tmp_path / "blobs"), Spool(tmp_path / "spool")
+    blobs, spool = await blob_store(tmp_path / "blobs"), Spool(tmp_path / "spool")
     attachments = Attachments(blobs, spool, lambda *_: None, lambda: Compression.of({}))
     auth = Everybody(store)
     door = CouchDoor(store, attachments, cast(Authenticator, auth), proxies=Proxies("127.0.0.2"))

@@ -20,7 +20,6 @@ from couchreg.auth.policy import USERS
 from couchreg.auth.tokens import Tokens
 from couchreg.auth.users import UserChanges, Users
 from couchreg.auth.users_guard import guarded
-from couchreg.blobstore.directory import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
 from couchreg.docstore.attachments import Attachments
 from couchreg.docstore.base import Database
@@ -33,6 +32,7 @@ from couchreg.http.registry.door import registry_application
 from couchreg.model.user import User
 from couchreg.registry.checker import Limits
 from couchreg.registry.registry import Found, Registry, open_database
+from tests.blob_stores import blob_store
 from tests.registry.packages import Package, related
 
 PASSWORD = "secret"
@@ -159,7 +159,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
     async def start(
         *, couch: Any = None, public_url: str | None = None, registration: str = "open", **options: Any
     ) -> Served:
-        blobs, spool = DirectoryBlobStore(tmp_path / "datastore"), Spool(tmp_path / "spool")
+        blobs, spool = await blob_store(tmp_path / "datastore"), Spool(tmp_path / "spool")
         store = SqliteStore(tmp_path)
         attachments = Attachments(
             blobs, spool, registry_layout("registry"), lambda: Compression.of({}), uncompressed=["registry"],

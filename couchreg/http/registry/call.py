@@ -8,6 +8,7 @@ from aiohttp import web
 from couchreg.auth.accounts import Accounts
 from couchreg.auth.authenticator import Identity
 from couchreg.auth.tokens import Grant, Tokens
+from couchreg.docstore.base import Attachment
 from couchreg.followers.loop import Status
 from couchreg.http.forwarded import Proxies
 from couchreg.http.registry.urls import base_url
@@ -17,6 +18,13 @@ from couchreg.registry.registry import Registry, Search
 NO_PROXIES = Proxies()
 Identify = Callable[[Mapping[str, str], str], Awaitable[Identity]]  # headers, address of the client
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+Elsewhere = Callable[[Attachment], Awaitable[str | None]]  # where a file may be had without us
+
+
+async def nowhere(file: Attachment) -> None:
+    """Every file is had from us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,7 @@ class Services:
     couch: Handler | None = None  # answers everything below /_couch, prefix and all
     public_url: str | None = None  # without it, addresses are made from the Host header
     proxies: Proxies = NO_PROXIES
+    elsewhere: Elsewhere = nowhere
     followers: Callable[[], Sequence[Status]] = list  # how far those that follow the database are
 
 

@@ -107,6 +107,10 @@ async def _send(call: Call, version: Version, name: str, parts: list[Attachment]
     if unchanged is not None:
         del headers["Content-Type"]
         return web.Response(status=unchanged, headers=headers)
+    address = await call.services.elsewhere(parts[0]) if len(parts) == 1 else None
+    if address is not None:
+        moved = {**SAFE, **OPEN, "Location": address, "Cache-Control": "no-store"}
+        return web.Response(status=302, headers=moved)
     total = sum(part.length for part in parts)
     try:
         span = _span(call.request, headers["ETag"], total)
