@@ -52,7 +52,7 @@ class Edit(msgspec.Struct, frozen=True):
 
     Interactive (`new_edits=True`): `rev` is the parent or None, and `history` is empty, except where
     the document may be one never heard of: then it begins with this history (the parent's hash,
-    first, and those before it), and without one the edit is a conflict.
+    first, and those before it) or with `rev` alone, or the edit is a conflict: CouchDB does either.
     Replicated (`new_edits=False`): `rev` is the revision itself, and `history` its hashes, newest
     first, the revision's own among them.
     """
