@@ -32,6 +32,9 @@ async def test_readers_are_sent_to_the_bucket(
         assert ("Signature=" in address) == (how == "presigned")
         if how == "presigned":  # moto keeps buckets without a policy to itself
             assert await (await anybody.get(url)).read() == CSV
+        await anybody.get(url, allow_redirects=False, headers={"Range": "bytes=4-"})
+        counted = await anybody.get(f"{client.app.registry_url}/-/downloads/gdp")
+        assert (await counted.json())["total"] == (2 if how == "presigned" else 1)
 
 
 async def test_a_directory_has_no_addresses_to_send_readers_to(server: ServerFactory) -> None:

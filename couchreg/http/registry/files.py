@@ -109,6 +109,9 @@ async def _send(call: Call, version: Version, name: str, parts: list[Attachment]
         return web.Response(status=unchanged, headers=headers)
     address = await call.services.elsewhere(parts[0]) if len(parts) == 1 else None
     if address is not None:
+        asked = call.request.headers.get("Range", "bytes=0-")
+        if call.request.method == "GET" and asked.startswith("bytes=0-"):
+            call.registry.downloads.count(version.name, version.version)
         moved = {**SAFE, **OPEN, "Location": address, "Cache-Control": "no-store"}
         return web.Response(status=302, headers=moved)
     total = sum(part.length for part in parts)

@@ -60,7 +60,7 @@ FILE: Answers = {
 # With `clone` it is a file.
 DESCRIPTOR: Answers = {
     **gives("Descriptor", 406, types=(JSON, LINKED)),
-    206: Answer("Data", _ANY), 412: Answer(None), 416: ERROR,
+    206: Answer("Data", _ANY), 302: Answer(None), 412: Answer(None), 416: ERROR,
 }  # fmt: skip
 
 
