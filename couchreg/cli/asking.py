@@ -1,4 +1,4 @@
-"""One question to a registry about people, and its answer: what `token` and `owner` have in common."""
+"""One question to a registry, and its answer: what most commands have in common."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -14,7 +14,15 @@ NOBODY = "Nobody is logged in: use couchreg login."
 
 
 def call(
-    registry: str | None, user: str | None, as_json: bool, ask: Callable[[People], Awaitable[T]],
+    registry: str | None, user: str | None, as_json: bool, question: Callable[[People], Awaitable[T]],
+    *, public: bool = False,
+) -> T:  # fmt: skip
+    """The same, about people."""
+    return ask(registry, user, as_json, lambda found: question(found.people), public=public)
+
+
+def ask(
+    registry: str | None, user: str | None, as_json: bool, question: Callable[[Registry], Awaitable[T]],
     *, public: bool = False,
 ) -> T:  # fmt: skip
     """What a registry answers; unless it is public, to somebody who is logged in."""
@@ -25,6 +33,6 @@ def call(
         if account.credentials is None and not public:
             raise NotAllowed(NOBODY)
         async with Registry(account.registry, account.credentials) as found:
-            return await ask(found.people)
+            return await question(found)
 
     return run(work(), as_json=as_json)

@@ -30,7 +30,7 @@ async def _info(package: str, registry: str | None, user: str | None) -> tuple[d
     name, version = split(package)
     account = resolve(registry, user)
     async with Registry(account.registry, account.credentials) as found:
-        return await found.info(name, version), await found.versions(name)
+        return await found.info(name, version), await found.shelf.versions(name)
 
 
 def show(descriptor: Mapping[str, Any], versions: Versions) -> None:

@@ -9,6 +9,7 @@ import sys
 from typing import NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from couchreg import __version__
 from couchreg.errors import CouchregError
@@ -31,6 +32,14 @@ COMMANDS: dict[str, Lazy] = {
     "publish": Lazy("couchreg.cli.publish", "publish", "Publish a data package folder."),
     "install": Lazy("couchreg.cli.install", "install", "Write published packages into folders."),
     "cache": Lazy("couchreg.cli.cache", "cache", "Show what is kept of what was installed, or less of it."),
+    "init": Lazy("couchreg.cli.init", "init", "Describe the data in a folder, to be edited."),
+    "validate": Lazy("couchreg.cli.validate", "validate", "Check a data package folder as a registry does."),
+    "cat": Lazy("couchreg.cli.cat", "cat", "Write a resource to standard output."),
+    "ls": Lazy("couchreg.cli.versions", "ls", "List packages, or the files of one."),
+    "versions": Lazy("couchreg.cli.versions", "versions", "List the versions of a package."),
+    "diff": Lazy("couchreg.cli.versions", "diff", "Show what changed between two versions."),
+    "dist-tag": Lazy("couchreg.cli.tags", "dist_tag", "Names that lead to versions: list, set, forget."),
+    "deprecate": Lazy("couchreg.cli.tags", "deprecate", "Say that versions should not be used any more."),
     "search": Lazy("couchreg.cli.search", "search", "Find packages by words."),
     "info": Lazy("couchreg.cli.info", "info", "Describe a package."),
     "adduser": Lazy("couchreg.cli.users", "adduser", "Make an account."),
@@ -40,6 +49,7 @@ COMMANDS: dict[str, Lazy] = {
     "passwd": Lazy("couchreg.cli.users", "passwd", "Change your password."),
     "token": Lazy("couchreg.cli.token", "token", "Make, list and revoke API tokens."),
     "owner": Lazy("couchreg.cli.owner", "owner", "List and change the owners of packages."),
+    "completion": Lazy("couchreg.cli.completion", "completion", "Let a shell complete commands."),
     "unpublish": Lazy("couchreg.cli.unpublish", "unpublish", "Delete versions of a package."),
 }
 
@@ -56,6 +66,12 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(lazy.module), lazy.attribute)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Completing a name imports nothing: it happens at every press of a key."""
+        fitting = [name for name in COMMANDS if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=COMMANDS[name].help) for name in fitting]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

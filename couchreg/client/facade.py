@@ -25,6 +25,7 @@ from couchreg.client.ranged import RangedFile
 from couchreg.client.reading import Opened
 from couchreg.client.registry import Published, Registry
 from couchreg.client.transport import Progress, no_progress
+from couchreg.model.versions import LATEST
 
 Members = dict[str, Any]
 
@@ -77,7 +78,7 @@ class Client:
 
     def packages(self) -> Iterator[Members]:
         """All packages, the newest first: `{name, latest, versions, …}`."""
-        return self._loop.iterate(self._registry.packages())
+        return self._loop.iterate(self._registry.shelf.packages())
 
     def info(self, package: str) -> Members:
         """The descriptor as the registry serves it: each resource's path is a URL."""
@@ -85,7 +86,16 @@ class Client:
 
     def versions(self, name: str) -> list[Members]:
         """The published versions, the highest first: `{version, published, publisher, …}`."""
-        return self._loop.run(self._registry.versions(name))
+        return self._loop.run(self._registry.shelf.versions(name))
+
+    def diff(self, package: str, new: str) -> Members:
+        """What changed from `package` (`NAME@OLD`) to the version `new`, rows of tables included."""
+        name, old = read_package(package)
+        return self._loop.run(self._registry.shelf.diff(name, old or LATEST, new))
+
+    def tags(self, name: str) -> Members:
+        """Dist-tag -> version."""
+        return self._loop.run(self._registry.shelf.tags(name))
 
     # -- reading
 
@@ -146,6 +156,23 @@ class Client:
         """Publish a data package folder; `version` where its descriptor has none."""
         package = Folder.read(Path(folder), version)
         return self._loop.run(self._registry.publish(package, progress))
+
+    def set_tag(self, package: str, tag: str) -> Members:
+        """Let a dist-tag lead to `NAME@VERSION`; the tags afterwards."""
+        name, version = read_package(package)
+        return self._loop.run(self._registry.shelf.set_tag(name, tag, version or LATEST))
+
+    def remove_tag(self, name: str, tag: str) -> Members:
+        """The tags afterwards."""
+        return self._loop.run(self._registry.shelf.remove_tag(name, tag))
+
+    def deprecate(self, package: str, message: str) -> Members:
+        """Deprecate a version, a range or with a bare name the package; all messages afterwards."""
+        return self._loop.run(self._registry.shelf.deprecate(*read_package(package), message))
+
+    def undeprecate(self, package: str) -> Members:
+        """Take it back; the messages that are left."""
+        return self._loop.run(self._registry.shelf.undeprecate(*read_package(package)))
 
     def unpublish(self, package: str) -> list[str]:
         """Delete a version, or with a bare name all of them; those that are deleted."""

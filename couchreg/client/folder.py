@@ -46,15 +46,18 @@ class Folder:
         return sum(file.length for file in self.files)
 
     @classmethod
-    def read(cls, folder: Path, version: str | None = None) -> "Folder":
-        """The package in `folder`; `version` is needed when its descriptor has none.
+    def read(
+        cls, folder: Path, version: str | None = None, *, unversioned: str | None = None
+    ) -> "Folder":
+        """The package in `folder`; `version` is needed when its descriptor has none, unless there is
+        another (`unversioned`) to take then.
 
         Raises UsageError and Invalid with a sentence that says what to change.
         """
         root = folder.parent if folder.name == DESCRIPTOR else folder
         members = _descriptor(root)
         files = tuple(_files(root, members))
-        return cls(_name(members), _version(members, version), members, files)
+        return cls(_name(members), _version(members, version, unversioned), members, files)
 
 
 def _descriptor(root: Path) -> dict[str, Any]:
@@ -79,13 +82,13 @@ def _name(members: Mapping[str, Any]) -> str:
     return name
 
 
-def _version(members: Mapping[str, Any], wanted: str | None) -> str:
+def _version(members: Mapping[str, Any], wanted: str | None, unversioned: str | None) -> str:
     stated = members.get("version")
     if stated is not None and not isinstance(stated, str):
         raise Invalid(f"The “version” in {DESCRIPTOR} has to be text: write {str(stated)!r} in quotes.")
     if stated and wanted and stated != wanted:
         raise UsageError(f"{DESCRIPTOR} says version {stated}: leave --version out, or change the file.")
-    version = wanted or stated
+    version = wanted or stated or unversioned
     if not version:
         raise UsageError(f"{DESCRIPTOR} has no version: say which to publish with --version, as in 1.0.0.")
     return version

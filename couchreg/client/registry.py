@@ -1,12 +1,10 @@
 """A registry as its users see it: publish, install, search, info, unpublish. Each raises ClientError."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-
-from yarl import URL
 
 from couchreg.client.cache import Cache
 from couchreg.client.errors import ClientError, NotAllowed
@@ -15,6 +13,7 @@ from couchreg.client.install import Installation, Installed, Means, plan
 from couchreg.client.people import People
 from couchreg.client.project import Project
 from couchreg.client.reading import Reader
+from couchreg.client.shelf import Shelf
 from couchreg.client.transport import Login, Progress, Transport, no_progress, read_json
 from couchreg.client.upload import Upload
 from couchreg.model import json
@@ -38,6 +37,7 @@ class Registry:
         self._transport = Transport(url, credentials)
         self.people = People(self._transport)
         self.reader = Reader(self._transport)
+        self.shelf = Shelf(self._transport)
         self.url = str(self._transport.url)
 
     @property
@@ -88,22 +88,6 @@ class Registry:
     async def info(self, name: str, version: str | None = None) -> dict[str, Any]:
         """The descriptor as the registry serves it, of a version, tag or range, else of the latest."""
         return await self.reader.descriptor(name, version)
-
-    async def versions(self, name: str) -> list[dict[str, Any]]:
-        """The published versions, the newest first: `{version, published, publisher, url}`."""
-        found = await self._transport.json(self._transport.address("-", "versions", name))
-        return list(found.get("versions", [])) if isinstance(found, dict) else []
-
-    async def packages(self) -> AsyncIterator[dict[str, Any]]:
-        """All packages, the newest first: `{name, latest, versions, …}`."""
-        start: str | None = ""
-        while start is not None:
-            query = {"limit": "200"} | ({"start": start} if start else {})
-            found = await self._transport.json(self._transport.address("-", "packages", query=query))
-            for package in found.get("packages", []):
-                yield package
-            more = found.get("next")
-            start = URL(more).query.get("start") if isinstance(more, str) else None
 
     async def search(self, words: Sequence[str], limit: int = 20) -> list[dict[str, Any]]:
         """The packages that match all words, best first."""

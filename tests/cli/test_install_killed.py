@@ -17,7 +17,7 @@ from couchreg.client.lock import LOCK
 from tests.cli.conftest import Couchreg
 from tests.processes import Server, environment
 
-ROUNDS = int(os.environ.get("COUCHREG_CRASH_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("COUCHREG_CRASH_ROUNDS", "2"))
 FILES, SIZE = 60, 300_000
 OLD, NEW = "1.0.0", "2.0.0"
 

@@ -1,0 +1,53 @@
+"""`couchreg cat`: the bytes of a resource or file on standard output, as they were published."""
+
+import os
+import sys
+
+import click
+
+from couchreg.cli.account import account_options
+from couchreg.cli.asking import ask
+from couchreg.cli.showing import json_option, print_json
+from couchreg.client.address import Address, read_address
+from couchreg.client.errors import UsageError
+from couchreg.client.registry import Registry
+
+PIPE_CLOSED = 141  # as other programs end whose reader went away: 128 and SIGPIPE
+
+
+@click.command()
+@click.argument("address", metavar="NAME[@VERSION]/RESOURCE")
+@account_options
+@json_option
+def cat(address: str, registry: str | None, user: str | None, as_json: bool) -> None:
+    """Write a resource, by its name or path, to standard output. With --json: what it is, not its data."""
+    if as_json:
+        print_json(ask(registry, user, as_json, lambda found: _about(found, address), public=True))
+        return
+    try:
+        ask(registry, user, as_json, lambda found: _copy(found, address), public=True)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # `couchreg cat … | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is flushed at the end
+        sys.exit(PIPE_CLOSED)
+
+
+def _resource(text: str) -> Address:
+    address = read_address(text)
+    if not address.path:
+        raise UsageError(f"Say which file of {address}: couchreg ls {address} lists them.")
+    return address
+
+
+async def _copy(found: Registry, text: str) -> None:
+    opened = await found.reader.open(_resource(text))
+    async for chunk in found.reader.chunks(opened):
+        sys.stdout.buffer.write(chunk)
+
+
+async def _about(found: Registry, text: str) -> dict[str, object]:
+    opened = await found.reader.open(_resource(text))
+    entry, digest = opened.entry, opened.entry.sha256
+    return {"name": opened.descriptor.get("name"), "version": opened.descriptor.get("version"),
+            "path": entry.path, "bytes": opened.length, "hash": digest and f"sha256:{digest}",
+            "mediatype": entry.mediatype, "url": str(opened.url)}  # fmt: skip

@@ -1,0 +1,93 @@
+"""`couchreg dist-tag` and `deprecate`: what owners say of their versions."""
+
+from typing import Any
+
+import click
+
+from couchreg.cli.account import account_options
+from couchreg.cli.asking import ask
+from couchreg.cli.install import split
+from couchreg.cli.showing import json_option, plain, print_json
+from couchreg.client.errors import UsageError
+
+
+@click.group(name="dist-tag")
+def dist_tag() -> None:
+    """List and change the names that lead to versions."""
+
+
+@dist_tag.command(name="ls")
+@click.argument("name", metavar="NAME")
+@account_options
+@json_option
+def listing(name: str, registry: str | None, user: str | None, as_json: bool) -> None:
+    """List the dist-tags of a package."""
+    _tell(ask(registry, user, as_json, lambda found: found.shelf.tags(name), public=True), as_json)
+
+
+@dist_tag.command()
+@click.argument("package", metavar="NAME@VERSION")
+@click.argument("tag", metavar="TAG")
+@account_options
+@json_option
+def add(package: str, tag: str, registry: str | None, user: str | None, as_json: bool) -> None:
+    """Let TAG lead to a version."""
+    name, version = _exact(package)
+    _tell(ask(registry, user, as_json, lambda found: found.shelf.set_tag(name, tag, version)), as_json)
+
+
+@dist_tag.command()
+@click.argument("name", metavar="NAME")
+@click.argument("tag", metavar="TAG")
+@account_options
+@json_option
+def rm(name: str, tag: str, registry: str | None, user: str | None, as_json: bool) -> None:
+    """Forget TAG."""
+    _tell(ask(registry, user, as_json, lambda found: found.shelf.remove_tag(name, tag)), as_json)
+
+
+def _exact(package: str) -> tuple[str, str]:
+    name, version = split(package)
+    if version is None:
+        raise UsageError(f"Say which version: {name}@VERSION.")
+    return name, version
+
+
+def _tell(tags: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(tags)
+        return
+    for tag, version in tags.items():
+        click.echo(f"{plain(tag)}: {plain(version)}")
+
+
+@click.command()
+@click.argument("package", metavar="NAME[@VERSION]")
+@click.argument("message", metavar="[MESSAGE]", default="")
+@click.option("--undo", is_flag=True, help="Take it back.")
+@account_options
+@json_option
+def deprecate(
+    package: str, message: str, undo: bool, registry: str | None, user: str | None, as_json: bool
+) -> None:
+    """Say in MESSAGE why a version, or those in a range, or the package should not be used any more.
+
+    An empty MESSAGE takes it back, as --undo does.
+    """
+    name, wanted = split(package)
+    if undo or (not message and click.get_current_context().get_parameter_source("message") == GIVEN):
+        left = ask(registry, user, as_json, lambda found: found.shelf.undeprecate(name, wanted))
+    elif message:
+        left = ask(registry, user, as_json, lambda found: found.shelf.deprecate(name, wanted, message))
+    else:
+        raise UsageError("Give a message: why, and what to use instead. Or --undo.")
+    if as_json:
+        print_json(left)
+        return
+    for version, said in left.items():
+        click.echo(f"{plain(name)}@{plain(version)}: {plain(said)}")
+    if not left:
+        click.echo(f"Nothing of {plain(name)} is deprecated.")
+
+
+GIVEN = click.core.ParameterSource.COMMANDLINE

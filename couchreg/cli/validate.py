@@ -1,0 +1,35 @@
+"""`couchreg validate`: the registry's checks on this machine, before anything is sent."""
+
+from pathlib import Path
+
+import click
+
+from couchreg.cli.publish import show_report
+from couchreg.cli.showing import complain, json_option, plain, print_json, run
+from couchreg.client.errors import ClientError, Invalid
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+@click.option("--version", metavar="V", help="The version it is meant to have.")
+@json_option
+def validate(folder: Path, version: str | None, as_json: bool) -> None:
+    """Check the data package in DIR (by default the current folder) as a registry would. Sends nothing."""
+    from couchreg.client.checking import check  # the libraries of the checks
+
+    report = run(check(folder, version), as_json=as_json, explain=explain)
+    if as_json:
+        print_json(report)
+        return
+    click.echo(f"{plain(report['name'])} is valid.")
+    for name in report.get("skipped") or ():
+        click.echo(f"  not read: {plain(name)} (no table, or elsewhere)")
+    for item in report.get("unchecked") or ():
+        click.echo(f"  not checked: {plain(item.get('member'))} of {plain(item.get('resource'))}")
+
+
+def explain(error: ClientError) -> None:
+    complain(error)
+    if isinstance(error, Invalid) and error.report:
+        show_report(error.report)
+        click.echo("Mend the files or the schema, and validate again.", err=True)

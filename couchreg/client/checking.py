@@ -1,0 +1,66 @@
+"""The checks of a registry, on this machine: is a folder fit to be published?
+
+They are the registry's own (`couchreg.registry`), run in a process that reaches no network.
+"""
+
+import asyncio
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from couchreg.blobstore.base import Spooled
+from couchreg.client.errors import Invalid
+from couchreg.client.folder import Folder
+from couchreg.errors import BadRequest, InvalidPackage
+from couchreg.model import json
+from couchreg.model.names import check_package_name, check_version
+from couchreg.registry import integrity
+from couchreg.registry.checker import Checker, Limits
+from couchreg.registry.descriptor import Descriptor, examine
+
+_LIMITS = Limits(seconds=3600, cpu_seconds=3600, memory=8 << 30, workers=1)  # of this person's machine
+_UNVERSIONED = "0.0.0"
+
+
+async def check(folder: Path, version: str | None = None) -> dict[str, Any]:
+    """The report of a valid package. Raises Invalid with the report of one that is not, and UsageError."""
+    package = Folder.read(folder, version, unversioned=_UNVERSIONED)
+    descriptor = await asyncio.to_thread(_examined, package)
+    root = package.files[0].source.parent
+    checker = Checker(_LIMITS)
+    with tempfile.TemporaryDirectory(prefix="couchreg-") as scratch:
+        document = Path(scratch, "descriptor.json")
+        document.write_bytes(json.encode(descriptor.members))
+        try:
+            report = await checker.check(root, Path(scratch), document)
+        finally:
+            await checker.close()
+    if not report["valid"]:
+        raise Invalid("The package has errors.", report)
+    return {"name": package.name, "version": package.version, **report}
+
+
+def _examined(package: Folder) -> Descriptor:
+    try:
+        check_package_name(package.name)
+        check_version(package.version)
+        descriptor = examine(package.members, package.name, package.version)
+    except InvalidPackage as error:
+        raise Invalid(error.reason, error.report) from None
+    except BadRequest as error:
+        raise Invalid(error.reason) from None
+    found = integrity.check_files(descriptor, {file.path: _hashed(file.source) for file in package.files})
+    if not found.valid:
+        raise Invalid("The package's files are not those it describes.", found.to_json())
+    return descriptor
+
+
+def _hashed(path: Path) -> Spooled:
+    md5, sha256, length = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            md5.update(chunk)
+            sha256.update(chunk)
+            length += len(chunk)
+    return Spooled(path, length, md5.digest(), sha256.hexdigest())

@@ -1,0 +1,79 @@
+"""What is said of the versions of a package: their history, dist-tags, deprecation, differences.
+
+Each method raises ClientError.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from yarl import URL
+
+from couchreg.client.errors import ClientError
+from couchreg.client.transport import Transport
+
+Members = dict[str, Any]
+EVERY = "*"  # of a deprecation: the package as a whole
+
+
+class Shelf:
+    """The packages of one registry, from outside."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def packages(self) -> AsyncIterator[Members]:
+        """All packages, the newest first: `{name, latest, versions, title, …}`."""
+        query: dict[str, str] | None = {"limit": "200"}
+        while query is not None:
+            found = await self._object("GET", "-", "packages", query=query)
+            for package in found.get("packages", []):
+                yield package
+            more = found.get("next")
+            query = dict(URL(more).query) if isinstance(more, str) else None
+
+    async def versions(self, name: str) -> list[Members]:
+        """The highest first: `{version, published, publisher, bytes, files, hash, tags, deprecated, url}`."""
+        return list((await self._object("GET", "-", "versions", name)).get("versions", []))
+
+    async def tags(self, name: str) -> Members:
+        """Dist-tag -> version."""
+        return await self._object("GET", "-", "dist-tags", name)
+
+    async def set_tag(self, name: str, tag: str, version: str) -> Members:
+        """The tags afterwards."""
+        return await self._object("PUT", "-", "dist-tags", name, tag, value={"version": version})
+
+    async def remove_tag(self, name: str, tag: str) -> Members:
+        """The tags afterwards."""
+        return await self._object("DELETE", "-", "dist-tags", name, tag)
+
+    async def deprecate(self, name: str, wanted: str | None, message: str) -> Members:
+        """Deprecate a version, those in a range now, or (None) the package; all messages afterwards."""
+        segments, query = await self._meant(name, wanted)
+        return await self._object("PUT", *segments, query=query, value={"message": message})
+
+    async def undeprecate(self, name: str, wanted: str | None) -> Members:
+        """Take it back; all messages that are left, by version."""
+        segments, query = await self._meant(name, wanted)
+        return await self._object("DELETE", *segments, query=query)
+
+    async def _meant(self, name: str, wanted: str | None) -> tuple[list[str], dict[str, str]]:
+        """`1.x` may be a version or a range: it is a version where there is such a one."""
+        path = ["-", "deprecated", name]
+        if wanted is None:
+            return path, {}
+        known = {str(row.get("version")) for row in await self.versions(name)}
+        return ([*path, wanted], {}) if wanted in known else (path, {"range": wanted})
+
+    async def diff(self, name: str, old: str, new: str) -> Members:
+        """`{name, old, new, descriptor, resources}`: what changed between two versions."""
+        return await self._object("GET", "-", "diff", name, old, new)
+
+    async def _object(
+        self, method: str, *segments: str, query: dict[str, str] | None = None, value: Any = None
+    ) -> Members:
+        url = self._transport.address(*segments, query=query)
+        found = await self._transport.send(method, url, value)
+        if not isinstance(found, dict):
+            raise ClientError(f"What answers at {self._transport.url} is no registry: is the address right?")
+        return found
