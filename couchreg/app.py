@@ -51,6 +51,7 @@ from couchreg.http.registry.door import registry_application
 from couchreg.model.user import User
 from couchreg.registry.checker import Limits
 from couchreg.registry.counts import Downloads
+from couchreg.registry.direct import Address
 from couchreg.registry.intake import PublishLimits
 from couchreg.registry.publish import Validation
 from couchreg.registry.registry import Found, Registry
@@ -74,6 +75,18 @@ class Searching:
     ) -> Found:
         page = await self._follower.search(words, limit=limit, offset=offset, types=types)
         return Found(page.total, [hit._asdict() for hit in page.hits])
+
+
+class BucketUploads:
+    """A bucket in the terms of the registry's `Addresses`."""
+
+    def __init__(self, blobs: S3BlobStore) -> None:
+        self._blobs = blobs
+
+    async def upload_address(
+        self, key: str, length: int, md5: bytes, content_type: str, seconds: int
+    ) -> Address:
+        return Address(*await self._blobs.upload_address(key, length, md5, content_type, seconds))
 
 
 def build(settings: Settings) -> "App":
@@ -237,10 +250,12 @@ class App:
             self.store, self.attachments, self.auth, proxies=proxies,
             with_owned=self.registry.owners.with_roles,
         )  # fmt: skip
+        blobs = self.attachments.blobs
         services = Services(
             self.registry, self.auth.identify_publisher, Searching(self.search), self.accounts, self.tokens,
             couch=partial(door.handle_below, prefix=COUCH_PREFIX), public_url=self.settings.public_url,
-            elsewhere=elsewhere(self.settings, self.attachments.blobs), proxies=proxies,
+            elsewhere=elsewhere(self.settings, blobs), proxies=proxies,
+            uploads=BucketUploads(blobs) if isinstance(blobs, S3BlobStore) else None,
             followers=lambda: [loop.status() for loop in self.followers.values()],
         )
         registry = web.AppRunner(

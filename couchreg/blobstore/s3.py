@@ -8,6 +8,7 @@ of a key wait for each other here and look first; then one process has to be the
 import asyncio
 import hashlib
 import logging
+from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -17,6 +18,7 @@ from couchreg.blobstore.base import BlobInfo, Spooled
 from couchreg.blobstore.keylocks import KeyLocks
 from couchreg.blobstore.keys import is_valid
 from couchreg.blobstore.s3_calls import Calls, Taken, connect
+from couchreg.blobstore.s3_headers import object_type
 from couchreg.blobstore.s3_options import S3Options
 from couchreg.blobstore.s3_probe import FOLDER as PROBES
 from couchreg.blobstore.s3_probe import Abilities, probe
@@ -130,6 +132,17 @@ class S3BlobStore:
     async def address(self, key: str, seconds: int | None) -> str:
         """A URL of the object: a public one, or one that is signed and good for some seconds."""
         return await self.calls.address("get_object", seconds, Key=self.options.key(key))
+
+    async def upload_address(
+        self, key: str, length: int, md5: bytes, content_type: str, seconds: int
+    ) -> tuple[str, dict[str, str]]:
+        """A signed URL to PUT an object at, and the headers it needs. S3 refuses other bytes."""
+        kind, digest = object_type(content_type), b64encode(md5).decode()
+        url = await self.calls.address(
+            "put_object", seconds, Key=self.options.key(key), ContentType=kind, ContentMD5=digest,
+            ContentLength=length,
+        )  # fmt: skip
+        return url, {"Content-Type": kind, "Content-MD5": digest}
 
     async def close(self) -> None:
         await self.calls.close()

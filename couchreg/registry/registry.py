@@ -12,6 +12,7 @@ from couchreg.registry.counts import Downloads
 from couchreg.registry.dependencies import Dependencies
 from couchreg.registry.deprecation import Deprecations
 from couchreg.registry.diff import Differ
+from couchreg.registry.direct import Direct
 from couchreg.registry.history import History
 from couchreg.registry.intake import Intake, PublishLimits
 from couchreg.registry.linked.forms import Forms
@@ -82,6 +83,7 @@ class Registry:
         self.forms = Forms()
         self.downloads = downloads or Downloads()
         self._limits = publishing or PublishLimits()
+        self.direct = Direct(self.publisher, attachments.blobs, attachments.spool, self._limits)
         self._validation = Validation(validation)
 
     def intake(self) -> Intake:

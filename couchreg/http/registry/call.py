@@ -13,6 +13,7 @@ from couchreg.followers.loop import Status
 from couchreg.http.forwarded import Proxies
 from couchreg.http.registry.urls import base_url
 from couchreg.model.user import User
+from couchreg.registry.direct import Addresses
 from couchreg.registry.registry import Registry, Search
 
 NO_PROXIES = Proxies()
@@ -40,6 +41,7 @@ class Services:
     public_url: str | None = None  # without it, addresses are made from the Host header
     proxies: Proxies = NO_PROXIES
     elsewhere: Elsewhere = nowhere
+    uploads: Addresses | None = None  # of a bucket; without one files are uploaded to us
     followers: Callable[[], Sequence[Status]] = list  # how far those that follow the database are
 
 

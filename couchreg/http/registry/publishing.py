@@ -30,7 +30,7 @@ async def publish(call: Call) -> web.StreamResponse:
     async with call.registry.intake() as intake:
         await _read(call, intake)
         published = await call.registry.publisher.publish(intake, name, version, call.user, dry_run=dry)
-    return _outcome(call, published, dry_run=dry)
+    return outcome(call, published, dry_run=dry)
 
 
 def flag(call: Call, name: str) -> bool:
@@ -62,7 +62,7 @@ async def _read(call: Call, intake: Intake) -> None:
         pass  # what follows the last part counts for nothing, but a gzip's checksum stands at its end
 
 
-def _outcome(call: Call, published: Published, *, dry_run: bool) -> web.Response:
+def outcome(call: Call, published: Published, *, dry_run: bool = False) -> web.Response:
     url = url_of(call.base, published.name, published.version)
     value: dict[str, Any] = {
         "ok": True, "id": f"{published.name}@{published.version}", "name": published.name,

@@ -50,6 +50,8 @@ MESSAGE = Body((JSON,), members("message", message=TEXT))
 TARGET = Body((JSON,), members("version", version=TEXT))
 ACCOUNT = Body((JSON,), members(name=TEXT, password=TEXT, salt=TEXT, password_sha=TEXT, email=TEXT))
 OWNER = Body((JSON,), members("username dpkgName", username=TEXT, dpkgName=TEXT))
+UPLOAD = Body((JSON,), members("metadata filedata", metadata=members("name version", name=TEXT, version=TEXT),
+                               filedata={"type": "object"}))  # fmt: skip
 OWNERS = makes("Changed", 404, 413, 415, 409)
 TOKEN = Body((JSON,), members("scope", scope={"enum": [*Scope]}, packages={"type": "array", "items": TEXT},
                               lifetime={"type": "number", "exclusiveMinimum": 0}, label=TEXT))  # fmt: skip
@@ -95,6 +97,13 @@ ROUTES: tuple[Route, ...] = (
           body=OWNER, package_in_body=True),
     Route("POST", "/owner/rm", "owners.remove", LOGIN, "Take a package from one of its owners", OWNERS,
           body=OWNER, package_in_body=True),
+    Route("POST", "/datastore/authorize", "direct.authorize", LOGIN, "Addresses to upload files to",
+          makes("Authorized", 409, 413, 415, 503), body=UPLOAD, scope=PUBLISH, package_in_body=True),
+    Route("POST", "/datastore/finalize", "direct.finalize", LOGIN, "Publish what was uploaded",
+          makes("Published", 404, 409, 413, 415, 422, 503, statuses=(200, 201)),
+          body=Body((JSON,), members("upload", upload=TEXT)), scope=PUBLISH, package_in_body=True),
+    Route("PUT", "/-/uploads/{id}/{number}", "direct.receive", PUBLIC, "Upload one file to a given address",
+          makes("Done", 413, 503, statuses=(201,)), body=Body(("*/*",), {}), scope=READ),
     Route("GET", "/-/whoami", "accounts.whoami", LOGIN, "Who the request is made as",
           gives("Whoami", fresh=False)),
     Route("GET", "/-/user/{user}", "accounts.show", LOGIN, "The own account",

@@ -31,6 +31,7 @@ PATHS: Mapping[str, Schema] = {
     "path": {"type": "string", "minLength": 1},
     "user": {"type": "string", "minLength": 1, "maxLength": 214},
     "id": {"type": "string", "minLength": 1},
+    "number": {"type": "string", "pattern": "^[0-9]+$"},
 }
 
 _VERSION_ROW = _object(
@@ -96,6 +97,8 @@ SCHEMAS: Mapping[str, Schema] = {
     "Changed": _object("ok owners", ok={"const": True}, owners=_list(_TEXT)),
     "Tokens": _object("tokens", tokens=_list(_TOKEN)),
     "NewToken": {"allOf": [_TOKEN, _object("token", token=_TEXT)]},
+    "Authorized": _object("upload expires filedata", upload=_TEXT, expires=_TEXT,
+                          filedata={"type": "object"}),
     "Done": _object("ok", ok={"const": True}),
     "OpenAPI": _object("openapi info paths", openapi=_TEXT, info={"type": "object"},
                        paths={"type": "object"}),

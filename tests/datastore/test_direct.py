@@ -1,0 +1,113 @@
+"""Direct uploads: files go straight to the bucket, or to a signed address of the server's own."""
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+import aiohttp
+import pytest
+
+from couchreg.blobstore.s3_options import S3Options
+from tests.conftest import ServerFactory
+from tests.datastore.conftest import Client, Connect, settings_of
+from tests.s3_servers import S3Server, new_bucket
+
+CSV = b"a,b\n1,2\n"
+DESCRIPTOR = json.dumps({"name": "gdp", "resources": [{"name": "t", "path": "data/t.csv"}]}).encode()
+FILES = {"datapackage.json": DESCRIPTOR, "data/t.csv": CSV}
+
+
+def asked(files: dict[str, bytes], **more: Any) -> dict[str, Any]:
+    filedata = {
+        path: {"length": len(data), "md5": base64.b64encode(hashlib.md5(data).digest()).decode(), **more}
+        for path, data in files.items()
+    }
+    return {"metadata": {"name": "gdp", "version": "1"}, "filedata": filedata}
+
+
+@pytest.fixture(params=["directory", "moto", "rclone"])
+async def client(request: pytest.FixtureRequest, server: ServerFactory, connect: Connect) -> Client:
+    if request.param == "directory":
+        return connect(await server(blobstore="directory"))
+    found: S3Server = request.getfixturevalue(f"{request.param}_server")
+    options: S3Options = await new_bucket(found)
+    return connect(await server(**settings_of(options)))
+
+
+async def sent(file: dict[str, Any], data: bytes) -> int:
+    """Whoever has the address may upload: no session, no password."""
+    async with (
+        aiohttp.ClientSession() as anybody,
+        anybody.put(file["upload_url"], data=data, headers=file["upload_headers"]) as response,
+    ):
+        return response.status
+
+
+async def test_authorize_upload_finalize(client: Client) -> None:
+    status, allowed = await client.registry("POST", "/datastore/authorize", asked(FILES))
+    assert status == 200, allowed
+    for path, data in FILES.items():
+        assert await sent(allowed["filedata"][path], data) in (200, 201)
+    assert (await client.registry("GET", "/gdp/1"))[0] == 404
+    status, published = await client.registry("POST", "/datastore/finalize", {"upload": allowed["upload"]})
+    assert (status, published["id"]) == (201, "gdp@1")
+    assert await client.bytes("/gdp/1/data/t.csv") == CSV
+    left = [blob.key async for blob in client.app.attachments.blobs.keys("_uploads/")]
+    assert left == []
+    status, _ = await client.registry("POST", "/datastore/finalize", {"upload": allowed["upload"]})
+    assert status == 404
+
+
+async def test_what_differs_or_is_missing_is_not_published(client: Client) -> None:
+    files = asked(FILES)
+    files["filedata"]["data/t.csv"]["sha256"] = hashlib.sha256(b"other").hexdigest()
+    _, allowed = await client.registry("POST", "/datastore/authorize", files)
+    upload = {"upload": allowed["upload"]}
+    await sent(allowed["filedata"]["datapackage.json"], DESCRIPTOR)
+    assert (await client.registry("POST", "/datastore/finalize", upload))[0] == 409
+    await sent(allowed["filedata"]["data/t.csv"], CSV)
+    status, answer = await client.registry("POST", "/datastore/finalize", upload)
+    assert (status, answer["error"]) == (400, "content_md5_mismatch")
+    assert (await client.registry("GET", "/gdp/1"))[0] == 404
+
+
+async def test_other_bytes_than_announced(client: Client) -> None:
+    _, allowed = await client.registry("POST", "/datastore/authorize", asked(FILES))
+    await sent(allowed["filedata"]["datapackage.json"], DESCRIPTOR)
+    await sent(allowed["filedata"]["data/t.csv"], CSV.replace(b"1", b"7"))  # moto takes it, and is found out
+    status, _ = await client.registry("POST", "/datastore/finalize", {"upload": allowed["upload"]})
+    assert status in (409, 400)
+    assert (await client.registry("GET", "/gdp/1"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metadata": None}, {"filedata": []}, {"filedata": {"data/t.csv": {"length": 1, "md5": "x"}}},
+        {"filedata": {"datapackage.json": {"length": -1, "md5": "0" * 32}}},
+        {"filedata": {"datapackage.json": {"length": 1, "md5": "0" * 31}}},
+        {"filedata": {"datapackage.json": {"length": 1, "md5": "0" * 32}, "../x": {"length": 1}}},
+    ],
+)  # fmt: skip
+async def test_requests_that_make_no_sense(
+    server: ServerFactory, connect: Connect, change: dict[str, Any]
+) -> None:
+    client = connect(await server())
+    status, _ = await client.registry("POST", "/datastore/authorize", {**asked(FILES), **change})
+    assert status == 400
+    for upload in ("", "../../gdp/1", "0" * 32, 7):
+        assert (await client.registry("POST", "/datastore/finalize", {"upload": upload}))[0] in (400, 404)
+
+
+async def test_an_address_is_good_for_its_file_only(server: ServerFactory, connect: Connect) -> None:
+    client = connect(await server(blobstore="directory"))
+    _, allowed = await client.registry("POST", "/datastore/authorize", asked(FILES))
+    file = allowed["filedata"]["data/t.csv"]
+    assert await sent({**file, "upload_url": file["upload_url"].replace("/1?", "/0?")}, CSV) == 403
+    assert await sent({**file, "upload_url": file["upload_url"].replace("ends=", "ends=9")}, CSV) == 403
+    assert await sent(file, CSV + b"more") == 413
+    assert await sent(file, CSV[:-1]) == 400
+    async with aiohttp.ClientSession() as anybody:
+        response = await anybody.post(client.app.registry_url + "/datastore/authorize", json=asked(FILES))
+        assert response.status == 401
