@@ -32,8 +32,9 @@ def read_address(text: str) -> Address:
 
 def read_package(text: str) -> tuple[str, str | None]:
     """Name and wanted version of `NAME[@WANTED]`. Raises UsageError."""
-    name, at, wanted = text.partition("@")
-    if not name or "/" in text or path_fault(name) or (at and not wanted):
+    bare = text.removeprefix(SCHEME).rstrip("/")
+    name, at, wanted = bare.partition("@")
+    if not name or "/" in bare or path_fault(name) or (at and not wanted):
         raise UsageError(f"{text!r} is no package: write NAME or NAME@VERSION.")
     return name, wanted or None
 

@@ -8,7 +8,6 @@ control: the same lock gives the same bytes, or an error.
 """
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,15 +82,13 @@ def write_lock(folder: Path, lock: Lock) -> None:
 
     packages = {name: lock[name].to_json() for name in sorted(lock)}
     text = pretty.dumps({"lockVersion": VERSION, "packages": packages}, indent=2, ensure_ascii=False)
+    temporary = folder / f".{LOCK}.{os.getpid()}"
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{LOCK}-", dir=folder)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                os.fchmod(file.fileno(), 0o644)
-                file.write(text + "\n")
-            os.replace(name, folder / LOCK)
+            temporary.write_text(text + "\n", "utf-8")
+            os.replace(temporary, folder / LOCK)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise UsageError(f"{folder / LOCK} cannot be written: {error.strerror}.") from None

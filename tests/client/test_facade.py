@@ -72,6 +72,26 @@ def test_inline_data_and_parts_read_as_one(client: Client, tmp_path: Path) -> No
     assert client.cat("shapes/inline", 2) == b"7\n"
 
 
+def test_what_a_publisher_says_of_inline_data_is_not_believed(client: Client, tmp_path: Path) -> None:
+    said = {"bytes": 2, "hash": "sha256:" + "0" * 64}
+    resources = [{"name": "inline", "format": "csv", "data": "n\n7\n", **said}]
+    client.publish(write_package(tmp_path / "boastful", "1", {}, resources=resources))
+    assert client.open("boastful/inline").read() == b"n\n7\n"
+
+
+def test_tags_deprecation_and_differences(client: Client, tmp_path: Path) -> None:
+    for version in ("1.0.0", "2.0.0"):
+        client.publish(write_package(tmp_path / "said", version, {"a.csv": f"n\n{version}\n"}))
+    assert client.set_tag("said@1.0.0", "old")["old"] == "1.0.0"
+    assert client.tags("said") == {"latest": "2.0.0", "old": "1.0.0"}
+    assert "old" not in client.remove_tag("said", "old")
+    assert client.deprecate("said@^1", "use 2") == {"1.0.0": "use 2"}
+    assert client.info("said@1.0.0")["couchreg"]["deprecated"] == "use 2"
+    assert client.undeprecate("said@1.0.0") == {}
+    found = client.diff("said@1.0.0", "2.0.0")
+    assert found["resources"]["changed"]["a"]["rows"]["added"] == 1
+
+
 def test_a_published_version_can_be_deleted(client: Client, tmp_path: Path) -> None:
     client.publish(write_package(tmp_path / "brief", "1", {"a.csv": "n\n1\n"}))
     assert client.unpublish("brief@1") == ["1"]

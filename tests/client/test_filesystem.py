@@ -1,5 +1,7 @@
 """`couchreg://` in the programs that people open data with."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -95,3 +97,16 @@ def test_another_registry_can_be_named(live: object) -> None:
     options = {"registry": "http://127.0.0.1:9"}
     with pytest.raises(Exception, match="No registry answers"):
         pandas.read_csv("couchreg://gdp/gdp", storage_options=options)
+
+
+def test_frictionless_learns_couchreg_addresses() -> None:
+    script = """
+import couchreg.client.frictionless
+from frictionless import Package, Resource
+package = Package("couchreg://gdp@2026")
+print(package.resource_names, len(package.get_resource("gdp").read_rows()))
+print(len(Resource("couchreg://gdp@2026/gdp.csv").read_rows()), Resource("couchreg://gdp/gdp.csv").format)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    rows = len(pandas.read_csv(FILE))
+    assert done.stdout == f"['top-economies', 'gdp'] {rows}\n{rows} csv\n", done.stderr
