@@ -153,9 +153,8 @@ class App:
     async def _claimed(self) -> bool:
         """Whether the blob store is certain to be ours, so that what nobody refers to may be swept.
         Raises CannotStart when it is certain not to be."""
-        known = self.store.database(REGISTRY).update_seq > 0
         try:
-            await claim(self.store, self.attachments, known=known)
+            await claim(self.store, self.attachments)
         except NotOurs as error:
             raise CannotStart(error.reason) from error
         except Unavailable as error:

@@ -116,8 +116,7 @@ def gc(grace: float, **given: str | None) -> None:
 
 async def _gc(settings: Settings, grace: float) -> int:
     async with build(settings).offline() as app:
-        known = app.store.database(REGISTRY).update_seq > 0
-        await claim(app.store, app.attachments, known=known)  # never beside another database
+        await claim(app.store, app.attachments)  # never beside another database
         removed = await Audit(app.store, app.attachments, REGISTRY).gc(grace)
         calls = getattr(app.attachments.blobs, "calls", None)
         return removed + (await s3_gc.collect(calls, grace) if isinstance(calls, Calls) else 0)

@@ -17,18 +17,15 @@ class NotOurs(Forbidden):
     """The blob store is another server's, or holds what this one does not know."""
 
 
-async def claim(store: Store, attachments: Attachments, *, known: bool) -> None:
-    """Make sure that the blob store is this server's. `known`: its databases hold documents already.
-
-    Raises NotOurs with a sentence, Unavailable.
-    """
+async def claim(store: Store, attachments: Attachments) -> None:
+    """Make sure that the blob store is this server's. Raises NotOurs with a sentence, Unavailable."""
     owner = await _owner(attachments)
     if owner == store.uuid:
         return
     if owner is not None:
         raise NotOurs("The datastore belongs to another registry, or to one whose database is lost: "
                       "couchreg rebuild makes the database again from it.")  # fmt: skip
-    if not known and await _holds_anything(attachments):
+    if not _in_use(store) and await _holds_anything(attachments):
         raise NotOurs("The datastore holds files that this registry has no documents of: couchreg rebuild "
                       "takes them in, or choose an empty bucket or prefix.")  # fmt: skip
     await _write(store, attachments)
@@ -39,6 +36,11 @@ async def take_over(store: Store, attachments: Attachments) -> None:
     if await _owner(attachments) != store.uuid:
         await attachments.blobs.delete(OWNER)
         await _write(store, attachments)
+
+
+def _in_use(store: Store) -> bool:
+    """Whether there are documents that blobs may belong to; the server's own do not count."""
+    return any(store.database(name).update_seq for name in store.names() if not name.startswith("_"))
 
 
 async def _owner(attachments: Attachments) -> str | None:
