@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-import couchreg.app
+import couchreg.app.stores
 from couchreg.app import build
 from couchreg.blobstore import s3_gc
 from couchreg.blobstore.s3 import S3BlobStore
@@ -31,9 +31,9 @@ AT_ONCE = 6
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time-outs of a second, so that a server that hangs does not hold up the tests."""
-    original = couchreg.app.s3_options
+    original = couchreg.app.stores.s3_options
     monkeypatch.setattr(
-        couchreg.app, "s3_options",
+        couchreg.app.stores, "s3_options",
         lambda *given: replace(original(*given), timeout=1.0, connect_timeout=1.0, attempts=3),
     )  # fmt: skip
     monkeypatch.setattr("couchreg.registry.settling.SECONDS", 10.0)

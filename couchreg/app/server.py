@@ -1,19 +1,19 @@
 """A whole server: builds the rooms out of settings, starts them in order, stops them in reverse.
 
-The only module that names back ends. It has no behaviour of its own.
+It has no behaviour of its own.
 """
 
 import logging
 import socket
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import Self
 
 from aiohttp import web
 
+from couchreg.app.listening import listen, serve, tls_context
+from couchreg.app.stores import direct_uploads, elsewhere, largest_attachment, open_blobs
 from couchreg.auth.accounts import Accounts
 from couchreg.auth.admins import Admins, ensure_admin, set_admin
 from couchreg.auth.auth_design import ensure_auth_design
@@ -24,16 +24,11 @@ from couchreg.auth.sessions import ensure_secret
 from couchreg.auth.tokens import Tokens
 from couchreg.auth.users import UserChanges, Users
 from couchreg.auth.users_guard import GuardedStore, guarded
-from couchreg.blobstore.base import BlobStore
-from couchreg.blobstore.directory import DirectoryBlobStore
-from couchreg.blobstore.s3 import S3BlobStore
-from couchreg.blobstore.s3_calls import Refused
-from couchreg.blobstore.s3_options import S3Options, split_address
 from couchreg.blobstore.spool import Spool
 from couchreg.config import CannotStart, Settings
 from couchreg.datadir import DataDir
 from couchreg.docstore.attachments import Attachments
-from couchreg.docstore.base import Attachment, Store
+from couchreg.docstore.base import Store
 from couchreg.docstore.compression import Compression
 from couchreg.docstore.layout import registry_layout
 from couchreg.docstore.ownership import NotOurs, claim
@@ -46,12 +41,11 @@ from couchreg.followers.search import SearchFollower
 from couchreg.followers.whoosh_index import WhooshIndex
 from couchreg.http.couch.door import CouchDoor
 from couchreg.http.forwarded import Proxies
-from couchreg.http.registry.call import Elsewhere, Services, nowhere
+from couchreg.http.registry.call import Services
 from couchreg.http.registry.door import registry_application
 from couchreg.model.user import User
 from couchreg.registry.checker import Limits
 from couchreg.registry.counts import Downloads
-from couchreg.registry.direct import Address
 from couchreg.registry.intake import PublishLimits
 from couchreg.registry.publish import Validation
 from couchreg.registry.registry import Found, Registry
@@ -59,7 +53,6 @@ from couchreg.registry.registry import Found, Registry
 log = logging.getLogger(__name__)
 
 COUCH_PREFIX = "/_couch"
-READING = 3600  # seconds that a signed address of a file is good for
 CLOSING = 2.0  # seconds that answers under way, open feeds among them, are given at the end
 LINE = 65536  # bytes of a request line or a header: `open_revs` and `keys` make long ones
 
@@ -75,18 +68,6 @@ class Searching:
     ) -> Found:
         page = await self._follower.search(words, limit=limit, offset=offset, types=types)
         return Found(page.total, [hit._asdict() for hit in page.hits])
-
-
-class BucketUploads:
-    """A bucket in the terms of the registry's `Addresses`."""
-
-    def __init__(self, blobs: S3BlobStore) -> None:
-        self._blobs = blobs
-
-    async def upload_address(
-        self, key: str, length: int, md5: bytes, content_type: str, seconds: int
-    ) -> Address:
-        return Address(*await self._blobs.upload_address(key, length, md5, content_type, seconds))
 
 
 def build(settings: Settings) -> "App":
@@ -254,7 +235,7 @@ class App:
             self.registry, self.auth.identify_publisher, Searching(self.search), self.accounts, self.tokens,
             couch=partial(door.handle_below, prefix=COUCH_PREFIX), public_url=self.settings.public_url,
             elsewhere=elsewhere(self.settings, blobs), proxies=proxies,
-            uploads=BucketUploads(blobs) if isinstance(blobs, S3BlobStore) else None,
+            uploads=direct_uploads(blobs),
             followers=lambda: [loop.status() for loop in self.followers.values()],
         )
         registry = web.AppRunner(
@@ -266,100 +247,3 @@ class App:
             await serve(stack, runner, port, self._tls)
             for runner, port in zip((registry, couch), ports, strict=True)
         ]
-
-
-async def open_blobs(settings: Settings, directory: Path) -> BlobStore:
-    """The blob store of the settings. Raises CannotStart when it refuses us; one that does not answer
-    now may do so later."""
-    if settings.blobstore == "directory":
-        return DirectoryBlobStore(directory)
-    try:
-        store = await S3BlobStore.connect(s3_options(settings, settings.blobstore))
-    except Refused as error:
-        raise CannotStart(error.reason) from error
-    try:
-        await store.probe()
-    except Refused as error:
-        await store.close()
-        raise CannotStart(f"{settings.blobstore} cannot be used. {error.reason}") from error
-    except Unavailable as error:
-        log.warning("%s: %s It will be tried again.", settings.blobstore, error.reason)
-    return store
-
-
-def elsewhere(settings: Settings, blobs: BlobStore) -> Elsewhere:
-    """Where readers of files are sent. Raises CannotStart without a bucket."""
-    if settings.redirect == "off":
-        return nowhere
-    if not isinstance(blobs, S3BlobStore):
-        raise CannotStart("Readers can be sent to a bucket only: --redirect needs --blobstore s3://BUCKET.")
-    seconds = READING if settings.redirect == "presigned" else None
-
-    async def address(file: Attachment) -> str | None:
-        return await blobs.address(file.key, seconds) if file.encoding == "identity" else None
-
-    return address
-
-
-def s3_options(settings: Settings, address: str) -> S3Options:
-    """How a bucket is spoken to."""
-    bucket, prefix = split_address(address)
-    addressing = {"auto": None, "path": True, "virtual": False}
-    return S3Options(
-        bucket, prefix, endpoint=settings.s3_endpoint, region=settings.s3_region,
-        path_style=addressing[settings.s3_addressing], access_key=settings.s3_access_key_id,
-        secret_key=settings.s3_secret_access_key, session_token=settings.s3_session_token,
-        profile=settings.s3_profile, encryption=settings.s3_encryption, kms_key=settings.s3_kms_key,
-        storage_class=settings.s3_storage_class, connections=settings.s3_connections,
-    )  # fmt: skip
-
-
-def largest_attachment(store: Store) -> int | None:
-    """`[couchdb] max_attachment_size` in bytes where someone has set it, None for any size."""
-    written = store.config().get("couchdb", {}).get("max_attachment_size", "")
-    return int(written) if written.isdecimal() else None
-
-
-def listen(host: str, port: int, flag: str) -> socket.socket:
-    """A socket bound to the port. Raises CannotStart when it cannot be had."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise CannotStart(f"There is no address {host} to listen on: {error.strerror}.") from error
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-        bound.listen(1024)
-    except OSError as error:
-        bound.close()
-        raise CannotStart(
-            f"Port {port} of {host} cannot be had ({error.strerror}): choose another with {flag}."
-        ) from error
-    return bound
-
-
-def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """None for plain HTTP. Raises CannotStart for a certificate or key that cannot be used."""
-    if settings.tls_cert is None:
-        if settings.tls_key is not None:
-            raise CannotStart("A key alone makes no HTTPS: name the certificate with --tls-cert.")
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key, password="")  # "": it asks nobody
-    except (OSError, ssl.SSLError) as error:
-        reason = getattr(error, "reason", None) or error.strerror or "it is not what it should be"
-        raise CannotStart(f"The certificate {settings.tls_cert} cannot be used: {reason}.") from error
-    return context
-
-
-async def serve(
-    stack: AsyncExitStack, runner: web.BaseRunner, port: socket.socket, tls: ssl.SSLContext | None
-) -> str:
-    """Answer on a bound socket until the stack unwinds; the address of the door."""
-    stack.push_async_callback(runner.cleanup)
-    await runner.setup()
-    await web.SockSite(runner, port, backlog=1024, ssl_context=tls).start()
-    host, number = port.getsockname()[:2]
-    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{number}"

@@ -1,0 +1,6 @@
+"""The room that builds everything and alone names back ends: see `server.App`."""
+
+from couchreg.app.server import App, build
+from couchreg.app.stores import open_blobs, s3_options
+
+__all__ = ["App", "build", "open_blobs", "s3_options"]

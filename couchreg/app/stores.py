@@ -1,0 +1,91 @@
+"""The blob store that the settings name, and what only a bucket can do: signed addresses.
+
+With `server.py` the only place that names back ends.
+"""
+
+import logging
+from pathlib import Path
+
+from couchreg.blobstore.base import BlobStore
+from couchreg.blobstore.directory import DirectoryBlobStore
+from couchreg.blobstore.s3 import S3BlobStore
+from couchreg.blobstore.s3_calls import Refused
+from couchreg.blobstore.s3_options import S3Options, split_address
+from couchreg.config import CannotStart, Settings
+from couchreg.docstore.base import Attachment, Store
+from couchreg.errors import Unavailable
+from couchreg.http.registry.call import Elsewhere, nowhere
+from couchreg.registry.direct import Address
+
+log = logging.getLogger(__name__)
+
+READING = 3600  # seconds that a signed address of a file is good for
+
+
+class BucketUploads:
+    """A bucket in the terms of the registry's `Addresses`."""
+
+    def __init__(self, blobs: S3BlobStore) -> None:
+        self._blobs = blobs
+
+    async def upload_address(
+        self, key: str, length: int, md5: bytes, content_type: str, seconds: int
+    ) -> Address:
+        return Address(*await self._blobs.upload_address(key, length, md5, content_type, seconds))
+
+
+def direct_uploads(blobs: BlobStore) -> BucketUploads | None:
+    """Addresses that clients put files at, where the store can sign some."""
+    return BucketUploads(blobs) if isinstance(blobs, S3BlobStore) else None
+
+
+async def open_blobs(settings: Settings, directory: Path) -> BlobStore:
+    """The blob store of the settings. Raises CannotStart when it refuses us; one that does not answer
+    now may do so later."""
+    if settings.blobstore == "directory":
+        return DirectoryBlobStore(directory)
+    try:
+        store = await S3BlobStore.connect(s3_options(settings, settings.blobstore))
+    except Refused as error:
+        raise CannotStart(error.reason) from error
+    try:
+        await store.probe()
+    except Refused as error:
+        await store.close()
+        raise CannotStart(f"{settings.blobstore} cannot be used. {error.reason}") from error
+    except Unavailable as error:
+        log.warning("%s: %s It will be tried again.", settings.blobstore, error.reason)
+    return store
+
+
+def elsewhere(settings: Settings, blobs: BlobStore) -> Elsewhere:
+    """Where readers of files are sent. Raises CannotStart without a bucket."""
+    if settings.redirect == "off":
+        return nowhere
+    if not isinstance(blobs, S3BlobStore):
+        raise CannotStart("Readers can be sent to a bucket only: --redirect needs --blobstore s3://BUCKET.")
+    seconds = READING if settings.redirect == "presigned" else None
+
+    async def address(file: Attachment) -> str | None:
+        return await blobs.address(file.key, seconds) if file.encoding == "identity" else None
+
+    return address
+
+
+def s3_options(settings: Settings, address: str) -> S3Options:
+    """How a bucket is spoken to."""
+    bucket, prefix = split_address(address)
+    addressing = {"auto": None, "path": True, "virtual": False}
+    return S3Options(
+        bucket, prefix, endpoint=settings.s3_endpoint, region=settings.s3_region,
+        path_style=addressing[settings.s3_addressing], access_key=settings.s3_access_key_id,
+        secret_key=settings.s3_secret_access_key, session_token=settings.s3_session_token,
+        profile=settings.s3_profile, encryption=settings.s3_encryption, kms_key=settings.s3_kms_key,
+        storage_class=settings.s3_storage_class, connections=settings.s3_connections,
+    )  # fmt: skip
+
+
+def largest_attachment(store: Store) -> int | None:
+    """`[couchdb] max_attachment_size` in bytes where someone has set it, None for any size."""
+    written = store.config().get("couchdb", {}).get("max_attachment_size", "")
+    return int(written) if written.isdecimal() else None
