@@ -52,7 +52,8 @@ async def s3_on_rclone(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncI
 
 @asynccontextmanager
 async def s3_on(server: S3Server) -> AsyncIterator[S3BlobStore]:
-    store = await S3BlobStore.connect(replace(await new_bucket(server), prefix="a prefix/of ours", timeout=5, attempts=3))
+    options = replace(await new_bucket(server), prefix="a prefix/of ours", timeout=5, attempts=3)
+    store = await S3BlobStore.connect(options)
     yield store
     await store.close()
 
