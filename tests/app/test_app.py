@@ -129,6 +129,7 @@ async def test_the_end_does_not_wait_for_open_feeds(app: App) -> None:
             await app.stop()
 
 
+@pytest.mark.directory_only
 async def test_what_is_written_is_searchable_and_in_the_datastore(app: App) -> None:
     body = {"name": "gdp", "title": "Gross domestic product", "resources": []}
     registry = app.store.database("registry")
@@ -140,6 +141,7 @@ async def test_what_is_written_is_searchable_and_in_the_datastore(app: App) -> N
     assert (app.settings.data_dir / "datastore/gdp/1/datapackage.json").is_file()
 
 
+@pytest.mark.directory_only
 async def test_bytes_that_nothing_refers_to_are_swept_at_the_start(server: ServerFactory) -> None:
     app = await server()
     data = app.settings.data_dir

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from couchreg.app import App
 from couchreg.client.transport import Credentials
@@ -77,6 +78,7 @@ async def test_accounts_tokens_and_owners_outlive_a_restart(server: ServerFactor
     assert (about["name"], about["roles"]) == ("bob", ["owner:small"])
 
 
+@pytest.mark.directory_only
 async def test_deleting_takes_files_descriptor_and_search_entry_away(server: ServerFactory) -> None:
     app = await server(validation="off")
     await register(app, ANNA)

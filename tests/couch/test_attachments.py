@@ -147,6 +147,7 @@ async def test_a_new_file_leaves_the_document_as_it_is(couch: Couch) -> None:
     assert (await couch("GET", f"/a/f?rev={rev}")).body == b"new"
 
 
+@pytest.mark.directory_only
 async def test_an_edit_of_a_file_is_an_edit_of_its_document(couch: Couch) -> None:
     rev = await couch.rev("a", {"_attachments": {"f": {"data": "b25l"}}})
     assert (await couch("PUT", "/a/g", data=b"x")).status == 409

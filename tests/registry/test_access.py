@@ -46,6 +46,9 @@ EXPECTED = {
     "POST /-/tokens":                 "401 201 201 201 403 403 403 201",
     "GET /-/tokens":                  "401 200 200 200 403 403 403 200",
     "DELETE /-/tokens/{id}":          "401 404 200 404 200 403 403 200",
+    "POST /datastore/authorize":      "401 403 200 200 403 200 403 200",
+    "POST /datastore/finalize":       "401 404 404 404 403 404 404 404",  # there is no such upload
+    "PUT /-/uploads/{id}/{number}":   "403 403 403 403 403 403 403 403",  # the address is not signed
     "POST /owner/add":                "401 403 200 200 403 403 403 200",
     "POST /owner/rm":                 "401 403 200 200 403 403 403 200",
     "PUT /-/dist-tags/{name}/{tag}":    "401 403 200 200 403 200 403 200",
@@ -59,7 +62,7 @@ EXPECTED = {
     "DELETE /{name}":                 "401 403 200 200 403 200 403 200",
 }  # fmt: skip
 VERSIONS = {"version": "1", "old": "1", "new": "1"}
-PLACES = {"name": "small", **VERSIONS, "path": "words", "user": "anna", "tag": "stable"}
+PLACES = {"number": "0", "name": "small", **VERSIONS, "path": "words", "user": "anna", "tag": "stable"}
 QUERIES = {"GET /search": {"keys": '["word"]'}}
 
 
@@ -122,6 +125,11 @@ class Stage:
         bodies: dict[str, Any] = {
             "PUT /adduser/{user}": {"password": "p"}, "PUT /-/user/{user}": {"password": "another"},
             "POST /-/tokens": {"scope": "read"}, "POST /owner/add": {"username": "bob", "dpkgName": "small"},
+            "POST /datastore/finalize": {"upload": "0" * 32},
+            "POST /datastore/authorize": {
+                "metadata": {"name": "small", "version": "2"},
+                "filedata": {"datapackage.json": {"length": 1, "md5": "0" * 32}},
+            },
             "POST /owner/rm": {"username": "carl", "dpkgName": "small"},
             "PUT /-/dist-tags/{name}/{tag}": {"version": "1"}, "PUT /-/deprecated/{name}": {"message": "m"},
             "PUT /-/deprecated/{name}/{version}": {"message": "m"},

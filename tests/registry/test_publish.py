@@ -29,6 +29,7 @@ async def test_a_real_package_comes_back_file_by_file(served: Served, name: str)
     assert not package.files
 
 
+@pytest.mark.directory_only
 async def test_the_document_holds_the_descriptor_and_the_files_lie_flat(served: Served) -> None:
     package = small(title="Words")
     _, answer = await served.put(package, "1.0.0")
@@ -87,6 +88,7 @@ async def test_the_same_content_again_changes_nothing_and_other_content_is_a_con
     assert (served.database.update_seq, served.blobs()) == (seq, blobs)
 
 
+@pytest.mark.directory_only
 async def test_of_two_publishers_of_one_version_exactly_one_wins(served: Served) -> None:
     for version in range(5):
         rivals = [small(text=f"id,word\n1,{word}\n") for word in ("one", "uno", "eins")]
@@ -206,6 +208,7 @@ async def test_bodies_that_do_not_fit_are_refused(
     assert served.blobs() == []
 
 
+@pytest.mark.directory_only
 async def test_what_a_crash_left_at_a_files_place_is_replaced(served: Served) -> None:
     flat = served.datastore / "small/1/data/words.csv"
     flat.parent.mkdir(parents=True)

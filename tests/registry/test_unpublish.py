@@ -62,6 +62,7 @@ async def test_what_is_not_there_cannot_be_deleted(annas: Served, path: str, sta
     assert (await delete(annas, path))[0] == status
 
 
+@pytest.mark.directory_only
 async def test_the_bytes_go_unless_something_else_has_them(annas: Served) -> None:
     """The three versions share the descriptor's bytes; each has its own file."""
     shared = [path for path in annas.blobs() if path.startswith("_blobs/")]
@@ -75,6 +76,7 @@ async def test_the_bytes_go_unless_something_else_has_them(annas: Served) -> Non
     assert [path for path in Path(annas.datastore).rglob("*") if path.name.startswith("small")] == []
 
 
+@pytest.mark.directory_only
 async def test_what_a_mirror_on_this_server_has_stays(annas: Served) -> None:
     mirror = await annas.store.create("mirror")
     revision = await annas.database.revision("small@1")
