@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from couchreg.cli.config_file import config_file, read
+from couchreg.client.config_file import config_file, read
 from couchreg.client.errors import UsageError
 from couchreg.client.transport import Credentials, Login, Token, registry_url
 

@@ -18,8 +18,8 @@ from couchreg.cli.account import (
     resolve,
 )
 from couchreg.cli.asking import call
-from couchreg.cli.config_file import config_file, read, write
 from couchreg.cli.showing import json_option, plain, print_json, run
+from couchreg.client.config_file import config_file, read, write
 from couchreg.client.errors import Missing, NotAllowed, UsageError
 from couchreg.client.registry import Registry
 from couchreg.client.transport import Credentials, Token

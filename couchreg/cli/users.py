@@ -10,8 +10,8 @@ from couchreg.cli.account import (
     registry_option,
     resolve,
 )
-from couchreg.cli.config_file import config_file, read
 from couchreg.cli.showing import json_option, plain, print_json, run
+from couchreg.client.config_file import config_file, read
 from couchreg.client.errors import UsageError
 from couchreg.client.registry import Registry
 from couchreg.client.transport import Credentials

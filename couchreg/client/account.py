@@ -5,11 +5,9 @@ anything here: prompts are `cli`'s.
 """
 
 import os
-import tomllib
-from pathlib import Path
 from typing import NamedTuple
 
-from couchreg.client.errors import UsageError
+from couchreg.client.config_file import config_file, read
 from couchreg.client.transport import Credentials, Login, Token, registry_url
 
 DEFAULT_REGISTRY = "http://127.0.0.1:8000"
@@ -29,7 +27,7 @@ def look_up(
     token: str | None = None,
 ) -> Account:
     """What is not given comes from the environment and the file. Raises UsageError."""
-    environ, kept = os.environ, _kept()
+    environ, kept = os.environ, read(config_file())
     address = registry or environ.get("COUCHREG_REGISTRY") or kept.get("registry") or DEFAULT_REGISTRY
     url, written = registry_url(address)
     if str(url) != str(registry_url(kept.get("registry") or DEFAULT_REGISTRY)[0]):
@@ -46,17 +44,3 @@ def look_up(
         kept.get("token") if name == kept.get("user") else None
     )
     return Account(str(url), Token(text) if text else None)
-
-
-def _kept() -> dict[str, str]:
-    import click  # knows where files of settings lie on each platform
-
-    named = os.environ.get("COUCHREG_CONFIG")
-    file = Path(named).expanduser() if named else Path(click.get_app_dir("couchreg")) / "config.toml"
-    try:
-        kept = tomllib.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{file} cannot be read: {error}.") from None
-    return {key: value for key, value in kept.items() if isinstance(value, str)}

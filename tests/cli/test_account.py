@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from couchreg.cli.account import Account, resolve
-from couchreg.cli.config_file import config_file
 from couchreg.client import Credentials, Token
+from couchreg.client.config_file import config_file
 from couchreg.client.errors import UsageError
 
 A, B = "http://127.0.0.1:8001/", "http://127.0.0.1:8002/"
