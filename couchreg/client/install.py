@@ -98,20 +98,18 @@ class Installation:
         """Fetch what is not there yet. Raises ClientError; a later run goes on where this one ended."""
         with at_work(self._folder, self._parts) as journal:
             self._ours = journal.add({*self._means.previous.values(), *(file.sha256 for file in files)})
-            missing = [file for file in files if not await asyncio.to_thread(self._is_there, file)]
-            for file in files:
-                if file not in missing:
-                    self._progress(file.length or 0)
+            there = {file.path for file in files if await asyncio.to_thread(self._is_there, file)}
             stale = self._stale(files)
-            if missing or stale:
+            if stale or len(there) < len(files):
                 (self._folder / DESCRIPTOR).unlink(missing_ok=True)  # until the folder is whole again
-                missing = [file for file in files if file in missing or file.path == DESCRIPTOR]
+                there.discard(DESCRIPTOR)
+            self._progress(sum(file.length or 0 for file in files if file.path in there))
+            missing = [file for file in files if file.path not in there]
             await self._fetch([file for file in missing if file.path != DESCRIPTOR])
             self._remove(stale)
             await self._fetch([file for file in missing if file.path == DESCRIPTOR])
-        written = tuple(file.path for file in missing)
-        kept = tuple(file.path for file in files if file not in missing)
-        return Installed(name, version, self._folder, written, kept)
+        kept = tuple(file.path for file in files if file.path in there)
+        return Installed(name, version, self._folder, tuple(file.path for file in missing), kept)
 
     def _is_there(self, file: Wanted) -> bool:
         """Whether the folder has this very file. Raises UsageError when it has another in its place."""
