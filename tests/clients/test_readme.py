@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -90,3 +91,37 @@ mirror.changes({ live: true, since: 0 }).on("change", async ({ id }) => {
     done = run(["node", "mirror.mjs"], tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == hashes("gdp")
+
+
+def await_search(live: Server, word: str) -> None:
+    """The index follows a publish a moment later."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f'{live.registry_url}/search?keys=["{word}"]') as answer:
+            if json.load(answer)["total"]:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"nothing is found for {word}")
+
+
+def test_every_route_of_the_seed_with_curl(live: Server, tmp_path: Path) -> None:
+    """The README's lines one after the other; each is answered with success and says what it is to say."""
+    assert run(["bash", "-euo", "pipefail", "-c", example("sh", live)], tmp_path).returncode == 0
+    await_search(live, "beehives")
+    quiet = "\ncurl --silent --show-error --fail --write-out '\\n' "
+    script = example("sh", live, 1).replace("\ncurl ", quiet)
+    done = run(["bash", "-euo", "pipefail", "-c", script], tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    latest, exact, *rest = [line for line in done.stdout.splitlines() if line]
+    assert json.loads(latest) == json.loads(exact)
+    assert json.loads(latest)["resources"][0]["path"] == f"{live.registry_url}/bees/1.0.0/hives"
+    assert rest[:3] == ["hive,bees", "north,40000", "south,35000"]
+    meta, found, user, added, owners, removed, deleted = [json.loads(line) for line in rest[3:]]
+    assert (meta["name"], "data" in meta) == ("hives", False)
+    assert [hit["name"] for hit in found["hits"]] == ["bees"]
+    assert user["name"] == "anna"
+    assert added["owners"] == ["admin", "anna"]
+    assert owners == [{"name": "admin"}, {"name": "anna"}]
+    assert removed["owners"] == ["admin"]
+    assert deleted["versions"] == ["1.0.0"]
+
