@@ -6,6 +6,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
+
 from couchreg.blobstore.base import Spooled
 from couchreg.docstore import members
 from couchreg.docstore.base import Attachment, Stub
@@ -56,16 +58,18 @@ class Upload:
         )
 
     async def inline(
-        self, doc_id: str, attachments: Mapping[str, Any], parts: Parts | None = None
-    ) -> tuple[Attachment | Stub, ...]:
+        self, doc_id: str, attachments: Mapping[str, Any], parts: Parts | None = None, *,
+        new_edits: bool,
+    ) -> tuple[Attachment | Stub, ...]:  # fmt: skip
         """Store what an `_attachments` member holds: base64 `data`, stubs, and, from `parts`,
         those that follow, which come in the order of the members whatever their own names.
+        Bytes of an ordinary edit belong to the new revision, whatever `revpos` says beside them.
 
         https://docs.couchdb.org/en/stable/api/document/common.html#creating-multiple-attachments
         Raises BadRequest, and what `receive` raises.
         """
-        found = attachments.items()
-        return tuple([await self._member(doc_id, name, member, parts) for name, member in found])
+        records = [await self._member(doc_id, *found, parts) for found in attachments.items()]
+        return tuple([_of_new_revision(record) for record in records] if new_edits else records)
 
     async def store(
         self, doc_id: str, name: str, content_type: str, spooled: Spooled, *,
@@ -196,6 +200,12 @@ async def _counted(
         yield chunk
     if length is not None and total < length:
         raise BadRequest("attachment shorter than expected")
+
+
+def _of_new_revision(record: Attachment | Stub) -> Attachment | Stub:
+    if isinstance(record, Stub) or not record.revpos:
+        return record
+    return msgspec.structs.replace(record, revpos=0)
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

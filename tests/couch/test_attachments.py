@@ -199,3 +199,14 @@ async def test_too_large_a_request_is_refused(couch: Couch) -> None:
     await couch.store.set_config("chttpd", "max_http_request_size", "1000")
     assert (await couch("PUT", "/a/f", data=b"x" * 1001)).status == 413
     assert couch.blobs() == []
+
+
+@pytest.mark.parametrize(("new_edits", "revpos"), [(True, 2), (False, 7)])
+async def test_new_bytes_belong_to_the_new_revision(couch: Couch, new_edits: bool, revpos: int) -> None:
+    """A client that read the document sends its old `revpos` along; a replicator sends the true one."""
+    first = await put(couch, "/a/f", BYTES)
+    file = {"content_type": "image/png", "revpos": 1 if new_edits else 7, "data": "b25l"}
+    doc = {"_id": "a", "_rev": first if new_edits else "9-" + 32 * "a", "_attachments": {"f": file}}
+    reply = await couch("POST", "/_bulk_docs", json={"docs": [doc], "new_edits": new_edits})
+    assert reply.status == 201, reply.body
+    assert (await couch("GET", "/a")).json["_attachments"]["f"]["revpos"] == revpos

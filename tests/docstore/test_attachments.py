@@ -121,7 +121,7 @@ async def test_base64_of_any_size(attachments: Attachments, size: int, content_t
 # -- inline
 async def inline(attachments: Attachments, members: Any, *parts: bytes) -> tuple[Attachment | Stub, ...]:
     async with attachments.upload("db") as upload:
-        return await upload.inline("a", members, bodies(parts))
+        return await upload.inline("a", members, bodies(parts), new_edits=False)
 
 
 @pytest.mark.parametrize(("data", "plain"), [("", b""), ("YWJj\nZGVm", b"abcdef"), (" YWI=\r\n", b"ab")])

@@ -132,14 +132,15 @@ async def _update(ctx: Context, parsed: Sequence[Parsed], *, new_edits: bool) ->
         upload: Upload | None = None
         if any(doc.attachments for doc in parsed):
             upload = await stack.enter_async_context(ctx.attachments.upload(ctx.db.name))
-        edits = [await _edit(doc, upload) for doc in parsed]
+        edits = [await _edit(doc, upload, new_edits=new_edits) for doc in parsed]
         return await ctx.db.update(edits, new_edits=new_edits, user=ctx.user) if edits else []
 
 
-async def _edit(doc: Parsed, upload: Upload | None) -> Edit:
+async def _edit(doc: Parsed, upload: Upload | None, *, new_edits: bool) -> Edit:
     if not doc.attachments or upload is None:
         return writing.as_edit(doc)
-    return writing.as_edit(doc, await upload.inline(writing.id_of(doc), doc.attachments))
+    records = await upload.inline(writing.id_of(doc), doc.attachments, new_edits=new_edits)
+    return writing.as_edit(doc, records)
 
 
 # -- answering

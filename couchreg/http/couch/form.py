@@ -83,7 +83,8 @@ async def _edit(
         writing.check_limits(writing.Limits.of(ctx), parsed, len(fields["_doc"]))
         parsed = writing.addressed(ctx, parsed, ctx.doc_id, PLAIN)
         kept = {name: value for name, value in (parsed.attachments or {}).items() if name not in replaced}
-        return writing.as_edit(parsed, [*records, *await upload.inline(ctx.doc_id, kept)])
+        others = await upload.inline(ctx.doc_id, kept, new_edits=True)
+        return writing.as_edit(parsed, [*records, *others])
     return await _edit_of_rev(ctx, fields.get("_rev", b""), records, replaced)
 
 

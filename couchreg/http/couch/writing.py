@@ -135,7 +135,7 @@ async def write(ctx: Context, parsed: Parsed, *, new_edits: bool) -> str:
     if not parsed.attachments or local.is_local(id_of(parsed)):
         return await write_with(ctx, parsed, (), new_edits=new_edits)
     async with ctx.attachments.upload(ctx.db.name) as upload:
-        records = await upload.inline(id_of(parsed), parsed.attachments)
+        records = await upload.inline(id_of(parsed), parsed.attachments, new_edits=new_edits)
         return await write_with(ctx, parsed, records, new_edits=new_edits)
 
 
