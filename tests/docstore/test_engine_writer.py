@@ -11,6 +11,7 @@ import pytest
 
 from couchreg.docstore.base import Stub
 from couchreg.docstore.sqlite import SqliteStore
+from couchreg.docstore.sqlite.aio import Writer
 from couchreg.docstore.sqlite.database import SqliteDatabase
 from couchreg.errors import Failure, MissingStub
 from tests.docstore.writing import changes, edit, ids, put, put_one
@@ -154,3 +155,19 @@ async def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path: Path) ->
             assert tree is not None
             assert tree.find(rev)
         await store.close()
+
+
+async def test_what_cannot_even_be_rolled_back_is_not_acknowledged(
+    db: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Writer) -> None:
+        raise apsw.IOError("no disk")
+
+    connection(db).set_commit_hook(lambda: True)
+    monkeypatch.setattr(Writer, "_rollback", broken)
+    ended: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: ended.append(context))
+    with pytest.raises(Failure):
+        await put_one(db, edit("a"))
+    connection(db).set_commit_hook(None)
+    assert await ids(db) == []

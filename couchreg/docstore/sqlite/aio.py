@@ -144,19 +144,19 @@ class Writer:
         return batch
 
     async def _transaction(self, batch: list[_Write]) -> None:
-        failure: BaseException | None = None
+        failure: BaseException | None = Unavailable("The server is stopping.")  # until it is on disk
         try:
             if batch and batch[0].alone is not None:
                 batch[0].result = await in_thread(self.pool, batch[0].alone, self.connect())
             elif batch:
                 await self._write(batch)
+            failure = None
         except asyncio.CancelledError:
             self._rollback()
-            failure = Unavailable("The server is stopping.")
             raise
         except Exception as error:  # whatever it was, everybody who waits has to hear of it
-            self._rollback()
             failure = foreseen(error)
+            self._rollback()
         finally:
             for write in batch:
                 write.resolve(failure)
