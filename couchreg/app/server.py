@@ -31,6 +31,7 @@ from couchreg.docstore.attachments import Attachments
 from couchreg.docstore.base import Store
 from couchreg.docstore.compression import Compression
 from couchreg.docstore.layout import registry_layout
+from couchreg.docstore.named import named
 from couchreg.docstore.ownership import NotOurs, claim
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.docstore.sweeper import Sweeper, referred
@@ -216,7 +217,7 @@ class App:
             descriptor=settings.max_descriptor_size << 20,
         )  # fmt: skip
         registry = Registry(
-            self.store.database(REGISTRY), self.attachments, validation=Validation(settings.validation),
+            named(self.store, REGISTRY), self.attachments, validation=Validation(settings.validation),
             checks=checks, publishing=publishing, settled=self.followers["datastore"].caught_up,
             downloads=Downloads(self.counts),
         )
