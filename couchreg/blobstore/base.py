@@ -13,12 +13,16 @@ from couchreg.errors import Unavailable
 
 
 class Spooled(NamedTuple):
-    """Bytes that have arrived and lie in a temporary file of ours, hashed on the way."""
+    """Bytes that have arrived and lie in a temporary file of ours, hashed on the way.
+
+    With `kept` they lie in the blob store under that key already, and need not be in a file.
+    """
 
     path: Path
     length: int
     md5: bytes
     sha256: str  # hex
+    kept: str | None = None
 
 
 class BlobInfo(NamedTuple):
@@ -39,6 +43,12 @@ class BlobStore(Protocol):
     ) -> bool:
         """Store durably (on return it survives a power cut). True if stored, or there with the same
         bytes; False if the key holds other bytes, which stay. The spooled file is left to its owner."""
+
+    async def adopt(
+        self, source: str, key: str, spooled: Spooled, *, content_type: str = "application/octet-stream"
+    ) -> bool:
+        """As `put`, of bytes that lie under the key `source` already, where they stay; `spooled.path` is
+        not read. Raises NotFound without a source, DigestMismatch when it has other bytes than said."""
 
     def open(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         """The bytes from `start`, in chunks of at most 256 KiB. Raises NotFound before the first chunk.

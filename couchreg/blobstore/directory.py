@@ -22,7 +22,7 @@ from couchreg.blobstore.folders import Folders
 from couchreg.blobstore.keys import is_valid
 from couchreg.blobstore.reading import Reader
 from couchreg.blobstore.trouble import answering
-from couchreg.errors import NotFound
+from couchreg.errors import DigestMismatch, NotFound
 
 CHUNK = 256 << 10
 WORKERS = 8  # puts waiting for the disk; concurrent fsyncs share the file system's commits
@@ -48,7 +48,20 @@ class DirectoryBlobStore:
         directory here, or lies below a file, is refused like a taken one: False."""
         if not is_valid(key):
             return False
+        if spooled.kept is not None:
+            return await self.adopt(spooled.kept, key, spooled, content_type=content_type)
         return await self._run(partial(files.put, self._folders, key, spooled))
+
+    async def adopt(
+        self, source: str, key: str, spooled: Spooled, *, content_type: str = "application/octet-stream"
+    ) -> bool:
+        """See `BlobStore.adopt`: one more link to the file, whose bytes no key ever changes."""
+        path = self.local_path(source)
+        if path is None:
+            raise NotFound
+        if path.stat().st_size != spooled.length:
+            raise DigestMismatch
+        return await self.put(key, spooled._replace(path=path, kept=None))
 
     async def open(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         """See `BlobStore.open`. What the page cache holds is read on the loop, the rest by a thread."""

@@ -17,6 +17,7 @@ from typing import Any, Self
 from couchreg.blobstore.base import BlobInfo, Spooled
 from couchreg.blobstore.keylocks import KeyLocks
 from couchreg.blobstore.keys import is_valid
+from couchreg.blobstore.s3_adopt import Adopter
 from couchreg.blobstore.s3_calls import Calls, Taken, connect
 from couchreg.blobstore.s3_headers import object_type
 from couchreg.blobstore.s3_options import S3Options
@@ -41,6 +42,7 @@ class S3BlobStore:
         self.abilities: Abilities | None = None  # once they have been tried out
         self._uploader = Uploader(calls)
         self._objects = Objects(calls, max(1, calls.options.connections - RESERVED))
+        self._adopter = Adopter(calls, self._uploader, self._objects, self._hashed)
         self._locks = KeyLocks()
         self._probing = asyncio.Lock()
 
@@ -63,6 +65,8 @@ class S3BlobStore:
         """See `BlobStore.put`."""
         if not is_valid(key):
             return False
+        if spooled.kept is not None:
+            return await self.adopt(spooled.kept, key, spooled, content_type=content_type)
         found = await self.probe()
         # A small one is put unseen where S3 refuses to overwrite.
         look = not found.conditional_put or spooled.length > self.options.part
@@ -76,6 +80,27 @@ class S3BlobStore:
                     return True
                 except Taken:
                     look = True
+        return False
+
+    async def adopt(
+        self, source: str, key: str, spooled: Spooled, *, content_type: str = "application/octet-stream"
+    ) -> bool:
+        """See `BlobStore.adopt`. S3 copies by itself, or where it does not, the bytes go through us."""
+        if not is_valid(source):
+            raise NotFound
+        if not is_valid(key):
+            return False
+        found = await self.probe()
+        async with self._locks.hold(key):
+            for _ in range(ATTEMPTS):
+                there = await self.head(key)
+                if there is not None:
+                    return await self._holds(key, there, spooled)
+                try:
+                    await self._adopter.adopt(source, key, spooled, content_type, found)
+                    return True
+                except Taken:
+                    continue
         return False
 
     async def open(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:

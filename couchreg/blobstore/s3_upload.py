@@ -10,7 +10,8 @@ import hashlib
 import logging
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,11 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 _MD5_OF_PARTS = re.compile(r"[0-9a-f]{32}-[0-9]+")
 
 
+Read = Callable[[int, int], Awaitable[bytes]]  # start, length
+Part = tuple[str, bytes]  # ETag and MD5
+Send = Callable[[Mapping[str, Any], int, int, int], Awaitable[Part]]  # place, number, start, length
+
+
 class Differs(CouchregError):
     """What the store says it has is not what was sent."""
 
@@ -40,12 +46,17 @@ class Uploader:
         self._calls = calls
         self._parts = asyncio.Semaphore(calls.options.parts_at_once)
 
-    async def upload(self, key: str, spooled: Spooled, content_type: str, found: Abilities) -> None:
-        """Raises Taken where the store has an object and says so, Unavailable."""
+    async def upload(
+        self, key: str, spooled: Spooled, content_type: str, found: Abilities, read: Read | None = None
+    ) -> None:
+        """With `read`, of bytes that lie elsewhere than in the spooled file.
+
+        Raises Taken where the store has an object and says so, Unavailable."""
+        read = read or partial(_read, spooled.path)
         one = self._whole if spooled.length <= self._calls.options.part else self._in_parts
         for attempt in range(1, self._calls.options.attempts + 1):
             try:
-                await one(key, spooled, content_type, found)
+                await one(key, spooled, content_type, found, read)
                 return
             except Differs as error:
                 log.warning("the bytes of %s changed on their way to S3", key)
@@ -68,47 +79,59 @@ class Uploader:
         return found | {name: value for name, value in more.items() if value}
 
     # -- one request
-    async def _whole(self, key: str, spooled: Spooled, content_type: str, found: Abilities) -> None:
+    async def _whole(
+        self, key: str, spooled: Spooled, content_type: str, found: Abilities, read: Read
+    ) -> None:
         async with self._parts:
-            data = await _read(spooled.path, 0, spooled.length)
+            data = await read(0, spooled.length)
             answer = await self._calls(
                 "put_object", body=data, ContentMD5=b64encode(spooled.md5).decode(),
                 ChecksumSHA256=b64encode(bytes.fromhex(spooled.sha256)).decode(),
-                **_condition(found.conditional_put), **self.settings(key, spooled, content_type),
+                **condition(found.conditional_put), **self.settings(key, spooled, content_type),
             )  # fmt: skip
         if found.md5_etags and not same_md5(answer, spooled.md5.hex()):
             raise Differs
 
     # -- in parts
-    async def _in_parts(self, key: str, spooled: Spooled, content_type: str, found: Abilities) -> None:
+    async def _in_parts(
+        self, key: str, spooled: Spooled, content_type: str, found: Abilities, read: Read
+    ) -> None:
+        async def send(place: Mapping[str, Any], number: int, start: int, length: int) -> Part:
+            return await self._part(place, number, await read(start, length), found)
+
+        size = part_size(spooled.length, self._calls.options.part)
+        answer, parts = await self.joined(key, spooled, content_type, found, size, send)
+        if found.md5_etags and not _same_parts(answer, parts):
+            raise Differs
+
+    async def joined(
+        self, key: str, spooled: Spooled, content_type: str, found: Abilities, size: int, send: Send
+    ) -> tuple[Mapping[str, Any], list[Part]]:
+        """An object of parts that `send` brings, each of `size` bytes but the last. Raises Taken."""
         name = self._calls.options.key(key)
         upload = await self._calls("create_multipart_upload", **self.settings(key, spooled, content_type))
         place = {"Key": name, "UploadId": upload["UploadId"]}
         try:
-            parts = await self._all_parts(place, spooled, found)
-            condition = _condition(found.conditional_complete)
-            answer = await self._completed(place, parts, condition, spooled)
+            parts = await self._all_parts(place, spooled.length, size, send)
+            heeded = condition(found.conditional_complete)
+            return await self._completed(place, parts, heeded, spooled), parts
         except BaseException:
             await asyncio.shield(self._abort(place))
             raise
-        if found.md5_etags and not _same_parts(answer, parts):
-            raise Differs
 
     async def _all_parts(
-        self, place: Mapping[str, Any], spooled: Spooled, found: Abilities
-    ) -> list[tuple[str, bytes]]:
-        """ETag and MD5 of each part, in order; a few workers take one after the other."""
-        size = part_size(spooled.length, self._calls.options.part)
-        count = -(-spooled.length // size)
-        done: list[tuple[str, bytes]] = [("", b"")] * count
+        self, place: Mapping[str, Any], length: int, size: int, send: Send
+    ) -> list[Part]:
+        """The parts in order; a few workers take one after the other."""
+        count = -(-length // size)
+        done: list[Part] = [("", b"")] * count
         numbers = iter(range(count))
 
         async def work() -> None:
             for number in numbers:
                 async with self._parts:
                     start = number * size
-                    data = await _read(spooled.path, start, min(size, spooled.length - start))
-                    done[number] = await self._part(place, number + 1, data, found)
+                    done[number] = await send(place, number + 1, start, min(size, length - start))
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -178,7 +201,7 @@ def _same_parts(answer: Mapping[str, Any], parts: list[tuple[str, bytes]]) -> bo
     return keyed or not _MD5_OF_PARTS.fullmatch(etag) or etag == wanted
 
 
-def _condition(heeded: bool) -> dict[str, Any]:
+def condition(heeded: bool) -> dict[str, Any]:
     return {"IfNoneMatch": "*"} if heeded else {}
 
 

@@ -1,15 +1,17 @@
 """What every blob store promises, in the words of `blobstore/base.py`."""
 
 import asyncio
+import hashlib
 import os
 import random
 import time
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
-from couchreg.blobstore.base import BlobStore
-from couchreg.errors import NotFound
+from couchreg.blobstore.base import BlobStore, Spooled
+from couchreg.errors import DigestMismatch, NotFound
 from tests.blobstore.conftest import Put
 
 BIG = random.Random(1).randbytes(700_000)
@@ -215,3 +217,43 @@ async def test_puts_and_deletes_in_one_folder_at_once(store: BlobStore, put: Put
 
     await asyncio.gather(*[come_and_go(number) for number in range(6)])
     assert await listed(store) == []
+
+
+LARGE = random.Random(2).randbytes((8 << 20) + 300_000)  # more than S3 is sent in one request
+
+
+def described(data: bytes) -> Spooled:
+    """Bytes that are known, and are in no file of ours."""
+    md5, sha256 = hashlib.md5(data).digest(), hashlib.sha256(data).hexdigest()
+    return Spooled(Path("/nowhere"), len(data), md5, sha256)
+
+
+@pytest.mark.parametrize("data", [b"", b"x", BIG, LARGE], ids=["empty", "one", "big", "large"])
+async def test_bytes_may_be_given_another_key(store: BlobStore, put: Put, data: bytes) -> None:
+    await put("staged/0", data)
+    for _ in range(2):
+        assert await store.adopt("staged/0", "gdp/1/data/gdp.csv", described(data))
+    assert await read(store, "staged/0") == data
+    await store.delete("staged/0")
+    assert await read(store, "gdp/1/data/gdp.csv") == data
+    assert await listed(store) == ["gdp/1/data/gdp.csv"]
+
+
+async def test_adopting_overwrites_nothing_and_needs_a_source(store: BlobStore, put: Put) -> None:
+    await put("staged/0", BIG)
+    await put("a/b", b"other")
+    assert not await store.adopt("staged/0", "a/b", described(BIG))
+    assert not await store.adopt("staged/0", "../a", described(BIG))
+    assert await read(store, "a/b") == b"other"
+    for source in ("staged/1", "staged", ".."):
+        with pytest.raises(NotFound):
+            await store.adopt(source, "a/c", described(BIG))
+    with pytest.raises(DigestMismatch):
+        await store.adopt("staged/0", "a/c", described(BIG[1:]))
+    assert await listed(store) == ["a/b", "staged/0"]
+
+
+async def test_what_the_store_has_under_another_key_is_put_from_there(store: BlobStore, put: Put) -> None:
+    await put("staged/0", BIG)
+    assert await store.put("a/b", described(BIG)._replace(kept="staged/0"))
+    assert await read(store, "a/b") == BIG
