@@ -86,6 +86,7 @@ class OwnerIndex:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._incarnation = ""
         self._seq = 0
         self._owners: dict[str, tuple[str, ...]] = {}
         self._packages: dict[str, set[str]] = {}
@@ -93,12 +94,16 @@ class OwnerIndex:
 
     async def packages_of(self, username: str) -> tuple[str, ...]:
         """As the database has it now."""
-        if self._seq < self._database.update_seq:
+        if self._incarnation != self._database.incarnation or self._seq < self._database.update_seq:
             async with self._reading:
                 await self._catch_up()
         return tuple(sorted(self._packages.get(username, ())))
 
     async def _catch_up(self) -> None:
+        if self._incarnation != self._database.incarnation:  # deleted and made again
+            self._incarnation, self._seq = self._database.incarnation, 0
+            self._owners.clear()
+            self._packages.clear()
         until = self._database.update_seq
         async for changes in self._database.changes(self._seq):
             names = [change.id for change in changes if is_package_name(change.id)]
