@@ -106,6 +106,9 @@ async def test_an_address_is_good_for_its_file_only(server: ServerFactory, conne
     file = allowed["filedata"]["data/t.csv"]
     assert await sent({**file, "upload_url": file["upload_url"].replace("/1?", "/0?")}, CSV) == 403
     assert await sent({**file, "upload_url": file["upload_url"].replace("ends=", "ends=9")}, CSV) == 403
+    for forged in ("", "%C3%A9", "%ED%A0%80"):
+        address = file["upload_url"].partition("signature=")[0] + f"signature={forged}"
+        assert await sent({**file, "upload_url": address}, CSV) == 403
     assert await sent(file, CSV + b"more") == 413
     assert await sent(file, CSV[:-1]) == 400
     async with aiohttp.ClientSession() as anybody:

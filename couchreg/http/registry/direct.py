@@ -52,7 +52,8 @@ async def receive(call: Call) -> web.StreamResponse:
     query = call.request.query
     key = f"{call.part('id')}/{call.part('number')}"
     length, md5, ends = (query.get(name, "") for name in ("length", "md5", "ends"))
-    if not hmac.compare_digest(_signature(key, length, md5, ends), query.get("signature", "")):
+    given = query.get("signature", "").encode("utf-8", "replace")
+    if not hmac.compare_digest(_signature(key, length, md5, ends).encode(), given):
         raise Forbidden("The address was not given out by this server.")
     if int(ends) < time.time():
         raise Forbidden("The address has expired: ask for a new one.")
