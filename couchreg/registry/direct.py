@@ -1,28 +1,29 @@
 """Publishing in two steps: first the files go straight to where they are kept, then they are published.
 
 `authorize` gives an address to PUT each file to. The files wait in `_uploads/<id>/`, where no package is;
-`finalize` checks them against what was announced and publishes them as any other publish. What is never
-finalized is swept like everything that no document refers to.
+`finalize` checks them against what was announced and publishes them as any other publish, from where they lie
+(see `staged.py`). What is never finalized is swept like everything that no document refers to.
 """
 
 import base64
 import binascii
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from couchreg.blobstore.base import BlobStore
+from couchreg.blobstore.base import BlobStore, Spooled
 from couchreg.blobstore.spool import Spool
 from couchreg.errors import BadRequest, Conflict, DigestMismatch, Forbidden, NotFound, TooLarge
 from couchreg.model.user import User
 from couchreg.registry.intake import Intake, PublishLimits, content_type_of, once
 from couchreg.registry.paths import DESCRIPTOR, check_path
 from couchreg.registry.publish import Published, Publisher
+from couchreg.registry.staged import looked_into, reference
 
 UPLOADS = "_uploads"
 LASTS = 3600  # seconds an address is good for
@@ -106,8 +107,7 @@ class Direct:
         allowed = await self._authorization(upload, user)
         allow(allowed.name)
         async with Intake(self._spool, self._limits) as intake:
-            for number, file in enumerate(allowed.files):
-                await self._take(intake, staged_key(upload, number), file)
+            await self._take_all(intake, upload, allowed)
             published = await self._publisher.publish(intake, allowed.name, allowed.version, user)
         for number in range(len(allowed.files)):
             await self._blobs.delete(staged_key(upload, number))
@@ -132,16 +132,41 @@ class Direct:
             raise Forbidden("The upload is somebody else's.")
         return found
 
-    async def _take(self, intake: Intake, key: str, file: Announced) -> None:
+    async def _take_all(self, intake: Intake, upload: str, allowed: Authorization) -> None:
+        """The descriptor first: it tells which files are read, and which are taken where they lie."""
+        numbers = {file.path: number for number, file in enumerate(allowed.files)}
+        first = allowed.files[numbers[DESCRIPTOR]]
+        if first.length > self._limits.descriptor:
+            raise TooLarge(f"A descriptor may have {self._limits.descriptor} bytes here; send data as files.")
+        read = frozenset({DESCRIPTOR})
+        await self._take(intake, staged_key(upload, numbers.pop(DESCRIPTOR)), first, read)
+        intake.read_descriptor(intake.files[DESCRIPTOR].spooled.path.read_bytes())
+        read = looked_into(intake.members, checked=self._publisher.checks_data)
+        for number in numbers.values():
+            await self._take(intake, staged_key(upload, number), allowed.files[number], read)
+
+    async def _take(self, intake: Intake, key: str, file: Announced, read: Collection[str]) -> None:
         info = await self._blobs.info(key)
         if info is None:
             raise Conflict(f"The file {file.path!r} has not been uploaded yet.")
         if info.length != file.length:
             raise DigestMismatch(f"The file {file.path!r} has {info.length} bytes, not {file.length}.")
-        async with aclosing(self._blobs.open(key)) as chunks:
-            spooled = await intake.receive(file.path, file.content_type, chunks)
+        local = self._blobs.local_path(key) is not None
+        if file.path in read and not local:
+            spooled = await self._fetched(intake, key, file)
+        else:
+            spooled = await reference(self._blobs, key)
+            intake.refer(file.path, file.content_type, spooled, local=local)
         if spooled.md5 != file.md5 or file.sha256 not in (None, spooled.sha256):
             raise DigestMismatch(f"The file {file.path!r} has other bytes than were announced.")
+
+    async def _fetched(self, intake: Intake, key: str, file: Announced) -> Spooled:
+        """A file that is looked into; it is stored from where it waits all the same."""
+        async with aclosing(self._blobs.open(key)) as chunks:
+            spooled = await intake.receive(file.path, file.content_type, chunks)
+        received = intake.files[file.path]
+        intake.files[file.path] = received._replace(spooled=spooled._replace(kept=key))
+        return spooled
 
 
 def staged_key(upload: str, number: int) -> str:

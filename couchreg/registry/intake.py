@@ -56,10 +56,12 @@ class Expansion:
 
 
 class Received(NamedTuple):
-    """One file in the spool."""
+    """One file in the spool, or one of the blob store's (then not `ours`), whose bytes may be there only."""
 
     spooled: Spooled
     content_type: str
+    ours: bool = True
+    local: bool = True  # whether there is a file at all
 
 
 class Intake:
@@ -79,24 +81,37 @@ class Intake:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for count, received in enumerate(self.files.values(), 1):
-            self.spool.remove(received.spooled)
+            if received.ours:
+                self.spool.remove(received.spooled)
             if count % BREATH == 0:
                 await asyncio.sleep(0)
 
     async def receive(self, path: str, content_type: Any, chunks: AsyncIterable[bytes]) -> Spooled:
         """Spool one file. Raises BadRequest for a path that no package may have, or has already,
         TooLarge beyond the limits."""
-        check_path(path)
-        if path in self.files:
-            raise BadRequest(f"The file {path!r} was sent twice.")
-        if len(self.files) >= self.limits.files:
-            raise TooLarge(f"A package may have {self.limits.files} files here.")
+        self._check(path)
         kind = content_type_of(path, content_type)
         spooled = await self.spool.receive(self._counted(chunks))
         self.files[path] = Received(spooled, kind)
         if len(self.files) % BREATH == 0:
             await asyncio.sleep(0)
         return spooled
+
+    def refer(self, path: str, content_type: Any, spooled: Spooled, *, local: bool) -> None:
+        """Take one file where it lies in the blob store. Raises what `receive` raises."""
+        self._check(path)
+        kind = content_type_of(path, content_type)
+        self._total += spooled.length
+        if self._total > self.limits.total:
+            raise self._too_much()
+        self.files[path] = Received(spooled, kind, ours=False, local=local)
+
+    def _check(self, path: str) -> None:
+        check_path(path)
+        if path in self.files:
+            raise BadRequest(f"The file {path!r} was sent twice.")
+        if len(self.files) >= self.limits.files:
+            raise TooLarge(f"A package may have {self.limits.files} files here.")
 
     async def receive_archive(self, chunks: AsyncIterable[bytes]) -> Spooled:
         """Spool what holds the files but is none of them; removing it is the caller's. Raises TooLarge."""

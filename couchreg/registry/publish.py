@@ -6,6 +6,7 @@ moment at which anything becomes visible.
 """
 
 import asyncio
+import errno
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -73,6 +74,11 @@ class Publisher:
         self._settled = bounded(settled)
         self._catalog = Catalog(database)
         self._packages = packages
+
+    @property
+    def checks_data(self) -> bool:
+        """Whether files are looked into before they are published."""
+        return self._validation is not Validation.OFF
 
     async def check_address(self, name: str, version: str, user: User) -> None:
         """Whether `user` may publish here at all, before any byte is read.
@@ -239,4 +245,17 @@ def _lay_out(job: Path, intake: Intake, descriptor: Descriptor) -> None:
     for path, file in intake.files.items():
         target = job / "package" / path
         target.parent.mkdir(parents=True, exist_ok=True)
+        _link(target, file)
+
+
+def _link(target: Path, file: Received) -> None:
+    """A file that no check looks into is there by its name only."""
+    if not file.local:
+        target.touch()
+        return
+    try:
         target.hardlink_to(file.spooled.path)
+    except OSError as error:
+        if error.errno != errno.EXDEV:  # the blob store may be on another disk than the spool
+            raise
+        shutil.copyfile(file.spooled.path, target)

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from couchreg.blobstore.s3_options import S3Options
+from couchreg.blobstore.spool import Spool
 from tests.conftest import ServerFactory
 from tests.datastore.conftest import Client, Connect, settings_of
 from tests.s3_servers import S3Server, new_bucket
@@ -114,3 +115,59 @@ async def test_an_address_is_good_for_its_file_only(server: ServerFactory, conne
     async with aiohttp.ClientSession() as anybody:
         response = await anybody.post(client.app.registry_url + "/datastore/authorize", json=asked(FILES))
         assert response.status == 401
+
+
+IMAGE, OLD = bytes(range(256)) * 4, bytes(range(256)) * 3
+PARTS = {"p/1.csv": b"a,b\n5,6\n", "p/2.csv": b"3,4\n"}
+MIXED = {
+    "data/t.csv": CSV, "data/image.tif": IMAGE, "data/old.bin": OLD, **PARTS, "README.md": b"# GDP\n",
+    "schemas/t.json": b'{"fields": [{"name": "a", "type": "integer"}, {"name": "b", "type": "integer"}]}',
+}  # fmt: skip
+RESOURCES = [
+    {"name": "t", "path": "data/t.csv", "schema": "schemas/t.json"},
+    {"name": "image", "path": "data/image.tif"},
+    {"name": "old", "path": "data/old.bin", "hash": f"sha1:{hashlib.sha1(OLD).hexdigest()}"},
+    {"name": "parts", "path": list(PARTS)},
+]
+MIXED["datapackage.json"] = json.dumps({"name": "gdp", "resources": RESOURCES}).encode()
+
+
+@pytest.mark.parametrize("validation", ["strict", "off"])
+async def test_only_what_is_looked_into_is_fetched(
+    server: ServerFactory, connect: Connect, bucket: S3Options, monkeypatch: pytest.MonkeyPatch,
+    validation: str,
+) -> None:  # fmt: skip
+    client = connect(await server(validation=validation, **settings_of(bucket)))
+    _, allowed = await client.registry("POST", "/datastore/authorize", asked(MIXED))
+    for path, data in MIXED.items():
+        await sent(allowed["filedata"][path], data)
+    spooled: list[str] = []
+    receive = Spool.receive
+
+    async def noted(self: Spool, *given: Any) -> Any:
+        found = await receive(self, *given)
+        spooled.append(found.sha256)
+        return found
+
+    monkeypatch.setattr(Spool, "receive", noted)
+    status, answer = await client.registry("POST", "/datastore/finalize", {"upload": allowed["upload"]})
+    assert status == 201, answer
+    fetched = {path for path, data in MIXED.items() if hashlib.sha256(data).hexdigest() in spooled}
+    tables = {"data/t.csv", "schemas/t.json"} if validation == "strict" else set()
+    always = {"datapackage.json", "data/old.bin", *PARTS}
+    assert fetched == always | tables
+    for path, data in MIXED.items():
+        assert await client.bytes(f"/gdp/1/{path}") == data
+    keys = {blob.key async for blob in client.app.attachments.blobs.keys("gdp/1/")}
+    assert keys == {f"gdp/1/{path}" for path in MIXED}
+
+
+async def test_data_with_faults_is_refused_and_nothing_of_it_is_published(client: Client) -> None:
+    files = {**MIXED, "data/t.csv": b"a,b\n1,two\n"}
+    _, allowed = await client.registry("POST", "/datastore/authorize", asked(files))
+    for path, data in files.items():
+        await sent(allowed["filedata"][path], data)
+    status, answer = await client.registry("POST", "/datastore/finalize", {"upload": allowed["upload"]})
+    assert status == 422, answer
+    assert [item["type"] for item in answer["problems"]] == ["type-error"]
+    assert [blob.key async for blob in client.app.attachments.blobs.keys("gdp/")] == []
