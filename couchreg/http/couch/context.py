@@ -108,7 +108,8 @@ class Context:
     # -- the body
     async def body(self) -> bytes:
         """The whole body, Content-Encoding undone. Raises TooLarge, BadRequest, BadContentType."""
-        return await body.read(self.request, body.limit(self.settings))
+        asking = not self.user.is_admin and self.match.get("db", REGISTRY) in (USERS, REGISTRY)
+        return await body.read(self.request, body.limit(self.settings, asking=asking))
 
     async def json(self) -> Any:
         """The body as JSON. Raises BadRequest("invalid UTF-8 JSON") also for an empty one."""
