@@ -5,6 +5,7 @@ Owns the lock file and the names of the entries of the directory; what lies in t
 
 import fcntl
 import os
+import secrets
 from pathlib import Path
 from typing import Self
 
@@ -57,6 +58,20 @@ class DataDir:
         """How often packages were downloaded from this server."""
         return self.path / "downloads.sqlite"
 
+    def upload_secret(self) -> bytes:
+        """What the addresses that files are uploaded to are signed with; made at the first start, so that
+        they are good after a restart. Raises DataDirError."""
+        path = self.path / "upload-secret"
+        try:
+            if not path.exists():
+                _write_private(path, secrets.token_bytes(32))
+            found = path.read_bytes()
+        except OSError as error:
+            raise DataDirError(f"{path} cannot be used: {error.strerror}.") from error
+        if len(found) < 32:
+            raise DataDirError(f"{path} is damaged: remove it, and a new one is made.")
+        return found
+
     def close(self) -> None:
         os.close(self._lock)
 
@@ -65,3 +80,15 @@ class DataDir:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    """A file that is whole or not there, and nobody else's to read."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+    new.rename(path)

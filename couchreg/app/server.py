@@ -113,6 +113,7 @@ class App:
         self._identity(guard, changes)
         self._follow(stack, data)
         self.counts = data.counts
+        self._upload_secret = data.upload_secret()
         self.registry = await self._registry(stack)
         await self._serve(stack, ports)
         self.sweeper = Sweeper(self.store, self.attachments, grace=settings.sweep_grace)
@@ -236,7 +237,7 @@ class App:
             self.registry, self.auth.identify_publisher, Searching(self.search), self.accounts, self.tokens,
             couch=partial(door.handle_below, prefix=COUCH_PREFIX), public_url=self.settings.public_url,
             elsewhere=elsewhere(self.settings, blobs), proxies=proxies,
-            uploads=direct_uploads(blobs),
+            uploads=direct_uploads(blobs), upload_secret=self._upload_secret,
             followers=lambda: [loop.status() for loop in self.followers.values()],
         )
         registry = web.AppRunner(

@@ -171,3 +171,42 @@ async def test_data_with_faults_is_refused_and_nothing_of_it_is_published(client
     assert status == 422, answer
     assert [item["type"] for item in answer["problems"]] == ["type-error"]
     assert [blob.key async for blob in client.app.attachments.blobs.keys("gdp/")] == []
+
+
+async def test_addresses_are_good_after_a_restart(server: ServerFactory, connect: Connect) -> None:
+    first = await server(blobstore="directory")
+    client = connect(first)
+    _, allowed = await client.registry("POST", "/datastore/authorize", asked(FILES))
+    await first.stop()
+    client = connect(await server(blobstore="directory"))
+    for path, data in FILES.items():
+        url = allowed["filedata"][path]["upload_url"].replace(first.registry_url, client.app.registry_url)
+        assert await sent({**allowed["filedata"][path], "upload_url": url}, data) == 201
+    status, _ = await client.registry("POST", "/datastore/finalize", {"upload": allowed["upload"]})
+    assert status == 201
+    secret = client.app.settings.data_dir / "upload-secret"
+    assert secret.stat().st_mode & 0o777 == 0o600
+
+
+async def test_pages_of_any_origin_may_upload(server: ServerFactory, connect: Connect) -> None:
+    client = connect(await server(blobstore="directory"))
+    _, allowed = await client.registry("POST", "/datastore/authorize", asked(FILES))
+    file = allowed["filedata"]["data/t.csv"]
+    wish = {"Origin": "https://example.org", "Access-Control-Request-Method": "PUT",
+            "Access-Control-Request-Headers": "content-md5,content-type"}  # fmt: skip
+    async with aiohttp.ClientSession() as page:
+        async with page.options(file["upload_url"], headers=wish) as response:
+            assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (204, "*")
+            assert response.headers["Access-Control-Allow-Methods"] == "PUT"
+            granted = response.headers["Access-Control-Allow-Headers"].lower().split(", ")
+            assert {name.lower() for name in file["upload_headers"]} <= set(granted)
+        headers = {**file["upload_headers"], "Origin": "https://example.org"}
+        async with page.put(file["upload_url"], data=CSV, headers=headers) as response:
+            assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (201, "*")
+
+
+async def test_thousands_of_files_may_be_announced(server: ServerFactory, connect: Connect) -> None:
+    client = connect(await server(blobstore="directory"))
+    files = {**FILES, **{f"data/a long name of a file {number}.bin": b"" for number in range(2000)}}
+    status, allowed = await client.registry("POST", "/datastore/authorize", asked(files))
+    assert (status, len(allowed["filedata"])) == (200, len(files))

@@ -49,6 +49,7 @@ EXPECTED = {
     "POST /datastore/authorize":      "401 403 200 200 403 200 403 200",
     "POST /datastore/finalize":       "401 404 404 404 403 404 404 404",  # there is no such upload
     "PUT /-/uploads/{id}/{number}":   "403 403 403 403 403 403 403 403",  # the address is not signed
+    "OPTIONS /-/uploads/{id}/{number}": "204 204 204 204 204 204 204 204",
     "POST /owner/add":                "401 403 200 200 403 403 403 200",
     "POST /owner/rm":                 "401 403 200 200 403 403 403 200",
     "PUT /-/dist-tags/{name}/{tag}":    "401 403 200 200 403 200 403 200",

@@ -1,7 +1,8 @@
 """What an operation of the registry door gets: the request, who asks, and the registry."""
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -42,6 +43,7 @@ class Services:
     proxies: Proxies = NO_PROXIES
     elsewhere: Elsewhere = nowhere
     uploads: Addresses | None = None  # of a bucket; without one files are uploaded to us
+    upload_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))  # signs our addresses
     followers: Callable[[], Sequence[Status]] = list  # how far those that follow the database are
 
 

@@ -10,10 +10,9 @@ from couchreg.registry.intake import PublishLimits
 from couchreg.wire.headers import parameters
 
 MOST = 64 << 10  # bytes
-_LIMITS = PublishLimits(total=MOST, files=0, descriptor=0)
 
 
-async def json_object(call: Call) -> dict[str, Any]:
+async def json_object(call: Call, most: int = MOST) -> dict[str, Any]:
     """The members. Raises BadRequest, TooLarge, and BadContentType for what is not said to be JSON:
     a form on somebody else's page cannot say so.
     """
@@ -21,10 +20,10 @@ async def json_object(call: Call) -> dict[str, Any]:
     if kind != "application/json":
         raise BadContentType("Send a JSON object, with “Content-Type: application/json”.")
     data = bytearray()
-    async for chunk in plain_body(call, _LIMITS):
+    async for chunk in plain_body(call, PublishLimits(total=most, files=0, descriptor=0)):
         data += chunk
-        if len(data) > MOST:
-            raise TooLarge(f"The body of this request has at most {MOST} bytes.")
+        if len(data) > most:
+            raise TooLarge(f"The body of this request has at most {most} bytes.")
     value = json.decode(bytes(data))
     if not isinstance(value, dict):
         raise BadRequest("The body of this request is a JSON object.")

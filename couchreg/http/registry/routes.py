@@ -104,6 +104,8 @@ ROUTES: tuple[Route, ...] = (
           body=Body((JSON,), members("upload", upload=TEXT)), scope=PUBLISH, package_in_body=True),
     Route("PUT", "/-/uploads/{id}/{number}", "direct.receive", PUBLIC, "Upload one file to a given address",
           makes("Done", 413, 503, statuses=(201,)), body=Body(("*/*",), {}), scope=READ),
+    Route("OPTIONS", "/-/uploads/{id}/{number}", "direct.preflight", PUBLIC,
+          "Whether a page may upload there", {204: Answer(None)}, scope=READ),
     Route("GET", "/-/whoami", "accounts.whoami", LOGIN, "Who the request is made as",
           gives("Whoami", fresh=False)),
     Route("GET", "/-/user/{user}", "accounts.show", LOGIN, "The own account",

@@ -108,6 +108,7 @@ SCHEMAS: Mapping[str, Schema] = {
 REASONS: Mapping[int, str] = {
     200: "Done, or what was asked for",
     201: "Made",
+    204: "Yes, and nothing more to say",
     206: "The range of bytes that was asked for",
     302: "It is elsewhere",
     304: "Nothing has changed since the client asked last",
