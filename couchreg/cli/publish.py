@@ -16,11 +16,15 @@ from couchreg.client.registry import Published, Registry
 @click.command()
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 @click.option("--version", metavar="V", help="The version to publish, when datapackage.json has none.")
+@click.option("--direct", is_flag=True, help="Send files straight to the datastore: for large ones.")
 @account_options
 @json_option
-def publish(folder: Path, version: str | None, registry: str | None, user: str | None, as_json: bool) -> None:
+def publish(
+    folder: Path, version: str | None, direct: bool, registry: str | None, user: str | None, as_json: bool
+) -> None:
     """Publish the data package in DIR (by default the current folder)."""
-    result = run(_publish(folder, version, registry, user, hidden=as_json), as_json=as_json, explain=explain)
+    work = _publish(folder, version, registry, user, direct=direct, hidden=as_json)
+    result = run(work, as_json=as_json, explain=explain)
     if as_json:
         print_json(
             {
@@ -41,13 +45,13 @@ def publish(folder: Path, version: str | None, registry: str | None, user: str |
 
 
 async def _publish(
-    folder: Path, version: str | None, registry: str | None, user: str | None, *, hidden: bool
+    folder: Path, version: str | None, registry: str | None, user: str | None, *, direct: bool, hidden: bool
 ) -> Published:
     package = Folder.read(folder, version)
     account = resolve(registry, user).with_login()
     async with Registry(account.registry, account.credentials) as found:
         with progress_bar(f"{package.name}@{package.version}", package.length, hidden=hidden) as (advance, _):
-            return await found.publish(package, advance)
+            return await found.publish(package, advance, direct=direct)
 
 
 def explain(error: ClientError) -> None:

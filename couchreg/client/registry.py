@@ -6,7 +6,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from yarl import URL
+
 from couchreg.client.cache import Cache
+from couchreg.client.direct import DirectUpload
 from couchreg.client.errors import ClientError, NotAllowed
 from couchreg.client.folder import Folder
 from couchreg.client.install import Installation, Installed, Means, plan
@@ -59,17 +62,26 @@ class Registry:
     ) -> None:
         await self.close()
 
-    async def publish(self, folder: Folder, progress: Progress = no_progress) -> Published:
-        """Send a package. Returns when the registry keeps it."""
+    async def publish(
+        self, folder: Folder, progress: Progress = no_progress, *, direct: bool = False
+    ) -> Published:
+        """Send a package, with `direct` straight to the datastore. Returns when the registry keeps it."""
         await self._greet()
-        upload, url = Upload(folder, progress), self._transport.address(folder.name, folder.version)
-        try:
-            async with self._transport.request("PUT", url, headers=upload.headers(), data=upload) as response:
-                answer, new = await read_json(response), response.status == 201
-        except ClientError as error:
-            raise upload.fault or error from None
+        url = self._transport.address(folder.name, folder.version)
+        if direct:
+            answer, new = await DirectUpload(self._transport, folder, progress).run()
+        else:
+            answer, new = await self._sent(folder, progress, url)
         report = answer.get("report") if isinstance(answer, dict) else None
         return Published(folder.name, folder.version, str(url), new, report)
+
+    async def _sent(self, folder: Folder, progress: Progress, url: URL) -> tuple[Any, bool]:
+        upload = Upload(folder, progress)
+        try:
+            async with self._transport.request("PUT", url, headers=upload.headers(), data=upload) as response:
+                return await read_json(response), response.status == 201
+        except ClientError as error:
+            raise upload.fault or error from None
 
     async def _greet(self) -> None:
         """See that a registry answers and takes the password, before much is sent."""

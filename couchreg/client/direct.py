@@ -1,0 +1,158 @@
+"""Publishing in two steps: the files go straight to where the registry keeps them, then it publishes them.
+
+For large files: each is sent in a request of its own, and sent again alone when its connection breaks.
+No credentials are sent along, for the addresses are signed and may be somebody else's than the registry's.
+"""
+
+import asyncio
+import hashlib
+from base64 import b64encode
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from couchreg.client.errors import ClientError, Unreachable, UsageError
+from couchreg.client.folder import File, Folder
+from couchreg.client.transport import Progress, Transport, read_json
+from couchreg.model import json
+
+AT_ONCE = 3  # files
+ATTEMPTS = 4  # for each file
+_CHUNK = 1 << 18
+_CONNECT, _SILENCE = 10, 300  # seconds
+_LATER = "The registry published nothing. Run the command again when the connection is better."
+
+
+class DirectUpload:
+    """One package on its way."""
+
+    def __init__(self, transport: Transport, folder: Folder, progress: Progress) -> None:
+        self._transport, self._folder, self._progress = transport, folder, progress
+        self._sent = 0
+
+    async def run(self) -> tuple[Any, bool]:
+        """The registry's answer, and whether the version is new. Raises ClientError."""
+        allowed = await self._authorized()
+        await self._send_all(allowed["filedata"])
+        return await self._finalized(allowed["upload"])
+
+    async def _authorized(self) -> dict[str, Any]:
+        hashed = [await asyncio.to_thread(_announced, file) for file in self._folder.files]
+        filedata = dict(zip((file.path for file in self._folder.files), hashed, strict=True))
+        metadata = {"name": self._folder.name, "version": self._folder.version}
+        url = self._transport.address("datastore", "authorize")
+        answer = await self._transport.send("POST", url, {"metadata": metadata, "filedata": filedata})
+        given = answer.get("filedata") if isinstance(answer, dict) else None
+        if not isinstance(given, dict) or set(given) != set(filedata) or "upload" not in answer:
+            raise ClientError("The registry gave no addresses to upload to: does it know direct uploads?")
+        return dict(answer)
+
+    async def _send_all(self, addresses: Mapping[str, Mapping[str, Any]]) -> None:
+        waiting = iter(self._folder.files)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=_SILENCE)
+
+        async def work() -> None:
+            for file in waiting:
+                await self._send(session, file, addresses[file.path])
+                self._sent += 1
+
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(AT_ONCE):
+                        group.create_task(work())
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+
+    async def _send(self, session: aiohttp.ClientSession, file: File, address: Mapping[str, Any]) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                fault = await self._put(session, file, address)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                fault = str(error) or type(error).__name__
+            if fault is None:
+                return
+            if attempt < ATTEMPTS:
+                await asyncio.sleep(2 ** (attempt - 1))
+        arrived = f"{self._sent} of {len(self._folder.files)} files had arrived"
+        raise Unreachable(f"{file.path} could not be sent ({fault}); {arrived}. {_LATER}")
+
+    async def _put(
+        self, session: aiohttp.ClientSession, file: File, address: Mapping[str, Any]
+    ) -> str | None:
+        """Send a file; what is wrong if another attempt may help. Raises ClientError if none does."""
+        body = _Body(file, self._progress)
+        headers = {**address["upload_headers"], "Content-Length": str(file.length)}
+        url = URL(address["upload_url"], encoded=True)
+        try:
+            async with session.put(url, data=body, headers=headers, allow_redirects=False) as response:
+                status = response.status
+        finally:
+            if body.fault is not None:
+                raise body.fault
+        if status < 300:
+            return None
+        self._progress(-body.sent)
+        if status in (408, 429) or status >= 500:
+            return f"the datastore answered {status}"
+        why = {403: "its address has expired", 400: "it has changed meanwhile", 413: "it has grown"}
+        raise ClientError(f"The datastore did not take {file.path}: {why.get(status, status)}. {_LATER}")
+
+    async def _finalized(self, upload: str) -> tuple[Any, bool]:
+        url = self._transport.address("datastore", "finalize")
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        body = json.encode({"upload": upload})
+        failures = 0
+        while True:
+            try:
+                async with self._transport.request("POST", url, headers=headers, data=body) as response:
+                    return await read_json(response), response.status == 201
+            except Unreachable:  # the files are there, so asking again costs little
+                failures += 1
+                if failures == ATTEMPTS:
+                    raise
+                await asyncio.sleep(2 ** (failures - 1))
+
+
+class _Body:
+    """A file's bytes; iterate once."""
+
+    def __init__(self, file: File, progress: Progress) -> None:
+        self._file, self._progress = file, progress
+        self.sent = 0
+        self.fault: UsageError | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            with self._file.source.open("rb") as opened:
+                while chunk := await asyncio.to_thread(opened.read, _CHUNK):
+                    self.sent += len(chunk)
+                    if self.sent > self._file.length:
+                        break
+                    yield chunk
+                    self._progress(len(chunk))
+        except OSError as error:
+            self.fault = UsageError(f"{self._file.source} cannot be read: {error.strerror}.")
+            raise self.fault from None
+        if self.sent != self._file.length:
+            self.fault = UsageError(
+                f"{self._file.path} changed while it was sent: publish again when it is at rest."
+            )
+            raise self.fault
+
+
+def _announced(file: File) -> dict[str, Any]:
+    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    try:
+        with file.source.open("rb") as opened:
+            while chunk := opened.read(_CHUNK):
+                md5.update(chunk)
+                sha256.update(chunk)
+    except OSError as error:
+        raise UsageError(f"{file.source} cannot be read: {error.strerror}.") from None
+    return {
+        "length": file.length, "md5": b64encode(md5.digest()).decode(), "sha256": sha256.hexdigest(),
+        "type": file.content_type,
+    }  # fmt: skip
