@@ -183,6 +183,7 @@ class Database(Protocol):
         latest: bool = False, histories: bool = False,
     ) -> list[list[Opened]]:
         """Certain revisions (None: all leafs) of many documents in one read, a list for each in order.
+        Where bodies are large only for the first documents, one at least: ask again for the others.
 
         What is found comes first, by generation and id, then what is missing; a revision asked for
         twice comes once. With `latest` a revision that has been edited stands for the leafs that

@@ -127,8 +127,13 @@ class SqliteDatabase:
     ) -> list[list[Opened]]:  # fmt: skip
         how = opening.How(latest, self._number("revs_limit", REVS_LIMIT) if histories else 0)
         found: list[list[Opened]] = []
+        heavy = 0
         for part in listings.parts(wanted, feeds.FEW):
-            found += opening.open_revs(self._reader(), part, how)
+            opened = opening.open_revs(self._reader(), part, how)
+            found += opened
+            heavy += opening.weight(one.revision.members for row in opened for one in row if one.revision)
+            if len(opened) < len(part) or heavy >= opening.ENOUGH:
+                break
             await breathe()
         return found
 

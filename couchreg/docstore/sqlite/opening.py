@@ -4,7 +4,7 @@ Most documents have one leaf, and that is the revision asked for: then one joine
 is to read, and no tree is decoded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import apsw
@@ -12,13 +12,16 @@ import apsw
 from couchreg.docstore.base import Opened
 from couchreg.docstore.sqlite.reads import stored
 from couchreg.docstore.sqlite.records import as_revision
-from couchreg.docstore.sqlite.sql import query_in
+from couchreg.docstore.sqlite.sql import query_some
+from couchreg.model.json import encode
 from couchreg.model.revtree import Node, RevTree
 
 _OPEN = (
-    "SELECT d.id, d.rev, d.deleted, d.leafs IS NULL, d.tree, b.members, b.atts"
+    "SELECT j.key, b.members, d.id, d.rev, d.deleted, d.leafs IS NULL, d.tree, b.members, b.atts"
     " FROM json_each(?) j CROSS JOIN docs d ON d.id = j.value LEFT JOIN bodies b ON b.num = d.body"
 )
+
+ENOUGH = 4 << 20  # bytes of bodies after which the rest is left for another read
 
 Wanted = Sequence[tuple[str, Sequence[str] | None]]
 
@@ -41,9 +44,17 @@ class How(NamedTuple):
 
 
 def open_revs(conn: apsw.Connection, wanted: Wanted, how: How) -> list[list[Opened]]:
-    rows = query_in(conn, _OPEN, [doc_id for doc_id, _ in wanted])
-    found = {row[0]: _Row(*row) for row in rows}
+    """Those of the first documents when the bodies are large, of one at least."""
+    rows = query_some(conn, _OPEN, (encode([doc_id for doc_id, _ in wanted]),), column=1, most=ENOUGH)
+    if weight(row[1] for row in rows) >= ENOUGH:
+        wanted = wanted[: rows[-1][0] + 1]
+    found = {row[2]: _Row(*row[2:]) for row in rows}
     return [_opened(conn, found.get(doc_id), revs, how) for doc_id, revs in wanted]
+
+
+def weight(bodies: Iterable[bytes | None]) -> int:
+    """The bytes of bodies, for `ENOUGH`."""
+    return sum(len(body) for body in bodies if body)
 
 
 def _opened(conn: apsw.Connection, row: _Row | None, revs: Sequence[str] | None, how: How) -> list[Opened]:

@@ -46,7 +46,7 @@ def query_some(
         cursor = conn.execute(text, values)
         for row in cursor:
             rows.append(row)
-            weight += len(row[column])
+            weight += len(row[column] or b"")
             if weight >= most:
                 break
         cursor.close(True)

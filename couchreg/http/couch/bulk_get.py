@@ -52,12 +52,27 @@ async def _answered(
 ) -> AsyncIterator[list[Answered]]:
     """The entries with what was found for them, a batch at a time."""
     latest = "latest" in query.flags
-    for start in range(0, len(wanted), BATCH):
-        batch = wanted[start : start + BATCH]
+    done = 0
+    while done < len(wanted):
+        batch = wanted[done : done + BATCH]
         asked = [(one.id, None if one.rev is None else (one.rev,)) for one in batch if one.error is None]
         histories = any(one.query.wants_history for one in batch)
-        found = iter(await ctx.db.open_revs(asked, latest=latest, histories=histories))
-        yield [(one, [] if one.error is not None else next(found)) for one in batch]
+        found = await ctx.db.open_revs(asked, latest=latest, histories=histories) if asked else []
+        answered = _matched(batch, found)
+        done += len(answered)
+        yield answered
+
+
+def _matched(batch: Sequence[Wanted], found: Sequence[list[Opened]]) -> list[Answered]:
+    """The entries up to the last that something was read for; those that are wrong need no reading."""
+    rows = iter(found)
+    answered: list[Answered] = []
+    for one in batch:
+        opened = [] if one.error is not None else next(rows, None)
+        if opened is None:
+            break
+        answered.append((one, opened))
+    return answered
 
 
 def _missing(one: Wanted, rev: str | None) -> dict[str, Any]:
@@ -70,9 +85,9 @@ def _missing(one: Wanted, rev: str | None) -> dict[str, Any]:
 async def _send_json(ctx: Context, wanted: Sequence[Wanted], query: DocumentQuery) -> web.StreamResponse:
     if len(wanted) <= BATCH and not query.flags & {"attachments"}:
         texts: list[bytes | Attachment] = []
-        async for answered in _answered(ctx, wanted, query):
-            _render(answered, texts, first=True)
-        if all(isinstance(text, bytes) for text in texts):
+        answered: list[Answered] = await anext(_answered(ctx, wanted, query), [])
+        _render(answered, texts, first=True)
+        if len(answered) == len(wanted) and all(isinstance(text, bytes) for text in texts):
             return answer_raw(b'{"results":[%b]}' % b"".join(texts))  # type: ignore[arg-type]
     return await _stream_json(ctx, wanted, query)
 
