@@ -30,10 +30,6 @@ class Breaker:
         self._failures = 0
         self._until: float | None = None  # open until then; None: closed
 
-    @property
-    def is_open(self) -> bool:
-        return self._until is not None
-
     def check(self) -> None:
         """Raises Unavailable while the breaker is open."""
         if self._until is None:

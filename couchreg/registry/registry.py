@@ -4,8 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from couchreg.docstore.attachments import Attachments
-from couchreg.docstore.base import Database, Store
-from couchreg.errors import FileExists, NotFound
+from couchreg.docstore.base import Database
 from couchreg.registry.catalog import Catalog
 from couchreg.registry.checker import Checker, Limits
 from couchreg.registry.counts import Downloads
@@ -22,8 +21,6 @@ from couchreg.registry.publish import Publisher, Validation
 from couchreg.registry.tags import Tags
 from couchreg.registry.unpublish import Unpublisher
 
-DATABASE = "registry"
-
 
 class Found(NamedTuple):
     """Search results: how many there are, and those asked for, best first (JSON members of each)."""
@@ -39,17 +36,6 @@ class Search(Protocol):
         self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
     ) -> Found:
         """The packages that match every word and have every JSON-LD type."""
-
-
-async def open_database(store: Store) -> Database:
-    """The registry's database, made when it is absent."""
-    try:
-        return store.database(DATABASE)
-    except NotFound:
-        try:
-            return await store.create(DATABASE)
-        except FileExists:
-            return store.database(DATABASE)
 
 
 class Registry:

@@ -31,7 +31,7 @@ from couchreg.http.registry.call import Services
 from couchreg.http.registry.door import registry_application
 from couchreg.model.user import User
 from couchreg.registry.checker import Limits
-from couchreg.registry.registry import Found, Registry, open_database
+from couchreg.registry.registry import Found, Registry
 from tests.blob_stores import blob_store
 from tests.registry.packages import Package, related
 
@@ -165,7 +165,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
             blobs, spool, registry_layout("registry"), lambda: Compression.of({}), uncompressed=["registry"],
             referred=partial(referred, store),
         )
-        database = await open_database(store)
+        database = await store.create("registry")
         options.setdefault("checks", Limits(workers=1))
         registry = Registry(database, attachments, **options)
         await registry.start()

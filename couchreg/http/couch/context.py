@@ -1,6 +1,5 @@
 """One request on its way through the couch door: what an operation gets as its only argument."""
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -21,8 +20,6 @@ from couchreg.model.user import ANONYMOUS, User
 if TYPE_CHECKING:
     from couchreg.docstore.attachments import Attachments
     from couchreg.http.couch.door import CouchDoor
-
-log = logging.getLogger(__name__)
 
 
 class Context:
@@ -130,11 +127,6 @@ class Context:
     def require_json(self) -> None:
         """Raises BadContentType unless Content-Type is application/json."""
         body.require_type(self.request, JSON_TYPE)
-
-    @staticmethod
-    def log_quietly(text: str, *values: object) -> None:
-        """Tell the log of something that nobody is answered."""
-        log.info(text, *values)
 
     # -- the answer
     def matches(self, etag: str) -> bool:

@@ -4,7 +4,7 @@ What stays small is sent as one complete answer, so that errors found early are 
 errors; the head of a stream goes out with its first full buffer, or when the writer is flushed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from aiohttp import web
 
@@ -33,14 +33,6 @@ class RowWriter:
         self._size += len(piece)
         if self._size >= FULL:
             await self.flush()
-
-    async def write_many(self, pieces: Sequence[bytes]) -> None:
-        """Pieces that are in memory all the same; sent in buffers of the usual size."""
-        for piece in pieces:
-            self._pieces.append(piece)
-            self._size += len(piece)
-            if self._size >= FULL:
-                await self.flush()
 
     async def write_document(self, parts: Iterable[bytes | Attachment]) -> None:
         """A document whose attachments stand between the pieces of its text; they go out in base64."""

@@ -42,10 +42,6 @@ class Source:
         return url_of(self.base, self.version.name, self.version.version)
 
     @property
-    def package_url(self) -> str:
-        return url_of(self.base, self.version.name)
-
-    @property
     def title(self) -> str:
         return text(self.members, "title") or self.version.name
 
