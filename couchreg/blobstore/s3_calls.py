@@ -49,6 +49,18 @@ class Again(Exception):
     """Nothing is known to have happened, or what happened is no use: worth another attempt."""
 
 
+class _Body(io.BytesIO):
+    """Bytes as a file. Whoever asks for the buffer gets the bytes themselves: aiohttp asks for its size, and
+    `io.BytesIO` would make a copy of every part for that."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._data = data
+
+    def getbuffer(self) -> memoryview:
+        return memoryview(self._data)
+
+
 class Calls:
     """The operations of one client. Use `connect`."""
 
@@ -89,7 +101,7 @@ class Calls:
 
         given = dict(arguments, Bucket=self.options.bucket)
         if body is not None:
-            given["Body"] = io.BytesIO(body)
+            given["Body"] = _Body(body)
         allowed = self.options.timeout + len(body or b"") / SLOWEST
         try:
             async with asyncio.timeout(allowed):
