@@ -170,6 +170,7 @@ class S3BlobStore:
         return url, {"Content-Type": kind, "Content-MD5": digest}
 
     async def close(self) -> None:
+        self._uploader.close()
         await self.calls.close()
 
     # -- is it there, and is it the same

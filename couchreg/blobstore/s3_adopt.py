@@ -8,6 +8,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
 """
 
 import hashlib
+import io
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
@@ -109,7 +110,10 @@ class Adopter:
 
         async def read(start: int, length: int) -> bytes:
             async with aclosing(self._objects.read(source, start, length)) as chunks:
-                data = b"".join([chunk async for chunk in chunks])
+                buffer = io.BytesIO()  # joining a list of chunks would need the memory of two parts
+                async for chunk in chunks:
+                    buffer.write(chunk)
+            data = buffer.getvalue()
             whole = length == spooled.length
             if len(data) != length or (whole and hashlib.sha256(data).hexdigest() != spooled.sha256):
                 raise DigestMismatch

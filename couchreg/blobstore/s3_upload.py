@@ -11,6 +11,7 @@ import logging
 import re
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,11 @@ class Uploader:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self._parts = asyncio.Semaphore(calls.options.parts_at_once)
+        # One, because each thread that allocates parts keeps memory of its own for those to come.
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="parts")
+
+    def close(self) -> None:
+        self._reading.shutdown()
 
     async def upload(
         self, key: str, spooled: Spooled, content_type: str, found: Abilities, read: Read | None = None
@@ -52,7 +58,7 @@ class Uploader:
         """With `read`, of bytes that lie elsewhere than in the spooled file.
 
         Raises Taken where the store has an object and says so, Unavailable."""
-        read = read or partial(_read, spooled.path)
+        read = read or partial(self._read, spooled.path)
         one = self._whole if spooled.length <= self._calls.options.part else self._in_parts
         for attempt in range(1, self._calls.options.attempts + 1):
             try:
@@ -154,6 +160,13 @@ class Uploader:
             await pause(attempt)
         raise Unavailable("The blob store does not keep what it is sent.")
 
+    async def _read(self, path: Path, start: int, length: int) -> bytes:
+        """A part of a spooled file."""
+        if length <= READ_ON_LOOP:
+            return _read_now(path, start, length)
+        reading = asyncio.get_running_loop().run_in_executor
+        return await reading(self._reading, _read_now, path, start, length)
+
     async def _completed(
         self, place: Mapping[str, Any], parts: list[tuple[str, bytes]], condition: Mapping[str, Any],
         spooled: Spooled,
@@ -203,13 +216,6 @@ def _same_parts(answer: Mapping[str, Any], parts: list[tuple[str, bytes]]) -> bo
 
 def condition(heeded: bool) -> dict[str, Any]:
     return {"IfNoneMatch": "*"} if heeded else {}
-
-
-async def _read(path: Path, start: int, length: int) -> bytes:
-    """A part of a spooled file."""
-    if length <= READ_ON_LOOP:
-        return _read_now(path, start, length)
-    return await asyncio.to_thread(_read_now, path, start, length)
 
 
 def _read_now(path: Path, start: int, length: int) -> bytes:
