@@ -193,12 +193,15 @@ class Publisher:
         whatever way the other came.
         """
         claim = await self._packages.claim(name, user)
-        [outcome] = await self._database.update([edit], new_edits=True, user=user)
-        if not isinstance(outcome, CouchregError):
-            return outcome
-        if claim is not None:
-            await self._packages.give_up(name, claim, user)
-        raise outcome
+        try:
+            [outcome] = await self._database.update([edit], new_edits=True, user=user)
+            if isinstance(outcome, CouchregError):
+                raise outcome
+        except CouchregError:
+            if claim is not None:
+                await self._packages.give_up(name, claim, user)
+            raise
+        return outcome
 
 
 async def _store(upload: Upload, doc_id: str, intake: Intake) -> tuple[Attachment, ...]:

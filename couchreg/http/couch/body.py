@@ -4,6 +4,7 @@ The server is started with aiohttp's own decompression off, because CouchDB keep
 attachment as it came; so documents are unpacked here.
 """
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator
 
@@ -13,6 +14,7 @@ from couchreg.errors import BadContentType, BadRequest, TooLarge
 from couchreg.http.couch.settings import Settings
 
 CHUNK = 256 * 1024
+SMALL = 16 * 1024  # bytes that are unpacked without a thread
 QUESTION = 4 << 20  # bytes of JSON from those who only ask: as Python objects twenty times as many
 
 
@@ -33,7 +35,10 @@ async def read(request: web.BaseRequest, most: int) -> bytes:
     if encoding == "identity":
         return await _collect(request, most)
     if encoding == "gzip":
-        return _gunzip(await _collect(request, most), most)
+        packed = await _collect(request, most)
+        if len(packed) < SMALL:
+            return _gunzip(packed, most)
+        return await asyncio.to_thread(_gunzip, packed, most)
     raise BadContentType(f"{encoding} is not a supported content encoding.")
 
 

@@ -77,7 +77,9 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
     except web.HTTPException as error:
         return rejected(error, request)
     except ConnectionError:
-        raise  # the client has gone: there is nobody to answer
+        if request.transport is not None and not request.transport.is_closing():
+            raise
+        return web.Response()  # the client has gone: nobody reads this
     except Exception:
         log.exception("%s %s failed", request.method, request.path)
         return failure(Failure("The server failed; its log says why.", error="internal_server_error"))
