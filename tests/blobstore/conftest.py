@@ -54,8 +54,10 @@ async def s3_on_rclone(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncI
 async def s3_on(server: S3Server) -> AsyncIterator[S3BlobStore]:
     options = replace(await new_bucket(server), prefix="a prefix/of ours", timeout=5, attempts=3)
     store = await S3BlobStore.connect(options)
-    yield store
-    await store.close()
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 @pytest.fixture
