@@ -11,8 +11,8 @@ from couchreg.blobstore.spool import Spool
 from tests.blobstore.conftest import s3_on
 from tests.s3_servers import S3Server
 
-SIZE = int(os.environ.get("COUCHREG_TEST_OBJECT_MIB", "96"))  # 5120 for a whole 5 GiB
-GROWTH = 4 * 8 + 32  # MiB: four parts of 8 MiB on their way, and what the heap keeps of earlier ones
+SIZE = int(os.environ.get("COUCHREG_TEST_OBJECT_MIB", "288"))  # 5120 for a whole 5 GiB
+GROWTH = 143  # MiB (150 MB), whatever the size: parts on their way, and what the heap keeps of earlier ones
 BLOCK = bytes(range(256)) * 1024
 
 
