@@ -65,8 +65,9 @@ async def change(call: Call) -> web.StreamResponse:
 async def delete(call: Call) -> web.StreamResponse:
     """The account and its tokens go; packages stay with their other owners, or without any but the name."""
     name = _own(call)
+    await call.services.accounts.email(name)  # NotFound, before anything is done
+    await call.registry.owners.leave(name, SYSTEM)  # first: cut off here, the same request finishes it
     await call.services.accounts.delete(name)
-    await call.registry.owners.leave(name, SYSTEM)
     return answer({"ok": True})
 
 
