@@ -143,59 +143,79 @@ class Settings:
         Path("couchreg-data"), "Directory that holds everything; made when absent.", path, metavar="DIR"
     )
     admin: str | None = setting(
-        None, "The server admin. Without it the first start makes one with a random password.", credentials,
-        metavar="NAME:PASSWORD", secret=True,
+        None,
+        "The server admin. Without it the first start makes one with a random password.",
+        credentials,
+        metavar="NAME:PASSWORD",
+        secret=True,
     )
     public_url: str | None = setting(
-        None, "Address under which the registry is reached from outside, for the URLs it hands out.",
-        http_url, metavar="URL",
+        None,
+        "Address under which the registry is reached from outside, for the URLs it hands out.",
+        http_url,
+        metavar="URL",
     )
     docstore: str = setting("sqlite", "Where documents are kept.", one_of("sqlite"), metavar="sqlite")
     blobstore: str = setting(
         "directory", "Where files are kept.", blob_store, metavar="directory|s3://BUCKET"
     )
     redirect: str = setting(
-        "off", "Whether readers of files are sent to the bucket: to its public addresses, or to signed ones "
-        "that end after an hour.", one_of("off", "public", "presigned"), metavar="off|public|presigned",
+        "off",
+        "Whether readers of files are sent to the bucket: to its public addresses, or to signed ones "
+        "that end after an hour.",
+        one_of("off", "public", "presigned"),
+        metavar="off|public|presigned",
     )
     s3_endpoint: str | None = setting(
-        None, "The S3 server, when it is not Amazon's: a host or http(s)://host:port.", s3_endpoint,
+        None,
+        "The S3 server, when it is not Amazon's: a host or http(s)://host:port.",
+        s3_endpoint,
         metavar="HOST|URL",
     )
     s3_region: str | None = setting(None, "The region of the bucket.", text, metavar="REGION")
     s3_addressing: str = setting(
-        "auto", "Whether the bucket stands in the path or the host name of addresses; auto: in the path "
-        "where there is an endpoint.", one_of("auto", "path", "virtual"), metavar="auto|path|virtual",
+        "auto",
+        "Whether the bucket stands in the path or the host name of addresses; auto: in the path "
+        "where there is an endpoint.",
+        one_of("auto", "path", "virtual"),
+        metavar="auto|path|virtual",
     )
     s3_access_key_id: str | None = setting(
         None, "Without it the credentials come from where AWS's tools find them.", text, metavar="ID"
     )
     s3_secret_access_key: str | None = setting(
-        None, "The secret of this access key; better in the environment than on the command line.", text,
-        metavar="SECRET", secret=True,
+        None,
+        "The secret of this access key; better in the environment than on the command line.",
+        text,
+        metavar="SECRET",
+        secret=True,
     )
     s3_session_token: str | None = setting(
         None, "The token of temporary credentials.", text, metavar="TOKEN", secret=True
     )
     s3_profile: str | None = setting(None, "A profile of the AWS configuration.", text, metavar="NAME")
     s3_encryption: str | None = setting(
-        None, "Server-side encryption of new objects.", one_of("AES256", "aws:kms", "aws:kms:dsse"),
+        None,
+        "Server-side encryption of new objects.",
+        one_of("AES256", "aws:kms", "aws:kms:dsse"),
         metavar="AES256|aws:kms",
     )
     s3_kms_key: str | None = setting(None, "The key for aws:kms.", text, metavar="KEY")
     s3_storage_class: str | None = setting(None, "The storage class of new objects.", text, metavar="CLASS")
-    s3_connections: int = setting(
-        32, "Connections to S3 at the same time.", whole(10, 1000), metavar="N"
-    )
+    s3_connections: int = setting(32, "Connections to S3 at the same time.", whole(10, 1000), metavar="N")
     validation: str = setting(
-        "strict", "What happens to a package with errors: refused, accepted with its report, or not checked.",
-        one_of("strict", "warn", "off"), metavar="strict|warn|off",
+        "strict",
+        "What happens to a package with errors: refused, accepted with its report, or not checked.",
+        one_of("strict", "warn", "off"),
+        metavar="strict|warn|off",
     )
     validation_timeout: int = setting(
         120, "Seconds that the check of one package may take.", whole(1, 86_400), metavar="SECONDS"
     )
     validation_memory: int = setting(
-        2048, "MiB of address space for the process that checks a package.", whole(256, 1 << 20),
+        2048,
+        "MiB of address space for the process that checks a package.",
+        whole(256, 1 << 20),
         metavar="MIB",
     )
     max_package_size: int = setting(
@@ -208,20 +228,28 @@ class Settings:
         16, "MiB that a descriptor may have, inline data included.", whole(1, 256), metavar="MIB"
     )
     sweep_grace: int = setting(
-        86_400, "Seconds after which bytes that no document refers to are removed.", whole(0, 1 << 31),
+        86_400,
+        "Seconds after which bytes that no document refers to are removed.",
+        whole(0, 1 << 31),
         metavar="SECONDS",
     )
     password_iterations: int = setting(
-        600_000, "Rounds of PBKDF2 for passwords that are hashed from now on.", whole(1, 10_000_000),
+        600_000,
+        "Rounds of PBKDF2 for passwords that are hashed from now on.",
+        whole(1, 10_000_000),
         metavar="N",
     )
     registration: str = setting(
-        "open", "Whether people may make accounts for themselves, or only administrators for them.",
-        one_of("open", "closed"), metavar="open|closed",
+        "open",
+        "Whether people may make accounts for themselves, or only administrators for them.",
+        one_of("open", "closed"),
+        metavar="open|closed",
     )
     trusted_proxies: str = setting(
-        "", "Addresses and networks whose X-Forwarded headers are believed, with commas between them.",
-        networks, metavar="ADDRESSES",
+        "",
+        "Addresses and networks whose X-Forwarded headers are believed, with commas between them.",
+        networks,
+        metavar="ADDRESSES",
     )
     tls_cert: Path | None = setting(  # noqa: RUF009
         None, "Certificate chain (PEM): with it both doors speak HTTPS.", path, metavar="FILE"
@@ -230,7 +258,9 @@ class Settings:
         None, "Private key (PEM) of the certificate, where it is not in the same file.", path, metavar="FILE"
     )
     log_level: str = setting(
-        "info", "Least important messages that are logged.", one_of("debug", "info", "warning", "error"),
+        "info",
+        "Least important messages that are logged.",
+        one_of("debug", "info", "warning", "error"),
         metavar="debug|info|warning|error",
     )
 
@@ -255,8 +285,17 @@ def describe() -> list[Described]:
         default = "" if spec.default is None else str(spec.default)
         key = None if spec.name == "data_dir" else flag
         environment = ENVIRONMENT_PREFIX + spec.name.upper()
-        rows.append(Described(spec.name, f"--{flag}", environment, key, default,
-                              spec.metadata["metavar"], spec.metadata["doc"]))
+        rows.append(
+            Described(
+                spec.name,
+                f"--{flag}",
+                environment,
+                key,
+                default,
+                spec.metadata["metavar"],
+                spec.metadata["doc"],
+            )
+        )
     return rows
 
 
@@ -309,9 +348,7 @@ def _from_environment(environ: Mapping[str, str]) -> Given:
 
 def _from_datastore_names(environ: Mapping[str, str]) -> Given:
     """The names under which deployments of the Datastore know their bucket."""
-    found = {
-        setting: (name, environ[name]) for name, setting in DATASTORE_NAMES.items() if environ.get(name)
-    }
+    found = {setting: (name, environ[name]) for name, setting in DATASTORE_NAMES.items() if environ.get(name)}
     if "blobstore" in found:
         name, bucket = found["blobstore"]
         found["blobstore"] = (name, f"s3://{bucket}")

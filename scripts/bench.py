@@ -40,9 +40,11 @@ def main() -> int:
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="scripts/bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="operations:\n" + "\n".join(f"  {one.name:14} {one.about}" for one in OPERATIONS),
-    )  # fmt: skip
+    )
     parser.add_argument("--url", help="compare with this server, http://name:password@host:port")
     parser.add_argument("--alone", action="store_true", help="compare with nothing")
     parser.add_argument("--only", help="operations, separated by commas")

@@ -110,8 +110,12 @@ class Client:
             command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script)]
             cpu, start = self._cpu(), time.perf_counter()
             try:
-                done = subprocess.run([*command, f"http://{self.host}:{self.port}"], text=True,
-                                      capture_output=True, timeout=seconds + PATIENCE)  # fmt: skip
+                done = subprocess.run(
+                    [*command, f"http://{self.host}:{self.port}"],
+                    text=True,
+                    capture_output=True,
+                    timeout=seconds + PATIENCE,
+                )
             except FileNotFoundError:
                 raise Unsupported("wrk is not installed") from None
         count = re.search(r"(\d+) requests in", done.stdout)

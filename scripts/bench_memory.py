@@ -23,8 +23,10 @@ def report(subject: Subject, scale: float) -> int:
     with database(client, documents / BATCH / 20) as path:
         with peak(subject) as growth:
             size = client.drain(f"{path}/_changes?include_docs=true")
-        print(f"_changes?include_docs=true of {documents:,} documents ({size / MEGABYTE:,.0f} MB): "
-              f"{growth[0] / MEGABYTE:+,.1f} MB")  # fmt: skip
+        print(
+            f"_changes?include_docs=true of {documents:,} documents ({size / MEGABYTE:,.0f} MB): "
+            f"{growth[0] / MEGABYTE:+,.1f} MB"
+        )
     with database(client) as path:
         before = resident(subject)
         connections = [listening(client, path) for _ in range(feeds)]
@@ -67,8 +69,10 @@ def peak(subject: Subject) -> Iterator[list[int]]:
 def listening(client: Client, path: str) -> socket.socket:
     """A continuous feed that has been answered."""
     connection = socket.create_connection((client.host, client.port), timeout=60)
-    request = [f"GET {client.prefix}{path}/_changes?feed=continuous&heartbeat=60000 HTTP/1.1",
-               f"Host: {client.host}"]  # fmt: skip
+    request = [
+        f"GET {client.prefix}{path}/_changes?feed=continuous&heartbeat=60000 HTTP/1.1",
+        f"Host: {client.host}",
+    ]
     request += [f"{name}: {value}" for name, value in client.headers.items()]
     connection.sendall("\r\n".join([*request, "", ""]).encode())
     if b" 200 " not in connection.recv(4096):

@@ -13,9 +13,26 @@ from bench_client import Client, Measured, Refused
 
 BATCH = 1000  # documents of one request
 WORDS = (
-    "table", "column", "row", "area", "capital", "currency", "district", "export", "harbour",
-    "income", "island", "language", "market", "population", "price", "province", "rate", "region",
-    "river", "school",
+    "table",
+    "column",
+    "row",
+    "area",
+    "capital",
+    "currency",
+    "district",
+    "export",
+    "harbour",
+    "income",
+    "island",
+    "language",
+    "market",
+    "population",
+    "price",
+    "province",
+    "rate",
+    "region",
+    "river",
+    "school",
 )
 VIEWS = {
     "views": {
@@ -37,11 +54,16 @@ def document(number: int) -> dict[str, Any]:
         for part in range(3)
     ]
     return {
-        "_id": name(number), "name": f"package-{number}", "version": f"{number % 5}.{number % 11}.0",
-        "title": " ".join(word(WORDS) for _ in range(5)), "group": number % 100, "ratio": number / 7,
-        "description": " ".join(word(WORDS) for _ in range(70)), "keywords": [word(WORDS), word(WORDS)],
+        "_id": name(number),
+        "name": f"package-{number}",
+        "version": f"{number % 5}.{number % 11}.0",
+        "title": " ".join(word(WORDS) for _ in range(5)),
+        "group": number % 100,
+        "ratio": number / 7,
+        "description": " ".join(word(WORDS) for _ in range(70)),
+        "keywords": [word(WORDS), word(WORDS)],
         "resources": resources,
-    }  # fmt: skip
+    }
 
 
 def name(number: int) -> str:
@@ -108,12 +130,16 @@ def put(connections: int) -> Run:
             body = document(1)
             del body["_id"]
             text = json.dumps(json.dumps(body))
-            return client.load(connections, seconds(scale), f"""
+            return client.load(
+                connections,
+                seconds(scale),
+                f"""
 local n = 0
 function request()
   n = n + 1
   return wrk.format("PUT", "{client.prefix}{path}/n" .. n, nil, {text})
-end""")  # fmt: skip
+end""",
+            )
 
     return run
 
@@ -121,12 +147,16 @@ end""")  # fmt: skip
 def get(connections: int) -> Run:
     def run(client: Client, scale: float) -> Measured:
         with database(client, 1 / 20) as path:
-            return client.load(connections, seconds(scale), f"""
+            return client.load(
+                connections,
+                seconds(scale),
+                f"""
 local n = 0
 function request()
   n = (n + 7) % {BATCH}
   return wrk.format("GET", string.format("{client.prefix}{path}/p%07d", n))
-end""")  # fmt: skip
+end""",
+            )
 
     return run
 
@@ -187,6 +217,7 @@ def small_attachments(client: Client, scale: float) -> Measured:
     attached = {"_attachments": {"file.bin": {"content_type": "application/octet-stream", "data": data}}}
     docs = [{**document(number), **attached} for number in range(max(1, round(200 * scale)))]
     with database(client) as path:
+
         def write() -> None:
             for doc in docs:
                 client.send("PUT", f"{path}/{doc['_id']}", doc)
@@ -220,8 +251,10 @@ def find(client: Client, scale: float) -> Measured:
 def replicate(client: Client, scale: float) -> Measured:
     with database(client, scale / 2) as path, database(client) as copy:
         login = {name: value for name, value in client.headers.items() if name == "Authorization"}
-        source, target = ({"url": f"http://{client.host}:{client.port}{client.prefix}{one}", "headers": login}
-                          for one in (path, copy))  # fmt: skip
+        source, target = (
+            {"url": f"http://{client.host}:{client.port}{client.prefix}{one}", "headers": login}
+            for one in (path, copy)
+        )
         count = json.loads(client.send("GET", path))["doc_count"]
         body = {"source": source, "target": target}
         return client.timed(count, lambda: client.send("POST", "/_replicate", body))

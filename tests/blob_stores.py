@@ -29,7 +29,9 @@ async def blob_settings(data_dir: Path) -> dict[str, str | None]:
     if data_dir not in _buckets:
         options = await new_bucket(server)
         _buckets[data_dir] = {
-            "blobstore": options.address, "s3_endpoint": options.endpoint,
-            "s3_access_key_id": options.access_key, "s3_secret_access_key": options.secret_key,
-        }  # fmt: skip
+            "blobstore": options.address,
+            "s3_endpoint": options.endpoint,
+            "s3_access_key_id": options.access_key,
+            "s3_secret_access_key": options.secret_key,
+        }
     return _buckets[data_dir]

@@ -28,8 +28,13 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerFactory]:
     async with AsyncExitStack() as stack:
 
         async def start(**given: Any) -> App:
-            settings = {"port": 0, "couch_port": 0, "data_dir": tmp_path / "data",
-                        "admin": ":".join(ADMIN), "password_iterations": 1000}
+            settings = {
+                "port": 0,
+                "couch_port": 0,
+                "data_dir": tmp_path / "data",
+                "admin": ":".join(ADMIN),
+                "password_iterations": 1000,
+            }
             settings |= given
             settings = await blob_settings(Path(settings["data_dir"])) | settings
             app = build(load(settings, environ={}))
@@ -41,8 +46,12 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerFactory]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--blobstore", choices=("directory", "moto"), default="directory",
-                     help="Where the servers of the tests keep files.")  # fmt: skip
+    parser.addoption(
+        "--blobstore",
+        choices=("directory", "moto"),
+        default="directory",
+        help="Where the servers of the tests keep files.",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -11,8 +11,16 @@ from aiohttp import web
 from yarl import URL
 
 FAULTS = (
-    "unavailable", "hang", "cut", "cut_behind", "cut_answer", "refuse", "full", "corrupt", "corrupt_answer"
-)  # fmt: skip
+    "unavailable",
+    "hang",
+    "cut",
+    "cut_behind",
+    "cut_answer",
+    "refuse",
+    "full",
+    "corrupt",
+    "corrupt_answer",
+)
 _CODES = {
     "unavailable": (503, "SlowDown"),
     "refuse": (403, "InvalidAccessKeyId"),
@@ -54,9 +62,13 @@ class FaultProxy:
         sent = {name: value for name, value in request.headers.items() if name.lower() != "expect"}
         url = URL(self._target + request.raw_path, encoded=True)
         async with self._session.request(
-            request.method, url, data=body or None, headers=sent, allow_redirects=False,
+            request.method,
+            url,
+            data=body or None,
+            headers=sent,
+            allow_redirects=False,
             skip_auto_headers=["Content-Type", "Accept", "User-Agent"],
-        ) as answer:  # fmt: skip
+        ) as answer:
             data = await answer.read()
         if fault == "cut_behind":
             return self._cut(request)

@@ -41,8 +41,10 @@ class S3Server(NamedTuple):
 def moto() -> Iterator[S3Server]:
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", _MOTO],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     with _ended(process):
         assert process.stdout is not None
         yield S3Server("moto", f"http://127.0.0.1:{int(process.stdout.readline())}")
@@ -53,11 +55,21 @@ def rclone(directory: Path) -> Iterator[S3Server]:
     program = shutil.which("rclone") or str(Path(sys.executable).parent / "rclone")
     process = subprocess.Popen(
         [
-            program, "serve", "s3", str(directory), "--addr", "127.0.0.1:0", "--config", "",
-            "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--vfs-cache-mode", "off",
+            program,
+            "serve",
+            "s3",
+            str(directory),
+            "--addr",
+            "127.0.0.1:0",
+            "--config",
+            "",
+            "--auth-key",
+            f"{ACCESS_KEY},{SECRET_KEY}",
+            "--vfs-cache-mode",
+            "off",
         ],
         stderr=subprocess.PIPE,
-    )  # fmt: skip
+    )
     with _ended(process):
         assert process.stderr is not None
         for line in iter(process.stderr.readline, b""):
@@ -71,9 +83,7 @@ def rclone(directory: Path) -> Iterator[S3Server]:
 async def new_bucket(server: S3Server, **more: Any) -> S3Options:
     """Options for a bucket that has just been made."""
     name = f"b{secrets.token_hex(6)}"
-    options = S3Options(
-        name, endpoint=server.endpoint, access_key=ACCESS_KEY, secret_key=SECRET_KEY, **more
-    )
+    options = S3Options(name, endpoint=server.endpoint, access_key=ACCESS_KEY, secret_key=SECRET_KEY, **more)
     if server.kind == "moto":  # it asks for no signature, and a client takes a while to make
         async with aiohttp.ClientSession() as session, session.put(f"{server.endpoint}/{name}") as response:
             assert response.status == 200

@@ -64,9 +64,7 @@ class Searching:
     def __init__(self, follower: SearchFollower) -> None:
         self._follower = follower
 
-    async def search(
-        self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
-    ) -> Found:
+    async def search(self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]) -> Found:
         page = await self._follower.search(words, limit=limit, offset=offset, types=types)
         return Found(page.total, [hit._asdict() for hit in page.hits])
 
@@ -141,8 +139,10 @@ class App:
         except NotOurs as error:
             raise CannotStart(error.reason) from error
         except Unavailable as error:
-            log.warning("Nothing is swept until the next start: whose the datastore is, is not known. %s",
-                        error.reason)  # fmt: skip
+            log.warning(
+                "Nothing is swept until the next start: whose the datastore is, is not known. %s",
+                error.reason,
+            )
             return False
         return True
 
@@ -162,10 +162,17 @@ class App:
             return await self.registry.owners.owned_by(name)
 
         self.tokens = Tokens(self.store, find)
-        self.auth = Authenticator([admins, Users(self.store, changes)], self.passwords, config=config,
-                                  tokens=self.tokens)
-        self.accounts = Accounts(self.store, admins, self.tokens, self.passwords, owned,
-                                 registration_open=self.settings.registration == "open")
+        self.auth = Authenticator(
+            [admins, Users(self.store, changes)], self.passwords, config=config, tokens=self.tokens
+        )
+        self.accounts = Accounts(
+            self.store,
+            admins,
+            self.tokens,
+            self.passwords,
+            owned,
+            registration_open=self.settings.registration == "open",
+        )
         guard.tell(self.accounts)
 
     async def _admins(self) -> tuple[str, str] | None:
@@ -192,9 +199,12 @@ class App:
         stack.push_async_callback(spool.close)
         config = self.store.config
         return Attachments(
-            blobs, spool, registry_layout(REGISTRY),
+            blobs,
+            spool,
+            registry_layout(REGISTRY),
             lambda: Compression.of(config().get("attachments", {})),
-            uncompressed={REGISTRY}, max_size=partial(largest_attachment, self.store),
+            uncompressed={REGISTRY},
+            max_size=partial(largest_attachment, self.store),
             referred=partial(referred, self.store),
         )
 
@@ -214,12 +224,17 @@ class App:
         settings = self.settings
         checks = Limits(seconds=settings.validation_timeout, memory=settings.validation_memory << 20)
         publishing = PublishLimits(
-            total=settings.max_package_size << 20, files=settings.max_package_files,
+            total=settings.max_package_size << 20,
+            files=settings.max_package_files,
             descriptor=settings.max_descriptor_size << 20,
-        )  # fmt: skip
+        )
         registry = Registry(
-            named(self.store, REGISTRY), self.attachments, validation=Validation(settings.validation),
-            checks=checks, publishing=publishing, settled=self.followers["datastore"].caught_up,
+            named(self.store, REGISTRY),
+            self.attachments,
+            validation=Validation(settings.validation),
+            checks=checks,
+            publishing=publishing,
+            settled=self.followers["datastore"].caught_up,
             downloads=Downloads(self.counts),
         )
         stack.push_async_callback(registry.close)
@@ -229,20 +244,34 @@ class App:
     async def _serve(self, stack: AsyncExitStack, ports: Sequence[socket.socket]) -> None:
         proxies = Proxies(self.settings.trusted_proxies)
         self.couch = door = CouchDoor(
-            self.store, self.attachments, self.auth, proxies=proxies,
+            self.store,
+            self.attachments,
+            self.auth,
+            proxies=proxies,
             with_owned=self.registry.owners.with_roles,
-        )  # fmt: skip
+        )
         blobs = self.attachments.blobs
         services = Services(
-            self.registry, self.auth.identify_publisher, Searching(self.search), self.accounts, self.tokens,
-            couch=partial(door.handle_below, prefix=COUCH_PREFIX), public_url=self.settings.public_url,
-            elsewhere=elsewhere(self.settings, blobs), proxies=proxies,
-            uploads=direct_uploads(blobs), upload_secret=self._upload_secret,
+            self.registry,
+            self.auth.identify_publisher,
+            Searching(self.search),
+            self.accounts,
+            self.tokens,
+            couch=partial(door.handle_below, prefix=COUCH_PREFIX),
+            public_url=self.settings.public_url,
+            elsewhere=elsewhere(self.settings, blobs),
+            proxies=proxies,
+            uploads=direct_uploads(blobs),
+            upload_secret=self._upload_secret,
             followers=lambda: [loop.status() for loop in self.followers.values()],
         )
         registry = web.AppRunner(
-            registry_application(services), auto_decompress=False, access_log=None, max_line_size=LINE,
-            max_field_size=LINE, shutdown_timeout=CLOSING,
+            registry_application(services),
+            auto_decompress=False,
+            access_log=None,
+            max_line_size=LINE,
+            max_field_size=LINE,
+            shutdown_timeout=CLOSING,
         )
         couch = web.ServerRunner(door.server(), shutdown_timeout=CLOSING)
         self.registry_url, self.couch_url = [

@@ -77,12 +77,20 @@ def s3_options(settings: Settings, address: str) -> S3Options:
     bucket, prefix = split_address(address)
     addressing = {"auto": None, "path": True, "virtual": False}
     return S3Options(
-        bucket, prefix, endpoint=settings.s3_endpoint, region=settings.s3_region,
-        path_style=addressing[settings.s3_addressing], access_key=settings.s3_access_key_id,
-        secret_key=settings.s3_secret_access_key, session_token=settings.s3_session_token,
-        profile=settings.s3_profile, encryption=settings.s3_encryption, kms_key=settings.s3_kms_key,
-        storage_class=settings.s3_storage_class, connections=settings.s3_connections,
-    )  # fmt: skip
+        bucket,
+        prefix,
+        endpoint=settings.s3_endpoint,
+        region=settings.s3_region,
+        path_style=addressing[settings.s3_addressing],
+        access_key=settings.s3_access_key_id,
+        secret_key=settings.s3_secret_access_key,
+        session_token=settings.s3_session_token,
+        profile=settings.s3_profile,
+        encryption=settings.s3_encryption,
+        kms_key=settings.s3_kms_key,
+        storage_class=settings.s3_storage_class,
+        connections=settings.s3_connections,
+    )
 
 
 def largest_attachment(store: Store) -> int | None:

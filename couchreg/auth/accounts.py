@@ -38,7 +38,13 @@ class Login:
 
 class Accounts:
     def __init__(
-        self, store: Store, admins: Admins, tokens: Tokens, work: PasswordWork, owned: Owned, *,
+        self,
+        store: Store,
+        admins: Admins,
+        tokens: Tokens,
+        work: PasswordWork,
+        owned: Owned,
+        *,
         registration_open: bool,
     ) -> None:
         self._store = store

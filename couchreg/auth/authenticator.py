@@ -61,8 +61,13 @@ class Authenticator:
     the others may add roles."""
 
     def __init__(
-        self, sources: Sequence[CredentialSource], work: PasswordWork, *, config: Config = dict,
-        tokens: Tokens | None = None, clock: Callable[[], float] = time.monotonic,
+        self,
+        sources: Sequence[CredentialSource],
+        work: PasswordWork,
+        *,
+        config: Config = dict,
+        tokens: Tokens | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sources = tuple(sources)
         self.passwords = work
@@ -72,8 +77,11 @@ class Authenticator:
         self.sessions = Sessions(config, self._credential)
         self.handlers = Handlers(config)
         self._ask: Mapping[str, Callable[[Headers, str], Awaitable[Identity | None]]] = {
-            "cookie": self._cookie, "default": self._basic, "jwt": self._bearer, "proxy": self._proxy,
-        }  # fmt: skip
+            "cookie": self._cookie,
+            "default": self._basic,
+            "jwt": self._bearer,
+            "proxy": self._proxy,
+        }
         self._jwt = JwtBearer(config)
         self._lockout = Lockout(config, clock=clock)
         self._key = secrets.token_bytes(32)

@@ -58,9 +58,13 @@ class PasswordWork:
             return await self._run(lambda: hash_password(password, iterations=iterations, prf=prf, salt=salt))
 
     async def verify(
-        self, hashed: PasswordHash | None, password: str, *, address: str = "",
+        self,
+        hashed: PasswordHash | None,
+        password: str,
+        *,
+        address: str = "",
         before: Callable[[], None] = lambda: None,
-    ) -> bool:  # fmt: skip
+    ) -> bool:
         """Whether it is the password; never for None, which takes as long. `before` is called when it is
         this one's turn and may raise.
 

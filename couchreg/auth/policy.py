@@ -127,15 +127,21 @@ def _metrics(subject: Subject) -> None:
 
 def _member(subject: Subject) -> None:
     if not is_member(subject.user, subject.security):
-        raise _refusal(subject.user, "You are not authorized to access this db.",
-                       "You are not allowed to access this db.")
+        raise _refusal(
+            subject.user,
+            "You are not authorized to access this db.",
+            "You are not allowed to access this db.",
+        )
 
 
 def _writer(subject: Subject) -> None:
     _member(subject)
     if subject.database == REGISTRY:
-        raise _refusal(subject.user, "Packages are published through the registry.",
-                       "Packages are published through the registry.")
+        raise _refusal(
+            subject.user,
+            "Packages are published through the registry.",
+            "Packages are published through the registry.",
+        )
 
 
 def _lister(subject: Subject) -> None:

@@ -36,8 +36,10 @@ def user(headers: Mapping[str, str], options: Options) -> User | None:
 def _proved(name: str, headers: Mapping[str, str], options: Options) -> bool:
     secret = options.text("secret")
     given = headers.get(options.text("x_auth_token", "X-Auth-CouchDB-Token"), "").lower()
-    made = [hmac.digest(secret.encode(), name.encode("utf-8", "surrogateescape"), algorithm).hex()
-            for algorithm in hash_names(options)]
+    made = [
+        hmac.digest(secret.encode(), name.encode("utf-8", "surrogateescape"), algorithm).hex()
+        for algorithm in hash_names(options)
+    ]
     right = [hmac.compare_digest(one.encode(), given.encode("utf-8", "replace")) for one in made]
     return bool(secret) and any(right)
 

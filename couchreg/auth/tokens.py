@@ -93,9 +93,14 @@ class Tokens:
         self._writing = asyncio.Lock()
 
     async def create(
-        self, user: User, scope: str, *, packages: Sequence[str] = (), lifetime: float | None = None,
+        self,
+        user: User,
+        scope: str,
+        *,
+        packages: Sequence[str] = (),
+        lifetime: float | None = None,
         label: str = "",
-    ) -> tuple[str, Token]:  # fmt: skip
+    ) -> tuple[str, Token]:
         """A new token of a user: its text, never to be had again, and its record.
 
         `lifetime` is in seconds, None for a token that does not expire. Raises BadRequest for a scope, a
@@ -106,8 +111,15 @@ class Tokens:
             raise Unauthorized("Log in to make a token.")
         secret, token_id = secrets.token_hex(32), secrets.token_hex(6)
         now = self._clock()
-        token = Token(token_id, _hash(secret), _scope(scope), _patterns(packages), _label(label), now,
-                      None if lifetime is None else now + _lifetime(lifetime))
+        token = Token(
+            token_id,
+            _hash(secret),
+            _scope(scope),
+            _patterns(packages),
+            _label(label),
+            now,
+            None if lifetime is None else now + _lifetime(lifetime),
+        )
         async with self._writing:
             kept = await self.list(user.name)
             if len(kept) >= MOST:

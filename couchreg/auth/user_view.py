@@ -20,9 +20,19 @@ from couchreg.model.user import User
 
 _COMMA = re.compile(r"\s*,\s*")
 # What says nothing of anybody in particular; `update` has rules of its own.
-_HARMLESS = frozenset({
-    "name", "incarnation", "update_seq", "stamp", "parse_since", "wait", "info", "setting", "update",
-})  # fmt: skip
+_HARMLESS = frozenset(
+    {
+        "name",
+        "incarnation",
+        "update_seq",
+        "stamp",
+        "parse_since",
+        "wait",
+        "info",
+        "setting",
+        "update",
+    }
+)
 
 
 class UserView:
@@ -48,9 +58,12 @@ class UserView:
         return [await self._shown(one) if one is not None else None for one in found]
 
     async def open_revs(
-        self, wanted: Sequence[tuple[str, Sequence[str] | None]], *,
-        latest: bool = False, histories: bool = False,
-    ) -> list[list[Opened]]:  # fmt: skip
+        self,
+        wanted: Sequence[tuple[str, Sequence[str] | None]],
+        *,
+        latest: bool = False,
+        histories: bool = False,
+    ) -> list[list[Opened]]:
         for doc_id, _ in wanted:
             await self._check(doc_id)
         found = await self._inner.open_revs(wanted, latest=latest, histories=histories)

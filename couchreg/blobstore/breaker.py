@@ -19,9 +19,14 @@ class Breaker:
     """`check` before a call, `succeeded` or `failed` after it. `what` is named to clients."""
 
     def __init__(
-        self, what: str, *, failures: int = FAILURES, pause: float = PAUSE, longest: float = LONGEST,
+        self,
+        what: str,
+        *,
+        failures: int = FAILURES,
+        pause: float = PAUSE,
+        longest: float = LONGEST,
         clock: Callable[[], float] = time.monotonic,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._what = what
         self._most = failures
         self._first_pause = self._pause = pause

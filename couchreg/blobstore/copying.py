@@ -20,9 +20,14 @@ class Copied:
 
 
 async def copy(
-    source: BlobStore, target: BlobStore, spool: Spool, *, type_of: Callable[[str], str],
-    verify: bool = False, progress: Callable[[Copied], None] = lambda done: None,
-) -> Copied:  # fmt: skip
+    source: BlobStore,
+    target: BlobStore,
+    spool: Spool,
+    *,
+    type_of: Callable[[str], str],
+    verify: bool = False,
+    progress: Callable[[Copied], None] = lambda done: None,
+) -> Copied:
     """Copy what the target lacks. What it has in the same length counts as the same, for each blob was
     verified when it was put; with `verify` it is read and compared.
 

@@ -164,9 +164,13 @@ class S3BlobStore:
         """A signed URL to PUT an object at, and the headers it needs. S3 refuses other bytes."""
         kind, digest = object_type(content_type), b64encode(md5).decode()
         url = await self.calls.address(
-            "put_object", seconds, Key=self.options.key(key), ContentType=kind, ContentMD5=digest,
+            "put_object",
+            seconds,
+            Key=self.options.key(key),
+            ContentType=kind,
+            ContentMD5=digest,
             ContentLength=length,
-        )  # fmt: skip
+        )
         return url, {"Content-Type": kind, "Content-MD5": digest}
 
     async def close(self) -> None:

@@ -34,9 +34,12 @@ class Adopter:
     """Copies objects of one bucket to keys that are free."""
 
     def __init__(
-        self, calls: Calls, uploader: Uploader, objects: Objects,
+        self,
+        calls: Calls,
+        uploader: Uploader,
+        objects: Objects,
         hashed: Callable[[str], Awaitable[str | None]],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._calls = calls
         self._uploader = uploader
         self._objects = objects
@@ -60,26 +63,32 @@ class Adopter:
         await self._carry(source, key, spooled, content_type, found)
 
     async def _copy(
-        self, source: str, head: Mapping[str, Any], key: str, spooled: Spooled, content_type: str,
+        self,
+        source: str,
+        head: Mapping[str, Any],
+        key: str,
+        spooled: Spooled,
+        content_type: str,
         found: Abilities,
-    ) -> None:  # fmt: skip
+    ) -> None:
         bucket, name = self._calls.options.bucket, self._calls.options.key(source)
 
         async def send(place: Mapping[str, Any], number: int, start: int, length: int) -> Part:
             answer = await self._calls(
-                "upload_part_copy", PartNumber=number, CopySource={"Bucket": bucket, "Key": name},
+                "upload_part_copy",
+                PartNumber=number,
+                CopySource={"Bucket": bucket, "Key": name},
                 CopySourceRange=f"bytes={start}-{start + length - 1}",
-                CopySourceIfMatch=head["ETag"], **place,
-            )  # fmt: skip
+                CopySourceIfMatch=head["ETag"],
+                **place,
+            )
             etag = answer.get("CopyPartResult", {}).get("ETag")
             if not etag:
                 raise Uncopied("no ETag of a part")
             return etag, b""
 
         try:
-            _, parts = await self._uploader.joined(
-                key, spooled, content_type, found, COPIED_AT_ONCE, send
-            )
+            _, parts = await self._uploader.joined(key, spooled, content_type, found, COPIED_AT_ONCE, send)
         except Taken:
             await self._unchanged(name, head)
             raise

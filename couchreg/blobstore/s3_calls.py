@@ -23,11 +23,19 @@ DEFAULT_REGION = "us-east-1"
 # What a second attempt may change. 5xx statuses are tried again whatever their code is.
 _TRANSIENT = frozenset(
     {
-        "RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "BadDigest",
-        "ConditionalRequestConflict", "OperationAborted", "XAmzContentSHA256Mismatch", "IncompleteBody",
+        "RequestTimeout",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequests",
+        "BadDigest",
+        "ConditionalRequestConflict",
+        "OperationAborted",
+        "XAmzContentSHA256Mismatch",
+        "IncompleteBody",
         "InvalidDigest",
     }
-)  # fmt: skip
+)
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound", "NoSuchUpload"})
 _RANGE = frozenset({"InvalidRange", "416"})
 _TAKEN = frozenset({"PreconditionFailed", "412"})
@@ -157,12 +165,15 @@ async def connect(options: S3Options) -> Calls:
         async with AsyncExitStack() as stack:
             client = await stack.enter_async_context(
                 session.create_client(
-                    "s3", endpoint_url=options.endpoint, config=AioConfig(**_config(options)),
+                    "s3",
+                    endpoint_url=options.endpoint,
+                    config=AioConfig(**_config(options)),
                     region_name=options.region or session.get_config_variable("region") or DEFAULT_REGION,
-                    aws_access_key_id=options.access_key, aws_secret_access_key=options.secret_key,
+                    aws_access_key_id=options.access_key,
+                    aws_secret_access_key=options.secret_key,
                     aws_session_token=options.session_token,
                 )
-            )  # fmt: skip
+            )
             return Calls(client, options, Breaker("The blob store"), stack.pop_all())
     except (BotoCoreError, ValueError) as error:
         raise Refused(f"The blob store cannot be used: {error}") from error
@@ -171,14 +182,17 @@ async def connect(options: S3Options) -> Calls:
 def _config(options: S3Options) -> dict[str, Any]:
     path_style = options.path_style if options.path_style is not None else options.endpoint is not None
     return {
-        "connect_timeout": options.connect_timeout, "read_timeout": options.timeout,
-        "max_pool_connections": options.connections, "signature_version": "s3v4",
+        "connect_timeout": options.connect_timeout,
+        "read_timeout": options.timeout,
+        "max_pool_connections": options.connections,
+        "signature_version": "s3v4",
         "retries": {"total_max_attempts": 1, "mode": "standard"},
         # Many servers answer the newer default checksums wrongly; ours are sent where they count.
-        "request_checksum_calculation": "when_required", "response_checksum_validation": "when_required",
+        "request_checksum_calculation": "when_required",
+        "response_checksum_validation": "when_required",
         # Content-MD5 is signed and stands for the body; hashing it once more would hold up the loop.
         "s3": {"addressing_style": "path" if path_style else "virtual", "payload_signing_enabled": False},
-    }  # fmt: skip
+    }
 
 
 async def pause(failures: int) -> None:

@@ -13,10 +13,19 @@ FOREVER = "public, max-age=31536000, immutable"  # a key never gets other bytes
 
 _SHOWN = frozenset(
     {
-        "text/csv", "text/plain", "text/tab-separated-values", "text/markdown", "application/json",
-        "application/geo+json", "image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf",
+        "text/csv",
+        "text/plain",
+        "text/tab-separated-values",
+        "text/markdown",
+        "application/json",
+        "application/geo+json",
+        "image/png",
+        "image/jpeg",
+        "image/gif",
+        "image/webp",
+        "application/pdf",
     }
-)  # fmt: skip
+)
 # HTML, every XML (XSLT and foreign namespaces run scripts), scripts, and what carries other types inside.
 _ACTIVE = re.compile(r"html|svg|xml$|xsl|xul|script$|^multipart/|^message/|flash|java|manifest|mathml|vml")
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")

@@ -48,4 +48,3 @@ def split_address(address: str) -> tuple[str, str]:
     if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError(f"{address!r} is not s3://bucket or s3://bucket/prefix")
     return parts.netloc, parts.path.strip("/")
-

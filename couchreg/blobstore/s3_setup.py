@@ -20,9 +20,11 @@ RULE = "couchreg-unfinished-uploads"
 DAYS = 7
 UPLOADS = "_uploads/"  # where clients put what is not published yet
 _CORS: Mapping[str, Any] = {
-    "AllowedOrigins": ["*"], "AllowedMethods": ["GET", "PUT", "POST"],
-    "AllowedHeaders": ["*"], "ExposeHeaders": ["Content-Range"],
-}  # fmt: skip
+    "AllowedOrigins": ["*"],
+    "AllowedMethods": ["GET", "PUT", "POST"],
+    "AllowedHeaders": ["*"],
+    "ExposeHeaders": ["Content-Range"],
+}
 
 
 class Step(NamedTuple):
@@ -45,9 +47,7 @@ def public_policy(options: S3Options) -> dict[str, Any]:
 
 def _statement(options: S3Options) -> dict[str, Any]:
     resource = f"arn:aws:s3:::{options.bucket}/{options.key('*')}"
-    return {
-        "Sid": SID, "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": resource
-    }  # fmt: skip
+    return {"Sid": SID, "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": resource}
 
 
 async def plan(calls: Calls) -> list[Step]:
@@ -97,17 +97,27 @@ async def _lifecycle(calls: Calls) -> Step:
     before = await _found(calls, "get_bucket_lifecycle_configuration", "Rules")
     kept = [rule for rule in before or () if rule.get("ID") not in (RULE, f"{RULE}-parts")]
     mine: Sequence[dict[str, Any]] = (
-        {"ID": RULE, "Status": "Enabled", "Filter": {"Prefix": calls.options.key(UPLOADS)},
-         "Expiration": {"Days": DAYS}},
-        {"ID": f"{RULE}-parts", "Status": "Enabled", "Filter": {"Prefix": calls.options.key("")},
-         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": DAYS}},
-    )  # fmt: skip
+        {
+            "ID": RULE,
+            "Status": "Enabled",
+            "Filter": {"Prefix": calls.options.key(UPLOADS)},
+            "Expiration": {"Days": DAYS},
+        },
+        {
+            "ID": f"{RULE}-parts",
+            "Status": "Enabled",
+            "Filter": {"Prefix": calls.options.key("")},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": DAYS},
+        },
+    )
     names = {rule.get("ID") for rule in before or ()}
     after = before if {rule["ID"] for rule in mine} <= names else [*kept, *mine]
     return Step(
-        "lifecycle rules", before, after,
+        "lifecycle rules",
+        before,
+        after,
         lambda: calls("put_bucket_lifecycle_configuration", LifecycleConfiguration={"Rules": after}),
-    )  # fmt: skip
+    )
 
 
 async def _found(calls: Calls, operation: str, member: str) -> Any:

@@ -75,13 +75,17 @@ class Uploader:
         """What an object is put with, whichever way."""
         kind, options = object_type(content_type), self._calls.options
         found: dict[str, Any] = {
-            "Key": options.key(key), "ContentType": kind, "CacheControl": FOREVER,
-            "ContentDisposition": disposition(key, kind), "Metadata": {SHA256: spooled.sha256},
-        }  # fmt: skip
+            "Key": options.key(key),
+            "ContentType": kind,
+            "CacheControl": FOREVER,
+            "ContentDisposition": disposition(key, kind),
+            "Metadata": {SHA256: spooled.sha256},
+        }
         more = {
-            "ServerSideEncryption": options.encryption, "SSEKMSKeyId": options.kms_key,
+            "ServerSideEncryption": options.encryption,
+            "SSEKMSKeyId": options.kms_key,
             "StorageClass": options.storage_class,
-        }  # fmt: skip
+        }
         return found | {name: value for name, value in more.items() if value}
 
     # -- one request
@@ -91,10 +95,13 @@ class Uploader:
         async with self._parts:
             data = await read(0, spooled.length)
             answer = await self._calls(
-                "put_object", body=data, ContentMD5=b64encode(spooled.md5).decode(),
+                "put_object",
+                body=data,
+                ContentMD5=b64encode(spooled.md5).decode(),
                 ChecksumSHA256=b64encode(bytes.fromhex(spooled.sha256)).decode(),
-                **condition(found.conditional_put), **self.settings(key, spooled, content_type),
-            )  # fmt: skip
+                **condition(found.conditional_put),
+                **self.settings(key, spooled, content_type),
+            )
         if found.md5_etags and not same_md5(answer, spooled.md5.hex()):
             raise Differs
 
@@ -125,9 +132,7 @@ class Uploader:
             await asyncio.shield(self._abort(place))
             raise
 
-    async def _all_parts(
-        self, place: Mapping[str, Any], length: int, size: int, send: Send
-    ) -> list[Part]:
+    async def _all_parts(self, place: Mapping[str, Any], length: int, size: int, send: Send) -> list[Part]:
         """The parts in order; a few workers take one after the other."""
         count = -(-length // size)
         done: list[Part] = [("", b"")] * count
@@ -168,9 +173,12 @@ class Uploader:
         return await reading(self._reading, _read_now, path, start, length)
 
     async def _completed(
-        self, place: Mapping[str, Any], parts: list[tuple[str, bytes]], condition: Mapping[str, Any],
+        self,
+        place: Mapping[str, Any],
+        parts: list[tuple[str, bytes]],
+        condition: Mapping[str, Any],
         spooled: Spooled,
-    ) -> Mapping[str, Any]:  # fmt: skip
+    ) -> Mapping[str, Any]:
         """An upload that is unknown when it is completed again was completed by the attempt before."""
         named = [{"PartNumber": number, "ETag": etag} for number, (etag, _) in enumerate(parts, 1)]
         try:

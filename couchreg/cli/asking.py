@@ -14,17 +14,25 @@ NOBODY = "Nobody is logged in: use couchreg login."
 
 
 def call(
-    registry: str | None, user: str | None, as_json: bool, question: Callable[[People], Awaitable[T]],
-    *, public: bool = False,
-) -> T:  # fmt: skip
+    registry: str | None,
+    user: str | None,
+    as_json: bool,
+    question: Callable[[People], Awaitable[T]],
+    *,
+    public: bool = False,
+) -> T:
     """The same, about people."""
     return ask(registry, user, as_json, lambda found: question(found.people), public=public)
 
 
 def ask(
-    registry: str | None, user: str | None, as_json: bool, question: Callable[[Registry], Awaitable[T]],
-    *, public: bool = False,
-) -> T:  # fmt: skip
+    registry: str | None,
+    user: str | None,
+    as_json: bool,
+    question: Callable[[Registry], Awaitable[T]],
+    *,
+    public: bool = False,
+) -> T:
     """What a registry answers; unless it is public, to somebody who is logged in."""
 
     async def work() -> T:

@@ -15,8 +15,15 @@ def cache(clean: bool, max_size: int | None, as_json: bool) -> None:
     limit = 0 if clean else None if max_size is None else max_size << 20
     folder, removed, left, bound = run(_cache(limit), as_json=as_json)
     if as_json:
-        print_json({"folder": folder, "files": left.files, "bytes": left.length, "limit": bound,
-                    "removed": {"files": removed.files, "bytes": removed.length}})  # fmt: skip
+        print_json(
+            {
+                "folder": folder,
+                "files": left.files,
+                "bytes": left.length,
+                "limit": bound,
+                "removed": {"files": removed.files, "bytes": removed.length},
+            }
+        )
         return
     if limit is not None:
         click.echo(f"Removed {removed.files} files, {removed.length} bytes")

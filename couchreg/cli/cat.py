@@ -48,6 +48,12 @@ async def _copy(found: Registry, text: str) -> None:
 async def _about(found: Registry, text: str) -> dict[str, object]:
     opened = await found.reader.open(_resource(text))
     entry, digest = opened.entry, opened.entry.sha256
-    return {"name": opened.descriptor.get("name"), "version": opened.descriptor.get("version"),
-            "path": entry.path, "bytes": opened.length, "hash": digest and f"sha256:{digest}",
-            "mediatype": entry.mediatype, "url": str(opened.url)}  # fmt: skip
+    return {
+        "name": opened.descriptor.get("name"),
+        "version": opened.descriptor.get("version"),
+        "path": entry.path,
+        "bytes": opened.length,
+        "hash": digest and f"sha256:{digest}",
+        "mediatype": entry.mediatype,
+        "url": str(opened.url),
+    }

@@ -78,8 +78,10 @@ async def _setup(settings: Settings, yes: bool) -> int:
 def check(deep: bool, repair: bool, **given: str | None) -> None:
     """Compare the objects with what the documents say of them."""
     found = asyncio.run(_check(load(given), deep, repair))
-    click.echo(f"{found.checked} objects are needed: {len(found.missing)} missing, "
-               f"{len(found.different)} different. {len(found.orphans)} are not needed.")  # fmt: skip
+    click.echo(
+        f"{found.checked} objects are needed: {len(found.missing)} missing, "
+        f"{len(found.different)} different. {len(found.orphans)} are not needed."
+    )
     for what in ("missing", "different", "orphans"):
         for key in getattr(found, what)[:SHOWN]:
             click.echo(f"{what:10} {key}")
@@ -107,8 +109,14 @@ async def _write_derived(app: App, doc_ids: Iterable[str]) -> None:
 
 @datastore.command()
 @data_flags
-@click.option("--grace", type=float, default=86400.0, show_default=True, metavar="SECONDS",
-              help="Leave what is younger.")  # fmt: skip
+@click.option(
+    "--grace",
+    type=float,
+    default=86400.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Leave what is younger.",
+)
 def gc(grace: float, **given: str | None) -> None:
     """Remove what no document needs: orphans, unfinished uploads, left-over records."""
     click.echo(f"{asyncio.run(_gc(load(given), grace))} removed.")
@@ -148,9 +156,7 @@ def _known(values: dict[str, str]) -> dict[str, Any]:
     return {name: getattr(read, name) for name in values}
 
 
-async def _copy(
-    source: str, target: str, settings: Settings, other: Settings, verify: bool
-) -> Copied:
+async def _copy(source: str, target: str, settings: Settings, other: Settings, verify: bool) -> Copied:
     async with AsyncExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="couchreg-copy-")))
         spool = Spool(scratch)

@@ -40,9 +40,11 @@ def _resources(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"~ resource {plain(name)}"
         schema = change.get("schema") or {}
         inner = [
-            *_members(change.get("members")), *_members(schema.get("fields"), "field "),
-            *_members(schema.get("members"), "schema "), *_rows(change.get("rows")),
-        ]  # fmt: skip
+            *_members(change.get("members")),
+            *_members(schema.get("fields"), "field "),
+            *_members(schema.get("members"), "schema "),
+            *_rows(change.get("rows")),
+        ]
         for line in inner:
             yield f"  {line}"
 

@@ -21,19 +21,34 @@ __all__ = ["install", "split"]
 
 @click.command()
 @click.argument("packages", metavar="[NAME[@VERSION]]...", nargs=-1)
-@click.option("--dir", "folder", metavar="DIR", default=".", type=click.Path(path_type=Path),
-              help="Where the packages' folders and the lock file are.  [default: .]")
-@click.option("--into", metavar="DIR", type=click.Path(path_type=Path),
-              help="Write one package into exactly this folder, without dependencies and lock.")
+@click.option(
+    "--dir",
+    "folder",
+    metavar="DIR",
+    default=".",
+    type=click.Path(path_type=Path),
+    help="Where the packages' folders and the lock file are.  [default: .]",
+)
+@click.option(
+    "--into",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write one package into exactly this folder, without dependencies and lock.",
+)
 @click.option("--force", is_flag=True, help="Replace files that are there with other content.")
 @click.option("--offline", is_flag=True, help="Ask no registry: take all from the lock file and the cache.")
 @click.option("--no-cache", is_flag=True, help="Neither read nor fill the cache.")
 @account_options
 @json_option
 def install(
-    packages: tuple[str, ...], folder: Path, into: Path | None, registry: str | None, user: str | None,
-    as_json: bool, **how: bool,
-) -> None:  # fmt: skip
+    packages: tuple[str, ...],
+    folder: Path,
+    into: Path | None,
+    registry: str | None,
+    user: str | None,
+    as_json: bool,
+    **how: bool,
+) -> None:
     """Write packages into folders of their names, with all they depend on.
 
     A VERSION may be a range (^1.2) or a dist-tag; without one it is the latest. Without packages, what
@@ -53,9 +68,16 @@ def install(
 
 
 async def _install(
-    packages: tuple[str, ...], folder: Path, registry: str | None, user: str | None, *,
-    hidden: bool, force: bool, offline: bool, no_cache: bool,
-) -> Outcome:  # fmt: skip
+    packages: tuple[str, ...],
+    folder: Path,
+    registry: str | None,
+    user: str | None,
+    *,
+    hidden: bool,
+    force: bool,
+    offline: bool,
+    no_cache: bool,
+) -> Outcome:
     named = [split(package) for package in packages]
     account = resolve(registry, user)
     cache = None if no_cache else Cache()
@@ -66,9 +88,16 @@ async def _install(
 
 
 async def _into(
-    packages: tuple[str, ...], into: Path, registry: str | None, user: str | None, *,
-    hidden: bool, force: bool, offline: bool, no_cache: bool,
-) -> Outcome:  # fmt: skip
+    packages: tuple[str, ...],
+    into: Path,
+    registry: str | None,
+    user: str | None,
+    *,
+    hidden: bool,
+    force: bool,
+    offline: bool,
+    no_cache: bool,
+) -> Outcome:
     if len(packages) != 1 or offline:
         raise UsageError("--into takes exactly one package, and goes without --offline: see --dir.")
     name, version = split(packages[0])
@@ -94,8 +123,13 @@ def _line(done: Installed) -> str:
 
 def _as_json(outcome: Outcome, lock: Path | None) -> Mapping[str, Any]:
     rows = [
-        {"name": done.name, "version": done.version, "folder": str(done.folder), "written": done.written,
-         "kept": done.kept}
+        {
+            "name": done.name,
+            "version": done.version,
+            "folder": str(done.folder),
+            "written": done.written,
+            "kept": done.kept,
+        }
         for done in outcome.installed
-    ]  # fmt: skip
+    ]
     return {"packages": rows, "deprecated": outcome.deprecated, "lock": str(lock) if lock else None}

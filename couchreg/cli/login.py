@@ -60,8 +60,13 @@ async def _login(
         label = f"couchreg login on {socket.gethostname()}"[:100]
         made = await found.people.create_token(scope, lifetime=days and days * DAY, label=label)
     write(config_file(), {"registry": account.registry, "user": name, "token": str(made["token"])})
-    return {"registry": account.registry, "name": name, "id": made["id"], "scope": scope,
-            "expires": made["expires"]}  # fmt: skip
+    return {
+        "registry": account.registry,
+        "name": name,
+        "id": made["id"],
+        "scope": scope,
+        "expires": made["expires"],
+    }
 
 
 @click.command()

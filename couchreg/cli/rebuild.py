@@ -25,8 +25,10 @@ def rebuild(**given: str | None) -> None:
     stays, so run it again when it was interrupted. Search and the rest follow when the server starts.
     """
     done = asyncio.run(run(load(given)))
-    click.echo(f"{done.records} records read, {done.written} revisions written, "
-               f"{done.imported} packages without a record taken in.")  # fmt: skip
+    click.echo(
+        f"{done.records} records read, {done.written} revisions written, "
+        f"{done.imported} packages without a record taken in."
+    )
     if done.differing:
         click.echo(f"{done.differing} revisions have ids of other software.")
     for problem in done.problems[:SHOWN]:

@@ -78,5 +78,3 @@ def announce(app: App) -> None:
         click.echo(f"Admin     {name}:{password}   (shown this once: keep it)")
     click.echo("Ready     Ctrl-C ends it")
     sys.stdout.flush()
-
-

@@ -23,15 +23,22 @@ def token() -> None:
 @account_options
 @json_option
 def create(
-    scope: str, packages: tuple[str, ...], days: int | None, label: str,
-    registry: str | None, user: str | None, as_json: bool,
-) -> None:  # fmt: skip
+    scope: str,
+    packages: tuple[str, ...],
+    days: int | None,
+    label: str,
+    registry: str | None,
+    user: str | None,
+    as_json: bool,
+) -> None:
     """Make a token and print it: it is not shown again."""
     lifetime = days and days * DAY
     made = call(
-        registry, user, as_json,
+        registry,
+        user,
+        as_json,
         lambda people: people.create_token(scope, packages=packages, lifetime=lifetime, label=label),
-    )  # fmt: skip
+    )
     if as_json:
         print_json(made)
         return

@@ -65,11 +65,15 @@ async def _files(found: Registry, text: str) -> Rows:
     descriptor = await found.info(address.name, address.wanted)
     below = f"{address.path.rstrip('/')}/" if address.path else ""
     return [
-        {"path": entry.path, "bytes": entry.length, "hash": entry.sha256 and f"sha256:{entry.sha256}",
-         "mediatype": entry.mediatype}
+        {
+            "path": entry.path,
+            "bytes": entry.length,
+            "hash": entry.sha256 and f"sha256:{entry.sha256}",
+            "mediatype": entry.mediatype,
+        }
         for entry in file_entries(descriptor)
         if entry.path.startswith(below) or entry.path == address.path
-    ]  # fmt: skip
+    ]
 
 
 @click.command()

@@ -19,9 +19,19 @@ from couchreg.client.registry import Published, Registry
 from couchreg.client.transport import Credentials, Login, Progress, Token
 
 __all__ = [
-    "ClientError", "Credentials", "Folder", "Installed", "Progress", "Published", "Registry",
-    "Token", "info", "install", "publish", "search",
-]  # fmt: skip
+    "ClientError",
+    "Credentials",
+    "Folder",
+    "Installed",
+    "Progress",
+    "Published",
+    "Registry",
+    "Token",
+    "info",
+    "install",
+    "publish",
+    "search",
+]
 
 
 def publish(

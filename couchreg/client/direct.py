@@ -153,6 +153,8 @@ def _announced(file: File) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{file.source} cannot be read: {error.strerror}.") from None
     return {
-        "length": file.length, "md5": b64encode(md5.digest()).decode(), "sha256": sha256.hexdigest(),
+        "length": file.length,
+        "md5": b64encode(md5.digest()).decode(),
+        "sha256": sha256.hexdigest(),
         "type": file.content_type,
-    }  # fmt: skip
+    }

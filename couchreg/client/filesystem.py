@@ -150,6 +150,11 @@ def _folder(name: str) -> dict[str, Any]:
 def _file(name: str, entry: Entry, length: int | None, descriptor: dict[str, Any]) -> dict[str, Any]:
     published = (descriptor.get("couchreg") or {}).get("published")
     return {
-        "name": name, "size": length, "type": "file", "sha256": entry.sha256, "mediatype": entry.mediatype,
-        "version": descriptor.get("version"), "published": published,
-    }  # fmt: skip
+        "name": name,
+        "size": length,
+        "type": "file",
+        "sha256": entry.sha256,
+        "mediatype": entry.mediatype,
+        "version": descriptor.get("version"),
+        "published": published,
+    }

@@ -46,9 +46,7 @@ class Folder:
         return sum(file.length for file in self.files)
 
     @classmethod
-    def read(
-        cls, folder: Path, version: str | None = None, *, unversioned: str | None = None
-    ) -> "Folder":
+    def read(cls, folder: Path, version: str | None = None, *, unversioned: str | None = None) -> "Folder":
         """The package in `folder`; `version` is needed when its descriptor has none, unless there is
         another (`unversioned`) to take then.
 

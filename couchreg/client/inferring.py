@@ -52,11 +52,13 @@ def infer(
     unread: list[tuple[str, str]] = []
     resources = list(_named(_resources(folder, paths, unread)))
     descriptor = {
-        "$schema": SCHEMA, "name": package, "version": version,
+        "$schema": SCHEMA,
+        "name": package,
+        "version": version,
         "title": package.replace("-", " ").replace("_", " ").capitalize(),
         "description": "What this data is about, where it comes from, and what to know before using it.",
         "resources": resources,
-    }  # fmt: skip
+    }
     _write(target, descriptor)
     return Inferred(target, descriptor, tuple(unread))
 
@@ -99,9 +101,7 @@ def _given(folder: Path, path: str) -> str:
     return path
 
 
-def _resources(
-    folder: Path, paths: Iterable[str], unread: list[tuple[str, str]]
-) -> Iterator[dict[str, Any]]:
+def _resources(folder: Path, paths: Iterable[str], unread: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     for path in paths:
         for sheet in _sheets(folder / path):
             resource, fault = _described(folder, path, sheet)

@@ -42,9 +42,12 @@ class Locked:
     def to_json(self) -> dict[str, Any]:
         asked = {} if self.wanted is None else {"wanted": self.wanted}
         return {
-            "version": self.version, **asked, "registry": self.registry,
-            "dependencies": dict(self.dependencies), "files": [dict(file) for file in self.files],
-        }  # fmt: skip
+            "version": self.version,
+            **asked,
+            "registry": self.registry,
+            "dependencies": dict(self.dependencies),
+            "files": [dict(file) for file in self.files],
+        }
 
 
 Lock = dict[str, Locked]

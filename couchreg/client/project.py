@@ -81,9 +81,11 @@ class Offline:
 def _as_descriptor(locked: Locked) -> Descriptor:
     """As much of a descriptor as an installation needs."""
     return {
-        "name": locked.name, "version": locked.version, "dataDependencies": dict(locked.dependencies),
+        "name": locked.name,
+        "version": locked.version,
+        "dataDependencies": dict(locked.dependencies),
         "couchreg": {"files": [dict(file) for file in locked.files]},
-    }  # fmt: skip
+    }
 
 
 class Project:
@@ -120,9 +122,7 @@ class Project:
         for name, (version, files) in plans.items():
             self._check_locked(name, version, files)
         on_size(sum(file.length or 0 for _, files in plans.values() for file in files))
-        installed = [
-            await self._write(name, *plans[name], progress, force=force) for name in sorted(plans)
-        ]
+        installed = [await self._write(name, *plans[name], progress, force=force) for name in sorted(plans)]
         self._settle(roots, found, plans)
         return Outcome(tuple(installed), _deprecated(found))
 
@@ -158,11 +158,15 @@ class Project:
         """Write the lock. What nobody needs any more is no longer in it; its folder stays."""
         lock = {
             name: Locked(
-                name, version, str(self._transport.url), roots.get(name), dependencies_of(found[name]),
+                name,
+                version,
+                str(self._transport.url),
+                roots.get(name),
+                dependencies_of(found[name]),
                 tuple({"path": f.path, "bytes": f.length, "hash": f"sha256:{f.sha256}"} for f in files),
             )
             for name, (version, files) in plans.items()
-        }  # fmt: skip
+        }
         if self._offline:  # where it came from is not asked anew
             lock = {
                 name: replace(item, registry=self._lock[name].registry) if name in self._lock else item

@@ -129,7 +129,6 @@ class Transport:
         async with self.request("GET", url, headers={"Accept": "application/json"}) as response:
             return await read_json(response)
 
-
     async def send(self, method: str, url: URL, value: Any = None) -> Any:
         """The JSON answer to a request with a small JSON body, or with None of it without a body."""
         headers = {"Accept": "application/json"}

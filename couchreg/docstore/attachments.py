@@ -34,10 +34,16 @@ class Attachments:
     """
 
     def __init__(
-        self, blobs: BlobStore, spool: Spool, layout: Layout, compression: Callable[[], Compression], *,
-        uncompressed: Collection[str] = (), max_size: Callable[[], int | None] = lambda: None,
+        self,
+        blobs: BlobStore,
+        spool: Spool,
+        layout: Layout,
+        compression: Callable[[], Compression],
+        *,
+        uncompressed: Collection[str] = (),
+        max_size: Callable[[], int | None] = lambda: None,
         referred: Referred | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.blobs = blobs
         self.spool = spool
         self.layout = layout

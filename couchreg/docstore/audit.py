@@ -77,9 +77,7 @@ class Audit:
                 await self._attachments.blobs.delete(blob.key)
                 removed += 1
             else:
-                removed += await self._attachments.remove(
-                    blob.key, lambda key: referred(self._store, key)
-                )
+                removed += await self._attachments.remove(blob.key, lambda key: referred(self._store, key))
         return removed
 
     async def _compare(

@@ -179,8 +179,11 @@ class Database(Protocol):
         """Several stored revisions of one document in one read, None for what is not stored."""
 
     async def open_revs(
-        self, wanted: Sequence[tuple[str, Sequence[str] | None]], *,
-        latest: bool = False, histories: bool = False,
+        self,
+        wanted: Sequence[tuple[str, Sequence[str] | None]],
+        *,
+        latest: bool = False,
+        histories: bool = False,
     ) -> list[list[Opened]]:
         """Certain revisions (None: all leafs) of many documents in one read, a list for each in order.
         Where bodies are large only for the first documents, one at least: ask again for the others.
@@ -200,8 +203,15 @@ class Database(Protocol):
         """How many live documents come before the range in reading order (CouchDB's `offset`)."""
 
     def changes(
-        self, since: int, *, until: int | None = None, limit: int | None = None, descending: bool = False,
-        bodies: bool = False, all_leafs: bool = False, ids: Collection[str] | None = None,
+        self,
+        since: int,
+        *,
+        until: int | None = None,
+        limit: int | None = None,
+        descending: bool = False,
+        bodies: bool = False,
+        all_leafs: bool = False,
+        ids: Collection[str] | None = None,
     ) -> AsyncIterator[list[Change]]:
         """The changes after `since` (up to and with `until`), in chunks; ends at the present."""
 

@@ -23,11 +23,15 @@ async def claim(store: Store, attachments: Attachments) -> None:
     if owner == store.uuid:
         return
     if owner is not None:
-        raise NotOurs("The datastore belongs to another registry, or to one whose database is lost: "
-                      "couchreg rebuild makes the database again from it.")  # fmt: skip
+        raise NotOurs(
+            "The datastore belongs to another registry, or to one whose database is lost: "
+            "couchreg rebuild makes the database again from it."
+        )
     if not _in_use(store) and await _holds_anything(attachments):
-        raise NotOurs("The datastore holds files that this registry has no documents of: couchreg rebuild "
-                      "takes them in, or choose an empty bucket or prefix.")  # fmt: skip
+        raise NotOurs(
+            "The datastore holds files that this registry has no documents of: couchreg rebuild "
+            "takes them in, or choose an empty bucket or prefix."
+        )
     await _write(store, attachments)
 
 

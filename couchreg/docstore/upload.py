@@ -39,10 +39,18 @@ class Upload:
         self._held: list[str] = []
 
     async def receive(
-        self, doc_id: str, name: str, content_type: str, chunks: AsyncIterable[bytes], *,
-        encoding: str = "identity", revpos: int = 0, length: int | None = None,
-        identity_length: int | None = None, digest: str | None = None,
-    ) -> Attachment:  # fmt: skip
+        self,
+        doc_id: str,
+        name: str,
+        content_type: str,
+        chunks: AsyncIterable[bytes],
+        *,
+        encoding: str = "identity",
+        revpos: int = 0,
+        length: int | None = None,
+        identity_length: int | None = None,
+        digest: str | None = None,
+    ) -> Attachment:
         """Store a body and return its record.
 
         `length` and `digest` ("md5-…") announce the bytes of `chunks`; `encoding` says whether they
@@ -58,9 +66,13 @@ class Upload:
         )
 
     async def inline(
-        self, doc_id: str, attachments: Mapping[str, Any], parts: Parts | None = None, *,
+        self,
+        doc_id: str,
+        attachments: Mapping[str, Any],
+        parts: Parts | None = None,
+        *,
         new_edits: bool,
-    ) -> tuple[Attachment | Stub, ...]:  # fmt: skip
+    ) -> tuple[Attachment | Stub, ...]:
         """Store what an `_attachments` member holds: base64 `data`, stubs, and, from `parts`,
         those that follow, which come in the order of the members whatever their own names.
         Bytes of an ordinary edit belong to the new revision, whatever `revpos` says beside them.
@@ -72,9 +84,16 @@ class Upload:
         return tuple([_of_new_revision(record) for record in records] if new_edits else records)
 
     async def store(
-        self, doc_id: str, name: str, content_type: str, spooled: Spooled, *,
-        encoding: str = "identity", revpos: int = 0, identity_length: int | None = None,
-    ) -> Attachment:  # fmt: skip
+        self,
+        doc_id: str,
+        name: str,
+        content_type: str,
+        spooled: Spooled,
+        *,
+        encoding: str = "identity",
+        revpos: int = 0,
+        identity_length: int | None = None,
+    ) -> Attachment:
         """The record of a spooled file, put as it is, never compressed. The file stays the caller's."""
         members.check_name(name)
         length = spooled.length if identity_length is None else identity_length
@@ -129,10 +148,16 @@ class Upload:
             length = identity_length
         digest = member.get("digest")
         return await self.receive(
-            doc_id, name, members.type_of(name, member), await anext(parts, _once(b"")),
-            encoding=encoding, revpos=members.revpos_of(member), length=length,
-            identity_length=identity_length, digest=digest if isinstance(digest, str) else None,
-        )  # fmt: skip
+            doc_id,
+            name,
+            members.type_of(name, member),
+            await anext(parts, _once(b"")),
+            encoding=encoding,
+            revpos=members.revpos_of(member),
+            length=length,
+            identity_length=identity_length,
+            digest=digest if isinstance(digest, str) else None,
+        )
 
     # -- one body
     def _prepared(
@@ -151,9 +176,17 @@ class Upload:
         return Gzip(compression.level, digest=digest is not None)
 
     async def _recorded(
-        self, spooled: Spooled, gzip: Gzip | None, doc_id: str, name: str, content_type: str,
-        encoding: str, revpos: int, identity_length: int | None, digest: str | None,
-    ) -> Attachment:  # fmt: skip
+        self,
+        spooled: Spooled,
+        gzip: Gzip | None,
+        doc_id: str,
+        name: str,
+        content_type: str,
+        encoding: str,
+        revpos: int,
+        identity_length: int | None,
+        digest: str | None,
+    ) -> Attachment:
         try:
             members.check_digest(digest, gzip.md5 if gzip else spooled.md5)
             if gzip:
@@ -161,9 +194,14 @@ class Upload:
             elif encoding == "identity":
                 identity_length = spooled.length
             return await self.store(
-                doc_id, name, content_type, spooled,
-                encoding=encoding, revpos=revpos, identity_length=identity_length,
-            )  # fmt: skip
+                doc_id,
+                name,
+                content_type,
+                spooled,
+                encoding=encoding,
+                revpos=revpos,
+                identity_length=identity_length,
+            )
         finally:
             self._owner.spool.remove(spooled)
 

@@ -121,5 +121,8 @@ def _completed(resource: Any, files: Mapping[str, Attachment]) -> Any:
     file = files.get(path) if isinstance(path, str) else None
     if file is None or file.encoding != "identity":
         return resource
-    return {**resource, "bytes": resource.get("bytes", file.length),
-            "hash": resource.get("hash", f"sha256:{file.sha256}")}
+    return {
+        **resource,
+        "bytes": resource.get("bytes", file.length),
+        "hash": resource.get("hash", f"sha256:{file.sha256}"),
+    }

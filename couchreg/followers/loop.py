@@ -89,8 +89,15 @@ class FollowerLoop:
             update_seq = self._store.database(self._name).update_seq
         except NotFound:
             update_seq = 0
-        return Status(self.follower.name, self._state, self._seq, update_seq, tuple(self._problems.all()),
-                      self._problems.uncounted, self._last_error)
+        return Status(
+            self.follower.name,
+            self._state,
+            self._seq,
+            update_seq,
+            tuple(self._problems.all()),
+            self._problems.uncounted,
+            self._last_error,
+        )
 
     # -- the loop
     async def _run(self) -> None:

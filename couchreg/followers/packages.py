@@ -49,9 +49,14 @@ def entry(name: str, version: str, members: bytes) -> Entry:
     descriptor = json.decode(b"{" + members + b"}")
     resources = [item for item in _list(descriptor, "resources") if isinstance(item, dict)]
     return Entry(
-        name, version, _text(descriptor, "title"), _text(descriptor, "description"),
+        name,
+        version,
+        _text(descriptor, "title"),
+        _text(descriptor, "description"),
         _texts(item for item in _list(descriptor, "keywords") if isinstance(item, str)),
-        _texts(_called(resources)), _texts(_called(_fields(resources))), _types(descriptor),
+        _texts(_called(resources)),
+        _texts(_called(_fields(resources))),
+        _types(descriptor),
     )
 
 

@@ -74,9 +74,7 @@ class WhooshIndex:
         with trusting():
             writer.commit()
 
-    def search(
-        self, words: Sequence[str], limit: int, offset: int, types: Sequence[str] = ()
-    ) -> SearchPage:
+    def search(self, words: Sequence[str], limit: int, offset: int, types: Sequence[str] = ()) -> SearchPage:
         with trusting():
             searcher = self._current()
             reader = searcher.reader()

@@ -25,8 +25,14 @@ MOST_EXPANSIONS = 64  # terms that a beginning of a word may stand for
 PLAIN = RegexTokenizer(r"[^\W_]+") | LowercaseFilter() | CharsetFilter(accent_map)
 STEMMED = PLAIN | StemFilter()
 
-WEIGHTS = {"in_name": 4.0, "in_title": 3.0, "in_keywords": 3.0, "in_resources": 1.5, "in_fields": 1.0,
-           "in_description": 1.0}
+WEIGHTS = {
+    "in_name": 4.0,
+    "in_title": 3.0,
+    "in_keywords": 3.0,
+    "in_resources": 1.5,
+    "in_fields": 1.0,
+    "in_description": 1.0,
+}
 EXACT_WEIGHT, PREFIX_WEIGHT = 0.5, 0.25
 
 _JOINT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -38,21 +44,34 @@ def schema() -> fields.Schema:
         for field, weight in WEIGHTS.items()
     }
     return fields.Schema(
-        id=fields.ID(unique=True, stored=True, sortable=True), kind=fields.ID(), shown=fields.STORED(),
-        words=fields.TEXT(analyzer=PLAIN, phrase=False), types=fields.ID(), **weighted,
+        id=fields.ID(unique=True, stored=True, sortable=True),
+        kind=fields.ID(),
+        shown=fields.STORED(),
+        words=fields.TEXT(analyzer=PLAIN, phrase=False),
+        types=fields.ID(),
+        **weighted,
     )
 
 
 def document(entry: Entry) -> dict[str, object]:
     """The Whoosh document of a package."""
     texts = {
-        "in_name": entry.name, "in_title": entry.title, "in_keywords": " ".join(entry.keywords),
-        "in_resources": _apart(entry.resources), "in_fields": _apart(entry.fields),
+        "in_name": entry.name,
+        "in_title": entry.title,
+        "in_keywords": " ".join(entry.keywords),
+        "in_resources": _apart(entry.resources),
+        "in_fields": _apart(entry.fields),
         "in_description": entry.description,
     }
     shown = (entry.version, entry.title, entry.description)
-    return {"id": entry.name, "kind": "package", "shown": shown, "words": "\n".join(texts.values()),
-            "types": list(entry.types), **texts}
+    return {
+        "id": entry.name,
+        "kind": "package",
+        "shown": shown,
+        "words": "\n".join(texts.values()),
+        "types": list(entry.types),
+        **texts,
+    }
 
 
 def terms(words: Iterable[str]) -> list[list[str]]:

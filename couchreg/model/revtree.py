@@ -316,4 +316,3 @@ class RevTree:
 def _rank(leaf: tuple[KeyTree, int]) -> tuple[bool, int, bytes]:
     tree, index = leaf
     return not tree.deleted[index], tree.gens[index], tree.ids[index]
-

@@ -131,9 +131,7 @@ def _push_fields(form: Selector, path: str) -> Selector:
         return {path: {name: _push_fields(argument, "")}}
     if name == "$default":
         if path or type(argument) is not dict or list(argument) != ["$text"]:
-            raise SelectorError(
-                f"Invalid field normalization on selector: {show(form)}", error="bad_field"
-            )
+            raise SelectorError(f"Invalid field normalization on selector: {show(form)}", error="bad_field")
         return form
     if name.startswith("$"):
         return {path: form}

@@ -141,8 +141,16 @@ def broken_is_bad(name: str = "") -> Iterator[None]:
     where = f" at {name[:200]!r}" if name else ""
     try:
         yield
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
-            struct.error, ValueError, ArithmeticError) as error:  # fmt: skip
+    except (
+        BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        struct.error,
+        ValueError,
+        ArithmeticError,
+    ) as error:
         raise BadRequest(f"The zip file is broken or cut off{where}.") from error
     except OSError as error:
         if error.errno != errno.EINVAL:  # a place in the file that cannot be

@@ -94,9 +94,18 @@ class _Worker:
         if self._process is None or self._process.returncode is not None:
             self._ready = False
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-W", "ignore", "-m", "couchreg.registry.worker",
-                stdin=PIPE, stdout=PIPE, limit=_LINE, start_new_session=True, env=environment(),
-            )  # fmt: skip
+                sys.executable,
+                "-P",
+                "-W",
+                "ignore",
+                "-m",
+                "couchreg.registry.worker",
+                stdin=PIPE,
+                stdout=PIPE,
+                limit=_LINE,
+                start_new_session=True,
+                env=environment(),
+            )
         return self._process
 
     async def check(self, folder: Path, scratch: Path, descriptor: Path) -> dict[str, Any]:
@@ -120,11 +129,15 @@ class _Worker:
         limits = self._limits
         return json.encode(
             {
-                "folder": str(folder), "scratch": str(scratch), "descriptor": str(descriptor),
-                "seconds": limits.seconds, "cpu_seconds": limits.cpu_seconds, "memory": limits.memory,
+                "folder": str(folder),
+                "scratch": str(scratch),
+                "descriptor": str(descriptor),
+                "seconds": limits.seconds,
+                "cpu_seconds": limits.cpu_seconds,
+                "memory": limits.memory,
                 "file_size": limits.file_size,
             }
-        )  # fmt: skip
+        )
 
     async def stop(self) -> None:
         """Kill the worker and its child, if it runs."""

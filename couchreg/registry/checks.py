@@ -22,17 +22,40 @@ from couchreg.registry.report import Report, problem
 MAX_ERRORS = 10_000  # of one resource; checking stops there
 # Formats whose tables are read, and the modules that frictionless needs for that.
 _READERS = {
-    "csv": "", "tsv": "", "inline": "", "json": "ijson", "jsonl": "jsonlines", "ndjson": "jsonlines",
-    "xlsx": "openpyxl", "xls": "xlrd", "ods": "ezodf", "parquet": "pandas pyarrow",
-}  # fmt: skip
+    "csv": "",
+    "tsv": "",
+    "inline": "",
+    "json": "ijson",
+    "jsonl": "jsonlines",
+    "ndjson": "jsonlines",
+    "xlsx": "openpyxl",
+    "xls": "xlrd",
+    "ods": "ezodf",
+    "parquet": "pandas pyarrow",
+}
 TABULAR = frozenset(form for form, needed in _READERS.items() if all(map(find_spec, needed.split())))
 _FORBIDDEN = frozenset(
     {
-        "socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto",
-        "socket.sendmsg", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork",
-        "os.forkpty", "os.kill", "os.link", "os.symlink", "os.rename", "os.chmod", "os.chown",
+        "socket.connect",
+        "socket.bind",
+        "socket.getaddrinfo",
+        "socket.gethostbyname",
+        "socket.sendto",
+        "socket.sendmsg",
+        "subprocess.Popen",
+        "os.system",
+        "os.exec",
+        "os.posix_spawn",
+        "os.fork",
+        "os.forkpty",
+        "os.kill",
+        "os.link",
+        "os.symlink",
+        "os.rename",
+        "os.chmod",
+        "os.chown",
     }
-)  # fmt: skip
+)
 
 
 class NoNet(requests.Session):

@@ -72,8 +72,11 @@ def declared(resources: Resources) -> tuple[Declared | None, list[tuple[str, str
         fields = _fields(schema)
         keys, wrong = _keys(schema.get("uniqueKeys"), fields)
         faults.extend((name, fault) for fault in wrong)
-        allowed = {field: _values(members["categories"]) for field, members in fields.items()
-                   if isinstance(members.get("categories"), list)}  # fmt: skip
+        allowed = {
+            field: _values(members["categories"])
+            for field, members in fields.items()
+            if isinstance(members.get("categories"), list)
+        }
         check.keys |= {name: keys} if keys else {}
         check.allowed |= {name: allowed} if allowed else {}
     return (check if check.keys or check.allowed else None), faults

@@ -53,9 +53,7 @@ def resources_of(members: Mapping[str, Any]) -> tuple[Resource, ...]:
     listed = members.get("resources")
     wanted = listed if isinstance(listed, list) else []
     return tuple(
-        _resource(item)
-        for item in wanted
-        if isinstance(item, dict) and isinstance(item.get("name"), str)
+        _resource(item) for item in wanted if isinstance(item, dict) and isinstance(item.get("name"), str)
     )
 
 

@@ -75,8 +75,11 @@ class Differ:
         return found
 
     async def _compare(self, before: Version, after: Version) -> dict[str, Any]:
-        pairs = [(item, after.resources[name]) for name, item in before.resources.items()
-                 if name in after.resources]  # fmt: skip
+        pairs = [
+            (item, after.resources[name])
+            for name, item in before.resources.items()
+            if name in after.resources
+        ]
         rows = await self._rows(before, after, pairs)
         return await asyncio.to_thread(_described, before, after, pairs, rows)
 
@@ -119,9 +122,12 @@ def members_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]
     return {
         "added": [name for name in new if name not in old],
         "removed": [name for name in old if name not in new],
-        "changed": {name: {"from": _short(old[name]), "to": _short(new[name])}
-                    for name in common if json.encode(old[name]) != json.encode(new[name])},
-    }  # fmt: skip
+        "changed": {
+            name: {"from": _short(old[name]), "to": _short(new[name])}
+            for name in common
+            if json.encode(old[name]) != json.encode(new[name])
+        },
+    }
 
 
 def _described(before: Version, after: Version, pairs: Pairs, rows: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,14 +135,16 @@ def _described(before: Version, after: Version, pairs: Pairs, rows: Mapping[str,
     found = {first.name: _resource(first, second, rows.get(first.name)) for first, second in pairs}
     changed = {name: difference for name, difference in found.items() if difference}
     return {
-        "name": before.name, "old": before.version, "new": after.version,
+        "name": before.name,
+        "old": before.version,
+        "new": after.version,
         "descriptor": _shown(members_of(old, new)),
         "resources": {
             "added": [name for name in after.resources if name not in before.resources][:MOST],
             "removed": [name for name in before.resources if name not in after.resources][:MOST],
             "changed": dict(list(changed.items())[:MOST]),
         },
-    }  # fmt: skip
+    }
 
 
 def _plain(members: Mapping[str, Any], without: frozenset[str]) -> dict[str, Any]:

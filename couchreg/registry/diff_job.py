@@ -97,10 +97,21 @@ async def _lay_out(file: Attachment, path: Path, attachments: Attachments) -> No
 
 async def _answers(folder: Path, expected: int, seconds: int, memory: int) -> dict[int, Any]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-W", "ignore", "-m", "couchreg.registry.diff_worker",
-        str(folder), str(memory), str(seconds),
-        stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, limit=_LINE, start_new_session=True, env=environment(),
-    )  # fmt: skip
+        sys.executable,
+        "-P",
+        "-W",
+        "ignore",
+        "-m",
+        "couchreg.registry.diff_worker",
+        str(folder),
+        str(memory),
+        str(seconds),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=PIPE,
+        limit=_LINE,
+        start_new_session=True,
+        env=environment(),
+    )
     found: dict[int, Any] = {}
     try:
         async with asyncio.timeout(seconds):

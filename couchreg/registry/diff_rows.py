@@ -72,14 +72,16 @@ def _by_key(old: Table, new: Table, columns: Sequence[str], key: list[str]) -> d
     first = {mark: None for kind in (added, removed, changed) for mark in kind[:EXAMPLES]}
     rows = [_picked(table, columns, places, set(first)) for table in (old, new)]
     return {
-        "added": len(added), "removed": len(removed), "changed": len(changed),
+        "added": len(added),
+        "removed": len(removed),
+        "changed": len(changed),
         "unchanged": len(after) - len(added) - len(changed),
         "examples": {
             "added": [_shown(columns, rows[1][mark]) for mark in added[:EXAMPLES]],
             "removed": [_shown(columns, rows[0][mark]) for mark in removed[:EXAMPLES]],
             "changed": [_change(columns, key, rows[0][mark], rows[1][mark]) for mark in changed[:EXAMPLES]],
         },
-    }  # fmt: skip
+    }
 
 
 def _keyed(table: Table, columns: Sequence[str], places: list[int]) -> dict[bytes, bytes] | None:
@@ -109,11 +111,16 @@ def _as_they_are(old: Table, new: Table, columns: Sequence[str]) -> dict[str, An
     after = Counter(map(_digest, new.read(columns)))
     added, removed = after - before, before - after
     return {
-        "added": added.total(), "removed": removed.total(), "changed": 0,
+        "added": added.total(),
+        "removed": removed.total(),
+        "changed": 0,
         "unchanged": after.total() - added.total(),
-        "examples": {"added": _examples(new, columns, added), "removed": _examples(old, columns, removed),
-                     "changed": []},
-    }  # fmt: skip
+        "examples": {
+            "added": _examples(new, columns, added),
+            "removed": _examples(old, columns, removed),
+            "changed": [],
+        },
+    }
 
 
 def _examples(table: Table, columns: Sequence[str], wanted: Counter[bytes]) -> list[dict[str, str]]:

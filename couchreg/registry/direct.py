@@ -92,9 +92,13 @@ class Direct:
                 staged_key(upload, number), file.length, file.md5, file.content_type, LASTS
             )
             shown[file.path] = {
-                "length": file.length, "md5": base64.b64encode(file.md5).decode(), "type": file.content_type,
-                "upload_url": address.url, "upload_method": "PUT", "upload_headers": dict(address.headers),
-            }  # fmt: skip
+                "length": file.length,
+                "md5": base64.b64encode(file.md5).decode(),
+                "type": file.content_type,
+                "upload_url": address.url,
+                "upload_method": "PUT",
+                "upload_headers": dict(address.headers),
+            }
         expires = datetime.fromtimestamp(time.time() + LASTS, UTC).isoformat(timespec="seconds")
         return {"upload": upload, "expires": expires, "filedata": shown}
 
@@ -201,8 +205,13 @@ def _announced(path: str, item: Mapping[str, Any]) -> Announced:
         raise BadRequest(f"The “type” of {path!r} is a content type.")
     if sha256 is not None and not isinstance(sha256, str):
         raise BadRequest(f"The “sha256” of {path!r} is written in hex.")
-    return Announced(path, length, _md5(path, item.get("md5")), content_type_of(path, stated),
-                     sha256.lower() if sha256 else None)  # fmt: skip
+    return Announced(
+        path,
+        length,
+        _md5(path, item.get("md5")),
+        content_type_of(path, stated),
+        sha256.lower() if sha256 else None,
+    )
 
 
 def _md5(path: str, text: Any) -> bytes:

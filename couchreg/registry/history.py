@@ -146,14 +146,21 @@ class History:
         exact = standing.tags(versions)[LATEST]
         [row] = await self._database.winners([version_id(name, exact)], bodies=True)
         shown = Shown.of(row) if row else Shown()
-        return Summary(name, exact, tuple(versions), shown.text(), shown.own("published"),
-                       standing.deprecated(exact))  # fmt: skip
+        return Summary(
+            name, exact, tuple(versions), shown.text(), shown.own("published"), standing.deprecated(exact)
+        )
 
 
 def _entry(version: str, row: Row, standing: Standing, tags: dict[str, str]) -> Entry:
     shown = Shown.of(row)
     own = tuple(tag for tag, target in tags.items() if target == version)
     return Entry(
-        version, shown.own("published"), shown.own("publisher"), sum(file.length for file in row.attachments),
-        len(row.attachments), manifest_hash(row.attachments), own, standing.deprecated(version),
-    )  # fmt: skip
+        version,
+        shown.own("published"),
+        shown.own("publisher"),
+        sum(file.length for file in row.attachments),
+        len(row.attachments),
+        manifest_hash(row.attachments),
+        own,
+        standing.deprecated(version),
+    )

@@ -63,9 +63,7 @@ class Packages:
     `settled` is awaited with a sequence before a change is acknowledged, as for publishing.
     """
 
-    def __init__(
-        self, database: Database, *, clock: Clock = utc_now, settled: Settled | None = None
-    ) -> None:
+    def __init__(self, database: Database, *, clock: Clock = utc_now, settled: Settled | None = None) -> None:
         self._database = database
         self._settled = settled
         self._catalog = Catalog(database)

@@ -24,9 +24,12 @@ _OF_FILES = frozenset(
 _OF_ROWS = ("header", "headerRows", "headerJoin", "headerCase", "commentChar", "commentRows", "skipBlankRows")
 # Members of version 2's Table Dialect, and where frictionless looks for them.
 _DIALECT = {
-    "sheetName": ("excel", "sheet"), "sheetNumber": ("excel", "sheet"), "property": ("json", "property"),
-    "itemKeys": ("json", "keys"), "table": ("sql", "table"),
-}  # fmt: skip
+    "sheetName": ("excel", "sheet"),
+    "sheetNumber": ("excel", "sheet"),
+    "property": ("json", "property"),
+    "itemKeys": ("json", "keys"),
+    "table": ("sql", "table"),
+}
 # Version 1's that frictionless has at hand; any other would make it look for a file or an address.
 _PROFILES = ("data-package", "tabular-data-package", "data-resource", "tabular-data-resource")
 

@@ -62,10 +62,16 @@ class Publisher:
     """Publishes into one `registry` database."""
 
     def __init__(
-        self, database: Database, attachments: Attachments, checker: Checker, packages: Packages, *,
-        validation: Validation = Validation.STRICT, clock: Clock = utc_now,
+        self,
+        database: Database,
+        attachments: Attachments,
+        checker: Checker,
+        packages: Packages,
+        *,
+        validation: Validation = Validation.STRICT,
+        clock: Clock = utc_now,
         settled: Settled | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._database = database
         self._attachments = attachments
         self._checker = checker
@@ -138,12 +144,8 @@ class Publisher:
             )
         return Published(version.name, version.version, version.rev, False, version.own.get("report"))
 
-    async def _check_tombstone(
-        self, descriptor: Descriptor, body: Mapping[str, Any], intake: Intake
-    ) -> None:
-        [row] = await self._database.winners(
-            [version_id(descriptor.name, descriptor.version)], bodies=True
-        )
+    async def _check_tombstone(self, descriptor: Descriptor, body: Mapping[str, Any], intake: Intake) -> None:
+        [row] = await self._database.winners([version_id(descriptor.name, descriptor.version)], bodies=True)
         if row is None or not row.members:
             return
         files = {path: file.spooled.sha256 for path, file in intake.files.items()}
@@ -164,9 +166,13 @@ class Publisher:
         return report
 
     async def _write(
-        self, descriptor: Descriptor, body: dict[str, Any], intake: Intake, user: User,
+        self,
+        descriptor: Descriptor,
+        body: dict[str, Any],
+        intake: Intake,
+        user: User,
         report: Mapping[str, Any] | None,
-    ) -> Published:  # fmt: skip
+    ) -> Published:
         doc_id = version_id(descriptor.name, descriptor.version)
         own: dict[str, Any] = {"publisher": user.name, "published": moment_text(self._clock())}
         own["hashes"] = {path: f"sha256:{file.spooled.sha256}" for path, file in intake.files.items()}

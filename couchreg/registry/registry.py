@@ -32,9 +32,7 @@ class Found(NamedTuple):
 class Search(Protocol):
     """What answers `/search`; the index itself is a follower of the database."""
 
-    async def search(
-        self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
-    ) -> Found:
+    async def search(self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]) -> Found:
         """The packages that match every word and have every JSON-LD type."""
 
 
@@ -46,11 +44,16 @@ class Registry:
     """
 
     def __init__(
-        self, database: Database, attachments: Attachments, *,
-        validation: Validation = Validation.STRICT, checks: Limits | None = None,
-        publishing: PublishLimits | None = None, settled: Callable[[int], Awaitable[None]] | None = None,
+        self,
+        database: Database,
+        attachments: Attachments,
+        *,
+        validation: Validation = Validation.STRICT,
+        checks: Limits | None = None,
+        publishing: PublishLimits | None = None,
+        settled: Callable[[int], Awaitable[None]] | None = None,
         downloads: Downloads | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.database = database
         self.attachments = attachments
         self.catalog = Catalog(database)

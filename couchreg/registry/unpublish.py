@@ -33,9 +33,14 @@ class Unpublisher:
     """
 
     def __init__(
-        self, database: Database, attachments: Attachments, packages: Packages, *,
-        clock: Clock = utc_now, settled: Settled | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        database: Database,
+        attachments: Attachments,
+        packages: Packages,
+        *,
+        clock: Clock = utc_now,
+        settled: Settled | None = None,
+    ) -> None:
         self._database = database
         self._attachments = attachments
         self._packages = packages

@@ -44,17 +44,23 @@ async def test_what_is_not_asked_for_in_public_stays_hidden(client: Client, bob:
     ann = "/_users/org.couchdb.user:ann"
     bulk = {"docs": [{"id": "org.couchdb.user:ann"}]}
     for method, path, body in [
-        ("GET", ann, None), ("GET", ann + "?open_revs=all", None), ("GET", ann + "?revs_info=true", None),
-        ("POST", "/_users/_bulk_get", bulk), ("GET", "/_users/_all_docs?include_docs=true", None),
-        ("GET", "/_users/_changes?include_docs=true", None), ("POST", "/_users/_find", {"selector": {}}),
+        ("GET", ann, None),
+        ("GET", ann + "?open_revs=all", None),
+        ("GET", ann + "?revs_info=true", None),
+        ("POST", "/_users/_bulk_get", bulk),
+        ("GET", "/_users/_all_docs?include_docs=true", None),
+        ("GET", "/_users/_changes?include_docs=true", None),
+        ("POST", "/_users/_find", {"selector": {}}),
         ("POST", "/_users/_revs_diff", {"org.couchdb.user:ann": ["1-a"]}),
-        ("GET", "/_users/_local_docs?include_docs=true", None), ("GET", "/_users/_local/x", None),
+        ("GET", "/_users/_local_docs?include_docs=true", None),
+        ("GET", "/_users/_local/x", None),
         ("PUT", "/_users/_local/x", {}),
-    ]:  # fmt: skip
+    ]:
         for who in (bob, None):
             status, answer = await client(method, path, body, who=who)
             assert status >= 400, (path, status)
             assert key not in json.dumps(answer)
+
 
 # -- the registry's database
 
@@ -94,6 +100,7 @@ async def test_mirrors_keep_their_checkpoints_in_bounds(client: Client) -> None:
     _, rows = await client("GET", "/registry/_local_docs")
     assert len(rows["rows"]) == 100
     assert (await client("GET", checkpoint, who=None))[0] == 404  # the oldest of this address has gone
+
 
 # -- accounts
 
@@ -143,8 +150,14 @@ async def test_names_that_nobody_has(app: App, name: object) -> None:
 
 
 async def test_logins_and_addresses_that_are_none(app: App) -> None:
-    for login in (Login(), Login(""), Login("x" * 2000), Login(salt="s", password_sha="12"),
-                  Login(salt="", password_sha="0" * 40), Login(password_sha="0" * 40)):
+    for login in (
+        Login(),
+        Login(""),
+        Login("x" * 2000),
+        Login(salt="s", password_sha="12"),
+        Login(salt="", password_sha="0" * 40),
+        Login(password_sha="0" * 40),
+    ):
         with pytest.raises(BadRequest):
             await app.accounts.create("ann", login)
     for email in ("", "ann", "a@b@c", "a b@c", "<a@b>"):
@@ -171,8 +184,10 @@ async def test_registration_can_be_closed(server: ServerFactory) -> None:
         client = Client(session, app.couch_url)
         await opened(client)
         status, answer = await client("PUT", f"/_users/{ID}", {**BOB, "roles": []}, who=None)
-        assert (status, answer["reason"]) == (403, "Registration is closed here: ask an administrator "
-                                                   "for an account.")  # fmt: skip
+        assert (status, answer["reason"]) == (
+            403,
+            "Registration is closed here: ask an administrator for an account.",
+        )
 
 
 async def test_people_register_at_the_couch_door_where_it_is_open(client: Client) -> None:

@@ -74,6 +74,7 @@ async def test_a_user_in_conflict_does_not_log_in(client: Client, bob: tuple[str
     statuses = [(await client("GET", "/_session", who=("bob", one)))[0] for one in ("pw", "other")]
     assert sorted(statuses) == [200, 401]
 
+
 # -- sessions
 
 
@@ -94,8 +95,10 @@ def test_the_numbers_are_those_of_the_standard() -> None:
     """RFC 6238, appendix B."""
     totp = Totp(b"12345678901234567890", "sha1", 8)
     assert [totp.number(moment // 30) for moment in (59, 1111111109, 20000000000)] == [
-        "94287082", "07081804", "65353130"
-    ]  # fmt: skip
+        "94287082",
+        "07081804",
+        "65353130",
+    ]
 
 
 async def test_a_name_is_given_once(client: Client) -> None:
@@ -134,6 +137,7 @@ async def test_everybody_may_have_to_log_in(client: Client) -> None:
     assert (await client("GET", "/_up", who=None))[0] == 200
     assert (await client("GET", "/registry", who=None))[0] == 401
 
+
 # -- the handlers that are off by default
 
 
@@ -161,8 +165,12 @@ async def test_jwt(client: Client) -> None:
 
 
 async def test_a_proxy_that_proves_itself(client: Client) -> None:
-    await configure(client, chttpd__authentication_handlers=ALL_HANDLERS,
-                    chttpd_auth__proxy_use_secret="true", chttpd_auth__secret="s")
+    await configure(
+        client,
+        chttpd__authentication_handlers=ALL_HANDLERS,
+        chttpd_auth__proxy_use_secret="true",
+        chttpd_auth__secret="s",
+    )
     named = {"X-Auth-CouchDB-UserName": "eve", "X-Auth-CouchDB-Roles": "a, b"}
     for digest in ("sha256", "sha1"):
         token = hmac.digest(b"s", b"eve", digest).hex()

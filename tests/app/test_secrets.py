@@ -60,12 +60,15 @@ async def test_nothing_says_a_secret(
 async def _everything(app: App, client: Listening) -> str:
     """The ways of a password, a token and the keys through the server; the token."""
     admin = ("admin", ADMIN)
-    for key, value in {"chttpd_auth/secret": SESSION_KEY, "admins/boss": SERVER_WORD,
-                       "jwt_keys/hmac:_default": b64encode(JWT_KEY).decode(),
-                       "chttpd_auth_lockout/threshold": "3", "chttpd/authentication_handlers":
-                       "{chttpd_auth, jwt_authentication_handler}, "
-                       "{chttpd_auth, cookie_authentication_handler}, "
-                       "{chttpd_auth, default_authentication_handler}"}.items():  # fmt: skip
+    for key, value in {
+        "chttpd_auth/secret": SESSION_KEY,
+        "admins/boss": SERVER_WORD,
+        "jwt_keys/hmac:_default": b64encode(JWT_KEY).decode(),
+        "chttpd_auth_lockout/threshold": "3",
+        "chttpd/authentication_handlers": "{chttpd_auth, jwt_authentication_handler}, "
+        "{chttpd_auth, cookie_authentication_handler}, "
+        "{chttpd_auth, default_authentication_handler}",
+    }.items():
         assert (await client("PUT", f"/_node/_local/_config/{key}", value, who=admin))[0] == 200
     await app.accounts.create("ann", Login(OLD), email="ann@example.org")
     bob = {"name": "bob", "type": "user", "roles": [], "password": OLD}
@@ -82,8 +85,13 @@ async def _everything(app: App, client: Listening) -> str:
             client.base = base
             await client("GET", "/", who=None, headers={"Authorization": f"Bearer {bearer}"})
     client.base = app.couch_url
-    for path in ("/_node/_local/_config", "/_node/_local/_config/admins", "/_node/_local/_config/jwt_keys",
-                 "/_users/_all_docs?include_docs=true", "/_users/_changes?include_docs=true"):
+    for path in (
+        "/_node/_local/_config",
+        "/_node/_local/_config/admins",
+        "/_node/_local/_config/jwt_keys",
+        "/_users/_all_docs?include_docs=true",
+        "/_users/_changes?include_docs=true",
+    ):
         assert (await client("GET", path, who=admin))[0] == 200
     return text
 

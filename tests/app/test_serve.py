@@ -15,8 +15,12 @@ from tests.processes import environment, running
 
 def couchreg(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "couchreg", *words], env=environment(**environ), timeout=60, check=False,
-        capture_output=True, text=True,
+        [sys.executable, "-m", "couchreg", *words],
+        env=environment(**environ),
+        timeout=60,
+        check=False,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -64,12 +68,21 @@ def _start_and_end(data: Path) -> str:
 @pytest.mark.parametrize(
     ("words", "environ", "said"),
     [
-        (["--port", "eighty"], {},
-         "couchreg: The setting --port is wrong: 'eighty' is not a whole number.\n"),
-        ([], {"COUCHREG_PROT": "1"},
-         "couchreg: There is no setting for the environment variable COUCHREG_PROT.\n"),
-        (["--data-dir", "/dev/null/x"], {},
-         "couchreg: The data directory /dev/null/x cannot be written: Not a directory.\n"),
+        (
+            ["--port", "eighty"],
+            {},
+            "couchreg: The setting --port is wrong: 'eighty' is not a whole number.\n",
+        ),
+        (
+            [],
+            {"COUCHREG_PROT": "1"},
+            "couchreg: There is no setting for the environment variable COUCHREG_PROT.\n",
+        ),
+        (
+            ["--data-dir", "/dev/null/x"],
+            {},
+            "couchreg: The data directory /dev/null/x cannot be written: Not a directory.\n",
+        ),
     ],
 )
 def test_what_stops_the_start_is_one_sentence_and_status_2(
@@ -102,8 +115,10 @@ def test_the_help_shows_every_setting() -> None:
 
 
 def test_the_help_of_the_command_names_its_commands_without_importing_them() -> None:
-    code = "import sys, couchreg.cli.main as m; m.cli(['--help'], standalone_mode=False);" \
+    code = (
+        "import sys, couchreg.cli.main as m; m.cli(['--help'], standalone_mode=False);"
         " print('aiohttp' in sys.modules)"
+    )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "serve" in ended.stdout
     assert ended.stdout.strip().endswith("False")

@@ -49,9 +49,10 @@ async def test_many_large_documents_are_read_a_few_at_a_time(app: App) -> None:
     assert 0 < len(await database.open_revs([(one, None) for one in ids])) < len(ids)
     async with (
         aiohttp.ClientSession() as stranger,
-        stranger.post(f"{app.couch_url}/registry/_bulk_get",
-                      json={"docs": [{"id": one} for one in [*ids, "", "d1"]]}) as answer,
-    ):  # fmt: skip
+        stranger.post(
+            f"{app.couch_url}/registry/_bulk_get", json={"docs": [{"id": one} for one in [*ids, "", "d1"]]}
+        ) as answer,
+    ):
         results = (await answer.json())["results"]
     assert [row["id"] for row in results] == [*ids, "", "d1"]
     found = [len(row["docs"][0].get("ok", {}).get("text", "")) >> 20 for row in results]

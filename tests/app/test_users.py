@@ -1,6 +1,5 @@
 """Users at the couch door of a whole server: made, logged in, kept to what is theirs."""
 
-
 from tests.app.people import BOB, ID, Client, opened
 from tests.conftest import ADMIN
 
@@ -20,8 +19,9 @@ async def test_passwords_are_hashed_on_every_way_in(client: Client) -> None:
     assert [outcome.get("error") for outcome in outcomes] == [None, "forbidden"]
     replicated = {**BOB, "_id": "org.couchdb.user:ann", "name": "ann", "_rev": "1-abc"}
     await client("POST", "/_users/_bulk_docs", {"docs": [replicated], "new_edits": False})
-    await client("PUT", "/_users/org.couchdb.user:kim?new_edits=false",
-                 {**BOB, "name": "kim", "_rev": "1-abc"})
+    await client(
+        "PUT", "/_users/org.couchdb.user:kim?new_edits=false", {**BOB, "name": "kim", "_rev": "1-abc"}
+    )
     for name in ("bob", "ann", "kim"):
         _, doc = await client("GET", f"/_users/org.couchdb.user:{name}")
         assert "password" not in doc

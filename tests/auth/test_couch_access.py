@@ -27,9 +27,19 @@ OF_REGISTRY = ("anonymous", "user")  # and of the database that everybody reads
 PASSWORD = "pw"
 REFUSALS = (401, 403)
 FILLED = {
-    "node": "_local", "section": "couchreg", "key": "test", "path*": "x", "path?": "x", "id*": "x",
-    "job": "x", "ddoc": "app", "attachment*": "file", "partition": "p", "view": "v", "local": "point",
-}  # fmt: skip
+    "node": "_local",
+    "section": "couchreg",
+    "key": "test",
+    "path*": "x",
+    "path?": "x",
+    "id*": "x",
+    "job": "x",
+    "ddoc": "app",
+    "attachment*": "file",
+    "partition": "p",
+    "view": "v",
+    "local": "point",
+}
 
 
 class Line(NamedTuple):
@@ -64,8 +74,10 @@ class Doors:
         self.made += 1
         name = f"team{self.made}"
         database = await self.app.store.create(name)
-        await database.set_setting("security", {"admins": {"names": ["dbadmin"], "roles": []},
-                                                "members": {"names": ["member"], "roles": []}})
+        await database.set_setting(
+            "security",
+            {"admins": {"names": ["dbadmin"], "roles": []}, "members": {"names": ["member"], "roles": []}},
+        )
         docs = [{"_id": f"doc-{person}"} for person in OF_DATABASE] + [{"_id": "_design/app"}]
         await self.status("POST", f"/{name}/_bulk_docs", "admin", json={"docs": docs})
         return name
@@ -142,9 +154,11 @@ async def test_wrong_credentials_are_worse_than_none(doors: Doors, kind: str) ->
 async def _wrong(doors: Doors, kind: str) -> str:
     """A header that proves nothing here."""
     if kind == "expired JWT":
-        await _configure(doors, "chttpd/authentication_handlers",
-                         "{chttpd_auth, jwt_authentication_handler}, "
-                         "{chttpd_auth, default_authentication_handler}")
+        await _configure(
+            doors,
+            "chttpd/authentication_handlers",
+            "{chttpd_auth, jwt_authentication_handler}, {chttpd_auth, default_authentication_handler}",
+        )
         await _configure(doors, "jwt_keys/hmac:_default", b64encode(b"k" * 32).decode())
         return "Bearer " + jwt.encode({"sub": "user", "exp": 1}, b"k" * 32)
     if kind == "API token":

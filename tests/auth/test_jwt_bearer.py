@@ -28,9 +28,14 @@ class World:
     def __init__(self) -> None:
         self.settings: dict[str, dict[str, str]] = {
             "jwt_auth": {},
-            "jwt_keys": {"hmac:_default": b64encode(SECRET).decode(), "rsa:r": pem(RSA_KEY),
-                         "ec:e": pem(EC_KEY), "hmac:bad": "!", "rsa:bad": "no key"},
-        }  # fmt: skip
+            "jwt_keys": {
+                "hmac:_default": b64encode(SECRET).decode(),
+                "rsa:r": pem(RSA_KEY),
+                "ec:e": pem(EC_KEY),
+                "hmac:bad": "!",
+                "rsa:bad": "no key",
+            },
+        }
         self.bearer = JwtBearer(lambda: self.settings, clock=lambda: NOW)
 
     def user(

@@ -17,12 +17,16 @@ def test_a_password_that_keeps_the_rules(rules: str) -> None:
     ("rules", "reason"),
     [
         ('["[A-Z]"]', "Password does not conform to requirements."),
-        ('[{".{9,}", "Nine characters at least."}]',
-         "Password does not conform to requirements. Nine characters at least."),
-        (r'["[a-z]", {"\\d{2}", "Two \"digits\"."}]',
-         'Password does not conform to requirements. Two "digits".'),
+        (
+            '[{".{9,}", "Nine characters at least."}]',
+            "Password does not conform to requirements. Nine characters at least.",
+        ),
+        (
+            r'["[a-z]", {"\\d{2}", "Two \"digits\"."}]',
+            'Password does not conform to requirements. Two "digits".',
+        ),
     ],
-)  # fmt: skip
+)
 def test_one_that_does_not(rules: str, reason: str) -> None:
     with pytest.raises(BadRequest) as caught:
         check_password_rules(rules, "good1")

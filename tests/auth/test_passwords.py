@@ -56,8 +56,19 @@ def test_members_of_a_simple_hash() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "plain", "-", "-pbkdf2-", "-pbkdf2:md5-00,s,1", "-pbkdf2:sha256-zz,s,1", "-pbkdf2:sha256-00,s,0",
-     "-pbkdf2:sha256-00,s,-1", "-pbkdf2:sha256-,s,1", "-pbkdf2:sha256-00,s,99999999999", "-hashed-00"],
+    [
+        "",
+        "plain",
+        "-",
+        "-pbkdf2-",
+        "-pbkdf2:md5-00,s,1",
+        "-pbkdf2:sha256-zz,s,1",
+        "-pbkdf2:sha256-00,s,0",
+        "-pbkdf2:sha256-00,s,-1",
+        "-pbkdf2:sha256-,s,1",
+        "-pbkdf2:sha256-00,s,99999999999",
+        "-hashed-00",
+    ],
 )
 def test_what_is_no_hash_verifies_nothing(value: str) -> None:
     assert parse_admin(value) is None
@@ -65,9 +76,14 @@ def test_what_is_no_hash_verifies_nothing(value: str) -> None:
 
 @pytest.mark.parametrize(
     "doc",
-    [{}, {"salt": 1}, {"salt": "s"}, {"salt": "s", "password_scheme": "pbkdf2"},
-     {"salt": "s", "password_scheme": "pbkdf2", "derived_key": "00", "iterations": True},
-     {"salt": "s", "password_scheme": "pbkdf2", "derived_key": 5, "iterations": 1}],
+    [
+        {},
+        {"salt": 1},
+        {"salt": "s"},
+        {"salt": "s", "password_scheme": "pbkdf2"},
+        {"salt": "s", "password_scheme": "pbkdf2", "derived_key": "00", "iterations": True},
+        {"salt": "s", "password_scheme": "pbkdf2", "derived_key": 5, "iterations": 1},
+    ],
 )
 def test_documents_without_a_usable_hash(doc: dict[str, object]) -> None:
     assert parse_members(doc) is None

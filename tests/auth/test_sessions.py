@@ -67,8 +67,12 @@ async def test_a_cookie_cannot_be_forged(world: World) -> None:
     world.users["boss"] = Credential(User("boss", ("_admin",)), world.users["bob"].hashed)
     cookie = await world.sessions.cookie("bob")
     decoded = urlsafe_b64decode(cookie + "=" * (-len(cookie) % 4))
-    for forged in (decoded.replace(b"bob", b"boss"), decoded[:-1] + bytes([decoded[-1] ^ 1]),
-                   decoded.rpartition(b":")[0] + b":", b"bob:FFFFFFFFFF:" + decoded.split(b":", 2)[2]):
+    for forged in (
+        decoded.replace(b"bob", b"boss"),
+        decoded[:-1] + bytes([decoded[-1] ^ 1]),
+        decoded.rpartition(b":")[0] + b":",
+        b"bob:FFFFFFFFFF:" + decoded.split(b":", 2)[2],
+    ):
         assert await world.sessions.find(urlsafe_b64encode(forged).decode()) is None
 
 
@@ -80,8 +84,15 @@ async def test_what_is_no_session_cookie_is_a_bad_request(world: World, value: s
 
 @pytest.mark.parametrize(
     ("header", "value"),
-    [(None, ""), ("a=b", ""), ("AuthSession=x", "x"), ("a=b; AuthSession=x=; c", "x="),
-     ('AuthSession="x"', "x"), ("MyAuthSession=x", ""), ("AuthSession=", "")],
+    [
+        (None, ""),
+        ("a=b", ""),
+        ("AuthSession=x", "x"),
+        ("a=b; AuthSession=x=; c", "x="),
+        ('AuthSession="x"', "x"),
+        ("MyAuthSession=x", ""),
+        ("AuthSession=", ""),
+    ],
 )
 def test_the_value_in_a_header(header: str | None, value: str) -> None:
     assert cookie_value(header) == value

@@ -37,9 +37,15 @@ async def test_a_token_proves_its_user(world: World) -> None:
     text, token = await world.tokens.create(BOB, "publish", packages=["gdp-*"], label="CI")
     assert await world.tokens.authenticate(text) == (BOB, Grant(token.id, Scope.PUBLISH, ("gdp-*",)))
     assert [one.shown() for one in await world.tokens.list("bob")] == [
-        {"id": token.id, "scope": "publish", "packages": ("gdp-*",), "label": "CI", "created": 1_000_000.0,
-         "expires": None}
-    ]  # fmt: skip
+        {
+            "id": token.id,
+            "scope": "publish",
+            "packages": ("gdp-*",),
+            "label": "CI",
+            "created": 1_000_000.0,
+            "expires": None,
+        }
+    ]
 
 
 async def test_only_a_hash_is_kept(world: World, tmp_path: Path) -> None:
@@ -91,8 +97,19 @@ async def test_a_token_lives_no_longer_than_its_account(world: World) -> None:
 async def test_what_is_not_exactly_a_token_is_none(world: World) -> None:
     text, _ = await world.tokens.create(BOB, "read")
     head, _, secret = text.rpartition("_")
-    for wrong in (text[:-1], text + "0", head, f"{head}_", f"{head}_{'0' * 64}", text.upper(), "couchreg_",
-                  f"couchreg_!_{secret}", "couchreg___", text.replace("couchreg_", ""), "couchreg_é_a_b"):
+    for wrong in (
+        text[:-1],
+        text + "0",
+        head,
+        f"{head}_",
+        f"{head}_{'0' * 64}",
+        text.upper(),
+        "couchreg_",
+        f"couchreg_!_{secret}",
+        "couchreg___",
+        text.replace("couchreg_", ""),
+        "couchreg_é_a_b",
+    ):
         with pytest.raises(Unauthorized):
             await world.tokens.authenticate(wrong)
 

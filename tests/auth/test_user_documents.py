@@ -12,8 +12,14 @@ ID = "org.couchdb.user:bob"
 BOB: dict[str, Any] = {"name": "bob", "type": "user", "roles": ["reader"]}
 
 
-def check(new: dict[str, Any], old: dict[str, Any] | None = BOB, *, doc_id: str = ID, admin: bool = True,
-          name: str | None = "bob") -> None:  # fmt: skip
+def check(
+    new: dict[str, Any],
+    old: dict[str, Any] | None = BOB,
+    *,
+    doc_id: str = ID,
+    admin: bool = True,
+    name: str | None = "bob",
+) -> None:
     validate(doc_id, new, old, name=name, admin=admin)
 
 

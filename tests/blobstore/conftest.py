@@ -19,8 +19,10 @@ Put = Callable[[str, bytes], Awaitable[bool]]
 
 # What a server does otherwise, by maker and test; the tests have to fail there.
 DIFFERENCES = {
-    ("s3_on_rclone", "test_a_key_that_is_a_folder_of_another_is_stored_or_refused"):
-        "rclone keeps objects as files and fails where one is the folder of another",
+    (
+        "s3_on_rclone",
+        "test_a_key_that_is_a_folder_of_another_is_stored_or_refused",
+    ): "rclone keeps objects as files and fails where one is the folder of another",
 }
 
 

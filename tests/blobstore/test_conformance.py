@@ -60,7 +60,7 @@ async def test_of_many_puts_at_once_one_wins(store: BlobStore, put: Put) -> None
 @pytest.mark.parametrize(
     ("start", "length"),
     [(0, 0), (0, 1), (699_999, None), (699_999, 5), (700_000, None), (800_000, 3), (1, 300_000)],
-)  # fmt: skip
+)
 async def test_ranges(store: BlobStore, put: Put, start: int, length: int | None) -> None:
     await put("a/b", BIG)
     assert await read(store, "a/b", start, length) == BIG[start : None if length is None else start + length]
@@ -94,11 +94,33 @@ async def test_a_local_path_leads_to_the_bytes(store: BlobStore, put: Put) -> No
 @pytest.mark.parametrize(
     "key",
     [
-        "", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", "\0", "a\0b", "a\nb",
-        "a\x7f", "a\\b", ".hidden", ".incoming/x", "a/" + "b" * 201, "\u00e9" * 101, "a/" * 450 + "b",
-        "\ud800", "a\u202eb", " ", "a/ ",
+        "",
+        "/",
+        "/a",
+        "a/",
+        "a//b",
+        ".",
+        "..",
+        "../a",
+        "a/../b",
+        "a/./b",
+        "a/..",
+        "\0",
+        "a\0b",
+        "a\nb",
+        "a\x7f",
+        "a\\b",
+        ".hidden",
+        ".incoming/x",
+        "a/" + "b" * 201,
+        "\u00e9" * 101,
+        "a/" * 450 + "b",
+        "\ud800",
+        "a\u202eb",
+        " ",
+        "a/ ",
     ],
-)  # fmt: skip
+)
 async def test_keys_that_no_store_takes(store: BlobStore, put: Put, key: str) -> None:
     assert not await put(key, b"x")
     assert await store.info(key) is None

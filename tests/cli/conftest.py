@@ -33,9 +33,7 @@ def run(*arguments: str, cwd: Path, stdin: str = "", **variables: str) -> Ran:
     env = environment(**own)
     env |= {f"COUCHREG_{name.upper()}": value for name, value in variables.items()}
     command = [sys.executable, "-m", "couchreg", *arguments]
-    done = subprocess.run(
-        command, cwd=cwd, env=env, input=stdin, capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run(command, cwd=cwd, env=env, input=stdin, capture_output=True, text=True, timeout=120)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 

@@ -44,9 +44,7 @@ def test_flags_win_and_the_environment_gives_the_password(
     assert resolve(None, None) == Account(A, Credentials("ada", "other"))
 
 
-def test_a_token_of_the_environment_wins_over_the_file(
-    config: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_token_of_the_environment_wins_over_the_file(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(config, f'registry = "{A}"\nuser = "ada"\ntoken = "t"\n')
     monkeypatch.setenv("COUCHREG_TOKEN", "other")
     assert resolve(None, None).credentials == Token("other")
@@ -66,7 +64,9 @@ def test_a_login_written_into_the_address_is_taken_out_of_it() -> None:
     assert resolve("http://ada:s%40cret@127.0.0.1:8001", None) == Account(A, Credentials("ada", "s@cret"))
 
 
-@pytest.mark.parametrize("address", ["ftp://x", "localhost:8000", "http://", "http://h/?q=1", "http://h:port"])
+@pytest.mark.parametrize(
+    "address", ["ftp://x", "localhost:8000", "http://", "http://h/?q=1", "http://h:port"]
+)
 def test_what_is_no_address_is_said(address: str) -> None:
     with pytest.raises(UsageError, match="no address"):
         resolve(address, None)

@@ -65,9 +65,13 @@ def test_init_of_some_files(couchreg: Couchreg, data: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["nowhere"], "no folder"), (["."], "no data files"), ([".", "../x.csv"], "leaves"),
-     ([".", "--name", "A B"], "cannot be called")],
-)  # fmt: skip
+    [
+        (["nowhere"], "no folder"),
+        (["."], "no data files"),
+        ([".", "../x.csv"], "leaves"),
+        ([".", "--name", "A B"], "cannot be called"),
+    ],
+)
 def test_init_says_what_is_wrong(couchreg: Couchreg, arguments: list[str], said: str) -> None:
     done = couchreg("init", *arguments)
     assert (done.status, said in done.err) == (2, True), done.err

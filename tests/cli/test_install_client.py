@@ -36,7 +36,12 @@ class FakeRegistry:
 
     async def descriptor(self, request: web.Request) -> web.Response:
         files = [
-            {"path": path, "bytes": len(data), "hash": f"sha256:{self.hashes[path]}", "url": "http://192.0.2.1/"}
+            {
+                "path": path,
+                "bytes": len(data),
+                "hash": f"sha256:{self.hashes[path]}",
+                "url": "http://192.0.2.1/",
+            }
             for path, data in self.files.items()
         ]
         return web.json_response({"name": "p", "version": "1", "resources": [], "couchreg": {"files": files}})
@@ -141,9 +146,22 @@ async def test_refuses_bytes_that_were_not_published(
 
 @pytest.mark.parametrize(
     "path",
-    ["../evil", "/etc/evil", "a/../../evil", "c:\\evil", "a\\..\\..\\evil", "C:evil", "a//b", "./a", "",
-     "a\0b", "a\nb", f"{PARTS}/x.part", "_design/x"],
-)  # fmt: skip
+    [
+        "../evil",
+        "/etc/evil",
+        "a/../../evil",
+        "c:\\evil",
+        "a\\..\\..\\evil",
+        "C:evil",
+        "a//b",
+        "./a",
+        "",
+        "a\0b",
+        "a\nb",
+        f"{PARTS}/x.part",
+        "_design/x",
+    ],
+)
 async def test_refuses_paths_that_lead_elsewhere(aiohttp_server: Serve, tmp_path: Path, path: str) -> None:
     fake = FakeRegistry({"datapackage.json": b"{}", path: b"evil"})
     with pytest.raises(ClientError):

@@ -35,7 +35,9 @@ def test_finds_and_describes(client: Client) -> None:
     assert "gdp" in [package["name"] for package in client.packages()]
 
 
-@pytest.mark.parametrize("address", ["gdp/gdp", "gdp@2026/gdp.csv", "gdp@latest/data/gdp.csv", "couchreg://gdp/gdp"])
+@pytest.mark.parametrize(
+    "address", ["gdp/gdp", "gdp@2026/gdp.csv", "gdp@latest/data/gdp.csv", "couchreg://gdp/gdp"]
+)
 def test_reads_a_resource_by_its_name_with_a_suffix_or_by_its_path(client: Client, address: str) -> None:
     assert client.cat(address) == GDP
     assert client.cat(address, 10, 30) == GDP[10:30]

@@ -17,7 +17,9 @@ FILE = PACKAGES / "gdp" / "data" / "gdp.csv"
 GDP = FILE.read_bytes()
 
 
-@pytest.mark.parametrize("url", ["couchreg://gdp@2026/gdp.csv", "couchreg://gdp/gdp", "couchreg://gdp/data/gdp.csv"])
+@pytest.mark.parametrize(
+    "url", ["couchreg://gdp@2026/gdp.csv", "couchreg://gdp/gdp", "couchreg://gdp/data/gdp.csv"]
+)
 def test_pandas_reads_a_table(url: str) -> None:
     pandas.testing.assert_frame_equal(pandas.read_csv(url), pandas.read_csv(FILE))
 

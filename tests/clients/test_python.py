@@ -109,9 +109,13 @@ def test_ibmcloudant(cloudant: Any, name: str) -> None:
     missing = cloudant.post_revs_diff(db=name, document_revisions={"one": ["1-0", saved["rev"]]}).get_result()
     assert missing == {"one": {"missing": ["1-0"]}}
     put = cloudant.put_attachment(
-        db=name, doc_id="one", attachment_name="file.bin", attachment=BYTES,
-        content_type="application/octet-stream", rev=saved["rev"],
-    ).get_result()  # fmt: skip
+        db=name,
+        doc_id="one",
+        attachment_name="file.bin",
+        attachment=BYTES,
+        content_type="application/octet-stream",
+        rev=saved["rev"],
+    ).get_result()
     found = cloudant.get_attachment(db=name, doc_id="one", attachment_name="file.bin").get_result()
     assert found.content == BYTES
     cloudant.delete_document(db=name, doc_id="one", rev=put["rev"])

@@ -124,4 +124,3 @@ def test_every_route_of_the_seed_with_curl(live: Server, tmp_path: Path) -> None
     assert owners == [{"name": "admin"}, {"name": "anna"}]
     assert removed["owners"] == ["admin"]
     assert deleted["versions"] == ["1.0.0"]
-

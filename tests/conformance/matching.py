@@ -110,8 +110,10 @@ def _cookie_shape(header: str) -> dict[str, Any]:
     """What is comparable of a Set-Cookie header: no values, no times."""
     first, *attributes = (piece.strip() for piece in header.split(";"))
     name, _, value = first.partition("=")
-    keys = [a.split("=")[0].lower() if a.lower().startswith(("expires=", "path=", "max-age=")) else a.lower()
-            for a in attributes]
+    keys = [
+        a.split("=")[0].lower() if a.lower().startswith(("expires=", "path=", "max-age=")) else a.lower()
+        for a in attributes
+    ]
     return {"name": name, "empty": value in ("", '""'), "attributes": sorted(keys)}
 
 

@@ -165,8 +165,12 @@ class Client:
         self.base_url, self.admin, self.timeout = base_url.rstrip("/"), admin, timeout
         self._host, self._port, self._prefix = url.hostname or "", url.port, url.path.rstrip("/")
 
-    def send(self, recorded: Mapping[str, Any], variables: Mapping[str, str],
-             passwords: Mapping[str, str] | None = None) -> Reply:
+    def send(
+        self,
+        recorded: Mapping[str, Any],
+        variables: Mapping[str, str],
+        passwords: Mapping[str, str] | None = None,
+    ) -> Reply:
         request = expand(recorded, variables)
         body, content_type = encode(request)
         headers = {"Accept": "application/json"} | self._authorization(request, variables, passwords or {})
@@ -180,16 +184,18 @@ class Client:
         headers = _override(headers, request.get("headers", {}))
         return self._exchange(request["method"], path, headers, body, request.get("stop_after", 0))
 
-    def _authorization(self, request: Mapping[str, Any], variables: Mapping[str, str],
-                       passwords: Mapping[str, str]) -> dict[str, str]:
+    def _authorization(
+        self, request: Mapping[str, Any], variables: Mapping[str, str], passwords: Mapping[str, str]
+    ) -> dict[str, str]:
         who = request.get("auth", "admin")
         if who == "none":
             return {}
         name, password = self.admin if who == "admin" else (variables[who], passwords[who])
         return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
-    def _exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None,
-                  stop_after: int) -> Reply:
+    def _exchange(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, stop_after: int
+    ) -> Reply:
         deadline = time.monotonic() + self.timeout
         connection = http.client.HTTPConnection(self._host, self._port, timeout=self.timeout)
         try:
@@ -210,8 +216,13 @@ def _override(headers: dict[str, str], recorded: Mapping[str, str | None]) -> di
     return kept | {name: value for name, value in recorded.items() if value is not None}
 
 
-def _ask(connection: http.client.HTTPConnection, method: str, path: str, headers: Mapping[str, str],
-         body: bytes | None) -> http.client.HTTPResponse:
+def _ask(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+) -> http.client.HTTPResponse:
     connection.putrequest(method, path, skip_accept_encoding=True)
     for name, value in headers.items():
         connection.putheader(name, value.encode())
@@ -222,8 +233,12 @@ def _ask(connection: http.client.HTTPConnection, method: str, path: str, headers
     return connection.getresponse()
 
 
-def _read(response: http.client.HTTPResponse, connection: http.client.HTTPConnection, deadline: float,
-          stop_after: int) -> bytes:
+def _read(
+    response: http.client.HTTPResponse,
+    connection: http.client.HTTPConnection,
+    deadline: float,
+    stop_after: int,
+) -> bytes:
     """The whole body, or the first `stop_after` lines of an endless one."""
     data = b""
     while True:

@@ -9,64 +9,200 @@ from typing import Any
 
 IDS = ["a", "b", "c", "_design/d", "_design%2Fd", "_local/l", "_x", "%C3%A9", "x%2Fy", "%ff", "_design", "~"]
 REVS = [
-    "1-a", "2-b", "1-967a00dff5e02add41819138abb3284d", "0-0", "-1-x", "x", "", "9" * 30 + "-a",
+    "1-a",
+    "2-b",
+    "1-967a00dff5e02add41819138abb3284d",
+    "0-0",
+    "-1-x",
+    "x",
+    "",
+    "9" * 30 + "-a",
     "1-" + "f" * 33,
-]  # fmt: skip
+]
 NAMES = ["f", "g/h", "_f", "%E2%82%AC", "%00", "..", "%ff"]
 BELOW = [
-    "_all_docs", "_all_docs/queries", "_design_docs", "_local_docs", "_local_docs/queries", "_changes",
+    "_all_docs",
+    "_all_docs/queries",
+    "_design_docs",
+    "_local_docs",
+    "_local_docs/queries",
+    "_changes",
     "_bulk_docs",
-    "_bulk_get", "_revs_diff", "_missing_revs", "_purge", "_purged_infos", "_purged_infos_limit",
+    "_bulk_get",
+    "_revs_diff",
+    "_missing_revs",
+    "_purge",
+    "_purged_infos",
+    "_purged_infos_limit",
     "_revs_limit",
-    "_security", "_ensure_full_commit", "_compact", "_compact/d", "_view_cleanup", "_shards/a",
+    "_security",
+    "_ensure_full_commit",
+    "_compact",
+    "_compact/d",
+    "_view_cleanup",
+    "_shards/a",
     "_sync_shards",
-    "_partition/x/_all_docs", "_temp_view", "_index",
-]  # fmt: skip
+    "_partition/x/_all_docs",
+    "_temp_view",
+    "_index",
+]
 ABOVE = [
-    "/", "/_up", "/_uuids", "/_all_dbs", "/_dbs_info", "/_active_tasks", "/_membership", "/_session",
+    "/",
+    "/_up",
+    "/_uuids",
+    "/_all_dbs",
+    "/_dbs_info",
+    "/_active_tasks",
+    "/_membership",
+    "/_session",
     "/_reshard/jobs",
-    "/_node/_local/_stats", "/_node/_local/_config/x/y", "/other", "/_users", "/_utils", "/%zz", "//",
+    "/_node/_local/_stats",
+    "/_node/_local/_config/x/y",
+    "/other",
+    "/_users",
+    "/_utils",
+    "/%zz",
+    "//",
     "/favicon.ico",
-]  # fmt: skip
+]
 METHODS = ["GET"] * 5 + ["POST"] * 5 + ["PUT"] * 5 + ["HEAD", "DELETE", "COPY", "OPTIONS", "PATCH", "BREW"]
 READ = {
-    "_purged_infos", "_up", "_uuids", "_all_dbs", "_active_tasks", "_membership", "_stats", "favicon.ico", "",
-}  # fmt: skip
+    "_purged_infos",
+    "_up",
+    "_uuids",
+    "_all_dbs",
+    "_active_tasks",
+    "_membership",
+    "_stats",
+    "favicon.ico",
+    "",
+}
 BOTH = {"_all_docs", "_design_docs", "_local_docs", "_changes"}
 PARAMETERS = [
-    "rev", "revs", "revs_info", "open_revs", "atts_since", "latest", "conflicts", "deleted_conflicts", "meta",
-    "attachments", "att_encoding_info", "local_seq", "new_edits", "batch", "deleted", "key", "keys",
+    "rev",
+    "revs",
+    "revs_info",
+    "open_revs",
+    "atts_since",
+    "latest",
+    "conflicts",
+    "deleted_conflicts",
+    "meta",
+    "attachments",
+    "att_encoding_info",
+    "local_seq",
+    "new_edits",
+    "batch",
+    "deleted",
+    "key",
+    "keys",
     "startkey",
-    "endkey", "start_key", "limit", "skip", "descending", "inclusive_end", "include_docs", "update_seq",
+    "endkey",
+    "start_key",
+    "limit",
+    "skip",
+    "descending",
+    "inclusive_end",
+    "include_docs",
+    "update_seq",
     "sorted",
-    "group", "group_level", "reduce", "stale", "stable", "update", "partition", "since", "style", "filter",
+    "group",
+    "group_level",
+    "reduce",
+    "stale",
+    "stable",
+    "update",
+    "partition",
+    "since",
+    "style",
+    "filter",
     "doc_ids",
-    "seq_interval", "last-event-id", "q", "n", "placement", "engine", "count", "w", "callback", "view",
+    "seq_interval",
+    "last-event-id",
+    "q",
+    "n",
+    "placement",
+    "engine",
+    "count",
+    "w",
+    "callback",
+    "view",
     "next",
-]  # fmt: skip
+]
 VALUES = [
-    "true", "false", "all", "0", "1", "-1", "x", "", "null", "%5B%5D", "%5B%221-a%22%5D", "%22a%22",
-    "%7B%7D", "ok",
-    "1-a", "now", "_design", "_doc_ids", "_selector", "all_docs", "9" * 40, "1e9", "%00", "%ff", "%",
-    "a%2Fb", "1.5",
-    "%5B%22a%22%2C1%5D", "normal", "longpoll", "continuous", "eventsource",
-]  # fmt: skip
+    "true",
+    "false",
+    "all",
+    "0",
+    "1",
+    "-1",
+    "x",
+    "",
+    "null",
+    "%5B%5D",
+    "%5B%221-a%22%5D",
+    "%22a%22",
+    "%7B%7D",
+    "ok",
+    "1-a",
+    "now",
+    "_design",
+    "_doc_ids",
+    "_selector",
+    "all_docs",
+    "9" * 40,
+    "1e9",
+    "%00",
+    "%ff",
+    "%",
+    "a%2Fb",
+    "1.5",
+    "%5B%22a%22%2C1%5D",
+    "normal",
+    "longpoll",
+    "continuous",
+    "eventsource",
+]
 HEADERS = [
     ("If-Match", ['"1-a"', "1-a", "*", "", "x"]),
     ("If-None-Match", ['"1-a"', "*", 'W/"x", "1-a"', ","]),
-    ("Range", ["bytes=0-0", "bytes=-1", "bytes=5-1", "bytes=", "bytes=0-0,1-1,2-", "x",
-    "bytes=" + "1-1," * 40]),
-    ("Accept", ["*/*", "multipart/mixed", "multipart/related", "text/html", "application/json;q=0",
-    ";;q=x", "\u00e9"]),
+    (
+        "Range",
+        ["bytes=0-0", "bytes=-1", "bytes=5-1", "bytes=", "bytes=0-0,1-1,2-", "x", "bytes=" + "1-1," * 40],
+    ),
+    (
+        "Accept",
+        [
+            "*/*",
+            "multipart/mixed",
+            "multipart/related",
+            "text/html",
+            "application/json;q=0",
+            ";;q=x",
+            "\u00e9",
+        ],
+    ),
     ("Accept-Encoding", ["gzip", "identity;q=0", "br;q=x", "*"]),
-    ("Content-Type", ["application/json", "text/plain", "multipart/related;boundary=b",
-    'multipart/related; boundary="b"',
-                      "multipart/form-data; boundary=b", "multipart/related",
-                      "multipart/related;boundary=", ";", "x"]),
+    (
+        "Content-Type",
+        [
+            "application/json",
+            "text/plain",
+            "multipart/related;boundary=b",
+            'multipart/related; boundary="b"',
+            "multipart/form-data; boundary=b",
+            "multipart/related",
+            "multipart/related;boundary=",
+            ";",
+            "x",
+        ],
+    ),
     ("Content-Encoding", ["gzip", "identity", "br"]),
     ("Content-MD5", ["XUFAKrxLKna5cZ2REBfFkg==", "x"]),
-    ("Destination", ["b", "b?rev=1-a", "b?rev=x", "http://x/y", "%ff", "_design/z", "_local/z?rev=0-1",
-    "b?x"]),
+    (
+        "Destination",
+        ["b", "b?rev=1-a", "b?rev=x", "http://x/y", "%ff", "_design/z", "_local/z?rev=0-1", "b?x"],
+    ),
     ("X-HTTP-Method-Override", ["PUT", "DELETE", "COPY", "TRACE", "x"]),
     ("X-Couch-Full-Commit", ["true", "x"]),
     ("Last-Event-ID", ["0", "now", "x"]),
@@ -75,14 +211,18 @@ HEADERS = [
     ("Origin", ["http://evil.example"]),
     ("X-Couch-Request-ID", ["mine", "x" * 40]),
     ("Prefer", ["return=minimal"]),
-]  # fmt: skip
+]
 ATTACHMENTS: list[Any] = [
-    {"f": {"data": "aGk="}}, {"f": {"stub": True}}, {"f": {"follows": True, "length": 2}},
-    {"f": {"data": "*"}}, {}, 5,
+    {"f": {"data": "aGk="}},
+    {"f": {"stub": True}},
+    {"f": {"follows": True, "length": 2}},
+    {"f": {"data": "*"}},
+    {},
+    5,
     {"f": {"follows": True, "length": 2, "content_type": "text/plain"}, "g": {"follows": True, "length": 1}},
     {"f": {"follows": True, "length": 9, "encoding": "gzip", "encoded_length": 2, "digest": "md5-x"}},
     {"_f": {"data": ""}},
-]  # fmt: skip
+]
 
 
 class Fuzzer:
@@ -150,25 +290,38 @@ class Fuzzer:
     def _json(self) -> Any:
         pick = self.chance.choice
         doc = self._document()
-        return pick([
-            doc, doc, {"docs": [self._document() for _ in range(3)], "new_edits": pick([True, False])},
-            {"docs": [{"id": pick(IDS), "rev": pick(REVS), "atts_since": [pick(REVS)]}, {"id": "a"}]},
-            {pick(IDS): [pick(REVS), pick(REVS)]}, {"keys": ["a", pick(IDS)], "include_docs": True},
-            {"queries": [{"keys": ["a"]}, {"limit": 1, "startkey": "a"}]},
-            {"selector": {"_id": {"$gt": None}}},
-            {"admins": {"names": ["x"], "roles": []}, "members": {"names": [], "roles": []}},
-            {"doc_ids": ["a"]}, 5, "x",
-        ])  # fmt: skip
+        return pick(
+            [
+                doc,
+                doc,
+                {"docs": [self._document() for _ in range(3)], "new_edits": pick([True, False])},
+                {"docs": [{"id": pick(IDS), "rev": pick(REVS), "atts_since": [pick(REVS)]}, {"id": "a"}]},
+                {pick(IDS): [pick(REVS), pick(REVS)]},
+                {"keys": ["a", pick(IDS)], "include_docs": True},
+                {"queries": [{"keys": ["a"]}, {"limit": 1, "startkey": "a"}]},
+                {"selector": {"_id": {"$gt": None}}},
+                {"admins": {"names": ["x"], "roles": []}, "members": {"names": [], "roles": []}},
+                {"doc_ids": ["a"]},
+                5,
+                "x",
+            ]
+        )
 
     def _document(self) -> dict[str, Any]:
         pick = self.chance.choice
-        doc: dict[str, Any] = {"_id": pick(["a", "b", "c", "_design/d", "_local/l", "", 5]), "v": pick([1,
-        -0.0, 1e300])}
+        doc: dict[str, Any] = {
+            "_id": pick(["a", "b", "c", "_design/d", "_local/l", "", 5]),
+            "v": pick([1, -0.0, 1e300]),
+        }
         for name, values in (
-            ("_rev", REVS), ("_attachments", ATTACHMENTS), ("_deleted", [True, False, 1]),
-            ("_revisions", [{"start": 2, "ids": ["b", "a"]}, {"start": 0, "ids": []}, {"start": -1,
-            "ids": ["a"]}]),
-        ):  # fmt: skip
+            ("_rev", REVS),
+            ("_attachments", ATTACHMENTS),
+            ("_deleted", [True, False, 1]),
+            (
+                "_revisions",
+                [{"start": 2, "ids": ["b", "a"]}, {"start": 0, "ids": []}, {"start": -1, "ids": ["a"]}],
+            ),
+        ):
             if self.chance.random() < 0.35:
                 doc[name] = pick(values)
         return doc
@@ -176,8 +329,9 @@ class Fuzzer:
     def _shaken(self, value: Any) -> Any:
         """The value with some part of it replaced by another thing."""
         if self.chance.random() < 0.04:
-            return self.chance.choice([None, True, 0, -1, 2**70, 1.5, "", "x", "\0", [], {}, [[]],
-            {"": None}])
+            return self.chance.choice(
+                [None, True, 0, -1, 2**70, 1.5, "", "x", "\0", [], {}, [[]], {"": None}]
+            )
         if isinstance(value, dict):
             return {key: self._shaken(inner) for key, inner in value.items()}
         return [self._shaken(inner) for inner in value] if isinstance(value, list) else value
@@ -193,8 +347,9 @@ class Fuzzer:
         for _ in range(self.chance.choice([0, 1, 1, 3])):
             at = self.chance.randrange(len(data) + 1)
             to = at + self.chance.choice([0, 1, 1, 5, 40])
-            new = self.chance.choice([b"", b"\0", b"\xff", b"\r\n", b"--b", b'"', b"{", b"\\u0000",
-            data[at:to] * 2])
+            new = self.chance.choice(
+                [b"", b"\0", b"\xff", b"\r\n", b"--b", b'"', b"{", b"\\u0000", data[at:to] * 2]
+            )
             data = data[:at] + new + data[to:]
         return data
 

@@ -33,26 +33,29 @@ async def test_a_row_has_id_key_and_revision(letters: Couch) -> None:
     assert row == {"id": "a", "key": "a", "value": {"rev": row["value"]["rev"]}}
 
 
-@pytest.mark.parametrize(("options", "found", "offset"), [
-    ({"startkey": "b", "endkey": "d"}, "bcd", 1),
-    ({"startkey": "b", "endkey": "d", "inclusive_end": False}, "bc", 1),
-    ({"start_key": "bb", "end_key": "dd"}, "cd", 2),
-    ({"descending": True}, "fedcba", 0),
-    ({"descending": True, "startkey": "d", "endkey": "b"}, "dcb", 2),
-    ({"descending": True, "startkey": "d", "endkey": "b", "inclusive_end": False}, "dc", 2),
-    ({"descending": True, "skip": 1, "limit": 2}, "ed", 1),
-    ({"skip": 4, "limit": 9}, "ef", 4),
-    ({"skip": 99}, "", 6),
-    ({"limit": 0}, "", 0),
-    ({"key": "c"}, "c", 2),
-    ({"key": "zz"}, "", 6),
-    ({"key": None}, "", 0),
-    ({"startkey": "d", "endkey": "b"}, "", 3),
-    ({"startkey": 3}, "abcdef", 0),
-    ({"startkey": {}}, "abcdef", 0),
-    ({"endkey": None}, "", 0),
-    ({"stable": True, "update": True, "sorted": False, "reduce": False, "unknown": 1}, "abcdef", 0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "found", "offset"),
+    [
+        ({"startkey": "b", "endkey": "d"}, "bcd", 1),
+        ({"startkey": "b", "endkey": "d", "inclusive_end": False}, "bc", 1),
+        ({"start_key": "bb", "end_key": "dd"}, "cd", 2),
+        ({"descending": True}, "fedcba", 0),
+        ({"descending": True, "startkey": "d", "endkey": "b"}, "dcb", 2),
+        ({"descending": True, "startkey": "d", "endkey": "b", "inclusive_end": False}, "dc", 2),
+        ({"descending": True, "skip": 1, "limit": 2}, "ed", 1),
+        ({"skip": 4, "limit": 9}, "ef", 4),
+        ({"skip": 99}, "", 6),
+        ({"limit": 0}, "", 0),
+        ({"key": "c"}, "c", 2),
+        ({"key": "zz"}, "", 6),
+        ({"key": None}, "", 0),
+        ({"startkey": "d", "endkey": "b"}, "", 3),
+        ({"startkey": 3}, "abcdef", 0),
+        ({"startkey": {}}, "abcdef", 0),
+        ({"endkey": None}, "", 0),
+        ({"stable": True, "update": True, "sorted": False, "reduce": False, "unknown": 1}, "abcdef", 0),
+    ],
+)
 async def test_ranges_by_query_or_body(
     letters: Couch, options: dict[str, Any], found: str, offset: int
 ) -> None:
@@ -91,27 +94,36 @@ async def test_many_keys_are_looked_up_in_parts(letters: Couch) -> None:
     assert [row["id"] for row in answer["rows"]] == keys
 
 
-@pytest.mark.parametrize(("text", "error", "reason"), [
-    ("limit=x", "query_parse_error", 'Invalid value for integer: "x"'),
-    ("limit=", "query_parse_error", 'Invalid value for integer: ""'),
-    ("limit=%ff", "query_parse_error", 'Invalid value for integer: "?"'),
-    ("skip=-1", "query_parse_error", 'Invalid value for positive integer: "-1"'),
-    ("descending=maybe", "query_parse_error", 'Invalid boolean parameter: "maybe"'),
-    ("update=x", "query_parse_error", "Invalid value for `update`."),
-    ("key=%7Bbad", "bad_request", "invalid UTF-8 JSON"),
-    ("keys=%5B", "bad_request", "invalid UTF-8 JSON"),
-    ("keys=5", "bad_request", "`keys` parameter must be an array."),
-    ("reduce=true", "query_parse_error", "Reduce is invalid for map-only views."),
-    ("keys=%5B%22a%22%5D&key=%22b%22", "query_parse_error",
-     "`keys` is incompatible with `key`, `start_key` and `end_key`"),
-    ("keys=null", "bad_request", "`keys` parameter must be an array."),
-    ("partition=x", "query_parse_error", "`partition` parameter is not supported on this db"),
-    ("partition=", "illegal_partition", "Partition must not be empty"),
-    ("partition=_x", "illegal_partition", "Partition must not start with an underscore"),
-    ("partition=a:b", "illegal_partition", "Partition must not contain a colon"),
-    ("group=false&group_level=1", "query_parse_error",
-     "Can't specify group=false and group_level>0 at the same time"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "error", "reason"),
+    [
+        ("limit=x", "query_parse_error", 'Invalid value for integer: "x"'),
+        ("limit=", "query_parse_error", 'Invalid value for integer: ""'),
+        ("limit=%ff", "query_parse_error", 'Invalid value for integer: "?"'),
+        ("skip=-1", "query_parse_error", 'Invalid value for positive integer: "-1"'),
+        ("descending=maybe", "query_parse_error", 'Invalid boolean parameter: "maybe"'),
+        ("update=x", "query_parse_error", "Invalid value for `update`."),
+        ("key=%7Bbad", "bad_request", "invalid UTF-8 JSON"),
+        ("keys=%5B", "bad_request", "invalid UTF-8 JSON"),
+        ("keys=5", "bad_request", "`keys` parameter must be an array."),
+        ("reduce=true", "query_parse_error", "Reduce is invalid for map-only views."),
+        (
+            "keys=%5B%22a%22%5D&key=%22b%22",
+            "query_parse_error",
+            "`keys` is incompatible with `key`, `start_key` and `end_key`",
+        ),
+        ("keys=null", "bad_request", "`keys` parameter must be an array."),
+        ("partition=x", "query_parse_error", "`partition` parameter is not supported on this db"),
+        ("partition=", "illegal_partition", "Partition must not be empty"),
+        ("partition=_x", "illegal_partition", "Partition must not start with an underscore"),
+        ("partition=a:b", "illegal_partition", "Partition must not contain a colon"),
+        (
+            "group=false&group_level=1",
+            "query_parse_error",
+            "Can't specify group=false and group_level>0 at the same time",
+        ),
+    ],
+)
 async def test_bad_parameters_are_named(couch: Couch, text: str, error: str, reason: str) -> None:
     reply = await couch("GET", f"/_all_docs?{text}")
     assert (reply.status, reply.json) == (400, {"error": error, "reason": reason})
@@ -119,10 +131,13 @@ async def test_bad_parameters_are_named(couch: Couch, text: str, error: str, rea
 
 async def test_conflicts_are_told_with_the_documents(couch: Couch) -> None:
     tree = {"start": 2, "ids": ["b", "r"]}, {"start": 2, "ids": ["c", "r"]}
-    await couch.graft({"_id": "a", "_rev": "2-b", "_revisions": tree[0]},
-                      {"_id": "a", "_rev": "2-c", "_revisions": tree[1]})  # fmt: skip
-    for request in [("GET", "/_all_docs?include_docs=true&conflicts=true"),
-                    ("POST", "/_all_docs?include_docs=true&conflicts=true", {"keys": ["a"]})]:  # fmt: skip
+    await couch.graft(
+        {"_id": "a", "_rev": "2-b", "_revisions": tree[0]}, {"_id": "a", "_rev": "2-c", "_revisions": tree[1]}
+    )
+    for request in [
+        ("GET", "/_all_docs?include_docs=true&conflicts=true"),
+        ("POST", "/_all_docs?include_docs=true&conflicts=true", {"keys": ["a"]}),
+    ]:
         [row] = (await couch(*request)).json["rows"]
         assert row["doc"] == {"_id": "a", "_rev": "2-c", "_conflicts": ["2-b"]}
     [row] = (await couch("GET", "/_all_docs?conflicts=true")).json["rows"]
@@ -148,12 +163,15 @@ async def test_several_queries_in_one_request(letters: Couch) -> None:
     assert [ids(result) for result in answer["results"]] == ["a", "ab", "f", "b"]
 
 
-@pytest.mark.parametrize(("body", "reason"), [
-    ({}, "POST body must include `queries` parameter."),
-    ({"queries": {}}, "`queries` member must be an array."),
-    ({"queries": [{"limit": -1}]}, "Invalid value for positive integer: -1"),
-    ([], "Request body must be a JSON object"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({}, "POST body must include `queries` parameter."),
+        ({"queries": {}}, "`queries` member must be an array."),
+        ({"queries": [{"limit": -1}]}, "Invalid value for positive integer: -1"),
+        ([], "Request body must be a JSON object"),
+    ],
+)
 async def test_bad_queries_are_refused(couch: Couch, body: Any, reason: str) -> None:
     reply = await couch("POST", "/_all_docs/queries", body)
     assert (reply.status, reply.json["reason"]) == (400, reason)
@@ -180,8 +198,10 @@ async def test_local_documents_have_a_list_without_counts(couch: Couch) -> None:
     assert answer["rows"][0]["doc"] == {"_id": "_local/a", "_rev": "0-1", "n": "a"}
     keys = {"keys": ["_local/c", "_local/none"]}
     rows = (await couch("POST", "/_local_docs", keys)).json["rows"]
-    assert rows == [{"id": "_local/c", "key": "_local/c", "value": {"rev": "0-1"}},
-                    {"key": "_local/none", "error": "not_found"}]  # fmt: skip
+    assert rows == [
+        {"id": "_local/c", "key": "_local/c", "value": {"rev": "0-1"}},
+        {"key": "_local/none", "error": "not_found"},
+    ]
 
 
 async def test_long_answers_are_whole(couch: Couch) -> None:

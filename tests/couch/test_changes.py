@@ -93,9 +93,11 @@ async def test_newest_first(abcd: Couch) -> None:
 
 
 async def test_all_leafs_can_be_listed(couch: Couch) -> None:
-    await couch.graft({"_id": "a", "_rev": "2-b", "_revisions": {"start": 2, "ids": ["b", "r"]}},
-                      {"_id": "a", "_rev": "2-c", "_revisions": {"start": 2, "ids": ["c", "r"]}},
-                      {"_id": "a", "_rev": "1-x", "_deleted": True})  # fmt: skip
+    await couch.graft(
+        {"_id": "a", "_rev": "2-b", "_revisions": {"start": 2, "ids": ["b", "r"]}},
+        {"_id": "a", "_rev": "2-c", "_revisions": {"start": 2, "ids": ["c", "r"]}},
+        {"_id": "a", "_rev": "1-x", "_deleted": True},
+    )
     [row] = (await changes(couch, "?style=all_docs"))["results"]
     assert row["changes"] == [{"rev": "2-c"}, {"rev": "2-b"}, {"rev": "1-x"}]
     [row] = (await changes(couch, "?include_docs=true&conflicts=true"))["results"]
@@ -163,29 +165,41 @@ async def test_filter_design_documents(abcd: Couch) -> None:
     assert (ids(answer), answer["pending"]) == ("_design/one", 4)
 
 
-@pytest.mark.parametrize(("query", "body", "status", "reason"), [
-    ("since=nonsense", None, 400, "Malformed sequence supplied in 'since' parameter."),
-    ("since=", None, 400, "Malformed sequence supplied in 'since' parameter."),
-    ("feed=x", None, 400, "Supported `feed` types: normal, continuous, live, longpoll, eventsource"),
-    ("style=x", None, 400, "Supported `style` values: main_only, all_docs"),
-    ("limit=x", None, 400, "Invalid limit value. Expecting an integer value."),
-    ("heartbeat=x", None, 400,
-     "Invalid heartbeat value. Expecting a positive integer value (in milliseconds)."),
-    ("timeout=-1", None, 400, "Invalid timeout value. Expecting a positive integer value (in milliseconds)."),
-    ("seq_interval=0", None, 400, "invalid_seq_interval"),
-    ("filter=_x", None, 400, "unknown builtin filter name"),
-    ("filter=x", None, 400, "`filter` must be of the form `designname/filtername`"),
-    ("filter=none/x", None, 404, "missing"),
-    ("filter=f/x", None, 404, "missing json key: x"),
-    ("filter=_view", None, 400, "`view` filter parameter is not provided."),
-    ("filter=_view&view=x", None, 400, "`view` must be of the form `designname/viewname`"),
-    ("filter=_view&view=f/x", None, 404, "missing json key: views"),
-    ("filter=_doc_ids", None, 400, "`doc_ids` filter parameter is not a list of doc ids."),
-    ("filter=_doc_ids", {"doc_ids": [1]}, 400, "`doc_ids` filter parameter is not a list of doc ids."),
-    ("filter=_selector", None, 400, "Selector must be specified in POST payload"),
-    ("filter=_selector", {}, 400, "Selector error: expected a JSON object"),
-    ("filter=_selector", {"selector": {"a": {"$x": 1}}}, 400, "Invalid operator: $x"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("query", "body", "status", "reason"),
+    [
+        ("since=nonsense", None, 400, "Malformed sequence supplied in 'since' parameter."),
+        ("since=", None, 400, "Malformed sequence supplied in 'since' parameter."),
+        ("feed=x", None, 400, "Supported `feed` types: normal, continuous, live, longpoll, eventsource"),
+        ("style=x", None, 400, "Supported `style` values: main_only, all_docs"),
+        ("limit=x", None, 400, "Invalid limit value. Expecting an integer value."),
+        (
+            "heartbeat=x",
+            None,
+            400,
+            "Invalid heartbeat value. Expecting a positive integer value (in milliseconds).",
+        ),
+        (
+            "timeout=-1",
+            None,
+            400,
+            "Invalid timeout value. Expecting a positive integer value (in milliseconds).",
+        ),
+        ("seq_interval=0", None, 400, "invalid_seq_interval"),
+        ("filter=_x", None, 400, "unknown builtin filter name"),
+        ("filter=x", None, 400, "`filter` must be of the form `designname/filtername`"),
+        ("filter=none/x", None, 404, "missing"),
+        ("filter=f/x", None, 404, "missing json key: x"),
+        ("filter=_view", None, 400, "`view` filter parameter is not provided."),
+        ("filter=_view&view=x", None, 400, "`view` must be of the form `designname/viewname`"),
+        ("filter=_view&view=f/x", None, 404, "missing json key: views"),
+        ("filter=_doc_ids", None, 400, "`doc_ids` filter parameter is not a list of doc ids."),
+        ("filter=_doc_ids", {"doc_ids": [1]}, 400, "`doc_ids` filter parameter is not a list of doc ids."),
+        ("filter=_selector", None, 400, "Selector must be specified in POST payload"),
+        ("filter=_selector", {}, 400, "Selector error: expected a JSON object"),
+        ("filter=_selector", {"selector": {"a": {"$x": 1}}}, 400, "Invalid operator: $x"),
+    ],
+)
 async def test_bad_parameters_are_named(
     couch: Couch, query: str, body: Any, status: int, reason: str
 ) -> None:

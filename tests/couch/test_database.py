@@ -34,11 +34,14 @@ async def test_a_slash_in_a_name_is_encoded(couch: Couch) -> None:
     assert (await couch("GET", "//team%2Fone")).json["db_name"] == "team/one"
 
 
-@pytest.mark.parametrize(("query", "reason"), [
-    ("q=0", "The `q` value should be a positive integer."),
-    ("n=x", "The `n` value should be a positive integer."),
-    ("partitioned=x", "Invalid `partitioned` parameter"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("q=0", "The `q` value should be a positive integer."),
+        ("n=x", "The `n` value should be a positive integer."),
+        ("partitioned=x", "Invalid `partitioned` parameter"),
+    ],
+)
 async def test_parameters_of_a_new_database_are_checked(couch: Couch, query: str, reason: str) -> None:
     reply = await couch("PUT", f"//new?{query}")
     assert (reply.status, reply.json) == (400, {"error": "bad_request", "reason": reason})

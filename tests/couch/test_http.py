@@ -20,15 +20,18 @@ def test_every_row_of_the_table_has_its_function() -> None:
             assert callable(load(operation.name)), operation.name
 
 
-@pytest.mark.parametrize(("method", "path", "order"), [
-    ("POST", "//", "GET,HEAD"),
-    ("OPTIONS", "", "DELETE,GET,HEAD,POST"),
-    ("PATCH", "/doc", "DELETE,GET,HEAD,POST,PUT,COPY"),
-    ("PUT", "/_changes", "GET,POST,HEAD"),
-    ("DELETE", "/_security", "PUT,GET"),
-    ("POST", "/doc/file", "DELETE,GET,HEAD,PUT"),
-    ("GET", "/_bulk_docs", "POST"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("method", "path", "order"),
+    [
+        ("POST", "//", "GET,HEAD"),
+        ("OPTIONS", "", "DELETE,GET,HEAD,POST"),
+        ("PATCH", "/doc", "DELETE,GET,HEAD,POST,PUT,COPY"),
+        ("PUT", "/_changes", "GET,POST,HEAD"),
+        ("DELETE", "/_security", "PUT,GET"),
+        ("POST", "/doc/file", "DELETE,GET,HEAD,PUT"),
+        ("GET", "/_bulk_docs", "POST"),
+    ],
+)
 async def test_other_methods_are_refused_with_those_there_are(
     couch: Couch, method: str, path: str, order: str
 ) -> None:

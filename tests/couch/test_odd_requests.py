@@ -10,25 +10,28 @@ from tests.couch.conftest import Couch
 PLACEMENT = "The `placement` value should be in a format `zone:n`."
 
 
-@pytest.mark.parametrize(("method", "path", "status", "error", "reason"), [
-    ("GET", "/_all_docs?key=%zz", 400, "bad_request", "invalid_url_encoding"),
-    ("GET", "//_up?%", 400, "bad_request", "invalid_url_encoding"),
-    ("GET", "/_local%2F", 400, "bad_request", "Invalid _local document id."),
-    ("DELETE", "/_local%2F", 400, "bad_request", "Invalid _local document id."),
-    ("GET", "/_partition", 400, "bad_request", "invalid_partition_req"),
-    ("GET", "/_partition/x", 400, "bad_request", "database is not partitioned"),
-    ("GET", "/_partition/_x", 400, "illegal_partition", "Partition must not start with an underscore"),
-    ("POST", "/_partition/_x", 400, "illegal_partition", "Partition must not start with an underscore"),
-    ("POST", "/_partition/x", 405, "method_not_allowed", "Only GET allowed"),
-    ("DELETE", "/_partition/x/_all_docs", 400, "bad_request", "database is not partitioned"),
-    ("DELETE", "/_temp_view", 410, "gone", "Temporary views are not supported in CouchDB"),
-    ("GET", "//_node", 400, "bad_request", "Incomplete path to _node request"),
-    ("PUT", "//_node/_local/_config/a/b/c", 404, "not_found", "missing"),
-    ("POST", "//_reshard/state", 405, "method_not_allowed", "Only GET,HEAD,PUT allowed"),
-    ("PUT", "//other?placement=x", 400, "bad_request", PLACEMENT),
-    ("PUT", "//other?placement=", 400, "bad_request", PLACEMENT),
-    ("PUT", "//other?engine=foo", 400, "bad_request", "invalid_engine_extension"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("method", "path", "status", "error", "reason"),
+    [
+        ("GET", "/_all_docs?key=%zz", 400, "bad_request", "invalid_url_encoding"),
+        ("GET", "//_up?%", 400, "bad_request", "invalid_url_encoding"),
+        ("GET", "/_local%2F", 400, "bad_request", "Invalid _local document id."),
+        ("DELETE", "/_local%2F", 400, "bad_request", "Invalid _local document id."),
+        ("GET", "/_partition", 400, "bad_request", "invalid_partition_req"),
+        ("GET", "/_partition/x", 400, "bad_request", "database is not partitioned"),
+        ("GET", "/_partition/_x", 400, "illegal_partition", "Partition must not start with an underscore"),
+        ("POST", "/_partition/_x", 400, "illegal_partition", "Partition must not start with an underscore"),
+        ("POST", "/_partition/x", 405, "method_not_allowed", "Only GET allowed"),
+        ("DELETE", "/_partition/x/_all_docs", 400, "bad_request", "database is not partitioned"),
+        ("DELETE", "/_temp_view", 410, "gone", "Temporary views are not supported in CouchDB"),
+        ("GET", "//_node", 400, "bad_request", "Incomplete path to _node request"),
+        ("PUT", "//_node/_local/_config/a/b/c", 404, "not_found", "missing"),
+        ("POST", "//_reshard/state", 405, "method_not_allowed", "Only GET,HEAD,PUT allowed"),
+        ("PUT", "//other?placement=x", 400, "bad_request", PLACEMENT),
+        ("PUT", "//other?placement=", 400, "bad_request", PLACEMENT),
+        ("PUT", "//other?engine=foo", 400, "bad_request", "invalid_engine_extension"),
+    ],
+)
 async def test_the_reason_is_told(
     couch: Couch, method: str, path: str, status: int, error: str, reason: str
 ) -> None:
@@ -113,8 +116,11 @@ async def test_names_of_parameters_of_changes_have_no_case(couch: Couch) -> None
 
 
 async def test_readers_of_design_documents_are_sent_to_the_slash(couch: Couch) -> None:
-    for path, target in (("_design%2Fd?rev=1-a", "_design/d?rev=1-a"), ("_Design%2fd/f", None),
-                         ("%5Fdesign%2Fd/f", "_design/d/f")):  # fmt: skip
+    for path, target in (
+        ("_design%2Fd?rev=1-a", "_design/d?rev=1-a"),
+        ("_Design%2fd/f", None),
+        ("%5Fdesign%2Fd/f", "_design/d/f"),
+    ):
         reply = await couch("GET", f"/{path}")
         assert reply.headers.get("Location") == (target and f"{couch.url}/db/{target}")
 
@@ -130,16 +136,19 @@ async def test_maintenance_is_no_health(couch: Couch) -> None:
     assert (reply.status, reply.json) == (404, {"status": "nolb"})
 
 
-@pytest.mark.parametrize(("asked", "status", "content"), [
-    ("bytes=5", 206, "bytes 5-9/10"),
-    ("bytes=2--4", 206, "bytes 2-4/10"),
-    ("bytes=+2-+4", 206, "bytes 2-4/10"),
-    ("bytes=0-99999999999999999999999", 206, "bytes 0-9/10"),
-    ("bytes=--5", 416, None),
-    ("bytes=1-2-3", 200, None),
-    ("bytes=1 - 2", 200, None),
-    ("bytes=-", 200, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("asked", "status", "content"),
+    [
+        ("bytes=5", 206, "bytes 5-9/10"),
+        ("bytes=2--4", 206, "bytes 2-4/10"),
+        ("bytes=+2-+4", 206, "bytes 2-4/10"),
+        ("bytes=0-99999999999999999999999", 206, "bytes 0-9/10"),
+        ("bytes=--5", 416, None),
+        ("bytes=1-2-3", 200, None),
+        ("bytes=1 - 2", 200, None),
+        ("bytes=-", 200, None),
+    ],
+)
 async def test_ranges_are_read_as_widely(couch: Couch, asked: str, status: int, content: str | None) -> None:
     await couch("PUT", "/d/f", data=b"0123456789", headers={"Content-Type": "image/png"})
     reply = await couch("GET", "/d/f", headers={"Range": asked})

@@ -44,26 +44,32 @@ async def test_utc_ids_end_in_the_suffix_of_the_server(couch: Couch) -> None:
     assert re.fullmatch("[0-9a-f]{14}-here", uuid)
 
 
-@pytest.mark.parametrize(("count", "reason"), [
-    ("1001", "count parameter too large"),
-    ("x", "count must be a positive integer"),
-    ("-1", "count must be a positive integer"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("count", "reason"),
+    [
+        ("1001", "count parameter too large"),
+        ("x", "count must be a positive integer"),
+        ("-1", "count must be a positive integer"),
+    ],
+)
 async def test_uuids_have_limits(couch: Couch, count: str, reason: str) -> None:
     reply = await couch("GET", f"//_uuids?count={count}")
     assert (reply.status, reply.json) == (400, {"error": "bad_request", "reason": reason})
 
 
-@pytest.mark.parametrize(("query", "names"), [
-    ("", ["a", "b", "c", "db"]),
-    ("?descending=true", ["db", "c", "b", "a"]),
-    ("?startkey=%22b%22", ["b", "c", "db"]),
-    ("?start_key=%22b%22&end_key=%22c%22", ["b", "c"]),
-    ("?endkey=%22c%22&inclusive_end=false", ["a", "b"]),
-    ("?startkey=%22c%22&endkey=%22a%22&descending=true&inclusive_end=false", ["c", "b"]),
-    ("?skip=1&limit=2", ["b", "c"]),
-    ("?limit=0", []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", ["a", "b", "c", "db"]),
+        ("?descending=true", ["db", "c", "b", "a"]),
+        ("?startkey=%22b%22", ["b", "c", "db"]),
+        ("?start_key=%22b%22&end_key=%22c%22", ["b", "c"]),
+        ("?endkey=%22c%22&inclusive_end=false", ["a", "b"]),
+        ("?startkey=%22c%22&endkey=%22a%22&descending=true&inclusive_end=false", ["c", "b"]),
+        ("?skip=1&limit=2", ["b", "c"]),
+        ("?limit=0", []),
+    ],
+)
 async def test_all_dbs_can_be_paged(couch: Couch, query: str, names: list[str]) -> None:
     for name in "cab":
         await couch("PUT", f"//{name}")

@@ -112,9 +112,10 @@ def faults(server: Server, key: str, folder: Folder) -> list[str]:
     """What is wrong with a version as it is served: each file has to be what was sent."""
     path = f"/{folder.name}/{folder.version}"
     found = [
-        f"{key}: {file.path} has other bytes" for file in folder.files
+        f"{key}: {file.path} has other bytes"
+        for file in folder.files
         if sha256(get(server, f"{path}/{file.path}")) != sha256(file.source.read_bytes())
-    ]  # fmt: skip
+    ]
     kept = server.data_dir / "datastore" / folder.name / folder.version
     absent = [file.path for file in folder.files if not (kept / file.path).is_file()]
     return found + [f"{key}: {path} is not in the datastore" for path in absent]

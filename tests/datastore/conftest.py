@@ -19,9 +19,11 @@ from tests.s3_servers import S3Server, new_bucket
 def settings_of(options: S3Options) -> dict[str, Any]:
     """The server's settings for a bucket."""
     return {
-        "blobstore": options.address, "s3_endpoint": options.endpoint,
-        "s3_access_key_id": options.access_key, "s3_secret_access_key": options.secret_key,
-    }  # fmt: skip
+        "blobstore": options.address,
+        "s3_endpoint": options.endpoint,
+        "s3_access_key_id": options.access_key,
+        "s3_secret_access_key": options.secret_key,
+    }
 
 
 @pytest.fixture

@@ -26,8 +26,11 @@ async def run(*words: str, env: dict[str, str] | None = None) -> Result:
 
 
 def flags(options: S3Options) -> list[str]:
-    return [word for name, value in settings_of(options).items()
-            for word in (f"--{name.replace('_', '-')}", value)]  # fmt: skip
+    return [
+        word
+        for name, value in settings_of(options).items()
+        for word in (f"--{name.replace('_', '-')}", value)
+    ]
 
 
 @pytest.fixture
@@ -63,8 +66,13 @@ async def test_setup_opens_a_bucket_once(bucket: S3Options) -> None:
 
 async def test_setup_keeps_what_others_have_set(bucket: S3Options) -> None:
     store = await S3BlobStore.connect(bucket)
-    theirs = {"Sid": "Theirs", "Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject",
-              "Resource": f"arn:aws:s3:::{bucket.bucket}/*"}  # fmt: skip
+    theirs = {
+        "Sid": "Theirs",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:DeleteObject",
+        "Resource": f"arn:aws:s3:::{bucket.bucket}/*",
+    }
     policy = {"Version": "2012-10-17", "Statement": [theirs]}
     await store.calls("put_bucket_policy", Policy=json.dumps(policy))
     assert (await run("setup", *flags(bucket), "--yes")).exit_code == 0

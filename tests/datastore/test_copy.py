@@ -32,8 +32,14 @@ async def test_copy_from_one_server_to_another(
     await client.publish("gdp", "1", CSV)
     await client.app.stop()
     target = await new_bucket(rclone_server)
-    there = ["--to-s3-endpoint", str(target.endpoint), "--to-s3-access-key-id", str(target.access_key),
-             "--to-s3-secret-access-key", str(target.secret_key)]  # fmt: skip
+    there = [
+        "--to-s3-endpoint",
+        str(target.endpoint),
+        "--to-s3-access-key-id",
+        str(target.access_key),
+        "--to-s3-secret-access-key",
+        str(target.secret_key),
+    ]
     words = ["copy", bucket.address, target.address, *flags(bucket)[2:], *there]
     done = await run(*words)
     assert done.exit_code == 0, done.output

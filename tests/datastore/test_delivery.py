@@ -54,8 +54,9 @@ async def test_a_prefix_downloaded_is_a_valid_data_package(
     head = await store.head("gdp/1/data/table.csv") or {}
     await store.close()
     assert (head["ContentType"], head["ContentDisposition"]) == (
-        "text/csv", "inline; filename*=UTF-8''table.csv"
-    )  # fmt: skip
+        "text/csv",
+        "inline; filename*=UTF-8''table.csv",
+    )
     report = frictionless.validate(str(tmp_path / "sync" / "datapackage.json"))
     assert report.valid, json.dumps(report.to_dict())
 
@@ -63,10 +64,19 @@ async def test_a_prefix_downloaded_is_a_valid_data_package(
 @pytest.mark.parametrize(
     "kind",
     [
-        "text/html", "TEXT/HTML; charset=utf-8", "image/svg+xml", "application/xhtml+xml", "text/xml",
-        "text/javascript", "application/xml", "multipart/related", "no type", "text/h\u00f6lle", "text/xsl",
+        "text/html",
+        "TEXT/HTML; charset=utf-8",
+        "image/svg+xml",
+        "application/xhtml+xml",
+        "text/xml",
+        "text/javascript",
+        "application/xml",
+        "multipart/related",
+        "no type",
+        "text/h\u00f6lle",
+        "text/xsl",
     ],
-)  # fmt: skip
+)
 def test_what_a_browser_could_run_is_octets(kind: str) -> None:
     assert object_type(kind) == "application/octet-stream"
 
@@ -74,9 +84,13 @@ def test_what_a_browser_could_run_is_octets(kind: str) -> None:
 @pytest.mark.parametrize(
     "kind",
     [
-        "text/csv", "text/csv; charset=utf-8", "application/json", "application/vnd.apache.parquet",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "image/png",
+        "text/csv",
+        "text/csv; charset=utf-8",
+        "application/json",
+        "application/vnd.apache.parquet",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "image/png",
     ],
-)  # fmt: skip
+)
 def test_other_types_are_kept(kind: str) -> None:
     assert object_type(kind) == kind

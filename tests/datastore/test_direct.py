@@ -85,12 +85,14 @@ async def test_other_bytes_than_announced(client: Client) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"metadata": None}, {"filedata": []}, {"filedata": {"data/t.csv": {"length": 1, "md5": "x"}}},
+        {"metadata": None},
+        {"filedata": []},
+        {"filedata": {"data/t.csv": {"length": 1, "md5": "x"}}},
         {"filedata": {"datapackage.json": {"length": -1, "md5": "0" * 32}}},
         {"filedata": {"datapackage.json": {"length": 1, "md5": "0" * 31}}},
         {"filedata": {"datapackage.json": {"length": 1, "md5": "0" * 32}, "../x": {"length": 1}}},
     ],
-)  # fmt: skip
+)
 async def test_requests_that_make_no_sense(
     server: ServerFactory, connect: Connect, change: dict[str, Any]
 ) -> None:
@@ -120,9 +122,13 @@ async def test_an_address_is_good_for_its_file_only(server: ServerFactory, conne
 IMAGE, OLD = bytes(range(256)) * 4, bytes(range(256)) * 3
 PARTS = {"p/1.csv": b"a,b\n5,6\n", "p/2.csv": b"3,4\n"}
 MIXED = {
-    "data/t.csv": CSV, "data/image.tif": IMAGE, "data/old.bin": OLD, **PARTS, "README.md": b"# GDP\n",
+    "data/t.csv": CSV,
+    "data/image.tif": IMAGE,
+    "data/old.bin": OLD,
+    **PARTS,
+    "README.md": b"# GDP\n",
     "schemas/t.json": b'{"fields": [{"name": "a", "type": "integer"}, {"name": "b", "type": "integer"}]}',
-}  # fmt: skip
+}
 RESOURCES = [
     {"name": "t", "path": "data/t.csv", "schema": "schemas/t.json"},
     {"name": "image", "path": "data/image.tif"},
@@ -134,9 +140,12 @@ MIXED["datapackage.json"] = json.dumps({"name": "gdp", "resources": RESOURCES}).
 
 @pytest.mark.parametrize("validation", ["strict", "off"])
 async def test_only_what_is_looked_into_is_fetched(
-    server: ServerFactory, connect: Connect, bucket: S3Options, monkeypatch: pytest.MonkeyPatch,
+    server: ServerFactory,
+    connect: Connect,
+    bucket: S3Options,
+    monkeypatch: pytest.MonkeyPatch,
     validation: str,
-) -> None:  # fmt: skip
+) -> None:
     client = connect(await server(validation=validation, **settings_of(bucket)))
     _, allowed = await client.registry("POST", "/datastore/authorize", asked(MIXED))
     for path, data in MIXED.items():
@@ -192,8 +201,11 @@ async def test_pages_of_any_origin_may_upload(server: ServerFactory, connect: Co
     client = connect(await server(blobstore="directory"))
     _, allowed = await client.registry("POST", "/datastore/authorize", asked(FILES))
     file = allowed["filedata"]["data/t.csv"]
-    wish = {"Origin": "https://example.org", "Access-Control-Request-Method": "PUT",
-            "Access-Control-Request-Headers": "content-md5,content-type"}  # fmt: skip
+    wish = {
+        "Origin": "https://example.org",
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "content-md5,content-type",
+    }
     async with aiohttp.ClientSession() as page:
         async with page.options(file["upload_url"], headers=wish) as response:
             assert (response.status, response.headers["Access-Control-Allow-Origin"]) == (204, "*")

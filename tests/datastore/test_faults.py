@@ -33,9 +33,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time-outs of a second, so that a server that hangs does not hold up the tests."""
     original = couchreg.app.stores.s3_options
     monkeypatch.setattr(
-        couchreg.app.stores, "s3_options",
+        couchreg.app.stores,
+        "s3_options",
         lambda *given: replace(original(*given), timeout=1.0, connect_timeout=1.0, attempts=3),
-    )  # fmt: skip
+    )
     monkeypatch.setattr("couchreg.registry.settling.SECONDS", 10.0)
 
 

@@ -91,9 +91,13 @@ async def test_a_bucket_with_something_else_in_it_is_left_alone(
 
 
 async def test_an_interrupted_rebuild_goes_on(
-    server: ServerFactory, connect: Connect, bucket: S3Options, lose: Callable[[], None],
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    server: ServerFactory,
+    connect: Connect,
+    bucket: S3Options,
+    lose: Callable[[], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     client = connect(await server(**settings_of(bucket)))
     for number in range(4):
         await client.publish(f"p{number}", "1", CSV)

@@ -51,11 +51,37 @@ def test_other_documents_have_no_folder(doc_id: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "", "/", "/etc/passwd", "..", "../x", "a/../../x", "a//b", "a/", "./a", ".git/config", "a/.b", "a\\b",
-        "a\0b", "a\nb", "C:x", "a?", "a*", 'a"', "a|b", "a<b", "b>", " a", "a ", "a./b", "datapackage.json",
-        "DataPackage.JSON", "datapackage.json/x", "x" * 201, "x/" * 500 + "x",
+        "",
+        "/",
+        "/etc/passwd",
+        "..",
+        "../x",
+        "a/../../x",
+        "a//b",
+        "a/",
+        "./a",
+        ".git/config",
+        "a/.b",
+        "a\\b",
+        "a\0b",
+        "a\nb",
+        "C:x",
+        "a?",
+        "a*",
+        'a"',
+        "a|b",
+        "a<b",
+        "b>",
+        " a",
+        "a ",
+        "a./b",
+        "datapackage.json",
+        "DataPackage.JSON",
+        "datapackage.json/x",
+        "x" * 201,
+        "x/" * 500 + "x",
     ],
-)  # fmt: skip
+)
 def test_unsafe_paths_have_no_place_in_a_folder(path: str) -> None:
     assert package_key("gdp@2026", path) is None
 

@@ -193,9 +193,14 @@ async def test_what_follows_is_taken_in_the_order_of_the_members(attachments: At
 
 async def test_what_follows_may_be_gzip_of_a_known_length(attachments: Attachments) -> None:
     member = {
-        "follows": True, "content_type": "text/plain", "length": 1280, "encoding": "gzip",
-        "encoded_length": 59, "digest": "md5-kysJ/R5MEuaX9mDATAmJQA==", "revpos": 4,
-    }  # fmt: skip
+        "follows": True,
+        "content_type": "text/plain",
+        "length": 1280,
+        "encoding": "gzip",
+        "encoded_length": 59,
+        "digest": "md5-kysJ/R5MEuaX9mDATAmJQA==",
+        "revpos": 4,
+    }
     (att,) = await inline(attachments, {"f": member}, CLIENT_GZIP)
     assert isinstance(att, Attachment)
     assert (att.length, att.stored_length, att.encoding, att.revpos) == (1280, 59, "gzip", 4)

@@ -51,8 +51,11 @@ async def test_winners_come_in_the_order_asked(db: Database) -> None:
     await put(db, edit("a", v=1), edit("b", deleted=True, v=2))
     found = await db.winners(["b", "none", "a", "a"], bodies=True)
     assert [row and (row.id, row.deleted, row.members) for row in found] == [
-        ("b", True, b'"v":2'), None, ("a", False, b'"v":1'), ("a", False, b'"v":1')
-    ]  # fmt: skip
+        ("b", True, b'"v":2'),
+        None,
+        ("a", False, b'"v":1'),
+        ("a", False, b'"v":1'),
+    ]
     assert [row and row.members for row in await db.winners(["a"], bodies=False)] == [None]
 
 

@@ -7,14 +7,26 @@ from couchreg.model.user import SYSTEM
 
 
 def edit(
-    doc_id: str, rev: str | None = None, /, *, deleted: bool = False,
-    attachments: tuple[Attachment | Stub, ...] = (), **body: Any,
+    doc_id: str,
+    rev: str | None = None,
+    /,
+    *,
+    deleted: bool = False,
+    attachments: tuple[Attachment | Stub, ...] = (),
+    **body: Any,
 ) -> Edit:
     return Edit(doc_id, rev, deleted, body, attachments)
 
 
-def replica(doc_id: str, path: str, /, *, deleted: bool = False,
-            attachments: tuple[Attachment | Stub, ...] = (), **body: Any) -> Edit:
+def replica(
+    doc_id: str,
+    path: str,
+    /,
+    *,
+    deleted: bool = False,
+    attachments: tuple[Attachment | Stub, ...] = (),
+    **body: Any,
+) -> Edit:
     """`path` is `"3-c b a"`: the revision, then the hashes of its ancestors."""
     rev, *older = path.split()
     return Edit(doc_id, rev, deleted, body, attachments, (rev.partition("-")[2], *older))

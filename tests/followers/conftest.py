@@ -43,8 +43,13 @@ async def attachments(tmp_path: Path) -> AsyncIterator[Attachments]:
 
 
 async def put(
-    database: Database, doc_id: str, body: dict[str, Any], attachments: tuple[Attachment, ...] = (),
-    rev: str | None = None, *, deleted: bool = False,
+    database: Database,
+    doc_id: str,
+    body: dict[str, Any],
+    attachments: tuple[Attachment, ...] = (),
+    rev: str | None = None,
+    *,
+    deleted: bool = False,
 ) -> str:
     """Write one document; its new revision."""
     edit = Edit(doc_id, rev, deleted, body, attachments)

@@ -47,8 +47,11 @@ async def test_the_descriptor_of_the_document_with_sizes_and_hashes(
 ) -> None:
     file = await received(attachments, "gdp@2026", "data/gdp.csv", CSV)
     resources: list[Any] = [
-        {"name": "gdp", "path": "data/gdp.csv"}, {"name": "told", "path": "data/gdp.csv", "hash": "sha1:0"},
-        {"name": "inline", "data": [1]}, {"name": "elsewhere", "path": "http://example.org/x.csv"}, "odd",
+        {"name": "gdp", "path": "data/gdp.csv"},
+        {"name": "told", "path": "data/gdp.csv", "hash": "sha1:0"},
+        {"name": "inline", "data": [1]},
+        {"name": "elsewhere", "path": "http://example.org/x.csv"},
+        "odd",
     ]
     body = {**package("GDP"), "resources": resources, "couchreg": {"publisher": "ann"}, "name": "gdp"}
     await put(database(), "gdp@2026", body, (file,))
@@ -56,7 +59,8 @@ async def test_the_descriptor_of_the_document_with_sizes_and_hashes(
     written = json.loads(await stored(attachments, "gdp/2026/datapackage.json") or b"")
     told = {"bytes": len(CSV), "hash": "sha256:" + hashlib.sha256(CSV).hexdigest()}
     assert written == {
-        "title": "GDP", "name": "gdp",
+        "title": "GDP",
+        "name": "gdp",
         "resources": [{**resources[0], **told}, {**resources[1], "bytes": len(CSV)}, *resources[2:]],
     }
     assert await stored(attachments, "gdp/2026/data/gdp.csv") == CSV

@@ -197,9 +197,7 @@ async def test_a_recreated_database_is_followed_from_its_beginning(
     assert follower.committed == Checkpoint(database().incarnation, 1)
 
 
-async def test_a_database_that_is_made_later_is_followed(
-    follower: Recorder, store: SqliteStore
-) -> None:
+async def test_a_database_that_is_made_later_is_followed(follower: Recorder, store: SqliteStore) -> None:
     loop = FollowerLoop(follower, store, "later", first_wait=0.001)
     loop.start()
     await put(await store.create("later"), "a", {})

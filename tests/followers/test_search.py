@@ -57,7 +57,8 @@ async def searching(start: Callable[[], Awaitable[Searching]]) -> Searching:
 
 
 GDP = package(
-    "Country, Regional and World GDP", description="Gross Domestic Product in current US dollars.",
+    "Country, Regional and World GDP",
+    description="Gross Domestic Product in current US dollars.",
     keywords=["economics"],
     resources=[{"name": "gdp-data", "schema": {"fields": [{"name": "CountryCode"}, {"name": "value_usd"}]}}],
 )
@@ -66,8 +67,17 @@ POPULATION = package("Population of the world’s États", keywords=["people"], 
 
 async def test_every_part_of_a_package_is_found(searching: Searching, database: Databases) -> None:
     await put(database(), "gdp@2026", GDP)
-    for words in (["gdp"], ["regional"], ["dollars"], ["economics"], ["country", "code"], ["countrycode"],
-                  ["usd"], ["gdp-data"], ["GDP"]):
+    for words in (
+        ["gdp"],
+        ["regional"],
+        ["dollars"],
+        ["economics"],
+        ["country", "code"],
+        ["countrycode"],
+        ["usd"],
+        ["gdp-data"],
+        ["GDP"],
+    ):
         assert await searching.names(*words) == ["gdp"], words
 
 
@@ -140,8 +150,14 @@ async def test_packages_whose_names_begin_alike_are_kept_apart(
 
 async def test_other_documents_and_odd_members_do_no_harm(searching: Searching, database: Databases) -> None:
     odd: dict[str, Any] = {
-        "title": 1, "description": ["x"], "keywords": "many", "resources": [1, {"name": 2, "schema": "s"},
-        {"schema": {"fields": [None, {"name": {}}, {"name": "kept"}]}}],
+        "title": 1,
+        "description": ["x"],
+        "keywords": "many",
+        "resources": [
+            1,
+            {"name": 2, "schema": "s"},
+            {"schema": {"fields": [None, {"name": {}}, {"name": "kept"}]}},
+        ],
     }
     for doc_id in ("_design/x", "a", "A@1", "a@", "@checkpoint"):
         await put(database(), doc_id, package("Nothing"))
@@ -153,8 +169,27 @@ async def test_other_documents_and_odd_members_do_no_harm(searching: Searching, 
 
 @pytest.mark.parametrize(
     "word",
-    ["*", "a*", "(", '"', "title:x", "NOT", "OR gdp", "gdp~9", "[a TO z]", "\0", "\ud800", "🎈", "-", "'; --",
-     "x" * 100_000, "{}", "\\", "ﷺ", "%s"],
+    [
+        "*",
+        "a*",
+        "(",
+        '"',
+        "title:x",
+        "NOT",
+        "OR gdp",
+        "gdp~9",
+        "[a TO z]",
+        "\0",
+        "\ud800",
+        "🎈",
+        "-",
+        "'; --",
+        "x" * 100_000,
+        "{}",
+        "\\",
+        "ﷺ",
+        "%s",
+    ],
 )
 async def test_no_word_is_an_operator_or_does_harm(
     searching: Searching, database: Databases, word: str
@@ -212,7 +247,9 @@ def _lose_contents(directory: Path) -> None:
 
 @pytest.mark.parametrize("harm", [_remove, _tear, _lose_segments, _lose_contents])
 async def test_a_damaged_index_is_built_again(
-    start: Callable[[], Awaitable[Searching]], database: Databases, tmp_path: Path,
+    start: Callable[[], Awaitable[Searching]],
+    database: Databases,
+    tmp_path: Path,
     harm: Callable[[Path], None],
 ) -> None:
     first = await start()

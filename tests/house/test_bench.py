@@ -8,8 +8,19 @@ from pathlib import Path
 from tests.processes import environment, running
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-WITHOUT_WRK = ("bulk", "bulk_replica", "changes", "changes_docs", "all_docs", "all_docs_docs", "bulk_get",
-               "revs_diff", "att_put", "att_get", "att_small")  # fmt: skip
+WITHOUT_WRK = (
+    "bulk",
+    "bulk_replica",
+    "changes",
+    "changes_docs",
+    "all_docs",
+    "all_docs_docs",
+    "bulk_get",
+    "revs_diff",
+    "att_put",
+    "att_get",
+    "att_small",
+)
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -56,7 +56,7 @@ def test_values_are_shown_as_couchdb_shows_them(sent: str, shown: str | None) ->
         b"[1}",
         b'{"a" 1}',
         b'{"a":1 "b":2}',
-        b'{1:2}',
+        b"{1:2}",
         b'{"a":01}',
         b'{"a":.5}',
         b'{"a":1.}',

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from couchreg.model.revtree import Node, RevTree
 
 RECORDED = [
-    json.loads(line)
-    for line in (Path(__file__).parent / "data/trees.jsonl").read_text("utf-8").splitlines()
+    json.loads(line) for line in (Path(__file__).parent / "data/trees.jsonl").read_text("utf-8").splitlines()
 ]
 
 

@@ -46,9 +46,7 @@ class NothingFound:
     def __init__(self) -> None:
         self.asked: list[tuple[Sequence[str], int, int, Sequence[str]]] = []
 
-    async def search(
-        self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
-    ) -> Found:
+    async def search(self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]) -> Found:
         self.asked.append((words, limit, offset, types))
         return Found(1, [{"name": "gdp", "version": "2026", "title": "GDP"}])
 
@@ -140,8 +138,9 @@ async def identity(inner: SqliteStore, registry: Registry, registration: str) ->
 
     tokens = Tokens(store, find, clock=lambda: now[0])
     auth = Authenticator([admins, Users(store, changes)], work, config=store.config, tokens=tokens)
-    accounts = Accounts(store, admins, tokens, work, registry.owners.owned_by,
-                        registration_open=registration == "open")
+    accounts = Accounts(
+        store, admins, tokens, work, registry.owners.owned_by, registration_open=registration == "open"
+    )
     guard.tell(accounts)
     for name in ("anna", "bob"):
         await accounts.create(name, Login(PASSWORD), email=f"{name}@example.org")
@@ -162,7 +161,11 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
         blobs, spool = await blob_store(tmp_path / "datastore"), Spool(tmp_path / "spool")
         store = SqliteStore(tmp_path)
         attachments = Attachments(
-            blobs, spool, registry_layout("registry"), lambda: Compression.of({}), uncompressed=["registry"],
+            blobs,
+            spool,
+            registry_layout("registry"),
+            lambda: Compression.of({}),
+            uncompressed=["registry"],
             referred=partial(referred, store),
         )
         database = await store.create("registry")
@@ -171,14 +174,22 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
         await registry.start()
         index, people = NothingFound(), await identity(store, registry, registration)
         application = registry_application(
-            Services(registry, people.auth.identify_publisher, index, people.accounts, people.tokens,
-                     couch, public_url)
+            Services(
+                registry,
+                people.auth.identify_publisher,
+                index,
+                people.accounts,
+                people.tokens,
+                couch,
+                public_url,
+            )
         )
         server = TestServer(application, host="127.0.0.1")
         await server.start_server(auto_decompress=False)  # as the real one is started
         client = aiohttp.ClientSession()
-        closers.extend([client.close, server.close, registry.close, people.close, store.close, blobs.close,
-                        spool.close])
+        closers.extend(
+            [client.close, server.close, registry.close, people.close, store.close, blobs.close, spool.close]
+        )
         url = f"http://127.0.0.1:{server.port}"
         folders = (tmp_path / "datastore", tmp_path / "spool")
         return Served(registry, store, database, url, client, *folders, index, people)

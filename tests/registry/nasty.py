@@ -61,22 +61,58 @@ def _tables() -> Iterator[Nasty]:
         ("no zip", table(b"id,word\n", "words.csv.zip"), 422, "compression-error"),
         ("no workbook", table(b"id,word\n", "words.xlsx"), 422, "format-error"),
         ("JSON that is cut off", table(b'[{"id":1,', "words.json", type="table"), 422, "source-error"),
-        ("a table that expands", table(gzip.compress(b"id,word\n" + b"1,a\n" * 6_000_000), "words.csv.gz"),
-         422, "check-stopped"),
-        ("a zipped table that expands", table(_one("words.csv", b"id,word\n" + b"1,a\n" * 40_000_000),
-                                              "words.csv.zip"), 422, ""),
-        ("a pattern without end", table(b"id,word\n1," + b"a" * 40 + b"!\n", schema={"fields": [
-            FIELDS[0], {**FIELDS[1], "constraints": {"pattern": "(a+)+"}}]}), 422, "check-stopped"),
-        ("a key twice", table(b"id,word\n1,a\n1,b\n", schema={"fields": FIELDS, "primaryKey": "id"}),
-         422, "primary-key"),
-        ("a unique key twice", table(b"id,word\n1,a\n1,b\n", schema={
-            "fields": FIELDS, "uniqueKeys": [["id"]]}), 422, "unique-key"),
-        ("no such category", table(b"id,word\n1,a\n", schema={"fields": [
-            FIELDS[0], {**FIELDS[1], "categories": ["b"]}]}), 422, "constraint-error"),
-        ("a key that leads nowhere", table(b"id,word\n1,a\n", schema={"fields": FIELDS, "foreignKeys": [
-            {"fields": ["id"], "reference": {"resource": "none", "fields": ["id"]}}]}),
-         422, "resource-error"),
-    ]  # fmt: skip
+        (
+            "a table that expands",
+            table(gzip.compress(b"id,word\n" + b"1,a\n" * 6_000_000), "words.csv.gz"),
+            422,
+            "check-stopped",
+        ),
+        (
+            "a zipped table that expands",
+            table(_one("words.csv", b"id,word\n" + b"1,a\n" * 40_000_000), "words.csv.zip"),
+            422,
+            "",
+        ),
+        (
+            "a pattern without end",
+            table(
+                b"id,word\n1," + b"a" * 40 + b"!\n",
+                schema={"fields": [FIELDS[0], {**FIELDS[1], "constraints": {"pattern": "(a+)+"}}]},
+            ),
+            422,
+            "check-stopped",
+        ),
+        (
+            "a key twice",
+            table(b"id,word\n1,a\n1,b\n", schema={"fields": FIELDS, "primaryKey": "id"}),
+            422,
+            "primary-key",
+        ),
+        (
+            "a unique key twice",
+            table(b"id,word\n1,a\n1,b\n", schema={"fields": FIELDS, "uniqueKeys": [["id"]]}),
+            422,
+            "unique-key",
+        ),
+        (
+            "no such category",
+            table(b"id,word\n1,a\n", schema={"fields": [FIELDS[0], {**FIELDS[1], "categories": ["b"]}]}),
+            422,
+            "constraint-error",
+        ),
+        (
+            "a key that leads nowhere",
+            table(
+                b"id,word\n1,a\n",
+                schema={
+                    "fields": FIELDS,
+                    "foreignKeys": [{"fields": ["id"], "reference": {"resource": "none", "fields": ["id"]}}],
+                },
+            ),
+            422,
+            "resource-error",
+        ),
+    ]
     for name, package, status, words in rows:
         yield Nasty(name, *related(package), status, words)
 
@@ -89,9 +125,22 @@ def _one(path: str, data: bytes) -> bytes:
 
 
 def _paths() -> Iterator[Nasty]:
-    tricks = ["../x.csv", "/etc/passwd", "a/../../x.csv", "C:\\x.csv", "a\\b.csv", ".hidden.csv", "a//b.csv",
-              "_x.csv", "a/.", "x\u202ecsv", "nul\0.csv", "a" * 201 + ".csv",
-              "con?.csv", " x.csv"]  # fmt: skip
+    tricks = [
+        "../x.csv",
+        "/etc/passwd",
+        "a/../../x.csv",
+        "C:\\x.csv",
+        "a\\b.csv",
+        ".hidden.csv",
+        "a//b.csv",
+        "_x.csv",
+        "a/.",
+        "x\u202ecsv",
+        "nul\0.csv",
+        "a" * 201 + ".csv",
+        "con?.csv",
+        " x.csv",
+    ]
     for path in tricks:
         yield Nasty(f"the path {path[:20]!r}", *related(table(b"id,word\n", path)), 400, "path")
         members = table(b"", path).members
@@ -103,8 +152,11 @@ def _paths() -> Iterator[Nasty]:
     names.members["$schema"] = V2
     yield Nasty("a name that version 2 allows", *related(names), 201)
     yield Nasty("a missing file", *related(Package(small("nasty").members, {})), 422, "missing-file")
-    yield Nasty("an empty file that is no table", *related(
-        Package({"name": "nasty", "resources": [{"name": "x", "path": "x.bin"}]}, {"x.bin": b""})), 201)
+    yield Nasty(
+        "an empty file that is no table",
+        *related(Package({"name": "nasty", "resources": [{"name": "x", "path": "x.bin"}]}, {"x.bin": b""})),
+        201,
+    )
     many = [{"name": f"r{number}", "data": [["id"], [number]]} for number in range(500)]
     document = json.dumps({"name": "nasty", "resources": many}).encode()
     yield Nasty("hundreds of resources", document, JSON, 201)
@@ -119,11 +171,15 @@ def _paths() -> Iterator[Nasty]:
 def _documents() -> Iterator[Nasty]:
     deep: bytes = b"[" * 5000 + b"]" * 5000
     texts = {
-        "nothing": b"", "no JSON": b"{", "no object": b"[]", "NaN": b'{"name": NaN}',
-        "Latin-1": b'{"name": "\xe9"}', "a lone surrogate": b'{"name": "\\ud800"}',
+        "nothing": b"",
+        "no JSON": b"{",
+        "no object": b"[]",
+        "NaN": b'{"name": NaN}',
+        "Latin-1": b'{"name": "\xe9"}',
+        "a lone surrogate": b'{"name": "\\ud800"}',
         "a mark before": b"\xef\xbb\xbf{}",
         "an abyss": b'{"name": "nasty", "resources": [{"name": "x", "data": ' + deep + b"}]}",
-    }  # fmt: skip
+    }
     for name, text in texts.items():
         yield Nasty(f"a document of {name}", text, JSON, 400)
     yield Nasty("a document without resources", b"{}", JSON, 422, "package-error")
@@ -228,5 +284,9 @@ def _bodies() -> Iterator[Nasty]:
 
 
 KINDS = {
-    "tables": _tables, "paths": _paths, "documents": _documents, "archives": _archives, "bodies": _bodies
-}  # fmt: skip
+    "tables": _tables,
+    "paths": _paths,
+    "documents": _documents,
+    "archives": _archives,
+    "bodies": _bodies,
+}

@@ -57,9 +57,12 @@ def related(package: Package, boundary: str = "b0undary") -> tuple[bytes, dict[s
 
 
 def zipped(
-    package: Package, *, prefix: str = "", extra: Mapping[str, bytes] | None = None,
+    package: Package,
+    *,
+    prefix: str = "",
+    extra: Mapping[str, bytes] | None = None,
     method: int = zipfile.ZIP_DEFLATED,
-) -> bytes:  # fmt: skip
+) -> bytes:
     """The package as a zip file, its descriptor first; `extra` files stand beside the prefix."""
     descriptor = {"datapackage.json": json.dumps(package.members).encode()}
     buffer = io.BytesIO()

@@ -38,30 +38,30 @@ EXPECTED = {
     "GET /{name}/{version}/{path}": EVERYONE,
     "GET /owner/ls/{name}": EVERYONE,
     #                                  nobody bob anna admin read publish scoped full
-    "PUT /adduser/{user}":            "201 201 201 201 201 201 201 201",
-    "GET /-/whoami":                  "401 200 200 200 200 200 200 200",
-    "GET /-/user/{user}":             "401 403 200 200 200 200 200 200",
-    "PUT /-/user/{user}":             "401 403 200 200 403 403 403 403",
-    "DELETE /-/user/{user}":          "401 403 200 200 403 403 403 200",
-    "POST /-/tokens":                 "401 201 201 201 403 403 403 201",
-    "GET /-/tokens":                  "401 200 200 200 403 403 403 200",
-    "DELETE /-/tokens/{id}":          "401 404 200 404 200 403 403 200",
-    "POST /datastore/authorize":      "401 403 200 200 403 200 403 200",
-    "POST /datastore/finalize":       "401 404 404 404 403 404 404 404",  # there is no such upload
-    "PUT /-/uploads/{id}/{number}":   "403 403 403 403 403 403 403 403",  # the address is not signed
+    "PUT /adduser/{user}": "201 201 201 201 201 201 201 201",
+    "GET /-/whoami": "401 200 200 200 200 200 200 200",
+    "GET /-/user/{user}": "401 403 200 200 200 200 200 200",
+    "PUT /-/user/{user}": "401 403 200 200 403 403 403 403",
+    "DELETE /-/user/{user}": "401 403 200 200 403 403 403 200",
+    "POST /-/tokens": "401 201 201 201 403 403 403 201",
+    "GET /-/tokens": "401 200 200 200 403 403 403 200",
+    "DELETE /-/tokens/{id}": "401 404 200 404 200 403 403 200",
+    "POST /datastore/authorize": "401 403 200 200 403 200 403 200",
+    "POST /datastore/finalize": "401 404 404 404 403 404 404 404",  # there is no such upload
+    "PUT /-/uploads/{id}/{number}": "403 403 403 403 403 403 403 403",  # the address is not signed
     "OPTIONS /-/uploads/{id}/{number}": "204 204 204 204 204 204 204 204",
-    "POST /owner/add":                "401 403 200 200 403 403 403 200",
-    "POST /owner/rm":                 "401 403 200 200 403 403 403 200",
-    "PUT /-/dist-tags/{name}/{tag}":    "401 403 200 200 403 200 403 200",
+    "POST /owner/add": "401 403 200 200 403 403 403 200",
+    "POST /owner/rm": "401 403 200 200 403 403 403 200",
+    "PUT /-/dist-tags/{name}/{tag}": "401 403 200 200 403 200 403 200",
     "DELETE /-/dist-tags/{name}/{tag}": "401 403 200 200 403 200 403 200",
-    "PUT /-/deprecated/{name}":         "401 403 200 200 403 200 403 200",
-    "DELETE /-/deprecated/{name}":      "401 403 200 200 403 200 403 200",
-    "PUT /-/deprecated/{name}/{version}":    "401 403 200 200 403 200 403 200",
+    "PUT /-/deprecated/{name}": "401 403 200 200 403 200 403 200",
+    "DELETE /-/deprecated/{name}": "401 403 200 200 403 200 403 200",
+    "PUT /-/deprecated/{name}/{version}": "401 403 200 200 403 200 403 200",
     "DELETE /-/deprecated/{name}/{version}": "401 403 200 200 403 200 403 200",
-    "PUT /{name}/{version}":          "401 403 200 200 403 200 403 200",
-    "DELETE /{name}/{version}":       "401 403 200 200 403 200 403 200",
-    "DELETE /{name}":                 "401 403 200 200 403 200 403 200",
-}  # fmt: skip
+    "PUT /{name}/{version}": "401 403 200 200 403 200 403 200",
+    "DELETE /{name}/{version}": "401 403 200 200 403 200 403 200",
+    "DELETE /{name}": "401 403 200 200 403 200 403 200",
+}
 VERSIONS = {"version": "1", "old": "1", "new": "1"}
 PLACES = {"number": "0", "name": "small", **VERSIONS, "path": "words", "user": "anna", "tag": "stable"}
 QUERIES = {"GET /search": {"keys": '["word"]'}}
@@ -86,10 +86,13 @@ class Stage:
         user = await people.auth.user("anna")
         assert user is not None
         wanted: dict[str, dict[str, Any]] = {
-            "read": {"scope": "read"}, "publish": {"scope": "publish", "packages": ["sm*"]},
-            "scoped": {"scope": "admin", "packages": ["other"]}, "full": {"scope": "admin"},
-            "expired": {"scope": "admin", "lifetime": 60}, "revoked": {"scope": "admin"},
-        }  # fmt: skip
+            "read": {"scope": "read"},
+            "publish": {"scope": "publish", "packages": ["sm*"]},
+            "scoped": {"scope": "admin", "packages": ["other"]},
+            "full": {"scope": "admin"},
+            "expired": {"scope": "admin", "lifetime": 60},
+            "revoked": {"scope": "admin"},
+        }
         for name, options in wanted.items():
             text, token = await people.tokens.create(user, **options)
             self.tokens[name] = f"Bearer {text}"
@@ -107,14 +110,24 @@ class Stage:
             await owners.add("small", name, admin)
         if "bob" in await owners.of("small"):
             await owners.remove("small", "bob", admin)
-        said = {"dist-tags/small/stable": {"version": "1"}, "deprecated/small": {"message": "m"},
-                "deprecated/small/1": {"message": "m"}}  # fmt: skip
+        said = {
+            "dist-tags/small/stable": {"version": "1"},
+            "deprecated/small": {"message": "m"},
+            "deprecated/small/1": {"message": "m"},
+        }
         for path, body in said.items():
             assert (await self.served.ask("PUT", f"/-/{path}", auth=ADMIN, json=body))[0] == 200
 
     def authorization(self, client: str) -> str | None:
-        known = {"nobody": None, "bob": BOB, "anna": ANNA, "admin": ADMIN, "wrong": basic("anna", "wrong"),
-                 "unknown": basic("nemo", PASSWORD), "garbled": "Bearer couchreg_x"}  # fmt: skip
+        known = {
+            "nobody": None,
+            "bob": BOB,
+            "anna": ANNA,
+            "admin": ADMIN,
+            "wrong": basic("anna", "wrong"),
+            "unknown": basic("nemo", PASSWORD),
+            "garbled": "Bearer couchreg_x",
+        }
         return known[client] if client in known else self.tokens[client]
 
     def sent(self, key: str) -> dict[str, Any]:
@@ -124,17 +137,20 @@ class Stage:
             return {"data": body, "headers": headers}
         self.made += 1
         bodies: dict[str, Any] = {
-            "PUT /adduser/{user}": {"password": "p"}, "PUT /-/user/{user}": {"password": "another"},
-            "POST /-/tokens": {"scope": "read"}, "POST /owner/add": {"username": "bob", "dpkgName": "small"},
+            "PUT /adduser/{user}": {"password": "p"},
+            "PUT /-/user/{user}": {"password": "another"},
+            "POST /-/tokens": {"scope": "read"},
+            "POST /owner/add": {"username": "bob", "dpkgName": "small"},
             "POST /datastore/finalize": {"upload": "0" * 32},
             "POST /datastore/authorize": {
                 "metadata": {"name": "small", "version": "2"},
                 "filedata": {"datapackage.json": {"length": 1, "md5": "0" * 32}},
             },
             "POST /owner/rm": {"username": "carl", "dpkgName": "small"},
-            "PUT /-/dist-tags/{name}/{tag}": {"version": "1"}, "PUT /-/deprecated/{name}": {"message": "m"},
+            "PUT /-/dist-tags/{name}/{tag}": {"version": "1"},
+            "PUT /-/deprecated/{name}": {"message": "m"},
             "PUT /-/deprecated/{name}/{version}": {"message": "m"},
-        }  # fmt: skip
+        }
         sent: dict[str, Any] = {"json": bodies[key]} if key in bodies else {}
         return {**sent, "params": QUERIES.get(key, {})}
 

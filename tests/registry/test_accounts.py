@@ -30,8 +30,11 @@ async def test_whoever_registers_can_log_in_and_publish(serve: Serve, body: dict
     assert (status, answer["id"], answer["rev"][:2]) == (201, "org.couchdb.user:carl", "1-")
     carl = basic("carl", "pass")
     assert (await whoami(served, carl))[1] == {
-        "name": "carl", "username": "carl", "roles": [], "packages": []
-    }  # fmt: skip
+        "name": "carl",
+        "username": "carl",
+        "roles": [],
+        "packages": [],
+    }
     assert (await served.put(small(), "1", auth=carl))[0] == 201
     _, about = await whoami(served, carl)
     assert (about["packages"], about["roles"]) == (["small"], ["owner:small"])

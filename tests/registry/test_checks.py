@@ -47,13 +47,33 @@ def problems(members: Any) -> list[Any]:
 @pytest.mark.parametrize(
     "path",
     [
-        "/etc/passwd", "../secret", "data/../../secret", "C:/data.csv", "c:data.csv", "data\\words.csv",
-        "\\\\host\\x", "data/\x00.csv", "data/\nx", "", "./data.csv", "data//x.csv", ".git/config",
-        "data/.hidden", "_design/x", "ftp://example.org/x.csv", "file:///etc/passwd", "s3://bucket/x",
-        "http:///x.csv", "http://me:secret@example.org/x", "http://example.org/a b", "https://[::1/x",
-        "a" * 600, "data/" + "a" * 201, "x\u202e.csv",
+        "/etc/passwd",
+        "../secret",
+        "data/../../secret",
+        "C:/data.csv",
+        "c:data.csv",
+        "data\\words.csv",
+        "\\\\host\\x",
+        "data/\x00.csv",
+        "data/\nx",
+        "",
+        "./data.csv",
+        "data//x.csv",
+        ".git/config",
+        "data/.hidden",
+        "_design/x",
+        "ftp://example.org/x.csv",
+        "file:///etc/passwd",
+        "s3://bucket/x",
+        "http:///x.csv",
+        "http://me:secret@example.org/x",
+        "http://example.org/a b",
+        "https://[::1/x",
+        "a" * 600,
+        "data/" + "a" * 201,
+        "x\u202e.csv",
     ],
-)  # fmt: skip
+)
 def test_unsafe_paths_are_refused(path: str) -> None:
     for value in (path, ["data/words.csv", path]):
         assert problems(resource(path=value))[0][:2] == ("unsafe-path", "words")
@@ -159,13 +179,18 @@ async def test_no_request_leaves_the_server(serve: Serve, listener: tuple[str, l
     host, heard = listener
     url = f"http://{host}/x"
     attempts: list[dict[str, Any]] = [
-        {"path": f"{url}.csv"}, {"schema": f"{url}.json"}, {"dialect": f"{url}.json"},
-        {"profile": f"{url}.json"}, {"extrapaths": [f"{url}.csv"]}, {"scheme": "http"},
-        {"format": "gsheets"}, {"type": "package"},
+        {"path": f"{url}.csv"},
+        {"schema": f"{url}.json"},
+        {"dialect": f"{url}.json"},
+        {"profile": f"{url}.json"},
+        {"extrapaths": [f"{url}.csv"]},
+        {"scheme": "http"},
+        {"format": "gsheets"},
+        {"type": "package"},
         {"schema": {"profile": f"{url}.json", "fields": [{"name": "id"}]}},
         {"schema": {"$ref": f"{url}.json", "fields": [{"name": "id"}, {"name": "word"}]}},
         {"dialect": {"sql": {"table": "x", "basepath": url}}},
-    ]  # fmt: skip
+    ]
     for version, attempt in enumerate(attempts):
         package = small()
         package.members["resources"][0] |= attempt

@@ -29,16 +29,29 @@ async def inline(served: Served, **members: Any) -> tuple[str, bytes]:
 @pytest.mark.parametrize(
     ("members", "kind", "body"),
     [
-        ({"data": [["id", "word"], [1, "a,b"], [2, None]], "format": "csv"}, "text/csv; charset=utf-8",
-         b'id,word\n1,"a,b"\n2,\n'),
-        ({"data": [{"word": "é", "id": 1}, {"id": 2}], "mediatype": "text/csv", "schema": {"fields": FIELDS}},
-         "text/csv; charset=utf-8", "id,word\n1,é\n2,\n".encode()),
-        ({"data": [["id", "word"], [1, True]], "format": "tsv"},
-         "text/tab-separated-values; charset=utf-8", b"id\tword\n1\ttrue\n"),
+        (
+            {"data": [["id", "word"], [1, "a,b"], [2, None]], "format": "csv"},
+            "text/csv; charset=utf-8",
+            b'id,word\n1,"a,b"\n2,\n',
+        ),
+        (
+            {
+                "data": [{"word": "é", "id": 1}, {"id": 2}],
+                "mediatype": "text/csv",
+                "schema": {"fields": FIELDS},
+            },
+            "text/csv; charset=utf-8",
+            "id,word\n1,é\n2,\n".encode(),
+        ),
+        (
+            {"data": [["id", "word"], [1, True]], "format": "tsv"},
+            "text/tab-separated-values; charset=utf-8",
+            b"id\tword\n1\ttrue\n",
+        ),
         ({"data": [["id"], [1]]}, "application/json", b'[["id"],[1]]\n'),
         ({"data": {"any": "thing"}, "format": "json"}, "application/json", b'{"any":"thing"}\n'),
     ],
-)  # fmt: skip
+)
 async def test_inline_data_answers_as_its_format_says(
     served: Served, members: dict[str, Any], kind: str, body: bytes
 ) -> None:
@@ -94,8 +107,9 @@ async def test_a_resource_in_parts_streams_as_one_and_each_part_has_its_address(
     _, descriptor = await served.get("/parts/1")
     [served_resource] = descriptor["resources"]
     assert (served_resource["bytes"], served_resource["hash"]) == (
-        9, "sha256:" + hashlib.sha256(body).hexdigest(),
-    )  # fmt: skip
+        9,
+        "sha256:" + hashlib.sha256(body).hexdigest(),
+    )
     addresses = [url.removeprefix(served.url) for url in served_resource["path"]]
     assert [(await served.fetch(address))[2] for address in addresses] == list(files.values())
 

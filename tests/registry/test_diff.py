@@ -34,12 +34,18 @@ async def test_rows_are_compared_by_their_key(served: Served) -> None:
     new = keyed("id,word\n4,four\n3,drei\n1,one\n5,five\n")
     rows = (await changed(served, old, new))["resources"]["changed"]["words"]["rows"]
     assert rows == {
-        "key": ["id"], "columns": ["id", "word"], "added": 1, "removed": 1, "changed": 1, "unchanged": 2,
+        "key": ["id"],
+        "columns": ["id", "word"],
+        "added": 1,
+        "removed": 1,
+        "changed": 1,
+        "unchanged": 2,
         "examples": {
-            "added": [{"id": "5", "word": "five"}], "removed": [{"id": "2", "word": "two"}],
+            "added": [{"id": "5", "word": "five"}],
+            "removed": [{"id": "2", "word": "two"}],
             "changed": [{"key": {"id": "3"}, "from": {"word": "three"}, "to": {"word": "drei"}}],
         },
-    }  # fmt: skip
+    }
 
 
 async def test_rows_without_a_key_are_compared_as_they_are(served: Served) -> None:
@@ -92,8 +98,11 @@ async def test_nothing_changed_is_nothing(served: Served) -> None:
 
 async def test_inline_and_compressed_tables_and_other_files(served: Served) -> None:
     def package(value: int) -> Package:
-        resources = [{"name": "inline", "data": [["id"], [value]]}, {"name": "note", "path": "note.txt"},
-                     {"name": "json", "path": "rows.json"}]  # fmt: skip
+        resources = [
+            {"name": "inline", "data": [["id"], [value]]},
+            {"name": "note", "path": "note.txt"},
+            {"name": "json", "path": "rows.json"},
+        ]
         rows = json.dumps([{"id": 7, "n": value}]).encode()
         files = {"note.txt": f"{value}".encode(), "rows.json": rows}
         return Package({"name": "small", "resources": resources}, files)
@@ -124,9 +133,10 @@ async def test_a_comparison_that_takes_too_long_is_stopped(served: Served) -> No
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ((["a"], []), (["b"], []), "in common"), ((["a", "a"], []), (["a"], []), "the same name"),
+        ((["a"], []), (["b"], []), "in common"),
+        ((["a", "a"], []), (["a"], []), "the same name"),
     ],
-)  # fmt: skip
+)
 def test_tables_that_cannot_be_compared(old: Any, new: Any, reason: str) -> None:
     tables = [Table(columns, lambda rows=rows: iter(rows)) for columns, rows in (old, new)]
     with pytest.raises(ValueError, match=reason):

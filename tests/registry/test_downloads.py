@@ -34,21 +34,22 @@ async def test_files_that_are_sent_from_their_beginning_are_counted(words: Serve
     _, headers, _ = await words.fetch("/small/1.0.0/words")
     await words.fetch("/small/latest/data/words.csv")
     await words.fetch("/small/1.0.0/words", Range="bytes=0-3")
-    for uncounted in (
-        {"Range": "bytes=4-"}, {"If_None_Match": headers["ETag"]}, {"Range": "bytes=900-"}
-    ):  # fmt: skip
+    for uncounted in ({"Range": "bytes=4-"}, {"If_None_Match": headers["ETag"]}, {"Range": "bytes=900-"}):
         await words.fetch("/small/1.0.0/words", **uncounted)
     async with words.client.head(f"{words.url}/small/1.0.0/words"):
         pass
     await words.fetch("/small/1.0.0")
     _, found = await words.get("/-/downloads/small")
     assert found == {
-        "name": "small", "from": "2026-01-30", "to": "2026-02-28", "total": 3,
+        "name": "small",
+        "from": "2026-01-30",
+        "to": "2026-02-28",
+        "total": 3,
         "versions": [
             {"version": "1.1.0", "total": 1, "days": [{"day": "2026-02-28", "downloads": 1}]},
             {"version": "1.0.0", "total": 2, "days": [{"day": "2026-02-28", "downloads": 2}]},
         ],
-    }  # fmt: skip
+    }
 
 
 async def test_days_are_chosen_and_begin_in_utc(serve: Serve) -> None:

@@ -33,9 +33,21 @@ async def curl(*arguments: str, cwd: Path) -> tuple[int, Any]:
     if program is None:
         pytest.skip("there is no curl on this machine")
     process = await asyncio.create_subprocess_exec(
-        program, "-q", "-sS", "--noproxy", "*", "-u", "admin:secret", "-X", "PUT", "-w", "\n%{http_code}",
-        *arguments, cwd=cwd, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        program,
+        "-q",
+        "-sS",
+        "--noproxy",
+        "*",
+        "-u",
+        "admin:secret",
+        "-X",
+        "PUT",
+        "-w",
+        "\n%{http_code}",
+        *arguments,
+        cwd=cwd,
+        stdout=asyncio.subprocess.PIPE,
+    )
     output, _ = await process.communicate()
     body, _, status = output.decode().rpartition("\n")
     return int(status), json.loads(body)

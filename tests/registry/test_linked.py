@@ -25,20 +25,33 @@ DCAT = "http://www.w3.org/ns/dcat#"
 async def rich(served: Served) -> Served:
     """A package that says everything a view can show."""
     package = small(
-        "rich", title="Rich", description="All there is.", keywords=["a", "b"], homepage="https://example.org/x",
+        "rich",
+        title="Rich",
+        description="All there is.",
+        keywords=["a", "b"],
+        homepage="https://example.org/x",
         licenses=[{"name": "CC0-1.0", "path": "https://creativecommons.org/publicdomain/zero/1.0/"}],
         contributors=[
-            {"title": "Jo Doe", "givenName": "Jo", "familyName": "Doe", "email": "jo@example.org",
-             "roles": ["creator"], "organization": "ACME"},
+            {
+                "title": "Jo Doe",
+                "givenName": "Jo",
+                "familyName": "Doe",
+                "email": "jo@example.org",
+                "roles": ["creator"],
+                "organization": "ACME",
+            },
             {"title": "The Bureau", "role": "publisher", "path": "https://bureau.example"},
         ],
         sources=[{"title": "A book", "path": "https://example.org/book"}],
-        temporal={"start": "2001-01-01", "end": "2020"}, created="2020-01-01T00:00:00Z",
+        temporal={"start": "2001-01-01", "end": "2020"},
+        created="2020-01-01T00:00:00Z",
         spatial={"type": "Polygon", "coordinates": [[[5, 45], [10, 45], [10, 48], [5, 45]]]},
-    )  # fmt: skip
+    )
     package.members["resources"][0] |= {
-        "title": "Words", "@context": {"ex": "http://example.org/ns#"}, "@type": ["ex:Lexicon", "Unheard"],
-    }  # fmt: skip
+        "title": "Words",
+        "@context": {"ex": "http://example.org/ns#"},
+        "@type": ["ex:Lexicon", "Unheard"],
+    }
     package.members["resources"][0]["schema"]["primaryKey"] = "id"
     status, answer = await served.put(package, "1.0.0")
     assert status == 201, answer
@@ -59,19 +72,31 @@ async def test_a_version_is_a_schema_org_dataset(rich: Served) -> None:
     assert published.startswith("20")
     assert [item["name"] for item in found.pop("variableMeasured")] == ["id", "word"]
     assert found == {
-        "@context": "https://schema.org/", "@id": f"{rich.url}/rich/1.0.0", "@type": "Dataset",
-        "name": "Rich", "alternateName": "rich", "description": "All there is.",
-        "identifier": f"{rich.url}/rich/1.0.0", "url": "https://example.org/x", "version": "1.0.0",
-        "keywords": ["a", "b"], "dateCreated": "2020-01-01T00:00:00Z",
+        "@context": "https://schema.org/",
+        "@id": f"{rich.url}/rich/1.0.0",
+        "@type": "Dataset",
+        "name": "Rich",
+        "alternateName": "rich",
+        "description": "All there is.",
+        "identifier": f"{rich.url}/rich/1.0.0",
+        "url": "https://example.org/x",
+        "version": "1.0.0",
+        "keywords": ["a", "b"],
+        "dateCreated": "2020-01-01T00:00:00Z",
         "license": "https://creativecommons.org/publicdomain/zero/1.0/",
-        "creator": {"@type": "Person", "name": "Jo Doe", "email": "jo@example.org",
-                    "affiliation": {"@type": "Organization", "name": "ACME"}},
+        "creator": {
+            "@type": "Person",
+            "name": "Jo Doe",
+            "email": "jo@example.org",
+            "affiliation": {"@type": "Organization", "name": "ACME"},
+        },
         "publisher": {"@type": "Organization", "name": "The Bureau", "url": "https://bureau.example"},
         "isBasedOn": {"@type": "CreativeWork", "name": "A book", "url": "https://example.org/book"},
         "temporalCoverage": "2001-01-01/2020",
         "spatialCoverage": {"@type": "Place", "geo": {"@type": "GeoShape", "box": "45 5 48 10"}},
-        "includedInDataCatalog": f"{rich.url}/", "isAccessibleForFree": True,
-    }  # fmt: skip
+        "includedInDataCatalog": f"{rich.url}/",
+        "isAccessibleForFree": True,
+    }
     assert distribution["@type"] == ["DataDownload", "http://example.org/ns#Lexicon"]
     assert distribution["contentUrl"] == f"{rich.url}/rich/1.0.0/words"
     assert distribution["encodingFormat"] == "text/csv"
@@ -128,8 +153,9 @@ async def test_croissant_describes_the_columns(rich: Served) -> None:
     [file], [table] = found["distribution"], found["recordSet"]
     assert (file["@type"], file["contentSize"]) == ("cr:FileObject", "20 B")
     assert [(field["name"], field["dataType"]) for field in table["field"]] == [
-        ("id", "sc:Integer"), ("word", "sc:Text")
-    ]  # fmt: skip
+        ("id", "sc:Integer"),
+        ("word", "sc:Text"),
+    ]
     assert table["field"][0]["source"] == {"fileObject": {"@id": file["@id"]}, "extract": {"column": "id"}}
     assert table["key"] == [{"@id": table["field"][0]["@id"]}]
 
@@ -163,18 +189,28 @@ async def test_answers_say_what_else_there_is(rich: Served) -> None:
 @pytest.mark.parametrize(
     ("accept", "view"),
     [
-        (None, None), ("", None), ("*/*", None), ("application/json", None), ("text/html, */*;q=0.1", None),
-        ("application/ld+json", View()), ("application/ld+json, */*", View()),
-        ("*/*, application/ld+json", View()), ("application/ld+json;q=0.5, application/json", None),
-        ("application/json, application/ld+json", None), ("application/ld+json, application/json", View()),
-        ("application/json;q=0, */*", View()), ("application/ld+json;q=0, */*", None),
+        (None, None),
+        ("", None),
+        ("*/*", None),
+        ("application/json", None),
+        ("text/html, */*;q=0.1", None),
+        ("application/ld+json", View()),
+        ("application/ld+json, */*", View()),
+        ("*/*, application/ld+json", View()),
+        ("application/ld+json;q=0.5, application/json", None),
+        ("application/json, application/ld+json", None),
+        ("application/ld+json, application/json", View()),
+        ("application/json;q=0, */*", View()),
+        ("application/ld+json;q=0, */*", None),
         ('application/ld+json;profile="http://www.w3.org/ns/json-ld#expanded"', View(form=Form.EXPANDED)),
-        ('application/ld+json; profile="http://www.w3.org/ns/json-ld#flattened http://mlcommons.org/croissant/1.0"',
-         View(Vocabulary.CROISSANT, Form.FLATTENED)),
+        (
+            'application/ld+json; profile="http://www.w3.org/ns/json-ld#flattened http://mlcommons.org/croissant/1.0"',
+            View(Vocabulary.CROISSANT, Form.FLATTENED),
+        ),
         ('application/ld+json;profile="urn:unheard", application/json;q=0.1', None),
         ('application/ld+json;profile="urn:unheard", application/ld+json;q=0.2, */*;q=0.1', View()),
     ],
-)  # fmt: skip
+)
 def test_the_accept_header_decides(accept: str | None, view: View | None) -> None:
     assert wanted_view(None, accept, VOCABULARIES) == view
 
@@ -182,11 +218,13 @@ def test_the_accept_header_decides(accept: str | None, view: View | None) -> Non
 @pytest.mark.parametrize(
     "asked",
     [
-        {"Accept": "text/html"}, {"Accept": "text/turtle, application/rdf+xml"},
-        {"Accept": "application/json;q=0"}, {"Accept": 'application/ld+json;profile="urn:unheard"'},
+        {"Accept": "text/html"},
+        {"Accept": "text/turtle, application/rdf+xml"},
+        {"Accept": "application/json;q=0"},
+        {"Accept": 'application/ld+json;profile="urn:unheard"'},
         {"Accept": "application/ld+json;q=0"},
     ],
-)  # fmt: skip
+)
 async def test_what_there_is_not_is_406(rich: Served, asked: dict[str, str]) -> None:
     for path in ("/", "/rich", "/rich/1.0.0"):
         status, _, body = await rich.fetch(path, **asked)
@@ -197,11 +235,20 @@ async def test_what_there_is_not_is_406(rich: Served, asked: dict[str, str]) -> 
 
 async def test_nothing_is_fetched_and_odd_descriptors_do_no_harm(served: Served) -> None:
     package = small(
-        "odd", title=7, keywords="k", licenses=["x", 3, {}], contributors=[{}, 5, "Jo <jo@example.org>"],
-        temporal=[1], spatial={"coordinates": [[[[]]]]}, sources=[None], **{"@context": "http://127.0.0.1:1/x"},
-    )  # fmt: skip
-    package.members["resources"][0] |= {"@context": ["http://127.0.0.1:1/c", {"a": "b:c", "b": {"@id": 3}}],
-                                        "@type": ["a", 9, "http://ok.example/T"]}  # fmt: skip
+        "odd",
+        title=7,
+        keywords="k",
+        licenses=["x", 3, {}],
+        contributors=[{}, 5, "Jo <jo@example.org>"],
+        temporal=[1],
+        spatial={"coordinates": [[[[]]]]},
+        sources=[None],
+        **{"@context": "http://127.0.0.1:1/x"},
+    )
+    package.members["resources"][0] |= {
+        "@context": ["http://127.0.0.1:1/c", {"a": "b:c", "b": {"@id": 3}}],
+        "@type": ["a", 9, "http://ok.example/T"],
+    }
     edit = Edit("odd@1", "1-" + "a" * 32, False, package.members, (), ("a" * 32,))
     await served.database.update([edit], new_edits=False, user=SYSTEM)
     for vocabulary in Vocabulary:

@@ -98,10 +98,16 @@ async def test_latest_is_computed_unless_it_is_set(three: Served) -> None:
 @pytest.mark.parametrize(
     ("tag", "version", "status"),
     [
-        ("stable", "9.9.9", 404), ("stable", ["1.0.0"], 400), ("1.0.0", "1.0.0", 400), ("v1", "1.0.0", 400),
-        ("x", "1.0.0", 400), ("search", "1.0.0", 400), ("a%20b", "1.0.0", 400), ("t" * 101, "1.0.0", 400),
+        ("stable", "9.9.9", 404),
+        ("stable", ["1.0.0"], 400),
+        ("1.0.0", "1.0.0", 400),
+        ("v1", "1.0.0", 400),
+        ("x", "1.0.0", 400),
+        ("search", "1.0.0", 400),
+        ("a%20b", "1.0.0", 400),
+        ("t" * 101, "1.0.0", 400),
     ],
-)  # fmt: skip
+)
 async def test_a_tag_cannot_be_mistaken_for_a_version(
     three: Served, tag: str, version: Any, status: int
 ) -> None:
@@ -110,9 +116,11 @@ async def test_a_tag_cannot_be_mistaken_for_a_version(
 
 
 async def test_only_owners_tag_and_deprecate(three: Served) -> None:
-    for path, body in (("dist-tags/small/stable", {"version": "1.0.0"}),
-                       ("deprecated/small", {"message": "no"}),
-                       ("deprecated/small/1.0.0", {"message": "no"})):  # fmt: skip
+    for path, body in (
+        ("dist-tags/small/stable", {"version": "1.0.0"}),
+        ("deprecated/small", {"message": "no"}),
+        ("deprecated/small/1.0.0", {"message": "no"}),
+    ):
         assert (await write(three, "PUT", f"/-/{path}", body, ANNA))[0] == 403
         assert (await write(three, "DELETE", f"/-/{path}", None, ANNA))[0] == 403
         assert (await write(three, "PUT", f"/-/{path}", body, ""))[0] == 401
@@ -140,13 +148,19 @@ async def test_what_is_deprecated_says_so_wherever_it_is_read(three: Served) -> 
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
-        ("PUT", "small", {"message": " "}, 400), ("PUT", "small", {}, 400), ("PUT", "small", "why", 400),
-        ("PUT", "small", {"message": "x" * 1001}, 400), ("PUT", "small/9", {"message": "x"}, 404),
-        ("PUT", "small?range=%5E9", {"message": "x"}, 404), ("PUT", "nothing", {"message": "x"}, 404),
-        ("PUT", "small?range=what", {"message": "x"}, 400), ("PUT", "small", {"message": "x" * 70_000}, 413),
-        ("DELETE", "small", None, 404), ("DELETE", "small/1.0.0", None, 404),
+        ("PUT", "small", {"message": " "}, 400),
+        ("PUT", "small", {}, 400),
+        ("PUT", "small", "why", 400),
+        ("PUT", "small", {"message": "x" * 1001}, 400),
+        ("PUT", "small/9", {"message": "x"}, 404),
+        ("PUT", "small?range=%5E9", {"message": "x"}, 404),
+        ("PUT", "nothing", {"message": "x"}, 404),
+        ("PUT", "small?range=what", {"message": "x"}, 400),
+        ("PUT", "small", {"message": "x" * 70_000}, 413),
+        ("DELETE", "small", None, 404),
+        ("DELETE", "small/1.0.0", None, 404),
     ],
-)  # fmt: skip
+)
 async def test_a_deprecation_that_makes_no_sense(
     three: Served, method: str, path: str, body: Any, status: int
 ) -> None:
@@ -162,10 +176,13 @@ async def test_dependencies_are_resolved_to_versions_and_theirs_too(three: Serve
     _, found = await three.get("/-/dependencies/top/latest")
     rows = [(row["name"], row["range"], row["version"], row["by"]) for row in found["dependencies"]]
     assert rows == [
-        ("small", "^1", "1.1.0", "top@1.0.0"), ("base", "*", "0.1.0", "top@1.0.0"),
-        ("absent", "1", None, "top@1.0.0"), ("circle", "1", "1.0.0", "top@1.0.0"),
-        ("small", "2", "2.0.0", "base@0.1.0"), ("top", "*", "1.0.0", "circle@1.0.0"),
-    ]  # fmt: skip
+        ("small", "^1", "1.1.0", "top@1.0.0"),
+        ("base", "*", "0.1.0", "top@1.0.0"),
+        ("absent", "1", None, "top@1.0.0"),
+        ("circle", "1", "1.0.0", "top@1.0.0"),
+        ("small", "2", "2.0.0", "base@0.1.0"),
+        ("top", "*", "1.0.0", "circle@1.0.0"),
+    ]
     assert found["complete"]
     assert found["dependencies"][0]["url"] == f"{three.url}/small/1.1.0"
     assert found["dependencies"][2]["url"] is None

@@ -55,8 +55,12 @@ def _try(described: Any, url: str) -> None:
     users = cycle([ANNA] if described.method == "delete" else [ADMIN, ANNA, None])
 
     @settings(
-        max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
-        suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate),
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.explicit, Phase.generate),
     )
     @given(case=described.as_strategy())
     def run(case: Any) -> None:

@@ -76,10 +76,16 @@ async def test_adding_twice_changes_nothing(annas: Served) -> None:
 
 @pytest.mark.parametrize(
     ("verb", "username", "package", "status"),
-    [("add", "nemo", "small", 404), ("rm", "bob", "small", 404), ("add", "bob", "nothing", 404),
-     ("add", 1, "small", 400), ("add", "bob", None, 400), ("add", "bob", "No Name", 400),
-     ("add", "", "small", 400)],
-)  # fmt: skip
+    [
+        ("add", "nemo", "small", 404),
+        ("rm", "bob", "small", 404),
+        ("add", "bob", "nothing", 404),
+        ("add", 1, "small", 400),
+        ("add", "bob", None, 400),
+        ("add", "bob", "No Name", 400),
+        ("add", "", "small", 400),
+    ],
+)
 async def test_what_cannot_be_is_said(
     annas: Served, verb: str, username: object, package: object, status: int
 ) -> None:
@@ -111,9 +117,11 @@ async def test_of_two_publishers_of_a_new_name_one_wins_and_of_the_other_nothing
     served = await serve(validation="off")
     mine, yours = small(text="id,word\n1,mine\n"), small(text="id,word\n1,yours\n")
     answers = await asyncio.gather(
-        served.put(mine, "1", auth=ANNA), served.put(yours, "2", auth=BOB),
-        served.put(mine, "3", auth=ANNA), served.put(yours, "4", auth=BOB),
-    )  # fmt: skip
+        served.put(mine, "1", auth=ANNA),
+        served.put(yours, "2", auth=BOB),
+        served.put(mine, "3", auth=ANNA),
+        served.put(yours, "4", auth=BOB),
+    )
     statuses = [status for status, _ in answers]
     winner = "anna" if statuses[0] == 201 else "bob"
     assert statuses == ([201, 403, 201, 403] if winner == "anna" else [403, 201, 403, 201])
@@ -125,17 +133,16 @@ async def test_of_two_publishers_of_a_new_name_one_wins_and_of_the_other_nothing
     assert rows == [None, None]
 
 
-async def test_a_claim_that_came_by_another_way_wins(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_claim_that_came_by_another_way_wins(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when two servers share one database: the other's document comes between our look and our write."""
     served = await serve(validation="off")
     update = served.database.update
 
     async def after_bob(edits: list[Edit], **named: object) -> object:
         monkeypatch.undo()
-        await update([Edit("small", None, False, {"name": "small", "owners": ["bob"]})], new_edits=True,
-                     user=SYSTEM)  # fmt: skip
+        await update(
+            [Edit("small", None, False, {"name": "small", "owners": ["bob"]})], new_edits=True, user=SYSTEM
+        )
         return await update(edits, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(served.database, "update", after_bob)

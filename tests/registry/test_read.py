@@ -61,8 +61,9 @@ async def test_latest_follows_semver_and_ranges_choose(served: Served) -> None:
     assert (await served.get("/small?range=~1.2"))[1]["version"] == "1.2.0"
     _, listed = await served.get("/-/versions/small")
     assert (listed["latest"], [row["version"] for row in listed["versions"]]) == (
-        "1.10.0", ["2.0.0-beta", "1.10.0", "1.9.0", "1.2.0"]
-    )  # fmt: skip
+        "1.10.0",
+        ["2.0.0-beta", "1.10.0", "1.9.0", "1.2.0"],
+    )
     assert listed["versions"][0]["publisher"] == "admin"
 
 
@@ -168,8 +169,12 @@ async def test_names_with_blanks_slashes_and_other_alphabets(serve: Serve) -> No
     for url in addresses:
         status, _, data = await served.fetch(url.removeprefix(served.url))
         assert status == 200
-        assert data in (b"id\n1\n", json.dumps({"name": "odd", "resources": resources}, ensure_ascii=False,
-                                               separators=(",", ":")).encode())  # fmt: skip
+        assert data in (
+            b"id\n1\n",
+            json.dumps(
+                {"name": "odd", "resources": resources}, ensure_ascii=False, separators=(",", ":")
+            ).encode(),
+        )
 
 
 async def test_a_version_that_came_by_replication_is_served(served: Served) -> None:
@@ -188,8 +193,9 @@ async def test_packages_are_listed_in_pages(served: Served) -> None:
     await served.put(small("alpha"), "2")
     _, page = await served.get("/-/packages?limit=2&order=name")
     assert [(row["name"], row["latest"], row["versions"]) for row in page["packages"]] == [
-        ("alpha", "2", ["1", "2"]), ("alpha-two", "1", ["1"])
-    ]  # fmt: skip
+        ("alpha", "2", ["1", "2"]),
+        ("alpha-two", "1", ["1"]),
+    ]
     _, rest = await served.get(page["next"].removeprefix(served.url))
     assert ([row["name"] for row in rest["packages"]], rest["next"]) == (["beta"], None)
 
@@ -206,8 +212,9 @@ async def test_search_takes_a_json_list_of_words(served: Served) -> None:
     assert (await served.get("/search?type=Dataset&type=http://example.org/Kind"))[0] == 200
     assert (await served.get('/search?keys=["a"]&type=Dataset'))[0] == 200
     assert [(words, types) for words, _, _, types in served.index.asked] == [
-        ([], ["Dataset", "http://example.org/Kind"]), (["a"], ["Dataset"])
-    ]  # fmt: skip
+        ([], ["Dataset", "http://example.org/Kind"]),
+        (["a"], ["Dataset"]),
+    ]
     for wrong in ("type=", "type=" + "x" * 1001, "type=a&keys=", "&".join(["type=a"] * 51)):
         assert (await served.get(f"/search?{wrong}"))[0] == 400
 

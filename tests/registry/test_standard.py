@@ -73,11 +73,13 @@ async def test_what_the_standard_allows_is_published_with_nothing_unchecked(
         (second(fields=[ID, WORD], uniqueKeys="id"), "schema-error"),
         (second(fields=[ID], fieldsMatch="equal"), "extra-label"),
         (package(b"id;word\n1;one\n", dialect={"delimiter": ","}), "missing-label"),
-        (package(b"id,word\n1,\n", schema={"fields": [ID, {**WORD, "constraints": {"required": True}}]}),
-         "constraint-error"),
+        (
+            package(b"id,word\n1,\n", schema={"fields": [ID, {**WORD, "constraints": {"required": True}}]}),
+            "constraint-error",
+        ),
         (package(gzip.compress(b"id,word\nx,one\n"), "words.csv.gz"), "type-error"),
     ],
-)  # fmt: skip
+)
 async def test_what_it_forbids_is_refused(served: Served, found: Package, kind: str) -> None:
     status, answer = await served.put(found, "1")
     assert (status, kind in {item["type"] for item in answer.get("problems", ())}) == (422, True), answer
@@ -106,6 +108,7 @@ async def test_rules_that_are_not_known_here_are_said_to_be_unchecked(served: Se
     assert (await served.put(found, "1"))[0] == 201
     _, report = await served.get("/-/report/standard/1")
     assert [(row["resource"], row["member"]) for row in report["unchecked"]] == [
-        (None, "profile"), ("words", "profile")
-    ]  # fmt: skip
+        (None, "profile"),
+        ("words", "profile"),
+    ]
     assert "fiscal-data-package" in report["unchecked"][0]["reason"]

@@ -26,8 +26,11 @@ async def test_a_token_stands_for_its_user_and_is_shown_once(served: Served) -> 
     _, listed = await served.ask("GET", "/-/tokens", auth=ANNA)
     [row] = listed["tokens"]
     assert {key: row[key] for key in ("id", "label", "scope", "expires")} == {
-        "id": made["id"], "label": "laptop", "scope": "read", "expires": None
-    }  # fmt: skip
+        "id": made["id"],
+        "label": "laptop",
+        "scope": "read",
+        "expires": None,
+    }
     assert made["token"].rpartition("_")[2] not in str(listed)
     assert (await served.ask("GET", "/-/tokens", auth=BOB))[1] == {"tokens": []}
 
@@ -101,10 +104,17 @@ async def test_a_token_cannot_take_the_account_over(served: Served) -> None:
 
 @pytest.mark.parametrize(
     "members",
-    [{}, {"scope": "all"}, {"scope": ["read"]}, {"scope": "read", "packages": "gdp"},
-     {"scope": "read", "packages": ["GDP"]}, {"scope": "read", "packages": [1]},
-     {"scope": "read", "lifetime": 0}, {"scope": "read", "lifetime": "1 h"},
-     {"scope": "read", "label": "\n"}],
-)  # fmt: skip
+    [
+        {},
+        {"scope": "all"},
+        {"scope": ["read"]},
+        {"scope": "read", "packages": "gdp"},
+        {"scope": "read", "packages": ["GDP"]},
+        {"scope": "read", "packages": [1]},
+        {"scope": "read", "lifetime": 0},
+        {"scope": "read", "lifetime": "1 h"},
+        {"scope": "read", "label": "\n"},
+    ],
+)
 async def test_what_is_no_token_is_refused(served: Served, members: dict[str, Any]) -> None:
     assert (await served.ask("POST", "/-/tokens", auth=ANNA, json=members))[0] == 400

@@ -55,9 +55,16 @@ async def test_only_owners_and_admins_delete(annas: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("/small/9", 404), ("/nothing", 404), ("/nothing/1", 404), ("/small/latest", 400),
-                         ("/search", 400), ("/No/1", 400)],
-)  # fmt: skip
+    ("path", "status"),
+    [
+        ("/small/9", 404),
+        ("/nothing", 404),
+        ("/nothing/1", 404),
+        ("/small/latest", 400),
+        ("/search", 400),
+        ("/No/1", 400),
+    ],
+)
 async def test_what_is_not_there_cannot_be_deleted(annas: Served, path: str, status: int) -> None:
     assert (await delete(annas, path))[0] == status
 
@@ -122,8 +129,11 @@ async def test_of_a_conflict_nothing_comes_up(annas: Served) -> None:
 
 
 async def test_tags_and_deprecations_of_a_deleted_version_go_with_it(annas: Served) -> None:
-    said = {"dist-tags/small/stable": {"version": "1"}, "dist-tags/small/beta": {"version": "2"},
-            "deprecated/small/1": {"message": "old"}}  # fmt: skip
+    said = {
+        "dist-tags/small/stable": {"version": "1"},
+        "dist-tags/small/beta": {"version": "2"},
+        "deprecated/small/1": {"message": "old"},
+    }
     for path, body in said.items():
         assert (await annas.ask("PUT", f"/-/{path}", auth=ANNA, json=body))[0] == 200
     await delete(annas, "/small/1")

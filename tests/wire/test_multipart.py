@@ -190,13 +190,16 @@ def test_a_body_without_its_boundary_is_refused_before_it_fills_the_memory() -> 
 @pytest.mark.parametrize(
     ("value", "main", "found"),
     [
-        ('Multipart/Related; Boundary="a b"; type=application/json', "multipart/related",
-         {"boundary": "a b", "type": "application/json"}),
+        (
+            'Multipart/Related; Boundary="a b"; type=application/json',
+            "multipart/related",
+            {"boundary": "a b", "type": "application/json"},
+        ),
         ('a/b; x="q\\"; y=\\\\"; z = 1 ', "a/b", {"x": 'q"; y=\\', "z": "1"}),
         ('a/b; x=""', "a/b", {"x": ""}),
         ("", "", {}),
     ],
-)  # fmt: skip
+)
 def test_parameters(value: str, main: str, found: dict[str, str]) -> None:
     assert parameters(value) == (main, found)
 

@@ -56,8 +56,11 @@ def test_documents_come_last_in_their_rows() -> None:
 
 def test_deleted_and_missing_documents_say_so() -> None:
     assert json.loads(rows.deleted(Row("a", "2-x"), with_doc=True)) == {
-        "id": "a", "key": "a", "value": {"rev": "2-x", "deleted": True}, "doc": None,
-    }  # fmt: skip
+        "id": "a",
+        "key": "a",
+        "value": {"rev": "2-x", "deleted": True},
+        "doc": None,
+    }
     assert json.loads(rows.missing(["odd"])) == {"key": ["odd"], "error": "not_found"}
 
 

@@ -28,9 +28,7 @@ def remove(conn: apsw.Connection, nums: Iterable[int]) -> int:
     """Forget bodies and what they refer to; returns how many bytes of members are gone."""
     freed = 0
     for num in nums:
-        gone = query(
-            conn, "DELETE FROM bodies WHERE num = ? RETURNING length(members), atts", (num,)
-        )
+        gone = query(conn, "DELETE FROM bodies WHERE num = ? RETURNING length(members), atts", (num,))
         for length, packed in gone:
             freed += length
             keys = {(att.key, num) for att in unpack_atts(packed)}

@@ -29,7 +29,8 @@ _TREES: Final = 500  # looked at between two turns of the loop
 def put_local(conn: apsw.Connection, doc_id: str, body: dict[str, Any], rev: str | None) -> str:
     number = _local_number(rev) + 1
     query(
-        conn, "INSERT INTO locals VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = ?2, members = ?3",
+        conn,
+        "INSERT INTO locals VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET n = ?2, members = ?3",
         (doc_id, number, json.members(body)),
     )
     return f"0-{number}"
@@ -57,9 +58,7 @@ def settings(conn: apsw.Connection) -> dict[str, bytes]:
 
 
 def set_setting(conn: apsw.Connection, name: str, value: bytes) -> None:
-    query(
-        conn, "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", (name, value)
-    )
+    query(conn, "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", (name, value))
 
 
 # -- purges
@@ -88,9 +87,7 @@ def _purge(conn: apsw.Connection, counters: Counters, doc: Doc, revs: Sequence[s
     else:
         documents.forget(conn, counters, doc)
     counters.purge_seq += 1
-    query(
-        conn, "INSERT INTO purges VALUES (?, ?, ?)", (counters.purge_seq, doc.id, pack_revs(removed))
-    )
+    query(conn, "INSERT INTO purges VALUES (?, ?, ?)", (counters.purge_seq, doc.id, pack_revs(removed)))
     return removed
 
 

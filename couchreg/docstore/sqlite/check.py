@@ -59,9 +59,16 @@ class Walk:
         yield from self._counters()
 
     def _document(
-        self, seq: int, doc_id: str, rev: str, deleted: int, body: int | None, size: int,
-        packed_leafs: str | None, packed: bytes,
-    ) -> Iterator[str]:  # fmt: skip
+        self,
+        seq: int,
+        doc_id: str,
+        rev: str,
+        deleted: int,
+        body: int | None,
+        size: int,
+        packed_leafs: str | None,
+        packed: bytes,
+    ) -> Iterator[str]:
         self.states[deleted] += 1
         self.live += size
         if not 0 < seq <= self.counters.update_seq:
@@ -104,9 +111,11 @@ class Walk:
 
     def _counters(self) -> Iterator[str]:
         counted = {
-            "doc_count": self.states[0], "doc_del_count": self.states[1],
-            "live": self.live, "stored": sum(self.lengths.values()),
-        }  # fmt: skip
+            "doc_count": self.states[0],
+            "doc_del_count": self.states[1],
+            "live": self.live,
+            "stored": sum(self.lengths.values()),
+        }
         for name, figure in counted.items():
             if getattr(self.counters, name) != figure:
                 yield f"{name} is {getattr(self.counters, name)}, but {figure} was counted."

@@ -122,9 +122,12 @@ class SqliteDatabase:
         return reads.revisions(self._reader(), doc_id, revs)
 
     async def open_revs(
-        self, wanted: Sequence[tuple[str, Sequence[str] | None]], *,
-        latest: bool = False, histories: bool = False,
-    ) -> list[list[Opened]]:  # fmt: skip
+        self,
+        wanted: Sequence[tuple[str, Sequence[str] | None]],
+        *,
+        latest: bool = False,
+        histories: bool = False,
+    ) -> list[list[Opened]]:
         how = opening.How(latest, self._number("revs_limit", REVS_LIMIT) if histories else 0)
         found: list[list[Opened]] = []
         heavy = 0
@@ -152,9 +155,16 @@ class SqliteDatabase:
         return await listings.count_before(self._reader, wanted)
 
     def changes(
-        self, since: int, *, until: int | None = None, limit: int | None = None, descending: bool = False,
-        bodies: bool = False, all_leafs: bool = False, ids: Collection[str] | None = None,
-    ) -> AsyncIterator[list[Change]]:  # fmt: skip
+        self,
+        since: int,
+        *,
+        until: int | None = None,
+        limit: int | None = None,
+        descending: bool = False,
+        bodies: bool = False,
+        all_leafs: bool = False,
+        ids: Collection[str] | None = None,
+    ) -> AsyncIterator[list[Change]]:
         end = self.update_seq if until is None else min(until, self.update_seq)
         which = feeds.Which(descending, bodies, all_leafs)
         if ids is None:

@@ -106,9 +106,15 @@ def _row(conn: apsw.Connection, counters: Counters, doc: Doc) -> tuple[object, .
     counters.count(doc.stored, not winner.deleted)
     revs = pack_revs([leaf.rev for leaf in leafs]) if len(leafs) > 1 else None
     return (
-        counters.update_seq, doc.id, winner.rev, int(winner.deleted), winner.body,
-        size, revs, doc.tree.encode(),
-    )  # fmt: skip
+        counters.update_seq,
+        doc.id,
+        winner.rev,
+        int(winner.deleted),
+        winner.body,
+        size,
+        revs,
+        doc.tree.encode(),
+    )
 
 
 def _size(conn: apsw.Connection, doc: Doc, leafs: Sequence[Node]) -> int:

@@ -126,9 +126,11 @@ def _edit(tx: Transaction, doc: Doc, edit: Edit) -> str:
     parent = _parent(tx, doc, edit)
     atts = _attachments(tx, doc, edit, parent) if edit.attachments else ()
     rev = revision_id(
-        deleted=edit.deleted, parent=parent, body=edit.body,
+        deleted=edit.deleted,
+        parent=parent,
+        body=edit.body,
         attachments=[(att.name, att.content_type, att.digest) for att in atts],
-    )  # fmt: skip
+    )
     path = (rev,) if parent is None else (rev, *_ancestors(doc, edit, parent))
     num = tx.counters.last_body + 1
     if doc.tree.merge(path, deleted=edit.deleted, body=num) != "new_leaf" and parent is not None:
@@ -168,9 +170,16 @@ def _attachments(tx: Transaction, doc: Doc, edit: Edit, parent: str | None) -> t
 
 def _with_revpos(att: Attachment, revpos: int) -> Attachment:
     return Attachment(
-        att.name, att.content_type, revpos, att.digest, att.length, att.stored_length,
-        att.encoding, att.sha256, att.key,
-    )  # fmt: skip
+        att.name,
+        att.content_type,
+        revpos,
+        att.digest,
+        att.length,
+        att.stored_length,
+        att.encoding,
+        att.sha256,
+        att.key,
+    )
 
 
 def _resolve(doc_id: str, att: Attachment | Stub, known: dict[str, Attachment]) -> Attachment:

@@ -68,9 +68,7 @@ def _least(most: int | None, step: int) -> int:
     return step if most is None else min(most, step)
 
 
-def passed(
-    conn: apsw.Connection, wanted: Range, behind: str | None, most: int
-) -> tuple[int, str | None]:
+def passed(conn: apsw.Connection, wanted: Range, behind: str | None, most: int) -> tuple[int, str | None]:
     """Pass over at most `most` live documents: how many there were, and the last one's id."""
     texts, values, order = bounds(wanted, behind)
     last = "min" if wanted.descending else "max"
@@ -88,9 +86,7 @@ class Which(NamedTuple):
     all_leafs: bool
 
 
-def changes(
-    conn: apsw.Connection, since: int, until: int, which: Which, *, most: int | None
-) -> list[Change]:
+def changes(conn: apsw.Connection, since: int, until: int, which: Which, *, most: int | None) -> list[Change]:
     """The next changes of (since, until], a step's or `most`, from its other end when descending."""
     order = "ORDER BY d.seq DESC" if which.descending else "ORDER BY d.seq"
     text = f"{_CHANGES[which.bodies]} WHERE d.seq > ? AND d.seq <= ? {order} LIMIT ?"
@@ -104,10 +100,16 @@ def _changes(found: Sequence[Any], which: Which) -> list[Change]:
     all_leafs = which.all_leafs
     if which.bodies:
         return [
-            Change(seq, doc_id, unpack_revs(leafs) if leafs and all_leafs else (rev,), deleted == 1, members,
-                   unpack_atts(atts) if atts else ())
+            Change(
+                seq,
+                doc_id,
+                unpack_revs(leafs) if leafs and all_leafs else (rev,),
+                deleted == 1,
+                members,
+                unpack_atts(atts) if atts else (),
+            )
             for seq, doc_id, rev, deleted, leafs, members, atts in found
-        ]  # fmt: skip
+        ]
     return [
         Change(seq, doc_id, unpack_revs(leafs) if leafs and all_leafs else (rev,), deleted == 1, None, ())
         for seq, doc_id, rev, deleted, leafs in found
@@ -128,7 +130,8 @@ def changes_at(conn: apsw.Connection, seqs: Sequence[int], which: Which) -> list
 def count_changes(conn: apsw.Connection, since: int, until: int, most: int) -> tuple[int, int | None]:
     """Pass over at most `most` changes of (since, until]: how many, and the last one's sequence."""
     count, at = query(
-        conn, "SELECT count(*), max(seq) FROM (SELECT seq FROM docs WHERE seq > ? AND seq <= ?"
+        conn,
+        "SELECT count(*), max(seq) FROM (SELECT seq FROM docs WHERE seq > ? AND seq <= ?"
         " ORDER BY seq LIMIT ?)",
         (since, until, most),
     )[0]

@@ -75,11 +75,13 @@ def reserved(conn: apsw.Connection) -> int:
 def record(conn: apsw.Connection, event: DatabaseEvent, most: int) -> None:
     """Keep an event in the place of the database's last one; of deletions only the latest `most`."""
     query(
-        conn, "INSERT INTO events VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seq = ?2, type = ?3",
+        conn,
+        "INSERT INTO events VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seq = ?2, type = ?3",
         (event.name, event.seq, event.type),
     )
     query(
-        conn, "DELETE FROM events WHERE type = 'deleted' AND seq <= coalesce("
+        conn,
+        "DELETE FROM events WHERE type = 'deleted' AND seq <= coalesce("
         "(SELECT seq FROM events WHERE type = 'deleted' ORDER BY seq DESC LIMIT 1 OFFSET ?), 0)",
         (most,),
     )

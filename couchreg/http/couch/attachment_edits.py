@@ -30,9 +30,7 @@ async def put(ctx: Context) -> web.StreamResponse:
         record = await upload.receive(doc_id, name, kind, chunks, encoding=encoding, length=length)
         rev = await writing.update(ctx, _edit(doc_id, name, parent, record))
     location = "/".join((ctx.base_url, *(url_encode(part) for part in (ctx.match["db"], doc_id, name))))
-    return answer_json(
-        {"ok": True, "id": doc_id, "rev": rev}, status=201, headers=[("Location", location)]
-    )
+    return answer_json({"ok": True, "id": doc_id, "rev": rev}, status=201, headers=[("Location", location)])
 
 
 async def delete(ctx: Context) -> web.StreamResponse:

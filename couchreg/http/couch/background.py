@@ -49,7 +49,13 @@ class Background:
     def tasks(self, node: str) -> list[dict[str, Any]]:
         """As `_active_tasks` tells of them."""
         return [
-            {"node": node, "type": work.type, "database": name, "started_on": work.started,
-             "updated_on": int(time.time()), "progress": 0}
+            {
+                "node": node,
+                "type": work.type,
+                "database": name,
+                "started_on": work.started,
+                "updated_on": int(time.time()),
+                "progress": 0,
+            }
             for name, (work, _) in self._running.items()
-        ]  # fmt: skip
+        ]

@@ -58,9 +58,7 @@ def _new_edits_of(request: dict[str, Any]) -> bool:
     return new_edits
 
 
-def _parse(
-    ctx: Context, limits: writing.Limits, value: Any, received: int, *, new_edits: bool
-) -> Parsed:
+def _parse(ctx: Context, limits: writing.Limits, value: Any, received: int, *, new_edits: bool) -> Parsed:
     parsed = document.parse(value, new_edits=new_edits)
     writing.check_limits(limits, parsed, received)
     if parsed.id is None:

@@ -33,9 +33,7 @@ class ChangesQuery:
     seq_interval: int
 
 
-def read_changes_query(
-    pairs: Iterable[tuple[str, str]], last_event_id: str | None
-) -> ChangesQuery:
+def read_changes_query(pairs: Iterable[tuple[str, str]], last_event_id: str | None) -> ChangesQuery:
     """Names in any case; of repeated ones the last. Raises BadRequest.
 
     `last_event_id` is the header a browser reconnects with; in the query it is another name of `since`.

@@ -48,10 +48,17 @@ async def sync_shards(ctx: Context) -> Answer:
 
 
 async def reshard(ctx: Context) -> Answer:
-    return answer_json({
-        "state": "running", "state_reason": None, "completed": 0, "failed": 0, "running": 0, "stopped": 0,
-        "total": 0,
-    })  # fmt: skip
+    return answer_json(
+        {
+            "state": "running",
+            "state_reason": None,
+            "completed": 0,
+            "failed": 0,
+            "running": 0,
+            "stopped": 0,
+            "total": 0,
+        }
+    )
 
 
 async def reshard_state(ctx: Context) -> Answer:

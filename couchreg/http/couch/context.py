@@ -28,9 +28,23 @@ class Context:
     `{db}`, `{docid}` (with its `_design/` or `_local/`), `{attachment}` (parts joined by "/") …"""
 
     __slots__ = (
-        "_pairs", "_query", "address", "callback", "door", "handler", "headers", "is_head", "match", "method",
-        "parts", "prefix", "raw_path", "raw_query", "request", "user",
-    )  # fmt: skip
+        "_pairs",
+        "_query",
+        "address",
+        "callback",
+        "door",
+        "handler",
+        "headers",
+        "is_head",
+        "match",
+        "method",
+        "parts",
+        "prefix",
+        "raw_path",
+        "raw_query",
+        "request",
+        "user",
+    )
 
     def __init__(self, door: "CouchDoor", request: web.BaseRequest, prefix: str) -> None:
         self.door = door
@@ -140,7 +154,11 @@ class Context:
         return f"{proxies.scheme(self.request)}://{proxies.host(self.request) or '127.0.0.1'}{self.prefix}"
 
     async def stream(
-        self, *, status: int = 200, headers: Headers = (), content_type: str = JSON_TYPE,
+        self,
+        *,
+        status: int = 200,
+        headers: Headers = (),
+        content_type: str = JSON_TYPE,
         length: int | None = None,
     ) -> web.StreamResponse:
         """Send the head of a long answer; what follows is written with `write` and `write_eof`."""

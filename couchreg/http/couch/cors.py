@@ -11,13 +11,35 @@ from couchreg.http.couch.context import Context
 from couchreg.http.couch.responses import Answer
 
 METHODS: Final = "CONNECT, COPY, DELETE, GET, HEAD, OPTIONS, POST, PUT, TRACE"
-REQUEST_HEADERS: Final = frozenset({
-    "accept", "accept-language", "authorization", "cache-control", "content-language", "content-length",
-    "content-md5", "content-range", "content-type", "destination", "expires", "if-match", "if-none-match",
-    "last-event-id", "last-modified", "origin", "pragma", "range", "referer", "x-couch-full-commit",
-    "x-couch-id", "x-couch-persist", "x-couchdb-www-authenticate", "x-http-method-override",
-    "x-requested-with",
-})  # fmt: skip
+REQUEST_HEADERS: Final = frozenset(
+    {
+        "accept",
+        "accept-language",
+        "authorization",
+        "cache-control",
+        "content-language",
+        "content-length",
+        "content-md5",
+        "content-range",
+        "content-type",
+        "destination",
+        "expires",
+        "if-match",
+        "if-none-match",
+        "last-event-id",
+        "last-modified",
+        "origin",
+        "pragma",
+        "range",
+        "referer",
+        "x-couch-full-commit",
+        "x-couch-id",
+        "x-couch-persist",
+        "x-couchdb-www-authenticate",
+        "x-http-method-override",
+        "x-requested-with",
+    }
+)
 EXPOSED: Final = (
     "content-type, cache-control, accept-ranges, etag, server, x-couch-request-id, "
     "x-couch-update-newrev, x-couchdb-body-time"
@@ -35,12 +57,15 @@ def preflight(ctx: Context) -> Answer | None:
     headers = ctx.request.headers.get("Access-Control-Request-Headers", "")
     if not _headers_allowed(ctx, headers):
         return None
-    return Answer(status=204, headers=[
-        *_allow(ctx, origin),
-        ("Access-Control-Max-Age", ctx.settings.text("cors", "max_age") or "600"),
-        ("Access-Control-Allow-Methods", ", ".join(_listed(methods))),
-        ("Access-Control-Allow-Headers", headers),
-    ])  # fmt: skip
+    return Answer(
+        status=204,
+        headers=[
+            *_allow(ctx, origin),
+            ("Access-Control-Max-Age", ctx.settings.text("cors", "max_age") or "600"),
+            ("Access-Control-Allow-Methods", ", ".join(_listed(methods))),
+            ("Access-Control-Allow-Headers", headers),
+        ],
+    )
 
 
 def mark(ctx: Context) -> None:

@@ -63,9 +63,10 @@ def _selected(ctx: Context) -> list[str]:
     names = [
         name
         for name in ctx.store.names()
-        if (low is None or name >= low) and (high is None or name <= high)
+        if (low is None or name >= low)
+        and (high is None or name <= high)
         and (wanted.inclusive_end or name != wanted.end)
-    ]  # fmt: skip
+    ]
     if wanted.descending:
         names.reverse()
     return names[wanted.skip :][: wanted.limit]

@@ -16,6 +16,6 @@ def redirect(ctx: Context) -> Answer:
     if place < 0:  # the underscore or a letter is encoded too
         path = f"/{ctx.raw_path.split('/')[1]}/{'/'.join(ctx.parts[1:])}"
     else:
-        path = f"{ctx.raw_path[:place]}_design/{ctx.raw_path[place + len(ENCODED):]}"
+        path = f"{ctx.raw_path[:place]}_design/{ctx.raw_path[place + len(ENCODED) :]}"
     query = f"?{ctx.raw_query}" if ctx.raw_query else ""
     return Answer(status=301, headers=[("Location", f"{ctx.base_url}{path}{query}")])

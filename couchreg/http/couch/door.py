@@ -45,9 +45,14 @@ class CouchDoor:
     """CouchDB's HTTP API over a store; `handle` serves a port of its own, `mounted` a prefix."""
 
     def __init__(
-        self, store: Store, attachments: "Attachments", auth: Authenticator, *,
-        proxies: Proxies = TRUSTING_NONE, with_owned: WithOwned = as_they_are,
-    ) -> None:  # fmt: skip
+        self,
+        store: Store,
+        attachments: "Attachments",
+        auth: Authenticator,
+        *,
+        proxies: Proxies = TRUSTING_NONE,
+        with_owned: WithOwned = as_they_are,
+    ) -> None:
         self.store = store
         self.attachments = attachments
         self.auth = auth

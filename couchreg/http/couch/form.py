@@ -73,9 +73,7 @@ async def _text(part: BodyPartReader, most: int) -> bytes:
     return bytes(text)
 
 
-async def _edit(
-    ctx: Context, upload: Upload, fields: dict[str, bytes], records: list[Attachment]
-) -> Edit:
+async def _edit(ctx: Context, upload: Upload, fields: dict[str, bytes], records: list[Attachment]) -> Edit:
     """The document of the form, or the revision it names, with the files of the form in front."""
     replaced = {record.name for record in records}
     if "_doc" in fields:
@@ -88,9 +86,7 @@ async def _edit(
     return await _edit_of_rev(ctx, fields.get("_rev", b""), records, replaced)
 
 
-async def _edit_of_rev(
-    ctx: Context, rev: bytes, records: list[Attachment], replaced: set[str]
-) -> Edit:
+async def _edit_of_rev(ctx: Context, rev: bytes, records: list[Attachment], replaced: set[str]) -> Edit:
     text = rev.decode("utf-8", "surrogateescape").strip()
     parent_rev = parse_rev(text)
     if not is_utf8(ctx.doc_id):

@@ -14,9 +14,12 @@ class Protocol(web.RequestHandler):
     """One connection."""
 
     def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None,
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
         message: str | None = None,
-    ) -> web.StreamResponse:  # fmt: skip
+    ) -> web.StreamResponse:
         """What could not be read as HTTP never reaches the door; it is refused here, and the line cut."""
         if status == 500:
             self.log_exception("Error handling request", exc_info=exc)
@@ -32,9 +35,11 @@ class Listener(web.Server):
 
     def __init__(self, handler: Any) -> None:
         self._options: dict[str, Any] = {
-            "auto_decompress": False, "access_log": None, "max_line_size": LONGEST_LINE,
+            "auto_decompress": False,
+            "access_log": None,
+            "max_line_size": LONGEST_LINE,
             "max_field_size": LONGEST_LINE,
-        }  # fmt: skip
+        }
         super().__init__(handler)
 
     def __call__(self) -> web.RequestHandler:

@@ -45,9 +45,7 @@ async def send_related(
     return stream
 
 
-async def _write_document(
-    ctx: Context, stream: web.StreamResponse, boundary: bytes, parts: Parts
-) -> None:
+async def _write_document(ctx: Context, stream: web.StreamResponse, boundary: bytes, parts: Parts) -> None:
     text, attachments = parts
     if not attachments:
         await stream.write(text)

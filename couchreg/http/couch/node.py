@@ -58,26 +58,30 @@ async def system(ctx: Context) -> Answer:
     check_node(ctx)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     memory = usage.ru_maxrss * 1024
-    return answer_json({
-        "uptime": ctx.door.counters.uptime,
-        "memory": {"processes": memory, "processes_used": memory, "other": 0, "binary": 0, "code": 0},
-        "run_queue": 0,
-        "context_switches": usage.ru_nvcsw + usage.ru_nivcsw,
-        "garbage_collection_count": sum(generation["collections"] for generation in gc.get_stats()),
-        "io_input": usage.ru_inblock * 512,
-        "io_output": usage.ru_oublock * 512,
-        "process_count": 1,
-        "message_queues": {},
-        "internal_replication_jobs": 0,
-        "distribution": {},
-    })  # fmt: skip
+    return answer_json(
+        {
+            "uptime": ctx.door.counters.uptime,
+            "memory": {"processes": memory, "processes_used": memory, "other": 0, "binary": 0, "code": 0},
+            "run_queue": 0,
+            "context_switches": usage.ru_nvcsw + usage.ru_nivcsw,
+            "garbage_collection_count": sum(generation["collections"] for generation in gc.get_stats()),
+            "io_input": usage.ru_inblock * 512,
+            "io_output": usage.ru_oublock * 512,
+            "process_count": 1,
+            "message_queues": {},
+            "internal_replication_jobs": 0,
+            "distribution": {},
+        }
+    )
 
 
 async def versions(ctx: Context) -> Answer:
     check_node(ctx)
-    return answer_json({
-        "couchreg": {"version": __version__},
-        "python": {"version": sys.version.split()[0]},
-        "collation_driver": {"name": "libicu", "library_version": icu.ICU_VERSION},
-        "hash_algorithms": ["sha256", "sha512", "sha224", "sha384", "md5", "sha"],
-    })  # fmt: skip
+    return answer_json(
+        {
+            "couchreg": {"version": __version__},
+            "python": {"version": sys.version.split()[0]},
+            "collation_driver": {"name": "libicu", "library_version": icu.ICU_VERSION},
+            "hash_algorithms": ["sha256", "sha512", "sha224", "sha384", "md5", "sha"],
+        }
+    )

@@ -25,9 +25,7 @@ class Found:
     @property
     def head(self) -> bytes:
         revision = self.revision
-        return (
-            documents.opening(revision.id, revision.rev, revision.deleted, revision.members) + self.extras
-        )
+        return documents.opening(revision.id, revision.rev, revision.deleted, revision.members) + self.extras
 
 
 async def find(db: Database, doc_id: str, query: DocumentQuery) -> Found:

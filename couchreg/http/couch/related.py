@@ -6,7 +6,6 @@ missing last delimiter is forgiven, and so are parts that nobody asked for.
 https://docs.couchdb.org/en/stable/api/document/common.html#creating-multiple-attachments
 """
 
-
 from couchreg.errors import BadContentType, BadRequest, TooLarge
 from couchreg.http.couch import body, writing
 from couchreg.http.couch.context import Context
@@ -25,9 +24,7 @@ async def put_related(ctx: Context, query: DocumentQuery) -> tuple[Parsed, str]:
     parts = Parts(body.chunks(ctx.request, most), boundary, unclosed=True)
     parsed = await _document(ctx, parts, query)
     async with ctx.attachments.upload(ctx.db.name) as upload:
-        records = await upload.inline(
-            ctx.doc_id, parsed.attachments or {}, parts, new_edits=query.new_edits
-        )
+        records = await upload.inline(ctx.doc_id, parsed.attachments or {}, parts, new_edits=query.new_edits)
         async for _ in parts:
             pass  # what nobody asked for has to be read all the same, for the next request lies behind it
         return parsed, await writing.write_with(ctx, parsed, records, new_edits=query.new_edits)

@@ -50,7 +50,12 @@ class Answer(web.StreamResponse):
     """A complete answer, sent as one write when aiohttp finishes the request."""
 
     def __init__(  # the base class only prepares header maps we do not use
-        self, body: bytes = b"", *, status: int = 200, headers: Headers = (), content_type: str = JSON_TYPE,
+        self,
+        body: bytes = b"",
+        *,
+        status: int = 200,
+        headers: Headers = (),
+        content_type: str = JSON_TYPE,
     ) -> None:
         self.answer_status = status
         self.answer_body = body
@@ -134,7 +139,11 @@ def answer_raw(body: bytes, *, status: int = 200, headers: Headers = ()) -> Answ
 
 
 async def start_stream(
-    request: web.BaseRequest, *, status: int = 200, headers: Headers = (), content_type: str = JSON_TYPE,
+    request: web.BaseRequest,
+    *,
+    status: int = 200,
+    headers: Headers = (),
+    content_type: str = JSON_TYPE,
     length: int | None = None,
 ) -> web.StreamResponse:
     """Send the head of a long answer: chunked, or of a known `length` in bytes.

@@ -50,18 +50,14 @@ async def send_pieces(
     ctx: Context, parts: Sequence[bytes | Attachment], *, headers: Sequence[tuple[str, str]] = ()
 ) -> web.StreamResponse:
     """JSON text with the base64 of attachments in between, of a known length where there is one."""
-    stream = await ctx.stream(
-        headers=[MUST_REVALIDATE, *headers], length=documents.pieces_length(parts)
-    )
+    stream = await ctx.stream(headers=[MUST_REVALIDATE, *headers], length=documents.pieces_length(parts))
     if not ctx.is_head:
         await write_pieces(ctx, stream, parts)
     await stream.write_eof()
     return stream
 
 
-async def write_pieces(
-    ctx: Context, stream: web.StreamResponse, parts: Sequence[bytes | Attachment]
-) -> None:
+async def write_pieces(ctx: Context, stream: web.StreamResponse, parts: Sequence[bytes | Attachment]) -> None:
     for part in parts:
         if isinstance(part, bytes):
             await stream.write(part)

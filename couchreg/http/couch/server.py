@@ -25,14 +25,16 @@ async def not_built(ctx: Context) -> Answer:
 
 async def welcome(ctx: Context) -> Answer:
     name = ctx.settings.text("vendor", "name", "couchreg")
-    return answer_json({
-        "couchdb": "Welcome",
-        "version": COUCHDB,
-        "git_sha": f"couchreg-{__version__}",
-        "uuid": ctx.store.uuid,
-        "features": FEATURES,
-        "vendor": {"name": name, "version": __version__},
-    })  # fmt: skip
+    return answer_json(
+        {
+            "couchdb": "Welcome",
+            "version": COUCHDB,
+            "git_sha": f"couchreg-{__version__}",
+            "uuid": ctx.store.uuid,
+            "features": FEATURES,
+            "vendor": {"name": name, "version": __version__},
+        }
+    )
 
 
 async def up(ctx: Context) -> Answer:
@@ -84,4 +86,3 @@ def _icon(side: int = 16) -> bytes:
 
 
 ICON = _icon()
-

@@ -55,9 +55,13 @@ async def info(ctx: Context) -> Answer:
     about: dict[str, object] = {"authentication_handlers": list(ctx.door.auth.handlers.names)}
     if user.name is not None:
         about["authenticated"] = ctx.handler
-    return answer_json({
-        "ok": True, "userCtx": {"name": user.name, "roles": list(user.roles)}, "info": about,
-    })  # fmt: skip
+    return answer_json(
+        {
+            "ok": True,
+            "userCtx": {"name": user.name, "roles": list(user.roles)},
+            "info": about,
+        }
+    )
 
 
 async def login(ctx: Context) -> Answer:
@@ -107,8 +111,12 @@ def _name(fields: dict[str, Any]) -> Any:
 
 
 def _form(body: bytes) -> dict[str, str]:
-    pairs = parse_qsl(body.decode("utf-8", "surrogateescape"), keep_blank_values=True, max_num_fields=100,
-                      errors="surrogateescape")
+    pairs = parse_qsl(
+        body.decode("utf-8", "surrogateescape"),
+        keep_blank_values=True,
+        max_num_fields=100,
+        errors="surrogateescape",
+    )
     return dict(reversed(pairs))
 
 

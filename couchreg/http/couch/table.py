@@ -46,16 +46,28 @@ SERVER: tuple[Endpoint, ...] = (
     endpoint("/_up", "GET,HEAD", op("GET", "server.up", PUBLIC)),
     endpoint("/_uuids", "GET", op("GET", "server.uuids", PUBLIC)),
     endpoint("/_all_dbs", "GET,HEAD", op("GET", "databases.all_dbs", PUBLIC)),
-    endpoint("/_dbs_info", "GET,HEAD,POST",
-             op("GET", "databases.dbs_info", PUBLIC), op("POST", "databases.dbs_info_of", PUBLIC)),
+    endpoint(
+        "/_dbs_info",
+        "GET,HEAD,POST",
+        op("GET", "databases.dbs_info", PUBLIC),
+        op("POST", "databases.dbs_info_of", PUBLIC),
+    ),
     endpoint("/_active_tasks", "GET,HEAD", op("GET", "cluster.active_tasks", SERVER_ADMIN)),
     endpoint("/_membership", "GET", op("GET", "cluster.membership", SERVER_ADMIN)),
     endpoint("/_db_updates", "GET,HEAD", op("GET", "db_updates.feed", SERVER_ADMIN)),
-    endpoint("/_session", "GET,HEAD,POST,DELETE",
-             op("GET", "session.info", PUBLIC), op("POST", "session.login", PUBLIC),
-             op("DELETE", "session.logout", PUBLIC)),
-    endpoint("/_cluster_setup", "GET,POST",
-             op("GET", "cluster.setup_state", SERVER_ADMIN), op("POST", NOT_BUILT, SERVER_ADMIN)),
+    endpoint(
+        "/_session",
+        "GET,HEAD,POST,DELETE",
+        op("GET", "session.info", PUBLIC),
+        op("POST", "session.login", PUBLIC),
+        op("DELETE", "session.logout", PUBLIC),
+    ),
+    endpoint(
+        "/_cluster_setup",
+        "GET,POST",
+        op("GET", "cluster.setup_state", SERVER_ADMIN),
+        op("POST", NOT_BUILT, SERVER_ADMIN),
+    ),
     endpoint("/_replicate", "POST", op("POST", NOT_BUILT, Rule.AUTHENTICATED)),
     endpoint("/_scheduler/jobs", "GET,HEAD", op("GET", NOT_BUILT, SERVER_ADMIN)),
     endpoint("/_scheduler/jobs/{job}", "GET,HEAD", op("GET", NOT_BUILT, SERVER_ADMIN)),
@@ -67,15 +79,30 @@ SERVER: tuple[Endpoint, ...] = (
     endpoint("/_utils", "GET,HEAD", op("GET", NOT_BUILT, PUBLIC)),
     endpoint("/_utils/{path*}", "GET,HEAD", op("GET", NOT_BUILT, PUBLIC)),
     endpoint("/_reshard", "GET,HEAD", op("GET", "cluster.reshard", SERVER_ADMIN)),
-    endpoint("/_reshard/state", "GET,HEAD,PUT",
-             op("GET", "cluster.reshard_state", SERVER_ADMIN), op("PUT", NOT_BUILT, SERVER_ADMIN)),
-    endpoint("/_reshard/jobs", "GET,HEAD,POST",
-             op("GET", "cluster.reshard_jobs", SERVER_ADMIN), op("POST", NOT_BUILT, SERVER_ADMIN)),
-    endpoint("/_reshard/jobs/{job}", "GET,HEAD,DELETE",
-             op("GET", "cluster.reshard_job", SERVER_ADMIN),
-             op("DELETE", "cluster.reshard_job", SERVER_ADMIN)),
-    endpoint("/_reshard/jobs/{job}/state", "GET,HEAD,PUT",
-             op("GET", "cluster.reshard_job", SERVER_ADMIN), op("PUT", "cluster.reshard_job", SERVER_ADMIN)),
+    endpoint(
+        "/_reshard/state",
+        "GET,HEAD,PUT",
+        op("GET", "cluster.reshard_state", SERVER_ADMIN),
+        op("PUT", NOT_BUILT, SERVER_ADMIN),
+    ),
+    endpoint(
+        "/_reshard/jobs",
+        "GET,HEAD,POST",
+        op("GET", "cluster.reshard_jobs", SERVER_ADMIN),
+        op("POST", NOT_BUILT, SERVER_ADMIN),
+    ),
+    endpoint(
+        "/_reshard/jobs/{job}",
+        "GET,HEAD,DELETE",
+        op("GET", "cluster.reshard_job", SERVER_ADMIN),
+        op("DELETE", "cluster.reshard_job", SERVER_ADMIN),
+    ),
+    endpoint(
+        "/_reshard/jobs/{job}/state",
+        "GET,HEAD,PUT",
+        op("GET", "cluster.reshard_job", SERVER_ADMIN),
+        op("PUT", "cluster.reshard_job", SERVER_ADMIN),
+    ),
 )
 
 NODE: tuple[Endpoint, ...] = (
@@ -84,11 +111,18 @@ NODE: tuple[Endpoint, ...] = (
     endpoint("/_node/{node}/_config", "GET", op("GET", "config.everything", SERVER_ADMIN)),
     endpoint("/_node/{node}/_config/_reload", "POST", op("POST", "config.reload", SERVER_ADMIN)),
     endpoint("/_node/{node}/_config/{section}", "GET", op("GET", "config.section", SERVER_ADMIN)),
-    endpoint("/_node/{node}/_config/{section}/{key}", "GET,PUT,DELETE",
-             op("GET", "config.value", SERVER_ADMIN), op("PUT", "config.change", SERVER_ADMIN),
-             op("DELETE", "config.remove", SERVER_ADMIN)),
-    endpoint("/_node/{node}/_config/{section}/{key}/{path*}", "GET",
-             *[op(method, "node.unknown", SERVER_ADMIN) for method in EVERY]),
+    endpoint(
+        "/_node/{node}/_config/{section}/{key}",
+        "GET,PUT,DELETE",
+        op("GET", "config.value", SERVER_ADMIN),
+        op("PUT", "config.change", SERVER_ADMIN),
+        op("DELETE", "config.remove", SERVER_ADMIN),
+    ),
+    endpoint(
+        "/_node/{node}/_config/{section}/{key}/{path*}",
+        "GET",
+        *[op(method, "node.unknown", SERVER_ADMIN) for method in EVERY],
+    ),
     endpoint("/_node/{node}/_stats", "GET", op("GET", "node.stats", METRICS)),
     endpoint("/_node/{node}/_stats/{path*}", "GET", op("GET", "node.stats", METRICS)),
     endpoint("/_node/{node}/_prometheus", "GET", op("GET", "node.prometheus", METRICS)),
@@ -99,36 +133,65 @@ NODE: tuple[Endpoint, ...] = (
 )
 
 DATABASE: tuple[Endpoint, ...] = (
-    endpoint("/{db}", "DELETE,GET,HEAD,POST",
-             op("GET", "database.info", MEMBER), op("POST", "documents.create", WRITER),
-             op("PUT", "database.create", SERVER_ADMIN), op("DELETE", "database.delete", SERVER_ADMIN)),
-    endpoint("/{db}/_all_docs", "GET,HEAD,POST",
-             op("GET", "all_docs.get", LISTER), op("POST", "all_docs.post", LISTER)),
+    endpoint(
+        "/{db}",
+        "DELETE,GET,HEAD,POST",
+        op("GET", "database.info", MEMBER),
+        op("POST", "documents.create", WRITER),
+        op("PUT", "database.create", SERVER_ADMIN),
+        op("DELETE", "database.delete", SERVER_ADMIN),
+    ),
+    endpoint(
+        "/{db}/_all_docs",
+        "GET,HEAD,POST",
+        op("GET", "all_docs.get", LISTER),
+        op("POST", "all_docs.post", LISTER),
+    ),
     endpoint("/{db}/_all_docs/queries", "POST", op("POST", "all_docs.queries", LISTER)),
-    endpoint("/{db}/_design_docs", "GET,HEAD,POST",
-             op("GET", "all_docs.design_get", LISTER), op("POST", "all_docs.design_post", LISTER)),
+    endpoint(
+        "/{db}/_design_docs",
+        "GET,HEAD,POST",
+        op("GET", "all_docs.design_get", LISTER),
+        op("POST", "all_docs.design_post", LISTER),
+    ),
     endpoint("/{db}/_design_docs/queries", "POST", op("POST", "all_docs.design_queries", LISTER)),
-    endpoint("/{db}/_local_docs", "GET,HEAD,POST",
-             op("GET", "all_docs.local_get", Rule.LOCAL_LISTER),
-             op("POST", "all_docs.local_post", Rule.LOCAL_LISTER)),
+    endpoint(
+        "/{db}/_local_docs",
+        "GET,HEAD,POST",
+        op("GET", "all_docs.local_get", Rule.LOCAL_LISTER),
+        op("POST", "all_docs.local_post", Rule.LOCAL_LISTER),
+    ),
     endpoint("/{db}/_local_docs/queries", "POST", op("POST", "all_docs.local_queries", Rule.LOCAL_LISTER)),
-    endpoint("/{db}/_changes", "GET,POST,HEAD",
-             op("GET", "changes.get", LISTER), op("POST", "changes.post", LISTER)),
+    endpoint(
+        "/{db}/_changes",
+        "GET,POST,HEAD",
+        op("GET", "changes.get", LISTER),
+        op("POST", "changes.post", LISTER),
+    ),
     endpoint("/{db}/_bulk_docs", "POST", op("POST", "bulk.bulk_docs", WRITER)),
     endpoint("/{db}/_bulk_get", "POST", op("POST", "bulk.bulk_get", LISTER)),
     endpoint("/{db}/_revs_diff", "POST", op("POST", "replication.revs_diff", MEMBER)),
     endpoint("/{db}/_missing_revs", "POST", op("POST", "replication.missing_revs", MEMBER)),
     endpoint("/{db}/_purge", "POST", op("POST", "replication.purge", SERVER_ADMIN)),
     endpoint("/{db}/_purged_infos", "GET", op("GET", "database.purged_infos", DB_ADMIN)),
-    endpoint("/{db}/_purged_infos_limit", "GET,PUT",
-             op("GET", "database.purged_infos_limit", MEMBER),
-             op("PUT", "database.set_purged_infos_limit", SERVER_ADMIN)),
-    endpoint("/{db}/_revs_limit", "PUT,GET",
-             op("GET", "database.revs_limit", MEMBER),
-             op("PUT", "database.set_revs_limit", Rule.LIMIT_WRITER)),
-    endpoint("/{db}/_security", "PUT,GET",
-             op("GET", "database.security", MEMBER),
-             op("PUT", "database.set_security", Rule.SECURITY_WRITER)),
+    endpoint(
+        "/{db}/_purged_infos_limit",
+        "GET,PUT",
+        op("GET", "database.purged_infos_limit", MEMBER),
+        op("PUT", "database.set_purged_infos_limit", SERVER_ADMIN),
+    ),
+    endpoint(
+        "/{db}/_revs_limit",
+        "PUT,GET",
+        op("GET", "database.revs_limit", MEMBER),
+        op("PUT", "database.set_revs_limit", Rule.LIMIT_WRITER),
+    ),
+    endpoint(
+        "/{db}/_security",
+        "PUT,GET",
+        op("GET", "database.security", MEMBER),
+        op("PUT", "database.set_security", Rule.SECURITY_WRITER),
+    ),
     endpoint("/{db}/_ensure_full_commit", "POST", op("POST", "database.ensure_full_commit", MEMBER)),
     endpoint("/{db}/_compact", "POST", op("POST", "database.compact", DB_ADMIN)),
     endpoint("/{db}/_compact/{path*}", "POST", op("POST", "database.compact_views", DB_ADMIN)),
@@ -138,20 +201,31 @@ DATABASE: tuple[Endpoint, ...] = (
     endpoint("/{db}/_shards", "GET", op("GET", "cluster.shards", MEMBER)),
     endpoint("/{db}/_shards/{id*}", "GET", op("GET", "cluster.shard_of", MEMBER)),
     endpoint("/{db}/_sync_shards", "POST", op("POST", "cluster.sync_shards", SERVER_ADMIN)),
-    endpoint("/{db}/_temp_view", "POST",
-             *[op(method, "database.temp_view", MEMBER) for method in EVERY]),
+    endpoint("/{db}/_temp_view", "POST", *[op(method, "database.temp_view", MEMBER) for method in EVERY]),
     endpoint("/{db}/_find", "POST", op("POST", "mango.not_built", MEMBER)),
     endpoint("/{db}/_explain", "POST", op("POST", "mango.not_built", MEMBER)),
-    endpoint("/{db}/_index", "GET,POST",
-             op("GET", NOT_BUILT, MEMBER), op("POST", "mango.not_built", Rule.INDEX_WRITER)),
+    endpoint(
+        "/{db}/_index",
+        "GET,POST",
+        op("GET", NOT_BUILT, MEMBER),
+        op("POST", "mango.not_built", Rule.INDEX_WRITER),
+    ),
     endpoint("/{db}/_index/_bulk_delete", "POST", op("POST", NOT_BUILT, DB_ADMIN)),
     endpoint("/{db}/_index/{path*}", "DELETE", op("DELETE", NOT_BUILT, DB_ADMIN)),
-    endpoint("/{db}/_partition", "GET",
-             *[op(method, "database.no_partition_named", MEMBER) for method in EVERY]),
-    endpoint("/{db}/_partition/{partition}", "GET",
-             op("GET", "database.partition", MEMBER), op("POST", "database.post_partition", MEMBER)),
-    endpoint("/{db}/_partition/{partition}/{path*}", "GET,POST",
-             *[op(method, "database.no_partitions", MEMBER) for method in EVERY]),
+    endpoint(
+        "/{db}/_partition", "GET", *[op(method, "database.no_partition_named", MEMBER) for method in EVERY]
+    ),
+    endpoint(
+        "/{db}/_partition/{partition}",
+        "GET",
+        op("GET", "database.partition", MEMBER),
+        op("POST", "database.post_partition", MEMBER),
+    ),
+    endpoint(
+        "/{db}/_partition/{partition}/{path*}",
+        "GET,POST",
+        *[op(method, "database.no_partitions", MEMBER) for method in EVERY],
+    ),
 )
 
 DOCUMENT_METHODS = "DELETE,GET,HEAD,POST,PUT,COPY"
@@ -160,17 +234,22 @@ ATTACHMENT_METHODS = "DELETE,GET,HEAD,PUT"
 
 def _document(template: str, writer: Rule) -> Endpoint:
     return endpoint(
-        template, DOCUMENT_METHODS,
-        op("GET", "documents.get", MEMBER), op("PUT", "documents.put", writer),
-        op("POST", "documents.post_form", writer), op("DELETE", "documents.delete", writer),
+        template,
+        DOCUMENT_METHODS,
+        op("GET", "documents.get", MEMBER),
+        op("PUT", "documents.put", writer),
+        op("POST", "documents.post_form", writer),
+        op("DELETE", "documents.delete", writer),
         op("COPY", "documents.copy", WRITER),  # who may write the target is decided when it is known
     )
 
 
 def _attachment(template: str, writer: Rule) -> Endpoint:
     return endpoint(
-        template, ATTACHMENT_METHODS,
-        op("GET", "attachments.get", MEMBER), op("PUT", "attachments.put", writer),
+        template,
+        ATTACHMENT_METHODS,
+        op("GET", "attachments.get", MEMBER),
+        op("PUT", "attachments.put", writer),
         op("DELETE", "attachments.delete", writer),
     )
 
@@ -186,17 +265,31 @@ DOCUMENTS: tuple[Endpoint, ...] = (
     _attachment("/{db}/{docid}/{attachment*}", WRITER),
     _document("/{db}/_design/{ddoc}", Rule.DESIGN_WRITER),
     _attachment("/{db}/_design/{ddoc}/{attachment*}", Rule.DESIGN_WRITER),
-    endpoint("/{db}/_local/{local}", DOCUMENT_METHODS,
-             op("GET", "documents.get", MEMBER), op("PUT", "documents.put", Rule.LOCAL_WRITER),
-             op("POST", "documents.local_attachment", Rule.LOCAL_WRITER),
-             op("DELETE", "documents.delete", Rule.LOCAL_WRITER),
-             op("COPY", "documents.copy", Rule.LOCAL_WRITER)),
-    endpoint("/{db}/_local/{local}/{attachment*}", DOCUMENT_METHODS,
-             *[op(method, "documents.local_attachment", MEMBER)
-               for method in ("GET", "PUT", "POST", "DELETE", "COPY")]),
-    endpoint("/{db}/_local", DOCUMENT_METHODS,
-             *[op(method, "documents.local_without_id", MEMBER)
-               for method in ("GET", "PUT", "POST", "DELETE", "COPY")]),
+    endpoint(
+        "/{db}/_local/{local}",
+        DOCUMENT_METHODS,
+        op("GET", "documents.get", MEMBER),
+        op("PUT", "documents.put", Rule.LOCAL_WRITER),
+        op("POST", "documents.local_attachment", Rule.LOCAL_WRITER),
+        op("DELETE", "documents.delete", Rule.LOCAL_WRITER),
+        op("COPY", "documents.copy", Rule.LOCAL_WRITER),
+    ),
+    endpoint(
+        "/{db}/_local/{local}/{attachment*}",
+        DOCUMENT_METHODS,
+        *[
+            op(method, "documents.local_attachment", MEMBER)
+            for method in ("GET", "PUT", "POST", "DELETE", "COPY")
+        ],
+    ),
+    endpoint(
+        "/{db}/_local",
+        DOCUMENT_METHODS,
+        *[
+            op(method, "documents.local_without_id", MEMBER)
+            for method in ("GET", "PUT", "POST", "DELETE", "COPY")
+        ],
+    ),
     endpoint("/{db}/_design/{ddoc}/_info", "GET", op("GET", "design.not_built", MEMBER)),
     _design_function("/{db}/_design/{ddoc}/_view/{path?}", "GET,POST,HEAD"),
     _design_function("/{db}/_design/{ddoc}/_view/{view}/queries", "POST"),

@@ -14,15 +14,28 @@ from couchreg.model import json
 
 UNSET: Final = object()
 
-BOOLEANS = frozenset({
-    "descending", "inclusive_end", "include_docs", "attachments", "att_encoding_info", "update_seq",
-    "conflicts", "sorted", "reduce", "group",
-})  # fmt: skip
+BOOLEANS = frozenset(
+    {
+        "descending",
+        "inclusive_end",
+        "include_docs",
+        "attachments",
+        "att_encoding_info",
+        "update_seq",
+        "conflicts",
+        "sorted",
+        "reduce",
+        "group",
+    }
+)
 NUMBERS = frozenset({"limit", "skip", "group_level"})
 KEYS = {
-    "key": ("start", "end"), "startkey": ("start",), "start_key": ("start",), "endkey": ("end",),
+    "key": ("start", "end"),
+    "startkey": ("start",),
+    "start_key": ("start",),
+    "endkey": ("end",),
     "end_key": ("end",),
-}  # fmt: skip
+}
 CHOICES = {"stale": ("ok", "update_after"), "stable": ("true", "false"), "update": ("true", "false", "lazy")}
 
 

@@ -33,8 +33,12 @@ async def whoami(call: Call) -> web.StreamResponse:
     """Who the request is made as; with a token also what that is good for."""
     user = await call.registry.owners.with_roles(call.user)
     packages = await call.registry.owners.owned_by(user.name or "")
-    about: dict[str, Any] = {"name": user.name, "username": user.name, "roles": list(user.roles),
-                             "packages": list(packages)}  # fmt: skip
+    about: dict[str, Any] = {
+        "name": user.name,
+        "username": user.name,
+        "roles": list(user.roles),
+        "packages": list(packages),
+    }
     if call.grant is not None:
         about["token"] = call.grant._asdict()
     return answer(about)

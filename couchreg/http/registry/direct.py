@@ -20,9 +20,10 @@ from couchreg.registry.direct import Address, staged_key
 
 MOST = 8 << 20  # bytes of JSON that announce files: 20,000 of them with long paths
 PREFLIGHT = {
-    "Access-Control-Allow-Methods": "PUT", "Access-Control-Allow-Headers": "Content-MD5, Content-Type",
+    "Access-Control-Allow-Methods": "PUT",
+    "Access-Control-Allow-Headers": "Content-MD5, Content-Type",
     "Access-Control-Max-Age": "3600",
-}  # fmt: skip
+}
 
 
 async def authorize(call: Call) -> web.StreamResponse:

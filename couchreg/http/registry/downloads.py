@@ -23,8 +23,13 @@ async def downloads(call: Call) -> web.StreamResponse:
     last = _day(call, "to") or counts.today
     first = _day(call, "from") or last - min(timedelta(SPAN - 1), last - date.min)
     found = await counts.of(name, first, last)
-    value = {"name": name, "from": first.isoformat(), "to": last.isoformat(),
-             "total": sum(row.downloads for row in found), "versions": _by_version(found)}  # fmt: skip
+    value = {
+        "name": name,
+        "from": first.isoformat(),
+        "to": last.isoformat(),
+        "total": sum(row.downloads for row in found),
+        "versions": _by_version(found),
+    }
     return cacheable(call, value)
 
 

@@ -29,10 +29,19 @@ log = logging.getLogger(__name__)
 # Types a browser shows without running anything; all else is a download.
 _SHOWN = frozenset(
     {
-        "text/csv", "text/plain", "text/tab-separated-values", "text/markdown", "application/json",
-        "application/geo+json", "image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf",
+        "text/csv",
+        "text/plain",
+        "text/tab-separated-values",
+        "text/markdown",
+        "application/json",
+        "application/geo+json",
+        "image/png",
+        "image/jpeg",
+        "image/gif",
+        "image/webp",
+        "application/pdf",
     }
-)  # fmt: skip
+)
 
 
 class Span(NamedTuple):
@@ -186,10 +195,14 @@ async def _plain(call: Call, part: Attachment, start: int, length: int) -> Async
 def _headers(version: Version, name: str, parts: list[Attachment]) -> dict[str, str]:
     kind = _header_safe(parts[0].content_type)
     headers = {
-        **SAFE, **OPEN, **_disposition(parts[0].name if len(parts) == 1 else name, kind),
-        "Content-Type": kind, "Accept-Ranges": "bytes", "Cache-Control": "no-cache",
+        **SAFE,
+        **OPEN,
+        **_disposition(parts[0].name if len(parts) == 1 else name, kind),
+        "Content-Type": kind,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "no-cache",
         "ETag": f'"{_tag(parts)}"',
-    }  # fmt: skip
+    }
     modified = _modified(version)
     if modified is not None:
         headers["Last-Modified"] = modified.strftime("%a, %d %b %Y %H:%M:%S GMT")

@@ -18,9 +18,12 @@ async def followers(call: Call) -> web.StreamResponse:
 def _row(status: Status, *, detailed: bool) -> dict[str, Any]:
     problems = len(status.problems) + status.uncounted_problems
     row: dict[str, Any] = {
-        "name": status.name, "state": status.state, "seq": status.seq, "update_seq": status.update_seq,
+        "name": status.name,
+        "state": status.state,
+        "seq": status.seq,
+        "update_seq": status.update_seq,
         "problems": problems,
-    }  # fmt: skip
+    }
     if detailed:
         row["documents"] = [item._asdict() for item in status.problems]
         row["last_error"] = status.last_error

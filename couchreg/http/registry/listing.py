@@ -78,18 +78,23 @@ async def deprecate(call: Call) -> web.StreamResponse:
     """`PUT /-/deprecated/:name/:version?`: the body is `{"message": …}`; without a version `?range=`."""
     message = text_of(await json_object(call), "message")
     found = await call.registry.deprecations.deprecate(
-        call.part("name"), message, call.user, version=call.request.match_info.get("version"),
+        call.part("name"),
+        message,
+        call.user,
+        version=call.request.match_info.get("version"),
         wanted=call.request.query.get("range"),
-    )  # fmt: skip
+    )
     return answer(found)
 
 
 async def undeprecate(call: Call) -> web.StreamResponse:
     """`DELETE /-/deprecated/:name/:version?`."""
     found = await call.registry.deprecations.undeprecate(
-        call.part("name"), call.user, version=call.request.match_info.get("version"),
+        call.part("name"),
+        call.user,
+        version=call.request.match_info.get("version"),
         wanted=call.request.query.get("range"),
-    )  # fmt: skip
+    )
     return answer(found)
 
 
@@ -99,11 +104,14 @@ async def dependencies(call: Call) -> web.StreamResponse:
     found, complete = await call.registry.dependencies.of(version)
     rows = [
         {
-            "name": item.name, "range": item.wanted, "version": item.version, "by": item.by,
+            "name": item.name,
+            "range": item.wanted,
+            "version": item.version,
+            "by": item.by,
             "url": url_of(call.base, item.name, item.version) if item.version else None,
         }
         for item in found
-    ]  # fmt: skip
+    ]
     value = {"name": version.name, "version": version.version, "dependencies": rows, "complete": complete}
     return cacheable(call, value)
 

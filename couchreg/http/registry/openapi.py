@@ -38,14 +38,17 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "couchreg", "version": installed_version("couchreg"),
-                 "description": "A registry for data packages. Every GET answers HEAD as well."},
+        "info": {
+            "title": "couchreg",
+            "version": installed_version("couchreg"),
+            "description": "A registry for data packages. Every GET answers HEAD as well.",
+        },
         "paths": paths,
         "components": {
             "schemas": dict(SCHEMAS),
             "securitySchemes": {name: {"type": "http", "scheme": name} for name in ("basic", "bearer")},
         },
-    }  # fmt: skip
+    }
 
 
 def _operation(route: Route) -> dict[str, Any]:
@@ -68,10 +71,15 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         for name in _PLACEHOLDER.findall(route.path)
     ]
     asked = [
-        {"name": item.name, "in": "query", "required": item.required, "description": item.summary,
-         "schema": dict(item.schema)}
+        {
+            "name": item.name,
+            "in": "query",
+            "required": item.required,
+            "description": item.summary,
+            "schema": dict(item.schema),
+        }
         for item in route.query
-    ]  # fmt: skip
+    ]
     return [*placed, *asked]
 
 

@@ -65,9 +65,12 @@ async def _read(call: Call, intake: Intake) -> None:
 def outcome(call: Call, published: Published, *, dry_run: bool = False) -> web.Response:
     url = url_of(call.base, published.name, published.version)
     value: dict[str, Any] = {
-        "ok": True, "id": f"{published.name}@{published.version}", "name": published.name,
-        "version": published.version, "url": url,
-    }  # fmt: skip
+        "ok": True,
+        "id": f"{published.name}@{published.version}",
+        "name": published.name,
+        "version": published.version,
+        "url": url,
+    }
     if dry_run:
         return answer({**value, "dry_run": True, "report": published.report})
     value["rev"] = published.rev

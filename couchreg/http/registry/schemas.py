@@ -36,14 +36,26 @@ PATHS: Mapping[str, Schema] = {
 
 _VERSION_ROW = _object(
     "version published publisher bytes hash files tags deprecated url",
-    version=_TEXT, published=_maybe(_TEXT), publisher=_maybe(_TEXT), bytes=_COUNT, hash=_maybe(_TEXT),
-    files=_COUNT, tags=_list(_TEXT), deprecated=_maybe(_TEXT), url=_URL,
-)  # fmt: skip
+    version=_TEXT,
+    published=_maybe(_TEXT),
+    publisher=_maybe(_TEXT),
+    bytes=_COUNT,
+    hash=_maybe(_TEXT),
+    files=_COUNT,
+    tags=_list(_TEXT),
+    deprecated=_maybe(_TEXT),
+    url=_URL,
+)
 
 _TOKEN = _object(
     "id scope packages label created expires",
-    id=_TEXT, scope=_TEXT, packages=_list(_TEXT), label=_TEXT, created=_TEXT, expires=_maybe(_TEXT),
-)  # fmt: skip
+    id=_TEXT,
+    scope=_TEXT,
+    packages=_list(_TEXT),
+    label=_TEXT,
+    created=_TEXT,
+    expires=_maybe(_TEXT),
+)
 
 SCHEMAS: Mapping[str, Schema] = {
     "Error": _object("error reason", error=_TEXT, reason=_TEXT),
@@ -52,9 +64,16 @@ SCHEMAS: Mapping[str, Schema] = {
     "Packages": _object(
         "packages next",
         packages=_list(
-            _object("name latest versions title published deprecated url", name=_TEXT, latest=_TEXT,
-                    versions=_list(_TEXT), title=_maybe(_TEXT), published=_maybe(_TEXT),
-                    deprecated=_maybe(_TEXT), url=_URL)
+            _object(
+                "name latest versions title published deprecated url",
+                name=_TEXT,
+                latest=_TEXT,
+                versions=_list(_TEXT),
+                title=_maybe(_TEXT),
+                published=_maybe(_TEXT),
+                deprecated=_maybe(_TEXT),
+                url=_URL,
+            )
         ),
         next=_maybe(_URL),
     ),
@@ -63,47 +82,90 @@ SCHEMAS: Mapping[str, Schema] = {
     "Deprecations": {"type": "object", "additionalProperties": _TEXT},
     "Dependencies": _object(
         "name version dependencies complete",
-        name=_TEXT, version=_TEXT, complete={"type": "boolean"},
+        name=_TEXT,
+        version=_TEXT,
+        complete={"type": "boolean"},
         dependencies=_list(
-            _object("name range version url by", name=_TEXT, range=_TEXT, version=_maybe(_TEXT),
-                    url=_maybe(_URL), by=_TEXT)
+            _object(
+                "name range version url by",
+                name=_TEXT,
+                range=_TEXT,
+                version=_maybe(_TEXT),
+                url=_maybe(_URL),
+                by=_TEXT,
+            )
         ),
     ),
     "Downloads": _object(
         "name from to total versions",
         **{"name": _TEXT, "from": _TEXT, "to": _TEXT, "total": _COUNT},
-        versions=_list(_object("version total days", version=_TEXT, total=_COUNT,
-                               days=_list(_object("day downloads", day=_TEXT, downloads=_COUNT)))),
+        versions=_list(
+            _object(
+                "version total days",
+                version=_TEXT,
+                total=_COUNT,
+                days=_list(_object("day downloads", day=_TEXT, downloads=_COUNT)),
+            )
+        ),
     ),
     "Difference": _object(
-        "name old new descriptor resources", name=_TEXT, old=_TEXT, new=_TEXT,
-        descriptor={"type": "object"}, resources={"type": "object"},
+        "name old new descriptor resources",
+        name=_TEXT,
+        old=_TEXT,
+        new=_TEXT,
+        descriptor={"type": "object"},
+        resources={"type": "object"},
     ),
-    "Report": _object("valid errors problems", valid={"type": "boolean"}, errors=_COUNT,
-                      problems=_list({"type": "object"}), skipped=_list(_TEXT),
-                      unchecked=_list({"type": "object"})),
+    "Report": _object(
+        "valid errors problems",
+        valid={"type": "boolean"},
+        errors=_COUNT,
+        problems=_list({"type": "object"}),
+        skipped=_list(_TEXT),
+        unchecked=_list({"type": "object"}),
+    ),
     "Found": _object("total hits", total=_COUNT, hits=_list({"type": "object"})),
-    "Followers": _object("followers", followers=_list(
-        _object("name state seq update_seq", name=_TEXT, state=_TEXT, seq=_COUNT, update_seq=_COUNT))),
-    "Published": _object("ok id name version url", ok={"const": True}, id=_TEXT, rev=_TEXT, name=_TEXT,
-                         version=_TEXT, url=_URL, dry_run={"const": True},
-                         report={"type": ["object", "null"]}),
+    "Followers": _object(
+        "followers",
+        followers=_list(
+            _object("name state seq update_seq", name=_TEXT, state=_TEXT, seq=_COUNT, update_seq=_COUNT)
+        ),
+    ),
+    "Published": _object(
+        "ok id name version url",
+        ok={"const": True},
+        id=_TEXT,
+        rev=_TEXT,
+        name=_TEXT,
+        version=_TEXT,
+        url=_URL,
+        dry_run={"const": True},
+        report={"type": ["object", "null"]},
+    ),
     "Deleted": _object("ok name versions", ok={"const": True}, name=_TEXT, versions=_list(_TEXT)),
     "Registered": _object("ok id rev name", ok={"const": True}, id=_TEXT, rev=_TEXT, name=_TEXT),
-    "Whoami": _object("name username roles packages", name=_TEXT, username=_TEXT, roles=_list(_TEXT),
-                      packages=_list(_TEXT), token={"type": "object"}),
+    "Whoami": _object(
+        "name username roles packages",
+        name=_TEXT,
+        username=_TEXT,
+        roles=_list(_TEXT),
+        packages=_list(_TEXT),
+        token={"type": "object"},
+    ),
     "Account": _object("name email packages", name=_TEXT, email=_maybe(_TEXT), packages=_list(_TEXT)),
     "Owners": _list(_object("name", name=_TEXT, email=_TEXT)),
     "Changed": _object("ok owners", ok={"const": True}, owners=_list(_TEXT)),
     "Tokens": _object("tokens", tokens=_list(_TOKEN)),
     "NewToken": {"allOf": [_TOKEN, _object("token", token=_TEXT)]},
-    "Authorized": _object("upload expires filedata", upload=_TEXT, expires=_TEXT,
-                          filedata={"type": "object"}),
+    "Authorized": _object(
+        "upload expires filedata", upload=_TEXT, expires=_TEXT, filedata={"type": "object"}
+    ),
     "Done": _object("ok", ok={"const": True}),
-    "OpenAPI": _object("openapi info paths", openapi=_TEXT, info={"type": "object"},
-                       paths={"type": "object"}),
+    "OpenAPI": _object(
+        "openapi info paths", openapi=_TEXT, info={"type": "object"}, paths={"type": "object"}
+    ),
     "Data": {},
-}  # fmt: skip
+}
 
 REASONS: Mapping[int, str] = {
     200: "Done, or what was asked for",

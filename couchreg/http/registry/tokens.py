@@ -21,9 +21,12 @@ async def create(call: Call) -> web.StreamResponse:
     if not isinstance(packages, list):
         raise BadRequest("“packages” is a list of package patterns.")
     text, token = await call.services.tokens.create(
-        call.user, members.get("scope", ""), packages=packages, lifetime=members.get("lifetime"),
+        call.user,
+        members.get("scope", ""),
+        packages=packages,
+        lifetime=members.get("lifetime"),
         label=members.get("label", ""),
-    )  # fmt: skip
+    )
     return answer({"token": text, **_shown(token)}, 201, PRIVATE)
 
 

@@ -28,9 +28,17 @@ _SCHEMA_ORG_URLS = ("https://schema.org", "https://schema.org/", "http://schema.
 BUNDLED: Mapping[str, Any] = {url: {"@context": _SCHEMA_ORG_CONTEXT} for url in _SCHEMA_ORG_URLS}
 
 _DCAT_LINKS = (
-    "dcat:accessURL", "dcat:downloadURL", "dcat:landingPage", "dcat:mediaType", "dct:source",
-    "dct:license", "foaf:homepage", "foaf:mbox", "spdx:algorithm", "dct:accessRights",
-)  # fmt: skip
+    "dcat:accessURL",
+    "dcat:downloadURL",
+    "dcat:landingPage",
+    "dcat:mediaType",
+    "dct:source",
+    "dct:license",
+    "foaf:homepage",
+    "foaf:mbox",
+    "spdx:algorithm",
+    "dct:accessRights",
+)
 
 DCAT_CONTEXT: Mapping[str, Any] = {
     "dcat": "http://www.w3.org/ns/dcat#",
@@ -52,10 +60,31 @@ DCAT_CONTEXT: Mapping[str, Any] = {
 
 _CR = "http://mlcommons.org/croissant/"
 _CROISSANT_TERMS = (
-    "citeAs", "column", "extract", "field", "fileProperty", "fileObject", "fileSet", "format", "includes",
-    "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references", "regex",
-    "repeated", "replace", "separator", "source", "subField", "transform",
-)  # fmt: skip
+    "citeAs",
+    "column",
+    "extract",
+    "field",
+    "fileProperty",
+    "fileObject",
+    "fileSet",
+    "format",
+    "includes",
+    "isLiveDataset",
+    "jsonPath",
+    "key",
+    "md5",
+    "parentField",
+    "path",
+    "recordSet",
+    "references",
+    "regex",
+    "repeated",
+    "replace",
+    "separator",
+    "source",
+    "subField",
+    "transform",
+)
 # As its specification has it in every document, in the terms that a table needs.
 CROISSANT_CONTEXT: Mapping[str, Any] = {
     "@language": "en",

@@ -40,25 +40,27 @@ def dataset(source: Source) -> Node:
     """The version."""
     members = source.members
     keywords = texts(members, "keywords")
-    return tidy({
-        "@context": dict(DCAT_CONTEXT),
-        "@id": source.url,
-        "@type": "dcat:Dataset",
-        "dct:title": source.title,
-        "dct:description": source.description,
-        "dct:identifier": text(members, "id") or source.url,
-        "dcat:version": source.version.version,
-        "dcat:keyword": keywords,
-        "dct:issued": source.published,
-        "dct:creator": [_agent(item) for item in creators(members)],
-        "dct:publisher": [_agent(item) for item in others(members, "publisher")],
-        "dct:accessRights": PUBLIC,
-        "dct:temporal": _temporal(source),
-        "dct:spatial": [_location(item) for item in places(members)],
-        "dct:source": [url for item in listed(members, "sources") if (url := _source(item))],
-        "dcat:landingPage": web_address(members.get("homepage")),
-        "dcat:distribution": [_distribution(item, source) for item in source.downloads],
-    })  # fmt: skip
+    return tidy(
+        {
+            "@context": dict(DCAT_CONTEXT),
+            "@id": source.url,
+            "@type": "dcat:Dataset",
+            "dct:title": source.title,
+            "dct:description": source.description,
+            "dct:identifier": text(members, "id") or source.url,
+            "dcat:version": source.version.version,
+            "dcat:keyword": keywords,
+            "dct:issued": source.published,
+            "dct:creator": [_agent(item) for item in creators(members)],
+            "dct:publisher": [_agent(item) for item in others(members, "publisher")],
+            "dct:accessRights": PUBLIC,
+            "dct:temporal": _temporal(source),
+            "dct:spatial": [_location(item) for item in places(members)],
+            "dct:source": [url for item in listed(members, "sources") if (url := _source(item))],
+            "dcat:landingPage": web_address(members.get("homepage")),
+            "dcat:distribution": [_distribution(item, source) for item in source.downloads],
+        }
+    )
 
 
 def _agent(agent: Agent) -> Node:
@@ -100,18 +102,20 @@ def _location(place: Place) -> Node:
 def _distribution(item: Download, source: Source) -> Node:
     stated = licenses(item.members) or licenses(source.members)
     checksum = {"@type": "spdx:Checksum", "spdx:algorithm": SHA256, "spdx:checksumValue": item.sha256}
-    return tidy({
-        "@id": item.url,
-        "@type": "dcat:Distribution",
-        "dct:title": item.title or item.name,
-        "dct:description": item.description,
-        "dcat:accessURL": item.url,
-        "dcat:downloadURL": item.url,
-        "dcat:mediaType": MEDIA_TYPES + item.mediatype.partition(";")[0].strip(),
-        "dcat:byteSize": None if item.bytes is None else str(item.bytes),
-        "spdx:checksum": checksum if item.sha256 else None,
-        "dct:license": [_license(found) for found in stated],
-    })  # fmt: skip
+    return tidy(
+        {
+            "@id": item.url,
+            "@type": "dcat:Distribution",
+            "dct:title": item.title or item.name,
+            "dct:description": item.description,
+            "dcat:accessURL": item.url,
+            "dcat:downloadURL": item.url,
+            "dcat:mediaType": MEDIA_TYPES + item.mediatype.partition(";")[0].strip(),
+            "dcat:byteSize": None if item.bytes is None else str(item.bytes),
+            "spdx:checksum": checksum if item.sha256 else None,
+            "dct:license": [_license(found) for found in stated],
+        }
+    )
 
 
 def _license(item: License) -> Any:
@@ -129,9 +133,15 @@ def catalog(base: str, listed: Sequence[Summary]) -> Node:
         "dct:description": "The data packages of this registry, in their latest versions.",
         "foaf:homepage": f"{base}/",
         "dcat:dataset": [
-            tidy({"@id": url_of(base, item.name, item.latest), "@type": "dcat:Dataset",
-                  "dct:title": item.title or item.name, "dcat:version": item.latest,
-                  "dct:issued": item.published})
+            tidy(
+                {
+                    "@id": url_of(base, item.name, item.latest),
+                    "@type": "dcat:Dataset",
+                    "dct:title": item.title or item.name,
+                    "dcat:version": item.latest,
+                    "dct:issued": item.published,
+                }
+            )
             for item in listed
         ],
-    }  # fmt: skip
+    }

@@ -53,5 +53,9 @@ def load(url: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
     if url not in BUNDLED:
         code = "loading document failed"
         raise JsonLdError("Nothing is fetched.", "jsonld.LoadDocumentError", {"url": url}, code)
-    return {"contentType": "application/ld+json", "contextUrl": None, "documentUrl": url,
-            "document": BUNDLED[url]}  # fmt: skip
+    return {
+        "contentType": "application/ld+json",
+        "contextUrl": None,
+        "documentUrl": url,
+        "document": BUNDLED[url],
+    }

@@ -64,8 +64,10 @@ def dataset(source: Source) -> Node:
 def tidy(node: Node) -> Node:
     """Without what is not known; a list of one is its item."""
     known = {key: value for key, value in node.items() if value not in (None, [], "")}
-    return {key: value[0] if isinstance(value, list) and len(value) == 1 else value
-            for key, value in known.items()}  # fmt: skip
+    return {
+        key: value[0] if isinstance(value, list) and len(value) == 1 else value
+        for key, value in known.items()
+    }
 
 
 def _types(own: str, members: Mapping[str, Any], above: Mapping[str, Any]) -> list[str]:
@@ -78,8 +80,15 @@ def _types(own: str, members: Mapping[str, Any], above: Mapping[str, Any]) -> li
 def _agent(agent: Agent) -> Node:
     kind = "Person" if agent.is_person else "Organization"
     affiliation = {"@type": "Organization", "name": agent.affiliation} if agent.affiliation else None
-    return tidy({"@type": kind, "name": agent.name, "email": agent.email, "url": agent.url,
-                 "affiliation": affiliation if agent.is_person else None})  # fmt: skip
+    return tidy(
+        {
+            "@type": kind,
+            "name": agent.name,
+            "email": agent.email,
+            "url": agent.url,
+            "affiliation": affiliation if agent.is_person else None,
+        }
+    )
 
 
 def _license(item: License) -> Any:
@@ -115,24 +124,32 @@ def _variables(source: Source) -> list[Node]:
     """The columns of all tables, each name once."""
     found = {field["name"]: field for item in source.downloads for field in fields(item.members)}
     return [
-        tidy({"@type": "PropertyValue", "name": name, "description": text(field, "description", "title"),
-              "unitText": text(field, "unit")})
+        tidy(
+            {
+                "@type": "PropertyValue",
+                "name": name,
+                "description": text(field, "description", "title"),
+                "unitText": text(field, "unit"),
+            }
+        )
         for name, field in found.items()
-    ]  # fmt: skip
+    ]
 
 
 def _download(item: Download, package: Mapping[str, Any]) -> Node:
-    return tidy({
-        "@id": item.url,
-        "@type": _types("DataDownload", item.members, package),
-        "name": item.title or item.name,
-        "description": item.description,
-        "contentUrl": item.url,
-        "encodingFormat": item.mediatype,
-        "contentSize": None if item.bytes is None else f"{item.bytes} B",
-        "sha256": item.sha256,
-        "license": [_license(found) for found in licenses(item.members)],
-    })  # fmt: skip
+    return tidy(
+        {
+            "@id": item.url,
+            "@type": _types("DataDownload", item.members, package),
+            "name": item.title or item.name,
+            "description": item.description,
+            "contentUrl": item.url,
+            "encodingFormat": item.mediatype,
+            "contentSize": None if item.bytes is None else f"{item.bytes} B",
+            "sha256": item.sha256,
+            "license": [_license(found) for found in licenses(item.members)],
+        }
+    )
 
 
 def catalog(base: str, listed: Sequence[Summary]) -> Node:
@@ -144,9 +161,16 @@ def catalog(base: str, listed: Sequence[Summary]) -> Node:
         "name": "Data packages",
         "url": f"{base}/",
         "dataset": [
-            tidy({"@id": url_of(base, item.name, item.latest), "@type": "Dataset",
-                  "name": item.title or item.name, "url": url_of(base, item.name),
-                  "version": item.latest, "datePublished": item.published})
+            tidy(
+                {
+                    "@id": url_of(base, item.name, item.latest),
+                    "@type": "Dataset",
+                    "name": item.title or item.name,
+                    "url": url_of(base, item.name),
+                    "version": item.latest,
+                    "datePublished": item.published,
+                }
+            )
             for item in listed
         ],
-    }  # fmt: skip
+    }

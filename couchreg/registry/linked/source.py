@@ -65,11 +65,15 @@ class Source:
         file = self.version.files.get(resource.paths[0]) if len(resource.paths) == 1 else None
         kind = text(members, "mediatype") or mediatype(_named(resource))
         return Download(
-            resource.name, text(members, "title"), text(members, "description"),
-            url_of(self.base, self.version.name, self.version.version, resource.name), kind,
+            resource.name,
+            text(members, "title"),
+            text(members, "description"),
+            url_of(self.base, self.version.name, self.version.version, resource.name),
+            kind,
             file.length if file else size if isinstance(size, int) else None,
-            _plain_hash(file) if file else digest if algorithm == "sha256" else None, members,
-        )  # fmt: skip
+            _plain_hash(file) if file else digest if algorithm == "sha256" else None,
+            members,
+        )
 
 
 def _plain_hash(file: Attachment) -> str | None:
