@@ -144,7 +144,7 @@ class NotImplementedHere(CouchregError):
 
 
 class InvalidPackage(CouchregError):
-    """A data package that fails its checks; `report` and its `problems` are those of `registry/report.py`."""
+    """A data package that fails its checks; `report` and its `problems` are those of `package/report.py`."""
 
     error = "invalid_package"
 

@@ -7,8 +7,8 @@ the directory, and are marked `directory_only`.
 from pathlib import Path
 
 from couchreg.blobstore.base import BlobStore
-from couchreg.blobstore.directory import DirectoryBlobStore
-from couchreg.blobstore.s3 import S3BlobStore
+from couchreg.blobstore.directory.store import DirectoryBlobStore
+from couchreg.blobstore.s3.store import S3BlobStore
 from tests.s3_servers import S3Server, new_bucket
 
 server: S3Server | None = None  # where buckets are made; set by the session's fixture

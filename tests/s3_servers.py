@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
-from couchreg.blobstore.s3_calls import connect
-from couchreg.blobstore.s3_options import S3Options
+from couchreg.blobstore.s3.calls import connect
+from couchreg.blobstore.s3.options import S3Options
 
 ACCESS_KEY, SECRET_KEY = "tester", "tester-secret"
 

@@ -14,27 +14,26 @@ from aiohttp import web
 
 from couchreg.app.listening import listen, serve, tls_context
 from couchreg.app.stores import direct_uploads, elsewhere, largest_attachment, open_blobs
-from couchreg.auth.accounts import Accounts
-from couchreg.auth.admins import Admins, ensure_admin, set_admin
-from couchreg.auth.auth_design import ensure_auth_design
-from couchreg.auth.authenticator import Authenticator
-from couchreg.auth.hashing import PasswordWork
+from couchreg.auth.guards.users_guard import GuardedStore, guarded
+from couchreg.auth.login.authenticator import Authenticator
+from couchreg.auth.login.sessions import ensure_secret
+from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.auth.policy import REGISTRY, REGISTRY_SECURITY, REPLICATOR, USERS
-from couchreg.auth.sessions import ensure_secret
 from couchreg.auth.tokens import Tokens
-from couchreg.auth.users import UserChanges, Users
-from couchreg.auth.users_guard import GuardedStore, guarded
+from couchreg.auth.users.accounts import Accounts
+from couchreg.auth.users.admins import Admins, ensure_admin, set_admin
+from couchreg.auth.users.design import ensure_auth_design
+from couchreg.auth.users.users import UserChanges, Users
 from couchreg.blobstore.spool import Spool
 from couchreg.config import CannotStart, Settings
 from couchreg.datadir import DataDir
-from couchreg.docstore.attachments import Attachments
+from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.base import Store
-from couchreg.docstore.compression import Compression
-from couchreg.docstore.layout import registry_layout
+from couchreg.docstore.maintenance.ownership import NotOurs, claim
+from couchreg.docstore.maintenance.sweeper import Sweeper, referred
 from couchreg.docstore.named import named
-from couchreg.docstore.ownership import NotOurs, claim
 from couchreg.docstore.sqlite.store import SqliteStore
-from couchreg.docstore.sweeper import Sweeper, referred
 from couchreg.errors import Unavailable
 from couchreg.followers.datastore import DatastoreFollower
 from couchreg.followers.loop import FollowerLoop
@@ -42,13 +41,14 @@ from couchreg.followers.search import SearchFollower
 from couchreg.followers.whoosh_index import WhooshIndex
 from couchreg.http.couch.door import CouchDoor
 from couchreg.http.forwarded import Proxies
-from couchreg.http.registry.call import Services
 from couchreg.http.registry.door import registry_application
+from couchreg.http.registry.frame.call import Services
 from couchreg.model.user import User
-from couchreg.registry.checker import Limits
-from couchreg.registry.counts import Downloads
-from couchreg.registry.intake import PublishLimits
-from couchreg.registry.publish import Validation
+from couchreg.package.layout import registry_layout
+from couchreg.registry.checking.checker import Limits
+from couchreg.registry.publishing.intake import PublishLimits
+from couchreg.registry.publishing.publish import Validation
+from couchreg.registry.reading.counts import Downloads
 from couchreg.registry.registry import Found, Registry
 
 log = logging.getLogger(__name__)

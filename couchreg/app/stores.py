@@ -7,15 +7,15 @@ import logging
 from pathlib import Path
 
 from couchreg.blobstore.base import BlobStore
-from couchreg.blobstore.directory import DirectoryBlobStore
-from couchreg.blobstore.s3 import S3BlobStore
-from couchreg.blobstore.s3_calls import Refused
-from couchreg.blobstore.s3_options import S3Options, split_address
+from couchreg.blobstore.directory.store import DirectoryBlobStore
+from couchreg.blobstore.s3.calls import Refused
+from couchreg.blobstore.s3.options import S3Options, split_address
+from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.config import CannotStart, Settings
 from couchreg.docstore.base import Attachment, Store
 from couchreg.errors import Unavailable
-from couchreg.http.registry.call import Elsewhere, nowhere
-from couchreg.registry.direct import Address
+from couchreg.http.registry.frame.call import Elsewhere, nowhere
+from couchreg.registry.publishing.direct import Address
 
 log = logging.getLogger(__name__)
 

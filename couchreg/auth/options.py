@@ -8,6 +8,14 @@ from collections.abc import Callable, Mapping
 Config = Callable[[], Mapping[str, Mapping[str, str]]]
 
 SECTION, OLD_SECTION = "chttpd_auth", "couch_httpd_auth"
+# Hash functions by the names that CouchDB gives them (Erlang's `crypto`) and those of `hashlib`.
+HASH_ALGORITHMS = {
+    "sha": "sha1",
+    "sha224": "sha224",
+    "sha256": "sha256",
+    "sha384": "sha384",
+    "sha512": "sha512",
+}
 _TRUE = frozenset({"true", "on", "yes", "1"})
 
 

@@ -14,18 +14,19 @@ import click
 
 from couchreg.app import App, build, open_blobs, s3_options
 from couchreg.auth.policy import REGISTRY
-from couchreg.blobstore import s3_gc, s3_setup
 from couchreg.blobstore.copying import Copied
 from couchreg.blobstore.copying import copy as copy_blobs
-from couchreg.blobstore.s3_calls import Calls, connect
+from couchreg.blobstore.s3 import gc as s3_gc
+from couchreg.blobstore.s3 import setup as s3_setup
+from couchreg.blobstore.s3.calls import Calls, connect
 from couchreg.blobstore.spool import Spool
 from couchreg.cli.data_flags import data_flags
 from couchreg.config import CannotStart, Settings, load
-from couchreg.docstore.audit import Audit, Findings
-from couchreg.docstore.ownership import claim
+from couchreg.docstore.maintenance.audit import Audit, Findings
+from couchreg.docstore.maintenance.ownership import claim
 from couchreg.followers.base import Checkpoint
 from couchreg.followers.datastore import DatastoreFollower
-from couchreg.registry.formats import mediatype
+from couchreg.package.formats import mediatype
 
 SHOWN = 20  # keys of each kind
 

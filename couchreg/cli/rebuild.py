@@ -10,7 +10,7 @@ from couchreg.app import build
 from couchreg.auth.policy import REGISTRY
 from couchreg.cli.data_flags import data_flags
 from couchreg.config import Settings, load
-from couchreg.docstore.ownership import take_over
+from couchreg.docstore.maintenance.ownership import take_over
 from couchreg.registry.rebuild import Rebuild, Rebuilt
 
 SHOWN = 20  # problems

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from couchreg.client.errors import ClientError, Missing, UsageError
-from couchreg.registry.paths import path_fault
+from couchreg.package.paths import path_fault
 
 SCHEME = "couchreg://"
 

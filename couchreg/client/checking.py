@@ -15,9 +15,9 @@ from couchreg.client.folder import Folder
 from couchreg.errors import BadRequest, InvalidPackage
 from couchreg.model import json
 from couchreg.model.names import check_package_name, check_version
-from couchreg.registry import integrity
-from couchreg.registry.checker import Checker, Limits
-from couchreg.registry.descriptor import Descriptor, examine
+from couchreg.package.descriptor import Descriptor, examine
+from couchreg.registry.checking.checker import Checker, Limits
+from couchreg.registry.publishing import integrity
 
 _LIMITS = Limits(seconds=3600, cpu_seconds=3600, memory=8 << 30, workers=1)  # of this person's machine
 _UNVERSIONED = "0.0.0"

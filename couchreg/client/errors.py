@@ -46,7 +46,7 @@ class AlreadyPublished(ClientError):
 
 
 class Invalid(ClientError):
-    """`report` has the registry's shape, see `registry/report.py`; empty when the folder itself is wrong."""
+    """`report` has the registry's shape, see `package/report.py`; empty when the folder itself is wrong."""
 
     error = "invalid_package"
     exit_status = 6

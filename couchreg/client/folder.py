@@ -14,8 +14,8 @@ from typing import Any
 from couchreg.client.errors import Invalid, UsageError
 from couchreg.errors import BadRequest
 from couchreg.model import json
-from couchreg.registry.descriptor import resources_of
-from couchreg.registry.paths import DESCRIPTOR, looks_remote, path_fault
+from couchreg.package.descriptor import resources_of
+from couchreg.package.paths import DESCRIPTOR, looks_remote, path_fault
 
 _COMPANIONS = ("README", "README.md", "LICENSE", "LICENSE.md", "LICENSE.txt", "CHANGELOG.md")
 _REFERENCES = ("schema", "dialect")

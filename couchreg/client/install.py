@@ -17,7 +17,7 @@ from couchreg.client.download import Wanted, download, file_sha256, part_of
 from couchreg.client.errors import ClientError, Damaged, Unreachable, UsageError
 from couchreg.client.transport import Progress, Transport
 from couchreg.client.working import PARTS, at_work
-from couchreg.registry.paths import DESCRIPTOR, path_fault
+from couchreg.package.paths import DESCRIPTOR, path_fault
 
 _AT_ONCE = 4
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})")

@@ -19,7 +19,7 @@ from couchreg.client.resolving import Descriptor, Resolver, Versions, dependenci
 from couchreg.client.transport import Progress, Transport, no_progress
 from couchreg.errors import BadRequest
 from couchreg.model import json
-from couchreg.registry.paths import DESCRIPTOR
+from couchreg.package.paths import DESCRIPTOR
 
 
 @dataclass(frozen=True, slots=True)

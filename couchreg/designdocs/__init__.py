@@ -1,0 +1,1 @@
+"""Design documents: what they must look like before they are stored."""

@@ -12,14 +12,14 @@ from typing import Any
 
 from couchreg.blobstore.base import BlobStore
 from couchreg.blobstore.spool import Spool
-from couchreg.docstore import recorded
-from couchreg.docstore.attachments import Attachments
+from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Attachment, Change, Database
-from couchreg.docstore.layout import DESCRIPTOR, descriptor_key, record_folder, record_key
+from couchreg.docstore.maintenance import recorded
 from couchreg.errors import Conflict
 from couchreg.followers.base import Checkpoint
 from couchreg.followers.packages import split_id
 from couchreg.model import json
+from couchreg.package.layout import DESCRIPTOR, descriptor_key, record_folder, record_key
 
 AT_ONCE = 8  # documents whose blobs are put at the same time
 OWN = "couchreg"  # the registry's member of a version document, no part of the descriptor

@@ -64,7 +64,7 @@ def is_system_database(name: str) -> bool:
 RESERVED: Final = frozenset({"search", "adduser", "owner", "latest"})
 _PACKAGE: Final = re.compile(r"[a-z0-9][a-z0-9._-]*\Z")
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]*\Z")
-_LONGEST: Final = 150  # as a folder of the blob store: `docstore/layout.py` takes no more
+_LONGEST: Final = 150  # as a folder of the blob store: `package/layout.py` takes no more
 
 
 def is_package_name(name: str) -> bool:

@@ -3,23 +3,23 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from couchreg.docstore.attachments import Attachments
+from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Database
-from couchreg.registry.catalog import Catalog
-from couchreg.registry.checker import Checker, Limits
-from couchreg.registry.counts import Downloads
-from couchreg.registry.dependencies import Dependencies
-from couchreg.registry.deprecation import Deprecations
-from couchreg.registry.diff import Differ
-from couchreg.registry.direct import Direct
-from couchreg.registry.history import History
-from couchreg.registry.intake import Intake, PublishLimits
+from couchreg.registry.changing.deprecation import Deprecations
+from couchreg.registry.changing.owners import Owners
+from couchreg.registry.changing.packages import Packages
+from couchreg.registry.changing.tags import Tags
+from couchreg.registry.changing.unpublish import Unpublisher
+from couchreg.registry.checking.checker import Checker, Limits
+from couchreg.registry.comparing.diff import Differ
 from couchreg.registry.linked.forms import Forms
-from couchreg.registry.owners import Owners
-from couchreg.registry.packages import Packages
-from couchreg.registry.publish import Publisher, Validation
-from couchreg.registry.tags import Tags
-from couchreg.registry.unpublish import Unpublisher
+from couchreg.registry.publishing.direct import Direct
+from couchreg.registry.publishing.intake import Intake, PublishLimits
+from couchreg.registry.publishing.publish import Publisher, Validation
+from couchreg.registry.reading.catalog import Catalog
+from couchreg.registry.reading.counts import Downloads
+from couchreg.registry.reading.dependencies import Dependencies
+from couchreg.registry.reading.history import History
 
 
 class Found(NamedTuple):

@@ -1,0 +1,1 @@
+"""Replication from and to other servers. Still to come."""

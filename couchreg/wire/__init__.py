@@ -1,0 +1,1 @@
+"""JSON rows, multipart and headers as CouchDB writes and reads them, to the byte. Pure."""

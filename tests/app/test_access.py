@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from couchreg.app import App
-from couchreg.auth.accounts import Login
+from couchreg.auth.users.accounts import Login
 from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
 from couchreg.model.user import ANONYMOUS, User
 from tests.app.people import BOB, ID, Client, configure, opened, stored

@@ -9,8 +9,8 @@ import aiohttp
 import jwt
 
 from couchreg.app import App
-from couchreg.auth.accounts import Login
-from couchreg.auth.totp import Totp
+from couchreg.auth.passwords.totp import Totp
+from couchreg.auth.users.accounts import Login
 from couchreg.model.user import User
 from tests.app.people import BOB, ID, Client, configure, stored
 from tests.conftest import ServerFactory

@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from couchreg.app import App
-from couchreg.auth.accounts import Login
+from couchreg.auth.users.accounts import Login
 from couchreg.model.user import User
 from tests.app.people import Client
 from tests.conftest import ServerFactory

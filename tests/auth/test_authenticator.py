@@ -6,10 +6,10 @@ from collections.abc import Hashable, Iterator
 
 import pytest
 
-from couchreg.auth.authenticator import REMEMBERED_SECONDS, Authenticator
-from couchreg.auth.credentials import Credential
-from couchreg.auth.hashing import PasswordWork
-from couchreg.auth.passwords import PasswordHash, hash_password
+from couchreg.auth.login.authenticator import REMEMBERED_SECONDS, Authenticator
+from couchreg.auth.passwords.credentials import Credential
+from couchreg.auth.passwords.hashes import PasswordHash, hash_password
+from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.errors import BadRequest, Unauthorized
 from couchreg.model.user import ANONYMOUS, User
 

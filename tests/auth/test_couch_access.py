@@ -15,7 +15,7 @@ import pytest
 from yarl import URL
 
 from couchreg.app import App
-from couchreg.auth.accounts import Login
+from couchreg.auth.users.accounts import Login
 from couchreg.http.couch.table import TABLE
 from couchreg.model.user import User
 from tests.conftest import ADMIN, ServerFactory

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from couchreg.auth import hashing
-from couchreg.auth.hashing import PasswordWork
-from couchreg.auth.passwords import PasswordHash, hash_password
+from couchreg.auth.passwords import hashing
+from couchreg.auth.passwords.hashes import PasswordHash, hash_password
+from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.errors import Forbidden, Unavailable
 
 

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from couchreg.auth.jwt_bearer import JwtBearer
+from couchreg.auth.login.jwt_bearer import JwtBearer
 from couchreg.errors import BadRequest, CouchregError, Failure, Unauthorized
 from couchreg.model.user import User
 

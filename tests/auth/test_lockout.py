@@ -2,7 +2,7 @@
 
 import pytest
 
-from couchreg.auth.lockout import Lockout
+from couchreg.auth.login.lockout import Lockout
 from couchreg.errors import LockedOut
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from couchreg.auth.password_rules import check_password_rules
+from couchreg.auth.passwords.rules import check_password_rules
 from couchreg.errors import BadRequest, Forbidden
 
 

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from couchreg.auth.passwords import hash_password, is_hashed, parse_admin, parse_members
+from couchreg.auth.passwords.hashes import hash_password, is_hashed, parse_admin, parse_members
 
 SALT = "b0f8c0e4fba4bd8d2e9b04b6e5f2a8c1"
 

@@ -4,9 +4,9 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import pytest
 
-from couchreg.auth.credentials import Credential
-from couchreg.auth.passwords import hash_password
-from couchreg.auth.sessions import TIMEOUT, Sessions, cookie_value
+from couchreg.auth.login.sessions import TIMEOUT, Sessions, cookie_value
+from couchreg.auth.passwords.credentials import Credential
+from couchreg.auth.passwords.hashes import hash_password
 from couchreg.errors import BadRequest
 from couchreg.model.user import User
 

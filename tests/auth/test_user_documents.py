@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from couchreg.auth.passwords import hash_password
-from couchreg.auth.user_documents import clear_password, roles_of, validate, validate_deletion, with_hash
+from couchreg.auth.passwords.hashes import hash_password
+from couchreg.auth.users.documents import clear_password, roles_of, validate, validate_deletion, with_hash
 from couchreg.errors import Forbidden
 
 ID = "org.couchdb.user:bob"

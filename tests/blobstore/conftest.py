@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from couchreg.blobstore.base import BlobStore, Spooled
-from couchreg.blobstore.directory import DirectoryBlobStore
-from couchreg.blobstore.s3 import S3BlobStore
+from couchreg.blobstore.directory.store import DirectoryBlobStore
+from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.blobstore.spool import Spool
 from couchreg.errors import Unavailable
 from tests.s3_servers import S3Server, new_bucket

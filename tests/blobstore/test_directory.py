@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from couchreg.blobstore.directory import DirectoryBlobStore
-from couchreg.blobstore.folders import Folders
+from couchreg.blobstore.directory.folders import Folders
+from couchreg.blobstore.directory.store import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
 from couchreg.errors import Unavailable
 from tests.blobstore.conftest import spooled_bytes
@@ -153,7 +153,7 @@ async def test_reading_without_a_page_cache_to_ask(
     blobs: DirectoryBlobStore, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await put(blobs, spool, "a/b", bytes(600_000))
-    monkeypatch.setattr("couchreg.blobstore.reading.NOWAIT", 0)
+    monkeypatch.setattr("couchreg.blobstore.directory.reading.NOWAIT", 0)
     assert [len(chunk) async for chunk in blobs.open("a/b")] == [262_144, 262_144, 75_712]
 
 

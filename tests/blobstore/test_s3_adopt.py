@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from couchreg.blobstore import s3_adopt
-from couchreg.blobstore.s3 import S3BlobStore
+from couchreg.blobstore.s3 import adopt as s3_adopt
+from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.errors import DigestMismatch
 from tests.blobstore.test_conformance import LARGE, described, read
 

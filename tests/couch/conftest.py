@@ -11,13 +11,13 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from couchreg.auth.authenticator import NOBODY, Authenticator, Identity
-from couchreg.auth.handlers import Handlers
-from couchreg.auth.hashing import PasswordWork
+from couchreg.auth.login.authenticator import NOBODY, Authenticator, Identity
+from couchreg.auth.login.handlers import Handlers
 from couchreg.auth.options import Options
+from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.blobstore.spool import Spool
-from couchreg.docstore.attachments import Attachments
-from couchreg.docstore.compression import Compression
+from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.http.couch.door import CouchDoor
 from couchreg.http.forwarded import Proxies

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from couchreg.http.couch.changes_query import FEEDS
+from couchreg.http.couch.feeds.changes_query import FEEDS
 from couchreg.http.couch.table import TABLE
 from tests.couch.conftest import Couch
 

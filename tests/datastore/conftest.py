@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from couchreg.app import App
-from couchreg.blobstore.s3_options import S3Options
+from couchreg.blobstore.s3.options import S3Options
 from tests.conftest import ADMIN, ServerFactory
 from tests.s3_servers import S3Server, new_bucket
 

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 from click.testing import CliRunner, Result
 
-from couchreg.blobstore.s3 import S3BlobStore
-from couchreg.blobstore.s3_options import S3Options
+from couchreg.blobstore.s3.options import S3Options
+from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.cli.main import cli
 from tests.conftest import ServerFactory
 from tests.datastore.conftest import Client, Connect, settings_of

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from couchreg.blobstore.s3 import S3BlobStore
-from couchreg.blobstore.s3_options import S3Options
+from couchreg.blobstore.s3.options import S3Options
+from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.blobstore.spool import Spool
 from tests.conftest import ServerFactory
 from tests.datastore.conftest import Connect, settings_of

@@ -7,9 +7,9 @@ import aiohttp
 import frictionless
 import pytest
 
-from couchreg.blobstore.s3 import S3BlobStore
-from couchreg.blobstore.s3_headers import object_type
-from couchreg.blobstore.s3_options import S3Options
+from couchreg.blobstore.s3.headers import object_type
+from couchreg.blobstore.s3.options import S3Options
+from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.config import CannotStart
 from tests.conftest import ServerFactory
 from tests.datastore.conftest import Connect, settings_of

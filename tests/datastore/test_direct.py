@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from couchreg.blobstore.s3_options import S3Options
+from couchreg.blobstore.s3.options import S3Options
 from couchreg.blobstore.spool import Spool
 from tests.conftest import ServerFactory
 from tests.datastore.conftest import Client, Connect, settings_of

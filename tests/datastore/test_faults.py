@@ -12,12 +12,12 @@ import pytest
 
 import couchreg.app.stores
 from couchreg.app import build
-from couchreg.blobstore import s3_gc
-from couchreg.blobstore.s3 import S3BlobStore
-from couchreg.blobstore.s3_options import S3Options
+from couchreg.blobstore.s3 import gc as s3_gc
+from couchreg.blobstore.s3.options import S3Options
+from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.cli.rebuild import run as rebuild
 from couchreg.config import load
-from couchreg.docstore.audit import Audit
+from couchreg.docstore.maintenance.audit import Audit
 from couchreg.errors import Unavailable
 from tests.conftest import ServerFactory
 from tests.datastore.conftest import Client, Connect, package, settings_of
@@ -37,7 +37,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         "s3_options",
         lambda *given: replace(original(*given), timeout=1.0, connect_timeout=1.0, attempts=3),
     )
-    monkeypatch.setattr("couchreg.registry.settling.SECONDS", 10.0)
+    monkeypatch.setattr("couchreg.registry.changing.settling.SECONDS", 10.0)
 
 
 def content(number: int) -> bytes:

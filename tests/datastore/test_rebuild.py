@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from couchreg.blobstore.s3 import S3BlobStore
-from couchreg.blobstore.s3_options import S3Options
+from couchreg.blobstore.s3.options import S3Options
+from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.cli.rebuild import run
 from couchreg.config import CannotStart, load
 from tests.conftest import ServerFactory

@@ -4,8 +4,8 @@ from base64 import b64decode
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from couchreg.blobstore.directory import DirectoryBlobStore
-from couchreg.docstore.attachments import Attachments
+from couchreg.blobstore.directory.store import DirectoryBlobStore
+from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Attachment
 
 LINES = b"The same line, again and again.\n" * 40

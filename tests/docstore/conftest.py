@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from couchreg.blobstore.directory import DirectoryBlobStore
+from couchreg.blobstore.directory.store import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
-from couchreg.docstore.attachments import Attachments
+from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.base import Database, Store
-from couchreg.docstore.compression import Compression
-from couchreg.docstore.layout import registry_layout
 from couchreg.docstore.sqlite import SqliteStore
+from couchreg.package.layout import registry_layout
 
 OpenStore = Callable[[], Store]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from couchreg.docstore.compression import STEP, Compression, Gunzip, Gzip, gunzipped
+from couchreg.docstore.attachments.compression import STEP, Compression, Gunzip, Gzip, gunzipped
 from couchreg.errors import Failure
 
 

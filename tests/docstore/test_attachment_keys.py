@@ -5,9 +5,9 @@ from contextlib import aclosing
 
 import pytest
 
-from couchreg.blobstore.directory import DirectoryBlobStore
+from couchreg.blobstore.directory.store import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
-from couchreg.docstore.attachments import Attachments
+from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Attachment
 from couchreg.errors import (
     Conflict,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from couchreg.blobstore.keys import is_valid
-from couchreg.docstore.layout import (
+from couchreg.package.layout import (
     content_key,
     descriptor_key,
     is_descriptor,

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from couchreg.blobstore.directory import DirectoryBlobStore
+from couchreg.blobstore.directory.store import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
-from couchreg.docstore.attachments import Attachments
-from couchreg.docstore.compression import Compression
-from couchreg.docstore.layout import registry_layout
+from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.attachments.compression import Compression
+from couchreg.package.layout import registry_layout
 
 MEGABYTES = int(os.environ.get("COUCHREG_TEST_LARGE_MB", "64"))
 

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from couchreg.blobstore.directory import DirectoryBlobStore
+from couchreg.blobstore.directory.store import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
-from couchreg.docstore.attachments import Attachments, digest_text
+from couchreg.docstore.attachments.attachments import Attachments, digest_text
+from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.base import Attachment, Stub
-from couchreg.docstore.compression import Compression
-from couchreg.docstore.layout import registry_layout
 from couchreg.errors import (
     BadContentType,
     BadRequest,
@@ -19,6 +18,7 @@ from couchreg.errors import (
     Failure,
     TooLarge,
 )
+from couchreg.package.layout import registry_layout
 from tests.docstore.arriving import CLIENT_GZIP, LINES, LINES_GZIP, bodies, everything, keys, received
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from couchreg.blobstore.directory import DirectoryBlobStore
+from couchreg.blobstore.directory.store import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
-from couchreg.docstore.attachments import Attachments
+from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.base import Attachment, Database, Edit
-from couchreg.docstore.compression import Compression
-from couchreg.docstore.layout import registry_layout
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.model.user import SYSTEM
+from couchreg.package.layout import registry_layout
 
 REGISTRY = "registry"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from couchreg.docstore.attachments import Attachments
+from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Attachment, Database
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.errors import Unavailable

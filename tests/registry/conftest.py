@@ -12,25 +12,25 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
-from couchreg.auth.accounts import Accounts, Login
-from couchreg.auth.admins import Admins, set_admin
-from couchreg.auth.authenticator import Authenticator
-from couchreg.auth.hashing import PasswordWork
+from couchreg.auth.guards.users_guard import guarded
+from couchreg.auth.login.authenticator import Authenticator
+from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.auth.policy import USERS
 from couchreg.auth.tokens import Tokens
-from couchreg.auth.users import UserChanges, Users
-from couchreg.auth.users_guard import guarded
+from couchreg.auth.users.accounts import Accounts, Login
+from couchreg.auth.users.admins import Admins, set_admin
+from couchreg.auth.users.users import UserChanges, Users
 from couchreg.blobstore.spool import Spool
-from couchreg.docstore.attachments import Attachments
+from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.base import Database
-from couchreg.docstore.compression import Compression
-from couchreg.docstore.layout import registry_layout
+from couchreg.docstore.maintenance.sweeper import referred
 from couchreg.docstore.sqlite import SqliteStore
-from couchreg.docstore.sweeper import referred
-from couchreg.http.registry.call import Services
 from couchreg.http.registry.door import registry_application
+from couchreg.http.registry.frame.call import Services
 from couchreg.model.user import User
-from couchreg.registry.checker import Limits
+from couchreg.package.layout import registry_layout
+from couchreg.registry.checking.checker import Limits
 from couchreg.registry.registry import Found, Registry
 from tests.blob_stores import blob_store
 from tests.registry.packages import Package, related

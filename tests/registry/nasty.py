@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-from couchreg.registry.checker import Limits
-from couchreg.registry.intake import PublishLimits
+from couchreg.registry.checking.checker import Limits
+from couchreg.registry.publishing.intake import PublishLimits
 from tests.registry.packages import Package, related, small, zipped
 
 FIELDS = [{"name": "id", "type": "integer"}, {"name": "word", "type": "string"}]

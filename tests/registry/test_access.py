@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from couchreg.auth.accounts import Login
+from couchreg.auth.users.accounts import Login
 from couchreg.http.registry.door import operation
 from couchreg.http.registry.routes import ROUTES
 from tests.registry.conftest import ADMIN, ANNA, BOB, PASSWORD, Serve, Served, basic

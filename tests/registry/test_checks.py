@@ -13,8 +13,8 @@ import pytest
 
 from couchreg.errors import BadRequest, InvalidPackage, Unavailable
 from couchreg.model import json
-from couchreg.registry.checker import Checker, Limits
-from couchreg.registry.descriptor import examine
+from couchreg.package.descriptor import examine
+from couchreg.registry.checking.checker import Checker, Limits
 from tests.registry.conftest import Serve, Served
 from tests.registry.packages import Package, small
 

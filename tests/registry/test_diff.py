@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from couchreg.registry.diff import Differ, DiffLimits
-from couchreg.registry.diff_rows import Table, compare
+from couchreg.registry.comparing.diff import Differ, DiffLimits
+from couchreg.registry.comparing.diff_rows import Table, compare
 from tests.registry.conftest import Served
 from tests.registry.packages import Package, small
 

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from couchreg.errors import BadRequest
-from couchreg.registry.counts import Downloads
+from couchreg.registry.reading.counts import Downloads
 from tests.conftest import ADMIN, ServerFactory
 from tests.registry.conftest import Serve, Served
 from tests.registry.packages import related, small

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from couchreg.registry.intake import PublishLimits
+from couchreg.registry.publishing.intake import PublishLimits
 from tests.registry.conftest import ADMIN, Serve, Served
 from tests.registry.packages import Package, related, small, zipped
 

@@ -9,7 +9,7 @@ import pytest
 from pyld import jsonld
 
 from couchreg.docstore.base import Edit
-from couchreg.http.registry.negotiation import VOCABULARIES, View, Vocabulary, wanted_view
+from couchreg.http.registry.reading.negotiation import VOCABULARIES, View, Vocabulary, wanted_view
 from couchreg.model.user import SYSTEM
 from couchreg.registry.linked.forms import Form, load
 from tests.conftest import ADMIN as SERVER_ADMIN

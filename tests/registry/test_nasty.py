@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from couchreg.docstore.layout import package_key
 from couchreg.model.names import is_package_name, is_version
-from couchreg.registry.intake import PublishLimits
-from couchreg.registry.paths import path_fault, version_id
+from couchreg.package.layout import package_key
+from couchreg.package.paths import path_fault, version_id
+from couchreg.registry.publishing.intake import PublishLimits
 from tests import blob_stores
 from tests.registry.conftest import ADMIN, Serve, Served
 from tests.registry.nasty import CHECKS, KINDS, LIMITS, Nasty

@@ -5,40 +5,28 @@ operation, errors into answers). Knows no endpoint: those are in `table.py`.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from couchreg.auth.authenticator import Authenticator
-from couchreg.auth.checkpoints import Checkpoints
+from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.policy import REGISTRY, Rule, authorize, without_owner_roles
+from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
 from couchreg.errors import BadRequest, CouchregError, NotFound
-from couchreg.http.couch import cors, jsonp, params, routing, session
-from couchreg.http.couch.background import Background
-from couchreg.http.couch.context import Context
-from couchreg.http.couch.counters import Counters
-from couchreg.http.couch.failures import MethodNotAllowed, answer_error, answer_unforeseen
-from couchreg.http.couch.listener import Listener
-from couchreg.http.couch.responses import Answer, Gone
-from couchreg.http.couch.settings import Settings
+from couchreg.http.couch import routing
+from couchreg.http.couch.frame import cors, jsonp, params
+from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.failures import MethodNotAllowed, answer_error, answer_unforeseen
+from couchreg.http.couch.frame.listener import Listener
+from couchreg.http.couch.frame.responses import Answer, Gone
+from couchreg.http.couch.frame.services import Services, WithOwned, as_they_are
+from couchreg.http.couch.server import session
 from couchreg.http.couch.table import TABLE
 from couchreg.http.forwarded import TRUSTING_NONE, Proxies
-from couchreg.model.user import User
-
-if TYPE_CHECKING:
-    from couchreg.docstore.attachments import Attachments
 
 log = logging.getLogger(__name__)
 
-WithOwned = Callable[[User], Awaitable[User]]  # adds the roles `owner:<package>`
-
 OVERRIDES = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT", "COPY"})
-
-
-async def as_they_are(user: User) -> User:
-    return user
 
 
 class CouchDoor:
@@ -47,21 +35,13 @@ class CouchDoor:
     def __init__(
         self,
         store: Store,
-        attachments: "Attachments",
+        attachments: Attachments,
         auth: Authenticator,
         *,
         proxies: Proxies = TRUSTING_NONE,
         with_owned: WithOwned = as_they_are,
     ) -> None:
-        self.store = store
-        self.attachments = attachments
-        self.auth = auth
-        self.proxies = proxies
-        self.with_owned = with_owned
-        self.checkpoints = Checkpoints()
-        self.settings = Settings(store)
-        self.counters = Counters()
-        self.background = Background()
+        self.services = Services(store, attachments, auth, proxies, with_owned)
         self._router = routing.Router(TABLE, routing.load)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -69,7 +49,7 @@ class CouchDoor:
 
     async def handle_below(self, request: web.BaseRequest, prefix: str) -> web.StreamResponse:
         """Answer a request whose path begins with `prefix` (such as `/_couch`), taken as not there."""
-        ctx = Context(self, request, prefix)
+        ctx = Context(self.services, request, prefix)
         try:
             answer = await self._answer(ctx)
         except ConnectionError:
@@ -82,8 +62,8 @@ class CouchDoor:
             answer = self._failed(ctx, known)
         except Exception:
             answer = self._failed(ctx, None)
-        self.counters.methods[ctx.method] += 1
-        self.counters.statuses[answer.status] += 1
+        self.services.counters.methods[ctx.method] += 1
+        self.services.counters.statuses[answer.status] += 1
         if isinstance(answer, Answer):
             answer.extra += ctx.headers
             if ctx.callback:
@@ -123,7 +103,7 @@ class CouchDoor:
         db = ctx.db
         if not ctx.user.is_admin:
             if db.name == REGISTRY:
-                ctx.user = await self.with_owned(without_owner_roles(ctx.user))
+                ctx.user = await self.services.with_owned(without_owner_roles(ctx.user))
             doc_id = ctx.match.get("docid", "")
             authorize(rule, ctx.user, db.name, await db.setting("security"), doc_id)
         return None
@@ -138,7 +118,7 @@ class CouchDoor:
             return Gone()
         if error is None:
             return answer_unforeseen(request)
-        return answer_error(error, request, self.settings, ctx.base_url)
+        return answer_error(error, request, self.services.settings, ctx.base_url)
 
 
 def _continue(ctx: Context) -> None:

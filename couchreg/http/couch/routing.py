@@ -111,6 +111,6 @@ def _search(node: _Node, parts: Sequence[str], depth: int) -> Route | None:
 
 def load(name: str) -> Function:
     """The function a row names. Raises ImportError or AttributeError for one that is not there."""
-    module, _, function = name.partition(".")
+    module, _, function = name.rpartition(".")
     found: Function = getattr(import_module(f"{PACKAGE}.{module}"), function)
     return found

@@ -1,6 +1,6 @@
 """Every endpoint of CouchDB 3.5's HTTP API: path, methods, operation, and who may.
 
-An operation is named `module.function` of this package and gets a `Context`; one that is named
+An operation is named `wing.module.function`, as it stands below this package, and gets a `Context`; one named
 `NOT_BUILT` answers 501. `allowed` is what CouchDB names in the reason of a 405, in its order; a
 method in `operations` but not there is one that CouchDB knows but does not own up to. GET answers
 HEAD as well. `{name}` takes one path part, `{name*}` one or more, `{name?}` none or more.
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from couchreg.auth.policy import Rule
 
-NOT_BUILT = "server.not_built"
+NOT_BUILT = "server.root.not_built"
 
 
 class Operation(NamedTuple):
@@ -41,31 +41,31 @@ SERVER_ADMIN, DB_ADMIN, METRICS = Rule.SERVER_ADMIN, Rule.DB_ADMIN, Rule.METRICS
 EVERY = ("GET", "PUT", "POST", "DELETE", "COPY", "PATCH", "OPTIONS")  # some endpoints do not care
 
 SERVER: tuple[Endpoint, ...] = (
-    endpoint("/", "GET,HEAD", op("GET", "server.welcome", PUBLIC)),
-    endpoint("/favicon.ico", "GET,HEAD", op("GET", "server.favicon", PUBLIC)),
-    endpoint("/_up", "GET,HEAD", op("GET", "server.up", PUBLIC)),
-    endpoint("/_uuids", "GET", op("GET", "server.uuids", PUBLIC)),
-    endpoint("/_all_dbs", "GET,HEAD", op("GET", "databases.all_dbs", PUBLIC)),
+    endpoint("/", "GET,HEAD", op("GET", "server.root.welcome", PUBLIC)),
+    endpoint("/favicon.ico", "GET,HEAD", op("GET", "server.root.favicon", PUBLIC)),
+    endpoint("/_up", "GET,HEAD", op("GET", "server.root.up", PUBLIC)),
+    endpoint("/_uuids", "GET", op("GET", "server.root.uuids", PUBLIC)),
+    endpoint("/_all_dbs", "GET,HEAD", op("GET", "server.databases.all_dbs", PUBLIC)),
     endpoint(
         "/_dbs_info",
         "GET,HEAD,POST",
-        op("GET", "databases.dbs_info", PUBLIC),
-        op("POST", "databases.dbs_info_of", PUBLIC),
+        op("GET", "server.databases.dbs_info", PUBLIC),
+        op("POST", "server.databases.dbs_info_of", PUBLIC),
     ),
-    endpoint("/_active_tasks", "GET,HEAD", op("GET", "cluster.active_tasks", SERVER_ADMIN)),
-    endpoint("/_membership", "GET", op("GET", "cluster.membership", SERVER_ADMIN)),
-    endpoint("/_db_updates", "GET,HEAD", op("GET", "db_updates.feed", SERVER_ADMIN)),
+    endpoint("/_active_tasks", "GET,HEAD", op("GET", "server.cluster.active_tasks", SERVER_ADMIN)),
+    endpoint("/_membership", "GET", op("GET", "server.cluster.membership", SERVER_ADMIN)),
+    endpoint("/_db_updates", "GET,HEAD", op("GET", "feeds.db_updates.feed", SERVER_ADMIN)),
     endpoint(
         "/_session",
         "GET,HEAD,POST,DELETE",
-        op("GET", "session.info", PUBLIC),
-        op("POST", "session.login", PUBLIC),
-        op("DELETE", "session.logout", PUBLIC),
+        op("GET", "server.session.info", PUBLIC),
+        op("POST", "server.session.login", PUBLIC),
+        op("DELETE", "server.session.logout", PUBLIC),
     ),
     endpoint(
         "/_cluster_setup",
         "GET,POST",
-        op("GET", "cluster.setup_state", SERVER_ADMIN),
+        op("GET", "server.cluster.setup_state", SERVER_ADMIN),
         op("POST", NOT_BUILT, SERVER_ADMIN),
     ),
     endpoint("/_replicate", "POST", op("POST", NOT_BUILT, Rule.AUTHENTICATED)),
@@ -78,56 +78,56 @@ SERVER: tuple[Endpoint, ...] = (
     endpoint("/_reload_query_servers", "POST", op("POST", NOT_BUILT, SERVER_ADMIN)),
     endpoint("/_utils", "GET,HEAD", op("GET", NOT_BUILT, PUBLIC)),
     endpoint("/_utils/{path*}", "GET,HEAD", op("GET", NOT_BUILT, PUBLIC)),
-    endpoint("/_reshard", "GET,HEAD", op("GET", "cluster.reshard", SERVER_ADMIN)),
+    endpoint("/_reshard", "GET,HEAD", op("GET", "server.cluster.reshard", SERVER_ADMIN)),
     endpoint(
         "/_reshard/state",
         "GET,HEAD,PUT",
-        op("GET", "cluster.reshard_state", SERVER_ADMIN),
+        op("GET", "server.cluster.reshard_state", SERVER_ADMIN),
         op("PUT", NOT_BUILT, SERVER_ADMIN),
     ),
     endpoint(
         "/_reshard/jobs",
         "GET,HEAD,POST",
-        op("GET", "cluster.reshard_jobs", SERVER_ADMIN),
+        op("GET", "server.cluster.reshard_jobs", SERVER_ADMIN),
         op("POST", NOT_BUILT, SERVER_ADMIN),
     ),
     endpoint(
         "/_reshard/jobs/{job}",
         "GET,HEAD,DELETE",
-        op("GET", "cluster.reshard_job", SERVER_ADMIN),
-        op("DELETE", "cluster.reshard_job", SERVER_ADMIN),
+        op("GET", "server.cluster.reshard_job", SERVER_ADMIN),
+        op("DELETE", "server.cluster.reshard_job", SERVER_ADMIN),
     ),
     endpoint(
         "/_reshard/jobs/{job}/state",
         "GET,HEAD,PUT",
-        op("GET", "cluster.reshard_job", SERVER_ADMIN),
-        op("PUT", "cluster.reshard_job", SERVER_ADMIN),
+        op("GET", "server.cluster.reshard_job", SERVER_ADMIN),
+        op("PUT", "server.cluster.reshard_job", SERVER_ADMIN),
     ),
 )
 
 NODE: tuple[Endpoint, ...] = (
-    endpoint("/_node", "GET", *[op(method, "node.incomplete", SERVER_ADMIN) for method in EVERY]),
-    endpoint("/_node/{node}", "GET", *[op(method, "node.name", SERVER_ADMIN) for method in EVERY]),
-    endpoint("/_node/{node}/_config", "GET", op("GET", "config.everything", SERVER_ADMIN)),
-    endpoint("/_node/{node}/_config/_reload", "POST", op("POST", "config.reload", SERVER_ADMIN)),
-    endpoint("/_node/{node}/_config/{section}", "GET", op("GET", "config.section", SERVER_ADMIN)),
+    endpoint("/_node", "GET", *[op(method, "server.node.incomplete", SERVER_ADMIN) for method in EVERY]),
+    endpoint("/_node/{node}", "GET", *[op(method, "server.node.name", SERVER_ADMIN) for method in EVERY]),
+    endpoint("/_node/{node}/_config", "GET", op("GET", "server.config.everything", SERVER_ADMIN)),
+    endpoint("/_node/{node}/_config/_reload", "POST", op("POST", "server.config.reload", SERVER_ADMIN)),
+    endpoint("/_node/{node}/_config/{section}", "GET", op("GET", "server.config.section", SERVER_ADMIN)),
     endpoint(
         "/_node/{node}/_config/{section}/{key}",
         "GET,PUT,DELETE",
-        op("GET", "config.value", SERVER_ADMIN),
-        op("PUT", "config.change", SERVER_ADMIN),
-        op("DELETE", "config.remove", SERVER_ADMIN),
+        op("GET", "server.config.value", SERVER_ADMIN),
+        op("PUT", "server.config.change", SERVER_ADMIN),
+        op("DELETE", "server.config.remove", SERVER_ADMIN),
     ),
     endpoint(
         "/_node/{node}/_config/{section}/{key}/{path*}",
         "GET",
-        *[op(method, "node.unknown", SERVER_ADMIN) for method in EVERY],
+        *[op(method, "server.node.unknown", SERVER_ADMIN) for method in EVERY],
     ),
-    endpoint("/_node/{node}/_stats", "GET", op("GET", "node.stats", METRICS)),
-    endpoint("/_node/{node}/_stats/{path*}", "GET", op("GET", "node.stats", METRICS)),
-    endpoint("/_node/{node}/_prometheus", "GET", op("GET", "node.prometheus", METRICS)),
-    endpoint("/_node/{node}/_system", "GET", op("GET", "node.system", METRICS)),
-    endpoint("/_node/{node}/_versions", "GET", op("GET", "node.versions", SERVER_ADMIN)),
+    endpoint("/_node/{node}/_stats", "GET", op("GET", "server.node.stats", METRICS)),
+    endpoint("/_node/{node}/_stats/{path*}", "GET", op("GET", "server.node.stats", METRICS)),
+    endpoint("/_node/{node}/_prometheus", "GET", op("GET", "server.node.prometheus", METRICS)),
+    endpoint("/_node/{node}/_system", "GET", op("GET", "server.node.system", METRICS)),
+    endpoint("/_node/{node}/_versions", "GET", op("GET", "server.node.versions", SERVER_ADMIN)),
     endpoint("/_node/{node}/_restart", "POST", op("POST", NOT_BUILT, SERVER_ADMIN)),
     endpoint("/_node/{node}/_smoosh/status", "GET", op("GET", NOT_BUILT, SERVER_ADMIN)),
 )
@@ -136,95 +136,101 @@ DATABASE: tuple[Endpoint, ...] = (
     endpoint(
         "/{db}",
         "DELETE,GET,HEAD,POST",
-        op("GET", "database.info", MEMBER),
-        op("POST", "documents.create", WRITER),
-        op("PUT", "database.create", SERVER_ADMIN),
-        op("DELETE", "database.delete", SERVER_ADMIN),
+        op("GET", "server.database.info", MEMBER),
+        op("POST", "documents.documents.create", WRITER),
+        op("PUT", "server.database.create", SERVER_ADMIN),
+        op("DELETE", "server.database.delete", SERVER_ADMIN),
     ),
     endpoint(
         "/{db}/_all_docs",
         "GET,HEAD,POST",
-        op("GET", "all_docs.get", LISTER),
-        op("POST", "all_docs.post", LISTER),
+        op("GET", "listings.all_docs.get", LISTER),
+        op("POST", "listings.all_docs.post", LISTER),
     ),
-    endpoint("/{db}/_all_docs/queries", "POST", op("POST", "all_docs.queries", LISTER)),
+    endpoint("/{db}/_all_docs/queries", "POST", op("POST", "listings.all_docs.queries", LISTER)),
     endpoint(
         "/{db}/_design_docs",
         "GET,HEAD,POST",
-        op("GET", "all_docs.design_get", LISTER),
-        op("POST", "all_docs.design_post", LISTER),
+        op("GET", "listings.all_docs.design_get", LISTER),
+        op("POST", "listings.all_docs.design_post", LISTER),
     ),
-    endpoint("/{db}/_design_docs/queries", "POST", op("POST", "all_docs.design_queries", LISTER)),
+    endpoint("/{db}/_design_docs/queries", "POST", op("POST", "listings.all_docs.design_queries", LISTER)),
     endpoint(
         "/{db}/_local_docs",
         "GET,HEAD,POST",
-        op("GET", "all_docs.local_get", Rule.LOCAL_LISTER),
-        op("POST", "all_docs.local_post", Rule.LOCAL_LISTER),
+        op("GET", "listings.all_docs.local_get", Rule.LOCAL_LISTER),
+        op("POST", "listings.all_docs.local_post", Rule.LOCAL_LISTER),
     ),
-    endpoint("/{db}/_local_docs/queries", "POST", op("POST", "all_docs.local_queries", Rule.LOCAL_LISTER)),
+    endpoint(
+        "/{db}/_local_docs/queries", "POST", op("POST", "listings.all_docs.local_queries", Rule.LOCAL_LISTER)
+    ),
     endpoint(
         "/{db}/_changes",
         "GET,POST,HEAD",
-        op("GET", "changes.get", LISTER),
-        op("POST", "changes.post", LISTER),
+        op("GET", "feeds.changes.get", LISTER),
+        op("POST", "feeds.changes.post", LISTER),
     ),
-    endpoint("/{db}/_bulk_docs", "POST", op("POST", "bulk.bulk_docs", WRITER)),
-    endpoint("/{db}/_bulk_get", "POST", op("POST", "bulk.bulk_get", LISTER)),
-    endpoint("/{db}/_revs_diff", "POST", op("POST", "replication.revs_diff", MEMBER)),
-    endpoint("/{db}/_missing_revs", "POST", op("POST", "replication.missing_revs", MEMBER)),
-    endpoint("/{db}/_purge", "POST", op("POST", "replication.purge", SERVER_ADMIN)),
-    endpoint("/{db}/_purged_infos", "GET", op("GET", "database.purged_infos", DB_ADMIN)),
+    endpoint("/{db}/_bulk_docs", "POST", op("POST", "documents.bulk.bulk_docs", WRITER)),
+    endpoint("/{db}/_bulk_get", "POST", op("POST", "documents.bulk.bulk_get", LISTER)),
+    endpoint("/{db}/_revs_diff", "POST", op("POST", "documents.replication.revs_diff", MEMBER)),
+    endpoint("/{db}/_missing_revs", "POST", op("POST", "documents.replication.missing_revs", MEMBER)),
+    endpoint("/{db}/_purge", "POST", op("POST", "documents.replication.purge", SERVER_ADMIN)),
+    endpoint("/{db}/_purged_infos", "GET", op("GET", "server.database.purged_infos", DB_ADMIN)),
     endpoint(
         "/{db}/_purged_infos_limit",
         "GET,PUT",
-        op("GET", "database.purged_infos_limit", MEMBER),
-        op("PUT", "database.set_purged_infos_limit", SERVER_ADMIN),
+        op("GET", "server.database.purged_infos_limit", MEMBER),
+        op("PUT", "server.database.set_purged_infos_limit", SERVER_ADMIN),
     ),
     endpoint(
         "/{db}/_revs_limit",
         "PUT,GET",
-        op("GET", "database.revs_limit", MEMBER),
-        op("PUT", "database.set_revs_limit", Rule.LIMIT_WRITER),
+        op("GET", "server.database.revs_limit", MEMBER),
+        op("PUT", "server.database.set_revs_limit", Rule.LIMIT_WRITER),
     ),
     endpoint(
         "/{db}/_security",
         "PUT,GET",
-        op("GET", "database.security", MEMBER),
-        op("PUT", "database.set_security", Rule.SECURITY_WRITER),
+        op("GET", "server.database.security", MEMBER),
+        op("PUT", "server.database.set_security", Rule.SECURITY_WRITER),
     ),
-    endpoint("/{db}/_ensure_full_commit", "POST", op("POST", "database.ensure_full_commit", MEMBER)),
-    endpoint("/{db}/_compact", "POST", op("POST", "database.compact", DB_ADMIN)),
-    endpoint("/{db}/_compact/{path*}", "POST", op("POST", "database.compact_views", DB_ADMIN)),
-    endpoint("/{db}/_view_cleanup", "POST", op("POST", "database.view_cleanup", DB_ADMIN)),
+    endpoint("/{db}/_ensure_full_commit", "POST", op("POST", "server.database.ensure_full_commit", MEMBER)),
+    endpoint("/{db}/_compact", "POST", op("POST", "server.database.compact", DB_ADMIN)),
+    endpoint("/{db}/_compact/{path*}", "POST", op("POST", "server.database.compact_views", DB_ADMIN)),
+    endpoint("/{db}/_view_cleanup", "POST", op("POST", "server.database.view_cleanup", DB_ADMIN)),
     endpoint("/{db}/_search_cleanup", "POST", op("POST", NOT_BUILT, DB_ADMIN)),
     endpoint("/{db}/_nouveau_cleanup", "POST", op("POST", NOT_BUILT, DB_ADMIN)),
-    endpoint("/{db}/_shards", "GET", op("GET", "cluster.shards", MEMBER)),
-    endpoint("/{db}/_shards/{id*}", "GET", op("GET", "cluster.shard_of", MEMBER)),
-    endpoint("/{db}/_sync_shards", "POST", op("POST", "cluster.sync_shards", SERVER_ADMIN)),
-    endpoint("/{db}/_temp_view", "POST", *[op(method, "database.temp_view", MEMBER) for method in EVERY]),
-    endpoint("/{db}/_find", "POST", op("POST", "mango.not_built", MEMBER)),
-    endpoint("/{db}/_explain", "POST", op("POST", "mango.not_built", MEMBER)),
+    endpoint("/{db}/_shards", "GET", op("GET", "server.cluster.shards", MEMBER)),
+    endpoint("/{db}/_shards/{id*}", "GET", op("GET", "server.cluster.shard_of", MEMBER)),
+    endpoint("/{db}/_sync_shards", "POST", op("POST", "server.cluster.sync_shards", SERVER_ADMIN)),
+    endpoint(
+        "/{db}/_temp_view", "POST", *[op(method, "server.database.temp_view", MEMBER) for method in EVERY]
+    ),
+    endpoint("/{db}/_find", "POST", op("POST", "design.mango.not_built", MEMBER)),
+    endpoint("/{db}/_explain", "POST", op("POST", "design.mango.not_built", MEMBER)),
     endpoint(
         "/{db}/_index",
         "GET,POST",
         op("GET", NOT_BUILT, MEMBER),
-        op("POST", "mango.not_built", Rule.INDEX_WRITER),
+        op("POST", "design.mango.not_built", Rule.INDEX_WRITER),
     ),
     endpoint("/{db}/_index/_bulk_delete", "POST", op("POST", NOT_BUILT, DB_ADMIN)),
     endpoint("/{db}/_index/{path*}", "DELETE", op("DELETE", NOT_BUILT, DB_ADMIN)),
     endpoint(
-        "/{db}/_partition", "GET", *[op(method, "database.no_partition_named", MEMBER) for method in EVERY]
+        "/{db}/_partition",
+        "GET",
+        *[op(method, "server.database.no_partition_named", MEMBER) for method in EVERY],
     ),
     endpoint(
         "/{db}/_partition/{partition}",
         "GET",
-        op("GET", "database.partition", MEMBER),
-        op("POST", "database.post_partition", MEMBER),
+        op("GET", "server.database.partition", MEMBER),
+        op("POST", "server.database.post_partition", MEMBER),
     ),
     endpoint(
         "/{db}/_partition/{partition}/{path*}",
         "GET,POST",
-        *[op(method, "database.no_partitions", MEMBER) for method in EVERY],
+        *[op(method, "server.database.no_partitions", MEMBER) for method in EVERY],
     ),
 )
 
@@ -236,11 +242,13 @@ def _document(template: str, writer: Rule) -> Endpoint:
     return endpoint(
         template,
         DOCUMENT_METHODS,
-        op("GET", "documents.get", MEMBER),
-        op("PUT", "documents.put", writer),
-        op("POST", "documents.post_form", writer),
-        op("DELETE", "documents.delete", writer),
-        op("COPY", "documents.copy", WRITER),  # who may write the target is decided when it is known
+        op("GET", "documents.documents.get", MEMBER),
+        op("PUT", "documents.documents.put", writer),
+        op("POST", "documents.documents.post_form", writer),
+        op("DELETE", "documents.documents.delete", writer),
+        op(
+            "COPY", "documents.documents.copy", WRITER
+        ),  # who may write the target is decided when it is known
     )
 
 
@@ -248,15 +256,17 @@ def _attachment(template: str, writer: Rule) -> Endpoint:
     return endpoint(
         template,
         ATTACHMENT_METHODS,
-        op("GET", "attachments.get", MEMBER),
-        op("PUT", "attachments.put", writer),
-        op("DELETE", "attachments.delete", writer),
+        op("GET", "documents.attachments.get", MEMBER),
+        op("PUT", "documents.attachments.put", writer),
+        op("DELETE", "documents.attachments.delete", writer),
     )
 
 
 def _design_function(template: str, allowed: str) -> Endpoint:
     """What a design document serves; it has to exist before anything else is said."""
-    rows = [op(method, "design.not_built", MEMBER) for method in allowed.split(",") if method != "HEAD"]
+    rows = [
+        op(method, "design.functions.not_built", MEMBER) for method in allowed.split(",") if method != "HEAD"
+    ]
     return endpoint(template, allowed, *rows)
 
 
@@ -268,17 +278,17 @@ DOCUMENTS: tuple[Endpoint, ...] = (
     endpoint(
         "/{db}/_local/{local}",
         DOCUMENT_METHODS,
-        op("GET", "documents.get", MEMBER),
-        op("PUT", "documents.put", Rule.LOCAL_WRITER),
-        op("POST", "documents.local_attachment", Rule.LOCAL_WRITER),
-        op("DELETE", "documents.delete", Rule.LOCAL_WRITER),
-        op("COPY", "documents.copy", Rule.LOCAL_WRITER),
+        op("GET", "documents.documents.get", MEMBER),
+        op("PUT", "documents.documents.put", Rule.LOCAL_WRITER),
+        op("POST", "documents.documents.local_attachment", Rule.LOCAL_WRITER),
+        op("DELETE", "documents.documents.delete", Rule.LOCAL_WRITER),
+        op("COPY", "documents.documents.copy", Rule.LOCAL_WRITER),
     ),
     endpoint(
         "/{db}/_local/{local}/{attachment*}",
         DOCUMENT_METHODS,
         *[
-            op(method, "documents.local_attachment", MEMBER)
+            op(method, "documents.documents.local_attachment", MEMBER)
             for method in ("GET", "PUT", "POST", "DELETE", "COPY")
         ],
     ),
@@ -286,11 +296,11 @@ DOCUMENTS: tuple[Endpoint, ...] = (
         "/{db}/_local",
         DOCUMENT_METHODS,
         *[
-            op(method, "documents.local_without_id", MEMBER)
+            op(method, "documents.documents.local_without_id", MEMBER)
             for method in ("GET", "PUT", "POST", "DELETE", "COPY")
         ],
     ),
-    endpoint("/{db}/_design/{ddoc}/_info", "GET", op("GET", "design.not_built", MEMBER)),
+    endpoint("/{db}/_design/{ddoc}/_info", "GET", op("GET", "design.functions.not_built", MEMBER)),
     _design_function("/{db}/_design/{ddoc}/_view/{path?}", "GET,POST,HEAD"),
     _design_function("/{db}/_design/{ddoc}/_view/{view}/queries", "POST"),
     _design_function("/{db}/_design/{ddoc}/_show/{path?}", "GET,POST,HEAD,PUT,DELETE"),

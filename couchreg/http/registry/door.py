@@ -8,9 +8,10 @@ from aiohttp import web
 
 from couchreg.auth.policy import authorize
 from couchreg.errors import CouchregError, Failure, Unauthorized
-from couchreg.http.registry.answers import failure, rejected
-from couchreg.http.registry.call import Call, Handler, Services
-from couchreg.http.registry.routes import ROUTES, Route
+from couchreg.http.registry.frame.answers import failure, rejected
+from couchreg.http.registry.frame.call import Call, Handler, Services
+from couchreg.http.registry.frame.route import Route
+from couchreg.http.registry.routes import ROUTES
 
 log = logging.getLogger(__name__)
 LOG_IN = "Log in to do this: with a user name and a password, or with a token."
@@ -37,7 +38,7 @@ def _add(router: web.UrlDispatcher, route: Route, handler: Handler) -> None:
 
 def operation(name: str) -> Operation:
     """The function that a route names."""
-    module, _, function = name.partition(".")
+    module, _, function = name.rpartition(".")
     found: Operation = getattr(import_module(f"couchreg.http.registry.{module}"), function)
     return found
 

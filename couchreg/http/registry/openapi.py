@@ -12,11 +12,12 @@ from typing import Any
 from aiohttp import web
 
 from couchreg.auth.policy import Rule
-from couchreg.http.registry.answers import cacheable
-from couchreg.http.registry.call import Call
-from couchreg.http.registry.describing import ALWAYS, ERROR, JSON, Answer, Answers, Body
-from couchreg.http.registry.routes import ROUTES, Route
-from couchreg.http.registry.schemas import PATHS, REASONS, SCHEMAS
+from couchreg.http.registry.frame.answers import cacheable
+from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.frame.describing import ALWAYS, ERROR, JSON, Answer, Answers, Body
+from couchreg.http.registry.frame.route import Route
+from couchreg.http.registry.frame.schemas import PATHS, REASONS, SCHEMAS
+from couchreg.http.registry.routes import ROUTES
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 

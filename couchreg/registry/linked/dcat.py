@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from couchreg.registry.history import Summary
 from couchreg.registry.linked.contexts import DCAT_CONTEXT, XSD
 from couchreg.registry.linked.reading import (
     Agent,
@@ -26,7 +25,8 @@ from couchreg.registry.linked.reading import (
 )
 from couchreg.registry.linked.schema_org import Node, tidy
 from couchreg.registry.linked.source import Download, Source
-from couchreg.registry.served import url_of
+from couchreg.registry.reading.history import Summary
+from couchreg.registry.reading.served import url_of
 
 MEDIA_TYPES = "https://www.iana.org/assignments/media-types/"
 PUBLIC = "http://publications.europa.eu/resource/authority/access-right/PUBLIC"

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from couchreg.model.jsonld import context_of, types_of
-from couchreg.registry.history import Summary
 from couchreg.registry.linked.contexts import SCHEMA_ORG_URL
 from couchreg.registry.linked.reading import (
     Agent,
@@ -25,7 +24,8 @@ from couchreg.registry.linked.reading import (
     web_address,
 )
 from couchreg.registry.linked.source import Download, Source
-from couchreg.registry.served import url_of
+from couchreg.registry.reading.history import Summary
+from couchreg.registry.reading.served import url_of
 
 Node = dict[str, Any]
 

@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from couchreg.docstore.base import Attachment
-from couchreg.registry.catalog import Version
-from couchreg.registry.descriptor import Resource
-from couchreg.registry.formats import mediatype
+from couchreg.package.descriptor import Resource
+from couchreg.package.formats import mediatype
 from couchreg.registry.linked.reading import text
-from couchreg.registry.served import url_of
+from couchreg.registry.reading.catalog import Version
+from couchreg.registry.reading.served import url_of
 
 
 class Download(NamedTuple):

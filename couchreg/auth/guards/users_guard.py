@@ -1,0 +1,172 @@
+"""The guard on every write to `_users`: passwords become hashes, and people write only themselves.
+
+It stands around the store rather than in a door, so that no way in passes it by: HTTP, bulk and
+replicated writes all end in `Database.update`. The rules themselves are `user_documents.py`'s.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+from couchreg.auth.passwords.hashes import PasswordHash
+from couchreg.auth.passwords.hashing import PasswordWork
+from couchreg.auth.policy import ADMINS_ONLY, USERS, is_database_admin
+from couchreg.auth.users import documents as user_documents
+from couchreg.auth.users.design import ensure_auth_design
+from couchreg.auth.users.users import UserChanges
+from couchreg.docstore.base import Database, Edit, Outcome, Store
+from couchreg.errors import Conflict, CouchregError, NotFound
+from couchreg.model import json
+from couchreg.model.user import User
+
+_UNHASHED = PasswordHash("sha256", b"\0", b"-", 1)  # stands for the hash while the rest is checked
+
+
+class Registrar(Protocol):
+    """Who is told of people that come and go."""
+
+    async def admit(self, name: str) -> None:
+        """Somebody makes an account for themselves. Raises Forbidden, Conflict when they may not."""
+
+    async def gone(self, name: str) -> None:
+        """The document of a user has been deleted."""
+
+
+class GuardedStore:
+    """A store whose `_users` database is guarded; everything else is the store's own."""
+
+    def __init__(self, store: Store, work: PasswordWork, changes: UserChanges) -> None:
+        self._store = store
+        self._work = work
+        self._changes = changes
+        self._registrar: list[Registrar] = []
+        self._guarded: UsersDatabase | None = None
+        self.config = store.config  # asked on every request: without the detour
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def tell(self, registrar: Registrar) -> None:
+        """From now on, tell it of those who come and go."""
+        self._registrar.append(registrar)
+
+    def database(self, name: str) -> Database:
+        database = self._store.database(name)
+        return self._users(database) if name == USERS else database
+
+    async def create(self, name: str) -> Database:
+        database = await self._store.create(name)
+        if name != USERS:
+            return database
+        self._changes.note_all()
+        users = self._users(database)
+        await ensure_auth_design(users)
+        return users
+
+    async def delete(self, name: str) -> None:
+        await self._store.delete(name)
+        if name == USERS:
+            self._changes.note_all()
+
+    def _users(self, database: Database) -> Database:
+        if self._guarded is None or self._guarded.inner is not database:
+            self._guarded = UsersDatabase(database, self._work, self._changes, self._registrar)
+        return cast(Database, self._guarded)
+
+
+class UsersDatabase:
+    """`_users` with its rules: passwords are hashed on their way in, and people write only themselves."""
+
+    def __init__(
+        self, inner: Database, work: PasswordWork, changes: UserChanges, registrars: Sequence[Registrar]
+    ) -> None:
+        self.inner = inner
+        self._work = work
+        self._changes = changes
+        self._registrars = registrars
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> list[Outcome]:
+        """See `Database.update`; what the rules refuse has its error for an outcome."""
+        prepared: list[Edit | CouchregError] = []
+        for edit in edits:
+            try:
+                prepared.append(await self._prepare(edit, user, new_edits=new_edits))
+            except CouchregError as error:
+                prepared.append(error)
+        allowed = [edit for edit in prepared if isinstance(edit, Edit)]
+        try:
+            written = await self.inner.update(allowed, new_edits=new_edits, user=user) if allowed else []
+        finally:
+            for edit in allowed:
+                self._changes.note(edit.id)
+        await self._bury(allowed)
+        outcomes = iter(written)
+        return [next(outcomes) if isinstance(edit, Edit) else edit for edit in prepared]
+
+    async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """See `Database.purge`."""
+        try:
+            return await self.inner.purge(wanted)
+        finally:
+            self._changes.note_all()
+
+    async def _bury(self, edits: Sequence[Edit]) -> None:
+        for edit in edits:
+            name = user_documents.name_of(edit.id)
+            if edit.deleted and name is not None and await self._document(edit.id) is None:
+                for registrar in self._registrars:
+                    await registrar.gone(name)
+
+    async def _prepare(self, edit: Edit, user: User, *, new_edits: bool) -> Edit:
+        security = await self.inner.setting("security")
+        admin = is_database_admin(user, ADMINS_ONLY if security is None else security)
+        _check_address(edit.id, user, admin=admin)
+        if edit.id.startswith("_design/"):
+            return edit
+        old = await self._document(edit.id)
+        if edit.deleted:
+            user_documents.validate_deletion(old, name=user.name, admin=admin)
+            return edit
+        if old is not None and user.name is None and new_edits and edit.rev is None:
+            raise Conflict  # somebody registers under a name that is taken
+        password = user_documents.clear_password(edit.body)
+        checked = edit.body if password is None else user_documents.with_hash(edit.body, _UNHASHED)
+        user_documents.validate(edit.id, checked, old, name=user.name, admin=admin)
+        if old is None and not admin:
+            for registrar in self._registrars:
+                await registrar.admit(checked["name"])
+        return edit if password is None else await self._hashed(edit, password)
+
+    async def _document(self, doc_id: str) -> dict[str, Any] | None:
+        """A live document as it is."""
+        try:
+            revision = await self.inner.revision(doc_id)
+        except NotFound:
+            return None
+        found: dict[str, Any] = json.decode(b"{" + revision.members + b"}")
+        return found
+
+    async def _hashed(self, edit: Edit, password: str) -> Edit:
+        """The edit with a hash in place of the password; `preserve_salt` keeps the sessions."""
+        self._work.check_rules(password)
+        salt = edit.body.get("salt") if edit.body.get("preserve_salt") is True else None
+        hashed = await self._work.hash(password, salt=salt.encode() if isinstance(salt, str) else None)
+        body = user_documents.with_hash(edit.body, hashed)
+        return Edit(edit.id, edit.rev, False, body, edit.attachments, edit.history)
+
+
+def _check_address(doc_id: str, user: User, *, admin: bool) -> None:
+    """People write only their own document; who is nobody yet may become somebody. Raises NotFound."""
+    if admin:
+        return
+    name = user_documents.name_of(doc_id)
+    if name is None or (user.name is not None and name != user.name):
+        raise NotFound("missing")
+
+
+def guarded(store: Store, work: PasswordWork, changes: UserChanges) -> tuple[Store, GuardedStore]:
+    """The store with the rules of `_users`: as what it is to everybody, and as what `tell` is for."""
+    guard = GuardedStore(store, work, changes)
+    return cast(Store, guard), guard

@@ -1,0 +1,240 @@
+"""Who asks: from the headers of a request to a `User`.
+
+A verified Basic header is remembered for a short time under a keyed hash, so that clients which send it
+with every request pay for it once. Nothing that could give a password back is kept. What the other
+handlers believe is in `sessions.py`, `tokens.py`, `jwt_bearer.py` and `proxied.py`.
+"""
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import NamedTuple
+
+from couchreg.auth.login import proxied
+from couchreg.auth.login.basic import parse_basic
+from couchreg.auth.login.handlers import DEFAULT, Handlers
+from couchreg.auth.login.jwt_bearer import JwtBearer
+from couchreg.auth.login.lockout import Lockout
+from couchreg.auth.login.sessions import Sessions, cookie_value
+from couchreg.auth.options import Config, Options
+from couchreg.auth.passwords.credentials import Credential, CredentialSource
+from couchreg.auth.passwords.hashing import PasswordWork, Target
+from couchreg.auth.tokens import Grant, Tokens, is_token
+from couchreg.errors import Unauthorized
+from couchreg.model.user import ANONYMOUS, User
+
+WRONG = "Name or password is incorrect."
+BEARER = "Bearer "
+REMEMBERED_SECONDS = 60.0
+REMEMBERED_MOST = 10_000
+
+Headers = Mapping[str, str]  # in which the case of names does not matter
+
+
+class _Verified(NamedTuple):
+    name: str
+    user: User
+    versions: tuple[Hashable, ...]  # of the sources, when the password was found right
+    until: float
+
+
+class Identity(NamedTuple):
+    """Who asks and which handler believed it: "cookie", "default" (Basic), …; None for nobody.
+
+    Whoever came with an API token has its `grant`, and may no more than it says.
+    """
+
+    user: User
+    handler: str | None = None
+    renew: bool = False  # the cookie has lasted a while: a new one should go with the answer
+    grant: Grant | None = None
+
+
+NOBODY = Identity(ANONYMOUS)
+
+
+class Authenticator:
+    """Authenticates against the sources in order: the first that knows a name has its password, and
+    the others may add roles."""
+
+    def __init__(
+        self,
+        sources: Sequence[CredentialSource],
+        work: PasswordWork,
+        *,
+        config: Config = dict,
+        tokens: Tokens | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sources = tuple(sources)
+        self.passwords = work
+        self.options = Options(config)
+        self._tokens = tokens
+        self._clock = clock
+        self.sessions = Sessions(config, self._credential)
+        self.handlers = Handlers(config)
+        self._ask: Mapping[str, Callable[[Headers, str], Awaitable[Identity | None]]] = {
+            "cookie": self._cookie,
+            "default": self._basic,
+            "jwt": self._bearer,
+            "proxy": self._proxy,
+        }
+        self._jwt = JwtBearer(config)
+        self._lockout = Lockout(config, clock=clock)
+        self._key = secrets.token_bytes(32)
+        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._running: dict[tuple[bytes, str], asyncio.Task[User]] = {}
+
+    async def identify(self, headers: Headers, address: str = "") -> Identity:
+        """Who sends these headers to the couch door: what the first handler says that knows.
+
+        Raises Unauthorized and LockedOut as `login`; BadRequest for what is garbled.
+        """
+        names = self.handlers.names
+        if names is DEFAULT:
+            if "Cookie" not in headers:
+                return await self._basic(headers, address)
+            return await self._cookie(headers, address) or await self._basic(headers, address)
+        for name in names:
+            found = await self._ask[name](headers, address)
+            if found is not None and found is not NOBODY:
+                return found
+        return NOBODY
+
+    async def identify_publisher(self, headers: Headers, address: str = "") -> Identity:
+        """Who sends these headers to the registry door, which takes API tokens and Basic."""
+        authorization = headers.get("Authorization", "")
+        if self._tokens is None or not authorization.startswith(BEARER):
+            return await self._basic(headers, address)
+        user, grant = await self._tokens.authenticate(authorization.removeprefix(BEARER).strip())
+        return Identity(user, "token", grant=grant)
+
+    async def authenticate(self, authorization: str | None, address: str = "") -> User:
+        """The user of a Basic `Authorization` header; ANONYMOUS without usable credentials.
+
+        Raises as `login`, and BadRequest for Basic credentials that are no base64.
+        """
+        if authorization is None:
+            return ANONYMOUS
+        digest = hashlib.blake2b(authorization.encode("utf-8", "surrogateescape"), key=self._key).digest()
+        known = self._verified.get(digest)
+        if known is not None and self._still_holds(known):
+            self._lockout.check(known.name, address)
+            return known.user
+        credentials = parse_basic(authorization)
+        if credentials is None:
+            return ANONYMOUS
+        return await self._verify_once(digest, *credentials, address)
+
+    async def login(self, name: str, password: str, address: str = "", *, totp: str | None = None) -> User:
+        """The user of a name and a password (and of a second factor, where the user has one).
+
+        Raises Unauthorized when one of them is wrong, LockedOut for an address that has guessed too often,
+        Unavailable when too many are logging in.
+        """
+        credential = await self._credential(name)
+        hashed = credential.hashed if credential else None
+        right = await self.passwords.verify(
+            hashed, password, address=address, before=lambda: self._lockout.check(name, address)
+        )
+        if credential is None or not right or not _second_factor(credential, totp):
+            self._lockout.failed(name, address)
+            raise Unauthorized(WRONG)
+        self._lockout.succeeded(name, address)
+        await self._upgrade(credential, password, address)
+        return credential.user
+
+    async def user(self, name: str) -> User | None:
+        """The account of a name as it is now, without any proof of who asks."""
+        credential = await self._credential(name)
+        return credential.user if credential else None
+
+    # -- the handlers; each gives None or NOBODY for a request that is not its business
+    async def _basic(self, headers: Headers, address: str) -> Identity:
+        authorization = headers.get("Authorization")
+        if authorization is None:
+            return NOBODY
+        _refuse_token(authorization)
+        user = await self.authenticate(authorization, address)
+        return NOBODY if user is ANONYMOUS else Identity(user, "default")
+
+    async def _cookie(self, headers: Headers, address: str) -> Identity | None:
+        value = cookie_value(headers.get("Cookie"))
+        session = await self.sessions.find(value) if value else None
+        return None if session is None else Identity(session.user, "cookie", session.renew)
+
+    async def _bearer(self, headers: Headers, address: str) -> Identity | None:
+        authorization = headers.get("Authorization", "")
+        if not authorization.startswith(BEARER):
+            return None
+        _refuse_token(authorization)
+        return Identity(self._jwt.user(authorization.removeprefix(BEARER)), "jwt")
+
+    async def _proxy(self, headers: Headers, address: str) -> Identity | None:
+        user = proxied.user(headers, self.options)
+        return None if user is None else Identity(user, "proxy")
+
+    # -- Basic, remembered
+    async def _verify_once(self, digest: bytes, name: str, password: str, address: str) -> User:
+        """Requests of one address that arrive together with the same header share one verification."""
+        key = (digest, address)
+        task = self._running.get(key)
+        if task is None:
+            task = asyncio.create_task(self._verify(digest, name, password, address))
+            self._running[key] = task
+            task.add_done_callback(lambda done: self._verified_once(key, done))
+        return await asyncio.shield(task)
+
+    def _verified_once(self, key: tuple[bytes, str], task: asyncio.Task[User]) -> None:
+        self._running.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # looked at here as well, since all who asked may have gone
+
+    async def _verify(self, digest: bytes, name: str, password: str, address: str) -> User:
+        versions = self._versions(name)  # before the look-up: a change in between makes the entry stale
+        user = await self.login(name, password, address)
+        self._verified[digest] = _Verified(name, user, versions, self._clock() + REMEMBERED_SECONDS)
+        while len(self._verified) > REMEMBERED_MOST:
+            self._verified.popitem(last=False)
+        return user
+
+    def _still_holds(self, known: _Verified) -> bool:
+        return self._clock() < known.until and self._versions(known.name) == known.versions
+
+    def _versions(self, name: str) -> tuple[Hashable, ...]:
+        return tuple([source.version(name) for source in self._sources])
+
+    # -- where the hashes are
+    async def _credential(self, name: str) -> Credential | None:
+        found: Credential | None = None
+        for source in self._sources:
+            credential = await source.credential(name)
+            if credential is not None and found is not None:
+                roles = dict.fromkeys(found.user.roles + credential.user.roles)
+                found = found._replace(user=User(name, tuple(roles)))
+            found = found or credential
+        return found
+
+    async def _upgrade(self, credential: Credential, password: str, address: str) -> None:
+        """A hash that is not as new ones are is replaced while the password is here.
+
+        The salt stays, for it is in the signature of the user's cookies.
+        """
+        if credential.keep is None or not self.options.flag("upgrade_hash_on_auth", default=True):
+            return
+        hashed = credential.hashed
+        if Target(hashed.prf, hashed.iterations) != self.passwords.target():
+            await credential.keep(await self.passwords.hash(password, salt=hashed.salt, address=address))
+
+
+def _second_factor(credential: Credential, given: str | None) -> bool:
+    return credential.totp is None or credential.totp.check(given)
+
+
+def _refuse_token(authorization: str) -> None:
+    """To be anonymous without a word would hide from a client that its token is of no use here."""
+    if is_token(authorization.removeprefix(BEARER)):
+        raise Unauthorized("API tokens are for the registry itself, not for CouchDB's API.")

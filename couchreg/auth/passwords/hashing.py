@@ -1,0 +1,120 @@
+"""Where passwords are hashed and verified: a few threads, in turn, with a bounded number waiting.
+
+One hash takes tenths of a second on purpose. Many logins at once therefore wait for each other and
+never for the loop, and one address cannot take every place in the queue.
+"""
+
+import asyncio
+import os
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import NamedTuple, TypeVar
+
+from couchreg.auth.options import Config, Options
+from couchreg.auth.passwords.hashes import PRFS, PasswordHash, hash_password, unkeyed
+from couchreg.auth.passwords.rules import check_password_rules
+from couchreg.errors import Forbidden, Unavailable
+
+Result = TypeVar("Result")
+
+MOST_WAITING = 1024
+MOST_WAITING_OF_ONE = 256  # requests of one address
+_WAIT = 10  # seconds that a client without a place is asked to stay away
+
+
+class Target(NamedTuple):
+    """How passwords are hashed from now on."""
+
+    prf: str
+    iterations: int
+
+
+class PasswordWork:
+    """Hashes and verifies; `iterations` counts unless `[chttpd_auth] iterations` says otherwise."""
+
+    def __init__(self, config: Config, *, iterations: int) -> None:
+        self._options = Options(config)
+        self._iterations = iterations
+        self._salt = secrets.token_hex(16).encode()
+        workers = max(1, (os.cpu_count() or 2) - 1)
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="couchreg-passwords")
+        self._places = asyncio.Semaphore(workers)
+        self._waiting: Counter[str] = Counter()
+
+    def target(self) -> Target:
+        """Raises Forbidden where the setting names a function that is none."""
+        prf = self._options.text("pbkdf2_prf", "sha256")
+        if prf not in PRFS:
+            raise Forbidden(f"The setting chttpd_auth/pbkdf2_prf is none of {', '.join(PRFS)}.")
+        return Target(prf, self._options.number("iterations", self._iterations, least=1))
+
+    async def hash(self, password: str, *, salt: bytes | None = None, address: str = "") -> PasswordHash:
+        """A new hash, with a fresh salt unless one is to be kept. Raises Unavailable."""
+        prf, iterations = self.target()
+        async with self._turn(address):
+            return await self._run(lambda: hash_password(password, iterations=iterations, prf=prf, salt=salt))
+
+    async def verify(
+        self,
+        hashed: PasswordHash | None,
+        password: str,
+        *,
+        address: str = "",
+        before: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Whether it is the password; never for None, which takes as long. `before` is called when it is
+        this one's turn and may raise.
+
+        Raises Unavailable when too many wait, Forbidden for a hash that this server does not verify.
+        """
+        nobody = self._nobody()
+        if hashed is not None:
+            self._check(hashed)
+        async with self._turn(address):
+            before()
+            return await self._run(lambda: _verify(hashed, nobody, password))
+
+    def check_rules(self, password: str) -> None:
+        """Raises BadRequest for a new password that `[chttpd_auth] password_regexp` refuses."""
+        check_password_rules(self._options.text("password_regexp"), password)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _nobody(self) -> PasswordHash:
+        """A hash of no password, made as new hashes are."""
+        prf, iterations = self.target()
+        return unkeyed(prf, iterations, self._salt)
+
+    def _check(self, hashed: PasswordHash) -> None:
+        if hashed.prf and hashed.iterations < self._options.number("min_iterations", 1):
+            raise Forbidden("Iteration count is too low for this server")
+        if hashed.iterations > self._options.number("max_iterations", 1_000_000_000):
+            raise Forbidden("Iteration count is too high for this server")
+
+    @asynccontextmanager
+    async def _turn(self, address: str) -> AsyncIterator[None]:
+        waiting = self._waiting
+        if waiting.total() >= MOST_WAITING or waiting[address] >= MOST_WAITING_OF_ONE:
+            raise Unavailable("Too many logins are waiting.", retry_after=_WAIT)
+        waiting[address] += 1
+        try:
+            async with self._places:
+                yield
+        finally:
+            waiting[address] -= 1
+            if not waiting[address]:
+                del waiting[address]
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _verify(hashed: PasswordHash | None, nobody: PasswordHash, password: str) -> bool:
+    """A quick hash is made to take as long as the others: how long an answer takes tells nothing."""
+    if hashed is None or not hashed.prf:
+        nobody.verify(password)
+    return hashed is not None and hashed.verify(password)

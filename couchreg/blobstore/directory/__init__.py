@@ -1,0 +1,4 @@
+"""The blob store in a directory: one plain file for each key, readable without couchreg.
+
+Owns paths, fsyncs and the spelling of folders. Only `app` comes in; all others know `blobstore.base`.
+"""

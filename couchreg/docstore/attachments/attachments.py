@@ -1,0 +1,132 @@
+"""From bytes to attachment records and back, above every engine and every blob store.
+
+Bytes are spooled, hashed, compressed where CouchDB would, and put into the blob store; only then
+may a document refer to them. HTTP, multipart and revision trees are not known here: a part is an
+iterator of its bytes, a stub is left for the engine to replace.
+"""
+
+import asyncio
+import time
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import aclosing
+from pathlib import Path
+
+from couchreg.blobstore.base import BlobStore
+from couchreg.blobstore.spool import Spool
+from couchreg.docstore.attachments.compression import Compression, Gunzip
+from couchreg.docstore.attachments.pins import Pins
+from couchreg.docstore.attachments.upload import Upload
+from couchreg.docstore.base import Attachment
+from couchreg.package.layout import Layout, is_kept
+
+Referred = Callable[[str], Awaitable[bool]]
+INLINE = 16 << 10  # stored bytes that are decompressed on the loop
+
+
+class Attachments:
+    """The attachments of one server.
+
+    `layout` gives the key of a published package's file. `compression` is asked for each upload,
+    since the settings may change at run time; it never applies in the databases `uncompressed`,
+    nor where the layout gives a key. `max_size` (bytes, None for any) is CouchDB's
+    `max_attachment_size`. With `referred`, a blob is asked for before a failed upload takes it away.
+    """
+
+    def __init__(
+        self,
+        blobs: BlobStore,
+        spool: Spool,
+        layout: Layout,
+        compression: Callable[[], Compression],
+        *,
+        uncompressed: Collection[str] = (),
+        max_size: Callable[[], int | None] = lambda: None,
+        referred: Referred | None = None,
+    ) -> None:
+        self.blobs = blobs
+        self.spool = spool
+        self.layout = layout
+        self.compression = compression
+        self.uncompressed = frozenset(uncompressed)
+        self.max_size = max_size
+        self.pins = Pins()
+        self._referred = referred
+
+    def upload(self, db: str) -> Upload:
+        """A context for one write to the database `db`: `async with attachments.upload(db) as upload`.
+
+        Write the document before leaving it. Leave it by a CouchregError only if nothing that was
+        received in it has been written: then its new blobs are removed at once. After any other
+        exception, when a write may still be under way, they are left to the sweep.
+        """
+        return Upload(self, db)
+
+    def open(
+        self, att: Attachment, start: int = 0, length: int | None = None, *, encoded: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        """The plain bytes in chunks of at most 256 KiB, or with `encoded` the bytes as stored.
+
+        Part of an attachment can be had only where no gzip has to be undone (else ValueError).
+        Raises NotFound before the first chunk, Failure where a client's gzip is broken.
+        """
+        if encoded or att.encoding == "identity":
+            return self.blobs.open(att.key, start, length)
+        if start or length is not None:
+            raise ValueError("a part of compressed bytes")
+        return _gunzipped(self.blobs.open(att.key))
+
+    async def base64(self, att: Attachment) -> AsyncGenerator[bytes, None]:
+        """The plain bytes as base64 text, as `attachments=true` sends them, in chunks."""
+        rest = b""
+        async with aclosing(self.open(att)) as chunks:
+            async for chunk in chunks:
+                data = rest + chunk if rest else chunk
+                whole = len(data) - len(data) % 3
+                rest = data[whole:]
+                if whole:
+                    yield b64encode(data[:whole])
+        if rest:
+            yield b64encode(rest)
+
+    def local_path(self, att: Attachment, *, encoded: bool = False) -> Path | None:
+        """A file with the bytes that `open` would give, if there is one."""
+        return self.blobs.local_path(att.key) if encoded or att.encoding == "identity" else None
+
+    async def sweep(self, grace: float, referred: Referred) -> int:
+        """Remove the blobs that nothing refers to; returns how many.
+
+        `referred` answers for every database of the server. Blobs younger than `grace` seconds stay,
+        for the sake of writes that a crash cut off or that another process is making; so do
+        descriptors and records, which no attachment refers to.
+        """
+        limit = time.time() - grace
+        removed = 0
+        async for blob in self.blobs.keys():
+            if blob.modified <= limit and not is_kept(blob.key):
+                removed += await self.remove(blob.key, referred)
+        return removed
+
+    async def remove(self, key: str, referred: Referred | None = None) -> bool:
+        """Remove one blob unless a write or a document needs it; returns whether it is removed."""
+        asked = referred or self._referred
+        async with self.pins.removing(key) as free:
+            if not free or (asked is not None and await asked(key)):
+                return False
+            await self.blobs.delete(key)
+            return True
+
+
+def digest_text(att: Attachment) -> str:
+    """The digest as documents show it: `md5-` and base64."""
+    return "md5-" + b64encode(att.digest).decode()
+
+
+async def _gunzipped(stored: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    gunzip = Gunzip()
+    async with aclosing(stored) as chunks:
+        async for data in chunks:
+            gunzip.feed(data)
+            while plain := gunzip.step() if len(data) <= INLINE else await asyncio.to_thread(gunzip.step):
+                yield plain
+    gunzip.finish()

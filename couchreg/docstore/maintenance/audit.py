@@ -1,0 +1,138 @@
+"""Documents and blobs held against each other: what is missing, what is different, what nobody needs.
+
+`check` only reads; `gc` removes what is derived of nothing, and what no document refers to.
+Memory: a hundred bytes or two for each blob.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from couchreg.blobstore.base import Damaged
+from couchreg.blobstore.copying import sha256_of
+from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.base import Attachment, Change, Database, Store
+from couchreg.docstore.maintenance.sweeper import referred
+from couchreg.errors import NotFound
+from couchreg.package.layout import OWNER, descriptor_key, is_kept, package_key, record_key
+
+
+class Expected(NamedTuple):
+    """A blob that a document needs. `length` is None for what is derived: records and descriptors."""
+
+    doc_id: str
+    length: int | None
+    sha256: str
+
+
+@dataclass
+class Findings:
+    """Keys; `derived` are those of `missing` that the documents can give again."""
+
+    checked: int = 0
+    missing: list[str] = field(default_factory=list)
+    derived: dict[str, str] = field(default_factory=dict)  # key -> document
+    different: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+
+    @property
+    def sound(self) -> bool:
+        return not (self.missing or self.different)
+
+
+class Audit:
+    """The blobs of one server, its `registry` database among its stores'."""
+
+    def __init__(self, store: Store, attachments: Attachments, registry: str) -> None:
+        self._store = store
+        self._attachments = attachments
+        self._registry = registry
+
+    async def check(
+        self, *, deep: bool = False, progress: Callable[[Findings], None] = lambda done: None
+    ) -> Findings:
+        """With `deep`, every needed blob is read and hashed."""
+        found = Findings()
+        there = {blob.key: blob.length async for blob in self._attachments.blobs.keys("")}
+        wanted = await self._wanted()
+        for key, expected in wanted.items():
+            found.checked += 1
+            await self._compare(found, key, expected, there.get(key), deep=deep)
+            progress(found)
+        for key in there:
+            if key not in wanted and key != OWNER and not await self._needed(key):
+                found.orphans.append(key)
+        return found
+
+    async def gc(self, grace: float) -> int:
+        """Remove what nobody needs and is older than `grace` seconds; how many blobs."""
+        limit = time.time() - grace
+        wanted = await self._wanted()
+        removed = 0
+        async for blob in self._attachments.blobs.keys():
+            if blob.key in wanted or blob.key == OWNER or blob.modified > limit:
+                continue
+            if is_kept(blob.key):
+                await self._attachments.blobs.delete(blob.key)
+                removed += 1
+            else:
+                removed += await self._attachments.remove(blob.key, lambda key: referred(self._store, key))
+        return removed
+
+    async def _compare(
+        self, found: Findings, key: str, expected: Expected, length: int | None, *, deep: bool
+    ) -> None:
+        if length is None:
+            found.missing.append(key)
+            if expected.length is None:
+                found.derived[key] = expected.doc_id
+        elif expected.length is not None and (
+            length != expected.length or (deep and not await self._is(key, expected.sha256))
+        ):
+            found.different.append(key)
+
+    async def _is(self, key: str, sha256: str) -> bool:
+        try:
+            return await sha256_of(self._attachments.blobs, key) == sha256
+        except (NotFound, Damaged):
+            return False
+
+    async def _needed(self, key: str) -> bool:
+        """Whether a revision that is no leaf any more still refers to it."""
+        return not is_kept(key) and await referred(self._store, key)
+
+    async def _wanted(self) -> dict[str, Expected]:
+        wanted: dict[str, Expected] = {}
+        for name in self._store.names():
+            try:
+                database = self._store.database(name)
+                wanted |= {key: expected async for key, expected in self._of_database(database)}
+            except NotFound:
+                continue  # deleted since it was listed
+        return wanted
+
+    async def _of_database(self, database: Database) -> AsyncIterator[tuple[str, Expected]]:
+        async for changes in database.changes(0, all_leafs=True, bodies=True):
+            for change in changes:
+                for att in await _attachments_of(database, change):
+                    yield att.key, Expected(change.id, att.stored_length, att.sha256)
+                if database.name == self._registry:
+                    for key in _derived(change):
+                        yield key, Expected(change.id, None, "")
+
+
+async def _attachments_of(database: Database, change: Change) -> list[Attachment]:
+    if len(change.revs) == 1:
+        return list(change.attachments)
+    [leafs] = await database.open_revs([(change.id, None)])
+    return [att for leaf in leafs if leaf.revision is not None for att in leaf.revision.attachments]
+
+
+def _derived(change: Change) -> Iterator[str]:
+    """The keys that the `datastore` follower writes for a document."""
+    for rev in change.revs:
+        yield record_key(change.id, rev)
+    if not change.deleted and package_key(change.id, "data") is not None:
+        name, _, version = change.id.partition("@")
+        yield descriptor_key(name, version)

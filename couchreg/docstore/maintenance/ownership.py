@@ -1,0 +1,73 @@
+"""Whose documents the blob store belongs to, written into the store itself.
+
+A sweep removes what no document refers to. Beside another database, or an empty one, that would be
+everything: so a server first makes sure that the store is its own, or empty, and claims it.
+"""
+
+from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.base import Store
+from couchreg.errors import BadRequest, Forbidden, Unavailable
+from couchreg.model import json
+from couchreg.package.layout import OWNER
+
+_SMALL = 4096  # bytes of the note that are read
+
+
+class NotOurs(Forbidden):
+    """The blob store is another server's, or holds what this one does not know."""
+
+
+async def claim(store: Store, attachments: Attachments) -> None:
+    """Make sure that the blob store is this server's. Raises NotOurs with a sentence, Unavailable."""
+    owner = await _owner(attachments)
+    if owner == store.uuid:
+        return
+    if owner is not None:
+        raise NotOurs(
+            "The datastore belongs to another registry, or to one whose database is lost: "
+            "couchreg rebuild makes the database again from it."
+        )
+    if not _in_use(store) and await _holds_anything(attachments):
+        raise NotOurs(
+            "The datastore holds files that this registry has no documents of: couchreg rebuild "
+            "takes them in, or choose an empty bucket or prefix."
+        )
+    await _write(store, attachments)
+
+
+async def take_over(store: Store, attachments: Attachments) -> None:
+    """Make the blob store this server's, whosever it was: only for a database that has been rebuilt."""
+    if await _owner(attachments) != store.uuid:
+        await attachments.blobs.delete(OWNER)
+        await _write(store, attachments)
+
+
+def _in_use(store: Store) -> bool:
+    """Whether there are documents that blobs may belong to; the server's own do not count."""
+    return any(store.database(name).update_seq for name in store.names() if not name.startswith("_"))
+
+
+async def _owner(attachments: Attachments) -> str | None:
+    if await attachments.blobs.info(OWNER) is None:
+        return None
+    data = b"".join([chunk async for chunk in attachments.blobs.open(OWNER, 0, _SMALL)])
+    try:
+        found = json.decode(data)
+    except BadRequest:
+        return ""
+    return str(found.get("registry", "")) if isinstance(found, dict) else ""
+
+
+async def _holds_anything(attachments: Attachments) -> bool:
+    return await anext(attachments.blobs.keys(), None) is not None
+
+
+async def _write(store: Store, attachments: Attachments) -> None:
+    async with attachments.spool.writer() as writer:
+        await writer.write(json.encode({"registry": store.uuid}))
+        spooled = await writer.finish()
+    try:
+        if not await attachments.blobs.put(OWNER, spooled, content_type="application/json"):
+            raise Unavailable("Another registry claims the datastore at this moment.")
+    finally:
+        attachments.spool.remove(spooled)

@@ -1,0 +1,164 @@
+"""`_bulk_docs`: many documents written in one request, in one transaction of the store.
+
+https://docs.couchdb.org/en/stable/api/database/bulk-api.html#db-bulk-docs
+"""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from aiohttp import web
+
+from couchreg.auth.policy import Rule, authorize
+from couchreg.docstore.attachments.upload import Upload
+from couchreg.docstore.base import Edit, Outcome
+from couchreg.errors import BadRequest, CouchregError
+from couchreg.http.couch.documents import local, writing
+from couchreg.http.couch.documents.bulk_get import bulk_get
+from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.responses import answer_json, answer_raw
+from couchreg.http.couch.frame.uuids import new_uuid
+from couchreg.model import document, json
+from couchreg.model.document import Parsed
+
+__all__ = ["bulk_docs", "bulk_get"]
+
+
+async def bulk_docs(ctx: Context) -> web.StreamResponse:
+    ctx.require_json()
+    body = await ctx.body()
+    request = json.decode(body)
+    docs = _docs_of(request)
+    new_edits = _new_edits_of(request)
+    limits = writing.Limits.of(ctx)
+    parsed = [_parse(ctx, limits, value, len(body), new_edits=new_edits) for value in docs]
+    if new_edits and request.get("all_or_nothing") is True:
+        return _all_or_nothing(parsed)
+    outcomes = await _write(ctx, parsed, new_edits=new_edits)
+    if not new_edits:
+        return answer_json(_failures(parsed, outcomes), status=201)
+    return answer_raw(_results(parsed, outcomes), status=201)
+
+
+def _docs_of(request: Any) -> list[Any]:
+    if not isinstance(request, dict):
+        raise BadRequest("Request body must be a JSON object")
+    if "docs" not in request:
+        raise BadRequest("POST body must include `docs` parameter.")
+    docs = request["docs"]
+    if not isinstance(docs, list):
+        raise BadRequest("`docs` parameter must be an array.")
+    return docs
+
+
+def _new_edits_of(request: dict[str, Any]) -> bool:
+    new_edits = request.get("new_edits", True)
+    if not isinstance(new_edits, bool):
+        raise BadRequest("`new_edits` parameter must be a boolean.")
+    return new_edits
+
+
+def _parse(ctx: Context, limits: writing.Limits, value: Any, received: int, *, new_edits: bool) -> Parsed:
+    parsed = document.parse(value, new_edits=new_edits)
+    writing.check_limits(limits, parsed, received)
+    if parsed.id is None:
+        parsed.id = new_uuid(ctx)
+    return parsed
+
+
+def _all_or_nothing(parsed: Sequence[Parsed]) -> web.StreamResponse:
+    """What CouchDB 2 and later answer to this wish of older clients."""
+    refused = [
+        {
+            "id": doc.id,
+            "rev": doc.rev or "0-",
+            "error": "not_implemented",
+            "reason": "all_or_nothing is not supported",
+        }
+        for doc in parsed
+    ]
+    return answer_json(refused, status=417)
+
+
+# -- writing
+
+
+async def _write(ctx: Context, parsed: Sequence[Parsed], *, new_edits: bool) -> list[Outcome]:
+    """One outcome for each document. Local documents go first, the others together."""
+    outcomes: list[Outcome] = [""] * len(parsed)
+    places: list[int] = []
+    refusal = await _design_refusal(ctx, parsed)
+    for place, doc in enumerate(parsed):
+        doc_id = writing.id_of(doc)
+        if doc_id.startswith("_"):
+            if local.is_local(doc_id):
+                body = None if doc.deleted else doc.body
+                outcomes[place] = await local.write(ctx, doc_id, body, doc.rev)
+                continue
+            invalid = refusal or _invalid_design(doc)
+            if invalid is not None:
+                outcomes[place] = invalid
+                continue
+        places.append(place)
+    written = await _update(ctx, [parsed[place] for place in places], new_edits=new_edits)
+    for place, outcome in zip(places, written, strict=True):
+        outcomes[place] = outcome
+    return outcomes
+
+
+async def _design_refusal(ctx: Context, parsed: Sequence[Parsed]) -> CouchregError | None:
+    """Why this user may not write design documents, if there are any and that is so."""
+    if ctx.user.is_admin or not any(doc.id and doc.id.startswith("_design/") for doc in parsed):
+        return None
+    try:
+        authorize(Rule.DESIGN_WRITER, ctx.user, ctx.db.name, await ctx.db.setting("security"))
+    except CouchregError as error:
+        return error
+    return None
+
+
+def _invalid_design(doc: Parsed) -> CouchregError | None:
+    try:
+        writing.check_design(doc)
+    except CouchregError as error:
+        return error
+    return None
+
+
+async def _update(ctx: Context, parsed: Sequence[Parsed], *, new_edits: bool) -> list[Outcome]:
+    async with AsyncExitStack() as stack:
+        upload: Upload | None = None
+        if any(doc.attachments for doc in parsed):
+            upload = await stack.enter_async_context(ctx.attachments.upload(ctx.db.name))
+        edits = [await _edit(doc, upload, new_edits=new_edits) for doc in parsed]
+        return await ctx.db.update(edits, new_edits=new_edits, user=ctx.user) if edits else []
+
+
+async def _edit(doc: Parsed, upload: Upload | None, *, new_edits: bool) -> Edit:
+    if not doc.attachments or upload is None:
+        return writing.as_edit(doc)
+    records = await upload.inline(writing.id_of(doc), doc.attachments, new_edits=new_edits)
+    return writing.as_edit(doc, records)
+
+
+# -- answering
+
+
+def _results(parsed: Sequence[Parsed], outcomes: Sequence[Outcome]) -> bytes:
+    rows = []
+    for doc, outcome in zip(parsed, outcomes, strict=True):
+        doc_id = writing.id_of(doc)
+        if isinstance(outcome, str):
+            rows.append(b'{"ok":true,"id":%b,"rev":%b}' % (json.quote(doc_id), json.quote(outcome)))
+        else:
+            rows.append(json.encode(writing.failure(doc_id, outcome)))
+    return b"[" + b",".join(rows) + b"]"
+
+
+def _failures(parsed: Sequence[Parsed], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Of replicated documents only those that were refused are told."""
+    return [
+        {"id": doc.id, "rev": doc.rev, "error": outcome.error, "reason": outcome.reason}
+        for doc, outcome in zip(parsed, outcomes, strict=True)
+        if isinstance(outcome, CouchregError)
+    ]

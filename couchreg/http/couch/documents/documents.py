@@ -1,0 +1,124 @@
+"""`/{db}/{docid}`, and POST to the database: single documents.
+
+Owns the methods and their answers; reading is `reading.py`'s, edits are `writing.py`'s, `_local/`
+documents are `local.py`'s. https://docs.couchdb.org/en/stable/api/document/common.html
+"""
+
+from aiohttp import web
+
+from couchreg.docstore.base import Edit
+from couchreg.errors import BadRequest, NotFound
+from couchreg.http.couch.documents import local, writing
+from couchreg.http.couch.documents.copying import copied, destination
+from couchreg.http.couch.documents.design_address import is_encoded_design, redirect
+from couchreg.http.couch.documents.document_query import (
+    PLAIN,
+    DocumentQuery,
+    header_rev,
+    is_utf8,
+    parse_document_query,
+)
+from couchreg.http.couch.documents.form import post_form
+from couchreg.http.couch.documents.open_revs import send_open_revs
+from couchreg.http.couch.documents.reading import find
+from couchreg.http.couch.documents.related import put_related
+from couchreg.http.couch.documents.sending import send_document
+from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.headers import etag, url_encode
+from couchreg.http.couch.frame.responses import Headers, answer_json
+from couchreg.model.document import Parsed
+
+__all__ = ["copy", "create", "delete", "get", "local_attachment", "local_without_id", "post_form", "put"]
+
+
+async def get(ctx: Context) -> web.StreamResponse:
+    doc_id = ctx.doc_id
+    if not doc_id.startswith("_"):
+        return await _get(ctx, doc_id)
+    if local.is_local(doc_id):
+        return await local.get(ctx, doc_id)
+    if is_encoded_design(ctx):
+        return redirect(ctx)
+    return await _get(ctx, doc_id)
+
+
+async def _get(ctx: Context, doc_id: str) -> web.StreamResponse:
+    query = parse_document_query(ctx.pairs) if ctx.raw_query else PLAIN
+    if query.wants_open_revs:
+        return await send_open_revs(ctx, doc_id, query)
+    return await send_document(ctx, await find(ctx.db, doc_id, query), query)
+
+
+async def put(ctx: Context) -> web.StreamResponse:
+    query = parse_document_query(ctx.pairs)
+    writing.check_id(ctx, ctx.doc_id)
+    await writing.authorize_id(ctx, ctx.doc_id)
+    if ctx.request.headers.get("Content-Type", "").startswith("multipart/related;"):
+        parsed, rev = await put_related(ctx, query)
+        return saved(ctx, ctx.doc_id, rev, status=200 if parsed.deleted else 201)
+    parsed = writing.parse(ctx, await ctx.body(), ctx.doc_id, query)
+    if ctx.query.get("batch") == "ok":
+        return await _batch(ctx, parsed, query)
+    rev = await writing.write(ctx, parsed, new_edits=query.new_edits)
+    return saved(ctx, ctx.doc_id, rev, status=200 if parsed.deleted else 201)
+
+
+async def create(ctx: Context) -> web.StreamResponse:
+    """POST to the database: the id is the document's own or a new one."""
+    ctx.require_json()
+    parsed = writing.parse_new(ctx, await ctx.body())
+    doc_id = writing.id_of(parsed)
+    await writing.authorize_id(ctx, doc_id)
+    if ctx.query.get("batch") == "ok":
+        return await _batch(ctx, parsed, PLAIN)
+    rev = await writing.write(ctx, parsed, new_edits=True)
+    location = [("Location", f"{ctx.base_url}/{url_encode(ctx.match['db'])}/{url_encode(doc_id)}")]
+    return _ok(doc_id, rev, status=201, headers=location)
+
+
+async def _batch(ctx: Context, parsed: Parsed, query: DocumentQuery) -> web.StreamResponse:
+    """`batch=ok`: accepted whatever comes of it. Here it is written before it is accepted."""
+    await writing.try_write(ctx, parsed, new_edits=query.new_edits)
+    return answer_json({"ok": True, "id": parsed.id}, status=202)
+
+
+async def delete(ctx: Context) -> web.StreamResponse:
+    doc_id = ctx.doc_id
+    if local.is_local(doc_id):
+        return await local.delete(ctx, doc_id)
+    if not is_utf8(doc_id):
+        raise NotFound("missing")
+    [winner] = await ctx.db.winners([doc_id], bodies=False)
+    if winner is None or winner.deleted:
+        raise NotFound("missing" if winner is None else "deleted")
+    await writing.authorize_id(ctx, doc_id)
+    rev = header_rev(ctx.request.headers.get("If-Match"), writing.query_rev(ctx))
+    edit = Edit(doc_id, rev, True, {})
+    new_rev = await writing.update(ctx, edit)
+    return _ok(doc_id, new_rev, status=200, headers=[("ETag", etag(new_rev))])
+
+
+async def copy(ctx: Context) -> web.StreamResponse:
+    source_rev = header_rev(ctx.request.headers.get("If-Match"), writing.query_rev(ctx))
+    target, target_rev = destination(ctx.request.headers.get("Destination"))
+    writing.check_id(ctx, target)
+    await writing.authorize_id(ctx, target)
+    rev = await copied(ctx, ctx.doc_id, source_rev, target, target_rev)
+    return saved(ctx, target, rev, status=201)
+
+
+def saved(ctx: Context, doc_id: str, rev: str, *, status: int) -> web.StreamResponse:
+    location = f"{ctx.base_url}/{url_encode(ctx.match['db'])}/{url_encode(doc_id)}"
+    return _ok(doc_id, rev, status=status, headers=[("Location", location), ("ETag", etag(rev))])
+
+
+def _ok(doc_id: str, rev: str, *, status: int, headers: Headers) -> web.StreamResponse:
+    return answer_json({"ok": True, "id": doc_id, "rev": rev}, status=status, headers=headers)
+
+
+async def local_attachment(ctx: Context) -> web.StreamResponse:
+    raise BadRequest("_local documents do not accept attachments.")
+
+
+async def local_without_id(ctx: Context) -> web.StreamResponse:
+    raise BadRequest("Invalid _local document id.")

@@ -1,0 +1,80 @@
+"""Stored bytes as an answer: small ones in one piece, files by the kernel where the loop can, else chunk by
+chunk."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from aiohttp import web
+
+from couchreg.docstore.base import Attachment
+from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.responses import Answer
+
+SMALL = 64 * 1024  # bytes that are read and sent at once
+
+Headers = Sequence[tuple[str, str]]
+
+
+class Slice(NamedTuple):
+    start: int
+    length: int
+
+
+async def send_stored(
+    ctx: Context, attachment: Attachment, part: Slice, headers: Headers, kind: str, *, status: int = 200
+) -> web.StreamResponse:
+    """A part of the bytes as they are stored."""
+    if part.length <= SMALL and not ctx.is_head:
+        body = await _read(ctx, attachment, part)
+        return Answer(body, status=status, headers=headers, content_type=kind)
+    stream = await ctx.stream(status=status, headers=headers, content_type=kind, length=part.length)
+    if not ctx.is_head:
+        path = ctx.attachments.local_path(attachment, encoded=True)
+        transport = ctx.request.transport
+        if path is None or transport is None or not await _sent_file(transport, path, part):
+            await _copy(ctx, stream, attachment, part)
+    await stream.write_eof()
+    return stream
+
+
+async def _read(ctx: Context, attachment: Attachment, part: Slice) -> bytes:
+    path = ctx.attachments.local_path(attachment, encoded=True)
+    if path is not None:
+        return _read_file(path, part)
+    chunks = ctx.attachments.open(attachment, part.start, part.length, encoded=True)
+    return b"".join([chunk async for chunk in chunks])
+
+
+def _read_file(path: Path, part: Slice) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        if part.start:
+            file.seek(part.start)
+        data = file.read(part.length) or b""
+    _check(len(data), part)
+    return data
+
+
+async def _sent_file(transport: asyncio.Transport, path: Path, part: Slice) -> bool:
+    """Without the bytes passing through this process; False, and nothing sent, where the loop cannot."""
+    with path.open("rb") as file:
+        try:
+            sent = await asyncio.get_running_loop().sendfile(transport, file, part.start, part.length)
+        except NotImplementedError:
+            return False
+    _check(sent, part)
+    return True
+
+
+def _check(sent: int, part: Slice) -> None:
+    if sent != part.length:
+        raise OSError(f"a blob is shorter than its record: {sent} of {part.length} bytes")
+
+
+async def _copy(ctx: Context, stream: web.StreamResponse, attachment: Attachment, part: Slice) -> None:
+    sent = 0
+    async for chunk in ctx.attachments.open(attachment, part.start, part.length, encoded=True):
+        await stream.write(chunk)
+        sent += len(chunk)
+    _check(sent, part)

@@ -1,0 +1,52 @@
+"""What a replicator asks of a database beside documents: `_revs_diff`, `_missing_revs`; and `_purge`.
+
+https://docs.couchdb.org/en/stable/api/database/misc.html
+"""
+
+from typing import Any
+
+from aiohttp import web
+
+from couchreg.errors import BadRequest
+from couchreg.http.couch.documents.document_query import parse_revs
+from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.responses import answer_json
+
+
+async def revs_diff(ctx: Context) -> web.StreamResponse:
+    """Which of the revisions named are not here, and from which of ours they may descend."""
+    missing = await ctx.db.missing_revs(await _revisions_by_id(ctx))
+    answer: dict[str, Any] = {}
+    for doc_id, (revs, ancestors) in missing.items():
+        answer[doc_id] = {"missing": revs}
+        if ancestors:
+            answer[doc_id]["possible_ancestors"] = ancestors
+    return answer_json(answer)
+
+
+async def missing_revs(ctx: Context) -> web.StreamResponse:
+    missing = await ctx.db.missing_revs(await _revisions_by_id(ctx))
+    return answer_json({"missing_revs": {doc_id: revs for doc_id, (revs, _) in missing.items()}})
+
+
+async def purge(ctx: Context) -> web.StreamResponse:
+    """Forget revisions for good."""
+    wanted = await _revisions_by_id(ctx)
+    _check_number(ctx, wanted)
+    purged = await ctx.db.purge(wanted)
+    answer = {doc_id: purged.get(doc_id, []) for doc_id in wanted}
+    return answer_json({"purge_seq": None, "purged": answer}, status=201)
+
+
+def _check_number(ctx: Context, wanted: dict[str, tuple[str, ...]]) -> None:
+    most = ctx.settings.text("purge", "max_revisions_number", "infinity")
+    if most.isdigit() and sum(map(len, wanted.values())) > int(most):
+        raise BadRequest("Exceeded maximum number of revisions.")
+
+
+async def _revisions_by_id(ctx: Context) -> dict[str, tuple[str, ...]]:
+    ctx.require_json()
+    wanted = await ctx.json()
+    if not isinstance(wanted, dict):
+        raise BadRequest("Request body must be a JSON object")
+    return {doc_id: parse_revs(revs) for doc_id, revs in wanted.items()}

@@ -1,0 +1,171 @@
+"""The loop behind `_changes`: read what there is, write it, and for the live feeds wait for more."""
+
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+
+from aiohttp import web
+
+from couchreg.docstore.base import Change, Database
+from couchreg.errors import NotFound
+from couchreg.http.couch.feeds.changes_query import ChangesQuery
+from couchreg.http.couch.feeds.feed_format import format_of
+from couchreg.http.couch.feeds.filters import Filter
+from couchreg.http.couch.feeds.patience import patience_of
+from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.responses import Headers
+from couchreg.http.couch.frame.writer import RowWriter
+from couchreg.http.couch.listings import rowdocs
+from couchreg.http.couch.listings.rowdocs import Shown
+from couchreg.model import json
+from couchreg.wire import documents, rows
+
+UNLIMITED = 10**15  # CouchDB counts down from here, and `seq_interval` shows it
+
+
+class ChangesFeed:
+    """One answer to one request; `run` goes through it."""
+
+    def __init__(
+        self, ctx: Context, db: Database, query: ChangesQuery, chosen: Filter, headers: Headers
+    ) -> None:
+        self._ctx = ctx
+        self._db = db
+        self._query = query
+        self._filter = chosen
+        self._format = format_of(query.feed)
+        self._writer = RowWriter(ctx, [*self._format.headers, *headers], self._format.content_type)
+        self._left = UNLIMITED if query.limit is None else query.limit
+        self._shown = 0
+        self._pending = 0
+        plain_docs = query.docs.are_plain or not query.docs.include_docs
+        self._simple = plain_docs and chosen.projection is None and not chosen.drops
+
+    async def run(self, since: int) -> web.StreamResponse:
+        """From `since` (an engine's sequence) to the end of the answer."""
+        await self._writer.write(self._format.head)
+        last = await self._pass(0 if self._query.descending else since)
+        if self._query.feed != "normal":
+            last = await self._follow(last)
+        await self._writer.write(self._format.tail(self._db.stamp(last), self._pending))
+        return await self._writer.finish()
+
+    async def _follow(self, last: int) -> int:
+        """Wait and show until done or out of patience; the last sequence dealt with."""
+        patience = patience_of(self._ctx, self._query)
+        while not self._done():
+            await self._writer.flush()
+            try:
+                news = await patience.wait(partial(self._db.wait, last))
+            except NotFound:
+                break  # the database has been deleted: the feed ends
+            if not news and not patience.beats:
+                break
+            if not news:
+                await self._writer.write(self._format.heartbeat)
+                continue
+            shown = self._shown
+            last = await self._pass(last)
+            if self._shown > shown:
+                patience.restart()
+        return last
+
+    def _done(self) -> bool:
+        """Whether a live feed has shown what was asked for."""
+        if self._left == 0 or self._query.descending:
+            return True
+        return self._query.feed == "longpoll" and self._shown > 0
+
+    async def _pass(self, since: int) -> int:
+        """Show what there is after `since`; the sequence to go on from."""
+        until, shown = self._db.update_seq, self._shown
+        last = since if self._left == 0 else until
+        if self._left > 0:
+            async for chunk in self._read(since, until):
+                at = await (self._show_simply(chunk) if self._simple else self._show_some(chunk))
+                if self._left == 0 or self._query.descending:
+                    last = at
+                if self._left == 0:
+                    break
+        await self._count_pending(since, last, until, self._shown - shown)
+        return last
+
+    def _read(self, since: int, until: int) -> AsyncIterator[list[Change]]:
+        limited = self._query.limit is not None and not self._filter.drops
+        return self._db.changes(
+            since,
+            until=until,
+            limit=self._left if limited else None,
+            descending=self._query.descending,
+            bodies=self._query.docs.include_docs or self._filter.needs_bodies,
+            all_leafs=self._query.all_leafs,
+            ids=self._filter.ids,
+        )
+
+    async def _count_pending(self, since: int, last: int, until: int, shown: int) -> None:
+        """What is left to see; see `Filter.skips` for what CouchDB does not count as seen."""
+        if self._query.descending:
+            self._pending = 0
+        elif self._filter.skips:
+            self._pending = await self._db.count_changes(since, until) - shown
+        else:
+            self._pending = await self._db.count_changes(last, until) if last < until else 0
+
+    async def _show_simply(self, chunk: Sequence[Change]) -> int:
+        """All rows of a chunk in one go; the last one's sequence."""
+        seqs = self._seqs(chunk)
+        docs = [_plain(change) for change in chunk] if self._query.docs.include_docs else None
+        await self._writer.write(self._format.rows(seqs, rows.changes(seqs, chunk), docs))
+        self._count(len(chunk))
+        return chunk[-1].seq
+
+    def _seqs(self, chunk: Sequence[Change]) -> list[str]:
+        """The sequences as JSON text; with `seq_interval` all but some are null."""
+        stamp, interval = self._db.stamp, self._query.seq_interval
+        if interval == 1:
+            return [f'"{stamp(change.seq)}"' for change in chunk]
+        return [
+            f'"{stamp(change.seq)}"' if (self._left - place) % interval == 0 else "null"
+            for place, change in enumerate(chunk)
+        ]
+
+    async def _show_some(self, chunk: Sequence[Change]) -> int:
+        """The rows of a chunk that pass, one at a time; the sequence of the last one looked at."""
+        last = chunk[0].seq
+        for change in chunk:
+            last = change.seq
+            revs = await self._filter.passes(self._db, change)
+            if revs:
+                await self._show(change, revs)
+                self._count(1)
+            if self._left == 0:
+                break
+        return last
+
+    async def _show(self, change: Change, revs: Sequence[str]) -> None:
+        [seq] = self._seqs([change])
+        [text] = rows.changes([seq], [change._replace(revs=tuple(revs))])
+        row = text.encode()
+        if not self._query.docs.include_docs:
+            await self._writer.write(self._format.before() + row + self._format.after(seq))
+            return
+        await self._writer.write(self._format.before() + row[:-1] + b',"doc":')
+        await self._write_document(change)
+        await self._writer.write(b"}" + self._format.after(seq))
+
+    async def _write_document(self, change: Change) -> None:
+        projection = self._filter.projection
+        if projection is not None:
+            await self._writer.write(json.encode(projection(json.decode(_plain(change)))))
+            return
+        shown = Shown(change.id, change.revs[0], change.deleted, change.members or b"", change.attachments)
+        await self._writer.write_document(await rowdocs.parts(self._db, shown, self._query.docs))
+
+    def _count(self, number: int) -> None:
+        self._left -= number
+        self._shown += number
+
+
+def _plain(change: Change) -> bytes:
+    return documents.document(
+        change.id, change.revs[0], change.deleted, change.members or b"", change.attachments
+    )

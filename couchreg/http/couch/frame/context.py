@@ -1,0 +1,166 @@
+"""One request on its way through the couch door: what an operation gets as its only argument."""
+
+from typing import Any
+
+from aiohttp import web
+
+from couchreg.auth.guards.checkpoints import sender_of
+from couchreg.auth.guards.registry_view import read_by
+from couchreg.auth.guards.user_view import seen_by
+from couchreg.auth.policy import REGISTRY, USERS
+from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.base import Database, Store
+from couchreg.errors import BadRequest
+from couchreg.http.couch.frame import body, params
+from couchreg.http.couch.frame.headers import not_modified
+from couchreg.http.couch.frame.responses import JSON_TYPE, Headers, start_stream
+from couchreg.http.couch.frame.services import Services
+from couchreg.http.couch.frame.settings import Settings
+from couchreg.model import json
+from couchreg.model.user import ANONYMOUS, User
+
+
+class Context:
+    """`method` is the one asked for after X-HTTP-Method-Override, with HEAD as GET (`is_head` tells);
+    `parts` are the decoded path parts, `match` those that the row's placeholders took:
+    `{db}`, `{docid}` (with its `_design/` or `_local/`), `{attachment}` (parts joined by "/") …"""
+
+    __slots__ = (
+        "_pairs",
+        "_query",
+        "address",
+        "callback",
+        "handler",
+        "headers",
+        "is_head",
+        "match",
+        "method",
+        "parts",
+        "prefix",
+        "raw_path",
+        "raw_query",
+        "request",
+        "services",
+        "user",
+    )
+
+    def __init__(self, services: Services, request: web.BaseRequest, prefix: str) -> None:
+        self.services = services
+        self.request = request
+        self.prefix = prefix
+        self.method = ""
+        self.is_head = False
+        self.raw_path = ""
+        self.raw_query = ""
+        self.parts: list[str] = []
+        self.match: dict[str, str] = {}
+        self.user: User = ANONYMOUS
+        self.address = ""  # the client's, as far as it is known
+        self.handler: str | None = None  # the way in which they said who they are
+        self.headers: list[tuple[str, str]] = []  # to be added to whatever is answered (CORS)
+        self.callback = ""  # the function that a JSON answer is to be wrapped in (JSONP)
+        self._pairs: list[tuple[str, str]] | None = None
+        self._query: dict[str, str] | None = None
+
+    # -- where things are
+    @property
+    def store(self) -> Store:
+        return self.services.store
+
+    @property
+    def attachments(self) -> Attachments:
+        return self.services.attachments
+
+    @property
+    def settings(self) -> Settings:
+        return self.services.settings
+
+    @property
+    def db(self) -> Database:
+        """The database of the path. Raises NotFound("Database does not exist.")."""
+        name = self.match["db"]
+        database = self.services.store.database(name)
+        if self.user.is_admin or name not in (USERS, REGISTRY):
+            return database
+        if name == USERS:
+            return seen_by(database, self.user, self.services.store.config)
+        return read_by(database, self.user, self.services.checkpoints, sender_of(self.user, self.address))
+
+    @property
+    def doc_id(self) -> str:
+        return self.match["docid"]
+
+    # -- the query string
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query's parameters in order, repeated ones repeated."""
+        if self._pairs is None:
+            self._pairs = params.parse_query(self.raw_query) if self.raw_query else []
+        return self._pairs
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's parameters; of repeated ones the first, as CouchDB's `qs_value`."""
+        if self._query is None:
+            self._query = dict(reversed(self.pairs))
+        return self._query
+
+    def flag(self, name: str) -> bool:
+        """Whether a parameter is exactly `true` (documents ignore what is no boolean)."""
+        return bool(self.raw_query) and self.query.get(name) == "true"
+
+    def query_json(self, name: str) -> Any:
+        """A parameter whose value is JSON; None where there is none. Raises BadRequest."""
+        text = self.query.get(name)
+        return None if text is None else params.json_value(text)
+
+    # -- the body
+    async def body(self) -> bytes:
+        """The whole body, Content-Encoding undone. Raises TooLarge, BadRequest, BadContentType."""
+        asking = not self.user.is_admin and self.match.get("db", REGISTRY) in (USERS, REGISTRY)
+        return await body.read(self.request, body.limit(self.settings, asking=asking))
+
+    async def json(self) -> Any:
+        """The body as JSON. Raises BadRequest("invalid UTF-8 JSON") also for an empty one."""
+        return json.decode(await self.body())
+
+    async def json_object(self) -> dict[str, Any]:
+        """The body, which must be a JSON object. Raises BadRequest."""
+        return self.as_object(await self.body())
+
+    @staticmethod
+    def as_object(data: bytes) -> dict[str, Any]:
+        """JSON text that must be an object. Raises BadRequest."""
+        value = json.decode(data)
+        if not isinstance(value, dict):
+            raise BadRequest("Request body must be a JSON object")
+        return value
+
+    def require_json(self) -> None:
+        """Raises BadContentType unless Content-Type is application/json."""
+        body.require_type(self.request, JSON_TYPE)
+
+    # -- the answer
+    def matches(self, etag: str) -> bool:
+        """Whether If-None-Match names this ETag (with its quotes): then 304 is the answer."""
+        return not_modified(self.request, etag)
+
+    @property
+    def base_url(self) -> str:
+        """`scheme://host[/prefix]` as the client knows this server, for Location."""
+        proxies = self.services.proxies
+        return f"{proxies.scheme(self.request)}://{proxies.host(self.request) or '127.0.0.1'}{self.prefix}"
+
+    async def stream(
+        self,
+        *,
+        status: int = 200,
+        headers: Headers = (),
+        content_type: str = JSON_TYPE,
+        length: int | None = None,
+    ) -> web.StreamResponse:
+        """Send the head of a long answer; what follows is written with `write` and `write_eof`."""
+        every = [*headers, *self.headers]
+        return await start_stream(
+            self.request, status=status, headers=every, content_type=content_type, length=length
+        )

@@ -1,0 +1,36 @@
+"""What every request at the couch door may use: the stores, who asks, settings, counters."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from couchreg.auth.guards.checkpoints import Checkpoints
+from couchreg.auth.login.authenticator import Authenticator
+from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.base import Store
+from couchreg.http.couch.frame.background import Background
+from couchreg.http.couch.frame.counters import Counters
+from couchreg.http.couch.frame.settings import Settings
+from couchreg.http.forwarded import TRUSTING_NONE, Proxies
+from couchreg.model.user import User
+
+WithOwned = Callable[[User], Awaitable[User]]  # adds the roles `owner:<package>`
+
+
+async def as_they_are(user: User) -> User:
+    return user
+
+
+@dataclass(slots=True)
+class Services:
+    store: Store
+    attachments: Attachments
+    auth: Authenticator
+    proxies: Proxies = TRUSTING_NONE
+    with_owned: WithOwned = as_they_are
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    counters: Counters = field(default_factory=Counters)
+    background: Background = field(default_factory=Background)
+    settings: Settings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.settings = Settings(self.store)

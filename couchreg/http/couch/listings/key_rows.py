@@ -1,0 +1,85 @@
+"""Rows for certain ids, in the order in which they were asked for; deleted and unknown ones too."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from couchreg.docstore.base import Database, Row
+from couchreg.errors import NotFound
+from couchreg.http.couch.frame.writer import RowWriter
+from couchreg.http.couch.listings.namespaces import Namespace
+from couchreg.http.couch.listings.range_rows import (
+    count,
+    joined_rows,
+    local_document,
+    plain_document,
+    write_elaborate_row,
+)
+from couchreg.http.couch.listings.rowdocs import DocOptions
+from couchreg.http.couch.listings.view_query import ViewQuery
+from couchreg.wire import rows
+
+TOGETHER = 500  # ids looked up in one read
+
+
+async def write(db: Database, writer: RowWriter, namespace: Namespace, query: ViewQuery) -> None:
+    """A complete `{"total_rows", "offset", "rows"}`; there is no offset, CouchDB says null."""
+    total = None if namespace.is_local else await count(db, namespace)
+    with_seq = query.flags.get("update_seq", False)
+    await writer.write(rows.head(total, None, with_seq=with_seq))
+    keys = _selected(namespace, query)
+    for begin in range(0, len(keys), TOGETHER):
+        if begin:
+            await writer.write(rows.BETWEEN)
+        some = keys[begin : begin + TOGETHER]
+        if namespace.is_local:
+            await _write_locals(db, writer, some, query.docs)
+        else:
+            await _write_some(db, writer, some, query.docs)
+    await writer.write(rows.TAIL)
+
+
+def _selected(namespace: Namespace, query: ViewQuery) -> Sequence[Any]:
+    """Those of the namespace among the keys that `skip` and `limit` leave, in this order as CouchDB."""
+    keys = list(query.keys or ())
+    if query.descending:
+        keys.reverse()
+    end = None if query.limit is None else query.skip + query.limit
+    return [key for key in keys[query.skip : end] if not namespace.prefix or namespace.holds(key)]
+
+
+async def _write_some(db: Database, writer: RowWriter, keys: Sequence[Any], options: DocOptions) -> None:
+    ids = [key for key in keys if isinstance(key, str)]
+    winners = iter(await db.winners(ids, bodies=options.include_docs))
+    for number, key in enumerate(keys):
+        row = next(winners) if isinstance(key, str) else None
+        if number:
+            await writer.write(rows.BETWEEN)
+        if row is None or row.deleted or not options.include_docs:
+            await writer.write(_short(key, row, options))
+        elif options.are_plain:
+            await writer.write(joined_rows([row], [plain_document(row)]))
+        else:
+            await write_elaborate_row(db, writer, row, options)
+
+
+def _short(key: Any, row: Row | None, options: DocOptions) -> bytes:
+    if row is None:
+        return rows.missing(key).encode()
+    if row.deleted:
+        return rows.deleted(row, with_doc=options.include_docs).encode()
+    return joined_rows([row], None)
+
+
+async def _write_locals(db: Database, writer: RowWriter, keys: Sequence[str], options: DocOptions) -> None:
+    for number, key in enumerate(keys):
+        if number:
+            await writer.write(rows.BETWEEN)
+        await writer.write(await _local_row(db, key, options))
+
+
+async def _local_row(db: Database, key: str, options: DocOptions) -> bytes:
+    try:
+        found = await db.local(key)
+    except NotFound:
+        return rows.missing(key).encode()
+    return joined_rows([found], [local_document(found)] if options.include_docs else None)

@@ -1,0 +1,46 @@
+"""The three lists of documents by id: all, design documents, local documents."""
+
+from typing import NamedTuple
+
+from couchreg.docstore.base import Range
+from couchreg.http.couch.listings.view_query import UNSET, ViewQuery
+
+
+class Namespace(NamedTuple):
+    """Ids from `first` up to, not with, `beyond`; None: no bound."""
+
+    prefix: str
+    first: str | None
+    beyond: str | None
+    is_local: bool = False
+
+    def holds(self, doc_id: object) -> bool:
+        return isinstance(doc_id, str) and doc_id.startswith(self.prefix)
+
+
+ALL = Namespace("", None, None)
+DESIGN = Namespace("_design/", "_design/", "_design0")
+LOCAL = Namespace("_local/", None, None, is_local=True)
+
+
+def wanted_range(namespace: Namespace, query: ViewQuery) -> Range:
+    """What a query asks of a namespace, as the store understands it.
+
+    Ids are strings, and every other JSON value sorts before them all: "" stands for those.
+    """
+    start = None if query.start is UNSET else _text(query.start)
+    end = None if query.end is UNSET else _text(query.end)
+    inclusive = query.inclusive_end
+    low, high = (end, start) if query.descending else (start, end)
+    if namespace.first is not None and (low is None or low < namespace.first):
+        low = namespace.first
+        inclusive = inclusive or query.descending
+    if namespace.beyond is not None and (high is None or high > namespace.beyond):
+        high = namespace.beyond
+        inclusive = inclusive and query.descending
+    start, end = (high, low) if query.descending else (low, high)
+    return Range(start, end, inclusive, query.descending, query.skip, query.limit)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,73 @@
+"""Calls about the cluster, answered as a CouchDB of a single node answers them.
+
+Source: https://docs.couchdb.org/en/stable/cluster/ and …/api/database/shard.html
+"""
+
+from zlib import crc32
+
+from couchreg.errors import NotFound
+from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.responses import Answer, answer_json
+from couchreg.http.couch.server.database import shard_count
+
+NODE = "couchreg@127.0.0.1"
+SPACE = 2**32  # shards divide the CRC-32 of ids
+
+
+async def active_tasks(ctx: Context) -> Answer:
+    return answer_json(ctx.services.background.tasks(NODE))
+
+
+async def membership(ctx: Context) -> Answer:
+    return answer_json({"all_nodes": [NODE], "cluster_nodes": [NODE]})
+
+
+async def setup_state(ctx: Context) -> Answer:
+    return answer_json({"state": "single_node_enabled"})
+
+
+async def shards(ctx: Context) -> Answer:
+    number = await shard_count(ctx.db, ctx.settings)
+    return answer_json({"shards": {_range(place, number): [NODE] for place in range(min(number, 1024))}})
+
+
+async def shard_of(ctx: Context) -> Answer:
+    number = await shard_count(ctx.db, ctx.settings)
+    place = crc32(ctx.match["id"].encode("utf-8", "surrogateescape")) * number // SPACE
+    return answer_json({"range": _range(place, number), "nodes": [NODE]})
+
+
+def _range(place: int, number: int) -> str:
+    first, beyond = SPACE * place // number, SPACE * (place + 1) // number
+    return f"{first:08x}-{beyond - 1:08x}"
+
+
+async def sync_shards(ctx: Context) -> Answer:
+    ctx.db.stamp(0)  # the database has to be there
+    return answer_json({"ok": True}, status=202)
+
+
+async def reshard(ctx: Context) -> Answer:
+    return answer_json(
+        {
+            "state": "running",
+            "state_reason": None,
+            "completed": 0,
+            "failed": 0,
+            "running": 0,
+            "stopped": 0,
+            "total": 0,
+        }
+    )
+
+
+async def reshard_state(ctx: Context) -> Answer:
+    return answer_json({"state": "running", "reason": None})
+
+
+async def reshard_jobs(ctx: Context) -> Answer:
+    return answer_json({"jobs": [], "offset": 0, "total_rows": 0})
+
+
+async def reshard_job(ctx: Context) -> Answer:
+    raise NotFound("job not found")

@@ -1,0 +1,89 @@
+"""`_node/{node}/_config`: settings shown and changed while the server runs.
+
+Passwords of admins are hashed before they are kept, and keys that sign something are never shown.
+
+Source: https://docs.couchdb.org/en/stable/api/server/configuration.html
+"""
+
+from couchreg.auth.users.admins import SECTION as ADMINS
+from couchreg.auth.users.admins import hash_admin_value
+from couchreg.errors import BadRequest, Forbidden, NotFound
+from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.responses import Answer, answer_json
+from couchreg.http.couch.server.node import check_node
+
+HIDDEN = "****"
+SECRETS = {("chttpd_auth", "secret"), ("couch_httpd_auth", "secret"), ("replicator", "password")}
+SECRET_SECTIONS = {"jwt_keys"}
+LONGEST = 1024  # characters of a section's or key's name
+
+
+async def everything(ctx: Context) -> Answer:
+    check_node(ctx)
+    shown = {name: _shown(name, values) for name, values in ctx.settings.all().items()}
+    return answer_json(shown)
+
+
+async def section(ctx: Context) -> Answer:
+    check_node(ctx)
+    name = ctx.match["section"]
+    return answer_json(_shown(name, ctx.settings.section(name)))
+
+
+async def value(ctx: Context) -> Answer:
+    return answer_json(_known(ctx))
+
+
+async def change(ctx: Context) -> Answer:
+    """Answers with the value there was, "" if there was none."""
+    check_node(ctx)
+    name, key = _writable(ctx)
+    new = await ctx.json()
+    if not isinstance(new, str):
+        raise BadRequest("a JSON string expected")
+    old = _shown(name, ctx.settings.section(name)).get(key, "")
+    if name == ADMINS:
+        new = await hash_admin_value(new, ctx.services.auth.passwords)
+    await ctx.store.set_config(name, key, new)
+    return answer_json(old)
+
+
+async def remove(ctx: Context) -> Answer:
+    old = _known(ctx)
+    name, key = _writable(ctx)
+    if name == ADMINS and list(ctx.store.config().get(ADMINS, {})) == [key]:
+        raise Forbidden("The last admin cannot be removed: nobody could undo it.")
+    await ctx.store.set_config(name, key, None)
+    return answer_json(old)
+
+
+async def reload(ctx: Context) -> Answer:
+    """Nothing to do: what is stored is what counts."""
+    check_node(ctx)
+    return answer_json({"ok": True})
+
+
+def _known(ctx: Context) -> str:
+    """The value asked for. Raises NotFound."""
+    check_node(ctx)
+    name = ctx.match["section"]
+    found = _shown(name, ctx.settings.section(name)).get(ctx.match["key"])
+    if found is None:
+        raise NotFound("unknown_config_value")
+    return found
+
+
+def _writable(ctx: Context) -> tuple[str, str]:
+    """Section and key of the path. Raises BadRequest for names that no setting can have."""
+    name, key = ctx.match["section"], ctx.match["key"]
+    for part in (name, key):
+        if len(part) > LONGEST or not part.isprintable():
+            raise BadRequest("Invalid configuration section or key")
+    return name, key
+
+
+def _shown(name: str, values: dict[str, str]) -> dict[str, str]:
+    return {
+        key: HIDDEN if name in SECRET_SECTIONS or (name, key) in SECRETS else text
+        for key, text in values.items()
+    }

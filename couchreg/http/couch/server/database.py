@@ -1,0 +1,218 @@
+"""One database as a whole: made, described, looked after, deleted.
+
+Source: https://docs.couchdb.org/en/stable/api/database/common.html and …/misc.html
+"""
+
+from typing import Any
+
+from couchreg.auth.policy import default_security
+from couchreg.docstore.base import Database
+from couchreg.errors import BadRequest, CouchregError, Forbidden, NotImplementedHere
+from couchreg.http.couch.frame import params
+from couchreg.http.couch.frame.background import Compaction
+from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.failures import MethodNotAllowed
+from couchreg.http.couch.frame.headers import url_encode
+from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_json
+from couchreg.http.couch.frame.settings import Settings
+from couchreg.http.couch.listings.view_query import checked_partition
+from couchreg.http.couch.server.security import check_security
+from couchreg.model.names import check_database_name
+
+DISK_FORMAT = 8  # what CouchDB 3 says of its files
+ENGINE = "couch"  # the only one CouchDB comes with
+LIMIT = 1000  # of revisions and of purges, where nothing else was set
+
+
+async def create(ctx: Context) -> Answer:
+    name = ctx.match["db"]
+    shards = _shards(ctx)
+    _check_placement(ctx)
+    check_database_name(name)
+    db = await ctx.store.create(name)
+    if ctx.settings.text("couchdb", "default_security") != "admin_only":
+        await db.set_setting("security", dict(default_security("everyone")))
+    for setting, number in shards.items():
+        await db.set_setting(setting, number)
+    location = f"{ctx.base_url}/{url_encode(name)}"
+    return answer_json({"ok": True}, status=201, headers=[("Location", location)])
+
+
+def _shards(ctx: Context) -> dict[str, int]:
+    """`q` and `n` as asked for: kept and told, though one file holds it all."""
+    found = {}
+    for name in ("q", "n"):
+        text = ctx.query.get(name)
+        number = None if text is None else params.parse_int(text)
+        if text is not None and (number is None or number <= 0):
+            raise BadRequest(f"The `{name}` value should be a positive integer.")
+        if number is not None:
+            found[name] = min(number, params.LARGEST)
+    partitioned = ctx.query.get("partitioned", "false")
+    if partitioned not in ("true", "false"):
+        raise BadRequest("Invalid `partitioned` parameter")
+    if partitioned == "true":
+        raise NotImplementedHere("Partitioned databases are not built here.")
+    return found
+
+
+def _check_placement(ctx: Context) -> None:
+    """`placement` and `engine` have to be right, and change nothing. Raises BadRequest."""
+    placement = ctx.query.get("placement")
+    if placement is not None and not (placement and all(map(_is_rule, _tokens(placement, ",")))):
+        raise BadRequest("The `placement` value should be in a format `zone:n`.")
+    if ctx.query.get("engine", ENGINE) != ENGINE:
+        raise BadRequest("invalid_engine_extension")
+
+
+def _is_rule(text: str) -> bool:
+    parts = _tokens(text, ":")
+    return len(parts) == 2 and params.parse_int(parts[1]) is not None
+
+
+def _tokens(text: str, separator: str) -> list[str]:
+    return [part for part in text.split(separator) if part]
+
+
+async def delete(ctx: Context) -> Answer:
+    if "rev" in ctx.query:
+        raise BadRequest(
+            "You tried to DELETE a database with a ?=rev parameter. "
+            "Did you mean to DELETE a document instead?"
+        )
+    await ctx.store.delete(ctx.match["db"])
+    return answer_json({"ok": True})
+
+
+async def info(ctx: Context) -> Answer:
+    if ctx.is_head:
+        return Answer(headers=[MUST_REVALIDATE])
+    return answer_json(await describe(ctx.db, ctx.settings))
+
+
+async def describe(db: Database, settings: Settings) -> dict[str, Any]:
+    """What GET of a database says."""
+    found = await db.info()
+    return {
+        "instance_start_time": str(int(found.created)),
+        "db_name": db.name,
+        "purge_seq": db.stamp(found.purge_seq),
+        "update_seq": db.stamp(found.update_seq),
+        "sizes": {"file": found.size_file, "external": found.size_external, "active": found.size_active},
+        "props": {},
+        "doc_del_count": found.doc_del_count,
+        "doc_count": found.doc_count,
+        "disk_format_version": DISK_FORMAT,
+        "compact_running": found.compact_running,
+        "cluster": {"q": await shard_count(db, settings), "n": await _copies(db, settings), "w": 1, "r": 1},
+    }
+
+
+async def shard_count(db: Database, settings: Settings) -> int:
+    """How many shards the database would have in a CouchDB."""
+    return int(await db.setting("q") or settings.integer("cluster", "q", 2))
+
+
+async def _copies(db: Database, settings: Settings) -> int:
+    return int(await db.setting("n") or settings.integer("cluster", "n", 1))
+
+
+# -- settings of a database
+
+
+async def security(ctx: Context) -> Answer:
+    stored = await ctx.db.setting("security")
+    return answer_json(dict(default_security("admin_only")) if stored is None else stored)
+
+
+async def set_security(ctx: Context) -> Answer:
+    if ctx.db.name == "_users" and not ctx.settings.boolean("couchdb", "users_db_security_editable"):
+        raise Forbidden("You can't edit the security object of the user database.")
+    value = await ctx.json()
+    check_security(value)
+    await ctx.db.set_setting("security", value)
+    return answer_json({"ok": True})
+
+
+async def revs_limit(ctx: Context) -> Answer:
+    return await _limit(ctx, "revs_limit")
+
+
+async def set_revs_limit(ctx: Context) -> Answer:
+    return await _set_limit(ctx, "revs_limit")
+
+
+async def purged_infos_limit(ctx: Context) -> Answer:
+    return await _limit(ctx, "purged_infos_limit")
+
+
+async def set_purged_infos_limit(ctx: Context) -> Answer:
+    return await _set_limit(ctx, "purged_infos_limit")
+
+
+async def _limit(ctx: Context, name: str) -> Answer:
+    return answer_json(await ctx.db.setting(name) or LIMIT)
+
+
+async def _set_limit(ctx: Context, name: str) -> Answer:
+    value = await ctx.json()
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise BadRequest(f"`{name}` must be positive integer")
+    await ctx.db.set_setting(name, min(value, params.LARGEST))
+    return answer_json({"ok": True})
+
+
+# -- care
+
+
+async def ensure_full_commit(ctx: Context) -> Answer:
+    """Every write is on disk before it is acknowledged; there is nothing left to do."""
+    ctx.require_json()
+    found = await ctx.db.info()
+    return answer_json({"ok": True, "instance_start_time": str(int(found.created))}, status=201)
+
+
+async def compact(ctx: Context) -> Answer:
+    ctx.require_json()
+    ctx.services.background.start(Compaction(ctx.db))
+    return answer_json({"ok": True}, status=202)
+
+
+async def compact_views(ctx: Context) -> Answer:
+    """Views of one design document; there are none on disk to compact."""
+    ctx.require_json()
+    await ctx.db.revision("_design/" + ctx.match["path"].partition("/")[0])
+    return answer_json({"ok": True}, status=202)
+
+
+async def view_cleanup(ctx: Context) -> Answer:
+    return answer_json({"ok": True}, status=202)
+
+
+async def purged_infos(ctx: Context) -> Answer:
+    found = await ctx.db.purged_infos()
+    return answer_json({"purged_infos": [{"id": doc_id, "revs": revs} for _, doc_id, revs in found]})
+
+
+async def temp_view(ctx: Context) -> Answer:
+    raise CouchregError("Temporary views are not supported in CouchDB", error="gone")
+
+
+async def no_partition_named(ctx: Context) -> Answer:
+    raise BadRequest("invalid_partition_req")
+
+
+async def partition(ctx: Context) -> Answer:
+    checked_partition(ctx.match["partition"])
+    raise BadRequest("database is not partitioned")
+
+
+async def post_partition(ctx: Context) -> Answer:
+    """What cannot be a partition is told before that there is nothing to POST to."""
+    if ctx.match["partition"].startswith("_"):
+        checked_partition(ctx.match["partition"])
+    raise MethodNotAllowed("GET")
+
+
+async def no_partitions(ctx: Context) -> Answer:
+    raise BadRequest("database is not partitioned")

@@ -1,0 +1,64 @@
+"""Answers that are not files: JSON, errors as JSON, conditional GET, and what every answer carries."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from couchreg.errors import CouchregError, InvalidPackage, TooManyRequests, Unavailable
+from couchreg.http.registry.frame.call import Call
+from couchreg.model import json
+from couchreg.wire.status import status_of
+
+# Published content is never a page of ours: no script of it runs here, no type is guessed.
+SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'"}
+# Reading is open to pages of any origin, as the datastore's own CORS rules have it.
+OPEN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Content-Range, Content-Length, ETag, Link, Location",
+}
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="couchreg", charset="UTF-8"'}
+
+
+def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A JSON answer."""
+    body = json.encode(value) + b"\n"
+    return web.Response(
+        body=body, status=status, content_type="application/json", headers={**SAFE, **OPEN, **(headers or {})}
+    )
+
+
+def cacheable(call: Call, value: Any) -> web.Response:
+    """A JSON answer with an ETag, or 304 when the client has it already."""
+    response = answer(value, headers={"Cache-Control": "no-cache", "Vary": "Host"})
+    body = response.body if isinstance(response.body, bytes) else b""
+    tag = hashlib.sha256(body).hexdigest()[:32]
+    response.etag = tag
+    wanted = call.request.if_none_match
+    if wanted and any(item.value in (tag, "*") for item in wanted):
+        return web.Response(status=304, headers={"ETag": f'"{tag}"', "Cache-Control": "no-cache", **OPEN})
+    return response
+
+
+def failure(error: CouchregError) -> web.Response:
+    """`{error, reason}`, and for a refused package its report."""
+    value: dict[str, Any] = {"error": error.error, "reason": error.reason}
+    headers: dict[str, str] = {}
+    if isinstance(error, InvalidPackage):
+        value |= error.report
+    if isinstance(error, TooManyRequests | Unavailable):
+        headers["Retry-After"] = str(error.retry_after)
+    status = status_of(error)
+    return answer(value, status, {**headers, **(CHALLENGE if status == 401 else {})})
+
+
+def rejected(error: web.HTTPException, request: web.Request) -> web.Response:
+    """What aiohttp itself refuses (no such route, no such method …), in the door's shape."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        reason = f"{request.method} is not possible here; {allowed} are: see /."
+        return answer({"error": "method_not_allowed", "reason": reason}, 405, {"Allow": allowed})
+    word = {404: "not_found", 413: "too_large"}.get(error.status, "bad_request")
+    reason = "There is nothing at this address: see / for what is." if word == "not_found" else error.reason
+    return answer({"error": word, "reason": reason}, error.status)

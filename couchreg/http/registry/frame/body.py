@@ -1,0 +1,56 @@
+"""The bytes of a request, with a `Content-Encoding` undone and never more of them than a publish may have."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from couchreg.docstore.attachments.compression import Gunzip
+from couchreg.errors import BadContentType, BadRequest, Failure, TooLarge
+from couchreg.http.registry.frame.call import Call
+from couchreg.registry.publishing.intake import Expansion, PublishLimits
+
+_GZIP = ("gzip", "x-gzip")
+_INLINE = 16 << 10  # bytes that are decompressed on the loop
+
+
+def plain_body(call: Call, limits: PublishLimits) -> AsyncIterator[bytes]:
+    """The body's bytes. Raises BadContentType for an encoding that is not gzip; while it is read
+    BadRequest for broken gzip and TooLarge."""
+    encoding = call.request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity", *_GZIP):
+        raise BadContentType("Send the body as it is, or with “Content-Encoding: gzip”.")
+    stated = call.request.content_length
+    if stated is not None and stated > limits.body:
+        raise _too_long(limits)
+    return _bounded(_gunzipped(call, limits) if encoding in _GZIP else _raw(call), limits)
+
+
+async def _raw(call: Call) -> AsyncIterator[bytes]:
+    async for chunk in call.request.content.iter_any():
+        yield chunk
+
+
+async def _bounded(chunks: AsyncIterator[bytes], limits: PublishLimits) -> AsyncIterator[bytes]:
+    total = 0
+    async for chunk in chunks:
+        total += len(chunk)
+        if total > limits.body:
+            raise _too_long(limits)
+        yield chunk
+
+
+async def _gunzipped(call: Call, limits: PublishLimits) -> AsyncIterator[bytes]:
+    gunzip, expansion = Gunzip(), Expansion(limits)
+    try:
+        async for data in _raw(call):
+            expansion.packed += len(data)
+            gunzip.feed(data)
+            while plain := gunzip.step() if len(data) <= _INLINE else await asyncio.to_thread(gunzip.step):
+                expansion.grow(len(plain))
+                yield plain
+        gunzip.finish()
+    except Failure:
+        raise BadRequest("The body is not the gzip its Content-Encoding says, or it is cut off.") from None
+
+
+def _too_long(limits: PublishLimits) -> TooLarge:
+    return TooLarge(f"The body of this request may have {limits.body} bytes here.")

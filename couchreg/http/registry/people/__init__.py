@@ -1,0 +1,1 @@
+"""Accounts, owners and API tokens."""

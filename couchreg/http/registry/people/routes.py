@@ -1,0 +1,105 @@
+"""The routes of accounts, owners and tokens."""
+
+from couchreg.auth.policy import Rule
+from couchreg.auth.tokens import Scope
+from couchreg.http.registry.frame.describing import gives, makes
+from couchreg.http.registry.frame.parameters import ACCOUNT, OWNER, OWNERS, TOKEN
+from couchreg.http.registry.frame.route import Route
+
+READ, EVERYTHING = Scope.READ, Scope.ADMIN
+PUBLIC, LOGIN = Rule.PUBLIC, Rule.AUTHENTICATED
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "PUT",
+        "/adduser/{user}",
+        "people.accounts.register",
+        PUBLIC,
+        "Make an account",
+        makes("Registered", 409, 413, 415, 503, statuses=(201,)),
+        body=ACCOUNT,
+        scope=READ,
+    ),
+    Route(
+        "GET",
+        "/owner/ls/{name}",
+        "people.owners.listing",
+        PUBLIC,
+        "The owners of a package",
+        gives("Owners", fresh=False),
+    ),
+    Route(
+        "POST",
+        "/owner/add",
+        "people.owners.add",
+        LOGIN,
+        "Give a package another owner",
+        OWNERS,
+        body=OWNER,
+        package_in_body=True,
+    ),
+    Route(
+        "POST",
+        "/owner/rm",
+        "people.owners.remove",
+        LOGIN,
+        "Take a package from one of its owners",
+        OWNERS,
+        body=OWNER,
+        package_in_body=True,
+    ),
+    Route(
+        "GET",
+        "/-/whoami",
+        "people.accounts.whoami",
+        LOGIN,
+        "Who the request is made as",
+        gives("Whoami", fresh=False),
+    ),
+    Route(
+        "GET",
+        "/-/user/{user}",
+        "people.accounts.show",
+        LOGIN,
+        "The own account",
+        gives("Account", fresh=False),
+    ),
+    Route(
+        "PUT",
+        "/-/user/{user}",
+        "people.accounts.change",
+        LOGIN,
+        "Change the own password or e-mail address",
+        makes("Done", 409, 413, 415, 503),
+        body=ACCOUNT,
+    ),
+    Route(
+        "DELETE",
+        "/-/user/{user}",
+        "people.accounts.delete",
+        LOGIN,
+        "Delete the own account",
+        makes("Done", 409),
+    ),
+    Route(
+        "POST",
+        "/-/tokens",
+        "people.tokens.create",
+        LOGIN,
+        "Make a token",
+        makes("NewToken", 409, 413, 415, statuses=(201,)),
+        body=TOKEN,
+    ),
+    Route(
+        "GET",
+        "/-/tokens",
+        "people.tokens.listing",
+        LOGIN,
+        "The own tokens",
+        gives("Tokens", fresh=False),
+        scope=EVERYTHING,
+    ),
+    Route(
+        "DELETE", "/-/tokens/{id}", "people.tokens.revoke", LOGIN, "Revoke a token", makes("Done"), scope=READ
+    ),  # itself; others only with the scope `admin`,
+)

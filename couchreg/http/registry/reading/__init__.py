@@ -1,0 +1,1 @@
+"""What is published, for readers: descriptors, files, lists, search, linked data, counts."""

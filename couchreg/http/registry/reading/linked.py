@@ -1,0 +1,78 @@
+"""Packages and the catalog as linked data, for clients that ask for it; all others get JSON as ever."""
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+
+from aiohttp import web
+
+from couchreg.http.registry.frame.answers import cacheable
+from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.frame.describing import JSON, LINKED
+from couchreg.http.registry.reading import packages
+from couchreg.http.registry.reading.files import version_of
+from couchreg.http.registry.reading.negotiation import View, Vocabulary, wanted_view
+from couchreg.http.registry.reading.packages import number
+from couchreg.registry.linked import croissant, dcat, schema_org
+from couchreg.registry.linked.source import Source
+from couchreg.registry.reading.served import url_of
+
+DATASETS = {
+    Vocabulary.SCHEMA_ORG: schema_org.dataset,
+    Vocabulary.DCAT_AP: dcat.dataset,
+    Vocabulary.CROISSANT: croissant.dataset,
+}
+CATALOGS = {Vocabulary.SCHEMA_ORG: schema_org.catalog, Vocabulary.DCAT_AP: dcat.catalog}
+PAGE, MOST = 100, 1000  # packages of the catalog as linked data
+Operation = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
+async def welcome(call: Call) -> web.StreamResponse:
+    """`GET /`: the greeting, or the catalog."""
+    view = _wanted(call, CATALOGS)
+    if view is None:
+        return _with_links(call, await packages.welcome(call), f"{call.base}/", CATALOGS)
+    limit = number(call, "limit", PAGE, MOST)
+    found, after = await call.registry.history.newest(call.request.query.get("start"), limit)
+    response = await _answer(call, CATALOGS[view.vocabulary](call.base, found), view)
+    if after is not None:
+        query = call.request.rel_url.with_query({**call.request.query, "start": after}).raw_query_string
+        response.headers.add("Link", f'<{call.base}/?{query}>; rel="next"')
+    return _with_links(call, response, f"{call.base}/", CATALOGS)
+
+
+async def descriptor(call: Call) -> web.StreamResponse:
+    """`GET /:name/:version?`: the descriptor, or the version as linked data."""
+    if call.request.query.get("clone") == "true":
+        return await packages.descriptor(call)
+    view = _wanted(call, DATASETS)
+    version = await version_of(call)
+    address = url_of(call.base, version.name, version.version)
+    if view is None:
+        return _with_links(call, await packages.descriptor(call), address, DATASETS)
+    response = await _answer(call, DATASETS[view.vocabulary](Source(version, call.base)), view)
+    return _with_links(call, response, address, DATASETS)
+
+
+def _wanted(call: Call, offered: Collection[Vocabulary]) -> View | None:
+    request = call.request
+    accept = ", ".join(request.headers.getall("Accept", [])) or None
+    return wanted_view(request.query.get("profile"), accept, offered)
+
+
+async def _answer(call: Call, view: dict[str, Any], wanted: View) -> web.StreamResponse:
+    response = cacheable(call, await call.registry.forms.of(view, wanted.form))
+    if response.status == 200:
+        response.headers["Content-Type"] = wanted.content_type
+    return response
+
+
+def _with_links(
+    call: Call, response: web.StreamResponse, address: str, offered: Collection[Vocabulary]
+) -> web.StreamResponse:
+    """What else there is: https://www.rfc-editor.org/rfc/rfc8288."""
+    response.headers["Vary"] = "Accept, Host"
+    kind = f'rel="alternate"; type="{LINKED}"'
+    others = (f'<{address}?profile={word}>; {kind}; title="{word}"' for word in offered)
+    links = [f'<{address}>; rel="canonical"', f'<{address}>; rel="alternate"; type="{JSON}"', *others]
+    response.headers.add("Link", ", ".join(links))
+    return response

@@ -1,0 +1,92 @@
+"""Reading what is published: descriptors, listings, reports, search; never the files themselves."""
+
+from importlib.metadata import version as installed_version
+
+from aiohttp import web
+
+from couchreg.errors import BadRequest, NotFound
+from couchreg.http.registry.frame.answers import answer, cacheable
+from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.reading.files import file, version_of
+from couchreg.model import json
+from couchreg.package.paths import DESCRIPTOR
+from couchreg.registry.reading.served import served_descriptor, url_of
+
+HITS, MOST_HITS = 20, 200
+MOST_WORDS = 50
+LONGEST_TYPE = 1000  # characters
+
+
+async def welcome(call: Call) -> web.StreamResponse:
+    base = call.base
+    links = {
+        "packages": f"{base}/-/packages",
+        "search": f'{base}/search?keys=["word"]',
+        "package": f"{base}/NAME",
+        "version": f"{base}/NAME/VERSION",
+        "couchdb": f"{base}/_couch/",
+    }
+    return answer({"couchreg": "Welcome", "version": installed_version("couchreg"), "links": links})
+
+
+async def latest(call: Call) -> web.StreamResponse:
+    """The latest version, or with `?range=^1.2` the highest in a range."""
+    return await descriptor(call)
+
+
+async def descriptor(call: Call) -> web.StreamResponse:
+    """A version's descriptor with addresses for paths; with `?clone=true` as it was published."""
+    version = await version_of(call)
+    if call.request.query.get("clone") == "true":
+        return await file(call, version, DESCRIPTOR)
+    standing = await call.registry.catalog.standing(version.name)
+    return cacheable(call, served_descriptor(version, call.base, standing.deprecated(version.version)))
+
+
+async def report(call: Call) -> web.StreamResponse:
+    version = await call.registry.catalog.named(call.part("name"), call.part("version"))
+    found = version.own.get("report")
+    if not isinstance(found, dict):
+        raise NotFound(f"{version.name} {version.version} was published without its data being checked.")
+    return cacheable(call, found)
+
+
+async def search(call: Call) -> web.StreamResponse:
+    types = _types(call.request.query.getall("type", []))
+    words = [] if types and "keys" not in call.request.query else _words(call.request.query.get("keys"))
+    limit = number(call, "limit", HITS, MOST_HITS)
+    found = await call.services.search.search(words, limit, number(call, "skip", 0, 1_000_000), types)
+    base = call.base
+    hits = [{**hit, "url": url_of(base, str(hit["name"]), str(hit["version"]))} for hit in found.hits]
+    return answer({"total": found.total, "hits": hits})
+
+
+def _types(types: list[str]) -> list[str]:
+    """JSON-LD types, each an IRI or its last word. Raises BadRequest."""
+    if len(types) > MOST_WORDS or not all(0 < len(name) <= LONGEST_TYPE for name in types):
+        raise BadRequest(f"Give up to {MOST_WORDS} types: /search?type=Dataset&type=http://example.org/Kind")
+    return types
+
+
+def _words(keys: str | None) -> list[str]:
+    """The words of `keys`, a JSON list as in the registry's API. Raises BadRequest."""
+    explained = 'Give the words as a JSON list: /search?keys=["gross","product"] (with curl: add -g).'
+    try:
+        words = json.decode((keys or "").encode())
+    except (BadRequest, UnicodeEncodeError):
+        raise BadRequest(explained) from None
+    if not isinstance(words, list) or not 0 < len(words) <= MOST_WORDS:
+        raise BadRequest(explained)
+    if not all(isinstance(word, str) and word.strip() for word in words):
+        raise BadRequest(explained)
+    return words
+
+
+def number(call: Call, name: str, default: int, most: int) -> int:
+    """A number of the query string. Raises BadRequest when it is none or out of bounds."""
+    text = call.request.query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most):
+        raise BadRequest(f"“{name}” is a number from 0 to {most}.")
+    return int(text)

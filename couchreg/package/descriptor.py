@@ -1,0 +1,204 @@
+"""A data package's descriptor: what must hold before its data is looked at. Pure.
+
+Checked here is what the registry itself depends on: names, paths that stay inside the package, and
+references that would make somebody fetch something. The rest of the specification is checked with
+`frictionless` in a worker (`worker.py`).
+
+Source: https://specs.frictionlessdata.io/data-package/ and https://datapackage.org/standard/.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from couchreg.errors import BadRequest
+from couchreg.package.paths import DESCRIPTOR, is_url, looks_remote, path_fault, url_fault, version_id
+from couchreg.package.report import Report, problem, refusal
+
+OWN = "couchreg"  # the member of a version document that is the registry's
+MAX_NAME = 200  # characters of a resource's name
+MAX_DEPTH = 64  # of nested objects and lists; libraries that walk them recursively stop soon after
+_WEB = ("http", "https")
+_REFERENCES = ("schema", "dialect", "profile")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource: its files in order, `inline` when the data stands in the descriptor, or the
+    addresses elsewhere where its data is."""
+
+    name: str
+    paths: tuple[str, ...]
+    inline: bool
+    members: Mapping[str, Any]
+    urls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A descriptor that may be published; `members` are as sent, in the order sent."""
+
+    name: str
+    version: str
+    members: dict[str, Any]
+    resources: tuple[Resource, ...]
+
+    def paths(self) -> Iterator[tuple[Resource, str]]:
+        """Every file a resource names."""
+        return ((resource, path) for resource in self.resources for path in resource.paths)
+
+
+def resources_of(members: Mapping[str, Any]) -> tuple[Resource, ...]:
+    """The resources of a stored descriptor, skipping what has not the shape of one."""
+    listed = members.get("resources")
+    wanted = listed if isinstance(listed, list) else []
+    return tuple(
+        _resource(item) for item in wanted if isinstance(item, dict) and isinstance(item.get("name"), str)
+    )
+
+
+def _resource(members: Mapping[str, Any]) -> Resource:
+    path = members.get("path")
+    listed = path if isinstance(path, list) else [] if path is None else [path]
+    extra = members.get("extrapaths")
+    texts = [item for item in [*listed, *(extra if isinstance(extra, list) else [])] if isinstance(item, str)]
+    paths = tuple(item for item in texts if not is_url(item))
+    urls = () if paths else tuple(texts)
+    return Resource(members["name"], paths, "data" in members, members, urls)
+
+
+def examine(members: Any, name: str, version: str) -> Descriptor:
+    """The descriptor to publish as `name`, `version`.
+
+    Raises BadRequest when it is not even an object, InvalidPackage with every problem otherwise.
+    """
+    if not isinstance(members, dict):
+        raise BadRequest("A data package descriptor is a JSON object.")
+    own = {key: value for key, value in members.items() if key not in ("_attachments", "_id")}
+    if _is_deep(own):
+        raise BadRequest(f"A descriptor may be nested {MAX_DEPTH} deep.")
+    report = Report()
+    _check_identity(report, members, name, version)
+    _check_members(report, own)
+    _check_resources(report, own)
+    if not report.valid:
+        raise refusal(report.to_json())
+    return Descriptor(name, version, own, resources_of(own))
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> list[Any]:
+    found = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [child for child in found if isinstance(child, dict | list)]
+
+
+def _check_identity(report: Report, members: Mapping[str, Any], name: str, version: str) -> None:
+    for member, wanted in (("name", name), ("version", version), ("_id", version_id(name, version))):
+        given = members.get(member, wanted)
+        if given != wanted:
+            message = (
+                f"The descriptor's {member} is {_show(given)} but the address says {wanted!r}: "
+                "publish to the matching address, or change the descriptor."
+            )
+            report.add(problem("contradiction", message, field=member))
+
+
+def _show(value: Any) -> str:
+    return repr(value)[:100]
+
+
+def _check_members(report: Report, own: Mapping[str, Any]) -> None:
+    for member in own:
+        if member.startswith("_") or member == OWN:
+            message = f"The member {_show(member)} is not the publisher's to set: leave it out."
+            report.add(problem("reserved-member", message, field=member))
+    _check_references(report, own, None)
+
+
+def _check_resources(report: Report, own: Mapping[str, Any]) -> None:
+    resources = own.get("resources")
+    if not isinstance(resources, list) or not resources:
+        message = "A data package has a list “resources” with at least one resource."
+        report.add(problem("package-error", message))
+        return
+    seen: set[str] = set()
+    for position, resource in enumerate(resources, 1):
+        if not isinstance(resource, dict):
+            report.add(problem("resource-error", f"Resource {position} is not a JSON object."))
+            continue
+        fault = _name_fault(resource.get("name"), seen)
+        name = None if fault else resource["name"]
+        if fault:
+            report.add(problem("resource-error", f"The name of resource {position} {fault}."))
+        _check_source(report, resource, name or f"resource {position}")
+
+
+def _name_fault(name: Any, seen: set[str]) -> str | None:
+    if not isinstance(name, str) or not name:
+        return "is missing: every resource has a name, and is published at an address made of it"
+    if len(name) > MAX_NAME:
+        return f"is longer than {MAX_NAME} characters"
+    if not name.isprintable() or name in (".", "..") or any(0xD800 <= ord(char) < 0xE000 for char in name):
+        return "cannot be part of an address"
+    if name == DESCRIPTOR:
+        return f"is {DESCRIPTOR}, where the descriptor itself is published"
+    if name in seen:
+        return f"is {_show(name)}, as that of another resource"
+    seen.add(name)
+    return None
+
+
+def _check_source(report: Report, resource: Mapping[str, Any], name: str) -> None:
+    if ("path" in resource) == ("data" in resource):
+        report.add(problem("resource-error", "A resource has either “path” or “data”.", resource=name))
+    if "path" in resource:
+        _check_paths(report, resource["path"], name)
+    _check_extras(report, resource, name)
+    _check_references(report, resource, name)
+
+
+def _check_paths(report: Report, path: Any, name: str) -> None:
+    listed = path if isinstance(path, list) else [path]
+    if not listed or not all(isinstance(item, str) for item in listed):
+        report.add(problem("resource-error", "“path” is a string or a list of strings.", resource=name))
+        return
+    elsewhere = all(is_url(item) for item in listed)
+    for item in listed:
+        fault = url_fault(item) if elsewhere else path_fault(item)
+        if fault:
+            report.add(problem("unsafe-path", f"The path {_show(item)} {fault}.", resource=name))
+
+
+def _check_extras(report: Report, resource: Mapping[str, Any], name: str) -> None:
+    """Frictionless's own members by which a resource could reach out of its package."""
+    if "extrapaths" in resource:
+        extra = resource["extrapaths"]  # beside a file, so that a URL among them is one too many
+        _check_paths(report, [DESCRIPTOR, *extra] if isinstance(extra, list) and extra else ["."], name)
+    elsewhere = isinstance(resource.get("path"), str) and is_url(resource["path"])
+    if resource.get("scheme", "file") not in ("", "file", "multipart", *(_WEB if elsewhere else ())):
+        message = f"The scheme {_show(resource['scheme'])} is not served: publish the file itself."
+        report.add(problem("remote-reference", message, resource=name, field="scheme"))
+    for member in ("basepath", "innerpath"):
+        value = resource.get(member, "x")
+        fault = path_fault(value) if isinstance(value, str) else "is not a string"
+        if fault:
+            report.add(problem("unsafe-path", f"“{member}” {fault}.", resource=name, field=member))
+
+
+def _check_references(report: Report, owner: Mapping[str, Any], resource: str | None) -> None:
+    for member in _REFERENCES:
+        value = owner.get(member)
+        if isinstance(value, str) and (looks_remote(value) or ".." in value.split("/")):
+            message = (
+                f"“{member}” refers to {_show(value)}: nothing is fetched from outside the package. "
+                "Write it into the descriptor or publish it as a file of the package."
+            )
+            report.add(problem("remote-reference", message, resource=resource, field=member))

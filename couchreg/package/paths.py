@@ -1,0 +1,104 @@
+"""Which file paths a package may use, and the ids of its documents. Pure.
+
+The rule is the Data Package specification's (relative, POSIX, no parent and no hidden folders), drawn
+tighter so that every file has its flat place in the datastore and can be unpacked on any system.
+
+Source: https://datapackage.org/standard/data-resource/#path-or-data.
+"""
+
+import re
+from urllib.parse import urlsplit
+
+from couchreg.blobstore.keys import MAX_SEGMENT_BYTES
+from couchreg.errors import BadRequest
+from couchreg.package.layout import package_key
+
+DESCRIPTOR = "datapackage.json"
+MAX_PATH = 500  # bytes of UTF-8; with name and version it stays a key that every store takes
+MAX_URL = 2000  # characters
+
+_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+_DRIVE = re.compile(r"^[A-Za-z]:")
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
+_VERSION_ID = re.compile(r"([a-z0-9][a-z0-9._-]*)@([0-9A-Za-z][0-9A-Za-z.+_-]*)")
+
+
+def path_fault(path: str) -> str | None:
+    """Why `path` may not name a file of a package, as the end of a sentence; None if it may."""
+    if not path:
+        return "is empty"
+    if not path.isprintable():  # lone surrogates are not, either
+        return "has a control character or another that cannot be seen"
+    if len(path.encode()) > MAX_PATH:
+        return f"is longer than {MAX_PATH} bytes"
+    return reach_fault(path) or _segment_fault(path)
+
+
+def reach_fault(path: str) -> str | None:
+    """Why a name leads out of its folder, as the end of a sentence; None if it does not."""
+    if _DRIVE.match(path):
+        return "names a drive"
+    if _SCHEME.match(path):
+        return "is a URL: publish the file itself, nothing is fetched from elsewhere"
+    if "\\" in path:
+        return "has a backslash: write folders with /"
+    if path.startswith("/"):
+        return "is absolute: paths are relative to datapackage.json"
+    return "leaves the package's folder" if ".." in path.split("/") else None
+
+
+def _segment_fault(path: str) -> str | None:
+    segments = path.split("/")
+    if "" in segments or "." in segments:
+        return "has an empty or “.” segment"
+    if any(segment.startswith(".") for segment in segments):
+        return "has a hidden file or folder"
+    if any(len(segment.encode()) > MAX_SEGMENT_BYTES for segment in segments):
+        return f"has a segment longer than {MAX_SEGMENT_BYTES} bytes"
+    if path.startswith("_"):
+        return "begins with “_”, which no attachment of a document may"
+    if path != DESCRIPTOR and package_key("name@1", path) is None:
+        return "is not a name that every system can store"
+    return None
+
+
+def is_url(path: str) -> bool:
+    """Whether the path of a resource says that its data lies elsewhere on the web."""
+    return path[:8].lower().startswith(("http://", "https://"))
+
+
+def url_fault(url: str) -> str | None:
+    """Why clients cannot be sent to `url`, as the end of a sentence; None if they can."""
+    if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or not _URL_CHARACTERS.fullmatch(url):
+        return "is longer than an address should be, or has a character that no address has: encode it"
+    try:
+        parts = urlsplit(url)
+        if not parts.hostname or (parts.port or 0) < 0:
+            return "names no host"
+    except ValueError:
+        return "is no valid address"
+    return "holds a login, which everybody could read" if "@" in parts.netloc else None
+
+
+def check_path(path: str) -> str:
+    """`path` itself. Raises BadRequest with the reason why a package may not have such a file."""
+    fault = path_fault(path)
+    if fault:
+        raise BadRequest(f"The path {path[:200]!r} {fault}.")
+    return path
+
+
+def looks_remote(value: str) -> bool:
+    """Whether a string would be fetched over a network or from outside the package."""
+    return bool(_SCHEME.match(value)) or value.startswith("/") or "\\" in value
+
+
+def version_id(name: str, version: str) -> str:
+    """The id of the document of one published version."""
+    return f"{name}@{version}"
+
+
+def split_version_id(doc_id: str) -> tuple[str, str] | None:
+    """Name and version of a version document's id, None for any other id."""
+    match = _VERSION_ID.fullmatch(doc_id)
+    return (match[1], match[2]) if match else None

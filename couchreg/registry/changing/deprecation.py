@@ -1,0 +1,80 @@
+"""Deprecation: a message that a version, or the whole package, should not be used any more.
+
+Messages stand in the package's document as `deprecated`, version -> message, with `*` for every
+version there is and will be. Nothing else changes: what is deprecated can be read as before.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from couchreg.errors import BadRequest, NotFound
+from couchreg.model.user import User
+from couchreg.model.versions import satisfies
+from couchreg.registry.changing.packages import Change, Packages
+from couchreg.registry.reading.catalog import Catalog
+from couchreg.registry.reading.standing import DEPRECATED, EVERY, Standing, drop_empty, texts_to_change
+
+LONGEST = 1000  # characters of a message
+
+
+class Deprecations:
+    """The messages of packages."""
+
+    def __init__(self, catalog: Catalog, packages: Packages) -> None:
+        self._catalog = catalog
+        self._packages = packages
+
+    async def of(self, name: str) -> dict[str, str]:
+        """Version (`*`: every) -> message. Raises NotFound for an unknown package."""
+        await self._catalog.known_versions(name)
+        return (await self._catalog.standing(name)).texts(DEPRECATED)
+
+    async def deprecate(
+        self, name: str, message: str, user: User, *, version: str | None = None, wanted: str | None = None
+    ) -> dict[str, str]:
+        """Deprecate one version, those that are in the range `wanted` now, or (neither given) the
+        package; all messages afterwards. Raises BadRequest, NotFound, Forbidden."""
+        if not message.strip() or len(message) > LONGEST:
+            raise BadRequest(f"Give a message of 1 to {LONGEST} characters: why, and what to use instead.")
+        meant = await self._meant(name, version, wanted)
+
+        def change(members: dict[str, Any]) -> None:
+            messages = texts_to_change(members, DEPRECATED)
+            messages.update(dict.fromkeys(meant, message))
+
+        return await self._changed(name, user, change)
+
+    async def undeprecate(
+        self, name: str, user: User, *, version: str | None = None, wanted: str | None = None
+    ) -> dict[str, str]:
+        """Take messages back, as they were given. Raises NotFound when there is none to take back."""
+        meant = await self._meant(name, version, wanted)
+
+        def change(members: dict[str, Any]) -> None:
+            messages = texts_to_change(members, DEPRECATED)
+            if not _pop(messages, meant):
+                raise NotFound(f"Nothing of the kind is deprecated in {name!r}.")
+            drop_empty(members, DEPRECATED)
+
+        return await self._changed(name, user, change)
+
+    async def _changed(self, name: str, user: User, change: Change) -> dict[str, str]:
+        return Standing((await self._packages.change(name, user, change)).members).texts(DEPRECATED)
+
+    async def _meant(self, name: str, version: str | None, wanted: str | None) -> list[str]:
+        versions = await self._catalog.known_versions(name)
+        if version is not None:
+            if version not in versions:
+                raise NotFound(f"{name!r} has no version {version[:200]!r}.")
+            return [version]
+        if wanted is None:
+            return [EVERY]
+        found = [item for item in versions if satisfies(item, wanted)]
+        if not found:
+            raise NotFound(f"{name!r} has no version in the range {wanted[:200]!r}.")
+        return found
+
+
+def _pop(messages: dict[str, Any], meant: Iterable[str]) -> bool:
+    found = [messages.pop(version, None) for version in meant]
+    return any(message is not None for message in found)

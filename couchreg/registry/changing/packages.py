@@ -1,0 +1,144 @@
+"""A package's own document: whose it is, and changes of it, one at a time.
+
+It is `{name, owners, created}` and whatever else is said of a package as a whole. Who may change a package
+is decided here and nowhere else: its owners, and server admins.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from couchreg.docstore.base import Database, Edit
+from couchreg.errors import Conflict, CouchregError, Forbidden, NotFound
+from couchreg.model import json
+from couchreg.model.user import User
+from couchreg.package.moments import Clock, moment_text, utc_now
+from couchreg.registry.changing.locks import Locks
+from couchreg.registry.reading.catalog import Catalog
+
+ATTEMPTS = 5  # at a change that others, by replication say, are faster with
+
+Change = Callable[[dict[str, Any]], None]
+Settled = Callable[[int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package's document as it is stored; `rev` is None for one that is not stored yet."""
+
+    name: str
+    rev: str | None
+    members: Mapping[str, Any]
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        return owners_of(self.members)
+
+    def check(self, user: User) -> None:
+        """Raises Forbidden unless `user` may change the package."""
+        if not user.is_admin and (user.name is None or user.name not in self.owners):
+            raise Forbidden(f"You are not an owner of {self.name!r}: ask one of its owners to add you.")
+
+
+def owners_of(members: Mapping[str, Any]) -> tuple[str, ...]:
+    """The owners that a document names; it may have come from anywhere."""
+    owners = members.get("owners")
+    listed = owners if isinstance(owners, list) else []
+    return tuple(dict.fromkeys(name for name in listed if isinstance(name, str) and name))
+
+
+class Packages:
+    """The package documents of one `registry` database.
+
+    `settled` is awaited with a sequence before a change is acknowledged, as for publishing.
+    """
+
+    def __init__(self, database: Database, *, clock: Clock = utc_now, settled: Settled | None = None) -> None:
+        self._database = database
+        self._settled = settled
+        self._catalog = Catalog(database)
+        self._clock = clock
+        self.locks = Locks()  # whoever changes a package or its versions holds its name
+
+    async def find(self, name: str) -> Package | None:
+        try:
+            revision = await self._database.revision(name)
+        except NotFound:
+            return None
+        return Package(name, revision.rev, json.decode(b"{" + revision.members + b"}"))
+
+    async def get(self, name: str) -> Package:
+        """The document; a new one for versions that came without it. Raises NotFound."""
+        found = await self.find(name)
+        if found is not None:
+            return found
+        if not await self._catalog.versions(name):
+            raise NotFound(f"There is no package {name[:200]!r} here: /-/packages lists those that are.")
+        return Package(name, None, self._new(name, []))
+
+    async def allow_publishing(self, name: str, user: User) -> Package | None:
+        """The package, None for a new one. Raises Forbidden unless `user` may publish there.
+
+        Versions that came without their package, by a replication that goes on, are somebody's already:
+        nobody but an admin adds to them.
+        """
+        try:
+            found = await self.get(name)
+        except NotFound:
+            return None
+        found.check(user)
+        return found
+
+    async def claim(self, name: str, user: User) -> str | None:
+        """Make `user` the owner of a new package; the revision of its document when it is made here.
+
+        Raises Forbidden when somebody else was faster.
+        """
+        if await self.allow_publishing(name, user):
+            return None
+        owner = [user.name] if user.name else []
+        [outcome] = await self._database.update(
+            [Edit(name, None, False, self._new(name, owner))], new_edits=True, user=user
+        )
+        if isinstance(outcome, Conflict) and await self.allow_publishing(name, user):
+            return None
+        if isinstance(outcome, CouchregError):
+            raise outcome
+        return outcome
+
+    async def give_up(self, name: str, rev: str, user: User) -> None:
+        """Take back a claim of which nothing has come. A document that has changed meanwhile stays."""
+        [outcome] = await self._database.update([Edit(name, rev, True, {})], new_edits=True, user=user)
+        if isinstance(outcome, CouchregError) and not isinstance(outcome, Conflict):
+            raise outcome
+
+    async def change(self, name: str, user: User, change: Change) -> Package:
+        """Let `change` edit the document's members, if `user` may. It may raise, and be called again.
+
+        Raises NotFound, Forbidden, Conflict after losing to others several times. Nothing is written
+        when nothing changes.
+        """
+        async with self.locks.hold(name):
+            return await self.change_held(name, user, change)
+
+    async def change_held(self, name: str, user: User, change: Change) -> Package:
+        """As `change`, for one who holds the lock of this name."""
+        for _ in range(ATTEMPTS):
+            package = await self.get(name)
+            package.check(user)
+            members: dict[str, Any] = json.decode(json.encode(package.members))
+            change(members)
+            if members == package.members:
+                return package
+            edit = Edit(name, package.rev, False, members)
+            [outcome] = await self._database.update([edit], new_edits=True, user=user)
+            if not isinstance(outcome, CouchregError):
+                if self._settled is not None:
+                    await self._settled(self._database.update_seq)
+                return Package(name, outcome, members)
+            if not isinstance(outcome, Conflict):
+                raise outcome
+        raise Conflict(f"The package {name!r} is being changed by others: try again.")
+
+    def _new(self, name: str, owners: list[str]) -> dict[str, Any]:
+        return {"name": name, "owners": owners, "created": moment_text(self._clock())}

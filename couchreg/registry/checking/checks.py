@@ -1,0 +1,167 @@
+"""The checks of a package's content with `frictionless`; runs only in the child process of a worker.
+
+Nothing here may reach a network, start a program or write outside the job's scratch folder: an audit
+hook, which cannot be removed once set, makes every attempt an error. Importing this module costs 0.3 s.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NoReturn
+
+import requests
+from frictionless import Checklist, FrictionlessException, Package, system
+
+from couchreg.package.report import Report, problem
+from couchreg.registry.checking.declared import declared
+from couchreg.registry.checking.preparing import Prepared, prepare, without_keys_into
+
+MAX_ERRORS = 10_000  # of one resource; checking stops there
+# Formats whose tables are read, and the modules that frictionless needs for that.
+_READERS = {
+    "csv": "",
+    "tsv": "",
+    "inline": "",
+    "json": "ijson",
+    "jsonl": "jsonlines",
+    "ndjson": "jsonlines",
+    "xlsx": "openpyxl",
+    "xls": "xlrd",
+    "ods": "ezodf",
+    "parquet": "pandas pyarrow",
+}
+TABULAR = frozenset(form for form, needed in _READERS.items() if all(map(find_spec, needed.split())))
+_FORBIDDEN = frozenset(
+    {
+        "socket.connect",
+        "socket.bind",
+        "socket.getaddrinfo",
+        "socket.gethostbyname",
+        "socket.sendto",
+        "socket.sendmsg",
+        "subprocess.Popen",
+        "os.system",
+        "os.exec",
+        "os.posix_spawn",
+        "os.fork",
+        "os.forkpty",
+        "os.kill",
+        "os.link",
+        "os.symlink",
+        "os.rename",
+        "os.chmod",
+        "os.chown",
+    }
+)
+
+
+class NoNet(requests.Session):
+    """A session that fetches nothing."""
+
+    def request(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise requests.ConnectionError("nothing is fetched from outside the package")
+
+
+def enclose(scratch: str) -> None:
+    """From now on this process reaches no network, starts no program and writes only below `scratch`."""
+    tempfile.tempdir = scratch
+    inside = os.path.realpath(scratch) + os.sep
+
+    def guard(event: str, args: tuple[Any, ...]) -> None:
+        if event in _FORBIDDEN:
+            raise PermissionError(f"{event}: nothing outside the package is reached while it is checked")
+        if event == "open" and _writes(args) and not _is_below(args[0], inside):
+            raise PermissionError("open: only the scratch folder can be written")
+
+    sys.addaudithook(guard)
+
+
+def _writes(args: tuple[Any, ...]) -> bool:
+    flags = args[2] if isinstance(args[2], int) else 0
+    return bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND))
+
+
+def _is_below(path: Any, inside: str) -> bool:
+    # `tempfile` names the folder first, and only then, by a descriptor, a file in it.
+    return isinstance(path, int) or (os.path.realpath(os.fsdecode(path)) + os.sep).startswith(inside)
+
+
+def warm() -> None:
+    """Check a small table, so that a child finds imported what it will need; most of a check is that."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "warm.csv").write_text("id,day\n1,2020-01-01\n", "utf-8")
+        fields = [{"name": "id", "type": "integer"}, {"name": "day", "type": "date"}]
+        typed = {"name": "typed", "path": "warm.csv", "schema": {"fields": fields}}
+        inferred = {"name": "inferred", "path": "warm.csv"}
+        check(folder, {"name": "warm", "resources": [typed, inferred]})
+
+
+def check(folder: str, members: dict[str, Any]) -> dict[str, Any]:
+    """Check the package whose files lie in `folder`; a `Report` as JSON, and what was not checked:
+    `skipped`, resources whose data is not read (another format, or elsewhere), and `unchecked`,
+    ``{resource, member, reason}`` for what a descriptor demands of data that is."""
+    report = Report()
+    prepared = prepare(folder, members)
+    with system.use_context(http_session=NoNet(), trusted=False):
+        try:
+            package = _package(folder, prepared.members, prepared.members["resources"])
+            prepared.skipped += _take_out_unread(package, prepared)
+            _run(folder, package, prepared, report)
+        except FrictionlessException as exception:
+            for error in exception.reasons or [exception.error]:
+                report.add(_problem(error, None))
+    return {**report.to_json(), "skipped": prepared.skipped, "unchecked": prepared.unchecked}
+
+
+def _package(folder: str, members: dict[str, Any], resources: list[dict[str, Any]]) -> Any:
+    return Package.from_descriptor({**members, "resources": resources}, basepath=folder)
+
+
+def _take_out_unread(package: Any, prepared: Prepared) -> list[str]:
+    tables = [item for item in package.resources if item.name in prepared.tables]
+    unread = [item.name for item in tables if _is_unread_table(item)]
+    for name in unread:
+        del prepared.tables[name]
+    return unread
+
+
+def _is_unread_table(resource: Any) -> bool:
+    return bool(resource.path) and resource.datatype == "table" and resource.format not in TABULAR
+
+
+def _run(folder: str, package: Any, prepared: Prepared, report: Report) -> None:
+    absent = {item["name"] for item in prepared.members["resources"]} - set(prepared.tables)
+    without_keys_into(prepared, absent)
+    more, faults = declared(prepared.tables)
+    for name, fault in faults:
+        report.add(problem("schema-error", fault + ".", resource=name))
+    if not prepared.tables:
+        return
+    if absent:
+        package = _package(folder, prepared.members, list(prepared.tables.values()))
+    result = package.validate(Checklist(checks=[more] if more else []), limit_errors=MAX_ERRORS)
+    for error in result.errors:
+        report.add(_problem(error, None))
+    for task in result.tasks:
+        for error in task.errors:
+            report.add(_problem(error, task.name))
+        if len(task.errors) >= MAX_ERRORS:
+            report.complete = False
+
+
+def _problem(error: Any, resource: str | None) -> dict[str, Any]:
+    if error.type in ("source-error", "scheme-error", "format-error") and not error.note:
+        # Frictionless wraps every exception with its text, and the one without a text is this:
+        raise MemoryError
+    row = getattr(error, "row_number", None)
+    field = getattr(error, "field_name", None) or getattr(error, "label", None)
+    if row is None:
+        row = next(_row_numbers(error), None)
+    return problem(error.type, error.message, resource=resource, row=row, field=field or None)
+
+
+def _row_numbers(error: Any) -> Iterator[int]:
+    return iter(getattr(error, "row_numbers", None) or ())

@@ -1,0 +1,1 @@
+"""What changed between two versions: members, schemas, rows. Rows are compared in a child process."""

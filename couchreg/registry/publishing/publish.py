@@ -1,0 +1,271 @@
+"""Publishing: from what has arrived to a version that everyone can read, all of it or nothing.
+
+Checks come first and touch neither documents nor blobs. Then, one publish of a package at a time, the
+bytes are put, a new package gets its owner, and the version's document is written: that write is the only
+moment at which anything becomes visible.
+"""
+
+import asyncio
+import errno
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.attachments.upload import Upload
+from couchreg.docstore.base import Attachment, Database, Edit
+from couchreg.errors import BadRequest, Conflict, CouchregError, NotFound
+from couchreg.model import json
+from couchreg.model.names import check_package_name, check_version
+from couchreg.model.user import User
+from couchreg.package.descriptor import OWN, Descriptor, examine
+from couchreg.package.layout import package_key
+from couchreg.package.moments import Clock, moment_text, utc_now
+from couchreg.package.paths import DESCRIPTOR, version_id
+from couchreg.package.report import refusal
+from couchreg.registry.changing.packages import Packages
+from couchreg.registry.changing.settling import Settled, bounded
+from couchreg.registry.changing.tombstones import may_return, ordered
+from couchreg.registry.checking.checker import Checker
+from couchreg.registry.publishing import integrity
+from couchreg.registry.publishing.intake import Intake, Received
+from couchreg.registry.reading.catalog import Catalog, Version
+
+AT_ONCE = 8  # files put at the same time
+
+
+class Validation(StrEnum):
+    """What becomes of a package whose data fails its checks."""
+
+    STRICT = "strict"  # refused
+    WARN = "warn"  # published, with the report
+    OFF = "off"  # published; its data is not looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The outcome; `created` is False when this very content was published before. `rev` is None when
+    nothing was stored, because it was only to be tried."""
+
+    name: str
+    version: str
+    rev: str | None
+    created: bool
+    report: Mapping[str, Any] | None = None
+
+
+class Publisher:
+    """Publishes into one `registry` database."""
+
+    def __init__(
+        self,
+        database: Database,
+        attachments: Attachments,
+        checker: Checker,
+        packages: Packages,
+        *,
+        validation: Validation = Validation.STRICT,
+        clock: Clock = utc_now,
+        settled: Settled | None = None,
+    ) -> None:
+        self._database = database
+        self._attachments = attachments
+        self._checker = checker
+        self._validation = Validation(validation)
+        self._clock = clock
+        self._settled = bounded(settled)
+        self._catalog = Catalog(database)
+        self._packages = packages
+
+    @property
+    def checks_data(self) -> bool:
+        """Whether files are looked into before they are published."""
+        return self._validation is not Validation.OFF
+
+    async def check_address(self, name: str, version: str, user: User) -> None:
+        """Whether `user` may publish here at all, before any byte is read.
+
+        Raises BadRequest for what can be no name or version, Forbidden for packages of others.
+        """
+        check_package_name(name)
+        check_version(version)
+        if package_key(version_id(name, version), "data") is None:
+            raise BadRequest("The name or the version is too long.")
+        await self._packages.allow_publishing(name, user)
+
+    async def publish(
+        self, intake: Intake, name: str, version: str, user: User, *, dry_run: bool = False
+    ) -> Published:
+        """Check and publish what has arrived; with `dry_run` only check it, as if it were published.
+
+        Raises InvalidPackage with a report, Conflict when the version exists with other content,
+        Forbidden, BadRequest, Unavailable.
+        """
+        await intake.settle_descriptor()
+        descriptor = examine(intake.members, name, version)
+        files = {path: received.spooled for path, received in intake.files.items()}
+        found = await asyncio.to_thread(integrity.check_files, descriptor, files)
+        if not found.valid:
+            raise refusal(found.to_json())
+        body = await asyncio.to_thread(integrity.complete, descriptor, files)
+        before = await self._published_before(descriptor, body, intake, user)
+        if before:
+            await self._settled(self._database.update_seq)
+            return before
+        report = await self._report(descriptor, intake)
+        if dry_run:
+            return Published(name, version, None, True, report)
+        async with self._packages.locks.hold(name):
+            before = await self._published_before(descriptor, body, intake, user)
+            published = before or await self._write(descriptor, body, intake, user, report)
+        await self._settled(self._database.update_seq)
+        return published
+
+    async def _published_before(
+        self, descriptor: Descriptor, body: Mapping[str, Any], intake: Intake, user: User
+    ) -> Published | None:
+        """The outcome when the version is there with this content. Raises Conflict for other content, also
+        of a version that was deleted, and Forbidden when the package has become somebody else's.
+        """
+        await self._packages.allow_publishing(descriptor.name, user)
+        try:
+            version = await self._catalog.version(descriptor.name, descriptor.version)
+        except NotFound:
+            await self._check_tombstone(descriptor, body, intake)
+            return None
+        if not _same_content(version, body, intake):
+            raise Conflict(
+                f"{version.name} {version.version} is published with other content, "
+                "and versions never change: publish under a new version."
+            )
+        return Published(version.name, version.version, version.rev, False, version.own.get("report"))
+
+    async def _check_tombstone(self, descriptor: Descriptor, body: Mapping[str, Any], intake: Intake) -> None:
+        [row] = await self._database.winners([version_id(descriptor.name, descriptor.version)], bodies=True)
+        if row is None or not row.members:
+            return
+        files = {path: file.spooled.sha256 for path, file in intake.files.items()}
+        if not may_return(json.decode(b"{" + row.members + b"}"), body, files):
+            raise Conflict(
+                f"{descriptor.name} {descriptor.version} was published with other content and deleted, "
+                "and versions never change: publish under a new version."
+            )
+
+    async def _report(self, descriptor: Descriptor, intake: Intake) -> Mapping[str, Any] | None:
+        """The report to keep with the version. Raises InvalidPackage."""
+        if self._validation is Validation.OFF:
+            return None
+        async with _laid_out(intake, descriptor) as (folder, scratch, document):
+            report = await self._checker.check(folder, scratch, document)
+        if self._validation is Validation.STRICT and not report["valid"]:
+            raise refusal(report)
+        return report
+
+    async def _write(
+        self,
+        descriptor: Descriptor,
+        body: dict[str, Any],
+        intake: Intake,
+        user: User,
+        report: Mapping[str, Any] | None,
+    ) -> Published:
+        doc_id = version_id(descriptor.name, descriptor.version)
+        own: dict[str, Any] = {"publisher": user.name, "published": moment_text(self._clock())}
+        own["hashes"] = {path: f"sha256:{file.spooled.sha256}" for path, file in intake.files.items()}
+        if report is not None:
+            own["report"] = report
+        await self._clear(doc_id, intake)
+        async with self._attachments.upload(self._database.name) as upload:
+            attached = await _store(upload, doc_id, intake)
+            edit = Edit(doc_id, None, False, {**body, OWN: own}, attached)
+            rev = await self._commit(edit, descriptor.name, user)
+        return Published(descriptor.name, descriptor.version, rev, True, report)
+
+    async def _clear(self, doc_id: str, intake: Intake) -> None:
+        """Remove what a publish that a crash cut off has left at the places of our files."""
+        for path in intake.files:
+            key = self._attachments.layout(self._database.name, doc_id, path)
+            if key is not None and await self._attachments.blobs.info(key) is not None:
+                await self._attachments.remove(key, self._database.refers_to)
+
+    async def _commit(self, edit: Edit, name: str, user: User) -> str:
+        """Write the version, after the package's document where there is none yet.
+
+        In this order nobody publishes under a name that somebody else has claimed in the same moment, on
+        whatever way the other came.
+        """
+        claim = await self._packages.claim(name, user)
+        try:
+            [outcome] = await self._database.update([edit], new_edits=True, user=user)
+            if isinstance(outcome, CouchregError):
+                raise outcome
+        except CouchregError:
+            if claim is not None:
+                await self._packages.give_up(name, claim, user)
+            raise
+        return outcome
+
+
+async def _store(upload: Upload, doc_id: str, intake: Intake) -> tuple[Attachment, ...]:
+    """Put the files, several at a time, because most of it is waiting for the disk.
+
+    All of a batch have ended when this raises, so that the upload knows what to take back.
+    """
+    stored: list[Attachment] = []
+    for batch in _batches(list(intake.files.items())):
+        jobs = [upload.store(doc_id, path, file.content_type, file.spooled) for path, file in batch]
+        for outcome in await asyncio.gather(*jobs, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+            stored.append(outcome)
+    return tuple(stored)
+
+
+def _batches(files: list[tuple[str, Received]]) -> Iterator[list[tuple[str, Received]]]:
+    return (files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE))
+
+
+def _same_content(version: Version, body: Mapping[str, Any], intake: Intake) -> bool:
+    """Equal descriptors as JSON values, and equal files; the layout of `datapackage.json` does not matter."""
+    there = {path: file.sha256 for path, file in version.files.items() if path != DESCRIPTOR}
+    sent = {path: file.spooled.sha256 for path, file in intake.files.items() if path != DESCRIPTOR}
+    return there == sent and ordered(version.descriptor) == ordered(body)
+
+
+@asynccontextmanager
+async def _laid_out(intake: Intake, descriptor: Descriptor) -> AsyncIterator[tuple[Path, Path, Path]]:
+    """The files as a package folder, a scratch folder, and the descriptor to check, while it lasts."""
+    job = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="check-", dir=intake.spool.directory))
+    try:
+        await asyncio.to_thread(_lay_out, job, intake, descriptor)
+        yield job / "package", job / "scratch", job / DESCRIPTOR
+    finally:
+        await asyncio.to_thread(shutil.rmtree, job)
+
+
+def _lay_out(job: Path, intake: Intake, descriptor: Descriptor) -> None:
+    (job / "scratch").mkdir()
+    members = {**descriptor.members, "name": descriptor.name}
+    (job / DESCRIPTOR).write_bytes(json.encode(members))
+    for path, file in intake.files.items():
+        target = job / "package" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _link(target, file)
+
+
+def _link(target: Path, file: Received) -> None:
+    """A file that no check looks into is there by its name only."""
+    if not file.local:
+        target.touch()
+        return
+    try:
+        target.hardlink_to(file.spooled.path)
+    except OSError as error:
+        if error.errno != errno.EXDEV:  # the blob store may be on another disk than the spool
+            raise
+        shutil.copyfile(file.spooled.path, target)

@@ -1,0 +1,115 @@
+"""Files of a package that lie in the blob store already: which of them have to be read, and their hashes.
+
+Reading one through costs the way from the store and nothing else. A file of its own here is needed only for
+what looks into it: the checks of tables and schemas, and hashes over several files.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+from couchreg.blobstore.base import BlobStore, Spooled
+from couchreg.package.descriptor import Resource, resources_of
+
+# Formats that no check looks into. Whatever is not named here might be a table.
+_OPAQUE = frozenset(
+    {
+        "tif",
+        "tiff",
+        "png",
+        "jpg",
+        "jpeg",
+        "gif",
+        "webp",
+        "svg",
+        "bmp",
+        "pdf",
+        "mp3",
+        "mp4",
+        "wav",
+        "flac",
+        "ogg",
+        "avi",
+        "mov",
+        "mkv",
+        "webm",
+        "nc",
+        "h5",
+        "hdf5",
+        "grib",
+        "grib2",
+        "grb",
+        "fits",
+        "shp",
+        "shx",
+        "dbf",
+        "prj",
+        "gpkg",
+        "las",
+        "laz",
+        "iso",
+        "img",
+        "tar",
+        "7z",
+        "bin",
+        "npy",
+        "npz",
+        "pt",
+        "onnx",
+        "md",
+        "rst",
+        "docx",
+        "pptx",
+        "woff",
+        "woff2",
+    }
+)
+_REFERENCES = ("schema", "dialect", "profile")
+_HASHES = ("", "md5", "sha256")  # those that every file is hashed with
+
+
+async def reference(blobs: BlobStore, key: str) -> Spooled:
+    """The blob under `key`, read through and hashed. Raises NotFound, Unavailable."""
+    md5, sha256, length = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
+    async with aclosing(blobs.open(key)) as chunks:
+        async for chunk in chunks:
+            length += len(chunk)
+            await asyncio.to_thread(_feed, chunk, md5, sha256)
+    path = blobs.local_path(key) or Path("in the blob store only")
+    return Spooled(path, length, md5.digest(), sha256.hexdigest(), key)
+
+
+def _feed(chunk: bytes, *hashers: Any) -> None:
+    for hasher in hashers:
+        hasher.update(chunk)
+
+
+def looked_into(members: Mapping[str, Any], *, checked: bool) -> frozenset[str]:
+    """The paths of the files that are needed as files, by a descriptor; `checked`: whether data is."""
+    found = {value for value in (members.get("profile"),) if isinstance(value, str)}
+    for resource in resources_of(members):
+        found.update(_of(resource, checked=checked))
+    return frozenset(found)
+
+
+def _of(resource: Resource, *, checked: bool) -> Iterator[str]:
+    stated = resource.members.get("hash")
+    algorithm = stated.rpartition(":")[0] if isinstance(stated, str) else ""
+    if len(resource.paths) > 1 or algorithm not in _HASHES or (checked and _may_be_table(resource)):
+        yield from resource.paths
+    for member in _REFERENCES:
+        value = resource.members.get(member)
+        if checked and isinstance(value, str):
+            yield value
+
+
+def _may_be_table(resource: Resource) -> bool:
+    members = resource.members
+    if resource.inline or members.get("type") == "table" or "schema" in members or "profile" in members:
+        return True
+    endings = [path.rpartition(".")[2] for path in resource.paths]
+    forms = [members["format"]] if "format" in members else endings
+    return not all(isinstance(form, str) and form.lower() in _OPAQUE for form in forms)

@@ -1,0 +1,90 @@
+"""Data that stands in a descriptor, as the text its resource's format says. Pure.
+
+Rows are lists of cells, the first of them the header, or objects by field name; both are what Frictionless
+takes as inline data. Everything else, and every other format, is JSON.
+
+Source: https://specs.frictionlessdata.io/tabular-data-resource/#inline-tabular-data.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from couchreg.model import json
+from couchreg.package.descriptor import Resource
+from couchreg.package.formats import mediatype, split_format
+
+_DELIMITERS = {"csv": ",", "tsv": "\t"}
+_FORMATS = {"text/csv": "csv", "text/tab-separated-values": "tsv"}
+
+
+def inline_text(resource: Resource) -> tuple[str, bytes]:
+    """Media type and bytes of a resource with `data`."""
+    data = resource.members.get("data")
+    form = _format(resource.members)
+    if isinstance(data, str):
+        return _kind(resource.members, form or "txt"), data.encode(errors="replace")
+    if form in _DELIMITERS and isinstance(data, list) and _is_table(data):
+        return _kind(resource.members, form), _csv(data, resource.members, form)
+    return "application/json", json.encode(data) + b"\n"
+
+
+def _format(members: Mapping[str, Any]) -> str | None:
+    stated = members.get("format")
+    if isinstance(stated, str) and stated:
+        return stated.lower()
+    kind = members.get("mediatype")
+    bare = kind.partition(";")[0].strip().lower() if isinstance(kind, str) else ""
+    return _FORMATS.get(bare)
+
+
+def _kind(members: Mapping[str, Any], form: str) -> str:
+    stated = members.get("mediatype")
+    if isinstance(stated, str) and "/" in stated and stated.isascii() and stated.isprintable():
+        return stated
+    return mediatype(f"x.{form}") if split_format(f"x.{form}")[0] == form else "text/plain"
+
+
+def _is_table(data: list[Any]) -> bool:
+    kinds = {type(row) for row in data}
+    return kinds in ({list}, {dict})
+
+
+def _csv(data: list[Any], members: Mapping[str, Any], form: str) -> bytes:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, delimiter=_delimiter(members, form), lineterminator="\n")
+    writer.writerows([_cell(cell) for cell in row] for row in _rows(data, members))
+    return buffer.getvalue().encode(errors="replace")
+
+
+def _delimiter(members: Mapping[str, Any], form: str) -> str:
+    """The dialect's, so that whoever reads by the descriptor reads what is written."""
+    dialect = members.get("dialect")
+    stated = dialect.get("delimiter") if isinstance(dialect, dict) else None
+    usable = isinstance(stated, str) and len(stated) == 1 and stated not in '"\r\n'
+    return str(stated) if usable else _DELIMITERS[form]
+
+
+def _rows(data: list[Any], members: Mapping[str, Any]) -> Iterator[Iterable[Any]]:
+    if isinstance(data[0], list):
+        yield from data
+        return
+    header = list(dict.fromkeys([*_fields(members), *(name for row in data for name in row)]))
+    yield header
+    for row in data:
+        yield [row.get(name) for name in header]
+
+
+def _fields(members: Mapping[str, Any]) -> Iterator[str]:
+    schema = members.get("schema")
+    listed = schema.get("fields") if isinstance(schema, dict) else None
+    for field in listed if isinstance(listed, list) else ():
+        if isinstance(field, dict) and isinstance(field.get("name"), str):
+            yield field["name"]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.encode(value).decode()
