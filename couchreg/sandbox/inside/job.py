@@ -1,0 +1,81 @@
+"""A child: walls, limits, and then the jobs of one session, one after the other."""
+
+import errno
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+from couchreg.sandbox.ending import OUT_OF_MEMORY, TOO_LONG
+from couchreg.sandbox.inside import lifeline, limits, walls
+from couchreg.sandbox.inside.channel import Channel, Reply, TooLong
+from couchreg.sandbox.messages import Tag
+
+_FIRST = 1 << 20  # bytes that the first message may have
+
+Answer = Callable[[bytes, Reply], bytes]
+
+
+def run(module: str, socket: int, pipe: int, parent: int) -> None:
+    """Serve until the server closes its end; never returns. To be called right after the fork."""
+    status = 1
+    try:
+        lifeline.end_with(parent)
+        lifeline.end_with_pipe(pipe)
+        _serve(module, Channel(socket, _FIRST))
+        status = 0
+    except MemoryError:
+        status = OUT_OF_MEMORY
+    except TooLong:
+        status = TOO_LONG
+    except ConnectionError:
+        status = 0  # the server has closed its end: nobody waits for the answer
+    except OSError as error:
+        status = OUT_OF_MEMORY if error.errno == errno.ENOMEM else _traced()
+    except BaseException:
+        status = _traced()
+    finally:
+        os._exit(status)
+
+
+def _serve(module: str, channel: Channel) -> None:
+    tag, body = channel.receive()
+    if tag is not Tag.OPEN:
+        raise ValueError(f"the first message is {tag.name}")
+    opened = json.loads(body)
+    channel.longest = opened["limits"]["message"]
+    answer: Answer = sys.modules[module].answer  # the fork server has imported it
+    limits.limit(opened["limits"])
+    walls.enclose(opened["read"], opened["write"])
+    reply = Reply(channel)
+    while True:
+        try:
+            tag, body = channel.receive()
+        except EOFError:
+            return
+        if tag is not Tag.JOB:
+            raise ValueError(f"a message {tag.name} for a child")
+        limits.begin(opened["limits"]["cpu_seconds"])
+        channel.send(Tag.DONE, _answered(answer, body, reply, channel))
+        limits.end()
+
+
+def _answered(answer: Answer, body: bytes, reply: Reply, channel: Channel) -> bytes:
+    try:
+        return answer(body, reply)
+    except (MemoryError, TooLong, ConnectionError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            raise
+        _traced()  # first: whoever reads the message ends us
+        channel.send(Tag.FAILED, type(error).__name__.encode())
+        os._exit(1)
+
+
+def _traced() -> int:
+    """The exit status of an unforeseen failure, after its trace is in the server's log."""
+    traceback.print_exc()
+    sys.stderr.flush()
+    return 1

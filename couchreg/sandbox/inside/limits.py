@@ -1,0 +1,36 @@
+"""What a child may use, held by the kernel."""
+
+import math
+import os
+import resource
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+_NICE = 5  # the server goes first
+
+
+def limit(limits: Mapping[str, Any]) -> None:
+    """Bounds for the life of this process; the members are those of `kinds.Limits`."""
+    os.nice(_NICE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error of the write, not the end
+    for which, value in (
+        (resource.RLIMIT_AS, limits["memory"]),
+        (resource.RLIMIT_FSIZE, limits["file_size"]),
+        (resource.RLIMIT_NOFILE, limits["files"]),
+        (resource.RLIMIT_CPU, math.ceil(max(limits["cpu_seconds"], limits["cpu_of_child"])) + 1),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        most = resource.getrlimit(which)[1]
+        value = value if most == resource.RLIM_INFINITY else min(value, most)
+        resource.setrlimit(which, (value, value))
+
+
+def begin(cpu_seconds: float) -> None:
+    """A job begins: from now on so much CPU time, user and system; then SIGPROF ends the process."""
+    signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+
+
+def end() -> None:
+    """A job has ended: waiting for the next one counts for none."""
+    signal.setitimer(signal.ITIMER_PROF, 0)

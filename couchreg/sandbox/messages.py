@@ -1,0 +1,43 @@
+"""The messages between a child and the server: a head of five bytes, kind and length, and the body.
+
+The length is known before the body is read, so that a message that is too long is refused unread. Bodies are
+bytes; what they mean is their user's affair.
+"""
+
+import struct
+from enum import IntEnum
+from typing import Final
+
+_HEAD: Final = struct.Struct(">BI")
+HEAD_SIZE: Final = _HEAD.size
+
+
+class Tag(IntEnum):
+    """What a message is. OPEN and JOB go to the child, the others come from it."""
+
+    OPEN = 1  # JSON: the walls and limits of this child; the first message
+    JOB = 2
+    PART = 3  # of an answer, in order
+    NOTE = 4  # of progress; nothing of the answer
+    DONE = 5  # the rest of the answer, often all of it; the child waits for the next job
+    FAILED = 6  # UTF-8: the name of an exception that the job's module did not expect
+
+
+class BadMessage(ValueError):
+    """The other side does not keep to the protocol."""
+
+
+def head(tag: Tag, length: int) -> bytes:
+    return _HEAD.pack(tag, length)
+
+
+def read_head(data: bytes, longest: int) -> tuple[Tag, int]:
+    """Tag and length of the body. Raises BadMessage."""
+    number, length = _HEAD.unpack(data)
+    try:
+        tag = Tag(number)
+    except ValueError:
+        raise BadMessage(f"{number} is no message's tag") from None
+    if length > longest:
+        raise BadMessage(f"a message has {length} bytes, {longest} are allowed")
+    return tag, length

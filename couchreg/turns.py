@@ -1,0 +1,128 @@
+"""Who is next where only a few can be served at once: a queue that is fair between askers.
+
+An asker is any text: a user, an address. A job may have several and counts for each of them. Whoever has
+the fewest jobs running, and was served longest ago, is next; nobody may have every place, or more than a
+few jobs waiting. So one who asks for much waits for itself and hardly delays the others.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from couchreg.errors import TooManyRequests, Unavailable
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    askers: Sequence[str]
+    turn: asyncio.Future[None]
+
+
+class Turns:
+    """`places` jobs run at once, of one asker all but one of them; `waiting` more may wait, of one asker
+    `waiting_of_one`. `what` is a plural for the reasons of refusals; a refused asker is told to come again
+    after `retry_after` seconds. For the tasks of one event loop."""
+
+    def __init__(
+        self, places: int, *, waiting: int, waiting_of_one: int, what: str = "jobs", retry_after: int = 10
+    ) -> None:
+        self.places = places
+        self._of_one = max(1, places - 1)
+        self._most, self._most_of_one = waiting, waiting_of_one
+        self._what, self._retry_after = what, retry_after
+        self._queue: list[_Waiting] = []
+        self._waiting: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()
+        self._served: dict[str, int] = {}  # of askers that are here: when their last turn began
+        self._began = 0
+        self._busy = 0
+
+    @property
+    def inside(self) -> int:
+        """How many jobs run or wait."""
+        return self._busy + len(self._queue)
+
+    @asynccontextmanager
+    async def take(self, *askers: str) -> AsyncIterator[None]:
+        """Wait for a turn and have it until the block ends.
+
+        Raises TooManyRequests when an asker has too many jobs waiting already, Unavailable when there are
+        too many in all. A job without an asker is bounded only by the whole.
+        """
+        # Twice the same asker is one asker.
+        askers = tuple(dict.fromkeys(askers))
+        await self._wait(askers)
+        try:
+            yield
+        finally:
+            self._leave(askers)
+
+    async def _wait(self, askers: Sequence[str]) -> None:
+        if self._may_run(askers):
+            self._enter(askers)  # whoever else waits may not run now
+            return
+        self._check(askers)
+        mine = _Waiting(askers, asyncio.get_running_loop().create_future())
+        self._queue.append(mine)
+        self._waiting.update(askers)
+        try:
+            await mine.turn
+        except asyncio.CancelledError:
+            if mine.turn.done() and not mine.turn.cancelled():
+                self._leave(askers)  # the turn had come in the same moment
+            raise
+        finally:
+            if mine in self._queue:
+                self._queue.remove(mine)
+                self._no_longer_waiting(askers)
+
+    def _check(self, askers: Sequence[str]) -> None:
+        if any(self._waiting[asker] >= self._most_of_one for asker in askers):
+            raise TooManyRequests(
+                f"Too many of your {self._what} wait already: try again in a while.",
+                retry_after=self._retry_after,
+            )
+        if len(self._queue) >= self._most:
+            raise Unavailable(
+                f"Too many {self._what} are waiting: try again in a while.", retry_after=self._retry_after
+            )
+
+    def _may_run(self, askers: Sequence[str]) -> bool:
+        return self._busy < self.places and all(self._running[asker] < self._of_one for asker in askers)
+
+    def _enter(self, askers: Sequence[str]) -> None:
+        self._busy += 1
+        self._began += 1
+        self._running.update(askers)
+        self._served.update(dict.fromkeys(askers, self._began))
+
+    def _leave(self, askers: Sequence[str]) -> None:
+        self._busy -= 1
+        self._running.subtract(askers)
+        self._forget(askers)
+        while ready := [job for job in self._queue if self._may_run(job.askers)]:
+            job = min(ready, key=self._rank)  # the first of equals
+            self._queue.remove(job)
+            self._no_longer_waiting(job.askers)
+            self._enter(job.askers)
+            job.turn.set_result(None)
+
+    def _rank(self, job: _Waiting) -> tuple[int, int]:
+        running = max((self._running[asker] for asker in job.askers), default=0)
+        return running, max((self._served.get(asker, 0) for asker in job.askers), default=0)
+
+    def _no_longer_waiting(self, askers: Sequence[str]) -> None:
+        self._waiting.subtract(askers)
+        self._forget(askers)
+
+    def _forget(self, askers: Sequence[str]) -> None:
+        """What is known of askers that are gone is given up, so that nothing here grows with time."""
+        for asker in askers:
+            if not self._waiting[asker]:
+                del self._waiting[asker]
+            if not self._running[asker]:
+                del self._running[asker]
+            if asker not in self._waiting and asker not in self._running:
+                self._served.pop(asker, None)
