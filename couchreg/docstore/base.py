@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from couchreg.errors import CouchregError
+from couchreg.model import json
 from couchreg.model.revtree import RevTree
 from couchreg.model.user import User
 
@@ -74,6 +75,11 @@ class Revision(msgspec.Struct, frozen=True):
     members: bytes
     attachments: tuple[Attachment, ...] = ()
 
+    @property
+    def body(self) -> dict[str, Any]:
+        """The members, decoded each time."""
+        return json.body(self.members)
+
 
 class Row(NamedTuple):
     """A row of `_all_docs`: the winner of one document."""
@@ -83,6 +89,11 @@ class Row(NamedTuple):
     deleted: bool
     members: bytes | None  # None unless bodies were asked for
     attachments: tuple[Attachment, ...]
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The members, decoded each time; empty unless bodies were asked for."""
+        return json.body(self.members)
 
 
 class Change(NamedTuple):
@@ -129,6 +140,11 @@ class LocalDocument(NamedTuple):
     id: str  # with the "_local/"
     rev: str
     members: bytes
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The members, decoded each time."""
+        return json.body(self.members)
 
 
 class Opened(NamedTuple):

@@ -99,7 +99,7 @@ class DatastoreFollower:
             async for chunk in self._attachments.open(files[DESCRIPTOR]):
                 yield chunk
         else:
-            yield json.encode(built(json.decode(b"{" + (change.members or b"") + b"}"), files))
+            yield json.encode(built(json.body(change.members), files))
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

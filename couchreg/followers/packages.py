@@ -46,7 +46,7 @@ def package_of(doc_id: str) -> str | None:
 
 def entry(name: str, version: str, members: bytes) -> Entry:
     """The entry of a version document; `members` are the stored ones."""
-    descriptor = json.decode(b"{" + members + b"}")
+    descriptor = json.body(members)
     resources = [item for item in _list(descriptor, "resources") if isinstance(item, dict)]
     return Entry(
         name,
@@ -65,7 +65,7 @@ def current(versions: list[str], members: bytes | None) -> str:
 
     `members` are those of the package's document, None when it has none.
     """
-    document = json.decode(b"{" + (members or b"") + b"}")
+    document = json.body(members)
     tags = document.get("dist-tags")
     tagged = tags.get(LATEST) if isinstance(tags, dict) else None
     return tagged if tagged in versions else latest(versions)

@@ -102,6 +102,12 @@ def members(body: dict[str, Any]) -> bytes:
     return encode(body)[1:-1]
 
 
+def body(members: bytes | None) -> dict[str, Any]:
+    """What `members` made the text of; an empty object where there is none."""
+    found: dict[str, Any] = decode(b"{" + members + b"}") if members else {}
+    return found
+
+
 def quote(text: str) -> bytes:
     """A JSON string."""
     quoted = _encode(text)

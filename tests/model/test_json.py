@@ -142,3 +142,12 @@ def test_floats_are_spelt_alike_wherever_they_stand(value: float) -> None:
     """The quick look for odd floats overlooks none; the slow writer has its second opinion."""
     for around in (value, [value], [[value, 1]], {"a": value}, {"a": {"b": [value], "c": "e16,"}}):
         assert json.encode(around) == exactjson.encode(around)
+
+
+@pytest.mark.parametrize("value", [{}, {"a": 1, "b": [1.0, {"c": None}]}, {"_a": "ö"}])
+def test_members_and_back(value: dict[str, Any]) -> None:
+    assert json.body(json.members(value)) == value
+
+
+def test_nothing_has_no_members() -> None:
+    assert json.body(None) == {}

@@ -129,8 +129,7 @@ class UserView:
         if self._is_own(revision.id) or await self._is_admin():
             return revision
         public = self._public()
-        doc = json.decode(b"{" + revision.members + b"}")
-        members = {key: value for key, value in doc.items() if key in public}
+        members = {key: value for key, value in revision.body.items() if key in public}
         if not members:
             raise NotFound("missing")
         return Revision(revision.id, revision.rev, revision.deleted, json.members(members))

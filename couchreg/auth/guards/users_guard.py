@@ -15,7 +15,6 @@ from couchreg.auth.users.design import ensure_auth_design
 from couchreg.auth.users.users import UserChanges
 from couchreg.docstore.base import Database, Edit, Outcome, Store
 from couchreg.errors import Conflict, CouchregError, NotFound
-from couchreg.model import json
 from couchreg.model.user import User
 
 _UNHASHED = PasswordHash("sha256", b"\0", b"-", 1)  # stands for the hash while the rest is checked
@@ -142,11 +141,9 @@ class UsersDatabase:
     async def _document(self, doc_id: str) -> dict[str, Any] | None:
         """A live document as it is."""
         try:
-            revision = await self.inner.revision(doc_id)
+            return (await self.inner.revision(doc_id)).body
         except NotFound:
             return None
-        found: dict[str, Any] = json.decode(b"{" + revision.members + b"}")
-        return found
 
     async def _hashed(self, edit: Edit, password: str) -> Edit:
         """The edit with a hash in place of the password; `preserve_salt` keeps the sessions."""

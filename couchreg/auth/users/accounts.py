@@ -17,7 +17,6 @@ from couchreg.auth.users.documents import with_hash
 from couchreg.auth.users.names import check_email, check_name, check_password
 from couchreg.docstore.base import Database, Edit, Store
 from couchreg.errors import BadRequest, Conflict, CouchregError, Forbidden, NotFound
-from couchreg.model import json
 from couchreg.model.user import SYSTEM, User
 
 LONGEST_SALT = 256
@@ -151,7 +150,7 @@ class Accounts:
             revision = await self._users().revision(USER_PREFIX + name)
         except NotFound:
             return None
-        return revision.rev, json.decode(b"{" + revision.members + b"}")
+        return revision.rev, revision.body
 
     async def _write(self, edit: Edit) -> str:
         """The checks are made: the server itself writes."""

@@ -4,7 +4,6 @@ from importlib import resources
 
 from couchreg.docstore.base import Database, Edit
 from couchreg.errors import CouchregError, NotFound
-from couchreg.model import json
 from couchreg.model.user import SYSTEM
 
 ID = "_design/_auth"
@@ -15,7 +14,7 @@ async def ensure_auth_design(database: Database) -> None:
     """Write it into `_users` where it is not there, or not as it should be; what else stands in it stays."""
     try:
         stored = await database.revision(ID)
-        rev, body = stored.rev, json.decode(b"{" + stored.members + b"}")
+        rev, body = stored.rev, stored.body
     except NotFound:
         rev, body = None, {}
     wanted = body | auth_design()

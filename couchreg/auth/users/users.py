@@ -14,7 +14,6 @@ from couchreg.auth.policy import USER_PREFIX, USERS
 from couchreg.auth.users import documents as user_documents
 from couchreg.docstore.base import Database, Edit, Store
 from couchreg.errors import NotFound, Unauthorized
-from couchreg.model import json
 from couchreg.model.user import SYSTEM, User
 
 CONFLICTED = (
@@ -81,7 +80,7 @@ class Users:
             return None
         if not self._options.flag("allow_conflicted_user_docs"):
             await _refuse_conflict(database, revision.id)
-        doc = json.decode(b"{" + revision.members + b"}")
+        doc = revision.body
         hashed = parse_members(doc)
         if hashed is None:
             return None

@@ -8,7 +8,6 @@ import asyncio
 
 from couchreg.docstore.base import Database
 from couchreg.errors import BadRequest, Forbidden, NotFound
-from couchreg.model import json
 from couchreg.model.names import is_package_name
 from couchreg.model.user import User
 from couchreg.registry.changing.packages import Packages, owners_of
@@ -109,8 +108,7 @@ class OwnerIndex:
             names = [change.id for change in changes if is_package_name(change.id)]
             for row in await self._database.winners(names, bodies=True) if names else ():
                 if row is not None:
-                    live = b"" if row.deleted else row.members or b""
-                    self._set(row.id, owners_of(json.decode(b"{" + live + b"}")))
+                    self._set(row.id, () if row.deleted else owners_of(row.body))
             self._seq = changes[-1].seq
         self._seq = max(self._seq, until)  # after a purge no change has the last sequence
 

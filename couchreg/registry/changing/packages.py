@@ -65,7 +65,7 @@ class Packages:
             revision = await self._database.revision(name)
         except NotFound:
             return None
-        return Package(name, revision.rev, json.decode(b"{" + revision.members + b"}"))
+        return Package(name, revision.rev, revision.body)
 
     async def get(self, name: str) -> Package:
         """The document; a new one for versions that came without it. Raises NotFound."""

@@ -11,7 +11,6 @@ from typing import Any
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Database, Edit, Revision
 from couchreg.errors import CouchregError, NotFound, Unavailable
-from couchreg.model import json
 from couchreg.model.names import check_package_name, check_version
 from couchreg.model.user import User
 from couchreg.package.moments import Clock, moment_text, utc_now
@@ -97,8 +96,7 @@ class Unpublisher:
     def _edits(self, name: str, version: str, leafs: Sequence[Revision], user: User) -> list[Edit]:
         if not leafs:
             raise NotFound(f"{name!r} has no version {version!r}.")
-        stored = json.decode(b"{" + leafs[0].members + b"}")
-        gone = Version(name, version, leafs[0].rev, stored, leafs[0].attachments)
+        gone = Version(name, version, leafs[0].rev, leafs[0].body, leafs[0].attachments)
         body = tombstone(gone, at=moment_text(self._clock()), by=user.name)
         return [Edit(leaf.id, leaf.rev, True, body) for leaf in leafs]
 

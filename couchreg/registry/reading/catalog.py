@@ -11,7 +11,6 @@ from typing import Any
 
 from couchreg.docstore.base import Attachment, Database, Range, Row
 from couchreg.errors import NotFound
-from couchreg.model import json
 from couchreg.model.names import is_package_name
 from couchreg.model.versions import LATEST, choose, latest, sort_versions
 from couchreg.package.descriptor import OWN, Resource, resources_of
@@ -99,8 +98,7 @@ class Catalog:
             revision = await self._database.revision(version_id(name, exact))
         except NotFound:
             raise _absent(name, exact, await self.versions(name)) from None
-        document = json.decode(b"{" + revision.members + b"}")
-        return Version(name, exact, revision.rev, document, revision.attachments)
+        return Version(name, exact, revision.rev, revision.body, revision.attachments)
 
     async def named(self, name: str, wanted: str = LATEST) -> Version:
         """An exact version, or the one that a dist-tag leads to. Raises NotFound."""
@@ -148,4 +146,4 @@ def _absent(name: str, wanted: str, versions: list[str]) -> NotFound:
 
 
 def _from_row(name: str, version: str, row: Row) -> Version:
-    return Version(name, version, row.rev, json.decode(b"{" + (row.members or b"") + b"}"), row.attachments)
+    return Version(name, version, row.rev, row.body, row.attachments)

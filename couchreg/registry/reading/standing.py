@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from couchreg.docstore.base import Database, Row
-from couchreg.model import json
 from couchreg.model.versions import LATEST, latest
 
 TAGS, DEPRECATED, EVERY = "dist-tags", "deprecated", "*"
@@ -47,7 +46,7 @@ async def standings(database: Database, names: Sequence[str]) -> list[Standing]:
 def _of(row: Row | None) -> Standing:
     if row is None or row.deleted:
         return Standing()
-    return Standing(json.decode(b"{" + (row.members or b"") + b"}"))
+    return Standing(row.body)
 
 
 def texts_to_change(members: dict[str, Any], member: str) -> dict[str, Any]:

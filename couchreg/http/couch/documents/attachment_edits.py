@@ -1,7 +1,6 @@
 """PUT and DELETE of one attachment: an edit of its document that keeps everything else."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from aiohttp import web
 
@@ -13,7 +12,6 @@ from couchreg.http.couch.frame import body
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.headers import url_encode
 from couchreg.http.couch.frame.responses import answer_json
-from couchreg.model import json
 
 DEFAULT_TYPE = "application/octet-stream"
 
@@ -91,8 +89,7 @@ def _edit(doc_id: str, name: str, parent: Revision | None, record: Attachment | 
     if parent is None:
         return Edit(doc_id, None, False, {}, tuple(attachments))
     attachments += _others(parent.attachments, name)
-    members: dict[str, Any] = json.decode(b"{" + parent.members + b"}")
-    return Edit(doc_id, parent.rev, parent.deleted, members, tuple(attachments))
+    return Edit(doc_id, parent.rev, parent.deleted, parent.body, tuple(attachments))
 
 
 def _others(attachments: Sequence[Attachment], name: str) -> list[Stub]:

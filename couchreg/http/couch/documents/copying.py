@@ -7,7 +7,6 @@ from couchreg.http.couch.documents.document_query import DocumentQuery, parse_re
 from couchreg.http.couch.documents.reading import find
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.params import unquote
-from couchreg.model import json
 
 
 def destination(header: str | None) -> tuple[str, str | None]:
@@ -28,8 +27,8 @@ def destination(header: str | None) -> tuple[str, str | None]:
 async def copied(ctx: Context, source: str, source_rev: str | None, target: str, rev: str | None) -> str:
     """Write the document `source` as `target`; returns the new revision. Raises NotFound, Conflict."""
     if local.is_local(source):
-        members = (await local.read(ctx, source, source_rev)).members
-        edit = Edit(target, rev, False, _body(members))
+        document = await local.read(ctx, source, source_rev)
+        edit = Edit(target, rev, False, document.body)
     else:
         found = await find(ctx.db, source, DocumentQuery(rev=source_rev))
         edit = _as_edit(found.revision, target, rev)
@@ -43,9 +42,4 @@ async def copied(ctx: Context, source: str, source_rev: str | None, target: str,
 
 
 def _as_edit(revision: Revision, target: str, rev: str | None) -> Edit:
-    return Edit(target, rev, revision.deleted, _body(revision.members), revision.attachments)
-
-
-def _body(members: bytes) -> dict[str, object]:
-    body: dict[str, object] = json.decode(b"{" + members + b"}")
-    return body
+    return Edit(target, rev, revision.deleted, revision.body, revision.attachments)

@@ -96,5 +96,4 @@ async def _edit_of_rev(ctx: Context, rev: bytes, records: list[Attachment], repl
     if parent is None:
         raise Conflict("missing_rev", error="not_found")
     kept = [Stub(one.name) for one in parent.attachments if one.name not in replaced]
-    members = json.decode(b"{" + parent.members + b"}")
-    return Edit(ctx.doc_id, parent_rev, parent.deleted, members, (*records, *kept))
+    return Edit(ctx.doc_id, parent_rev, parent.deleted, parent.body, (*records, *kept))

@@ -80,7 +80,7 @@ async def _document(db: Database, change: Change, rev: str) -> dict[str, Any] | 
         if other is None:
             return None
         members, deleted = other.members, other.deleted
-    doc: dict[str, Any] = {"_id": change.id, "_rev": rev, **json.decode(b"{" + (members or b"") + b"}")}
+    doc: dict[str, Any] = {"_id": change.id, "_rev": rev, **json.body(members)}
     return {**doc, "_deleted": True} if deleted else doc
 
 
@@ -146,7 +146,7 @@ async def _require_function(ctx: Context, kind: str, name: str, complaint: str) 
     if len(parts) != 2:
         raise BadRequest(complaint)
     found = await ctx.db.revision(DESIGN + parts[0])
-    functions = json.decode(b"{" + found.members + b"}").get(kind)
+    functions = found.body.get(kind)
     if not isinstance(functions, dict):
         raise NotFound(f"missing json key: {kind}")
     if parts[1] not in functions:
