@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from couchreg.client.errors import UsageError
 from couchreg.errors import BadRequest
 from couchreg.model import json
-from couchreg.model.names import is_package_name, is_version
+from couchreg.package.names import is_package_name, is_version
 
 LIMIT = 4096  # MiB, unless COUCHREG_CACHE_LIMIT says otherwise
 _CHUNK = 1 << 20

@@ -14,8 +14,8 @@ from couchreg.client.errors import Invalid
 from couchreg.client.folder import Folder
 from couchreg.errors import BadRequest, InvalidPackage
 from couchreg.model import json
-from couchreg.model.names import check_package_name, check_version
 from couchreg.package.descriptor import Descriptor, examine
+from couchreg.package.names import check_package_name, check_version
 from couchreg.registry.checking.checker import Checker, Limits
 from couchreg.registry.publishing import integrity
 

@@ -25,7 +25,7 @@ from couchreg.client.ranged import RangedFile
 from couchreg.client.reading import Opened
 from couchreg.client.registry import Published, Registry
 from couchreg.client.transport import Progress, no_progress
-from couchreg.model.versions import LATEST
+from couchreg.package.versions import LATEST
 
 Members = dict[str, Any]
 

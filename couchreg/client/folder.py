@@ -5,7 +5,6 @@ files of their own, and a README and licence beside the descriptor. Nothing outs
 whatever the descriptor or a symbolic link says. Whether the data is valid is the registry's to say.
 """
 
-import mimetypes
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from couchreg.client.errors import Invalid, UsageError
 from couchreg.errors import BadRequest
 from couchreg.model import json
 from couchreg.package.descriptor import resources_of
+from couchreg.package.formats import mediatype
 from couchreg.package.paths import DESCRIPTOR, looks_remote, path_fault
 
 _COMPANIONS = ("README", "README.md", "LICENSE", "LICENSE.md", "LICENSE.txt", "CHANGELOG.md")
@@ -105,7 +105,7 @@ def _files(root: Path, members: Mapping[str, Any]) -> Iterator[File]:
         raise Invalid(f"{DESCRIPTOR} names files that are not in {root}: {listed}.")
     for path, source in found:
         if source is not None:
-            yield File(path, source, source.stat().st_size, content_type(path))
+            yield File(path, source, source.stat().st_size, mediatype(path))
 
 
 def _referred(members: Mapping[str, Any]) -> Iterator[str]:
@@ -128,11 +128,3 @@ def _inside(root: Path, path: str) -> Path | None:
     if not source.is_relative_to(root.resolve()):
         raise Invalid(f"{path!r} is a link to a file outside of {root}: only what is inside is published.")
     return source
-
-
-def content_type(path: str) -> str:
-    """The media type of a file by its name."""
-    if path.endswith(".csv"):
-        return "text/csv"
-    guessed, encoding = mimetypes.guess_type(path, strict=False)
-    return "application/octet-stream" if encoding or not guessed else guessed

@@ -14,7 +14,7 @@ from typing import Any
 
 from couchreg.client.errors import UsageError
 from couchreg.errors import BadRequest
-from couchreg.model.names import check_package_name, check_version
+from couchreg.package.names import check_package_name, check_version
 from couchreg.package.paths import DESCRIPTOR, path_fault
 
 SCHEMA = "https://datapackage.org/profiles/2.0/datapackage.json"

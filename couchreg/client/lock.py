@@ -16,7 +16,7 @@ from typing import Any
 from couchreg.client.errors import UsageError
 from couchreg.errors import BadRequest
 from couchreg.model import json
-from couchreg.model.names import is_package_name
+from couchreg.package.names import is_package_name
 
 LOCK = "datapackage-lock.json"
 VERSION = 1

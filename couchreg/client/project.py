@@ -15,10 +15,11 @@ from couchreg.client.errors import ClientError, Damaged, Missing, Unreachable, U
 from couchreg.client.install import Installation, Installed, Means, plan
 from couchreg.client.lock import ANY, Lock, Locked, read_lock, write_lock
 from couchreg.client.reading import Reader
-from couchreg.client.resolving import Descriptor, Resolver, Versions, dependencies_of
+from couchreg.client.resolving import Descriptor, Resolver, Versions
 from couchreg.client.transport import Progress, Transport, no_progress
 from couchreg.errors import BadRequest
 from couchreg.model import json
+from couchreg.package.dependencies import stated_dependencies
 from couchreg.package.paths import DESCRIPTOR
 
 
@@ -129,7 +130,7 @@ class Project:
     def _roots(self) -> dict[str, str]:
         """What the folder asks for itself."""
         locked = {name: item.wanted for name, item in self._lock.items() if item.wanted is not None}
-        return locked | dependencies_of(_own_descriptor(self._folder))
+        return locked | stated_dependencies(_own_descriptor(self._folder))
 
     def _check_locked(self, name: str, version: str, files: list[Wanted]) -> None:
         locked = self._lock.get(name)
@@ -162,7 +163,7 @@ class Project:
                 version,
                 str(self._transport.url),
                 roots.get(name),
-                dependencies_of(found[name]),
+                stated_dependencies(found[name]),
                 tuple({"path": f.path, "bytes": f.length, "hash": f"sha256:{f.sha256}"} for f in files),
             )
             for name, (version, files) in plans.items()

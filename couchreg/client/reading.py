@@ -15,8 +15,8 @@ from yarl import URL
 from couchreg.client.address import Address, Entry, file_entries, find_entry
 from couchreg.client.errors import ClientError, Missing
 from couchreg.client.transport import Transport
-from couchreg.model.names import is_version
-from couchreg.model.versions import LATEST
+from couchreg.package.names import is_version
+from couchreg.package.versions import LATEST
 
 _KEPT = 64  # descriptors
 _FRESH = 5  # seconds that a tag or a range is believed to lead to the same version

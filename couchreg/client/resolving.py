@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, Protocol
 from couchreg.client.errors import Missing, UsageError
 from couchreg.client.lock import ANY
 from couchreg.errors import BadRequest
-from couchreg.model.names import is_package_name
-from couchreg.model.versions import LATEST, latest, satisfies
+from couchreg.package.dependencies import stated_dependencies
+from couchreg.package.names import is_package_name
+from couchreg.package.versions import LATEST, latest, satisfies
 
-MEMBER = "dataDependencies"
 _ROUNDS = 100  # until nothing changes; more would be a circle of packages that exclude each other
 _MOST = 1000  # packages
 
@@ -67,7 +67,7 @@ class Resolver:
             version = chosen.get(name)
             if version is None:
                 continue
-            for needed, wanted in dependencies_of(await self._descriptor(name, version)).items():
+            for needed, wanted in stated_dependencies(await self._descriptor(name, version)).items():
                 if needed not in wishes:
                     waiting.append(needed)
                 wishes.setdefault(needed, []).append(Wish(wanted, f"{name}@{version}"))
@@ -123,10 +123,3 @@ def _fits(offered: Versions, version: str, wish: Wish) -> bool:
     except BadRequest as error:
         by = f" ({wish.by} asks for it)" if wish.by else ""
         raise UsageError(f"{error.reason}{by} There are {', '.join(list(offered)[:10])}.") from None
-
-
-def dependencies_of(descriptor: Mapping[str, Any]) -> dict[str, str]:
-    """The `dataDependencies` of a descriptor; what has not that shape is none."""
-    found = descriptor.get(MEMBER)
-    pairs = found.items() if isinstance(found, dict) else ()
-    return {name: wanted for name, wanted in pairs if isinstance(wanted, str)}

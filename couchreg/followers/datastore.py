@@ -17,12 +17,13 @@ from couchreg.docstore.base import Attachment, Change, Database
 from couchreg.docstore.maintenance import recorded
 from couchreg.errors import Conflict
 from couchreg.followers.base import Checkpoint
-from couchreg.followers.packages import split_id
 from couchreg.model import json
-from couchreg.package.layout import DESCRIPTOR, descriptor_key, record_folder, record_key
+from couchreg.package.descriptor import OWN
+from couchreg.package.layout import descriptor_key, record_folder, record_key
+from couchreg.package.names import split_version_id
+from couchreg.package.paths import DESCRIPTOR
 
 AT_ONCE = 8  # documents whose blobs are put at the same time
-OWN = "couchreg"  # the registry's member of a version document, no part of the descriptor
 _SETTING = "follower-datastore"  # of the database: a `_local/` document could be written by clients
 
 
@@ -61,7 +62,7 @@ class DatastoreFollower:
 
     async def _follow(self, change: Change) -> None:
         await self._record(change.id)
-        version = split_id(change.id)
+        version = split_version_id(change.id)
         if version is None:
             return
         key = descriptor_key(*version)

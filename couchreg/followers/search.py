@@ -14,8 +14,11 @@ from typing import TypeVar
 from couchreg.docstore.base import Change, Database, Range
 from couchreg.errors import Unavailable
 from couchreg.followers.base import Checkpoint, RebuildNeeded
-from couchreg.followers.packages import Entry, current, entry, package_of, split_id
+from couchreg.followers.packages import Entry, entry
 from couchreg.followers.search_base import SearchIndex, SearchPage
+from couchreg.model import json
+from couchreg.package.names import package_of, split_version_id, version_id
+from couchreg.package.standing import Standing
 
 log = logging.getLogger(__name__)
 
@@ -106,14 +109,16 @@ class SearchFollower:
 async def _entry_of(database: Database, name: str) -> Entry | None:
     """The entry of a package at its latest version, None when it has no version (any more)."""
     versions: list[str] = []
-    wanted = Range(start=f"{name}@", end=f"{name}A", inclusive_end=False)  # "A" comes right after "@"
+    wanted = Range(start=version_id(name, ""), end=version_id(name, "~"))
     async for rows in database.all_docs(wanted, bodies=False):
-        versions += [found[1] for found in (split_id(row.id) for row in rows) if found and found[0] == name]
+        found = [split_version_id(row.id) for row in rows]
+        versions += [pair[1] for pair in found if pair and pair[0] == name]
     if not versions:
         return None
     [package] = await database.winners([name], bodies=True)
-    version = current(versions, package.members if package and not package.deleted else None)
-    [row] = await database.winners([f"{name}@{version}"], bodies=True)
+    members = package.members if package and not package.deleted else None
+    version = Standing(json.body(members)).current(versions)
+    [row] = await database.winners([version_id(name, version)], bodies=True)
     if row is None or row.deleted or row.members is None:
         return await _entry_of(database, name)  # deleted between the two reads
     return entry(name, version, row.members)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from couchreg.errors import BadRequest
-from couchreg.package.paths import DESCRIPTOR, is_url, looks_remote, path_fault, url_fault, version_id
+from couchreg.package.names import version_id
+from couchreg.package.paths import DESCRIPTOR, is_url, looks_remote, path_fault, url_fault
 from couchreg.package.report import Report, problem, refusal
 
 OWN = "couchreg"  # the member of a version document that is the registry's
-MAX_NAME = 200  # characters of a resource's name
+MAX_RESOURCE_NAME = 200  # characters of a resource's name
 MAX_DEPTH = 64  # of nested objects and lists; libraries that walk them recursively stop soon after
 _WEB = ("http", "https")
 _REFERENCES = ("schema", "dialect", "profile")
@@ -144,8 +145,8 @@ def _check_resources(report: Report, own: Mapping[str, Any]) -> None:
 def _name_fault(name: Any, seen: set[str]) -> str | None:
     if not isinstance(name, str) or not name:
         return "is missing: every resource has a name, and is published at an address made of it"
-    if len(name) > MAX_NAME:
-        return f"is longer than {MAX_NAME} characters"
+    if len(name) > MAX_RESOURCE_NAME:
+        return f"is longer than {MAX_RESOURCE_NAME} characters"
     if not name.isprintable() or name in (".", "..") or any(0xD800 <= ord(char) < 0xE000 for char in name):
         return "cannot be part of an address"
     if name == DESCRIPTOR:

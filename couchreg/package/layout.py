@@ -14,18 +14,16 @@ import re
 from collections.abc import Callable
 
 from couchreg.blobstore.keys import is_valid
+from couchreg.package.names import split_version_id
+from couchreg.package.paths import DESCRIPTOR, is_portable
 
 Layout = Callable[[str, str, str], str | None]
 
-DESCRIPTOR = "datapackage.json"
 OWNER = "_datastore/owner.json"
 RECORDS = "_registry/"
 _BLOBS = "_blobs"
 _REV = re.compile(r"[0-9]+-[0-9a-f]{32}")
 _PLAIN_ID = re.compile(r"[a-z0-9][0-9A-Za-z@._+-]{0,190}(?<!\.)")
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9._-]*")
-_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_-]*")
-_LONGEST = 150  # characters of a package name or a version that may become a folder
 
 
 def registry_layout(registry: str) -> Layout:
@@ -40,11 +38,11 @@ def registry_layout(registry: str) -> Layout:
 def package_key(doc_id: str, attachment: str) -> str | None:
     """`name/version/path` for an attachment of a published version; None where the document is no
     version, or the path is not a safe one or is the descriptor's own."""
-    name, at, version = doc_id.partition("@")
-    if not at or not _folder(_PACKAGE, name) or not _folder(_VERSION, version):
+    version = split_version_id(doc_id)
+    if version is None:
         return None
-    key = f"{name}/{version}/{attachment}"
-    return key if _safe(attachment) and is_valid(key) else None
+    key = "/".join((*version, attachment))
+    return key if is_portable(attachment) and is_valid(key) else None
 
 
 def descriptor_key(name: str, version: str) -> str:
@@ -80,18 +78,3 @@ def _hash(text: str) -> str:
 def content_key(sha256: str) -> str:
     """The key of bytes that have no place in a package."""
     return f"{_BLOBS}/{sha256[:2]}/{sha256}"
-
-
-def _folder(pattern: re.Pattern[str], text: str) -> bool:
-    return len(text) <= _LONGEST and pattern.fullmatch(text) is not None
-
-
-def _safe(path: str) -> bool:
-    """A POSIX path that stays below its folder and looks the same everywhere: see the Data Package
-    specification on safe resource paths. Hidden files are left out, as Frictionless does."""
-    return (
-        not any(letter in path for letter in ':*?"<>|')
-        and path.casefold() != DESCRIPTOR
-        and not path.casefold().startswith(DESCRIPTOR + "/")
-        and all(part.strip() == part != "" and part[0] != "." and part[-1] != "." for part in path.split("/"))
-    )

@@ -1,4 +1,4 @@
-"""Which file paths a package may use, and the ids of its documents. Pure.
+"""Which file paths a package may use. Pure.
 
 The rule is the Data Package specification's (relative, POSIX, no parent and no hidden folders), drawn
 tighter so that every file has its flat place in the datastore and can be unpacked on any system.
@@ -9,9 +9,8 @@ Source: https://datapackage.org/standard/data-resource/#path-or-data.
 import re
 from urllib.parse import urlsplit
 
-from couchreg.blobstore.keys import MAX_SEGMENT_BYTES
+from couchreg.blobstore.keys import MAX_SEGMENT_BYTES, is_valid
 from couchreg.errors import BadRequest
-from couchreg.package.layout import package_key
 
 DESCRIPTOR = "datapackage.json"
 MAX_PATH = 500  # bytes of UTF-8; with name and version it stays a key that every store takes
@@ -20,7 +19,6 @@ MAX_URL = 2000  # characters
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
-_VERSION_ID = re.compile(r"([a-z0-9][a-z0-9._-]*)@([0-9A-Za-z][0-9A-Za-z.+_-]*)")
 
 
 def path_fault(path: str) -> str | None:
@@ -57,9 +55,21 @@ def _segment_fault(path: str) -> str | None:
         return f"has a segment longer than {MAX_SEGMENT_BYTES} bytes"
     if path.startswith("_"):
         return "begins with “_”, which no attachment of a document may"
-    if path != DESCRIPTOR and package_key("name@1", path) is None:
+    if path != DESCRIPTOR and not (is_portable(path) and is_valid(path)):
         return "is not a name that every system can store"
     return None
+
+
+def is_portable(path: str) -> bool:
+    """Whether a POSIX path stays below its folder, looks the same everywhere and is not the descriptor's
+    own. Hidden files are left out, as Frictionless does."""
+    folded = path.casefold()
+    return (
+        not any(letter in path for letter in ':*?"<>|')
+        and folded != DESCRIPTOR
+        and not folded.startswith(DESCRIPTOR + "/")
+        and all(part.strip() == part != "" and part[0] != "." and part[-1] != "." for part in path.split("/"))
+    )
 
 
 def is_url(path: str) -> bool:
@@ -91,14 +101,3 @@ def check_path(path: str) -> str:
 def looks_remote(value: str) -> bool:
     """Whether a string would be fetched over a network or from outside the package."""
     return bool(_SCHEME.match(value)) or value.startswith("/") or "\\" in value
-
-
-def version_id(name: str, version: str) -> str:
-    """The id of the document of one published version."""
-    return f"{name}@{version}"
-
-
-def split_version_id(doc_id: str) -> tuple[str, str] | None:
-    """Name and version of a version document's id, None for any other id."""
-    match = _VERSION_ID.fullmatch(doc_id)
-    return (match[1], match[2]) if match else None

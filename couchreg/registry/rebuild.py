@@ -18,13 +18,13 @@ from couchreg.docstore.base import Attachment, Database, Edit
 from couchreg.docstore.maintenance import recorded
 from couchreg.errors import BadRequest, CouchregError, Failure, NotFound
 from couchreg.model import json
-from couchreg.model.names import is_package_name
 from couchreg.model.revid import revision_id
 from couchreg.model.user import SYSTEM
 from couchreg.package.descriptor import OWN
 from couchreg.package.formats import mediatype
 from couchreg.package.layout import RECORDS, is_descriptor, package_key
-from couchreg.package.paths import DESCRIPTOR, split_version_id, version_id
+from couchreg.package.names import is_package_name, split_version_id, version_id
+from couchreg.package.paths import DESCRIPTOR
 
 BATCH = 100  # documents of one transaction
 LARGEST_RECORD = 256 << 20  # bytes

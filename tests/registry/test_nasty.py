@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from couchreg.model.names import is_package_name, is_version
 from couchreg.package.layout import package_key
-from couchreg.package.paths import path_fault, version_id
+from couchreg.package.names import is_package_name, is_version, version_id
+from couchreg.package.paths import path_fault
 from couchreg.registry.publishing.intake import PublishLimits
 from tests import blob_stores
 from tests.registry.conftest import ADMIN, Serve, Served

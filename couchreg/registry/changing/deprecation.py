@@ -9,10 +9,11 @@ from typing import Any
 
 from couchreg.errors import BadRequest, NotFound
 from couchreg.model.user import User
-from couchreg.model.versions import satisfies
+from couchreg.package.standing import DEPRECATED, EVERY, Standing
+from couchreg.package.versions import satisfies
 from couchreg.registry.changing.packages import Change, Packages
 from couchreg.registry.reading.catalog import Catalog
-from couchreg.registry.reading.standing import DEPRECATED, EVERY, Standing, drop_empty, texts_to_change
+from couchreg.registry.reading.standing import drop_empty, texts_to_change
 
 LONGEST = 1000  # characters of a message
 

@@ -8,8 +8,8 @@ import asyncio
 
 from couchreg.docstore.base import Database
 from couchreg.errors import BadRequest, Forbidden, NotFound
-from couchreg.model.names import is_package_name
 from couchreg.model.user import User
+from couchreg.package.names import is_package_name
 from couchreg.registry.changing.packages import Packages, owners_of
 
 MOST = 200  # owners of one package

@@ -9,12 +9,13 @@ import re
 from typing import Any
 
 from couchreg.errors import BadRequest, NotFound
-from couchreg.model.names import RESERVED
 from couchreg.model.user import User
-from couchreg.model.versions import LATEST, satisfies
+from couchreg.package.names import RESERVED
+from couchreg.package.standing import TAGS, Standing
+from couchreg.package.versions import LATEST, satisfies
 from couchreg.registry.changing.packages import Packages
 from couchreg.registry.reading.catalog import Catalog
-from couchreg.registry.reading.standing import TAGS, Standing, drop_empty, texts_to_change
+from couchreg.registry.reading.standing import drop_empty, texts_to_change
 
 MOST = 100  # tags of one package
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}")

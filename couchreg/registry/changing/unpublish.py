@@ -11,15 +11,15 @@ from typing import Any
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Database, Edit, Revision
 from couchreg.errors import CouchregError, NotFound, Unavailable
-from couchreg.model.names import check_package_name, check_version
 from couchreg.model.user import User
 from couchreg.package.moments import Clock, moment_text, utc_now
-from couchreg.package.paths import version_id
+from couchreg.package.names import check_package_name, check_version, version_id
+from couchreg.package.standing import DEPRECATED, TAGS
 from couchreg.registry.changing.packages import Packages
 from couchreg.registry.changing.settling import Settled, bounded
 from couchreg.registry.changing.tombstones import tombstone
 from couchreg.registry.reading.catalog import Catalog, Version
-from couchreg.registry.reading.standing import DEPRECATED, TAGS, drop_empty, texts_to_change
+from couchreg.registry.reading.standing import drop_empty, texts_to_change
 
 log = logging.getLogger(__name__)
 

@@ -19,14 +19,13 @@ from typing import Any
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.upload import Upload
 from couchreg.docstore.base import Attachment, Database, Edit
-from couchreg.errors import BadRequest, Conflict, CouchregError, NotFound
+from couchreg.errors import Conflict, CouchregError, NotFound
 from couchreg.model import json
-from couchreg.model.names import check_package_name, check_version
 from couchreg.model.user import User
 from couchreg.package.descriptor import OWN, Descriptor, examine
-from couchreg.package.layout import package_key
 from couchreg.package.moments import Clock, moment_text, utc_now
-from couchreg.package.paths import DESCRIPTOR, version_id
+from couchreg.package.names import check_package_name, check_version, version_id
+from couchreg.package.paths import DESCRIPTOR
 from couchreg.package.report import refusal
 from couchreg.registry.changing.packages import Packages
 from couchreg.registry.changing.settling import Settled, bounded
@@ -94,8 +93,6 @@ class Publisher:
         """
         check_package_name(name)
         check_version(version)
-        if package_key(version_id(name, version), "data") is None:
-            raise BadRequest("The name or the version is too long.")
         await self._packages.allow_publishing(name, user)
 
     async def publish(

@@ -11,11 +11,12 @@ from typing import Any
 
 from couchreg.docstore.base import Attachment, Database, Range, Row
 from couchreg.errors import NotFound
-from couchreg.model.names import is_package_name
-from couchreg.model.versions import LATEST, choose, latest, sort_versions
 from couchreg.package.descriptor import OWN, Resource, resources_of
-from couchreg.package.paths import DESCRIPTOR, split_version_id, version_id
-from couchreg.registry.reading.standing import Standing, standings
+from couchreg.package.names import is_package_name, split_version_id, version_id
+from couchreg.package.paths import DESCRIPTOR
+from couchreg.package.standing import Standing
+from couchreg.package.versions import LATEST, choose, latest, sort_versions
+from couchreg.registry.reading.standing import standings
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,6 @@ class Version:
         """By path; `datapackage.json` first."""
         listed = sorted(self.attachments, key=lambda item: (item.name != DESCRIPTOR, item.name))
         return {attachment.name: attachment for attachment in listed}
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A package in a listing; `versions` from oldest to latest."""
-
-    name: str
-    latest: str
-    versions: tuple[str, ...]
 
 
 class Catalog:
@@ -120,9 +112,9 @@ class Catalog:
         rows = await self._database.winners([version_id(name, version) for version in versions], bodies=True)
         return [_from_row(name, version, row) for version, row in zip(versions, rows, strict=True) if row]
 
-    async def packages(self, start: str, limit: int) -> tuple[list[Listed], str | None]:
-        """Packages by name from `start` on, and the name to go on with, None at the end."""
-        found: list[Listed] = []
+    async def packages(self, start: str, limit: int) -> tuple[list[str], str | None]:
+        """The names of packages, in order from `start` on, and the name to go on with, None at the end."""
+        found: list[str] = []
         async for row in self._rows(Range(start=start or None)):
             if not is_package_name(row.id):
                 continue
@@ -130,7 +122,7 @@ class Catalog:
             if versions and len(found) == limit:
                 return found, row.id
             if versions:
-                found.append(Listed(row.id, latest(versions), tuple(versions)))
+                found.append(row.id)
         return found, None
 
     async def _rows(self, wanted: Range) -> AsyncIterator[Row]:

@@ -5,16 +5,14 @@ side. A name@version is looked into once, so that circles end.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from couchreg.errors import BadRequest, NotFound
+from couchreg.package.dependencies import stated_dependencies
+from couchreg.package.names import version_id
 from couchreg.registry.reading.catalog import Catalog, Version
 
-MEMBER = "dataDependencies"
 MOST = 500  # dependencies of one answer
-LONGEST = 256  # characters of a name or a range
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +23,6 @@ class Dependency:
     wanted: str
     version: str | None
     by: str
-
-
-def stated(descriptor: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Package and range of each dependency; what has not that shape is no dependency."""
-    found = descriptor.get(MEMBER)
-    for name, wanted in (found if isinstance(found, dict) else {}).items():
-        if isinstance(wanted, str) and len(name) <= LONGEST and len(wanted) <= LONGEST:
-            yield name, wanted
 
 
 class Dependencies:
@@ -47,11 +37,11 @@ class Dependencies:
         waiting, known = deque([version]), {(version.name, version.version)}
         while waiting:
             dependent = waiting.popleft()
-            for name, wanted in stated(dependent.document):
+            for name, wanted in stated_dependencies(dependent.document).items():
                 if len(found) == MOST:
                     return found, False
                 exact = await self._resolve(name, wanted)
-                found.append(Dependency(name, wanted, exact, f"{dependent.name}@{dependent.version}"))
+                found.append(Dependency(name, wanted, exact, version_id(dependent.name, dependent.version)))
                 if exact is not None and (name, exact) not in known:
                     known.add((name, exact))
                     waiting.append(await self._catalog.version(name, exact))

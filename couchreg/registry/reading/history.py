@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 
 from couchreg.docstore.base import Attachment, Database, Row
-from couchreg.model.versions import LATEST
-from couchreg.package.paths import split_version_id, version_id
+from couchreg.package.names import split_version_id, version_id
+from couchreg.package.standing import Standing
+from couchreg.package.versions import LATEST
 from couchreg.registry.reading.catalog import Catalog
-from couchreg.registry.reading.standing import Standing, standings
+from couchreg.registry.reading.standing import standings
 
 CHUNK = 20  # documents read at once
 MAX_TITLE = 300  # characters
@@ -124,7 +125,7 @@ class History:
     async def by_name(self, start: str, limit: int) -> tuple[list[Summary], str | None]:
         """Packages by name from `start` on, and the name to go on with (None at the end)."""
         listed, after = await self._catalog.packages(start, limit)
-        return await self._summaries([item.name for item in listed]), after
+        return await self._summaries(listed), after
 
     async def _is_newer(self, name: str, seq: int) -> bool:
         """Whether the package has a version from `seq` on: then it stood on an earlier page."""

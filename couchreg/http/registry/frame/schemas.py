@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from couchreg.package.names import MAX_NAME, NAME_PATTERN, VERSION_PATTERN
+
 Schema = Mapping[str, Any]
 
 _TEXT: Schema = {"type": "string"}
@@ -22,11 +24,13 @@ def _maybe(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+_VERSION: Schema = {"type": "string", "pattern": f"^{VERSION_PATTERN}$", "maxLength": MAX_NAME}
+
 PATHS: Mapping[str, Schema] = {
-    "name": {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]*$", "maxLength": 200},
-    "version": {"type": "string", "pattern": "^[0-9A-Za-z][0-9A-Za-z.+_-]*$", "maxLength": 200},
-    "old": {"type": "string", "pattern": "^[0-9A-Za-z][0-9A-Za-z.+_-]*$", "maxLength": 200},
-    "new": {"type": "string", "pattern": "^[0-9A-Za-z][0-9A-Za-z.+_-]*$", "maxLength": 200},
+    "name": {"type": "string", "pattern": f"^{NAME_PATTERN}$", "maxLength": MAX_NAME},
+    "version": _VERSION,
+    "old": _VERSION,
+    "new": _VERSION,
     "tag": {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9._-]*$", "maxLength": 100},
     "path": {"type": "string", "minLength": 1},
     "user": {"type": "string", "minLength": 1, "maxLength": 214},

@@ -10,7 +10,7 @@ from couchreg.http.registry.frame.answers import answer
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.json_body import json_object, text_of
 from couchreg.http.registry.people.accounts import email_of
-from couchreg.model.names import check_package_name
+from couchreg.package.names import check_package_name
 
 
 async def listing(call: Call) -> web.StreamResponse:

@@ -9,7 +9,7 @@ from aiohttp import web
 from couchreg.errors import BadRequest
 from couchreg.http.registry.frame.answers import cacheable
 from couchreg.http.registry.frame.call import Call
-from couchreg.model.versions import sort_versions
+from couchreg.package.versions import sort_versions
 from couchreg.registry.reading.counts_file import Counted
 
 SPAN = 30  # days, unless asked otherwise

@@ -17,10 +17,10 @@ from couchreg.errors import BadRequest, NotFound, RangeNotSatisfiable
 from couchreg.http.registry.frame.answers import OPEN, SAFE, cacheable, failure
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.reading.elsewhere import inline, redirect
-from couchreg.model.versions import LATEST
 from couchreg.package.descriptor import Resource
 from couchreg.package.formats import OCTETS
 from couchreg.package.paths import DESCRIPTOR
+from couchreg.package.versions import LATEST
 from couchreg.registry.reading.catalog import Version
 from couchreg.registry.reading.served import served_resource
 

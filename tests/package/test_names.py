@@ -1,0 +1,68 @@
+"""Names of packages and versions, and the ids made of them."""
+
+import pytest
+
+from couchreg.errors import BadRequest
+from couchreg.http.registry.frame.schemas import PATHS
+from couchreg.package import names
+from couchreg.package.layout import package_key
+
+LONGEST = "x" * names.MAX_NAME
+
+
+def test_package_names() -> None:
+    for name in ("gdp", "co2-ppm", "a.b_c", "0", "x" * 150):
+        names.check_package_name(name)
+    for name in ("", "A", "-a", ".a", "_a", "a/b", "a b", "é", "a@b", "x" * 151, "a\n"):
+        with pytest.raises(BadRequest, match="cannot be called"):
+            names.check_package_name(name)
+    for name in ("search", "adduser", "owner", "latest"):
+        assert not names.is_package_name(name)
+        with pytest.raises(BadRequest, match="reserved"):
+            names.check_package_name(name)
+
+
+def test_version_names() -> None:
+    for version in ("1.0.0", "2026", "2023-03-30", "v2.1-beta+build_7", "draft"):
+        names.check_version(version)
+    for version in ("", "-1", "1/2", "1 2", ".1", "é", "1" * 151, "1\n"):
+        with pytest.raises(BadRequest, match="cannot be"):
+            names.check_version(version)
+    with pytest.raises(BadRequest, match="reserved"):
+        names.check_version("latest")
+
+
+@pytest.mark.parametrize(
+    ("doc_id", "pair"),
+    [
+        ("gdp@2026", ("gdp", "2026")),
+        (f"{LONGEST}@{LONGEST}", (LONGEST, LONGEST)),
+        (f"{LONGEST}x@1", None),
+        (f"gdp@{LONGEST}1", None),
+        ("gdp", None),
+        ("gdp@", None),
+        ("@1", None),
+        ("gdp@1@2", None),
+        ("search@1", None),
+        ("gdp@latest", None),
+        ("Gdp@1", None),
+    ],
+)
+def test_ids_of_versions(doc_id: str, pair: tuple[str, str] | None) -> None:
+    """One rule says which documents are versions, wherever that is asked."""
+    assert names.split_version_id(doc_id) == pair
+    assert (package_key(doc_id, "a.csv") is not None) == (pair is not None)
+    if pair:
+        assert names.version_id(*pair) == doc_id
+
+
+def test_the_package_a_document_is_about() -> None:
+    assert names.package_of("gdp@2026") == names.package_of("gdp") == "gdp"
+    for other in ("_design/x", "gdp@", "latest", "Gdp"):
+        assert names.package_of(other) is None
+
+
+def test_the_description_of_the_door_says_the_same() -> None:
+    for parameter in ("name", "version", "old", "new"):
+        assert PATHS[parameter]["maxLength"] == names.MAX_NAME
+    assert PATHS["name"]["pattern"] == f"^{names.NAME_PATTERN}$"
