@@ -1,51 +1,25 @@
-"""Which registry a command speaks to, and as whom: flags, else the environment, else a file.
+"""The flags by which a command is told its registry and user, and the prompts for what is still missing.
 
-The file is written by `couchreg login`; its token is for its own registry and user only. A password comes
-from the environment, from standard input or a prompt without echo; a flag could be read by every user
-of the machine.
+What flags do not say comes from the environment and from the file that `couchreg login` writes
+(`client/account.py`). A password comes from the environment, from standard input or from a prompt without
+echo; a flag could be read by every user of the machine.
 """
 
-import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from couchreg.client.config_file import config_file, read
+from couchreg.client.account import DEFAULT_REGISTRY, PASSWORD, REGISTRY, TOKEN, USER, Account, look_up
 from couchreg.client.errors import UsageError
-from couchreg.client.transport import Credentials, Login, Token, registry_url
-
-DEFAULT_REGISTRY = "http://127.0.0.1:8000"
-REGISTRY, USER, PASSWORD, TOKEN = (
-    "COUCHREG_REGISTRY",
-    "COUCHREG_USER",
-    "COUCHREG_PASSWORD",
-    "COUCHREG_TOKEN",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The registry's address, and a login where there is one."""
-
-    registry: str
-    credentials: Login | None
-
-    def with_login(self) -> "Account":
-        """This account, after asking the person at the terminal for the login that is missing."""
-        if self.credentials is not None or not sys.stdin.isatty():
-            return self
-        user = click.prompt(f"User at {self.registry}", err=True)
-        return Account(self.registry, Credentials(user, ask_password(f"Password of {user}")))
+from couchreg.client.transport import Credentials
 
 
 def registry_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option `--registry`."""
     return click.option(
         "--registry",
-        envvar=REGISTRY,
         metavar="URL",
         help=f"The registry.  [{REGISTRY}; default {DEFAULT_REGISTRY}]",
     )(command)
@@ -55,7 +29,6 @@ def account_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options `--registry` and `--user`, shared by all commands that speak to a registry."""
     user = click.option(
         "--user",
-        envvar=USER,
         metavar="NAME",
         help=f"Who you are there.  [{USER}; the password: {PASSWORD}, or a prompt; or {TOKEN}]",
     )
@@ -80,27 +53,19 @@ def ask_password(prompt: str, *, from_stdin: bool = False, confirm: bool = False
     return entered
 
 
-def resolve(registry: str | None, user: str | None) -> Account:
-    """The account that the flags, the environment and the file describe. Raises UsageError."""
-    kept = read(config_file())
-    url, written = registry_url(registry or kept.get("registry") or DEFAULT_REGISTRY)
-    if not _same(str(url), kept.get("registry") or DEFAULT_REGISTRY):
-        kept = {}  # a login is for its own registry
-    return Account(str(url), written or _login(str(url), user, kept))
+def account_of(registry: str | None, user: str | None) -> Account:
+    """What the flags describe; at a terminal, asks for the password of a known user. Raises UsageError."""
+    account = look_up(registry, user)
+    if account.login is not None or account.user is None or not sys.stdin.isatty():
+        return account
+    password = ask_password(f"Password of {account.user} at {account.registry}")
+    return account._replace(login=Credentials(account.user, password))
 
 
-def _login(url: str, user: str | None, kept: dict[str, str]) -> Login | None:
-    name, password, token = user or kept.get("user"), os.environ.get(PASSWORD), os.environ.get(TOKEN)
-    if name and password:
-        return Credentials(name, password)
-    if token and user is None:
-        return Token(token)
-    if "token" in kept and name == kept.get("user"):
-        return Token(kept["token"])
-    if name and sys.stdin.isatty():
-        return Credentials(name, ask_password(f"Password of {name} at {url}"))
-    return None
-
-
-def _same(url: str, kept: str) -> bool:
-    return url.rstrip("/") == str(registry_url(kept)[0]).rstrip("/")
+def logged_in(registry: str | None, user: str | None) -> Account:
+    """The same; at a terminal, asks for the user's name too."""
+    account = account_of(registry, user)
+    if account.login is not None or not sys.stdin.isatty():
+        return account
+    name = click.prompt(f"User at {account.registry}", err=True)
+    return Account(account.registry, Credentials(name, ask_password(f"Password of {name}")), name)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from couchreg.cli.account import resolve
+from couchreg.cli.account import account_of, logged_in
 from couchreg.cli.showing import run
 from couchreg.client.errors import NotAllowed
 from couchreg.client.people import People
@@ -36,11 +36,10 @@ def ask(
     """What a registry answers; unless it is public, to somebody who is logged in."""
 
     async def work() -> T:
-        account = resolve(registry, user)
-        account = account if public else account.with_login()
-        if account.credentials is None and not public:
+        account = account_of(registry, user) if public else logged_in(registry, user)
+        if account.login is None and not public:
             raise NotAllowed(NOBODY)
-        async with Registry(account.registry, account.credentials) as found:
+        async with Registry(account.registry, account.login) as found:
             return await question(found)
 
     return run(work(), as_json=as_json)

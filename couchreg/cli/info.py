@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from couchreg.cli.account import account_options, resolve
+from couchreg.cli.account import account_of, account_options
 from couchreg.cli.install import split
 from couchreg.cli.showing import json_option, plain, print_json, run
 from couchreg.client.registry import Registry
@@ -28,8 +28,8 @@ def info(package: str, registry: str | None, user: str | None, as_json: bool) ->
 
 async def _info(package: str, registry: str | None, user: str | None) -> tuple[dict[str, Any], Versions]:
     name, version = split(package)
-    account = resolve(registry, user)
-    async with Registry(account.registry, account.credentials) as found:
+    account = account_of(registry, user)
+    async with Registry(account.registry, account.login) as found:
         return await found.info(name, version), await found.shelf.versions(name)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from couchreg.cli.account import account_options, resolve
+from couchreg.cli.account import account_of, account_options
 from couchreg.cli.showing import json_option, plain, print_json, progress_bar, run
 from couchreg.client.address import read_package as split
 from couchreg.client.cache import Cache
@@ -79,9 +79,9 @@ async def _install(
     no_cache: bool,
 ) -> Outcome:
     named = [split(package) for package in packages]
-    account = resolve(registry, user)
+    account = account_of(registry, user)
     cache = None if no_cache else Cache()
-    async with Registry(account.registry, account.credentials) as found:
+    async with Registry(account.registry, account.login) as found:
         project = found.project(folder, cache, offline=offline)
         with progress_bar(_label(packages), None, hidden=hidden) as (advance, set_total):
             return await project.install(named, advance, force=force, on_size=set_total)
@@ -101,9 +101,9 @@ async def _into(
     if len(packages) != 1 or offline:
         raise UsageError("--into takes exactly one package, and goes without --offline: see --dir.")
     name, version = split(packages[0])
-    account = resolve(registry, user)
+    account = account_of(registry, user)
     cache = None if no_cache else Cache()
-    async with Registry(account.registry, account.credentials) as found:
+    async with Registry(account.registry, account.login) as found:
         with progress_bar(packages[0], None, hidden=hidden) as (advance, set_total):
             done = await found.install(
                 name, version, into, advance, force=force, cache=cache, on_size=set_total

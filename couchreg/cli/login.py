@@ -9,16 +9,14 @@ from typing import Any
 import click
 
 from couchreg.cli.account import (
-    PASSWORD,
-    USER,
     account_options,
     ask_password,
     password_option,
     registry_option,
-    resolve,
 )
 from couchreg.cli.asking import call
 from couchreg.cli.showing import json_option, plain, print_json, run
+from couchreg.client.account import PASSWORD, USER, look_up
 from couchreg.client.config_file import config_file, read, write
 from couchreg.client.errors import Missing, NotAllowed, UsageError
 from couchreg.client.registry import Registry
@@ -49,7 +47,7 @@ def login(
 async def _login(
     name: str | None, scope: str, days: int | None, registry: str | None, *, from_stdin: bool
 ) -> dict[str, Any]:
-    account = resolve(registry, None)
+    account = look_up(registry)
     if not name:
         if from_stdin or not sys.stdin.isatty():
             raise UsageError("Say as whom: couchreg login NAME.")
@@ -85,7 +83,7 @@ async def _logout() -> str:
     kept = read(file)
     if "token" not in kept:
         raise UsageError("Nobody is logged in.")
-    async with Registry(kept.get("registry") or resolve(None, None).registry, Token(kept["token"])) as found:
+    async with Registry(kept.get("registry") or look_up().registry, Token(kept["token"])) as found:
         with contextlib.suppress(NotAllowed, Missing):  # it has run out, or was revoked elsewhere
             await found.people.revoke_token(token_id(kept["token"]))
         write(file, {"registry": kept["registry"]} if "registry" in kept else {})

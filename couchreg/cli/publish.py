@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from couchreg.cli.account import account_options, resolve
+from couchreg.cli.account import account_options, logged_in
 from couchreg.cli.showing import complain, json_option, plain, print_json, progress_bar, run
 from couchreg.client.errors import AlreadyPublished, ClientError, Invalid
 from couchreg.client.folder import Folder
@@ -48,8 +48,8 @@ async def _publish(
     folder: Path, version: str | None, registry: str | None, user: str | None, *, direct: bool, hidden: bool
 ) -> Published:
     package = Folder.read(folder, version)
-    account = resolve(registry, user).with_login()
-    async with Registry(account.registry, account.credentials) as found:
+    account = logged_in(registry, user)
+    async with Registry(account.registry, account.login) as found:
         with progress_bar(f"{package.name}@{package.version}", package.length, hidden=hidden) as (advance, _):
             return await found.publish(package, advance, direct=direct)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from couchreg.cli.account import account_options, resolve
+from couchreg.cli.account import account_of, account_options
 from couchreg.cli.showing import json_option, plain, print_json, run
 from couchreg.client.registry import Registry
 
@@ -30,6 +30,6 @@ def search(words: tuple[str, ...], limit: int, registry: str | None, user: str |
 async def _search(
     words: tuple[str, ...], limit: int, registry: str | None, user: str | None
 ) -> list[dict[str, Any]]:
-    account = resolve(registry, user)
-    async with Registry(account.registry, account.credentials) as found:
+    account = account_of(registry, user)
+    async with Registry(account.registry, account.login) as found:
         return await found.search(words, limit)

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from couchreg.cli.account import account_options, resolve
+from couchreg.cli.account import account_options, logged_in
 from couchreg.cli.asking import NOBODY
 from couchreg.cli.install import split
 from couchreg.cli.showing import json_option, plain, print_json, run
@@ -31,10 +31,10 @@ async def _unpublish(package: str, registry: str | None, user: str | None, *, ye
     name, version = split(package)
     if version is None and not yes:
         _confirm(name)
-    account = resolve(registry, user).with_login()
-    if account.credentials is None:
+    account = logged_in(registry, user)
+    if account.login is None:
         raise NotAllowed(NOBODY)
-    async with Registry(account.registry, account.credentials) as found:
+    async with Registry(account.registry, account.login) as found:
         return await found.unpublish(name, version)
 
 

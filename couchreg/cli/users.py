@@ -3,14 +3,14 @@
 import click
 
 from couchreg.cli.account import (
-    USER,
+    account_of,
     account_options,
     ask_password,
     password_option,
     registry_option,
-    resolve,
 )
 from couchreg.cli.showing import json_option, plain, print_json, run
+from couchreg.client.account import USER, look_up
 from couchreg.client.config_file import config_file, read
 from couchreg.client.errors import UsageError
 from couchreg.client.registry import Registry
@@ -37,9 +37,9 @@ def adduser(
 async def _adduser(
     name: str, email: str | None, registry: str | None, user: str | None, *, from_stdin: bool
 ) -> None:
-    account = resolve(registry, user)
+    account = account_of(registry, user)
     password = ask_password(f"Password of the new user {name}", from_stdin=from_stdin, confirm=True)
-    async with Registry(account.registry, account.credentials) as found:
+    async with Registry(account.registry, account.login) as found:
         await found.people.register(name, password, email)
 
 
@@ -61,7 +61,7 @@ async def _passwd(name: str | None, registry: str | None, *, from_stdin: bool) -
     wanted = name or read(config_file()).get("user")
     if not wanted:
         raise UsageError("Say whose: couchreg passwd NAME.")
-    address = resolve(registry, None).registry
+    address = look_up(registry).registry
     old = ask_password(f"Password of {wanted} so far", from_stdin=from_stdin)
     new = ask_password("The new password", from_stdin=from_stdin, confirm=True)
     async with Registry(address, Credentials(wanted, old)) as found:

@@ -11,13 +11,20 @@ from couchreg.client.config_file import config_file, read
 from couchreg.client.transport import Credentials, Login, Token, registry_url
 
 DEFAULT_REGISTRY = "http://127.0.0.1:8000"
+REGISTRY, USER, PASSWORD, TOKEN = (
+    "COUCHREG_REGISTRY",
+    "COUCHREG_USER",
+    "COUCHREG_PASSWORD",
+    "COUCHREG_TOKEN",
+)
 
 
 class Account(NamedTuple):
-    """A registry's address, and a login where there is one."""
+    """A registry's address, the login where there is one, and the user's name where it is known."""
 
     registry: str
     login: Login | None
+    user: str | None = None
 
 
 def look_up(
@@ -26,21 +33,25 @@ def look_up(
     password: str | None = None,
     token: str | None = None,
 ) -> Account:
-    """What is not given comes from the environment and the file. Raises UsageError."""
+    """What is not given comes from the environment and the file. Raises UsageError.
+
+    A token of the environment is nobody's by name, so it is not taken for a `user` that is given.
+    """
     environ, kept = os.environ, read(config_file())
-    address = registry or environ.get("COUCHREG_REGISTRY") or kept.get("registry") or DEFAULT_REGISTRY
+    address = registry or environ.get(REGISTRY) or kept.get("registry") or DEFAULT_REGISTRY
     url, written = registry_url(address)
     if str(url) != str(registry_url(kept.get("registry") or DEFAULT_REGISTRY)[0]):
         kept = {}  # a login is for its own registry
+    name = user or environ.get(USER) or kept.get("user")
     if token:
         return Account(str(url), Token(token))
     if written is not None:
-        return Account(str(url), written)
-    name = user or environ.get("COUCHREG_USER") or kept.get("user")
-    secret = password if password is not None else environ.get("COUCHREG_PASSWORD")
+        return Account(str(url), written, written.user)
+    secret = password if password is not None else environ.get(PASSWORD)
     if name and secret:
-        return Account(str(url), Credentials(name, secret))
-    text = (environ.get("COUCHREG_TOKEN") if user is None else None) or (
-        kept.get("token") if name == kept.get("user") else None
-    )
-    return Account(str(url), Token(text) if text else None)
+        return Account(str(url), Credentials(name, secret), name)
+    if user is None and environ.get(TOKEN):
+        return Account(str(url), Token(environ[TOKEN]))
+    if kept.get("token") and name == kept.get("user"):
+        return Account(str(url), Token(kept["token"]), name)
+    return Account(str(url), None, name)
