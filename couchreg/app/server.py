@@ -12,6 +12,7 @@ from typing import Self
 
 from aiohttp import web
 
+from couchreg.app.facts import facts
 from couchreg.app.listening import listen, serve, tls_context
 from couchreg.app.stores import direct_uploads, elsewhere, largest_attachment, open_blobs
 from couchreg.auth.guards.users_guard import GuardedStore, guarded
@@ -249,6 +250,7 @@ class App:
             self.auth,
             proxies=proxies,
             with_owned=self.registry.owners.with_roles,
+            facts=facts(self.settings, self.store, ports[1].getsockname()[1]),
         )
         blobs = self.attachments.blobs
         services = Services(

@@ -1,17 +1,30 @@
 """What proxies in front say of a request, believed only from trusted addresses (`--trusted-proxies`).
 
 Owns `X-Forwarded-For`, `-Host`, `-Proto` and `-Ssl`: from any other sender they are nothing but text of
-the client's, and count for nothing.
+the client's, and count for nothing. Where no proxy is named, a door may take one on this very machine for a
+proxy (`local`), for the address of the server alone, never for the client's.
 """
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import NamedTuple
 
 from aiohttp import web
 
 from couchreg.errors import BadRequest
 
 MOST_HOPS = 20
+
+
+class Names(NamedTuple):
+    """What the headers are called in which a proxy tells how it was reached."""
+
+    host: str = "X-Forwarded-Host"
+    proto: str = "X-Forwarded-Proto"
+    ssl: str = "X-Forwarded-Ssl"
+
+
+STANDARD = Names()
 
 
 class Proxies:
@@ -31,23 +44,27 @@ class Proxies:
                 break
         return peer
 
-    def scheme(self, request: web.BaseRequest) -> str:
+    def scheme(self, request: web.BaseRequest, names: Names = STANDARD, *, local: bool = False) -> str:
         """`http` or `https`, as the client spoke."""
-        if not self._forwards(request):
+        if not self._forwards(request, local=local):
             return request.scheme
         headers = request.headers
-        if headers.get("X-Forwarded-Ssl") == "on":
+        if headers.get(names.ssl) == "on":
             return "https"
-        found = headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip() or request.scheme
+        found = headers.get(names.proto, "").rpartition(",")[2].strip() or request.scheme
         return "https" if found == "https" else "http"
 
-    def host(self, request: web.BaseRequest) -> str | None:
+    def host(self, request: web.BaseRequest, names: Names = STANDARD, *, local: bool = False) -> str | None:
         """The host and port that the client asked for, not yet looked at; None where it named none."""
-        forwarded = request.headers.get("X-Forwarded-Host") if self._forwards(request) else None
+        forwarded = request.headers.get(names.host) if self._forwards(request, local=local) else None
         return (forwarded or "").rpartition(",")[2].strip() or request.headers.get("Host")
 
-    def _forwards(self, request: web.BaseRequest) -> bool:
-        return bool(self._networks) and self._trusts(request.remote or "")
+    def _forwards(self, request: web.BaseRequest, *, local: bool) -> bool:
+        peer = request.remote or ""
+        if self._networks:
+            return self._trusts(peer)
+        parsed = _parsed(peer) if local else None
+        return parsed is not None and parsed.is_loopback
 
     def _trusts(self, address: str) -> bool:
         parsed = _parsed(address)

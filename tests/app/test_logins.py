@@ -198,8 +198,7 @@ async def test_no_role_from_elsewhere_makes_an_owner(app: App, client: Client) -
         seen.append(user)
         return user
 
-    door = app.couch
-    door.with_owned = remember
+    app.couch.services.with_owned = remember
     await client("PUT", f"/_users/{ID}", {**BOB, "roles": ["owner:gdp", "r"]})
     await client("GET", "/registry", who=("bob", "pw"))
     assert seen == [User("bob", ("r",))]

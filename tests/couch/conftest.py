@@ -25,6 +25,7 @@ from couchreg.model.user import User
 from tests.blob_stores import blob_store
 
 ADMIN = User("admin", ("_admin",))
+FACTS = {"chttpd": {"port": "1234"}, "couchdb": {"database_dir": "/data"}}
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ async def couch(tmp_path: Path) -> AsyncIterator[Couch]:
     blobs, spool = await blob_store(tmp_path / "blobs"), Spool(tmp_path / "spool")
     attachments = Attachments(blobs, spool, lambda *_: None, lambda: Compression.of({}))
     auth = Everybody(store)
-    door = CouchDoor(store, attachments, cast(Authenticator, auth), proxies=Proxies("127.0.0.2"))
+    door = CouchDoor(store, attachments, cast(Authenticator, auth), proxies=Proxies("127.0.0.2"), facts=FACTS)
     runner = web.ServerRunner(door.server(), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

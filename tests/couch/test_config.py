@@ -20,6 +20,38 @@ async def test_settings_are_kept_and_shown(couch: Couch) -> None:
     assert (await couch("POST", f"{CONFIG}/_reload")).json == {"ok": True}
 
 
+async def test_what_the_server_was_started_with_is_shown(couch: Couch) -> None:
+    shown = (await couch("GET", CONFIG)).json
+    assert shown["chttpd"] == {"bind_address": "127.0.0.1", "decode_plus_to_space": "true", "port": "1234"}
+    assert shown["couchdb"]["database_dir"] == "/data"
+    await couch("PUT", f"{CONFIG}/couchdb/database_dir", "/other")
+    assert (await couch("GET", f"{CONFIG}/couchdb/database_dir")).json == "/other"
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("section", ["daemons", "feature_flags", "httpd_global_handlers", "query_servers"])
+async def test_what_runs_the_server_is_not_changed_from_outside(
+    couch: Couch, section: str, method: str
+) -> None:
+    reply = await couch(method, f"{CONFIG}/{section}/x", "y")
+    assert (reply.status, reply.json["error"]) == (403, "forbidden")
+    assert (await couch("GET", f"{CONFIG}/{section}")).json == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "what"),
+    [("a[/b", "x", "section"), ("a/b%5D", "x", "key"), ("a/b%0Ac", "x", "key"), ("a/b", "x\ny", "value")],
+)
+async def test_a_setting_is_one_line(couch: Couch, path: str, value: str, what: str) -> None:
+    reply = await couch("PUT", f"{CONFIG}/{path}", value)
+    assert (reply.status, reply.json["reason"]) == (400, f"Invalid configuration {what}")
+
+
+async def test_blanks_around_a_setting_do_not_count(couch: Couch) -> None:
+    await couch("PUT", f"{CONFIG}/mine/key", " a\tb \n")
+    assert (await couch("GET", f"{CONFIG}/mine/key")).json == "a\tb"
+
+
 async def test_a_setting_is_a_string(couch: Couch) -> None:
     reply = await couch("PUT", f"{CONFIG}/mine/key", data=b"5")
     assert (reply.status, reply.json["reason"]) == (400, "a JSON string expected")

@@ -137,6 +137,58 @@ async def test_a_client_that_waits_for_100_is_told_to_go_on(couch: Couch) -> Non
     assert await talk(couch, head, until=b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+@pytest.mark.parametrize("name", ["Content-Type", "User-Agent"])
+async def test_a_header_that_is_sent_twice_alike_is_one(couch: Couch, name: str) -> None:
+    head = f"PUT /db/_revs_limit HTTP/1.1\r\nHost: x\r\n{name}: a/b\r\n{name.lower()}:a/b\r\n"
+    answer = await talk(couch, f"{head}Content-Length: 1\r\n\r\n5".encode(), until=b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert (await couch("GET", "/_revs_limit")).json == 5
+
+
+@pytest.mark.parametrize(
+    "headers", ["Content-Type: a/b\r\nContent-Type: a/c", "Host: x\r\nHost: x", "Content-Length: 1\r\n" * 2]
+)
+async def test_other_headers_are_not_repeated(couch: Couch, headers: str) -> None:
+    request = f"GET / HTTP/1.1\r\nHost: x\r\n{headers.strip()}\r\n\r\n5"
+    assert (await talk(couch, request.encode())).startswith(b"HTTP/1.1 400")
+
+
+async def test_bytes_of_a_body_are_never_taken_for_a_head(couch: Couch) -> None:
+    """Even where a piece of one arrives alone and looks like the beginning of a request."""
+    body = b"GET /x HTTP/1.1\r\nContent-Type: a\r\nContent-Type: a\r\n\r\n"
+    parts = urlsplit(couch.url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(
+        f"PUT /db/a/f HTTP/1.1\r\nHost: x\r\nContent-Type: a/b\r\nContent-Length: {len(body)}\r\n"
+        "Expect: 100-continue\r\n\r\n".encode()
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(body)
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 201")
+    writer.close()
+    await writer.wait_closed()
+    assert (await couch("GET", "/a/f")).body == body
+
+
+@pytest.mark.parametrize("path", ["/a", "/a/f", "/_changes", "//_all_dbs"])
+async def test_what_is_not_sent_again_has_no_bytes(couch: Couch, path: str) -> None:
+    await couch("PUT", "/a", {"_attachments": {"f": {"data": "YQ=="}}})
+    first = await couch("GET", path)
+    again = await couch("GET", path, headers={"If-None-Match": first.etag})
+    assert (again.status, again.headers["Content-Length"], again.body) == (304, "0", b"")
+
+
+async def test_a_plus_in_a_path_is_a_blank_unless_configured(couch: Couch) -> None:
+    assert (await couch("PUT", "/a+b%2B", {})).json["id"] == "a b+"
+    await couch("PUT", "//_node/_local/_config/chttpd/decode_plus_to_space", "false")
+    made = await couch("PUT", "/a+b%2B", {})
+    assert (made.status, made.json["id"]) == (201, "a+b+")
+    assert (await couch("COPY", "/a+b+", headers={"Destination": "c+d"})).json["id"] == "c+d"
+    assert (await couch("PUT", "//with+plus")).status == 201
+    assert (await couch("GET", "/_all_docs?include_docs=tr+ue")).status == 400  # queries are forms
+    assert (await couch("GET", "/_all_docs?key=%22a+b%2B%22")).json["rows"][0]["id"] == "a b+"
+
+
 async def test_http_1_0_closes_or_keeps_the_connection_as_asked(couch: Couch) -> None:
     answer = await talk(couch, b"GET /db/_all_docs HTTP/1.0\r\n\r\n")
     assert b"Connection: close" in answer

@@ -15,6 +15,15 @@ async def test_the_root_welcomes_everybody(couch: Couch) -> None:
     assert reply.json["uuid"] == couch.store.uuid
 
 
+@pytest.mark.parametrize("name", ["_local", "nonode@nohost", "couchreg@127.0.0.1"])
+async def test_the_node_answers_to_each_of_its_names(couch: Couch, name: str) -> None:
+    [own] = (await couch("GET", "//_membership")).json["all_nodes"]
+    assert (await couch("GET", f"//_node/{name}")).json == {"name": own}
+    assert (await couch("GET", f"//_node/{name}/_config/vendor/name")).json == "couchreg"
+    assert (await couch("GET", f"//_node/{name}/_system")).status == 200
+    assert (await couch("GET", "//_node/other@host")).status == 404
+
+
 async def test_every_answer_is_json_with_a_line_feed(couch: Couch) -> None:
     reply = await couch("GET", "//_up", headers={"Accept": "text/html"})
     assert reply.headers["Content-Type"] == "application/json"

@@ -20,6 +20,7 @@ from couchreg.http.couch.frame.failures import MethodNotAllowed, answer_error, a
 from couchreg.http.couch.frame.listener import Listener
 from couchreg.http.couch.frame.responses import Answer, Gone
 from couchreg.http.couch.frame.services import Services, WithOwned, as_they_are
+from couchreg.http.couch.frame.settings import NO_FACTS, Sections
 from couchreg.http.couch.server import session
 from couchreg.http.couch.table import TABLE
 from couchreg.http.forwarded import TRUSTING_NONE, Proxies
@@ -40,8 +41,10 @@ class CouchDoor:
         *,
         proxies: Proxies = TRUSTING_NONE,
         with_owned: WithOwned = as_they_are,
+        facts: Sections = NO_FACTS,
     ) -> None:
-        self.services = Services(store, attachments, auth, proxies, with_owned)
+        """`facts` are settings that the server was started with, as `_config` shows them."""
+        self.services = Services(store, attachments, auth, proxies, with_owned, facts)
         self._router = routing.Router(TABLE, routing.load)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -149,7 +152,8 @@ def _locate(ctx: Context) -> None:
         raw = "/" + raw.partition("://")[2].partition("/")[2]  # the absolute form, as sent to proxies
     ctx.raw_path = raw[len(ctx.prefix) :]
     parts = ctx.raw_path.split("/")
-    ctx.parts = [params.unquote(part) if "%" in part or "+" in part else part for part in parts if part]
+    plus = "+" not in ctx.raw_path or ctx.settings.boolean("chttpd", "decode_plus_to_space")
+    ctx.parts = [params.unquote_path(part, plus=plus) for part in parts if part]
     method = request.method
     if method == "POST":
         override = request.headers.get("X-HTTP-Method-Override")

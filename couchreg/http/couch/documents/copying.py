@@ -9,19 +9,19 @@ from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.params import unquote
 
 
-def destination(header: str | None) -> tuple[str, str | None]:
-    """`"b?rev=1-ab"` -> `("b", "1-ab")`. Raises BadRequest."""
+def destination(header: str | None, *, plus: bool = True) -> tuple[str, str | None]:
+    """`"b?rev=1-ab"` -> `("b", "1-ab")`; `plus` reads "+" as a blank. Raises BadRequest."""
     if header is None:
         raise BadRequest("Destination header is mandatory for COPY.")
     if header.startswith(("http://", "https://")):
         raise BadRequest("Destination URL must be relative.")
     target, question, query = header.partition("?")
     if not question:
-        return unquote(target), None
+        return unquote(target, plus=plus), None
     _, equals, rev = query.partition("=")
     if not equals:
         raise BadRequest("Destination header is malformed.")
-    return unquote(target), parse_rev(rev)
+    return unquote(target, plus=plus), parse_rev(rev)
 
 
 async def copied(ctx: Context, source: str, source_rev: str | None, target: str, rev: str | None) -> str:

@@ -100,7 +100,10 @@ async def delete(ctx: Context) -> web.StreamResponse:
 
 async def copy(ctx: Context) -> web.StreamResponse:
     source_rev = header_rev(ctx.request.headers.get("If-Match"), writing.query_rev(ctx))
-    target, target_rev = destination(ctx.request.headers.get("Destination"))
+    target, target_rev = destination(
+        ctx.request.headers.get("Destination"),
+        plus=ctx.settings.boolean("chttpd", "decode_plus_to_space"),
+    )
     writing.check_id(ctx, target)
     await writing.authorize_id(ctx, target)
     rev = await copied(ctx, ctx.doc_id, source_rev, target, target_rev)

@@ -16,6 +16,7 @@ from couchreg.http.couch.frame.headers import not_modified
 from couchreg.http.couch.frame.responses import JSON_TYPE, Headers, start_stream
 from couchreg.http.couch.frame.services import Services
 from couchreg.http.couch.frame.settings import Settings
+from couchreg.http.forwarded import STANDARD, Names
 from couchreg.model import json
 from couchreg.model.user import ANONYMOUS, User
 
@@ -148,8 +149,20 @@ class Context:
     @property
     def base_url(self) -> str:
         """`scheme://host[/prefix]` as the client knows this server, for Location."""
-        proxies = self.services.proxies
-        return f"{proxies.scheme(self.request)}://{proxies.host(self.request) or '127.0.0.1'}{self.prefix}"
+        host = self.services.proxies.host(self.request, self._forwarded, local=True) or "127.0.0.1"
+        return f"{self.scheme}://{host}{self.prefix}"
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`, as the client spoke."""
+        return self.services.proxies.scheme(self.request, self._forwarded, local=True)
+
+    @property
+    def _forwarded(self) -> Names:
+        """The headers of proxies, which may have other names by `[chttpd] x_forwarded_…`."""
+        read = self.settings.text
+        wanted = zip(STANDARD._fields, STANDARD, strict=True)
+        return Names(*[read("chttpd", f"x_forwarded_{kind}", usual) for kind, usual in wanted])
 
     async def stream(
         self,

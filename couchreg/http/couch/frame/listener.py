@@ -1,6 +1,7 @@
 """The couch port's server: aiohttp's, with what it answers by itself in CouchDB's form."""
 
 import asyncio
+import re
 from typing import Any
 
 from aiohttp import web
@@ -8,10 +9,17 @@ from aiohttp import web
 from couchreg.http.couch.frame.failures import error_body
 
 LONGEST_LINE = 65536  # bytes of a request line or header: `open_revs` makes long ones
+_REQUEST_LINE = re.compile(rb"[A-Z]+ \S+ HTTP/1\.[01]\r\n")
+_TWICE = (b"content-type", b"user-agent")  # what clients of CouchDB send twice over, and CouchDB takes
 
 
 class Protocol(web.RequestHandler):
     """One connection."""
+
+    def data_received(self, data: bytes) -> None:
+        waiter = self._waiter
+        idle = not self._messages and (not self._request_count or (waiter is not None and not waiter.done()))
+        super().data_received(once(data) if idle else data)
 
     def handle_error(
         self,
@@ -28,6 +36,24 @@ class Protocol(web.RequestHandler):
         answer = error_body(status, word, first_line or "The request cannot be understood.")
         answer.force_close()
         return answer
+
+
+def once(data: bytes) -> bytes:
+    """The first bytes of a request, in which some headers stand once only that were sent twice with one
+    value. What differs stays, and is refused as any header is that must not be repeated."""
+    head, end, rest = data.partition(b"\r\n\r\n")
+    low = head.lower()
+    if all(low.count(b"\r\n" + name + b":") < 2 for name in _TWICE) or not _REQUEST_LINE.match(data):
+        return data
+    kept, seen = [], set()
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        header = (name.lower(), value.strip())
+        if header not in seen:
+            kept.append(line)
+        if header[0] in _TWICE:
+            seen.add(header)
+    return b"\r\n".join(kept) + end + rest
 
 
 class Listener(web.Server):

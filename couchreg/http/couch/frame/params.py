@@ -22,6 +22,11 @@ def unquote(text: str, *, plus: bool = True) -> str:
     return unquote_to_bytes(text).decode("utf-8", "surrogateescape")
 
 
+def unquote_path(text: str, *, plus: bool) -> str:
+    """`unquote` of a path part, most of which need none."""
+    return unquote(text, plus=plus) if "%" in text or "+" in text else text
+
+
 def check_encoding(raw: str) -> None:
     """Raises BadRequest for a "%" that two hex digits do not follow."""
     position = raw.find("%")

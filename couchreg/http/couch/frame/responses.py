@@ -94,6 +94,8 @@ class Answer(web.StreamResponse):
             lines.append(f"Content-Type: {self.content_kind}\r\n")
             if self.answer_body or request.method != "HEAD":  # else nobody has counted
                 lines.append(f"Content-Length: {len(self.answer_body)}\r\n")
+        elif self.answer_status == 304:
+            lines.append("Content-Length: 0\r\n")  # as CouchDB says, and clients of it look for
         if not self._keep_alive:
             lines.append("Connection: close\r\n")
         elif request.version < HttpVersion11:

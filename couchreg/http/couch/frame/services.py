@@ -9,7 +9,7 @@ from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
 from couchreg.http.couch.frame.background import Background
 from couchreg.http.couch.frame.counters import Counters
-from couchreg.http.couch.frame.settings import Settings
+from couchreg.http.couch.frame.settings import Sections, Settings
 from couchreg.http.forwarded import TRUSTING_NONE, Proxies
 from couchreg.model.user import User
 
@@ -27,10 +27,11 @@ class Services:
     auth: Authenticator
     proxies: Proxies = TRUSTING_NONE
     with_owned: WithOwned = as_they_are
+    facts: Sections = field(default_factory=dict)
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     counters: Counters = field(default_factory=Counters)
     background: Background = field(default_factory=Background)
     settings: Settings = field(init=False)
 
     def __post_init__(self) -> None:
-        self.settings = Settings(self.store)
+        self.settings = Settings(self.store, self.facts)

@@ -15,7 +15,7 @@ SHOWN: dict[str, dict[str, str]] = {
         "compressible_types": DEFAULT_TYPES,
         "compression_level": str(DEFAULT_LEVEL),
     },
-    "chttpd": {"bind_address": "127.0.0.1", "port": "5984"},
+    "chttpd": {"bind_address": "127.0.0.1", "decode_plus_to_space": "true", "port": "5984"},
     "vendor": {"name": "couchreg"},
 }
 
@@ -39,19 +39,25 @@ IMPLIED: dict[str, dict[str, str]] = {
     "uuids": {"algorithm": "sequential", "max_count": "1000"},
 }
 
+Sections = Mapping[str, Mapping[str, str]]
+
+NO_FACTS: Sections = {}
 _TRUE = {"true", "on", "yes", "1"}
 
 
 class Settings:
     """What is configured now; every read sees the latest change."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, facts: Sections = NO_FACTS) -> None:
+        """`facts` are shown and hold where nothing is set: what this server was started with."""
         self._store = store
+        self._facts = facts
 
     def text(self, section: str, key: str, default: str = "") -> str:
         value = self._store.config().get(section, {}).get(key)
         if value is None:
-            value = SHOWN.get(section, {}).get(key) or IMPLIED.get(section, {}).get(key)
+            known = (self._facts, SHOWN, IMPLIED)
+            value = next((of[section][key] for of in known if key in of.get(section, ())), None)
         return default if value is None else value
 
     def integer(self, section: str, key: str, default: int) -> int:
@@ -67,12 +73,10 @@ class Settings:
     def all(self) -> dict[str, dict[str, str]]:
         """Every section as it is shown, stored values over defaults, sorted."""
         stored = self._store.config()
-        return {name: merged(stored, name) for name in sorted({*SHOWN, *stored})}
+        return {name: self.section(name) for name in sorted({*SHOWN, *self._facts, *stored})}
 
     def section(self, name: str) -> dict[str, str]:
-        return merged(self._store.config(), name)
-
-
-def merged(stored: Mapping[str, Mapping[str, str]], section: str) -> dict[str, str]:
-    """One section with the stored values laid over the defaults."""
-    return dict(sorted({**SHOWN.get(section, {}), **stored.get(section, {})}.items()))
+        """One section with the stored values laid over the defaults."""
+        layers = (SHOWN, self._facts, self._store.config())
+        found = {key: value for layer in layers for key, value in layer.get(name, {}).items()}
+        return dict(sorted(found.items()))

@@ -11,6 +11,8 @@ from couchreg.http.couch.frame.responses import Answer, answer_json
 from couchreg.http.couch.server.database import shard_count
 
 NODE = "couchreg@127.0.0.1"
+# This node's own name, the one that means the node that is asked, and the one of a CouchDB that has none.
+NAMES = frozenset({NODE, "_local", "nonode@nohost"})
 SPACE = 2**32  # shards divide the CRC-32 of ids
 
 

@@ -16,6 +16,20 @@ HIDDEN = "****"
 SECRETS = {("chttpd_auth", "secret"), ("couch_httpd_auth", "secret"), ("replicator", "password")}
 SECRET_SECTIONS = {"jwt_keys"}
 LONGEST = 1024  # characters of a section's or key's name
+# What decides how the server works inside is not changed from outside.
+LOCKED = frozenset(
+    {
+        "daemons",
+        "external",
+        "feature_flags",
+        "httpd_db_handlers",
+        "httpd_design_handlers",
+        "httpd_global_handlers",
+        "native_query_servers",
+        "os_daemons",
+        "query_servers",
+    }
+)
 
 
 async def everything(ctx: Context) -> Answer:
@@ -41,6 +55,9 @@ async def change(ctx: Context) -> Answer:
     new = await ctx.json()
     if not isinstance(new, str):
         raise BadRequest("a JSON string expected")
+    new = new.strip()
+    if not _is_one_line(new):
+        raise BadRequest("Invalid configuration value")
     old = _shown(name, ctx.settings.section(name)).get(key, "")
     if name == ADMINS:
         new = await hash_admin_value(new, ctx.services.auth.passwords)
@@ -49,8 +66,8 @@ async def change(ctx: Context) -> Answer:
 
 
 async def remove(ctx: Context) -> Answer:
-    old = _known(ctx)
     name, key = _writable(ctx)
+    old = _known(ctx)
     if name == ADMINS and list(ctx.store.config().get(ADMINS, {})) == [key]:
         raise Forbidden("The last admin cannot be removed: nobody could undo it.")
     await ctx.store.set_config(name, key, None)
@@ -74,12 +91,19 @@ def _known(ctx: Context) -> str:
 
 
 def _writable(ctx: Context) -> tuple[str, str]:
-    """Section and key of the path. Raises BadRequest for names that no setting can have."""
+    """Section and key of the path. Raises Forbidden for a section that is not changed from outside,
+    BadRequest for names that no setting can have."""
     name, key = ctx.match["section"], ctx.match["key"]
-    for part in (name, key):
-        if len(part) > LONGEST or not part.isprintable():
-            raise BadRequest("Invalid configuration section or key")
+    if name in LOCKED:
+        raise Forbidden("Config section blacklisted for modification over HTTP API.")
+    for part, what in ((name, "section"), (key, "key")):
+        if len(part) > LONGEST or not _is_one_line(part) or "[" in part or "]" in part:
+            raise BadRequest(f"Invalid configuration {what}")
     return name, key
+
+
+def _is_one_line(text: str) -> bool:
+    return text.replace("\t", " ").isprintable()
 
 
 def _shown(name: str, values: dict[str, str]) -> dict[str, str]:

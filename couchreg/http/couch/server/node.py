@@ -1,4 +1,4 @@
-"""`_node/{node}`: what one node tells of itself. The only node is also called `_local`.
+"""`_node/{node}`: what one node tells of itself. The only node answers to several names.
 
 Source: https://docs.couchdb.org/en/stable/api/server/common.html#node-node-name
 """
@@ -14,12 +14,12 @@ from couchreg import __version__
 from couchreg.errors import BadRequest, NotFound
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_json
-from couchreg.http.couch.server.cluster import NODE
+from couchreg.http.couch.server.cluster import NAMES, NODE
 
 
 def check_node(ctx: Context) -> None:
     """Raises NotFound for a node that is not this one."""
-    if ctx.match["node"] not in ("_local", NODE):
+    if ctx.match["node"] not in NAMES:
         raise NotFound(f"no such node: {ctx.match['node']}")
 
 

@@ -141,7 +141,7 @@ def _set_cookie(ctx: Context, value: str) -> tuple[str, str]:
         seconds = ctx.services.auth.sessions.timeout if value else 0
         parts += [f"Expires={formatdate(time() + seconds, usegmt=True)}", f"Max-Age={seconds}"]
     parts.append("Path=/")
-    if ctx.services.proxies.scheme(ctx.request) == "https":
+    if ctx.scheme == "https":
         parts.append("Secure")
     parts.append("HttpOnly")
     domain, same_site = options.text("cookie_domain"), options.text("same_site").lower()
