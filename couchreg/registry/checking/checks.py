@@ -14,10 +14,12 @@ from typing import Any, NoReturn
 
 import requests
 from frictionless import Checklist, FrictionlessException, Package, system
+from frictionless.resources import TableResource
 
 from couchreg.package.report import Report, problem
-from couchreg.registry.checking.declared import declared
+from couchreg.registry.checking.declared import Declared, declared
 from couchreg.registry.checking.preparing import Prepared, prepare, without_keys_into
+from couchreg.registry.checking.sifting import Sifter, Wanted, sifted
 
 MAX_ERRORS = 10_000  # of one resource; checking stops there
 # Formats whose tables are read, and the modules that frictionless needs for that.
@@ -142,7 +144,11 @@ def _run(folder: str, package: Any, prepared: Prepared, report: Report) -> None:
         return
     if absent:
         package = _package(folder, prepared.members, list(prepared.tables.values()))
-    result = package.validate(Checklist(checks=[more] if more else []), limit_errors=MAX_ERRORS)
+    sifter = Sifter(MAX_ERRORS)
+    with sifted(sifter, {}):
+        plans = {item.name: sifter.suspects(item, _wanted(more, item.name)) for item in _tables(package)}
+    with sifted(sifter, plans):
+        result = package.validate(Checklist(checks=[more] if more else []), limit_errors=MAX_ERRORS)
     for error in result.errors:
         report.add(_problem(error, None))
     for task in result.tasks:
@@ -150,6 +156,14 @@ def _run(folder: str, package: Any, prepared: Prepared, report: Report) -> None:
             report.add(_problem(error, task.name))
         if len(task.errors) >= MAX_ERRORS:
             report.complete = False
+
+
+def _tables(package: Any) -> list[Any]:
+    return [item for item in package.resources if isinstance(item, TableResource)]
+
+
+def _wanted(more: Declared | None, name: str) -> Wanted:
+    return Wanted(more.keys.get(name, ()), more.allowed.get(name, {})) if more else Wanted()
 
 
 def _problem(error: Any, resource: str | None) -> dict[str, Any]:

@@ -1,0 +1,105 @@
+"""The cells of one field, some thousand at a time: which of them are clean beyond doubt. See `sifting`."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+CHUNK = 8192  # rows looked at together
+_SEPARATOR = "\x1f"
+_DIGITS = "[0-9]{1,300}"
+# What the readers of these types take without a doubt. Whatever else they take, they are asked about.
+_PLAIN = {
+    "integer": f"[+-]?{_DIGITS}",
+    "number": rf"[+-]?{_DIGITS}(?:\.{_DIGITS})?(?:[eE][+-]?[0-9]{{1,3}})?",
+}
+_DEFINED = frozenset(("group_char", "decimal_char", "bare_number", "float_number"))
+
+Cells = Sequence[Any]
+
+
+class Column:
+    """One field of a table: what is known of its cells."""
+
+    def __init__(self, declared: Any, allowed: frozenset[Any] | None, room: int) -> None:
+        self.read: Callable[[Any], tuple[Any, Any]] = declared.create_cell_reader()
+        missing = declared.missing_values
+        if not declared.has_defined("missing_values") and declared.schema:
+            missing = declared.schema.missing_values
+        self.missing = frozenset(missing)
+        self._allowed = allowed
+        self._room = room
+        self._clean: set[str] = set()
+        constraints = {key for key, value in declared.constraints.items() if value is not None} - {"unique"}
+        self._required = bool(declared.constraints.get("required"))
+        free = allowed is None and not constraints - {"required"}
+        self._any_text = free and declared.type == "string" and declared.format == "default"
+        self._plain = self._pattern(declared) if free else None
+        self._is_integer = self._plain is not None and declared.type == "integer"
+        self._varied = False  # whether most values are new: then matching is cheaper than remembering
+
+    def _pattern(self, declared: Any) -> tuple[re.Pattern[str], re.Pattern[str]] | None:
+        """Expressions for one plain cell and for a column of them; None where there is no such thing."""
+        one = _PLAIN.get(declared.type)
+        if one is None or _DEFINED & set(declared.list_defined()) or not self.missing <= {""}:
+            return None
+        if self.missing and not self._required:
+            one = f"(?:{one})?"
+        return re.compile(one), re.compile(f"(?:{one}{_SEPARATOR})*+")
+
+    def faults(self, cells: Cells) -> list[int]:
+        """The places of cells that are wrong, or may be."""
+        if not _are_texts(cells):
+            return self._judged(cells)
+        if self._any_text:
+            absent = self.missing.intersection(cells) if self._required else ()
+            return [place for place, cell in enumerate(cells) if cell in absent] if absent else []
+        if self._varied and self._are_plain(cells):
+            return []
+        wrong = self._wrong(set(cells))
+        return [place for place, cell in enumerate(cells) if cell in wrong] if wrong else []
+
+    def _are_plain(self, cells: Cells) -> bool:
+        if self._plain is None:
+            return False
+        joined = _SEPARATOR.join(cells) + _SEPARATOR
+        return joined.count(_SEPARATOR) == len(cells) and bool(self._plain[1].fullmatch(joined))
+
+    def _wrong(self, distinct: set[str]) -> set[str]:
+        new = distinct - self._clean
+        self._varied = self._plain is not None and len(new) * 2 > len(distinct) > CHUNK // 8
+        if self._plain is not None:
+            matches = self._plain[0].fullmatch
+            wrong = {cell for cell in new if not matches(cell) and not self._is_right(cell)}
+        else:
+            wrong = {cell for cell in new if not self._is_right(cell)}
+        if len(self._clean) + len(new) > self._room:
+            self._clean.clear()
+        if len(new) <= self._room:
+            self._clean |= new - wrong
+        return wrong
+
+    def _is_right(self, cell: Any) -> bool:
+        value, notes = self.read(cell)
+        return not notes and (self._allowed is None or value is None or value in self._allowed)
+
+    def _judged(self, cells: Cells) -> list[int]:
+        return [place for place, cell in enumerate(cells) if not self._is_right(cell)]
+
+    def absent(self, cells: Cells, places: Iterable[int]) -> list[int]:
+        """Those of the places at which there is no value."""
+        missing = self.missing
+        return [place for place in places if cells[place] is None or str(cells[place]) in missing]
+
+    def values(self, cells: Cells) -> list[Any]:
+        """The cells as frictionless reads them: None for what is missing or not of the type."""
+        if self._is_integer and "" not in cells and _are_texts(cells) and self._are_plain(cells):
+            return list(map(int, cells))
+        if self._any_text and _are_texts(cells):
+            if not self.missing.intersection(cells):
+                return list(cells)
+            return [None if cell in self.missing else cell for cell in cells]
+        return [self.read(cell)[0] for cell in cells]
+
+
+def _are_texts(cells: Iterable[Any]) -> bool:
+    return set(map(type, cells)) <= {str}
