@@ -37,7 +37,7 @@ from couchreg.docstore.named import named
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.errors import Unavailable
 from couchreg.followers.datastore import DatastoreFollower
-from couchreg.followers.loop import FollowerLoop
+from couchreg.followers.loop import FollowerLoop, Status
 from couchreg.followers.search import SearchFollower
 from couchreg.followers.whoosh_index import WhooshIndex
 from couchreg.http.couch.door import CouchDoor
@@ -242,6 +242,9 @@ class App:
         await registry.start()
         return registry
 
+    async def _statuses(self) -> list[Status]:
+        return [await loop.status() for loop in self.followers.values()]
+
     async def _serve(self, stack: AsyncExitStack, ports: Sequence[socket.socket]) -> None:
         proxies = Proxies(self.settings.trusted_proxies)
         self.couch = door = CouchDoor(
@@ -265,7 +268,7 @@ class App:
             proxies=proxies,
             uploads=direct_uploads(blobs),
             upload_secret=self._upload_secret,
-            followers=lambda: [loop.status() for loop in self.followers.values()],
+            followers=self._statuses,
         )
         registry = web.AppRunner(
             registry_application(services),

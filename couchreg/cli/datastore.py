@@ -103,9 +103,10 @@ async def _write_derived(app: App, doc_ids: Iterable[str]) -> None:
     """Let the follower that writes descriptors and records do so for some documents."""
     database = app.store.database(REGISTRY)
     follower = DatastoreFollower(app.attachments, lambda: database)
-    checkpoint = await follower.checkpoint() or Checkpoint(database.incarnation, 0)
-    async for changes in database.changes(0, bodies=True, ids=set(doc_ids)):
-        await follower.apply(changes, checkpoint)
+    seq = await database.parse_since("0")
+    checkpoint = await follower.checkpoint() or Checkpoint.at(seq)
+    async for changes in database.changes(seq, bodies=True, ids=set(doc_ids)):
+        await follower.apply(changes.results, checkpoint)
 
 
 @datastore.command()

@@ -2,8 +2,8 @@
 
 Doors, the registry and the followers know this module (and `derived`, `attachments`), never an
 engine. Two engines stand behind it: `docstore/sqlite` (embedded) and, later, `docstore/remote`
-(a real CouchDB). Revisions travel as text, `"3-917fa23…"`; sequences as integers inside, as
-`"<number>-<incarnation>"` outside (`Database.stamp`, `Database.parse_since`).
+(a real CouchDB). Revisions travel as text, `"3-917fa23…"`; a sequence is a `Seq`, which engines make and
+everybody else only keeps, compares and shows.
 
 Stored bodies travel as *members*: the JSON text of a document's own members without the braces
 and without the `_` members, ready to be sent (`"a":1,"b":[]`, or nothing at all).
@@ -19,6 +19,23 @@ from couchreg.errors import CouchregError
 from couchreg.model import json
 from couchreg.model.revtree import RevTree
 from couchreg.model.user import User
+
+
+class Seq(msgspec.Struct, frozen=True, order=True, gc=False):
+    """A place in the changes of a database: ordered within one of its lives, and otherwise opaque.
+
+    Engines make them (`update_seq`, `parse_since`, each change has one). `text` is what clients are given and
+    give back; `number` grows with every update, is there to be compared and shown, and nobody counts with it:
+    a store may leave out numbers. `incarnation` names the life of the database: one that is deleted and made
+    again begins at its beginning, and a sequence of its life before is no place in it.
+    """
+
+    number: int
+    text: str
+    incarnation: str
+
+
+BEGINNING = Seq(0, "0", "")  # before every change, in every life of every database
 
 
 class Attachment(msgspec.Struct, frozen=True, array_like=True):
@@ -99,12 +116,22 @@ class Row(NamedTuple):
 class Change(NamedTuple):
     """A row of `_changes`: a document at the place of its latest update."""
 
-    seq: int
+    seq: Seq
     id: str
     revs: tuple[str, ...]  # the winner; with all leafs, the winner first and then as CouchDB orders them
     deleted: bool  # of the winner
     members: bytes | None  # the winner's, None unless bodies were asked for
     attachments: tuple[Attachment, ...]
+
+
+class Changes(NamedTuple):
+    """A stretch of `_changes`. Everything up to `last_seq` is in it or was before it: there a reader goes on.
+
+    In a listing that goes backwards `last_seq` is where the stretch ends.
+    """
+
+    results: list[Change]
+    last_seq: Seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +152,8 @@ class DatabaseInfo:
 
     doc_count: int
     doc_del_count: int
-    update_seq: int
-    purge_seq: int
+    update_seq: Seq
+    purge_seq: Seq
     size_file: int
     size_active: int
     size_external: int
@@ -158,28 +185,44 @@ class Opened(NamedTuple):
 Outcome = str | CouchregError  # the new revision, or why there is none
 
 
+class Updated(NamedTuple):
+    """What came of a write: an outcome for each edit, in order, and the sequence to settle on: whoever has
+    seen the changes up to it has seen all that was written here."""
+
+    outcomes: list[Outcome]
+    seq: Seq
+
+    def check(self) -> None:
+        """Raises the first of what stood in the way of an edit."""
+        for outcome in self.outcomes:
+            if isinstance(outcome, CouchregError):
+                raise outcome
+
+    @property
+    def rev(self) -> str:
+        """The new revision, where there was one edit. Raises what stood in its way."""
+        [outcome] = self.outcomes
+        if isinstance(outcome, CouchregError):
+            raise outcome
+        return outcome
+
+
 class Database(Protocol):
     """One database. Reads see every write acknowledged before they began."""
 
     name: str
-    incarnation: str
 
     # -- sequences
-    @property
-    def update_seq(self) -> int:
-        """The sequence of the last committed update, 0 for a new database."""
+    async def update_seq(self) -> Seq:
+        """That of the last committed update, the beginning for a new database."""
 
-    def stamp(self, seq: int) -> str:
-        """`seq` as clients see it."""
-
-    def parse_since(self, since: str) -> int:
-        """A client's `since`: "0", "now", a number, or a stamp (0 if of another incarnation).
-
-        Raises BadRequest for what is none of these.
+    async def parse_since(self, since: str) -> Seq:
+        """A client's `since`: "0", "now", a number, or the text of a sequence (the beginning, if it is of
+        another life of the database). Raises BadRequest for what is none of these.
         """
 
-    async def wait(self, seq: int) -> None:
-        """Return once `update_seq > seq`; raises NotFound when the database is deleted meanwhile."""
+    async def wait(self, since: Seq) -> None:
+        """Return once `update_seq` is beyond; raises NotFound when the database is deleted meanwhile."""
 
     # -- reads
     async def info(self) -> DatabaseInfo: ...
@@ -220,23 +263,27 @@ class Database(Protocol):
 
     def changes(
         self,
-        since: int,
+        since: Seq,
         *,
-        until: int | None = None,
+        until: Seq | None = None,
         limit: int | None = None,
         descending: bool = False,
         bodies: bool = False,
         all_leafs: bool = False,
         ids: Collection[str] | None = None,
-    ) -> AsyncIterator[list[Change]]:
-        """The changes after `since` (up to and with `until`), in chunks; ends at the present."""
+    ) -> AsyncIterator[Changes]:
+        """The changes after `since` (up to and with `until`), in stretches; ends at the present.
 
-    async def count_changes(self, since: int, until: int | None = None) -> int:
-        """How many changes there are after `since` (up to and with `until`): CouchDB's `pending`."""
+        The last stretch says where that is, and may say nothing else. `since` of another life of the database
+        counts as the beginning.
+        """
+
+    async def pending(self, since: Seq) -> int:
+        """How many changes there are after `since`."""
 
     # -- writes
-    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> list[Outcome]:
-        """Write documents; returns when they are on disk, with one outcome for each edit in order."""
+    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
+        """Write documents; returns when they are on disk."""
 
     async def missing_revs(
         self, wanted: Mapping[str, Sequence[str]]
@@ -246,8 +293,8 @@ class Database(Protocol):
     async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         """Forget leaf revisions for good; id -> those really purged. Other revisions are left alone."""
 
-    async def purged_infos(self) -> list[tuple[int, str, list[str]]]:
-        """The remembered purges: (purge_seq, id, revs), oldest first."""
+    async def purged_infos(self) -> list[tuple[str, list[str]]]:
+        """The remembered purges: (id, revs), oldest first."""
 
     # -- local documents
     async def local(self, doc_id: str) -> LocalDocument:

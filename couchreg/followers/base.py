@@ -5,16 +5,24 @@ order; a follower commits what it made of them together with how far that was.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
-from couchreg.docstore.base import Change
+from couchreg.docstore.base import Change, Seq
 
 
 class Checkpoint(NamedTuple):
-    """The last change a follower has processed, in which life of the database. `seq` 0: none yet."""
+    """The last change a follower has processed, in which life of the database.
+
+    `seq` is the text of a sequence, for the database alone reads it (`Database.parse_since`); of checkpoints
+    that were written before it had one it is the number.
+    """
 
     incarnation: str
-    seq: int
+    seq: str
+
+    @classmethod
+    def at(cls, seq: Seq) -> Self:
+        return cls(seq.incarnation, seq.text)
 
 
 class RebuildNeeded(Exception):

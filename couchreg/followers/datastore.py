@@ -43,7 +43,7 @@ class DatastoreFollower:
 
     async def checkpoint(self) -> Checkpoint | None:
         found = await self._database().setting(_SETTING)
-        return Checkpoint(**found) if found else None
+        return Checkpoint(found["incarnation"], str(found["seq"])) if found else None
 
     async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
         for start in range(0, len(changes), AT_ONCE):

@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from couchreg.docstore.base import Change, Database, Store
+from couchreg.docstore.base import BEGINNING, Change, Changes, Database, Seq, Store
 from couchreg.errors import NotFound, Unavailable
 from couchreg.followers.base import Checkpoint, Follower, RebuildNeeded
 from couchreg.followers.problems import Problem, Problems
@@ -23,8 +23,11 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0  # seconds before trying again
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a person wants to know of a follower. `state`: "starting", "waiting", "working", "failing"
-    (the store does not answer; it tries again), "stopped"."""
+    """What a person wants to know of a follower; its place and the database's are shown as numbers.
+
+    `state`: "starting", "waiting", "working", "failing" (the store does not answer; it tries again),
+    "stopped".
+    """
 
     name: str
     state: str
@@ -45,14 +48,14 @@ class FollowerLoop:
         self._store = store
         self._name = database
         self._first_wait = first_wait
-        self._seq = 0
+        self._seq = BEGINNING
         self._state = "starting"
         self._last_error: str | None = None
         self._problems = Problems(follower.name)
         self._moved = asyncio.Event()
         self._again = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._awaited = 0  # the highest sequence that somebody waits for
+        self._awaited = BEGINNING  # the highest sequence that somebody waits for
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -74,7 +77,7 @@ class FollowerLoop:
         """Open what the follower built anew, now: somebody has found it unusable."""
         self._again.set()
 
-    async def caught_up(self, seq: int) -> None:
+    async def caught_up(self, seq: Seq) -> None:
         """Return once everything up to and with `seq` has been processed and committed (a document
         that failed counts: it has been written down). Raises Unavailable when the loop has stopped."""
         while self._seq < seq:
@@ -84,16 +87,16 @@ class FollowerLoop:
             self._hurry.set()
             await self._moved.wait()
 
-    def status(self) -> Status:
+    async def status(self) -> Status:
         try:
-            update_seq = self._store.database(self._name).update_seq
+            now = await self._store.database(self._name).update_seq()
         except NotFound:
-            update_seq = 0
+            now = BEGINNING
         return Status(
             self.follower.name,
             self._state,
-            self._seq,
-            update_seq,
+            self._seq.number,
+            now.number,
             tuple(self._problems.all()),
             self._problems.uncounted,
             self._last_error,
@@ -136,7 +139,7 @@ class FollowerLoop:
 
     async def _until_created(self) -> None:
         self._become("waiting")
-        self._move(0)
+        self._move(BEGINNING)
         seen = self._store.events_seq
         with contextlib.suppress(NotFound):
             self._store.database(self._name)  # made between our look and `seen`
@@ -149,7 +152,7 @@ class FollowerLoop:
         while True:
             self._become("working")
             async for batch in self._batches(database):
-                await self._process(database, batch)
+                await self._process(database, batch.results, batch.last_seq)
             self._last_error = None
             self._become("waiting")
             await self._news(database)
@@ -159,12 +162,16 @@ class FollowerLoop:
         """Find where to go on; from 0 where the checkpoint is of another life of the database."""
         await self._problems.load(database)
         found = await self.follower.checkpoint()
-        if found and (found.incarnation != database.incarnation or found.seq > database.update_seq):
+        now = await database.update_seq()
+        seq = BEGINNING
+        if found and found.incarnation == now.incarnation:
+            seq = await database.parse_since(found.seq)
+        if found and not BEGINNING < seq <= now:
             log.info("follower %s begins again: the database is not the one it knew", self.follower.name)
             await self.follower.reset()
             await self._problems.clear(database)
-            found = None
-        self._move(found.seq if found else 0)
+            seq = BEGINNING
+        self._move(seq)
 
     async def _news(self, database: Database) -> None:
         """Wait for changes. Raises RebuildNeeded when `restart` has been called."""
@@ -187,49 +194,54 @@ class FollowerLoop:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hurry.wait(), self.follower.linger)
 
-    async def _batches(self, database: Database) -> AsyncIterator[list[Change]]:
-        """The changes since the last commit, in batches of BATCH whatever chunks the engine reads."""
-        waiting: list[Change] = []
-        async for chunk in database.changes(self._seq, bodies=self.follower.bodies):
-            waiting += chunk
-            while len(waiting) >= BATCH:
-                yield waiting[:BATCH]
-                del waiting[:BATCH]
-        if waiting:
-            yield waiting
+    async def _batches(self, database: Database) -> AsyncIterator[Changes]:
+        """The changes since the last commit, in batches of BATCH whatever stretches the engine reads.
 
-    async def _process(self, database: Database, batch: Sequence[Change]) -> None:
+        The last one has none where something was purged: then there is only a place to go on from.
+        """
+        waiting: list[Change] = []
+        last = self._seq
+        async for changes in database.changes(self._seq, bodies=self.follower.bodies):
+            waiting += changes.results
+            last = changes.last_seq
+            while len(waiting) >= BATCH:
+                yield Changes(waiting[:BATCH], waiting[BATCH - 1].seq)
+                del waiting[:BATCH]
+        if self._seq < last:
+            yield Changes(waiting, last)
+
+    async def _process(self, database: Database, batch: Sequence[Change], last: Seq) -> None:
         """One commit for the batch; where a document spoils it, one for each of its documents."""
         try:
-            await self._apply(database, batch)
+            await self._apply(database, batch, last)
         except (Unavailable, OSError, RebuildNeeded):
             raise
         except Exception:
             log.warning("follower %s: a batch failed, trying its documents alone", self.follower.name)
             for change in batch:
                 await self._process_alone(database, change)
+            self._move(last)
 
     async def _process_alone(self, database: Database, change: Change) -> None:
         try:
-            await self._apply(database, [change])
+            await self._apply(database, [change], change.seq)
         except (Unavailable, OSError, RebuildNeeded):
             raise
         except Exception as error:
             log.exception("follower %s cannot process %r", self.follower.name, change.id)
             await self._problems.add(database, change, error)
-            await self.follower.apply([], Checkpoint(database.incarnation, change.seq))
+            await self.follower.apply([], Checkpoint.at(change.seq))
             self._move(change.seq)
 
-    async def _apply(self, database: Database, batch: Sequence[Change]) -> None:
-        last = batch[-1].seq
-        await self.follower.apply(batch, Checkpoint(database.incarnation, last))
+    async def _apply(self, database: Database, batch: Sequence[Change], last: Seq) -> None:
+        await self.follower.apply(batch, Checkpoint.at(last))
         await self._problems.solved(database, [change.id for change in batch])
         self._move(last)
 
     def _become(self, state: str) -> None:
         self._state = state
 
-    def _move(self, seq: int) -> None:
+    def _move(self, seq: Seq) -> None:
         self._seq = seq
         self._tell()
 

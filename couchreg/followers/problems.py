@@ -43,7 +43,7 @@ class Problems:
 
     async def add(self, database: Database, change: Change, error: BaseException) -> None:
         sentence = f"{type(error).__name__}: {error}"
-        problem = Problem(change.id, change.seq, change.revs[0], sentence, time.time())
+        problem = Problem(change.id, change.seq.number, change.revs[0], sentence, time.time())
         if change.id in self._found or len(self._found) < MOST:
             self._found[change.id] = problem
         else:

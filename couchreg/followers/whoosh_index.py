@@ -125,7 +125,7 @@ class WhooshIndex:
             version, incarnation, seq = found["shown"]
         if version != whoosh_text.VERSION:
             raise RebuildNeeded("the search index was made by another version")
-        return Checkpoint(incarnation, seq)
+        return Checkpoint(incarnation, str(seq))
 
 
 @contextmanager

@@ -72,7 +72,7 @@ class Rebuild:
             wanted.setdefault(edit.id, []).append(edit.rev or "")
         missing = await self._database.missing_revs(wanted)
         new = [edit for edit in edits if edit.rev in missing.get(edit.id, ((), ()))[0]]
-        outcomes = await self._database.update(new, new_edits=False, user=SYSTEM)
+        outcomes = (await self._database.update(new, new_edits=False, user=SYSTEM)).outcomes
         for edit, outcome in zip(new, outcomes, strict=True):
             if isinstance(outcome, CouchregError):
                 self.done.problems.append(f"{edit.id} {edit.rev}: {outcome.reason}")
@@ -122,7 +122,7 @@ class Rebuild:
         name = doc_id.partition("@")[0]
         if await self._database.tree(name) is None:
             edits.append(Edit(name, None, False, {"name": name, "owners": [], "created": own["published"]}))
-        for outcome in await self._database.update(edits, new_edits=True, user=SYSTEM):
+        for outcome in (await self._database.update(edits, new_edits=True, user=SYSTEM)).outcomes:
             if isinstance(outcome, CouchregError):
                 self.done.problems.append(f"{key} is not taken in: {outcome.reason}")
                 return

@@ -1,6 +1,6 @@
 """The registry as the doors see it: reading, publishing, and what has to run for that."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from couchreg.docstore.attachments.attachments import Attachments
@@ -8,6 +8,7 @@ from couchreg.docstore.base import Database
 from couchreg.registry.changing.deprecation import Deprecations
 from couchreg.registry.changing.owners import Owners
 from couchreg.registry.changing.packages import Packages
+from couchreg.registry.changing.settling import Settled
 from couchreg.registry.changing.tags import Tags
 from couchreg.registry.changing.unpublish import Unpublisher
 from couchreg.registry.checking.checker import Checker, Limits
@@ -51,7 +52,7 @@ class Registry:
         validation: Validation = Validation.STRICT,
         checks: Limits | None = None,
         publishing: PublishLimits | None = None,
-        settled: Callable[[int], Awaitable[None]] | None = None,
+        settled: Settled | None = None,
         downloads: Downloads | None = None,
     ) -> None:
         self.database = database

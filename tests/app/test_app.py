@@ -135,7 +135,7 @@ async def test_what_is_written_is_searchable_and_in_the_datastore(app: App) -> N
     registry = app.store.database("registry")
     await registry.update([Edit("gdp@1", None, False, body)], new_edits=True, user=SYSTEM)
     for loop in app.followers.values():
-        await loop.caught_up(registry.update_seq)
+        await loop.caught_up(await registry.update_seq())
     status, found = await get(f'{app.registry_url}/search?keys=["domestic"]')
     assert (status, [hit["name"] for hit in found["hits"]]) == (200, ["gdp"])
     assert (app.settings.data_dir / "datastore/gdp/1/datapackage.json").is_file()

@@ -51,11 +51,11 @@ async def edited(client: Any) -> None:
     status, _ = await client.couch("POST", "/registry/_bulk_docs", {"docs": [edit], "new_edits": False})
     assert status == 201
     app = client.app
-    await app.followers["datastore"].caught_up(app.registry.database.update_seq)
+    await app.followers["datastore"].caught_up(await app.registry.database.update_seq())
 
 
 async def searched(client: Any) -> Any:
-    await client.app.followers["search"].caught_up(client.app.registry.database.update_seq)
+    await client.app.followers["search"].caught_up(await client.app.registry.database.update_seq())
     _, answer = await client.registry("GET", '/search?keys=["gdp"]')
     return [(hit["name"], hit["version"], hit["title"]) for hit in answer["hits"]]
 

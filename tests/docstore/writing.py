@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from couchreg.docstore.base import Attachment, Change, Database, Edit, Outcome, Range, Row, Stub
+from couchreg.docstore.base import Attachment, Change, Database, Edit, Outcome, Range, Row, Seq, Stub
 from couchreg.model.user import SYSTEM
 
 
@@ -33,7 +33,7 @@ def replica(
 
 
 async def put(db: Database, *edits: Edit) -> list[Outcome]:
-    return await db.update(edits, new_edits=True, user=SYSTEM)
+    return (await db.update(edits, new_edits=True, user=SYSTEM)).outcomes
 
 
 async def put_one(db: Database, wanted: Edit) -> str:
@@ -45,11 +45,21 @@ async def put_one(db: Database, wanted: Edit) -> str:
 
 
 async def replicate(db: Database, *edits: Edit) -> list[Outcome]:
-    return await db.update(edits, new_edits=False, user=SYSTEM)
+    return (await db.update(edits, new_edits=False, user=SYSTEM)).outcomes
+
+
+async def at(db: Database, number: int) -> Seq:
+    """The place of the update with this number."""
+    return await db.parse_since(str(number))
 
 
 async def changes(db: Database, since: int = 0, **how: Any) -> list[Change]:
-    return [change async for chunk in db.changes(since, **how) for change in chunk]
+    found = db.changes(await at(db, since), **how)
+    return [change async for chunk in found for change in chunk.results]
+
+
+async def pending(db: Database, since: int) -> int:
+    return await db.pending(await at(db, since))
 
 
 async def rows(db: Database, *, bodies: bool = False, **wanted: Any) -> list[Row]:

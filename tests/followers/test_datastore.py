@@ -55,7 +55,7 @@ async def test_the_descriptor_of_the_document_with_sizes_and_hashes(
     ]
     body = {**package("GDP"), "resources": resources, "couchreg": {"publisher": "ann"}, "name": "gdp"}
     await put(database(), "gdp@2026", body, (file,))
-    await loop.caught_up(1)
+    await loop.caught_up(await database().update_seq())
     written = json.loads(await stored(attachments, "gdp/2026/datapackage.json") or b"")
     told = {"bytes": len(CSV), "hash": "sha256:" + hashlib.sha256(CSV).hexdigest()}
     assert written == {
@@ -72,7 +72,7 @@ async def test_the_published_bytes_where_there_are_some(
     published = b'{ "title": "as I wrote it" }\n'
     file = await received(attachments, "gdp@2026", "datapackage.json", published)
     await put(database(), "gdp@2026", package("as I wrote it"), (file,))
-    await loop.caught_up(1)
+    await loop.caught_up(await database().update_seq())
     assert await stored(attachments, "gdp/2026/datapackage.json") == published
 
 
@@ -81,7 +81,7 @@ async def test_only_versions_get_a_descriptor(
 ) -> None:
     for doc_id in ("gdp", "_design/x", "GDP@1", "gdp@", "../gdp@1"):
         await put(database(), doc_id, package())
-    await loop.caught_up(5)
+    await loop.caught_up(await database().update_seq())
     keys = [blob.key async for blob in attachments.blobs.keys()]  # noqa: SIM118
     assert all(key.startswith("_registry/") for key in keys)
 
@@ -90,10 +90,10 @@ async def test_a_deleted_version_loses_its_descriptor(
     loop: FollowerLoop, database: Databases, attachments: Attachments
 ) -> None:
     rev = await put(database(), "gdp@1", package())
-    await loop.caught_up(1)
+    await loop.caught_up(await database().update_seq())
     assert await stored(attachments, "gdp/1/datapackage.json")
     await put(database(), "gdp@1", {}, rev=rev, deleted=True)
-    await loop.caught_up(2)
+    await loop.caught_up(await database().update_seq())
     assert await stored(attachments, "gdp/1/datapackage.json") is None
 
 
@@ -101,28 +101,28 @@ async def test_other_content_for_the_same_version_is_reported_and_does_not_repla
     loop: FollowerLoop, database: Databases, attachments: Attachments
 ) -> None:
     rev = await put(database(), "gdp@1", package("one"))
-    await loop.caught_up(1)
+    await loop.caught_up(await database().update_seq())
     before = await stored(attachments, "gdp/1/datapackage.json")
     await put(database(), "gdp@1", package("two"), rev=rev)
-    await loop.caught_up(2)
+    await loop.caught_up(await database().update_seq())
     assert await stored(attachments, "gdp/1/datapackage.json") == before
-    assert [problem.doc_id for problem in loop.status().problems] == ["gdp@1"]
+    assert [problem.doc_id for problem in (await loop.status()).problems] == ["gdp@1"]
 
 
 async def test_everything_is_written_again_after_a_lost_checkpoint(
     loop: FollowerLoop, database: Databases, attachments: Attachments, store: SqliteStore
 ) -> None:
     await put(database(), "gdp@1", package("one"))
-    await loop.caught_up(1)
+    await loop.caught_up(await database().update_seq())
     await loop.stop()
     await database().set_setting("follower-datastore", None)
     await attachments.blobs.delete("gdp/1/datapackage.json")
     again = FollowerLoop(DatastoreFollower(attachments, database), store, REGISTRY)
     again.start()
-    await again.caught_up(1)
+    await again.caught_up(await database().update_seq())
     await again.stop()
     assert await stored(attachments, "gdp/1/datapackage.json")
-    assert again.status().problems == ()
+    assert (await again.status()).problems == ()
 
 
 async def test_a_blob_store_that_fails_delays_but_loses_nothing(
@@ -137,6 +137,6 @@ async def test_a_blob_store_that_fails_delays_but_loses_nothing(
 
     monkeypatch.setattr(attachments.blobs, "put", failing)
     await put(database(), "gdp@1", package("one"))
-    await loop.caught_up(1)
+    await loop.caught_up(await database().update_seq())
     assert await stored(attachments, "gdp/1/datapackage.json")
     assert list(attachments.spool.directory.iterdir()) == []

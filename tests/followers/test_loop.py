@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from couchreg.docstore.base import Change, Database, Range
+from couchreg.docstore.base import Change, Database, Range, Seq
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.errors import Unavailable
 from couchreg.followers.base import Checkpoint, RebuildNeeded
@@ -66,7 +66,7 @@ async def loop(store: SqliteStore, follower: Recorder) -> AsyncIterator[Follower
 
 
 async def caught_up(loop: FollowerLoop, database: Databases) -> None:
-    await loop.caught_up(database().update_seq)
+    await loop.caught_up(await database().update_seq())
 
 
 async def test_changes_from_before_and_after_the_start_arrive(
@@ -77,7 +77,7 @@ async def test_changes_from_before_and_after_the_start_arrive(
     second = await put(database(), "b", {})
     await caught_up(loop, database)
     assert follower.seen == {"a": first, "b": second}
-    status = loop.status()
+    status = await loop.status()
     assert (status.seq, status.update_seq, status.problems, status.last_error) == (2, 2, (), None)
 
 
@@ -106,7 +106,7 @@ async def test_a_restart_goes_on_from_the_checkpoint(
     await caught_up(again, database)
     await again.stop()
     assert set(follower.seen) == {"b"}
-    assert again.status().state == "stopped"
+    assert (await again.status()).state == "stopped"
 
 
 async def test_a_poisoned_document_is_reported_and_not_in_the_way(
@@ -118,8 +118,8 @@ async def test_a_poisoned_document_is_reported_and_not_in_the_way(
     loop.start()
     await caught_up(loop, database)
     assert set(follower.seen) == {"a", "b"}
-    assert follower.committed == Checkpoint(database().incarnation, 3)
-    [problem] = loop.status().problems
+    assert follower.committed == Checkpoint.at(await database().update_seq())
+    [problem] = (await loop.status()).problems
     assert (problem.doc_id, problem.seq, problem.error) == ("bad", 2, "ValueError: cannot read bad")
 
 
@@ -135,11 +135,11 @@ async def test_a_problem_outlives_a_restart_and_ends_when_the_document_is_mended
     again.start()
     await put(database(), "other", {})
     await caught_up(again, database)
-    assert [problem.doc_id for problem in again.status().problems] == ["bad"]
+    assert [problem.doc_id for problem in (await again.status()).problems] == ["bad"]
     follower.poison = set()
     await put(database(), "bad", {"good": True}, rev=rev)
     await caught_up(again, database)
-    assert again.status().problems == ()
+    assert (await again.status()).problems == ()
     await again.stop()
 
 
@@ -152,7 +152,30 @@ async def test_a_failing_store_is_tried_again_until_it_answers(
     await caught_up(loop, database)
     assert set(follower.seen) == {"a"}
     assert follower.attempts == 4
-    assert loop.status().problems == ()
+    assert (await loop.status()).problems == ()
+
+
+async def test_a_purge_leaves_nothing_to_wait_for(
+    loop: FollowerLoop, follower: Recorder, database: Databases
+) -> None:
+    rev = await put(database(), "a", {})
+    loop.start()
+    await caught_up(loop, database)
+    await database().purge({"a": [rev]})
+    await caught_up(loop, database)
+    assert follower.committed == Checkpoint.at(await database().update_seq())
+    assert follower.batches == [1, 0]
+
+
+async def test_a_checkpoint_of_numbers_is_understood(
+    loop: FollowerLoop, follower: Recorder, database: Databases
+) -> None:
+    for doc_id in ("a", "b"):
+        await put(database(), doc_id, {})
+    follower.committed = Checkpoint((await database().update_seq()).incarnation, "1")
+    loop.start()
+    await caught_up(loop, database)
+    assert (set(follower.seen), follower.resets) == ({"b"}, 0)
 
 
 async def test_what_is_unusable_is_built_again_from_the_beginning(
@@ -194,21 +217,22 @@ async def test_a_recreated_database_is_followed_from_its_beginning(
     while "c" not in follower.seen:
         await asyncio.sleep(0.001)
     assert set(follower.seen) == {"c"}
-    assert follower.committed == Checkpoint(database().incarnation, 1)
+    assert follower.committed == Checkpoint.at(await database().update_seq())
 
 
 async def test_a_database_that_is_made_later_is_followed(follower: Recorder, store: SqliteStore) -> None:
     loop = FollowerLoop(follower, store, "later", first_wait=0.001)
     loop.start()
-    await put(await store.create("later"), "a", {})
-    await loop.caught_up(1)
+    later = await store.create("later")
+    await put(later, "a", {})
+    await loop.caught_up(await later.update_seq())
     assert set(follower.seen) == {"a"}
     await loop.stop()
 
 
 async def test_waiting_ends_when_the_loop_is_stopped(loop: FollowerLoop) -> None:
     loop.start()
-    waiting = asyncio.create_task(loop.caught_up(99))
+    waiting = asyncio.create_task(loop.caught_up(Seq(99, "99", "")))
     await asyncio.sleep(0)
     await loop.stop()
     with pytest.raises(Unavailable):
@@ -220,7 +244,7 @@ async def test_lingering_ends_as_soon_as_somebody_waits(
 ) -> None:
     follower.linger = 3600.0
     loop.start()
-    await loop.caught_up(0)
+    await caught_up(loop, database)
     for doc_id in ("a", "b"):
         await put(database(), doc_id, {})
     await caught_up(loop, database)
@@ -234,6 +258,6 @@ async def test_problems_are_no_part_of_what_replicates(
     await put(database(), "bad", {})
     loop.start()
     await caught_up(loop, database)
-    assert database().update_seq == 1
+    assert (await database().update_seq()).number == 1
     assert [chunk async for chunk in database().locals(Range(), bodies=False)] in ([], [[]])
-    assert len(loop.status().problems) == 1
+    assert len((await loop.status()).problems) == 1

@@ -30,7 +30,7 @@ class Searching:
         self.follower.when_broken(self.loop.restart)
 
     async def names(self, *words: str, **more: Any) -> list[str]:
-        await self.loop.caught_up(self.database().update_seq)
+        await self.loop.caught_up(await self.database().update_seq())
         return [hit.name for hit in (await self.follower.search(words, **more)).hits]
 
 
@@ -164,7 +164,7 @@ async def test_other_documents_and_odd_members_do_no_harm(searching: Searching, 
     await put(database(), "odd@1", odd)
     assert await searching.names() == ["odd"]
     assert await searching.names("kept") == ["odd"]
-    assert searching.loop.status().problems == ()
+    assert (await searching.loop.status()).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -328,13 +328,13 @@ def _counted(thing: object, method: str, monkeypatch: pytest.MonkeyPatch) -> lis
 def test_a_failed_commit_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = WhooshIndex(tmp_path / "index")
     assert index.open() is None
-    index.commit([], [], Checkpoint("one", 1))
+    index.commit([], [], Checkpoint("one", "1"))
     monkeypatch.setattr(whoosh_text, "document", _unexpected)
     entry = whoosh_text.Entry("a", "1", "", "", (), (), ())
     with pytest.raises(AssertionError):
-        index.commit([entry], [], Checkpoint("one", 2))
+        index.commit([entry], [], Checkpoint("one", "2"))
     index.close()
-    assert WhooshIndex(tmp_path / "index").open() == Checkpoint("one", 1)
+    assert WhooshIndex(tmp_path / "index").open() == Checkpoint("one", "1")
 
 
 async def test_packages_are_found_by_their_json_ld_types(searching: Searching, database: Databases) -> None:
@@ -360,7 +360,7 @@ async def test_odd_types_do_no_harm(searching: Searching, database: Databases) -
     resources = [{"name": "r", "@context": [loop, 5, "http://127.0.0.1:1/c"], "@type": types}, "no", None]
     await put(database(), "odd@1", package("Odd", resources=resources))
     assert await searching.names(types=["p:x"]) == ["odd"]
-    assert searching.loop.status().problems == ()
+    assert (await searching.loop.status()).problems == ()
 
 
 async def test_a_package_is_found_at_the_version_its_tag_latest_leads_to(

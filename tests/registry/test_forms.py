@@ -145,7 +145,7 @@ async def test_a_dry_run_tells_what_would_happen_and_stores_nothing(served: Serv
     body, headers = related(small())
     status, answer = await served.send("/small/1?dry-run=true", body, headers)
     assert (status, answer["dry_run"], answer["report"]["valid"]) == (200, True, True)
-    assert (served.blobs(), served.database.update_seq) == ([], 0)
+    assert (served.blobs(), (await served.database.update_seq()).number) == ([], 0)
     broken, headers = related(small(text="id,word\nx,one\n"))
     status, answer = await served.send("/small/1?dry-run=true", broken, headers)
     assert (status, answer["problems"][0]["type"]) == (422, "type-error")

@@ -37,7 +37,7 @@ async def test_each_gets_its_answer_and_leaves_nothing_when_refused(serve: Serve
 
 async def fault_of(served: Served, nasty: Nasty, version: str) -> str | None:
     """What is wrong with the answer to a nasty package, or with what it leaves behind."""
-    before = served.blobs(), served.database.update_seq
+    before = served.blobs(), await served.database.update_seq()
     status, answer = await served.send(f"/nasty/{version}", nasty.body, nasty.headers)
     if status != nasty.status:
         return f"{status} {answer}"
@@ -47,7 +47,7 @@ async def fault_of(served: Served, nasty: Nasty, version: str) -> str | None:
     kinds = {item["type"] for item in answer.get("problems", ())}
     if nasty.words not in answer["reason"] and nasty.words not in kinds:
         return f"{answer}"
-    after = served.blobs(), served.database.update_seq
+    after = served.blobs(), await served.database.update_seq()
     gone = (await served.get(f"/nasty/{version}"))[0] == 404
     return None if after == before and gone else f"left behind: {after}"
 

@@ -69,9 +69,9 @@ async def test_the_last_owner_stays(annas: Served) -> None:
 
 async def test_adding_twice_changes_nothing(annas: Served) -> None:
     await change(annas, "add", "bob", auth=ANNA)
-    seq = annas.database.update_seq
+    seq = await annas.database.update_seq()
     assert await change(annas, "add", "bob", auth=ANNA) == 200
-    assert annas.database.update_seq == seq
+    assert await annas.database.update_seq() == seq
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from couchreg.docstore.base import Edit
+from couchreg.docstore.base import BEGINNING, Edit, Updated
 from couchreg.errors import Conflict
 from tests.registry.conftest import ANNA, Serve, Served
 from tests.registry.packages import Package, related, small
@@ -56,7 +56,7 @@ async def test_the_broken_package_is_refused_with_a_report_and_leaves_nothing(se
     assert "820 extra-cell in “co2-mm-mlo”" in answer["reason"]
     assert served.blobs() == []
     assert (await served.get("/co2-ppm"))[0] == 404
-    assert served.database.update_seq == 0
+    assert (await served.database.update_seq()).number == 0
 
 
 async def test_with_warn_the_broken_package_is_published_with_its_report(serve: Serve) -> None:
@@ -80,12 +80,12 @@ async def test_without_validation_there_is_no_report(serve: Serve) -> None:
 
 async def test_the_same_content_again_changes_nothing_and_other_content_is_a_conflict(served: Served) -> None:
     _, first = await served.put(small(), "1")
-    seq, blobs = served.database.update_seq, served.blobs()
+    seq, blobs = await served.database.update_seq(), served.blobs()
     again, answer = await served.put(small(), "1")
     assert (again, answer["rev"]) == (200, first["rev"])
     assert (await served.put(small(text="id,word\n1,uno\n"), "1"))[0] == 409
     assert (await served.put(small(title="Other"), "1"))[0] == 409
-    assert (served.database.update_seq, served.blobs()) == (seq, blobs)
+    assert (await served.database.update_seq(), served.blobs()) == (seq, blobs)
 
 
 @pytest.mark.directory_only
@@ -222,8 +222,8 @@ async def test_what_a_crash_left_at_a_files_place_is_replaced(served: Served) ->
 async def test_a_write_that_fails_takes_its_blobs_back(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def update(edits: Sequence[Edit], **_: object) -> list[Conflict]:
-        return [Conflict() for _ in edits]
+    async def update(edits: Sequence[Edit], **_: object) -> Updated:
+        return Updated([Conflict() for _ in edits], BEGINNING)
 
     monkeypatch.setattr(served.database, "update", update)
     assert (await served.put(small(), "1"))[0] == 409

@@ -54,14 +54,15 @@ class Checkpoints:
 
     async def _count(self, database: Database) -> None:
         """Read what is there: once, and again when the database has been made anew."""
-        if self._incarnation == database.incarnation:
+        incarnation = (await database.update_seq()).incarnation
+        if self._incarnation == incarnation:
             return
         self._senders.clear()
         self._counts.clear()
         async for chunk in database.locals(Range(), bodies=False):
             for document in chunk:
                 self._note(document.id, _UNKNOWN)
-        self._incarnation = database.incarnation
+        self._incarnation = incarnation
 
     async def _make_room(self, database: Database, sender: bytes) -> None:
         while len(self._senders) >= self._most or self._counts[sender] >= self._most_of_one:

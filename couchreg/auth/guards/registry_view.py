@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from couchreg.auth.guards.checkpoints import Checkpoints
 from couchreg.auth.policy import Rule, authorize
-from couchreg.docstore.base import Database, Edit, Outcome
+from couchreg.docstore.base import Database, Edit, Updated
 from couchreg.model.user import User
 
 
@@ -25,7 +25,7 @@ class RegistryView:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> list[Outcome]:
+    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
         """Raises Unauthorized, Forbidden."""
         authorize(Rule.WRITER, self._user, self._inner.name, await self._inner.setting("security"))
         return await self._inner.update(edits, new_edits=new_edits, user=user)

@@ -13,7 +13,7 @@ from couchreg.auth.policy import ADMINS_ONLY, USERS, is_database_admin
 from couchreg.auth.users import documents as user_documents
 from couchreg.auth.users.design import ensure_auth_design
 from couchreg.auth.users.users import UserChanges
-from couchreg.docstore.base import Database, Edit, Outcome, Store
+from couchreg.docstore.base import Database, Edit, Store, Updated
 from couchreg.errors import Conflict, CouchregError, NotFound
 from couchreg.model.user import User
 
@@ -86,7 +86,7 @@ class UsersDatabase:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> list[Outcome]:
+    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
         """See `Database.update`; what the rules refuse has its error for an outcome."""
         prepared: list[Edit | CouchregError] = []
         for edit in edits:
@@ -96,13 +96,14 @@ class UsersDatabase:
                 prepared.append(error)
         allowed = [edit for edit in prepared if isinstance(edit, Edit)]
         try:
-            written = await self.inner.update(allowed, new_edits=new_edits, user=user) if allowed else []
+            written = await self.inner.update(allowed, new_edits=new_edits, user=user)
         finally:
             for edit in allowed:
                 self._changes.note(edit.id)
         await self._bury(allowed)
-        outcomes = iter(written)
-        return [next(outcomes) if isinstance(edit, Edit) else edit for edit in prepared]
+        made = iter(written.outcomes)
+        outcomes = [next(made) if isinstance(edit, Edit) else edit for edit in prepared]
+        return Updated(outcomes, written.seq)
 
     async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         """See `Database.purge`."""

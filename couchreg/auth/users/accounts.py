@@ -16,7 +16,7 @@ from couchreg.auth.users.admins import Admins
 from couchreg.auth.users.documents import with_hash
 from couchreg.auth.users.names import check_email, check_name, check_password
 from couchreg.docstore.base import Database, Edit, Store
-from couchreg.errors import BadRequest, Conflict, CouchregError, Forbidden, NotFound
+from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound
 from couchreg.model.user import SYSTEM, User
 
 LONGEST_SALT = 256
@@ -154,10 +154,7 @@ class Accounts:
 
     async def _write(self, edit: Edit) -> str:
         """The checks are made: the server itself writes."""
-        [outcome] = await self._users().update([edit], new_edits=True, user=SYSTEM)
-        if isinstance(outcome, CouchregError):
-            raise outcome
-        return outcome
+        return (await self._users().update([edit], new_edits=True, user=SYSTEM)).rev
 
     def _users(self) -> Database:
         return self._store.database(USERS)

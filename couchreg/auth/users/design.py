@@ -3,7 +3,7 @@
 from importlib import resources
 
 from couchreg.docstore.base import Database, Edit
-from couchreg.errors import CouchregError, NotFound
+from couchreg.errors import NotFound
 from couchreg.model.user import SYSTEM
 
 ID = "_design/_auth"
@@ -19,9 +19,8 @@ async def ensure_auth_design(database: Database) -> None:
         rev, body = None, {}
     wanted = body | auth_design()
     if wanted != body:
-        [outcome] = await database.update([Edit(ID, rev, False, wanted)], new_edits=True, user=SYSTEM)
-        if isinstance(outcome, CouchregError):
-            raise outcome
+        written = await database.update([Edit(ID, rev, False, wanted)], new_edits=True, user=SYSTEM)
+        written.check()
 
 
 def auth_design() -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from couchreg.blobstore.base import Damaged
 from couchreg.blobstore.copying import sha256_of
 from couchreg.docstore.attachments.attachments import Attachments
-from couchreg.docstore.base import Attachment, Change, Database, Store
+from couchreg.docstore.base import BEGINNING, Attachment, Change, Database, Store
 from couchreg.docstore.maintenance.sweeper import referred
 from couchreg.errors import NotFound
 from couchreg.package.layout import OWNER, descriptor_key, is_kept, package_key, record_key
@@ -113,8 +113,8 @@ class Audit:
         return wanted
 
     async def _of_database(self, database: Database) -> AsyncIterator[tuple[str, Expected]]:
-        async for changes in database.changes(0, all_leafs=True, bodies=True):
-            for change in changes:
+        async for changes in database.changes(BEGINNING, all_leafs=True, bodies=True):
+            for change in changes.results:
                 for att in await _attachments_of(database, change):
                     yield att.key, Expected(change.id, att.stored_length, att.sha256)
                 if database.name == self._registry:

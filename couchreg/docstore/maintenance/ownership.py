@@ -27,7 +27,7 @@ async def claim(store: Store, attachments: Attachments) -> None:
             "The datastore belongs to another registry, or to one whose database is lost: "
             "couchreg rebuild makes the database again from it."
         )
-    if not _in_use(store) and await _holds_anything(attachments):
+    if not await _in_use(store) and await _holds_anything(attachments):
         raise NotOurs(
             "The datastore holds files that this registry has no documents of: couchreg rebuild "
             "takes them in, or choose an empty bucket or prefix."
@@ -42,9 +42,12 @@ async def take_over(store: Store, attachments: Attachments) -> None:
         await _write(store, attachments)
 
 
-def _in_use(store: Store) -> bool:
+async def _in_use(store: Store) -> bool:
     """Whether there are documents that blobs may belong to; the server's own do not count."""
-    return any(store.database(name).update_seq for name in store.names() if not name.startswith("_"))
+    for name in store.names():
+        if not name.startswith("_") and (await store.database(name).update_seq()).number:
+            return True
+    return False
 
 
 async def _owner(attachments: Attachments) -> str | None:

@@ -91,9 +91,9 @@ def _purge(conn: apsw.Connection, counters: Counters, doc: Doc, revs: Sequence[s
     return removed
 
 
-def purged_infos(conn: apsw.Connection) -> list[tuple[int, str, list[str]]]:
-    rows = query(conn, "SELECT seq, id, revs FROM purges ORDER BY seq")
-    return [(seq, doc_id, list(unpack_revs(revs))) for seq, doc_id, revs in rows]
+def purged_infos(conn: apsw.Connection) -> list[tuple[str, list[str]]]:
+    rows = query(conn, "SELECT id, revs FROM purges ORDER BY seq")
+    return [(doc_id, list(unpack_revs(revs))) for doc_id, revs in rows]
 
 
 # -- compaction

@@ -10,15 +10,16 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from couchreg.docstore.base import (
-    Change,
+    Changes,
     DatabaseInfo,
     Edit,
     LocalDocument,
     Opened,
-    Outcome,
     Range,
     Revision,
     Row,
+    Seq,
+    Updated,
 )
 from couchreg.docstore.sqlite import care, check, edits, feeds, listings, opening, reads, schema, sequences
 from couchreg.docstore.sqlite.aio import Pulse, Writer, breathe, finished, in_thread
@@ -63,18 +64,22 @@ class SqliteDatabase:
         self._counted = (0, 0, 0)  # at this update_seq, behind this sequence, there are so many changes
 
     # -- sequences
-    @property
-    def update_seq(self) -> int:
-        return self._counters.update_seq
+    async def update_seq(self) -> Seq:
+        self._check_open()
+        return self._stamp(self._counters.update_seq)
 
-    def stamp(self, seq: int) -> str:
-        return sequences.stamp(seq, self.incarnation)
+    async def parse_since(self, since: str) -> Seq:
+        return self._stamp(sequences.parse(since, self.incarnation, self._counters.update_seq))
 
-    def parse_since(self, since: str) -> int:
-        return sequences.parse(since, self.incarnation, self.update_seq)
+    def _stamp(self, number: int) -> Seq:
+        return sequences.stamp(number, self.incarnation)
 
-    async def wait(self, seq: int) -> None:
-        while self._counters.update_seq <= seq:
+    def _number_of(self, seq: Seq) -> int:
+        return sequences.number_of(seq, self.incarnation)
+
+    async def wait(self, since: Seq) -> None:
+        number = self._number_of(since)
+        while self._counters.update_seq <= number:
             self._reader()
             await self._pulse.wait()
         self._reader()
@@ -87,9 +92,12 @@ class SqliteDatabase:
 
     def _reader(self) -> apsw.Connection:
         """The connection for reads, asked for anew at every step. Raises NotFound once deleted."""
+        self._check_open()
+        return self._files.reader()
+
+    def _check_open(self) -> None:
         if self._closed:
             raise NotFound(GONE)
-        return self._files.reader()
 
     def touch(self) -> None:
         """Somebody has just asked for this database: keep it open rather than another."""
@@ -103,8 +111,8 @@ class SqliteDatabase:
         return DatabaseInfo(
             doc_count=counters.doc_count,
             doc_del_count=counters.doc_del_count,
-            update_seq=counters.update_seq,
-            purge_seq=counters.purge_seq,
+            update_seq=self._stamp(counters.update_seq),
+            purge_seq=self._stamp(counters.purge_seq),
             size_file=sum(path.stat().st_size for path in files),
             size_active=max(0, used - (counters.stored - counters.live)),
             size_external=counters.live,
@@ -156,27 +164,25 @@ class SqliteDatabase:
 
     def changes(
         self,
-        since: int,
+        since: Seq,
         *,
-        until: int | None = None,
+        until: Seq | None = None,
         limit: int | None = None,
         descending: bool = False,
         bodies: bool = False,
         all_leafs: bool = False,
         ids: Collection[str] | None = None,
-    ) -> AsyncIterator[list[Change]]:
-        end = self.update_seq if until is None else min(until, self.update_seq)
-        which = feeds.Which(descending, bodies, all_leafs)
+    ) -> AsyncIterator[Changes]:
+        start, now = self._number_of(since), self._counters.update_seq
+        end = now if until is None else min(self._number_of(until), now)
+        which = feeds.Which(self.incarnation, descending, bodies, all_leafs)
         if ids is None:
-            return listings.changes(self._reader, since, end, limit, which)
-        return listings.changes_of(self._reader, ids, since, end, limit, which)
+            return listings.changes(self._reader, start, end, limit, which)
+        return listings.changes_of(self._reader, ids, start, end, limit, which)
 
-    async def count_changes(self, since: int, until: int | None = None) -> int:
-        now = self.update_seq
-        end = now if until is None else min(until, now)
-        if end < now:
-            return await listings.count_changes(self._reader, since, end)
-        return await self._count_to_the_end(max(since, 0), now)
+    async def pending(self, since: Seq) -> int:
+        number, now = self._number_of(since), self._counters.update_seq
+        return await self._count_to_the_end(number, now) if number < now else 0
 
     async def _count_to_the_end(self, since: int, now: int) -> int:
         """Readers page onwards, so the last count says most of the next one; a write makes it void.
@@ -193,15 +199,16 @@ class SqliteDatabase:
         return total
 
     # -- writes
-    async def update(self, wanted: Sequence[Edit], *, new_edits: bool, user: User) -> list[Outcome]:
+    async def update(self, wanted: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
         """Raises MissingStub, and then nothing of the call is written."""
         if not wanted:
-            return []
+            return Updated([], await self.update_seq())
 
-        def work(conn: apsw.Connection, counters: Counters) -> Generator[None, None, list[Outcome]]:
+        def work(conn: apsw.Connection, counters: Counters) -> Generator[None, None, Updated]:
             limit = self._number("revs_limit", REVS_LIMIT)
             tx = edits.Transaction(conn, counters, limit, self._attention)
-            return edits.apply(tx, wanted, new_edits=new_edits)
+            outcomes = yield from edits.apply(tx, wanted, new_edits=new_edits)
+            return Updated(outcomes, self._stamp(counters.update_seq))
 
         return await self._writer.update(work, weight=len(wanted))
 
@@ -218,7 +225,7 @@ class SqliteDatabase:
         limit = self._number("purged_infos_limit", PURGED_INFOS_LIMIT)
         return await self._writer.update(lambda conn, counters: care.purge(conn, counters, wanted, limit))
 
-    async def purged_infos(self) -> list[tuple[int, str, list[str]]]:
+    async def purged_infos(self) -> list[tuple[str, list[str]]]:
         return care.purged_infos(self._reader())
 
     # -- local documents
@@ -261,7 +268,7 @@ class SqliteDatabase:
             self._compacting = False
 
     async def _compact(self) -> None:
-        until, at = self.update_seq, 0
+        until, at = self._counters.update_seq, 0
         while True:
             last = await self._writer.update(
                 lambda conn, counters, since=at: care.drop_old_bodies(conn, counters, since, until)  # type: ignore[misc]

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import apsw
 
-from couchreg.docstore.base import Change, LocalDocument, Range, Row
+from couchreg.docstore.base import Change, LocalDocument, Range, Row, Seq
 from couchreg.docstore.sqlite.records import as_row, unpack_atts, unpack_revs
 from couchreg.docstore.sqlite.sql import query, query_each, query_in, query_some
 
@@ -79,8 +79,9 @@ def passed(conn: apsw.Connection, wanted: Range, behind: str | None, most: int) 
 
 # -- by sequence
 class Which(NamedTuple):
-    """How changes are listed."""
+    """How changes are listed, and the life of the database that their sequences are of."""
 
+    incarnation: str
     descending: bool
     bodies: bool
     all_leafs: bool
@@ -97,11 +98,11 @@ def changes(conn: apsw.Connection, since: int, until: int, which: Which, *, most
 
 
 def _changes(found: Sequence[Any], which: Which) -> list[Change]:
-    all_leafs = which.all_leafs
+    all_leafs, incarnation = which.all_leafs, which.incarnation
     if which.bodies:
         return [
             Change(
-                seq,
+                Seq(seq, f"{seq}-{incarnation}", incarnation),
                 doc_id,
                 unpack_revs(leafs) if leafs and all_leafs else (rev,),
                 deleted == 1,
@@ -111,7 +112,14 @@ def _changes(found: Sequence[Any], which: Which) -> list[Change]:
             for seq, doc_id, rev, deleted, leafs, members, atts in found
         ]
     return [
-        Change(seq, doc_id, unpack_revs(leafs) if leafs and all_leafs else (rev,), deleted == 1, None, ())
+        Change(
+            Seq(seq, f"{seq}-{incarnation}", incarnation),
+            doc_id,
+            unpack_revs(leafs) if leafs and all_leafs else (rev,),
+            deleted == 1,
+            None,
+            (),
+        )
         for seq, doc_id, rev, deleted, leafs in found
     ]
 

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import apsw
 
-from couchreg.docstore.base import Change, LocalDocument, Range, Row
-from couchreg.docstore.sqlite import feeds
+from couchreg.docstore.base import Changes, LocalDocument, Range, Row
+from couchreg.docstore.sqlite import feeds, sequences
 from couchreg.docstore.sqlite.aio import breathe
 from couchreg.docstore.sqlite.feeds import Which
 
@@ -66,24 +66,29 @@ async def count_before(reader: Reader, wanted: Range) -> int:
 # -- by sequence
 async def changes(
     reader: Reader, since: int, until: int, limit: int | None, which: Which
-) -> AsyncIterator[list[Change]]:
-    left = limit
+) -> AsyncIterator[Changes]:
+    """After `since` to `until`; the stretch that says so comes at the end, unless `limit` came first."""
+    left, end, last = limit, sequences.stamp(until, which.incarnation), None
     while since < until and (left is None or left > 0):
         chunk = feeds.changes(reader(), since, until, which, most=left)
         if not chunk:
-            return
-        yield chunk
+            break
+        last = chunk[-1].seq
+        yield Changes(chunk, last)
         if which.descending:
-            until = chunk[-1].seq - 1
+            until = last.number - 1
         else:
-            since = chunk[-1].seq
+            since = last.number
         left = None if left is None else left - len(chunk)
         await breathe()
+    if (left is None or left > 0) and last != end and not (last and which.descending):
+        reader()
+        yield Changes([], end)
 
 
 async def changes_of(
     reader: Reader, ids: Collection[str], since: int, until: int, limit: int | None, which: Which
-) -> AsyncIterator[list[Change]]:
+) -> AsyncIterator[Changes]:
     """The changes of some documents."""
     seqs: set[int] = set()
     for part in parts(ids, feeds.ROWS):
@@ -93,8 +98,11 @@ async def changes_of(
     for places in parts(within, feeds.FEW):
         found = feeds.changes_at(reader(), places, which)
         if found:
-            yield found
+            yield Changes(found, found[-1].seq)
         await breathe()
+    told = which.descending or within[-1] == until if within else False
+    if (limit is None or len(within) < limit) and not told:
+        yield Changes([], sequences.stamp(until, which.incarnation))
 
 
 async def count_changes(reader: Reader, since: int, until: int) -> int:

@@ -7,14 +7,20 @@ again under the same name starts from 0 rather than skipping what is new.
 import re
 from typing import Final
 
+from couchreg.docstore.base import Seq
 from couchreg.errors import BadRequest
 
 _STAMP: Final = re.compile(r"(?P<number>\d{1,18})(?:-(?P<incarnation>[^\s\"]+))?", re.ASCII)
 _PAIR: Final = re.compile(r"\[\s*(?P<number>\d+)\s*,\s*\"(?P<opaque>[^\"]*)\"\s*\]", re.ASCII)
 
 
-def stamp(seq: int, incarnation: str) -> str:
-    return f"{seq}-{incarnation}"
+def stamp(number: int, incarnation: str) -> Seq:
+    return Seq(number, f"{number}-{incarnation}", incarnation)
+
+
+def number_of(seq: Seq, incarnation: str) -> int:
+    """Its number, if it is of this life of the database."""
+    return seq.number if seq.incarnation == incarnation else 0
 
 
 def parse(since: str, incarnation: str, now: int) -> int:

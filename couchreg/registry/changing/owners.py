@@ -6,7 +6,7 @@ here: an owner is a name.
 
 import asyncio
 
-from couchreg.docstore.base import Database
+from couchreg.docstore.base import BEGINNING, Database
 from couchreg.errors import BadRequest, Forbidden, NotFound
 from couchreg.model.user import User
 from couchreg.package.names import is_package_name
@@ -85,32 +85,29 @@ class OwnerIndex:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._incarnation = ""
-        self._seq = 0
+        self._seq = BEGINNING
         self._owners: dict[str, tuple[str, ...]] = {}
         self._packages: dict[str, set[str]] = {}
         self._reading = asyncio.Lock()
 
     async def packages_of(self, username: str) -> tuple[str, ...]:
         """As the database has it now."""
-        if self._incarnation != self._database.incarnation or self._seq < self._database.update_seq:
+        if self._seq != await self._database.update_seq():
             async with self._reading:
                 await self._catch_up()
         return tuple(sorted(self._packages.get(username, ())))
 
     async def _catch_up(self) -> None:
-        if self._incarnation != self._database.incarnation:  # deleted and made again
-            self._incarnation, self._seq = self._database.incarnation, 0
+        if self._seq.incarnation != (await self._database.update_seq()).incarnation:  # made again
+            self._seq = BEGINNING
             self._owners.clear()
             self._packages.clear()
-        until = self._database.update_seq
         async for changes in self._database.changes(self._seq):
-            names = [change.id for change in changes if is_package_name(change.id)]
+            names = [change.id for change in changes.results if is_package_name(change.id)]
             for row in await self._database.winners(names, bodies=True) if names else ():
                 if row is not None:
                     self._set(row.id, () if row.deleted else owners_of(row.body))
-            self._seq = changes[-1].seq
-        self._seq = max(self._seq, until)  # after a purge no change has the last sequence
+            self._seq = changes.last_seq
 
     def _set(self, name: str, owners: tuple[str, ...]) -> None:
         for owner in self._owners.pop(name, ()):

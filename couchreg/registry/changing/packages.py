@@ -4,7 +4,7 @@ It is `{name, owners, created}` and whatever else is said of a package as a whol
 is decided here and nowhere else: its owners, and server admins.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,12 @@ from couchreg.model import json
 from couchreg.model.user import User
 from couchreg.package.moments import Clock, moment_text, utc_now
 from couchreg.registry.changing.locks import Locks
+from couchreg.registry.changing.settling import Settled
 from couchreg.registry.reading.catalog import Catalog
 
 ATTEMPTS = 5  # at a change that others, by replication say, are faster with
 
 Change = Callable[[dict[str, Any]], None]
-Settled = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +97,8 @@ class Packages:
         if await self.allow_publishing(name, user):
             return None
         owner = [user.name] if user.name else []
-        [outcome] = await self._database.update(
-            [Edit(name, None, False, self._new(name, owner))], new_edits=True, user=user
-        )
+        edit = Edit(name, None, False, self._new(name, owner))
+        [outcome] = (await self._database.update([edit], new_edits=True, user=user)).outcomes
         if isinstance(outcome, Conflict) and await self.allow_publishing(name, user):
             return None
         if isinstance(outcome, CouchregError):
@@ -108,7 +107,8 @@ class Packages:
 
     async def give_up(self, name: str, rev: str, user: User) -> None:
         """Take back a claim of which nothing has come. A document that has changed meanwhile stays."""
-        [outcome] = await self._database.update([Edit(name, rev, True, {})], new_edits=True, user=user)
+        edit = Edit(name, rev, True, {})
+        [outcome] = (await self._database.update([edit], new_edits=True, user=user)).outcomes
         if isinstance(outcome, CouchregError) and not isinstance(outcome, Conflict):
             raise outcome
 
@@ -131,10 +131,10 @@ class Packages:
             if members == package.members:
                 return package
             edit = Edit(name, package.rev, False, members)
-            [outcome] = await self._database.update([edit], new_edits=True, user=user)
+            [outcome], seq = await self._database.update([edit], new_edits=True, user=user)
             if not isinstance(outcome, CouchregError):
                 if self._settled is not None:
-                    await self._settled(self._database.update_seq)
+                    await self._settled(seq)
                 return Package(name, outcome, members)
             if not isinstance(outcome, Conflict):
                 raise outcome

@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from couchreg.docstore.base import Seq
 from couchreg.errors import Unavailable
 
 SECONDS = 60.0
 
-Settled = Callable[[int], Awaitable[None]]
+Settled = Callable[[Seq], Awaitable[None]]
 
 
 def bounded(settled: Settled | None) -> Settled:
     """`settled`, with an end: raises Unavailable when the datastore does not come to it in time."""
 
-    async def wait(seq: int) -> None:
+    async def wait(seq: Seq) -> None:
         if settled is None:
             return
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Database, Edit, Revision
-from couchreg.errors import CouchregError, NotFound, Unavailable
+from couchreg.errors import NotFound, Unavailable
 from couchreg.model.user import User
 from couchreg.package.moments import Clock, moment_text, utc_now
 from couchreg.package.names import check_package_name, check_version, version_id
@@ -80,10 +80,9 @@ class Unpublisher:
             leafs = await self._leafs(version_id(name, version))
             edits += self._edits(name, version, leafs, user)
             keys.update(file.key for leaf in leafs for file in leaf.attachments)
-        for outcome in await self._database.update(edits, new_edits=True, user=user):
-            if isinstance(outcome, CouchregError):
-                raise outcome
-        await self._settled(self._database.update_seq)
+        written = await self._database.update(edits, new_edits=True, user=user)
+        written.check()
+        await self._settled(written.seq)
         await self._database.compact([version_id(name, version) for version in versions])
         await self._remove(keys)
 

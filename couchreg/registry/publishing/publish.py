@@ -18,7 +18,7 @@ from typing import Any
 
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.upload import Upload
-from couchreg.docstore.base import Attachment, Database, Edit
+from couchreg.docstore.base import Attachment, Database, Edit, Seq, Updated
 from couchreg.errors import Conflict, CouchregError, NotFound
 from couchreg.model import json
 from couchreg.model.user import User
@@ -112,15 +112,18 @@ class Publisher:
         body = await asyncio.to_thread(integrity.complete, descriptor, files)
         before = await self._published_before(descriptor, body, intake, user)
         if before:
-            await self._settled(self._database.update_seq)
+            await self._settled(await self._database.update_seq())
             return before
         report = await self._report(descriptor, intake)
         if dry_run:
             return Published(name, version, None, True, report)
         async with self._packages.locks.hold(name):
             before = await self._published_before(descriptor, body, intake, user)
-            published = before or await self._write(descriptor, body, intake, user, report)
-        await self._settled(self._database.update_seq)
+            if before:
+                published, seq = before, await self._database.update_seq()
+            else:
+                published, seq = await self._write(descriptor, body, intake, user, report)
+        await self._settled(seq)
         return published
 
     async def _published_before(
@@ -170,7 +173,7 @@ class Publisher:
         intake: Intake,
         user: User,
         report: Mapping[str, Any] | None,
-    ) -> Published:
+    ) -> tuple[Published, Seq]:
         doc_id = version_id(descriptor.name, descriptor.version)
         own: dict[str, Any] = {"publisher": user.name, "published": moment_text(self._clock())}
         own["hashes"] = {path: f"sha256:{file.spooled.sha256}" for path, file in intake.files.items()}
@@ -180,8 +183,8 @@ class Publisher:
         async with self._attachments.upload(self._database.name) as upload:
             attached = await _store(upload, doc_id, intake)
             edit = Edit(doc_id, None, False, {**body, OWN: own}, attached)
-            rev = await self._commit(edit, descriptor.name, user)
-        return Published(descriptor.name, descriptor.version, rev, True, report)
+            written = await self._commit(edit, descriptor.name, user)
+        return Published(descriptor.name, descriptor.version, written.rev, True, report), written.seq
 
     async def _clear(self, doc_id: str, intake: Intake) -> None:
         """Remove what a publish that a crash cut off has left at the places of our files."""
@@ -190,7 +193,7 @@ class Publisher:
             if key is not None and await self._attachments.blobs.info(key) is not None:
                 await self._attachments.remove(key, self._database.refers_to)
 
-    async def _commit(self, edit: Edit, name: str, user: User) -> str:
+    async def _commit(self, edit: Edit, name: str, user: User) -> Updated:
         """Write the version, after the package's document where there is none yet.
 
         In this order nobody publishes under a name that somebody else has claimed in the same moment, on
@@ -198,14 +201,13 @@ class Publisher:
         """
         claim = await self._packages.claim(name, user)
         try:
-            [outcome] = await self._database.update([edit], new_edits=True, user=user)
-            if isinstance(outcome, CouchregError):
-                raise outcome
+            written = await self._database.update([edit], new_edits=True, user=user)
+            written.check()
         except CouchregError:
             if claim is not None:
                 await self._packages.give_up(name, claim, user)
             raise
-        return outcome
+        return written
 
 
 async def _store(upload: Upload, doc_id: str, intake: Intake) -> tuple[Attachment, ...]:

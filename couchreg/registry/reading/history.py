@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from couchreg.docstore.base import Attachment, Database, Row
+from couchreg.docstore.base import BEGINNING, Attachment, Database, Row, Seq
 from couchreg.package.names import split_version_id, version_id
 from couchreg.package.standing import Standing
 from couchreg.package.versions import LATEST
@@ -101,23 +101,20 @@ class History:
 
         `start` is such a place. Raises BadRequest for one that cannot be read.
         """
-        before = None if start is None else self._database.parse_since(start)
+        before = None if start is None else await self._database.parse_since(start)
         names: list[str] = []
         seen: set[str] = set()
-        last = 0
-        if before is not None and before <= 1:
-            return [], None
-        changes = self._database.changes(0, until=None if before is None else before - 1, descending=True)
-        async for chunk in changes:
-            for change in chunk:
-                found = None if change.deleted else split_version_id(change.id)
+        last = BEGINNING
+        async for chunk in self._database.changes(BEGINNING, until=before, descending=True):
+            for change in chunk.results:
+                found = None if change.deleted or change.seq == before else split_version_id(change.id)
                 if found is None or found[0] in seen:
                     continue
                 seen.add(found[0])
                 if before is not None and await self._is_newer(found[0], before):
                     continue
                 if len(names) == limit:
-                    return await self._summaries(names), self._database.stamp(last)
+                    return await self._summaries(names), last.text
                 names.append(found[0])
                 last = change.seq
         return await self._summaries(names), None
@@ -127,11 +124,11 @@ class History:
         listed, after = await self._catalog.packages(start, limit)
         return await self._summaries(listed), after
 
-    async def _is_newer(self, name: str, seq: int) -> bool:
+    async def _is_newer(self, name: str, seq: Seq) -> bool:
         """Whether the package has a version from `seq` on: then it stood on an earlier page."""
         ids = [version_id(name, version) for version in await self._catalog.versions(name)]
-        async for chunk in self._database.changes(seq - 1, ids=ids):
-            if any(not change.deleted for change in chunk):
+        async for chunk in self._database.changes(BEGINNING, ids=ids):
+            if any(not change.deleted and change.seq >= seq for change in chunk.results):
                 return True
         return False
 

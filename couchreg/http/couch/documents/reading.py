@@ -6,7 +6,7 @@ Between the query string and the store; knows nothing of bodies, boundaries and 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from couchreg.docstore.base import Database, Opened, Revision
+from couchreg.docstore.base import BEGINNING, Database, Opened, Revision
 from couchreg.errors import NotFound
 from couchreg.http.couch.documents.document_query import NEEDS_TREE, DocumentQuery, is_utf8
 from couchreg.model.revtree import Node, RevTree
@@ -91,9 +91,9 @@ def _status(node: Node) -> str:
 
 
 async def _local_seq(db: Database, doc_id: str) -> int:
-    async for changes in db.changes(0, ids=[doc_id]):
-        for change in changes:
-            return change.seq
+    async for changes in db.changes(BEGINNING, ids=[doc_id]):
+        for change in changes.results:
+            return change.seq.number
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from couchreg.docstore.base import Database
+from couchreg.docstore.base import Seq
 from couchreg.errors import BadRequest
 from couchreg.http.couch.feeds.changes_feed import ChangesFeed
 from couchreg.http.couch.feeds.changes_query import read_changes_query
@@ -35,10 +35,10 @@ async def _changes(ctx: Context, body: Mapping[str, Any] | None) -> web.StreamRe
     chosen = await make_filter(ctx, query.filter, body)
     if not query.since:
         raise BadRequest("Malformed sequence supplied in 'since' parameter.")
-    since = db.parse_since(query.since)
+    since = await db.parse_since(query.since)
     headers = []
     if query.feed == "normal":
-        tag = _etag(db)
+        tag = _etag(await db.update_seq())
         if ctx.matches(tag):
             return Answer(status=304, headers=[("ETag", tag)])
         headers.append(("ETag", tag))
@@ -47,7 +47,7 @@ async def _changes(ctx: Context, body: Mapping[str, Any] | None) -> web.StreamRe
     return await ChangesFeed(ctx, db, query, chosen, headers).run(since)
 
 
-def _etag(db: Database) -> str:
+def _etag(now: Seq) -> str:
     """Names the state of the whole database, whatever is asked of it, as CouchDB's does."""
-    state = f"{db.incarnation} {db.update_seq}"
+    state = f"{now.incarnation} {now.text}"
     return f'"{md5(state.encode(), usedforsecurity=False).hexdigest()}"'

@@ -5,7 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
-from couchreg.docstore.base import Change, Database
+from couchreg.docstore.base import BEGINNING, Change, Changes, Database, Seq
 from couchreg.errors import NotFound
 from couchreg.http.couch.feeds.changes_query import ChangesQuery
 from couchreg.http.couch.feeds.feed_format import format_of
@@ -40,16 +40,16 @@ class ChangesFeed:
         plain_docs = query.docs.are_plain or not query.docs.include_docs
         self._simple = plain_docs and chosen.projection is None and not chosen.drops
 
-    async def run(self, since: int) -> web.StreamResponse:
-        """From `since` (an engine's sequence) to the end of the answer."""
+    async def run(self, since: Seq) -> web.StreamResponse:
+        """From `since` to the end of the answer."""
         await self._writer.write(self._format.head)
-        last = await self._pass(0 if self._query.descending else since)
+        last = await self._pass(since)
         if self._query.feed != "normal":
             last = await self._follow(last)
-        await self._writer.write(self._format.tail(self._db.stamp(last), self._pending))
+        await self._writer.write(self._format.tail(last.text, self._pending))
         return await self._writer.finish()
 
-    async def _follow(self, last: int) -> int:
+    async def _follow(self, last: Seq) -> Seq:
         """Wait and show until done or out of patience; the last sequence dealt with."""
         patience = patience_of(self._ctx, self._query)
         while not self._done():
@@ -75,25 +75,24 @@ class ChangesFeed:
             return True
         return self._query.feed == "longpoll" and self._shown > 0
 
-    async def _pass(self, since: int) -> int:
+    async def _pass(self, since: Seq) -> Seq:
         """Show what there is after `since`; the sequence to go on from."""
-        until, shown = self._db.update_seq, self._shown
-        last = since if self._left == 0 else until
+        last, shown = since, self._shown
         if self._left > 0:
-            async for chunk in self._read(since, until):
-                at = await (self._show_simply(chunk) if self._simple else self._show_some(chunk))
-                if self._left == 0 or self._query.descending:
-                    last = at
-                if self._left == 0:
-                    break
-        await self._count_pending(since, last, until, self._shown - shown)
+            async for chunk in self._read(since):
+                last = chunk.last_seq
+                if chunk.results:
+                    at = await (self._show_simply if self._simple else self._show_some)(chunk.results)
+                    if self._left == 0:
+                        last = at
+                        break
+        await self._count_pending(since, last, self._shown - shown)
         return last
 
-    def _read(self, since: int, until: int) -> AsyncIterator[list[Change]]:
+    def _read(self, since: Seq) -> AsyncIterator[Changes]:
         limited = self._query.limit is not None and not self._filter.drops
         return self._db.changes(
-            since,
-            until=until,
+            BEGINNING if self._query.descending else since,
             limit=self._left if limited else None,
             descending=self._query.descending,
             bodies=self._query.docs.include_docs or self._filter.needs_bodies,
@@ -101,16 +100,16 @@ class ChangesFeed:
             ids=self._filter.ids,
         )
 
-    async def _count_pending(self, since: int, last: int, until: int, shown: int) -> None:
+    async def _count_pending(self, since: Seq, last: Seq, shown: int) -> None:
         """What is left to see; see `Filter.skips` for what CouchDB does not count as seen."""
         if self._query.descending:
             self._pending = 0
         elif self._filter.skips:
-            self._pending = await self._db.count_changes(since, until) - shown
+            self._pending = await self._db.pending(since) - shown
         else:
-            self._pending = await self._db.count_changes(last, until) if last < until else 0
+            self._pending = await self._db.pending(last) if self._left == 0 else 0
 
-    async def _show_simply(self, chunk: Sequence[Change]) -> int:
+    async def _show_simply(self, chunk: Sequence[Change]) -> Seq:
         """All rows of a chunk in one go; the last one's sequence."""
         seqs = self._seqs(chunk)
         docs = [_plain(change) for change in chunk] if self._query.docs.include_docs else None
@@ -120,15 +119,15 @@ class ChangesFeed:
 
     def _seqs(self, chunk: Sequence[Change]) -> list[str]:
         """The sequences as JSON text; with `seq_interval` all but some are null."""
-        stamp, interval = self._db.stamp, self._query.seq_interval
+        interval = self._query.seq_interval
         if interval == 1:
-            return [f'"{stamp(change.seq)}"' for change in chunk]
+            return [f'"{change.seq.text}"' for change in chunk]
         return [
-            f'"{stamp(change.seq)}"' if (self._left - place) % interval == 0 else "null"
+            f'"{change.seq.text}"' if (self._left - place) % interval == 0 else "null"
             for place, change in enumerate(chunk)
         ]
 
-    async def _show_some(self, chunk: Sequence[Change]) -> int:
+    async def _show_some(self, chunk: Sequence[Change]) -> Seq:
         """The rows of a chunk that pass, one at a time; the sequence of the last one looked at."""
         last = chunk[0].seq
         for change in chunk:

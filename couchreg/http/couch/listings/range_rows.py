@@ -26,7 +26,7 @@ async def _head(db: Database, namespace: Namespace, query: ViewQuery, wanted: Ra
         return rows.head(None, None, with_seq=with_seq)
     total = await count(db, namespace)
     before = 0 if wanted.start is None else await db.count_before(wanted)
-    seq = db.stamp(db.update_seq) if with_seq else None
+    seq = (await db.update_seq()).text if with_seq else None
     return rows.head(total, min(total, before + query.skip), seq, with_seq=with_seq)
 
 

@@ -96,8 +96,8 @@ async def describe(db: Database, settings: Settings) -> dict[str, Any]:
     return {
         "instance_start_time": str(int(found.created)),
         "db_name": db.name,
-        "purge_seq": db.stamp(found.purge_seq),
-        "update_seq": db.stamp(found.update_seq),
+        "purge_seq": found.purge_seq.text,
+        "update_seq": found.update_seq.text,
         "sizes": {"file": found.size_file, "external": found.size_external, "active": found.size_active},
         "props": {},
         "doc_del_count": found.doc_del_count,
@@ -191,7 +191,7 @@ async def view_cleanup(ctx: Context) -> Answer:
 
 async def purged_infos(ctx: Context) -> Answer:
     found = await ctx.db.purged_infos()
-    return answer_json({"purged_infos": [{"id": doc_id, "revs": revs} for _, doc_id, revs in found]})
+    return answer_json({"purged_infos": [{"id": doc_id, "revs": revs} for doc_id, revs in found]})
 
 
 async def temp_view(ctx: Context) -> Answer:

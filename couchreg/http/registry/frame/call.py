@@ -29,6 +29,10 @@ async def nowhere(file: Attachment) -> None:
     """Every file is had from us."""
 
 
+async def nobody_follows() -> Sequence[Status]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the door stands on."""
@@ -44,7 +48,7 @@ class Services:
     elsewhere: Elsewhere = nowhere
     uploads: Addresses | None = None  # of a bucket; without one files are uploaded to us
     upload_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))  # signs our addresses
-    followers: Callable[[], Sequence[Status]] = list  # how far those that follow the database are
+    followers: Callable[[], Awaitable[Sequence[Status]]] = nobody_follows  # how far they have come
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from couchreg.http.registry.frame.call import Call
 async def followers(call: Call) -> web.StreamResponse:
     """Name, state and place of each; what went wrong with which document is for admins."""
     detailed = call.user.is_admin
-    return answer({"followers": [_row(status, detailed=detailed) for status in call.services.followers()]})
+    found = await call.services.followers()
+    return answer({"followers": [_row(status, detailed=detailed) for status in found]})
 
 
 def _row(status: Status, *, detailed: bool) -> dict[str, Any]:
