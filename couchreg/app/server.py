@@ -18,6 +18,7 @@ from couchreg.app.stores import direct_uploads, elsewhere, largest_attachment, o
 from couchreg.auth.guards.users_guard import GuardedStore, guarded
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.login.sessions import ensure_secret
+from couchreg.auth.options import user_required
 from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.auth.policy import REGISTRY, REGISTRY_SECURITY, REPLICATOR, USERS
 from couchreg.auth.tokens import Tokens
@@ -262,6 +263,9 @@ class App:
             Searching(self.search),
             self.accounts,
             self.tokens,
+            confirm=self.auth.confirm_publisher,
+            security=lambda: self.store.database(REGISTRY).setting("security"),
+            user_required=partial(user_required, self.store.config),
             couch=partial(door.handle_below, prefix=COUCH_PREFIX),
             public_url=self.settings.public_url,
             elsewhere=elsewhere(self.settings, blobs),

@@ -39,6 +39,19 @@ class Options:
         return value in _TRUE if value else default
 
 
+def user_required(config: Config) -> bool:
+    """Whether everybody has to log in, at both doors: `require_valid_user`, in any of its spellings."""
+    sections = config()
+    return any(
+        sections.get(section, {}).get(key, "").strip().lower() in _TRUE
+        for section, key in (
+            ("chttpd", "require_valid_user"),
+            ("chttpd", "require_valid_user_except_for_up"),
+            (SECTION, "require_valid_user"),
+        )
+    )
+
+
 def number(text: str, default: int, *, least: int = 0) -> int:
     digits = text.strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) < 16):

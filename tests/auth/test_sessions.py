@@ -32,7 +32,7 @@ def world() -> World:
 
 
 async def test_a_cookie_proves_its_user_until_it_runs_out(world: World) -> None:
-    cookie = await world.sessions.cookie("bob")
+    cookie = world.sessions.cookie(world.users["bob"])
     session = await world.sessions.find(cookie)
     assert session is not None
     assert (session.user, session.renew) == (BOB, False)
@@ -46,13 +46,13 @@ async def test_a_cookie_proves_its_user_until_it_runs_out(world: World) -> None:
 
 async def test_the_timeout_is_a_setting(world: World) -> None:
     world.settings["chttpd_auth"]["timeout"] = "5"
-    cookie = await world.sessions.cookie("bob")
+    cookie = world.sessions.cookie(world.users["bob"])
     world.now += 6
     assert await world.sessions.find(cookie) is None
 
 
 async def test_a_changed_password_another_secret_or_a_lost_user_end_it(world: World) -> None:
-    cookie = await world.sessions.cookie("bob")
+    cookie = world.sessions.cookie(world.users["bob"])
     before = world.users.pop("bob")
     assert await world.sessions.find(cookie) is None
     world.users["bob"] = Credential(BOB, hash_password("pw", iterations=2))
@@ -65,7 +65,7 @@ async def test_a_changed_password_another_secret_or_a_lost_user_end_it(world: Wo
 
 async def test_a_cookie_cannot_be_forged(world: World) -> None:
     world.users["boss"] = Credential(User("boss", ("_admin",)), world.users["bob"].hashed)
-    cookie = await world.sessions.cookie("bob")
+    cookie = world.sessions.cookie(world.users["bob"])
     decoded = urlsafe_b64decode(cookie + "=" * (-len(cookie) % 4))
     for forged in (
         decoded.replace(b"bob", b"boss"),

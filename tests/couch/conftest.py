@@ -57,6 +57,9 @@ class Everybody:
             return Identity(ADMIN, "default")
         return NOBODY if name == "nobody" else Identity(User(name), "default")
 
+    async def confirm(self, identity: Identity, headers: Mapping[str, str], address: str) -> None:
+        """Nobody comes and goes here."""
+
 
 class Couch:
     """A client of one server. Paths that begin with `/` are below the database, `//` below the root."""

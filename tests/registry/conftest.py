@@ -180,8 +180,9 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
                 index,
                 people.accounts,
                 people.tokens,
-                couch,
-                public_url,
+                confirm=people.auth.confirm_publisher,
+                couch=couch,
+                public_url=public_url,
             )
         )
         server = TestServer(application, host="127.0.0.1")

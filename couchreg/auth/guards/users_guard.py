@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 from couchreg.auth.passwords.hashes import PasswordHash
 from couchreg.auth.passwords.hashing import PasswordWork
-from couchreg.auth.policy import ADMINS_ONLY, USERS, is_database_admin
+from couchreg.auth.policy import ADMINS_ONLY, REGISTRY, REGISTRY_SECURITY, USERS, is_database_admin
 from couchreg.auth.users import documents as user_documents
 from couchreg.auth.users.design import ensure_auth_design
 from couchreg.auth.users.users import UserChanges
@@ -54,6 +54,8 @@ class GuardedStore:
 
     async def create(self, name: str) -> Database:
         database = await self._store.create(name)
+        if name == REGISTRY:
+            await database.set_setting("security", dict(REGISTRY_SECURITY))
         if name != USERS:
             return database
         self._changes.note_all()

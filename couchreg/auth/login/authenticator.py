@@ -18,8 +18,8 @@ from couchreg.auth.login.basic import parse_basic
 from couchreg.auth.login.handlers import DEFAULT, Handlers
 from couchreg.auth.login.jwt_bearer import JwtBearer
 from couchreg.auth.login.lockout import Lockout
-from couchreg.auth.login.sessions import Sessions, cookie_value
-from couchreg.auth.options import Config, Options
+from couchreg.auth.login.sessions import Sessions, cookie_value, session_name
+from couchreg.auth.options import OLD_SECTION, SECTION, Config, Options
 from couchreg.auth.passwords.credentials import Credential, CredentialSource
 from couchreg.auth.passwords.hashing import PasswordWork, Target
 from couchreg.auth.tokens import Grant, Tokens, is_token
@@ -27,6 +27,7 @@ from couchreg.errors import Unauthorized
 from couchreg.model.user import ANONYMOUS, User
 
 WRONG = "Name or password is incorrect."
+CHANGED = "Who you are has changed while this request was on its way: log in, and send it again."
 BEARER = "Bearer "
 REMEMBERED_SECONDS = 60.0
 REMEMBERED_MOST = 10_000
@@ -49,11 +50,16 @@ class Identity(NamedTuple):
 
     user: User
     handler: str | None = None
-    renew: bool = False  # the cookie has lasted a while: a new one should go with the answer
+    renew: Credential | None = None  # the cookie has lasted a while: a new one should go with the answer
     grant: Grant | None = None
+    standing: tuple[
+        Hashable, ...
+    ] = ()  # what it was believed on: while that is so, it need not be asked again
 
 
 NOBODY = Identity(ANONYMOUS)
+# Handlers that believe by settings alone, and the sections with these.
+_CONFIGURED = {"jwt": ("chttpd", "jwt_auth", "jwt_keys"), "proxy": ("chttpd", SECTION, OLD_SECTION)}
 
 
 class Authenticator:
@@ -86,7 +92,7 @@ class Authenticator:
         self._lockout = Lockout(config, clock=clock)
         self._key = secrets.token_bytes(32)
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
-        self._running: dict[tuple[bytes, str], asyncio.Task[User]] = {}
+        self._running: dict[tuple[bytes, str], asyncio.Task[_Verified]] = {}
 
     async def identify(self, headers: Headers, address: str = "") -> Identity:
         """Who sends these headers to the couch door: what the first handler says that knows.
@@ -112,25 +118,53 @@ class Authenticator:
         user, grant = await self._tokens.authenticate(authorization.removeprefix(BEARER).strip())
         return Identity(user, "token", grant=grant)
 
+    async def confirm(self, identity: Identity, headers: Headers, address: str = "") -> None:
+        """Ask again who sends these headers to the couch door: a body may take hours, and meanwhile accounts
+        go, change their passwords, or are made anew by others.
+
+        Raises Unauthorized when it is not whom `identify` has found.
+        """
+        if not self._stands(identity):
+            _same(identity, await self.identify(headers, address))
+
+    async def confirm_publisher(self, identity: Identity, headers: Headers, address: str = "") -> None:
+        """As `confirm`, for the registry door."""
+        if not self._stands(identity):
+            _same(identity, await self.identify_publisher(headers, address))
+
     async def authenticate(self, authorization: str | None, address: str = "") -> User:
         """The user of a Basic `Authorization` header; ANONYMOUS without usable credentials.
 
         Raises as `login`, and BadRequest for Basic credentials that are no base64.
         """
+        verified = await self._authenticated(authorization, address)
+        return ANONYMOUS if verified is None else verified.user
+
+    async def _authenticated(self, authorization: str | None, address: str) -> "_Verified | None":
         if authorization is None:
-            return ANONYMOUS
+            return None
         digest = hashlib.blake2b(authorization.encode("utf-8", "surrogateescape"), key=self._key).digest()
         known = self._verified.get(digest)
         if known is not None and self._still_holds(known):
             self._lockout.check(known.name, address)
-            return known.user
+            return known
         credentials = parse_basic(authorization)
         if credentials is None:
-            return ANONYMOUS
+            return None
         return await self._verify_once(digest, *credentials, address)
 
     async def login(self, name: str, password: str, address: str = "", *, totp: str | None = None) -> User:
         """The user of a name and a password (and of a second factor, where the user has one).
+
+        Raises as `prove`.
+        """
+        return (await self.prove(name, password, address, totp=totp)).user
+
+    async def prove(
+        self, name: str, password: str, address: str = "", *, totp: str | None = None
+    ) -> Credential:
+        """The credential that this password is right for, to make a cookie from: whoever has the name
+        a moment later is not meant.
 
         Raises Unauthorized when one of them is wrong, LockedOut for an address that has guessed too often,
         Unavailable when too many are logging in.
@@ -145,7 +179,7 @@ class Authenticator:
             raise Unauthorized(WRONG)
         self._lockout.succeeded(name, address)
         await self._upgrade(credential, password, address)
-        return credential.user
+        return credential
 
     async def user(self, name: str) -> User | None:
         """The account of a name as it is now, without any proof of who asks."""
@@ -158,27 +192,35 @@ class Authenticator:
         if authorization is None:
             return NOBODY
         _refuse_token(authorization)
-        user = await self.authenticate(authorization, address)
-        return NOBODY if user is ANONYMOUS else Identity(user, "default")
+        verified = await self._authenticated(authorization, address)
+        return NOBODY if verified is None else Identity(verified.user, "default", standing=verified.versions)
 
     async def _cookie(self, headers: Headers, address: str) -> Identity | None:
         value = cookie_value(headers.get("Cookie"))
-        session = await self.sessions.find(value) if value else None
-        return None if session is None else Identity(session.user, "cookie", session.renew)
+        if not value:
+            return None
+        standing = self._versions(session_name(value))  # before the look-up, as in `_verify`
+        session = await self.sessions.find(value)
+        if session is None:
+            return None
+        renew = session.credential if session.renew else None
+        return Identity(session.user, "cookie", renew, standing=standing)
 
     async def _bearer(self, headers: Headers, address: str) -> Identity | None:
         authorization = headers.get("Authorization", "")
         if not authorization.startswith(BEARER):
             return None
         _refuse_token(authorization)
-        return Identity(self._jwt.user(authorization.removeprefix(BEARER)), "jwt")
+        return Identity(
+            self._jwt.user(authorization.removeprefix(BEARER)), "jwt", standing=self._configured("jwt")
+        )
 
     async def _proxy(self, headers: Headers, address: str) -> Identity | None:
         user = proxied.user(headers, self.options)
-        return None if user is None else Identity(user, "proxy")
+        return None if user is None else Identity(user, "proxy", standing=self._configured("proxy"))
 
     # -- Basic, remembered
-    async def _verify_once(self, digest: bytes, name: str, password: str, address: str) -> User:
+    async def _verify_once(self, digest: bytes, name: str, password: str, address: str) -> _Verified:
         """Requests of one address that arrive together with the same header share one verification."""
         key = (digest, address)
         task = self._running.get(key)
@@ -188,24 +230,38 @@ class Authenticator:
             task.add_done_callback(lambda done: self._verified_once(key, done))
         return await asyncio.shield(task)
 
-    def _verified_once(self, key: tuple[bytes, str], task: asyncio.Task[User]) -> None:
+    def _verified_once(self, key: tuple[bytes, str], task: asyncio.Task[_Verified]) -> None:
         self._running.pop(key, None)
         if not task.cancelled():
             task.exception()  # looked at here as well, since all who asked may have gone
 
-    async def _verify(self, digest: bytes, name: str, password: str, address: str) -> User:
+    async def _verify(self, digest: bytes, name: str, password: str, address: str) -> _Verified:
         versions = self._versions(name)  # before the look-up: a change in between makes the entry stale
         user = await self.login(name, password, address)
-        self._verified[digest] = _Verified(name, user, versions, self._clock() + REMEMBERED_SECONDS)
+        verified = _Verified(name, user, versions, self._clock() + REMEMBERED_SECONDS)
+        self._verified[digest] = verified
         while len(self._verified) > REMEMBERED_MOST:
             self._verified.popitem(last=False)
-        return user
+        return verified
 
     def _still_holds(self, known: _Verified) -> bool:
         return self._clock() < known.until and self._versions(known.name) == known.versions
 
     def _versions(self, name: str) -> tuple[Hashable, ...]:
         return tuple([source.version(name) for source in self._sources])
+
+    def _stands(self, identity: Identity) -> bool:
+        """Whether nothing has changed of what was believed; an API token is always asked again."""
+        if identity.user.name is None:
+            return True
+        if identity.handler in _CONFIGURED:
+            return identity.standing == self._configured(identity.handler)
+        return identity.handler != "token" and identity.standing == self._versions(identity.user.name)
+
+    def _configured(self, handler: str) -> tuple[Hashable, ...]:
+        """The settings on which it rests who is believed."""
+        config = self.options.config()
+        return tuple([tuple(config.get(section, {}).items()) for section in _CONFIGURED[handler]])
 
     # -- where the hashes are
     async def _credential(self, name: str) -> Credential | None:
@@ -228,6 +284,12 @@ class Authenticator:
         hashed = credential.hashed
         if Target(hashed.prf, hashed.iterations) != self.passwords.target():
             await credential.keep(await self.passwords.hash(password, salt=hashed.salt, address=address))
+
+
+def _same(before: Identity, now: Identity) -> None:
+    """Raises Unauthorized for another user, other roles, or a token that is good for something else."""
+    if (now.user, now.grant) != (before.user, before.grant):
+        raise Unauthorized(CHANGED)
 
 
 def _second_factor(credential: Credential, given: str | None) -> bool:

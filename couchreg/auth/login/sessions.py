@@ -32,6 +32,7 @@ class Session(NamedTuple):
 
     user: User
     renew: bool
+    credential: Credential  # what a new cookie of theirs is made from
 
 
 class Sessions:
@@ -47,17 +48,14 @@ class Sessions:
         """Seconds that a cookie lasts."""
         return self._options.number("timeout", TIMEOUT)
 
-    async def cookie(self, name: str) -> str:
-        """The value of a new cookie for a user who has just proved who they are.
+    def cookie(self, credential: Credential) -> str:
+        """The value of a new cookie for a user who has just proved to have this credential.
 
         Raises Failure where somebody has taken the secret out of the settings.
         """
         if not self._options.text("secret"):
             raise Failure("cookie auth secret is not set", error="internal_server_error")
-        credential = await self._credential(name)
-        if credential is None:
-            raise BadRequest("There is no such user.")
-        data = f"{name}:{int(self._clock()):X}".encode("utf-8", "surrogateescape")
+        data = f"{credential.user.name}:{int(self._clock()):X}".encode("utf-8", "surrogateescape")
         signed = data + b":" + self._sign(data, credential, hash_names(self._options)[0])
         return urlsafe_b64encode(signed).rstrip(b"=").decode()
 
@@ -74,7 +72,7 @@ class Sessions:
         credential = await self._credential(name) if left > 0 else None
         if credential is None or not self._signed(data, credential, signature):
             return None
-        return Session(credential.user, left < timeout * RENEW_BELOW)
+        return Session(credential.user, left < timeout * RENEW_BELOW, credential)
 
     def _signed(self, data: bytes, credential: Credential, signature: bytes) -> bool:
         """Whether one of the algorithms that `hash_algorithms` lists gives this signature."""
@@ -94,6 +92,11 @@ def _parse(value: str) -> tuple[str, bytes, int, bytes]:
         return name.decode("utf-8", "surrogateescape"), name + b":" + written, int(written, 16), signature
     except ValueError:
         raise BadRequest("Malformed AuthSession cookie. Please clear your cookies.") from None
+
+
+def session_name(value: str) -> str:
+    """The name in a cookie's value, of which nothing is believed yet. Raises BadRequest."""
+    return _parse(value)[0]
 
 
 def cookie_value(header: str | None) -> str:

@@ -9,7 +9,7 @@ import logging
 from aiohttp import web
 
 from couchreg.auth.login.authenticator import Authenticator
-from couchreg.auth.policy import REGISTRY, Rule, authorize, without_owner_roles
+from couchreg.auth.policy import Rule
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
 from couchreg.errors import BadRequest, CouchregError, NotFound
@@ -86,30 +86,19 @@ class CouchDoor:
         cors.mark(ctx)
         if ctx.raw_query:
             jsonp.read(ctx)
-        ctx.user = await session.identify(ctx)
+        ctx.identity = await session.identify(ctx)
+        ctx.user = ctx.identity.user
         route = self._router.find(ctx.parts)
         if route is None:
             raise NotFound("Database does not exist." if len(ctx.parts) == 1 else "missing")
         ctx.match = route.captured(ctx.parts)
         bound = route.operations.get(ctx.method)
         rule = bound.rule if bound else Rule.MEMBER if route.in_database else Rule.PUBLIC
-        await self._authorize(ctx, rule, in_database=route.in_database)
+        await ctx.decide(rule, in_database=route.in_database)
         if bound is None:
             raise MethodNotAllowed(route.allowed)
         _continue(ctx)
         return await bound.function(ctx)
-
-    async def _authorize(self, ctx: Context, rule: Rule, *, in_database: bool) -> None:
-        """A database has to be there before anything is said of its members."""
-        if not in_database or rule is Rule.SERVER_ADMIN:
-            return authorize(rule, ctx.user)
-        db = ctx.db
-        if not ctx.user.is_admin:
-            if db.name == REGISTRY:
-                ctx.user = await self.services.with_owned(without_owner_roles(ctx.user))
-            doc_id = ctx.match.get("docid", "")
-            authorize(rule, ctx.user, db.name, await db.setting("security"), doc_id)
-        return None
 
     def _failed(self, ctx: Context, error: CouchregError | None) -> web.StreamResponse:
         """Once a part of an answer is out, all that is left is to hang up."""

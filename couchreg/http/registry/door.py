@@ -6,15 +6,13 @@ from importlib import import_module
 
 from aiohttp import web
 
-from couchreg.auth.policy import authorize
-from couchreg.errors import CouchregError, Failure, Unauthorized
+from couchreg.errors import CouchregError, Failure
 from couchreg.http.registry.frame.answers import failure, rejected
 from couchreg.http.registry.frame.call import Call, Handler, Services
 from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.routes import ROUTES
 
 log = logging.getLogger(__name__)
-LOG_IN = "Log in to do this: with a user name and a password, or with a token."
 Operation = Callable[[Call], Awaitable[web.StreamResponse]]
 
 
@@ -48,25 +46,11 @@ def _handler(route: Route, services: Services) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         identity = await services.identify(request.headers, services.proxies.address(request))
-        call = Call(request, identity, services)
-        try:
-            authorize(route.rule, call.user)
-        except Unauthorized:
-            raise Unauthorized(LOG_IN) from None
-        _check_token(route, call)
+        call = Call(request, identity, services, route)
+        await call.decide()
         return await run(call)
 
     return handle
-
-
-def _check_token(route: Route, call: Call) -> None:
-    """Raises Forbidden for a token that is not good for this route, or not for the package in its path."""
-    if call.grant is None:
-        return
-    if route.package_in_body:  # the operation asks again, with the package
-        call.grant._replace(packages=()).require(route.needs)
-    else:
-        call.grant.require(route.needs, call.request.match_info.get("name"))
 
 
 @web.middleware

@@ -51,6 +51,7 @@ ROUTES: tuple[Route, ...] = (
         "A greeting with links, or the catalog as linked data",
         gives("Welcome", 406, types=(JSON, LINKED)),
         (PROFILE, LIMIT, START),
+        in_registry=False,
     ),
     Route(
         "GET",
@@ -93,6 +94,7 @@ ROUTES: tuple[Route, ...] = (
         makes("Done", 413, 503, statuses=(201,)),
         body=Body(("*/*",), {}),
         scope=READ,
+        signed=True,
     ),
     Route(
         "OPTIONS",
@@ -102,6 +104,7 @@ ROUTES: tuple[Route, ...] = (
         "Whether a page may upload there",
         {204: Answer(None)},
         scope=READ,
+        signed=True,
     ),
     Route(
         "GET",
@@ -236,7 +239,15 @@ ROUTES: tuple[Route, ...] = (
         "How far the search and the datastore have come",
         gives("Followers", fresh=False),
     ),
-    Route("GET", "/-/openapi.json", "openapi.openapi", PUBLIC, "This description", gives("OpenAPI")),
+    Route(
+        "GET",
+        "/-/openapi.json",
+        "openapi.openapi",
+        PUBLIC,
+        "This description",
+        gives("OpenAPI"),
+        in_registry=False,
+    ),
     Route(
         "GET",
         "/{name}",

@@ -22,7 +22,7 @@ from couchreg.errors import BadRequest, Conflict, DigestMismatch, Forbidden, Not
 from couchreg.model.user import User
 from couchreg.package.paths import DESCRIPTOR, check_path
 from couchreg.registry.publishing.intake import Intake, PublishLimits, content_type_of, once
-from couchreg.registry.publishing.publish import Published, Publisher
+from couchreg.registry.publishing.publish import Confirm, Published, Publisher, confirmed
 from couchreg.registry.publishing.staged import looked_into, reference
 
 UPLOADS = "_uploads"
@@ -102,7 +102,9 @@ class Direct:
         expires = datetime.fromtimestamp(time.time() + LASTS, UTC).isoformat(timespec="seconds")
         return {"upload": upload, "expires": expires, "filedata": shown}
 
-    async def finalize(self, upload: str, user: User, allow: Callable[[str], None]) -> Published:
+    async def finalize(
+        self, upload: str, user: User, allow: Callable[[str], None], *, confirm: Confirm = confirmed
+    ) -> Published:
         """Check what has arrived, and publish it. `allow` raises for a package this request may not touch.
 
         Raises NotFound for an unknown or expired upload, Forbidden for somebody else's, Conflict while
@@ -112,7 +114,9 @@ class Direct:
         allow(allowed.name)
         async with Intake(self._spool, self._limits) as intake:
             await self._take_all(intake, upload, allowed)
-            published = await self._publisher.publish(intake, allowed.name, allowed.version, user)
+            published = await self._publisher.publish(
+                intake, allowed.name, allowed.version, user, confirm=confirm
+            )
         for number in range(len(allowed.files)):
             await self._blobs.delete(staged_key(upload, number))
         await self._blobs.delete(_note_key(upload))

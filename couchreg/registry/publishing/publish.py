@@ -9,7 +9,7 @@ import asyncio
 import errno
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,6 +36,12 @@ from couchreg.registry.publishing.intake import Intake, Received
 from couchreg.registry.reading.catalog import Catalog, Version
 
 AT_ONCE = 8  # files put at the same time
+
+Confirm = Callable[[], Awaitable[None]]
+
+
+async def confirmed() -> None:
+    """Whoever publishes is still who they were."""
 
 
 class Validation(StrEnum):
@@ -96,9 +102,19 @@ class Publisher:
         await self._packages.allow_publishing(name, user)
 
     async def publish(
-        self, intake: Intake, name: str, version: str, user: User, *, dry_run: bool = False
+        self,
+        intake: Intake,
+        name: str,
+        version: str,
+        user: User,
+        *,
+        dry_run: bool = False,
+        confirm: Confirm = confirmed,
     ) -> Published:
         """Check and publish what has arrived; with `dry_run` only check it, as if it were published.
+
+        `confirm` is awaited before the version is written: the checks take long, and raises when `user` has
+        lost the account meanwhile.
 
         Raises InvalidPackage with a report, Conflict when the version exists with other content,
         Forbidden, BadRequest, Unavailable.
@@ -122,7 +138,7 @@ class Publisher:
             if before:
                 published, seq = before, await self._database.update_seq()
             else:
-                published, seq = await self._write(descriptor, body, intake, user, report)
+                published, seq = await self._write(descriptor, body, intake, user, report, confirm)
         await self._settled(seq)
         return published
 
@@ -173,6 +189,7 @@ class Publisher:
         intake: Intake,
         user: User,
         report: Mapping[str, Any] | None,
+        confirm: Confirm,
     ) -> tuple[Published, Seq]:
         doc_id = version_id(descriptor.name, descriptor.version)
         own: dict[str, Any] = {"publisher": user.name, "published": moment_text(self._clock())}
@@ -183,6 +200,7 @@ class Publisher:
         async with self._attachments.upload(self._database.name) as upload:
             attached = await _store(upload, doc_id, intake)
             edit = Edit(doc_id, None, False, {**body, OWN: own}, attached)
+            await confirm()
             written = await self._commit(edit, descriptor.name, user)
         return Published(descriptor.name, descriptor.version, written.rev, True, report), written.seq
 

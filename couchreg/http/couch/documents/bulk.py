@@ -131,6 +131,7 @@ async def _update(ctx: Context, parsed: Sequence[Parsed], *, new_edits: bool) ->
         if any(doc.attachments for doc in parsed):
             upload = await stack.enter_async_context(ctx.attachments.upload(ctx.db.name))
         edits = [await _edit(doc, upload, new_edits=new_edits) for doc in parsed]
+        await ctx.confirm()
         return (await ctx.db.update(edits, new_edits=new_edits, user=ctx.user)).outcomes if edits else []
 
 

@@ -62,6 +62,7 @@ def entity_tag(document: LocalDocument) -> str:
 
 async def write(ctx: Context, doc_id: str, body: dict[str, Any] | None, rev: str | None) -> str:
     """Write (None: delete) and return the new revision."""
+    await ctx.confirm()
     return await ctx.db.update_local(doc_id, body, rev)
 
 

@@ -164,6 +164,7 @@ def as_edit(parsed: Parsed, attachments: Sequence[Attachment | Stub] = ()) -> Ed
 
 async def update(ctx: Context, edit: Edit, *, new_edits: bool = True) -> str:
     """Write one edit; returns its revision, or raises what became of it."""
+    await ctx.confirm()
     [outcome] = (await ctx.db.update([edit], new_edits=new_edits, user=ctx.user)).outcomes
     if isinstance(outcome, CouchregError):
         raise outcome

@@ -7,7 +7,8 @@ from aiohttp import web
 from couchreg.auth.guards.checkpoints import sender_of
 from couchreg.auth.guards.registry_view import read_by
 from couchreg.auth.guards.user_view import seen_by
-from couchreg.auth.policy import REGISTRY, USERS
+from couchreg.auth.login.authenticator import NOBODY
+from couchreg.auth.policy import REGISTRY, USERS, Rule, authorize, without_owner_roles
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Database, Store
 from couchreg.errors import BadRequest
@@ -31,8 +32,9 @@ class Context:
         "_query",
         "address",
         "callback",
-        "handler",
         "headers",
+        "identity",
+        "in_database",
         "is_head",
         "match",
         "method",
@@ -41,6 +43,7 @@ class Context:
         "raw_path",
         "raw_query",
         "request",
+        "rule",
         "services",
         "user",
     )
@@ -55,9 +58,11 @@ class Context:
         self.raw_query = ""
         self.parts: list[str] = []
         self.match: dict[str, str] = {}
-        self.user: User = ANONYMOUS
+        self.identity = NOBODY  # who has been believed to send this
+        self.user: User = ANONYMOUS  # the same, with the roles that count in the database
+        self.rule = Rule.PUBLIC  # by which it was decided that they may
+        self.in_database = False
         self.address = ""  # the client's, as far as it is known
-        self.handler: str | None = None  # the way in which they said who they are
         self.headers: list[tuple[str, str]] = []  # to be added to whatever is answered (CORS)
         self.callback = ""  # the function that a JSON answer is to be wrapped in (JSONP)
         self._pairs: list[tuple[str, str]] | None = None
@@ -115,11 +120,40 @@ class Context:
         text = self.query.get(name)
         return None if text is None else params.json_value(text)
 
+    # -- whether they may
+    async def decide(self, rule: Rule, *, in_database: bool) -> None:
+        """Raises Unauthorized, Forbidden; NotFound first, before anything is said of a database's members."""
+        self.rule, self.in_database = rule, in_database and rule is not Rule.SERVER_ADMIN
+        if self.in_database and self.db.name == REGISTRY and not self.user.is_admin:
+            self.user = await self.services.with_owned(without_owner_roles(self.user))
+        await self._authorize()
+
+    async def _authorize(self) -> None:
+        if self.user.is_admin:
+            return None
+        if not self.in_database:
+            return authorize(self.rule, self.user)
+        db = self.db
+        security = await db.setting("security")
+        return authorize(self.rule, self.user, db.name, security, self.match.get("docid", ""))
+
     # -- the body
     async def body(self) -> bytes:
-        """The whole body, Content-Encoding undone. Raises TooLarge, BadRequest, BadContentType."""
+        """The whole body, Content-Encoding undone. Raises TooLarge, BadRequest, BadContentType, and
+        Unauthorized where who sends it has lost their account before it was here."""
         asking = not self.user.is_admin and self.match.get("db", REGISTRY) in (USERS, REGISTRY)
-        return await body.read(self.request, body.limit(self.settings, asking=asking))
+        data = await body.read(self.request, body.limit(self.settings, asking=asking))
+        await self.confirm()
+        return data
+
+    async def confirm(self) -> None:
+        """Decide again, about the same person: when a body is here, and before anything is written.
+
+        A body may take hours, or be held back on purpose. Meanwhile an account goes, is made anew by
+        somebody else, changes its password, or is no admin any more; and a database gets other members.
+        """
+        await self.services.auth.confirm(self.identity, self.request.headers, self.address)
+        await self._authorize()
 
     async def json(self) -> Any:
         """The body as JSON. Raises BadRequest("invalid UTF-8 JSON") also for an empty one."""

@@ -61,6 +61,7 @@ async def change(ctx: Context) -> Answer:
     old = _shown(name, ctx.settings.section(name)).get(key, "")
     if name == ADMINS:
         new = await hash_admin_value(new, ctx.services.auth.passwords)
+        await ctx.confirm()  # to hash takes a while, and its turn has to come
     await ctx.store.set_config(name, key, new)
     return answer_json(old)
 

@@ -10,18 +10,18 @@ from time import time
 from typing import Any
 from urllib.parse import parse_qsl
 
+from couchreg.auth.login.authenticator import Identity
 from couchreg.auth.login.sessions import COOKIE
+from couchreg.auth.options import user_required
 from couchreg.errors import BadContentType, BadRequest, Unauthorized
 from couchreg.http.couch.frame.context import Context
-from couchreg.http.couch.frame.failures import valid_user_required
 from couchreg.http.couch.frame.responses import Answer, answer_json
-from couchreg.model.user import User
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 SAME_SITE = ("none", "lax", "strict")
 
 
-async def identify(ctx: Context) -> User:
+async def identify(ctx: Context) -> Identity:
     """Who sends this request. A session that has lasted a while is renewed with whatever is answered.
 
     Raises Unauthorized for nobody, where a valid user is required.
@@ -31,20 +31,17 @@ async def identify(ctx: Context) -> User:
     identity = await services.auth.identify(ctx.request.headers, ctx.address)
     if identity.user.name is None:
         _require_user(ctx)
-    elif identity.renew:
-        ctx.headers.append(_set_cookie(ctx, await services.auth.sessions.cookie(identity.user.name)))
-    ctx.handler = identity.handler
-    return identity.user
+    elif identity.renew is not None:
+        ctx.headers.append(_set_cookie(ctx, services.auth.sessions.cookie(identity.renew)))
+    return identity
 
 
 def _require_user(ctx: Context) -> None:
     """`[chttpd] require_valid_user`: everybody logs in, but for the login itself (and for `_up`)."""
-    settings = ctx.settings
-    but_up = settings.boolean("chttpd", "require_valid_user_except_for_up")
-    if but_up and ctx.parts == ["_up"]:
+    if ctx.parts == ["_up"] and ctx.settings.boolean("chttpd", "require_valid_user_except_for_up"):
         return
     logging_in = ctx.method == "POST" and ctx.parts == ["_session"]
-    if (but_up or valid_user_required(settings)) and not logging_in:
+    if not logging_in and user_required(ctx.store.config):
         raise Unauthorized("Authentication required.")
 
 
@@ -54,7 +51,7 @@ async def info(ctx: Context) -> Answer:
         raise Unauthorized("Please login.")
     about: dict[str, object] = {"authentication_handlers": list(ctx.services.auth.handlers.names)}
     if user.name is not None:
-        about["authenticated"] = ctx.handler
+        about["authenticated"] = ctx.identity.handler
     return answer_json(
         {
             "ok": True,
@@ -69,12 +66,12 @@ async def login(ctx: Context) -> Answer:
     ctx.headers = [header for header in ctx.headers if header[0] != "Set-Cookie"]  # there is a new one
     auth = ctx.services.auth
     try:
-        user = await auth.login(name, password, ctx.address, totp=totp)
+        credential = await auth.prove(name, password, ctx.address, totp=totp)
     except Unauthorized as error:
         wrong = {"error": error.error, "reason": error.reason}
         return _leading(ctx, answer_json(wrong, status=401, headers=[_set_cookie(ctx, "")]), "fail")
-    cookie = _set_cookie(ctx, await auth.sessions.cookie(name))
-    body = {"ok": True, "name": user.name, "roles": list(user.roles)}
+    cookie = _set_cookie(ctx, auth.sessions.cookie(credential))
+    body = {"ok": True, "name": credential.user.name, "roles": list(credential.user.roles)}
     return _leading(ctx, answer_json(body, headers=[cookie]), "next")
 
 

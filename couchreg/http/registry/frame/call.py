@@ -7,18 +7,23 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from couchreg.auth.login.authenticator import Identity
+from couchreg.auth.policy import EVERYONE, REGISTRY, Rule, Security, authorize, without_owner_roles
 from couchreg.auth.tokens import Grant, Tokens
 from couchreg.auth.users.accounts import Accounts
 from couchreg.docstore.base import Attachment
+from couchreg.errors import Unauthorized
 from couchreg.followers.loop import Status
 from couchreg.http.forwarded import Proxies
+from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.frame.urls import base_url
 from couchreg.model.user import User
 from couchreg.registry.publishing.direct import Addresses
 from couchreg.registry.registry import Registry, Search
 
 NO_PROXIES = Proxies()
+LOG_IN = "Log in to do this: with a user name and a password, or with a token."
 Identify = Callable[[Mapping[str, str], str], Awaitable[Identity]]  # headers, address of the client
+Confirm = Callable[[Identity, Mapping[str, str], str], Awaitable[None]]  # raises Unauthorized
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -33,6 +38,15 @@ async def nobody_follows() -> Sequence[Status]:
     return ()
 
 
+async def unchanged(identity: Identity, headers: Mapping[str, str], address: str) -> None:
+    """Everybody stays who they are."""
+
+
+async def everyone() -> Security:
+    """The registry is everybody's to read."""
+    return EVERYONE
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the door stands on."""
@@ -42,6 +56,9 @@ class Services:
     search: Search
     accounts: Accounts
     tokens: Tokens
+    confirm: Confirm = unchanged  # asks again who it is that `identify` has found
+    security: Callable[[], Awaitable[Security | None]] = everyone  # of the database `registry`
+    user_required: Callable[[], bool] = bool  # whether nobody gets anything without a login
     couch: Handler | None = None  # answers everything below /_couch, prefix and all
     public_url: str | None = None  # without it, addresses are made from the Host header
     proxies: Proxies = NO_PROXIES
@@ -53,11 +70,49 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request that has been let in."""
+    """One request, and who has been believed to send it."""
 
     request: web.Request
     identity: Identity
     services: Services
+    route: Route
+
+    async def decide(self) -> None:
+        """Whether they may, by the same rules as at the couch door. Raises Unauthorized, Forbidden."""
+        if self.services.user_required() and self.user.name is None and not self.route.signed:
+            raise Unauthorized(LOG_IN)
+        try:
+            authorize(self.route.rule, self.user)
+            if self.route.in_registry and not self.route.signed:
+                await self.admit()
+        except Unauthorized:
+            raise Unauthorized(LOG_IN) from None
+        self._check_token()
+
+    async def admit(self) -> None:
+        """Raises Unauthorized, Forbidden for those who may not read the database `registry`."""
+        security = await self.services.security()
+        if security != EVERYONE and not self.user.is_admin:
+            user = await self.registry.owners.with_roles(without_owner_roles(self.user))
+            authorize(Rule.MEMBER, user, REGISTRY, security)
+
+    async def confirm(self) -> None:
+        """Decide again, about the same person: when a body is here, and before anything is written.
+
+        A body may take hours, or be held back on purpose. Meanwhile an account goes, is made anew by
+        somebody else, changes its password, or is no admin any more.
+        """
+        await self.services.confirm(self.identity, self.request.headers, self.address)
+        await self.decide()
+
+    def _check_token(self) -> None:
+        """Raises Forbidden for a token that is not good for this route, or for the package in its path."""
+        if self.grant is None:
+            return
+        if self.route.package_in_body:  # the operation asks again, with the package
+            self.grant._replace(packages=()).require(self.route.needs)
+        else:
+            self.grant.require(self.route.needs, self.request.match_info.get("name"))
 
     @property
     def user(self) -> User:

@@ -24,6 +24,7 @@ async def json_object(call: Call, most: int = MOST) -> dict[str, Any]:
         data += chunk
         if len(data) > most:
             raise TooLarge(f"The body of this request has at most {most} bytes.")
+    await call.confirm()
     value = json.decode(bytes(data))
     if not isinstance(value, dict):
         raise BadRequest("The body of this request is a JSON object.")

@@ -19,6 +19,8 @@ class Route(NamedTuple):
     body: Body | None = None
     scope: Scope | None = None
     package_in_body: bool = False  # where the package stands that a token has to be good for
+    in_registry: bool = True  # of use to those only who may read the database `registry`
+    signed: bool = False  # the address itself is the proof of who may use it
 
     @property
     def needs(self) -> Scope:

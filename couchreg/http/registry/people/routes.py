@@ -19,6 +19,7 @@ ROUTES: tuple[Route, ...] = (
         makes("Registered", 409, 413, 415, 503, statuses=(201,)),
         body=ACCOUNT,
         scope=READ,
+        in_registry=False,
     ),
     Route(
         "GET",
@@ -55,6 +56,7 @@ ROUTES: tuple[Route, ...] = (
         LOGIN,
         "Who the request is made as",
         gives("Whoami", fresh=False),
+        in_registry=False,
     ),
     Route(
         "GET",
@@ -63,6 +65,7 @@ ROUTES: tuple[Route, ...] = (
         LOGIN,
         "The own account",
         gives("Account", fresh=False),
+        in_registry=False,
     ),
     Route(
         "PUT",
@@ -72,6 +75,7 @@ ROUTES: tuple[Route, ...] = (
         "Change the own password or e-mail address",
         makes("Done", 409, 413, 415, 503),
         body=ACCOUNT,
+        in_registry=False,
     ),
     Route(
         "DELETE",
@@ -80,6 +84,7 @@ ROUTES: tuple[Route, ...] = (
         LOGIN,
         "Delete the own account",
         makes("Done", 409),
+        in_registry=False,
     ),
     Route(
         "POST",
@@ -89,6 +94,7 @@ ROUTES: tuple[Route, ...] = (
         "Make a token",
         makes("NewToken", 409, 413, 415, statuses=(201,)),
         body=TOKEN,
+        in_registry=False,
     ),
     Route(
         "GET",
@@ -98,8 +104,16 @@ ROUTES: tuple[Route, ...] = (
         "The own tokens",
         gives("Tokens", fresh=False),
         scope=EVERYTHING,
+        in_registry=False,
     ),
     Route(
-        "DELETE", "/-/tokens/{id}", "people.tokens.revoke", LOGIN, "Revoke a token", makes("Done"), scope=READ
-    ),  # itself; others only with the scope `admin`,
+        "DELETE",
+        "/-/tokens/{id}",
+        "people.tokens.revoke",
+        LOGIN,
+        "Revoke a token",
+        makes("Done"),
+        scope=READ,  # itself; others only with the scope `admin`
+        in_registry=False,
+    ),
 )

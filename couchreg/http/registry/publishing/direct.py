@@ -42,7 +42,10 @@ async def authorize(call: Call) -> web.StreamResponse:
 async def finalize(call: Call) -> web.StreamResponse:
     """`POST /datastore/finalize`: publish what was uploaded."""
     upload = text_of(await json_object(call), "upload")
-    return outcome(call, await call.registry.direct.finalize(upload, call.user, partial(_allow, call)))
+    published = await call.registry.direct.finalize(
+        upload, call.user, partial(_allow, call), confirm=call.confirm
+    )
+    return outcome(call, published)
 
 
 def _allow(call: Call, name: str) -> None:

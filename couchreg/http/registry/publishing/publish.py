@@ -29,7 +29,10 @@ async def publish(call: Call) -> web.StreamResponse:
     await call.registry.publisher.check_address(name, version, call.user)
     async with call.registry.intake() as intake:
         await _read(call, intake)
-        published = await call.registry.publisher.publish(intake, name, version, call.user, dry_run=dry)
+        await call.confirm()
+        published = await call.registry.publisher.publish(
+            intake, name, version, call.user, dry_run=dry, confirm=call.confirm
+        )
     return outcome(call, published, dry_run=dry)
 
 

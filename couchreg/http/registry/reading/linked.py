@@ -31,6 +31,7 @@ async def welcome(call: Call) -> web.StreamResponse:
     view = _wanted(call, CATALOGS)
     if view is None:
         return _with_links(call, await packages.welcome(call), f"{call.base}/", CATALOGS)
+    await call.admit()
     limit = number(call, "limit", PAGE, MOST)
     found, after = await call.registry.history.newest(call.request.query.get("start"), limit)
     response = await _answer(call, CATALOGS[view.vocabulary](call.base, found), view)

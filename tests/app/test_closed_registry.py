@@ -1,0 +1,132 @@
+"""A registry that is not everybody's: both doors obey the members of `registry` and `require_valid_user`."""
+
+from typing import Any
+
+import pytest
+
+from couchreg.app import App
+from tests.app.people import Client, configure
+
+PACKAGE = {"name": "bees", "resources": [{"name": "hives", "data": [{"hive": "north"}]}]}
+READS = [
+    '/search?keys=["bees"]',
+    "/?profile=dcat-ap",
+    "/bees",
+    "/bees/1.0.0",
+    "/bees?clone=true",
+    "/bees/1.0.0/hives",
+    "/bees/1.0.0/datapackage.json",
+    "/bees/1.0.0/hives?meta=true",
+    "/nothing",
+    "/owner/ls/bees",
+    "/-/packages",
+    "/-/versions/bees",
+    "/-/dist-tags/bees",
+    "/-/deprecated/bees",
+    "/-/dependencies/bees/1.0.0",
+    "/-/report/bees/1.0.0",
+    "/-/diff/bees/1.0.0/1.0.0",
+    "/-/downloads/bees",
+    "/-/followers",
+]
+WRITES: list[tuple[str, str, Any]] = [
+    ("PUT", "/wasps/1.0.0", {**PACKAGE, "name": "wasps"}),
+    ("PUT", "/bees/2.0.0", PACKAGE),
+    ("DELETE", "/bees/1.0.0", None),
+    ("DELETE", "/bees", None),
+    ("POST", "/owner/add", {"username": "anna", "dpkgName": "bees"}),
+    ("POST", "/owner/rm", {"username": "admin", "dpkgName": "bees"}),
+    ("PUT", "/-/dist-tags/bees/old", {"version": "1.0.0"}),
+    ("DELETE", "/-/dist-tags/bees/old", None),
+    ("PUT", "/-/deprecated/bees", {"message": "x"}),
+    ("POST", "/datastore/authorize", {"metadata": {"name": "wasps", "version": "1"}, "filedata": {}}),
+    ("POST", "/datastore/finalize", {"upload": "0" * 32}),
+]
+
+
+@pytest.fixture
+def door(app: App, client: Client) -> Client:
+    """The registry door."""
+    return Client(client.session, app.registry_url)
+
+
+async def account(client: Client, name: str, *roles: str) -> tuple[str, str]:
+    doc = {"name": name, "type": "user", "roles": list(roles), "password": "pw"}
+    assert (await client("PUT", f"/_users/org.couchdb.user:{name}", doc))[0] == 201
+    return name, "pw"
+
+
+async def members(client: Client, **who: list[str]) -> None:
+    security = {"admins": {"roles": ["_admin"]}, "members": who}
+    assert (await client("PUT", "/registry/_security", security))[0] == 200
+
+
+async def test_only_members_read_and_write(client: Client, door: Client) -> None:
+    anna, bob = await account(client, "anna"), await account(client, "bob", "reader")
+    assert (await door("PUT", "/bees/1.0.0", PACKAGE))[0] == 201
+    await members(client, roles=["reader"])
+    for path in READS:
+        assert (path, (await door("GET", path, who=None))[0]) == (path, 401)
+        assert (path, (await door("GET", path, who=anna))[0]) == (path, 403)
+        assert (path, (await door("GET", path, who=bob))[0]) in ((path, 200), ("/nothing", 404))
+        assert (await door("GET", path))[0] in (200, 404)
+    for method, path, value in WRITES:
+        assert (path, (await door(method, path, value, who=anna))[0]) == (path, 403)
+    assert (await client("GET", "/registry", who=None))[0] == 401
+    assert (await client("GET", "/registry", who=anna))[0] == 403
+    assert (await client("GET", "/registry", who=bob))[0] == 200
+
+
+async def test_owners_of_packages_are_members_where_that_is_said(client: Client, door: Client) -> None:
+    anna = await account(client, "anna")
+    assert (await door("PUT", "/bees/1.0.0", PACKAGE, who=anna))[0] == 201
+    await members(client, roles=["owner:bees"])
+    assert (await door("GET", "/bees", who=anna))[0] == 200
+    assert (await client("GET", "/registry", who=anna))[0] == 200
+    bob = await account(client, "bob", "owner:bees")  # a role that nobody can give
+    assert (await door("GET", "/bees", who=bob))[0] == 403
+    assert (await client("GET", "/registry", who=bob))[0] == 403
+
+
+async def test_accounts_and_the_greeting_are_no_part_of_it(client: Client, door: Client) -> None:
+    anna = await account(client, "anna")
+    await members(client, names=["nobody"])
+    assert (await door("GET", "/", who=None))[0] == 200
+    assert (await door("GET", "/-/openapi.json", who=None))[0] == 200
+    assert (await door("GET", "/-/whoami", who=anna))[0] == 200
+    made, token = await door("POST", "/-/tokens", {"scope": "read"}, who=anna)
+    assert made == 201
+    bearer = {"Authorization": f"Bearer {token['token']}"}
+    assert (await door("GET", "/-/whoami", who=None, headers=bearer))[0] == 200
+    assert (await door("GET", "/bees", who=None, headers=bearer))[0] == 403
+    assert (await door("PUT", "/adduser/carl", {"name": "carl", "password": "pw"}, who=None))[0] == 201
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "chttpd__require_valid_user",
+        "chttpd_auth__require_valid_user",
+        "chttpd__require_valid_user_except_for_up",
+    ],
+)
+async def test_where_everybody_has_to_log_in(client: Client, door: Client, setting: str) -> None:
+    anna = await account(client, "anna")
+    assert (await door("PUT", "/bees/1.0.0", PACKAGE))[0] == 201
+    await configure(client, **{setting: "true"})
+    for path in (*READS, "/", "/-/openapi.json", "/-/whoami"):
+        status, _ = await door("GET", path, who=None)
+        assert (path, status) == (path, 401)
+        assert "WWW-Authenticate" in door.headers
+        assert (path, (await door("GET", path, who=anna))[0]) in ((path, 200), ("/nothing", 404))
+    assert (await door("PUT", "/adduser/carl", {"name": "carl", "password": "pw"}, who=None))[0] == 401
+    status, _ = await door("OPTIONS", "/-/uploads/x/1", who=None)
+    assert status == 204
+    assert (await client("GET", "/registry", who=None))[0] == 401
+
+
+async def test_a_registry_made_anew_is_as_open_as_at_first(client: Client, door: Client) -> None:
+    await client("DELETE", "/registry")
+    assert (await client("PUT", "/registry"))[0] == 201
+    assert (await door("PUT", "/bees/1.0.0", PACKAGE))[0] == 201
+    assert (await door("GET", "/bees", who=None))[0] == 200
