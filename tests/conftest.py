@@ -1,6 +1,6 @@
 """What tests of every room may use: a whole server in this process; `processes.py` has one of its own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="directory",
         help="Where the servers of the tests keep files.",
     )
+    parser.addoption("--no-skips", action="store_true", help="Let a test that is skipped fail.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +65,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         on_disk = [item for item in items if item.get_closest_marker("directory_only")]
         items[:] = [item for item in items if item not in on_disk]
         config.hook.pytest_deselected(items=on_disk)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With `--no-skips` a test that found something missing has failed: nobody reads what was skipped."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and item.config.getoption("--no-skips"):
+        report.outcome, report.longrepr = "failed", f"skipped: {report.longreprtext}"
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)

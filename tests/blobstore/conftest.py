@@ -53,8 +53,8 @@ async def s3_on_rclone(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncI
 
 
 @asynccontextmanager
-async def s3_on(server: S3Server) -> AsyncIterator[S3BlobStore]:
-    options = replace(await new_bucket(server), prefix="a prefix/of ours", timeout=5, attempts=3)
+async def s3_on(server: S3Server, *, timeout: float = 5) -> AsyncIterator[S3BlobStore]:
+    options = replace(await new_bucket(server), prefix="a prefix/of ours", timeout=timeout, attempts=3)
     store = await S3BlobStore.connect(options)
     try:
         yield store

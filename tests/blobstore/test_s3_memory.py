@@ -32,7 +32,7 @@ async def test_a_large_object_needs_little_memory(
     request: pytest.FixtureRequest, spool: Spool, kind: str
 ) -> None:
     server: S3Server = request.getfixturevalue(kind)
-    async with s3_on(server) as store:
+    async with s3_on(server, timeout=60) as store:  # busy machines join the parts slowly
         first = await spool.receive(blocks(1))
         await store.put("first", first)  # what is imported once counts for nothing
         spooled = await spool.receive(blocks(SIZE * 4))
