@@ -1,9 +1,14 @@
 """`fields` as Mango has them: the parts of a document that dotted paths name, in their places."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from couchreg.errors import BadRequest
+from couchreg.model.work import STEPS
+
+DEEPEST: Final = 200  # names of a path
+_SEPARATOR: Final = re.compile(r"(?<!\\)\.")
 
 
 class Projection:
@@ -15,7 +20,9 @@ class Projection:
     def __init__(self, fields: Sequence[Any]) -> None:
         if not all(isinstance(field, str) for field in fields):
             raise BadRequest("Invalid fields: expected a list of strings")
-        self._paths = [split_path(field) for field in fields]
+        self._paths = list(dict.fromkeys(tuple(split_path(field)) for field in fields))
+        if sum(map(len, self._paths)) > STEPS or any(len(path) > DEEPEST for path in self._paths):
+            raise BadRequest("Invalid fields: they are too many, or lead too deep")
 
     def __call__(self, doc: Mapping[str, Any]) -> dict[str, Any]:
         chosen: dict[str, Any] = {}
@@ -26,16 +33,7 @@ class Projection:
 
 def split_path(field: str) -> list[str]:
     r"""`"a.b\.c"` -> `["a", "b.c"]`."""
-    parts = [""]
-    for place, letter in enumerate(field):
-        escaped = place > 0 and field[place - 1] == "\\"
-        if letter == "." and not escaped:
-            parts.append("")
-        elif letter == ".":
-            parts[-1] = parts[-1][:-1] + "."
-        else:
-            parts[-1] += letter
-    return parts
+    return [part.replace("\\.", ".") for part in _SEPARATOR.split(field)]
 
 
 def _copy(source: Mapping[str, Any], target: dict[str, Any], path: Sequence[str]) -> None:

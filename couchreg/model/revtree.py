@@ -28,6 +28,7 @@ Source: the replication and conflict chapters of the CouchDB documentation.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -61,10 +62,11 @@ def _text(gen: int, rev_id: bytes) -> str:
 class RevTree:
     """All revisions of one document. Revisions are text, `"3-ab…"`, as `revid.canonical` spells them."""
 
-    __slots__ = ("_trees",)
+    __slots__ = ("_places", "_trees")
 
     def __init__(self) -> None:
         self._trees: list[KeyTree] = []  # sorted by generation and id of the root
+        self._places: dict[tuple[int, bytes], tuple[KeyTree, int]] | None = None  # while many are looked up
 
     # -- the stored form: [generation of the root, ids, deleted, bodies] of a chain, else the columns of each.
     # Generations beyond 64 bits, which a replicated document may claim, stand as text.
@@ -157,12 +159,24 @@ class RevTree:
         """Those of `revs` that are not here, oldest generation first (a known one named twice: once)."""
         known: set[str] = set()
         unknown = []
-        for rev in revs:
-            if rev not in known and self._find(rev):
-                known.add(rev)
-            else:
-                unknown.append(rev)
+        with self.looked_up():
+            for rev in revs:
+                if rev not in known and self._find(rev):
+                    known.add(rev)
+                else:
+                    unknown.append(rev)
         return sorted(unknown, key=_key)
+
+    @contextmanager
+    def looked_up(self) -> Iterator[None]:
+        """Within the block revisions are found at once, however many there are; nothing may change."""
+        if not all(tree.chain for tree in self._trees):
+            every = [(tree, i) for tree in self._trees for i in range(len(tree.ids))]
+            self._places = {(tree.gens[i], tree.ids[i]): (tree, i) for tree, i in reversed(every)}
+        try:
+            yield
+        finally:
+            self._places = None
 
     def possible_ancestors(self, missing: Sequence[str]) -> list[str]:
         """The leafs older than some missing revision, the winner first: it may be an edit of one of them."""
@@ -260,6 +274,8 @@ class RevTree:
 
     def _find(self, rev: str) -> tuple[KeyTree, int] | None:
         gen, rev_id = _key(rev)
+        if self._places is not None:
+            return self._places.get((gen, rev_id))
         for tree in self._trees:
             index = tree.index(gen, rev_id)
             if index >= 0:

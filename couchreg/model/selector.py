@@ -19,11 +19,14 @@ from typing import Any, Final
 from couchreg.errors import BadRequest
 from couchreg.model import selector_operators as operators
 from couchreg.model.erlang import show
+from couchreg.model.work import Work
 
 Selector = dict[str, Any]
 Test = operators.Test
 
 _DEEPEST: Final = 200
+_LONGEST_PATHS: Final = 1_000_000  # characters of all conditions' whole paths together
+_EXPRESSIONS: Final = 4_000  # characters of all regular expressions together
 
 # An operator and its opposite: a negation in front of the one is the other.
 _OPPOSITES: Final = {"$lt": "$gte", "$lte": "$gt", "$eq": "$ne", "$in": "$nin"}
@@ -40,9 +43,16 @@ class SelectorError(BadRequest):
 def compile(selector: Any) -> Callable[[dict[str, Any]], bool]:
     """A function that tells whether a document (with its `_id` and `_rev`) is meant.
 
-    Raises SelectorError.
+    Raises SelectorError; the function raises TooMuchWork.
     """
-    return _test(normalize(selector))
+    work = Work()
+    test = _test(normalize(selector), work)
+
+    def matches(doc: dict[str, Any]) -> bool:
+        work.renew()
+        return test(doc)
+
+    return matches
 
 
 def normalize(selector: Any) -> Selector:
@@ -54,7 +64,7 @@ def normalize(selector: Any) -> Selector:
         )
     if not selector:
         return {}
-    form = _push_negations(_push_fields(_spell_out(selector), ""))
+    form = _push_negations(_push_fields(_spell_out(selector), "", _Room(_LONGEST_PATHS)))
     if "" in form:
         raise SelectorError("One or more conditions is missing a field name.", error="invalid_selector")
     return form
@@ -63,11 +73,33 @@ def normalize(selector: Any) -> Selector:
 def _check_depth(selector: Any) -> None:
     """What follows, and matching, recurse as deep as the selector with its arguments goes."""
     level = [selector]
+    expressions = 0
     for _ in range(_DEEPEST):
+        expressions += sum(map(_expression_length, level))
+        if expressions > _EXPRESSIONS:
+            reason = "The regular expressions of the selector are too long together."
+            raise SelectorError(reason, error="invalid_selector")
         level = [inner for value in level if type(value) in (dict, list) for inner in _children(value)]
         if not level:
             return
     raise SelectorError("The selector is nested too deeply.", error="invalid_selector")
+
+
+def _expression_length(value: Any) -> int:
+    text = value.get("$regex") if type(value) is dict else None
+    return len(text) if type(text) is str else 0
+
+
+class _Room:
+    """For so many characters."""
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def take(self, characters: int) -> None:
+        self._left -= characters
+        if self._left < 0:
+            raise SelectorError("The fields of the selector are too long.", error="invalid_selector")
 
 
 def _children(value: Any) -> Iterable[Any]:
@@ -121,21 +153,22 @@ def _invalid_operator(name: str) -> SelectorError:
 # -- the second step: each condition gets its whole path
 
 
-def _push_fields(form: Selector, path: str) -> Selector:
+def _push_fields(form: Selector, path: str, room: _Room) -> Selector:
     [(name, argument)] = form.items()
     if name in _COMBINATIONS:
-        return {name: [_push_fields(inner, path) for inner in argument]}
+        return {name: [_push_fields(inner, path, room) for inner in argument]}
     if name == "$not":
-        return {name: _push_fields(argument, path)}
+        return {name: _push_fields(argument, path, room)}
     if name in _NESTED:
-        return {path: {name: _push_fields(argument, "")}}
+        return {path: {name: _push_fields(argument, "", room)}}
     if name == "$default":
         if path or type(argument) is not dict or list(argument) != ["$text"]:
             raise SelectorError(f"Invalid field normalization on selector: {show(form)}", error="bad_field")
         return form
     if name.startswith("$"):
         return {path: form}
-    return _push_fields(argument, f"{path}.{name}" if path else name)
+    room.take(len(path) + len(name))
+    return _push_fields(argument, f"{path}.{name}" if path else name, room)
 
 
 # -- the third step: negations move inwards
@@ -176,33 +209,33 @@ def _negate(form: Selector) -> Selector:
 # -- the form as functions
 
 
-def _test(form: Selector) -> Test:
+def _test(form: Selector, work: Work) -> Test:
     """What tells whether a value fits a form; inside a field's condition the value is the field's."""
     if not form:
         return lambda value: True
     [(name, argument)] = form.items()
     if name in _COMBINATIONS:
-        return operators.combination(name, [_test(inner) for inner in argument])
+        return operators.combination(name, [_test(inner, work) for inner in argument], work)
     if name == "$not":
-        inner = _test(argument)
+        inner = _test(argument, work)
         return lambda value: not inner(value)
     if name in _NESTED:
-        return operators.nested(name, _test(argument))
+        return operators.nested(name, _test(argument, work), work)
     if name.startswith("$"):
-        return operators.condition(name, argument)
+        return operators.condition(name, argument, work)
     if not name:
-        return _test(argument)
-    return _field(name, argument)
+        return _test(argument, work)
+    return _field(name, argument, work)
 
 
-def _field(name: str, condition: Selector) -> Test:
+def _field(name: str, condition: Selector, work: Work) -> Test:
     path = operators.split(name)
     if "" in path:
         raise SelectorError(f"Invalid field name: {name}", error="invalid_field_name")
     absent = condition == {"$exists": False}
     [(operator, argument)] = condition.items()
     if name == "_id" and operator in operators.BY_BYTES:
-        inner = operators.by_bytes(operator, argument)
+        inner = operators.by_bytes(operator, argument, work)
     else:
-        inner = _test(condition)
-    return operators.at(path, inner, absent=absent)
+        inner = _test(condition, work)
+    return operators.at(path, inner, work, absent=absent)

@@ -6,18 +6,19 @@ the only caller.
 
 import operator
 import re
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import regex
 
-from couchreg.model.collation import compare
+from couchreg.model.collation import compare, sort_key
+from couchreg.model.work import Work, size
 
 Test = Callable[[Any], bool]
 
-_SECONDS: Final = 0.1  # for one match: a hostile expression must not hold the server
-_TRIES: Final = 5  # after so many matches that took too long an expression is not tried again
-_LONGEST_EXPRESSION: Final = 10_000
+_LONGEST_EXPRESSION: Final = 2_000
+_CONTAINERS: Final = (dict, list)
 _SEPARATOR: Final = re.compile(r"(?<!\\)\.")
 _INDEX: Final = re.compile(r"[+-]?[0-9]{1,18}\Z", re.ASCII)
 _ABSENT: Final = object()
@@ -102,34 +103,59 @@ _TYPES: Final = {
 }
 
 
-def condition(name: str, argument: Any) -> Test:
+def condition(name: str, argument: Any, work: Work) -> Test:
     """The test that an operator makes of a value that is there."""
     if name in _ORDERS:
-        return _order(name, argument, compare)
+        return _order(name, argument, work)
     if name in ("$in", "$nin"):
-        return _membership(name, argument, compare)
+        return _membership(name, argument, sort_key, work)
+    if name == "$all":
+        return _all(argument, work)
+    if name == "$regex":
+        return _regex(argument, work)
     return _CONDITIONS[name](argument)
 
 
-def _order(name: str, argument: Any, compare: Callable[[Any, Any], int]) -> Test:
+def _order(name: str, argument: Any, work: Work) -> Test:
     holds = _ORDERS[name]
-    return lambda value: holds(compare(value, argument), 0)
+    weight = size(argument)
+
+    def test(value: Any) -> bool:
+        if type(value) in _CONTAINERS and weight > 1:
+            work.spend(weight + size(value))
+        return holds(compare(value, argument), 0)
+
+    return test
 
 
-def _membership(name: str, wanted: Sequence[Any], compare: Callable[[Any, Any], int]) -> Test:
+def _membership(name: str, wanted: Sequence[Any], key: Callable[[Any], bytes], work: Work) -> Test:
+    known = {key(each) for each in wanted}
+
     def is_in(value: Any) -> bool:
         """A list is in when one of its items is."""
         items = value if type(value) is list else [value]
-        return any(compare(item, each) == 0 for each in wanted for item in items)
+        for item in items:
+            work.spend(size(item) if type(item) in _CONTAINERS else 1)
+            if key(item) in known:
+                return True
+        return False
 
     return is_in if name == "$in" else lambda value: not is_in(value)
 
 
-def _all(wanted: list[Any]) -> Test:
+def _all(wanted: list[Any], work: Work) -> Test:
+    def among(value: list[Any], each: Any) -> bool:
+        weight = size(each)
+        for item in value:
+            work.spend(weight)
+            if _same(item, each):
+                return True
+        return False
+
     def holds(value: Any) -> bool:
         if type(value) is not list or not wanted:
             return False
-        if all(any(_same(item, each) for item in value) for each in wanted):
+        if all(among(value, each) for each in wanted):
             return True
         return len(wanted) == 1 and type(wanted[0]) is list and wanted[0] == value
 
@@ -159,30 +185,29 @@ def _mod(argument: list[int]) -> Test:
     return holds
 
 
-def _regex(text: str) -> Test:
+def _regex(text: str, work: Work) -> Test:
     expression = _expression(text)
-    tries = _TRIES
 
     def holds(value: Any) -> bool:
-        nonlocal tries
-        if type(value) is not str or not tries:
+        seconds = work.seconds if type(value) is str else 0.0
+        if not seconds:
             return False
+        began = time.monotonic()
         try:
-            return expression.search(value.encode(), timeout=_SECONDS) is not None
+            return expression.search(value.encode(), timeout=seconds) is not None
         except TimeoutError:
-            tries -= 1
             return False  # CouchDB too takes an expression that gives up for one that does not match
+        finally:
+            work.took(time.monotonic() - began)
 
     return holds
 
 
 _CONDITIONS: Final[dict[str, Callable[[Any], Test]]] = {
-    "$all": _all,
     "$exists": lambda wanted: lambda value: bool(wanted),
     "$type": lambda wanted: lambda value: _TYPES[type(value)] == wanted,
     "$mod": _mod,
-    "$regex": _regex,
-    "$size": lambda size: lambda value: type(value) is list and len(value) == size,
+    "$size": lambda count: lambda value: type(value) is list and len(value) == count,
     "$beginsWith": lambda start: lambda value: type(value) is str and value.startswith(start),
     "$default": lambda argument: lambda value: True,  # what a text index found is believed
 }
@@ -193,11 +218,17 @@ _CONDITIONS: Final[dict[str, Callable[[Any], Test]]] = {
 BY_BYTES: Final = frozenset({*_ORDERS, "$in", "$nin"})
 
 
-def by_bytes(name: str, argument: Any) -> Test:
+def by_bytes(name: str, argument: Any, work: Work) -> Test:
     """As `condition` for the operators `BY_BYTES`, for `_id`."""
     if name in _ORDERS:
-        return _order(name, argument, _compare_ids)
-    return _membership(name, argument, _compare_ids)
+        holds = _ORDERS[name]
+        return lambda value: holds(_compare_ids(value, argument), 0)
+    return _membership(name, argument, _id_key, work)
+
+
+def _id_key(value: Any) -> bytes:
+    """Equal for values that `_compare_ids` holds equal."""
+    return b"\xff" + value.encode() if type(value) is str else sort_key(value)
 
 
 def _compare_ids(value: Any, argument: Any) -> int:
@@ -210,22 +241,34 @@ def _compare_ids(value: Any, argument: Any) -> int:
 # -- tests made of tests
 
 
-def combination(name: str, tests: list[Test]) -> Test:
+def combination(name: str, tests: list[Test], work: Work) -> Test:
     """`$and`, `$or`, `$nor`."""
+
+    def results(value: Any) -> Iterator[bool]:
+        for test in tests:
+            work.spend()
+            yield test(value)
+
     if name == "$and":
-        return lambda value: all(test(value) for test in tests)
+        return lambda value: all(results(value))
     if name == "$or":
-        return lambda value: any(test(value) for test in tests)
-    return lambda value: not any(test(value) for test in tests)
+        return lambda value: any(results(value))
+    return lambda value: not any(results(value))
 
 
-def nested(name: str, test: Test) -> Test:
+def nested(name: str, test: Test, work: Work) -> Test:
     """`$elemMatch`, `$allMatch` (not of an empty list) and `$keyMapMatch`, whose test is for the names."""
+
+    def results(value: Any) -> Iterator[bool]:
+        for inner in value:
+            work.spend()
+            yield test(inner)
+
     if name == "$elemMatch":
-        return lambda value: type(value) is list and any(map(test, value))
+        return lambda value: type(value) is list and any(results(value))
     if name == "$allMatch":
-        return lambda value: type(value) is list and bool(value) and all(map(test, value))
-    return lambda value: type(value) is dict and any(map(test, value))
+        return lambda value: type(value) is list and bool(value) and all(results(value))
+    return lambda value: type(value) is dict and any(results(value))
 
 
 # -- fields
@@ -238,10 +281,11 @@ def split(field: str) -> list[str]:
     return [name.replace("\\", "") for name in _SEPARATOR.split(field)]
 
 
-def at(path: list[str], test: Test, *, absent: bool) -> Test:
+def at(path: list[str], test: Test, work: Work, *, absent: bool) -> Test:
     """The test of what stands at a path; `absent` is the answer when the last object has no such member."""
 
     def holds(value: Any) -> bool:
+        work.spend(len(path))
         for name in path:
             value = _step(value, name)
             if value is _ABSENT:

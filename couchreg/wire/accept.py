@@ -1,22 +1,20 @@
 """Accept and Accept-Encoding as CouchDB weighs them: yes or no for one type or coding at a time."""
 
+from couchreg.wire import fields
+
 
 def qualities(header: str) -> list[tuple[str, float]] | None:
     """`"gzip;q=0.5, *"` -> `[("gzip", 0.5), ("*", 1.0)]`; None for a header that cannot be read."""
     found = []
-    for item in header.split(","):
-        name, *parameters = (part.strip() for part in item.split(";"))
+    for member in fields.members(header):
+        name, parameters = fields.item(member)
         if not name:
             continue
-        quality = 1.0
-        for parameter in parameters:
-            key, _, value = parameter.partition("=")
-            if key.strip().lower() == "q":
-                try:
-                    quality = float(value)
-                except ValueError:
-                    return None
-        found.append((name.lower(), quality))
+        try:
+            quality = float(parameters.get("q", "1"))
+        except ValueError:
+            return None
+        found.append((name, quality))
     return found
 
 

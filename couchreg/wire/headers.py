@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from couchreg.errors import BadRequest
+from couchreg.wire import fields
 
 MAX_FIELDS = 64
 MAX_BOUNDARY = 70
 
 _LINE = re.compile(rb"\r?\n")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;"]*))', re.DOTALL)
-_QUOTED = re.compile(r"\\(.)", re.DOTALL)
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]*[0-9A-Za-z'()+_,./:=?-]")
 
 
@@ -38,11 +37,7 @@ def parsed_block(block: bytes) -> dict[str, str]:
 
 def parameters(value: str) -> tuple[str, dict[str, str]]:
     """`text/plain; charset="utf-8"` -> ("text/plain", {"charset": "utf-8"}); names in lower case."""
-    main = value.partition(";")[0]
-    found: dict[str, str] = {}
-    for name, quoted, plain in _PARAMETER.findall(value[len(main) :]):
-        found.setdefault(name.lower(), _QUOTED.sub(r"\1", quoted) if quoted else plain.strip())
-    return main.strip().lower(), found
+    return fields.item(value)
 
 
 def boundary_of(content_type: str) -> str:

@@ -8,7 +8,6 @@ Source: https://docs.couchdb.org/en/stable/api/server/authn.html#proxy-authentic
 
 import hmac
 import logging
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -16,8 +15,6 @@ from couchreg.auth.options import HASH_ALGORITHMS, Options
 from couchreg.model.user import User
 
 log = logging.getLogger(__name__)
-
-_COMMA = re.compile(r"\s*,\s*")
 
 
 def user(headers: Mapping[str, str], options: Options) -> User | None:
@@ -29,7 +26,7 @@ def user(headers: Mapping[str, str], options: Options) -> User | None:
         log.warning("A proxy has named a user without a valid token")
         return None
     roles = headers.get(options.text("x_auth_roles", "X-Auth-CouchDB-Roles"), "")
-    return User(name, tuple(role for role in _COMMA.split(roles.strip()) if role))
+    return User(name, tuple(role.strip() for role in roles.split(",") if role.strip()))
 
 
 def _proved(name: str, headers: Mapping[str, str], options: Options) -> bool:

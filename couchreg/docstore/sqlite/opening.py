@@ -89,9 +89,10 @@ def _asked(known: RevTree, revs: Sequence[str] | None, latest: bool) -> list[tup
     if revs is None:
         return [(leaf, leaf.rev) for leaf in known.leafs()]
     asked: list[tuple[Node | None, str]] = []
-    for rev in revs:
-        leafs = known.latest(rev) if latest else []
-        asked += [(leaf, leaf.rev) for leaf in leafs] or [(known.find(rev), rev)]
+    with known.looked_up():
+        for rev in dict.fromkeys(revs):
+            leafs = known.latest(rev) if latest else []
+            asked += [(leaf, leaf.rev) for leaf in leafs] or [(known.find(rev), rev)]
     return asked
 
 

@@ -15,6 +15,7 @@ from couchreg.docstore.base import Edit, Outcome
 from couchreg.errors import BadRequest, CouchregError
 from couchreg.http.couch.documents import local, writing
 from couchreg.http.couch.documents.bulk_get import bulk_get
+from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import answer_json, answer_raw
 from couchreg.http.couch.frame.uuids import new_uuid
@@ -27,11 +28,14 @@ __all__ = ["bulk_docs", "bulk_get"]
 async def bulk_docs(ctx: Context) -> web.StreamResponse:
     ctx.require_json()
     body = await ctx.body()
-    request = json.decode(body)
+    request = await ctx.decoded(body)
     docs = _docs_of(request)
     new_edits = _new_edits_of(request)
     limits = writing.Limits.of(ctx)
-    parsed = [_parse(ctx, limits, value, len(body), new_edits=new_edits) for value in docs]
+    parsed, turn = [], Turn()
+    for value in docs:
+        parsed.append(_parse(ctx, limits, value, len(body), new_edits=new_edits))
+        await turn.pass_on()
     if new_edits and request.get("all_or_nothing") is True:
         return _all_or_nothing(parsed)
     outcomes = await _write(ctx, parsed, new_edits=new_edits)

@@ -16,6 +16,7 @@ from couchreg.http.couch.documents.document_query import DocumentQuery
 from couchreg.http.couch.documents.multipart_sending import BulkParts
 from couchreg.http.couch.documents.reading import shown
 from couchreg.http.couch.documents.sending import write_pieces
+from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, answer_raw
 from couchreg.model import json
@@ -37,7 +38,10 @@ async def bulk_get(ctx: Context) -> web.StreamResponse:
     if not isinstance(docs, list):
         raise BadRequest("Missing JSON list of 'docs'.")
     query = query_of(ctx)
-    wanted = [wanted_of(entry, query) for entry in docs]
+    wanted, turn = [], Turn()
+    for entry in docs:
+        wanted.append(wanted_of(entry, query))
+        await turn.pass_on()
     subtype = _multipart_subtype(ctx)
     if subtype is not None:
         return await _send_multipart(ctx, wanted, query, subtype)

@@ -53,10 +53,13 @@ async def put(ctx: Context) -> web.StreamResponse:
     query = parse_document_query(ctx.pairs)
     writing.check_id(ctx, ctx.doc_id)
     await writing.authorize_id(ctx, ctx.doc_id)
-    if ctx.request.headers.get("Content-Type", "").startswith("multipart/related;"):
+    kind = ctx.request.headers.get("Content-Type", "")
+    if kind.startswith("multipart/") and local.is_local(ctx.doc_id):
+        return await local_attachment(ctx)
+    if kind.startswith("multipart/related;"):
         parsed, rev = await put_related(ctx, query)
         return saved(ctx, ctx.doc_id, rev, status=200 if parsed.deleted else 201)
-    parsed = writing.parse(ctx, await ctx.body(), ctx.doc_id, query)
+    parsed = await writing.parse(ctx, await ctx.body(), ctx.doc_id, query)
     if ctx.query.get("batch") == "ok":
         return await _batch(ctx, parsed, query)
     rev = await writing.write(ctx, parsed, new_edits=query.new_edits)
@@ -66,7 +69,7 @@ async def put(ctx: Context) -> web.StreamResponse:
 async def create(ctx: Context) -> web.StreamResponse:
     """POST to the database: the id is the document's own or a new one."""
     ctx.require_json()
-    parsed = writing.parse_new(ctx, await ctx.body())
+    parsed = await writing.parse_new(ctx, await ctx.body())
     doc_id = writing.id_of(parsed)
     await writing.authorize_id(ctx, doc_id)
     if ctx.query.get("batch") == "ok":

@@ -18,9 +18,10 @@ from couchreg.http.couch.frame import body
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.headers import etag
 from couchreg.http.couch.frame.responses import answer_json
-from couchreg.model import document, json
+from couchreg.model import document
 
 DEFAULT_TYPE = "application/octet-stream"
+FIELDS = ("_doc", "_rev")  # that are read; whatever else a form has is passed over
 
 
 async def post_form(ctx: Context) -> web.StreamResponse:
@@ -58,8 +59,8 @@ async def _received(ctx: Context, upload: Upload) -> tuple[dict[str, bytes], lis
             if part.name == "_attachments" and part.filename:
                 kind = part.headers.get("Content-Type", DEFAULT_TYPE)
                 records.append(await upload.receive(ctx.doc_id, part.filename, kind, part))
-            elif part.name:
-                fields[part.name] = await _text(part, body.limit(ctx.settings))
+            elif part.name in FIELDS:
+                fields[part.name] = await _text(part, ctx.allowance.body)
     except (ValueError, AssertionError):
         raise BadRequest("Invalid multipart/form-data") from None
     return fields, records
@@ -78,7 +79,7 @@ async def _edit(ctx: Context, upload: Upload, fields: dict[str, bytes], records:
     """The document of the form, or the revision it names, with the files of the form in front."""
     replaced = {record.name for record in records}
     if "_doc" in fields:
-        parsed = document.parse(json.decode(fields["_doc"]), new_edits=True)
+        parsed = document.parse(await ctx.decoded(fields["_doc"]), new_edits=True)
         writing.check_limits(writing.Limits.of(ctx), parsed, len(fields["_doc"]))
         parsed = writing.addressed(ctx, parsed, ctx.doc_id, PLAIN)
         kept = {name: value for name, value in (parsed.attachments or {}).items() if name not in replaced}

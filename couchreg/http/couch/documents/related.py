@@ -12,7 +12,7 @@ from couchreg.http.couch.documents.document_query import DocumentQuery
 from couchreg.http.couch.frame import body
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import JSON_TYPE
-from couchreg.model import document, json
+from couchreg.model import document
 from couchreg.model.document import Parsed
 from couchreg.wire.headers import boundary_of, parameters
 from couchreg.wire.parts import Parts
@@ -38,11 +38,11 @@ async def _document(ctx: Context, parts: Parts, query: DocumentQuery) -> Parsed:
     if parameters(part.headers.get("content-type", ""))[0] != JSON_TYPE:
         raise BadContentType("Content-Type must be application/json")
     text = bytearray()
-    most = body.limit(ctx.settings)
+    most = ctx.allowance.body
     async for chunk in part:
         text += chunk
         if len(text) > most:
             raise TooLarge("the request entity is too large")
-    parsed = document.parse(json.decode(bytes(text)), new_edits=True)
+    parsed = document.parse(await ctx.decoded(bytes(text)), new_edits=True)
     writing.check_limits(writing.Limits.of(ctx), parsed, len(text))
     return writing.addressed(ctx, parsed, ctx.doc_id, query)

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from couchreg.errors import BadRequest
 from couchreg.http.couch.documents.document_query import parse_revs
+from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import answer_json
 
@@ -49,4 +50,8 @@ async def _revisions_by_id(ctx: Context) -> dict[str, tuple[str, ...]]:
     wanted = await ctx.json()
     if not isinstance(wanted, dict):
         raise BadRequest("Request body must be a JSON object")
-    return {doc_id: parse_revs(revs) for doc_id, revs in wanted.items()}
+    found, turn = {}, Turn()
+    for doc_id, revs in wanted.items():
+        found[doc_id] = parse_revs(revs)
+        await turn.pass_on()
+    return found

@@ -34,9 +34,9 @@ def query_rev(ctx: Context) -> str | None:
 # -- from a body to a parsed document
 
 
-def parse(ctx: Context, body: bytes, doc_id: str, query: DocumentQuery) -> Parsed:
+async def parse(ctx: Context, body: bytes, doc_id: str, query: DocumentQuery) -> Parsed:
     """The document of a PUT to `doc_id`. Raises BadRequest and its kin, TooLarge."""
-    parsed = document.parse(json.decode(body), new_edits=True)
+    parsed = document.parse(await ctx.decoded(body), new_edits=True)
     check_limits(Limits.of(ctx), parsed, len(body))
     return addressed(ctx, parsed, doc_id, query)
 
@@ -62,9 +62,9 @@ def require_rev(parsed: Parsed, *, new_edits: bool) -> None:
         parsed.history = (parsed.rev[parsed.rev.index("-", 1) + 1 :],)
 
 
-def parse_new(ctx: Context, body: bytes) -> Parsed:
+async def parse_new(ctx: Context, body: bytes) -> Parsed:
     """The document of a POST to the database."""
-    parsed = document.parse(json.decode(body), new_edits=True)
+    parsed = document.parse(await ctx.decoded(body), new_edits=True)
     check_limits(Limits.of(ctx), parsed, len(body))
     if parsed.id is None:
         parsed.id, parsed.rev, parsed.history = new_uuid(ctx), None, ()

@@ -26,7 +26,7 @@ async def post(ctx: Context) -> web.StreamResponse:
     """The body, where there is one, is for the filter; the rest stands in the query string."""
     ctx.require_json()
     body = await ctx.body()
-    return await _changes(ctx, ctx.as_object(body) if body else {})
+    return await _changes(ctx, await ctx.as_object(body) if body else {})
 
 
 async def _changes(ctx: Context, body: Mapping[str, Any] | None) -> web.StreamResponse:

@@ -11,6 +11,7 @@ from couchreg.http.couch.feeds.changes_query import ChangesQuery
 from couchreg.http.couch.feeds.feed_format import format_of
 from couchreg.http.couch.feeds.filters import Filter
 from couchreg.http.couch.feeds.patience import patience_of
+from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import Headers
 from couchreg.http.couch.frame.writer import RowWriter
@@ -34,6 +35,7 @@ class ChangesFeed:
         self._filter = chosen
         self._format = format_of(query.feed)
         self._writer = RowWriter(ctx, [*self._format.headers, *headers], self._format.content_type)
+        self._turn = Turn()
         self._left = UNLIMITED if query.limit is None else query.limit
         self._shown = 0
         self._pending = 0
@@ -138,6 +140,7 @@ class ChangesFeed:
                 self._count(1)
             if self._left == 0:
                 break
+            await self._turn.pass_on()
         return last
 
     async def _show(self, change: Change, revs: Sequence[str]) -> None:

@@ -7,21 +7,16 @@ attachment as it came; so documents are unpacked here.
 import asyncio
 import zlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 from aiohttp import web
 
 from couchreg.errors import BadContentType, BadRequest, TooLarge
-from couchreg.http.couch.frame.settings import Settings
+from couchreg.http.couch.frame.allowance import ON_THE_LOOP
+from couchreg.model import json
 
 CHUNK = 256 * 1024
 SMALL = 16 * 1024  # bytes that are unpacked without a thread
-QUESTION = 4 << 20  # bytes of JSON from those who only ask: as Python objects twenty times as many
-
-
-def limit(settings: Settings, *, asking: bool = False) -> int:
-    """The largest body that is read into memory whole, in bytes; `asking` where nobody writes documents."""
-    asked = settings.integer("chttpd", "max_http_request_size", 2**32)
-    return min(asked, settings.integer("couchreg", "max_json_body", 2**28), QUESTION if asking else asked)
 
 
 async def read(request: web.BaseRequest, most: int) -> bytes:
@@ -80,6 +75,16 @@ async def chunks(request: web.BaseRequest, most: int) -> AsyncIterator[bytes]:
         if size > most:
             raise too_large()
         yield chunk
+
+
+async def decoded(data: bytes) -> Any:
+    """A JSON value. What only the slow reader can read, leaves the loop. Raises BadRequest."""
+    if len(data) <= ON_THE_LOOP:
+        return json.decode(data)
+    try:
+        return json.decode_quickly(data)
+    except json.NeedsTime:
+        return await asyncio.to_thread(json.decode, data)
 
 
 def too_large() -> TooLarge:

@@ -12,13 +12,13 @@ from couchreg.auth.policy import REGISTRY, USERS, Rule, authorize, without_owner
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Database, Store
 from couchreg.errors import BadRequest
-from couchreg.http.couch.frame import body, params
+from couchreg.http.couch.frame import allowance, body, params
+from couchreg.http.couch.frame.allowance import Allowance
 from couchreg.http.couch.frame.headers import not_modified
 from couchreg.http.couch.frame.responses import JSON_TYPE, Headers, start_stream
 from couchreg.http.couch.frame.services import Services
 from couchreg.http.couch.frame.settings import Settings
 from couchreg.http.forwarded import STANDARD, Names
-from couchreg.model import json
 from couchreg.model.user import ANONYMOUS, User
 
 
@@ -138,11 +138,20 @@ class Context:
         return authorize(self.rule, self.user, db.name, security, self.match.get("docid", ""))
 
     # -- the body
+    @property
+    def allowance(self) -> Allowance:
+        """What this request may send."""
+        user, asks_only = self.user, self.match.get("db", REGISTRY) in (USERS, REGISTRY)
+        if asks_only and not user.is_admin and self.match.get("docid", "").startswith("_local/"):
+            return allowance.CHECKPOINT
+        return allowance.of(
+            self.settings, is_admin=user.is_admin, is_known=user.name is not None, asks_only=asks_only
+        )
+
     async def body(self) -> bytes:
         """The whole body, Content-Encoding undone. Raises TooLarge, BadRequest, BadContentType, and
         Unauthorized where who sends it has lost their account before it was here."""
-        asking = not self.user.is_admin and self.match.get("db", REGISTRY) in (USERS, REGISTRY)
-        data = await body.read(self.request, body.limit(self.settings, asking=asking))
+        data = await body.read(self.request, self.allowance.body)
         await self.confirm()
         return data
 
@@ -156,20 +165,24 @@ class Context:
         await self._authorize()
 
     async def json(self) -> Any:
-        """The body as JSON. Raises BadRequest("invalid UTF-8 JSON") also for an empty one."""
-        return json.decode(await self.body())
+        """The body as JSON. Raises BadRequest("invalid UTF-8 JSON") also for an empty one; TooLarge."""
+        return await self.decoded(await self.body())
 
     async def json_object(self) -> dict[str, Any]:
-        """The body, which must be a JSON object. Raises BadRequest."""
-        return self.as_object(await self.body())
+        """The body, which must be a JSON object. Raises BadRequest, TooLarge."""
+        return await self.as_object(await self.body())
 
-    @staticmethod
-    def as_object(data: bytes) -> dict[str, Any]:
-        """JSON text that must be an object. Raises BadRequest."""
-        value = json.decode(data)
+    async def as_object(self, data: bytes) -> dict[str, Any]:
+        """JSON text that must be an object. Raises BadRequest, TooLarge."""
+        value = await self.decoded(data)
         if not isinstance(value, dict):
             raise BadRequest("Request body must be a JSON object")
         return value
+
+    async def decoded(self, data: bytes) -> Any:
+        """JSON text of this request. Raises BadRequest, TooLarge."""
+        self.allowance.check(data)
+        return await body.decoded(data)
 
     def require_json(self) -> None:
         """Raises BadContentType unless Content-Type is application/json."""

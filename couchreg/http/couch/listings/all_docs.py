@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from couchreg.errors import BadRequest
+from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE
 from couchreg.http.couch.frame.writer import RowWriter
@@ -111,8 +112,13 @@ async def _read_queries(ctx: Context) -> Sequence[ViewQuery]:
     given = body["queries"]
     if not isinstance(given, list):
         raise BadRequest("`queries` member must be an array.")
+    ctx.allowance.check_list(given, "queries")
     shared = ViewQuery().read(ctx.pairs)
-    return [_one_query(shared.shared(), one) for one in given]
+    wanted, turn = [], Turn()
+    for one in given:
+        wanted.append(_one_query(shared.shared(), one))
+        await turn.pass_on()
+    return wanted
 
 
 def _one_query(query: ViewQuery, given: Any) -> ViewQuery:

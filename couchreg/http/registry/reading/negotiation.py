@@ -11,12 +11,14 @@ https://www.w3.org/TR/json-ld11/#iana-considerations.
 import re
 from collections.abc import Collection, Iterator
 from enum import StrEnum
+from itertools import islice
 from typing import NamedTuple
 
 from couchreg.errors import NotAcceptable
 from couchreg.http.registry.frame.describing import JSON, LINKED
 from couchreg.registry.linked.contexts import CROISSANT, DCAT_AP
 from couchreg.registry.linked.forms import Form
+from couchreg.wire import fields
 
 
 class Vocabulary(StrEnum):
@@ -36,8 +38,6 @@ _BY_NAME: dict[str, Vocabulary | Form] = {
     **{uri.rstrip("/"): word for known in (VOCABULARIES, FORMS) for word, uri in known.items()},
     "http://schema.org": Vocabulary.SCHEMA_ORG,
 }
-_ITEM = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
-_PARAMETER = re.compile(r';\s*([\w!#$&^.+-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
 MOST = 50  # kinds in an Accept header that are read
 
 
@@ -121,10 +121,9 @@ def _choices(kinds: list[_Kind], offered: Collection[Vocabulary]) -> Iterator[_C
 
 
 def _kinds(accept: str) -> Iterator[_Kind]:
-    for item in _ITEM.findall(accept)[:MOST]:
-        name = item.partition(";")[0].strip().lower()
+    for member in islice(fields.members(accept), MOST):
+        name, parameters = fields.item(member)
         if name:
-            parameters = {key.lower(): quoted or plain for key, quoted, plain in _PARAMETER.findall(item)}
             yield _Kind(name, _quality(parameters.get("q", "1")), parameters.get("profile"))
 
 

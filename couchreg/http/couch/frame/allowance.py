@@ -1,0 +1,78 @@
+"""What one request may cost: bytes of its body, JSON values in it, entries of a list, and turns on the loop.
+
+The bound is drawn before anything is made of a body, for as Python objects a text takes twenty times its
+length, and the loop stands still while they are made. Operations that go through a list take a `Turn` with
+each entry, so that others are answered in between however long the list is. Queries of every kind stand on
+this: lists of keys, selectors, projections, revisions asked for.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from couchreg.errors import TooLarge
+from couchreg.http.couch.frame.settings import Settings
+from couchreg.model import json
+
+SLICE = 0.005  # seconds that one request has the loop for itself
+ON_THE_LOOP = 64 * 1024  # bytes of JSON that are read on the loop, whatever they are
+
+
+class Allowance(NamedTuple):
+    """`body`: bytes, unpacked; `values`: JSON values of every kind in it, None: as many as fit."""
+
+    body: int
+    values: int | None = None
+
+    def check(self, text: bytes) -> None:
+        """Raises TooLarge for a JSON text with more values than may be made of it."""
+        if self.values is not None and json.count_values(text, self.values) > self.values:
+            raise TooLarge(f"the request has more than {self.values} JSON values")
+
+    def check_list(self, listed: Sequence[object], name: str) -> None:
+        """Raises TooLarge for a list with more entries than this may cost: `queries`, of which each is
+        as much work as a request."""
+        if self.values is not None and len(listed) > QUERIES:
+            raise TooLarge(f"`{name}` has more than {QUERIES} entries")
+
+
+QUERIES = 100
+# Whoever is no administrator, where nobody but administrators writes documents: at the server, in `registry`
+# and in `_users`. A mirror asks for some hundred documents at a time.
+QUESTION = Allowance(1 << 20, 20_000)
+# Whoever has not logged in, in a database that is open to them: a document has 8 MB at most.
+GUEST = Allowance(8 << 20, 100_000)
+# What a mirror leaves as a `_local` document where it cannot write others; CouchDB's have some kilobytes.
+CHECKPOINT = Allowance(64 << 10, 10_000)
+
+
+def of(settings: Settings, *, is_admin: bool, is_known: bool, asks_only: bool) -> Allowance:
+    """What a user may send. The settings bound administrators and members too."""
+    most = min(
+        settings.integer("chttpd", "max_http_request_size", 2**32),
+        settings.integer("couchreg", "max_json_body", 2**28),
+    )
+    if is_admin:
+        return Allowance(most)
+    if asks_only:
+        return Allowance(min(most, QUESTION.body), QUESTION.values)
+    return Allowance(most) if is_known else Allowance(min(most, GUEST.body), GUEST.values)
+
+
+class Turn:
+    """`await turn.pass_on()` after each piece of work: others get theirs when this one has had its slice."""
+
+    __slots__ = ("_until",)
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + SLICE
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._until
+
+    async def pass_on(self) -> None:
+        if self.is_over:
+            await asyncio.sleep(0)
+            self._until = time.monotonic() + SLICE

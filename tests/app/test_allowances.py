@@ -1,0 +1,77 @@
+"""What a request of a stranger may cost is decided before anything is made of its body."""
+
+import asyncio
+import io
+import json
+from typing import Any
+
+import aiohttp
+import pytest
+
+from couchreg.app import App
+from tests.conftest import ADMIN
+
+JSON = {"Content-Type": "application/json"}
+CHECKPOINT = "registry/_local/x"
+
+
+async def answered(app: App, method: str, path: str, value: Any, **headers: str) -> tuple[int, Any]:
+    data = io.BytesIO(value if isinstance(value, bytes) else json.dumps(value).encode())
+    async with (
+        aiohttp.ClientSession(headers={**JSON, **headers}) as stranger,
+        stranger.request(method, f"{app.couch_url}/{path}", data=data) as answer,
+    ):
+        return answer.status, await answer.json()
+
+
+@pytest.mark.parametrize("login", [True, False])
+async def test_a_local_document_takes_no_parts(app: App, login: bool) -> None:
+    who = {"Authorization": aiohttp.encode_basic_auth(*ADMIN)} if login else {}
+    part = (
+        b'--b\r\nContent-Type: application/json\r\n\r\n{"a":1}\r\n--b\r\n\r\n' + b"x" * 100_000 + b"\r\n--b--"
+    )
+    kind = {"Content-Type": "multipart/related; boundary=b"}
+    assert (await answered(app, "PUT", CHECKPOINT, part, **kind, **who))[0] == 400
+    assert (await answered(app, "GET", CHECKPOINT, b""))[0] == 404
+    assert [path for path in app.settings.data_dir.rglob("spool/*") if path.is_file()] == []
+
+
+async def test_a_large_checkpoint_is_refused_before_it_is_sent(app: App) -> None:
+    host, _, port = app.couch_url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"PUT /{CHECKPOINT} HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\nConnection: close\r\n\r\n"
+    writer.write(head.encode())
+    assert (await reader.readline()).startswith(b"HTTP/1.1 413")
+    writer.close()
+    assert (await answered(app, "PUT", CHECKPOINT, {"a": "x" * 60_000}))[0] == 201
+    assert (await answered(app, "PUT", CHECKPOINT, {"a": [[]] * 15_000}))[0] == 413
+
+
+QUESTIONS = {
+    "_bulk_get": {"docs": [{}] * 30_000},
+    "_revs_diff": {"a": ["1-a"] * 30_000},
+    "_missing_revs": {"a": ["1-a"] * 30_000},
+    "_all_docs": {"keys": [1] * 30_000},
+    "_all_docs/queries": {"queries": [{}] * 101},
+    "_design_docs/queries": {"queries": [{}] * 101},
+    "_changes?filter=_selector": {"selector": {"a": {"$in": list(range(30_000))}}},
+    "_changes?filter=_doc_ids": {"doc_ids": ["a"] * 30_000},
+    "_find": {"selector": {"a": {"$in": list(range(30_000))}}},
+}
+
+
+@pytest.mark.parametrize("path", QUESTIONS)
+async def test_a_question_with_too_many_values_is_refused(app: App, path: str) -> None:
+    status, found = await answered(app, "POST", f"registry/{path}", QUESTIONS[path])
+    assert (status, found["error"]) == (413, "too_large")
+
+
+async def test_commas_in_texts_are_no_values(app: App) -> None:
+    status, _ = await answered(app, "POST", "registry/_revs_diff", {"a" + ",[{" * 20_000: ["1-a"]})
+    assert status == 200
+
+
+async def test_what_needs_the_slow_reader_is_read(app: App) -> None:
+    odd = b'{"keys":["x",1e-400,' + b"1" * 30 + b"]}" + b" " * 70_000
+    status, found = await answered(app, "POST", "registry/_all_docs", odd)
+    assert (status, [row["key"] for row in found["rows"]]) == (200, ["x", 0.0, int("1" * 30)])
