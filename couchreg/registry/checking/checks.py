@@ -14,9 +14,11 @@ from typing import Any, NoReturn
 
 import requests
 from frictionless import Checklist, FrictionlessException, Package, system
+from frictionless.formats import ParquetParser
 from frictionless.resources import TableResource
 
 from couchreg.package.report import Report, problem
+from couchreg.registry.checking import parquet
 from couchreg.registry.checking.declared import Declared, declared
 from couchreg.registry.checking.preparing import Prepared, prepare, without_keys_into
 from couchreg.registry.checking.sifting import Sifter, Wanted, sifted
@@ -33,8 +35,9 @@ _READERS = {
     "xlsx": "openpyxl",
     "xls": "xlrd",
     "ods": "ezodf",
-    "parquet": "pandas pyarrow",
+    "parquet": "pyarrow",
 }
+setattr(ParquetParser, "read_cell_stream_create", parquet.cells)  # noqa: B010 — it is typed as a method
 TABULAR = frozenset(form for form, needed in _READERS.items() if all(map(find_spec, needed.split())))
 _FORBIDDEN = frozenset(
     {

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 CHUNK = 8192  # rows looked at together
@@ -13,6 +15,8 @@ _PLAIN = {
     "number": rf"[+-]?{_DIGITS}(?:\.{_DIGITS})?(?:[eE][+-]?[0-9]{{1,3}})?",
 }
 _DEFINED = frozenset(("group_char", "decimal_char", "bare_number", "float_number"))
+
+_VALUES = {str, int, float, bool, Decimal, date, datetime, time}
 
 Cells = Sequence[Any]
 
@@ -28,7 +32,8 @@ class Column:
         self.missing = frozenset(missing)
         self._allowed = allowed
         self._room = room
-        self._clean: set[str] = set()
+        self._clean: set[Any] = set()
+        self._kind: type = str  # of the cells in `_clean`, so that 1 is not taken for True
         constraints = {key for key, value in declared.constraints.items() if value is not None} - {"unique"}
         self._required = bool(declared.constraints.get("required"))
         free = allowed is None and not constraints - {"required"}
@@ -48,13 +53,19 @@ class Column:
 
     def faults(self, cells: Cells) -> list[int]:
         """The places of cells that are wrong, or may be."""
-        if not _are_texts(cells):
-            return self._judged(cells)
-        if self._any_text:
-            absent = self.missing.intersection(cells) if self._required else ()
-            return [place for place, cell in enumerate(cells) if cell in absent] if absent else []
-        if self._varied and self._are_plain(cells):
-            return []
+        kinds = set(map(type, cells))
+        if kinds <= {str}:
+            if self._any_text:
+                absent = self.missing.intersection(cells) if self._required else ()
+                return [place for place, cell in enumerate(cells) if cell in absent] if absent else []
+            if self._varied and self._are_plain(cells):
+                return []
+        kind = _only(kinds)
+        if kind is None:
+            return [place for place, cell in enumerate(cells) if not self._is_right(cell)]
+        if kind is not self._kind:
+            self._clean.clear()
+            self._kind = kind
         wrong = self._wrong(set(cells))
         return [place for place, cell in enumerate(cells) if cell in wrong] if wrong else []
 
@@ -64,10 +75,11 @@ class Column:
         joined = _SEPARATOR.join(cells) + _SEPARATOR
         return joined.count(_SEPARATOR) == len(cells) and bool(self._plain[1].fullmatch(joined))
 
-    def _wrong(self, distinct: set[str]) -> set[str]:
+    def _wrong(self, distinct: set[Any]) -> set[Any]:
         new = distinct - self._clean
-        self._varied = self._plain is not None and len(new) * 2 > len(distinct) > CHUNK // 8
-        if self._plain is not None:
+        is_plain = self._plain is not None and self._kind is str and None not in new
+        self._varied = is_plain and len(new) * 2 > len(distinct) > CHUNK // 8
+        if self._plain is not None and is_plain:
             matches = self._plain[0].fullmatch
             wrong = {cell for cell in new if not matches(cell) and not self._is_right(cell)}
         else:
@@ -81,9 +93,6 @@ class Column:
     def _is_right(self, cell: Any) -> bool:
         value, notes = self.read(cell)
         return not notes and (self._allowed is None or value is None or value in self._allowed)
-
-    def _judged(self, cells: Cells) -> list[int]:
-        return [place for place, cell in enumerate(cells) if not self._is_right(cell)]
 
     def absent(self, cells: Cells, places: Iterable[int]) -> list[int]:
         """Those of the places at which there is no value."""
@@ -99,6 +108,12 @@ class Column:
                 return list(cells)
             return [None if cell in self.missing else cell for cell in cells]
         return [self.read(cell)[0] for cell in cells]
+
+
+def _only(kinds: set[type]) -> type | None:
+    """The type of all cells beside None, where it is one whose values can be remembered."""
+    known = kinds - {type(None)}
+    return next(iter(known)) if len(known) == 1 and known <= _VALUES else None
 
 
 def _are_texts(cells: Iterable[Any]) -> bool:
