@@ -45,7 +45,6 @@ from couchreg.http.couch.door import CouchDoor
 from couchreg.http.forwarded import Proxies
 from couchreg.http.registry.door import registry_application
 from couchreg.http.registry.frame.call import Services
-from couchreg.model.user import User
 from couchreg.package.layout import registry_layout
 from couchreg.registry.checking.checker import Limits
 from couchreg.registry.publishing.intake import PublishLimits
@@ -157,16 +156,11 @@ class App:
         """Who there is, and what they log in with."""
         config, admins = self.store.config, Admins(self.store.config)
 
-        async def find(name: str) -> User | None:
-            return await self.auth.user(name)
-
         async def owned(name: str) -> Sequence[str]:
             return await self.registry.owners.owned_by(name)
 
-        self.tokens = Tokens(self.store, find)
-        self.auth = Authenticator(
-            [admins, Users(self.store, changes)], self.passwords, config=config, tokens=self.tokens
-        )
+        self.auth = Authenticator([admins, Users(self.store, changes)], self.passwords, config=config)
+        self.auth.tokens = self.tokens = Tokens(self.store, self.auth)
         self.accounts = Accounts(
             self.store,
             admins,

@@ -2,7 +2,8 @@
 
 A token is shown once, when it is made. Kept of it is a hash, with its user in a setting of `_users` that
 no client can read: `couchreg_<user, base64url>_<id>_<secret>` finds its record without a search. A token
-lives no longer than its account, and a revoked one ends with the request that revokes it.
+lives no longer than its account: it says which one of its name it belongs to, so that it ends however that
+goes, and comes to nobody who has the name later. A revoked one ends with the request that revokes it.
 """
 
 import asyncio
@@ -11,10 +12,10 @@ import hmac
 import secrets
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -30,7 +31,20 @@ MOST_PATTERNS, LONGEST_PATTERN, LONGEST_LABEL = 50, 214, 100
 MOST_SECONDS = 10 * 366 * 86_400
 _CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-*?")
 
-FindUser = Callable[[str], Awaitable[User | None]]
+Mark = tuple[str | None, ...]  # of an account that there is; opaque here
+
+
+class Accounts(Protocol):
+    """Whose tokens they are."""
+
+    async def user(self, name: str) -> User | None:
+        """The account of a name as it is now."""
+
+    async def mark(self, name: str) -> Mark:
+        """What tells this account from the next one of its name."""
+
+    async def follows(self, name: str, mark: Mark) -> bool:
+        """Whether the account of today is the one that had this mark."""
 
 
 class Scope(StrEnum):
@@ -67,7 +81,7 @@ class Grant(NamedTuple):
 
 
 class Token(msgspec.Struct, frozen=True):
-    """What is kept, and but for `hash` shown to its user. Times are Unix seconds."""
+    """What is kept, and but for `hash` and `account` shown to its user. Times are Unix seconds."""
 
     id: str
     hash: str  # SHA-256 of the secret, hex: 256 random bits need no slow hash
@@ -76,19 +90,20 @@ class Token(msgspec.Struct, frozen=True):
     label: str
     created: float
     expires: float | None
+    account: Mark = ()  # a name may be somebody else's tomorrow
 
     def shown(self) -> dict[str, Any]:
         found: dict[str, Any] = msgspec.to_builtins(self)
-        del found["hash"]
+        del found["hash"], found["account"]
         return found
 
 
 class Tokens:
-    """The tokens of all users. `find_user` gives the account of a name as it is now, or None."""
+    """The tokens of all users."""
 
-    def __init__(self, store: Store, find_user: FindUser, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, accounts: Accounts, *, clock: Callable[[], float] = time.time) -> None:
         self._store = store
-        self._find_user = find_user
+        self._accounts = accounts
         self._clock = clock
         self._writing = asyncio.Lock()
 
@@ -119,6 +134,7 @@ class Tokens:
             _label(label),
             now,
             None if lifetime is None else now + _lifetime(lifetime),
+            await self._accounts.mark(user.name),
         )
         async with self._writing:
             kept = await self.list(user.name)
@@ -128,9 +144,9 @@ class Tokens:
         return f"{PREFIX}{_encoded(user.name)}_{token_id}_{secret}", token
 
     async def list(self, name: str) -> list[Token]:
-        """The tokens of a user that have not expired, oldest first."""
+        """The tokens of a user that are good for something, oldest first."""
         found = msgspec.convert(await self._database().setting(_setting(name)) or [], list[Token])
-        return [token for token in found if self._lives(token)]
+        return [token for token in found if self._lives(token) and await self._follows(name, token)]
 
     async def revoke(self, name: str, token_id: str) -> None:
         """End one token of a user, now. Raises NotFound."""
@@ -147,13 +163,24 @@ class Tokens:
             if await self._database().setting(_setting(name)):
                 await self._keep(name, [])
 
+    async def carry_over(self, name: str, ids: Collection[str]) -> None:
+        """These tokens of a user stay good although the account was changed: it is the same."""
+        if not ids:
+            return
+        async with self._writing:
+            stored = msgspec.convert(await self._database().setting(_setting(name)) or [], list[Token])
+            now = await self._accounts.mark(name)
+            changed = [msgspec.structs.replace(one, account=now) if one.id in ids else one for one in stored]
+            if changed != stored:
+                await self._keep(name, changed)
+
     async def authenticate(self, text: str) -> tuple[User, Grant]:
         """Whose token this is, with the roles that it gives. Raises Unauthorized for any but a valid one."""
         name, token_id, secret = _parts(text)
         given = _hash(secret)
         for token in await self.list(name):
             if token.id == token_id and hmac.compare_digest(token.hash, given):
-                user = await self._find_user(name)
+                user = await self._accounts.user(name)
                 if user is not None:
                     return _limited(user, token.scope), Grant(token.id, token.scope, token.packages)
         raise Unauthorized(WRONG)
@@ -163,6 +190,9 @@ class Tokens:
 
     def _database(self) -> Database:
         return self._store.database(USERS)
+
+    async def _follows(self, name: str, token: Token) -> bool:
+        return await self._accounts.follows(name, token.account)
 
     def _lives(self, token: Token) -> bool:
         return token.expires is None or self._clock() < token.expires

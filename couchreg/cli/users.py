@@ -45,19 +45,22 @@ async def _adduser(
 
 @click.command()
 @click.argument("name", metavar="[NAME]", required=False, envvar=USER)
+@click.option("--revoke-tokens", is_flag=True, help="End all your tokens too, also that of couchreg login.")
 @password_option
 @registry_option
 @json_option
-def passwd(name: str | None, from_stdin: bool, registry: str | None, as_json: bool) -> None:
+def passwd(
+    name: str | None, revoke_tokens: bool, from_stdin: bool, registry: str | None, as_json: bool
+) -> None:
     """Change your password. From standard input come the old one and then the new one."""
-    changed = run(_passwd(name, registry, from_stdin=from_stdin), as_json=as_json)
+    changed = run(_passwd(name, registry, from_stdin=from_stdin, revoke=revoke_tokens), as_json=as_json)
     if as_json:
         print_json({"ok": True, "name": changed})
     else:
         click.echo(f"{plain(changed)} has another password now.")
 
 
-async def _passwd(name: str | None, registry: str | None, *, from_stdin: bool) -> str:
+async def _passwd(name: str | None, registry: str | None, *, from_stdin: bool, revoke: bool) -> str:
     wanted = name or read(config_file()).get("user")
     if not wanted:
         raise UsageError("Say whose: couchreg passwd NAME.")
@@ -65,5 +68,5 @@ async def _passwd(name: str | None, registry: str | None, *, from_stdin: bool) -
     old = ask_password(f"Password of {wanted} so far", from_stdin=from_stdin)
     new = ask_password("The new password", from_stdin=from_stdin, confirm=True)
     async with Registry(address, Credentials(wanted, old)) as found:
-        await found.people.change_password(wanted, new)
+        await found.people.change_password(wanted, new, revoke_tokens=revoke)
     return wanted

@@ -24,9 +24,10 @@ class People:
         """`{name, roles, packages}`, and `token` for one who came with a token."""
         return await self._object("GET", "-", "whoami")
 
-    async def change_password(self, name: str, password: str) -> None:
-        """Takes a login with the password that counts so far."""
-        await self._ask("PUT", "-", "user", name, value={"password": password})
+    async def change_password(self, name: str, password: str, *, revoke_tokens: bool = False) -> None:
+        """Takes a login with the password that counts so far; `revoke_tokens` ends all tokens with it."""
+        body = {"password": password, **({"revoke_tokens": True} if revoke_tokens else {})}
+        await self._ask("PUT", "-", "user", name, value=body)
 
     async def create_token(
         self, scope: str, *, packages: Sequence[str] = (), lifetime: float | None = None, label: str = ""

@@ -44,6 +44,12 @@ class Source:
     async def credential(self, name: str) -> Credential | None:
         return self.users.get(name)
 
+    async def mark(self, name: str) -> str | None:
+        return str(self.changes) if name in self.users else None
+
+    async def follows(self, name: str, mark: str) -> bool:
+        return await self.mark(name) == mark
+
 
 class Clock:
     now = 0.0

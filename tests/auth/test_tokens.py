@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from couchreg.auth.policy import USERS
-from couchreg.auth.tokens import LONGEST_LABEL, MOST, Grant, Scope, Tokens
+from couchreg.auth.tokens import LONGEST_LABEL, MOST, Grant, Mark, Scope, Tokens
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
 from couchreg.model.user import ANONYMOUS, User
@@ -19,10 +19,17 @@ class World:
         self.store = store
         self.users = {"bob": BOB, "boss_1": BOSS}
         self.now = 1_000_000.0
-        self.tokens = Tokens(store, self.find, clock=lambda: self.now)
+        self.marks: dict[str, str] = {}
+        self.tokens = Tokens(store, self, clock=lambda: self.now)
 
-    async def find(self, name: str) -> User | None:
+    async def user(self, name: str) -> User | None:
         return self.users.get(name)
+
+    async def mark(self, name: str) -> Mark:
+        return (self.marks.get(name),)
+
+    async def follows(self, name: str, mark: Mark) -> bool:
+        return mark == await self.mark(name)
 
 
 @pytest.fixture
@@ -59,7 +66,7 @@ async def test_tokens_survive_a_restart(world: World, tmp_path: Path) -> None:
     text, _ = await world.tokens.create(BOB, "read")
     await world.store.close()
     world.store = SqliteStore(tmp_path)
-    user, _ = await Tokens(world.store, world.find, clock=lambda: world.now).authenticate(text)
+    user, _ = await Tokens(world.store, world, clock=lambda: world.now).authenticate(text)
     assert user == BOB
 
 

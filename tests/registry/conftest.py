@@ -28,7 +28,6 @@ from couchreg.docstore.maintenance.sweeper import referred
 from couchreg.docstore.sqlite import SqliteStore
 from couchreg.http.registry.door import registry_application
 from couchreg.http.registry.frame.call import Services
-from couchreg.model.user import User
 from couchreg.package.layout import registry_layout
 from couchreg.registry.checking.checker import Limits
 from couchreg.registry.registry import Found, Registry
@@ -132,12 +131,8 @@ async def identity(inner: SqliteStore, registry: Registry, registration: str) ->
     await store.create(USERS)
     await set_admin(store, "admin", PASSWORD, iterations=1)
     admins, now = Admins(store.config), [time.time()]
-
-    async def find(name: str) -> User | None:
-        return await auth.user(name)
-
-    tokens = Tokens(store, find, clock=lambda: now[0])
-    auth = Authenticator([admins, Users(store, changes)], work, config=store.config, tokens=tokens)
+    auth = Authenticator([admins, Users(store, changes)], work, config=store.config)
+    auth.tokens = tokens = Tokens(store, auth, clock=lambda: now[0])
     accounts = Accounts(
         store, admins, tokens, work, registry.owners.owned_by, registration_open=registration == "open"
     )

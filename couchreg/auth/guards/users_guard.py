@@ -4,13 +4,15 @@ It stands around the store rather than in a door, so that no way in passes it by
 replicated writes all end in `Database.update`. The rules themselves are `user_documents.py`'s.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from couchreg.auth.passwords.hashes import PasswordHash
 from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.auth.policy import ADMINS_ONLY, REGISTRY, REGISTRY_SECURITY, USERS, is_database_admin
 from couchreg.auth.users import documents as user_documents
+from couchreg.auth.users.admins import SECTION as ADMINS
 from couchreg.auth.users.design import ensure_auth_design
 from couchreg.auth.users.users import UserChanges
 from couchreg.docstore.base import Database, Edit, Store, Updated
@@ -27,7 +29,16 @@ class Registrar(Protocol):
         """Somebody makes an account for themselves. Raises Forbidden, Conflict when they may not."""
 
     async def gone(self, name: str) -> None:
-        """The document of a user has been deleted."""
+        """The account of a user has gone, or a server admin has come to be or gone."""
+
+    async def edited(self, name: str) -> None:
+        """The document of a user has been edited, and is the same user's."""
+
+    async def holding(self, name: str) -> Sequence[str]:
+        """What a server admin has that a new password shall not end."""
+
+    async def rehashed(self, name: str, held: Sequence[str]) -> None:
+        """The server admin has another password, and keeps that."""
 
 
 class GuardedStore:
@@ -39,6 +50,7 @@ class GuardedStore:
         self._changes = changes
         self._registrar: list[Registrar] = []
         self._guarded: UsersDatabase | None = None
+        self._changing_admins = asyncio.Lock()
         self.config = store.config  # asked on every request: without the detour
 
     def __getattr__(self, name: str) -> Any:
@@ -67,6 +79,21 @@ class GuardedStore:
         await self._store.delete(name)
         if name == USERS:
             self._changes.note_all()
+
+    async def set_config(self, section: str, key: str, value: str | None) -> None:
+        """See `Store.set_config`. A server admin is an account too: it comes, goes, changes passwords."""
+        if section != ADMINS:
+            return await self._store.set_config(section, key, value)
+        async with self._changing_admins:
+            before = self.config().get(section, {}).get(key)
+            held = [await registrar.holding(key) for registrar in self._registrar]
+            await self._store.set_config(section, key, value)
+            for registrar, holding in zip(self._registrar, held, strict=True):
+                if before is None or value is None:
+                    await registrar.gone(key)
+                else:
+                    await registrar.rehashed(key, holding)
+        return None
 
     def _users(self, database: Database) -> Database:
         if self._guarded is None or self._guarded.inner is not database:
@@ -102,7 +129,8 @@ class UsersDatabase:
         finally:
             for edit in allowed:
                 self._changes.note(edit.id)
-        await self._bury(allowed)
+        await self._bury([edit.id for edit in allowed if edit.deleted])
+        await self._tell_of_edits([edit.id for edit in allowed if not edit.deleted])
         made = iter(written.outcomes)
         outcomes = [next(made) if isinstance(edit, Edit) else edit for edit in prepared]
         return Updated(outcomes, written.seq)
@@ -113,13 +141,21 @@ class UsersDatabase:
             return await self.inner.purge(wanted)
         finally:
             self._changes.note_all()
+            await self._bury(wanted)
 
-    async def _bury(self, edits: Sequence[Edit]) -> None:
-        for edit in edits:
-            name = user_documents.name_of(edit.id)
-            if edit.deleted and name is not None and await self._document(edit.id) is None:
+    async def _bury(self, ids: Iterable[str]) -> None:
+        for doc_id in ids:
+            name = user_documents.name_of(doc_id)
+            if name is not None and await self._document(doc_id) is None:
                 for registrar in self._registrars:
                     await registrar.gone(name)
+
+    async def _tell_of_edits(self, ids: Iterable[str]) -> None:
+        for doc_id in ids:
+            name = user_documents.name_of(doc_id)
+            if name is not None:
+                for registrar in self._registrars:
+                    await registrar.edited(name)
 
     async def _prepare(self, edit: Edit, user: User, *, new_edits: bool) -> Edit:
         security = await self.inner.setting("security")

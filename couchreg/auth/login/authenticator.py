@@ -22,7 +22,7 @@ from couchreg.auth.login.sessions import Sessions, cookie_value, session_name
 from couchreg.auth.options import OLD_SECTION, SECTION, Config, Options
 from couchreg.auth.passwords.credentials import Credential, CredentialSource
 from couchreg.auth.passwords.hashing import PasswordWork, Target
-from couchreg.auth.tokens import Grant, Tokens, is_token
+from couchreg.auth.tokens import Grant, Mark, Tokens, is_token
 from couchreg.errors import Unauthorized
 from couchreg.model.user import ANONYMOUS, User
 
@@ -72,13 +72,13 @@ class Authenticator:
         work: PasswordWork,
         *,
         config: Config = dict,
-        tokens: Tokens | None = None,
+        tokens: Tokens | None = None,  # may also be set later, since they ask who there is
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sources = tuple(sources)
         self.passwords = work
         self.options = Options(config)
-        self._tokens = tokens
+        self.tokens = tokens
         self._clock = clock
         self.sessions = Sessions(config, self._credential)
         self.handlers = Handlers(config)
@@ -113,9 +113,9 @@ class Authenticator:
     async def identify_publisher(self, headers: Headers, address: str = "") -> Identity:
         """Who sends these headers to the registry door, which takes API tokens and Basic."""
         authorization = headers.get("Authorization", "")
-        if self._tokens is None or not authorization.startswith(BEARER):
+        if self.tokens is None or not authorization.startswith(BEARER):
             return await self._basic(headers, address)
-        user, grant = await self._tokens.authenticate(authorization.removeprefix(BEARER).strip())
+        user, grant = await self.tokens.authenticate(authorization.removeprefix(BEARER).strip())
         return Identity(user, "token", grant=grant)
 
     async def confirm(self, identity: Identity, headers: Headers, address: str = "") -> None:
@@ -185,6 +185,21 @@ class Authenticator:
         """The account of a name as it is now, without any proof of who asks."""
         credential = await self._credential(name)
         return credential.user if credential else None
+
+    async def mark(self, name: str) -> Mark:
+        """Which account of this name it is: where it stands in each of the sources."""
+        return tuple([await source.mark(name) for source in self._sources])
+
+    async def follows(self, name: str, mark: Mark) -> bool:
+        """Whether the account of today is still that one, in every source: neither gone meanwhile nor, as
+        a server admin say, come to be."""
+        if len(mark) != len(self._sources):
+            return False
+        for source, part in zip(self._sources, mark, strict=True):
+            there = await source.mark(name) is None if part is None else await source.follows(name, part)
+            if not there:
+                return False
+        return True
 
     # -- the handlers; each gives None or NOBODY for a request that is not its business
     async def _basic(self, headers: Headers, address: str) -> Identity:

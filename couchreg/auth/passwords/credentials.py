@@ -26,3 +26,9 @@ class CredentialSource(Protocol):
         """Changes whenever the answer of `credential(name)` may have. Cheap: asked on every request."""
 
     async def credential(self, name: str) -> Credential | None: ...
+
+    async def mark(self, name: str) -> str | None:
+        """Where the account stands now; None where there is none."""
+
+    async def follows(self, name: str, mark: str) -> bool:
+        """Whether the account of today is the one that had this mark: it has not been gone in between."""

@@ -68,6 +68,18 @@ class Accounts:
         """As `Registrar.gone`."""
         await self._tokens.revoke_all(name)
 
+    async def holding(self, name: str) -> Sequence[str]:
+        """As `Registrar.holding`: the ids of the tokens."""
+        return [token.id for token in await self._tokens.list(name)]
+
+    async def edited(self, name: str) -> None:
+        """As `Registrar.edited`: the tokens follow, for a compaction forgets how the document came to be."""
+        await self._tokens.carry_over(name, await self.holding(name))
+
+    async def rehashed(self, name: str, held: Sequence[str]) -> None:
+        """As `Registrar.rehashed`."""
+        await self._tokens.carry_over(name, held)
+
     async def exists(self, name: str) -> bool:
         return await self._admins.credential(name) is not None or await self._find(name) is not None
 
@@ -95,16 +107,30 @@ class Accounts:
         return await self._write(Edit(USER_PREFIX + checked, None, False, with_hash(doc, hashed)))
 
     async def change(
-        self, name: str, *, login: Login | None = None, email: object = None, address: str = ""
+        self,
+        name: str,
+        *,
+        login: Login | None = None,
+        email: object = None,
+        address: str = "",
+        revoke_tokens: bool = False,
     ) -> str:
-        """Another password (which ends the sessions of the old one) or e-mail address; the new revision.
+        """Another password (which ends the sessions of the old one, and if wanted all tokens) or e-mail
+        address; the new revision.
 
         Raises BadRequest, NotFound, Conflict when the document changes at the same time; of a server admin
         only the password changes, and there is no revision: "".
         """
         if login is not None and await self._admins.credential(name) is not None:
             await self._change_admin(name, login)
-            return ""
+            rev = ""
+        else:
+            rev = await self._change_user(name, login, email, address)
+        if revoke_tokens:
+            await self._tokens.revoke_all(name)
+        return rev
+
+    async def _change_user(self, name: str, login: Login | None, email: object, address: str) -> str:
         rev, doc = await self._known(name)
         if email is not None:
             doc["email"] = check_email(email)
@@ -127,7 +153,10 @@ class Accounts:
     async def _change_admin(self, name: str, login: Login) -> None:
         if login.password is None:
             raise BadRequest("The password of a server admin is changed by sending the new one.")
+        before = await self._admins.mark(name)
         hashed = await self._work.hash(check_password(login.password))
+        if await self._admins.mark(name) != before:
+            raise Conflict("The account has changed meanwhile: try again.")
         await self._store.set_config("admins", name, hashed.as_admin())
 
     async def _hash(self, login: Login, address: str) -> PasswordHash:

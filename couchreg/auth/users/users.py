@@ -72,6 +72,25 @@ class Users:
                 self._found.popitem(last=False)
         return credential
 
+    async def mark(self, name: str) -> str | None:
+        try:
+            return (await self._store.database(USERS).revision(USER_PREFIX + name)).rev
+        except (NotFound, UnicodeEncodeError):
+            return None
+
+    async def follows(self, name: str, mark: str) -> bool:
+        """Whether the document has come from that revision by edits that are known here, none a deletion."""
+        try:
+            tree = await self._store.database(USERS).tree(USER_PREFIX + name)
+        except (NotFound, UnicodeEncodeError):
+            return False
+        for node in tree.nodes_of(tree.winner().rev) if tree is not None else ():
+            if node.deleted or node.body is None:
+                return False
+            if node.rev == mark:
+                return True
+        return False
+
     async def _read(self, name: str) -> Credential | None:
         try:
             database = self._store.database(USERS)

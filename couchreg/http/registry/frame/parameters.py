@@ -37,6 +37,10 @@ ORDER = Parameter("order", "Which come first", {"type": "string", "enum": ["newe
 MESSAGE = Body((JSON,), members("message", message=TEXT))
 TARGET = Body((JSON,), members("version", version=TEXT))
 ACCOUNT = Body((JSON,), members(name=TEXT, password=TEXT, salt=TEXT, password_sha=TEXT, email=TEXT))
+ACCOUNT_CHANGE = Body(
+    (JSON,),
+    members(password=TEXT, salt=TEXT, password_sha=TEXT, email=TEXT, revoke_tokens={"type": "boolean"}),
+)
 OWNER = Body((JSON,), members("username dpkgName", username=TEXT, dpkgName=TEXT))
 UPLOAD = Body(
     (JSON,),

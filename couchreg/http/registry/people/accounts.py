@@ -60,9 +60,14 @@ async def change(call: Call) -> web.StreamResponse:
         raise Forbidden("This takes the password itself: log in with it, not with a token.")
     members = await json_object(call)
     login = _login(members) if {"password", "password_sha"} & members.keys() else None
+    revoke = members.get("revoke_tokens", False)
+    if not isinstance(revoke, bool):
+        raise BadRequest("“revoke_tokens” is true or false.")
     if login is None and "email" not in members:
         raise BadRequest("Send a new “password” or “email”.")
-    await call.services.accounts.change(name, login=login, email=members.get("email"), address=call.address)
+    await call.services.accounts.change(
+        name, login=login, email=members.get("email"), address=call.address, revoke_tokens=revoke
+    )
     return answer({"ok": True})
 
 

@@ -3,7 +3,7 @@
 from couchreg.auth.policy import Rule
 from couchreg.auth.tokens import Scope
 from couchreg.http.registry.frame.describing import gives, makes
-from couchreg.http.registry.frame.parameters import ACCOUNT, OWNER, OWNERS, TOKEN
+from couchreg.http.registry.frame.parameters import ACCOUNT, ACCOUNT_CHANGE, OWNER, OWNERS, TOKEN
 from couchreg.http.registry.frame.route import Route
 
 READ, EVERYTHING = Scope.READ, Scope.ADMIN
@@ -74,7 +74,7 @@ ROUTES: tuple[Route, ...] = (
         LOGIN,
         "Change the own password or e-mail address",
         makes("Done", 409, 413, 415, 503),
-        body=ACCOUNT,
+        body=ACCOUNT_CHANGE,
         in_registry=False,
     ),
     Route(
