@@ -91,3 +91,16 @@ def main() -> None:
     except CouchregError as error:
         click.echo(f"couchreg: {error.reason}", err=True)
         sys.exit(getattr(error, "exit_status", 1))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "couchreg":
+            raise
+        click.echo(f"couchreg: {_what_is_missing(error.name)}", err=True)
+        sys.exit(1)
+
+
+def _what_is_missing(module: str) -> str:
+    """A client is installed without the libraries of a server; some commands need them."""
+    return (
+        f"this command needs {module.partition('.')[0]}, which comes with the server: "
+        "pip install 'couchreg[server]'"
+    )

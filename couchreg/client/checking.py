@@ -6,6 +6,7 @@ They are the registry's own (`couchreg.registry`), run in a process that reaches
 import asyncio
 import hashlib
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,10 @@ _UNVERSIONED = "0.0.0"
 
 
 async def check(folder: Path, version: str | None = None) -> dict[str, Any]:
-    """The report of a valid package. Raises Invalid with the report of one that is not, and UsageError."""
+    """The report of a valid package. Raises Invalid with the report of one that is not, UsageError, and
+    ModuleNotFoundError where only the client is installed."""
+    if find_spec("frictionless") is None:  # only the checking process would see it
+        raise ModuleNotFoundError("the checks need frictionless", name="frictionless")
     package = Folder.read(folder, version, unversioned=_UNVERSIONED)
     descriptor = await asyncio.to_thread(_examined, package)
     root = package.files[0].source.parent
