@@ -3,8 +3,9 @@
 import mimetypes
 from pathlib import PurePosixPath
 
+from couchreg.model.media_types import OCTETS
+
 COMPRESSIONS = {"gz": "application/gzip", "zip": "application/zip"}
-OCTETS = "application/octet-stream"
 
 # What the machine's own table of types lacks or answers differently from place to place.
 _MEDIATYPES = {

@@ -6,28 +6,11 @@ to show is a download. The type the publisher gave stands in the record of the a
 """
 
 import re
-from urllib.parse import quote
 
-OCTETS = "application/octet-stream"
+from couchreg.model.media_types import OCTETS, essence, may_run
+
 FOREVER = "public, max-age=31536000, immutable"  # a key never gets other bytes
 
-_SHOWN = frozenset(
-    {
-        "text/csv",
-        "text/plain",
-        "text/tab-separated-values",
-        "text/markdown",
-        "application/json",
-        "application/geo+json",
-        "image/png",
-        "image/jpeg",
-        "image/gif",
-        "image/webp",
-        "application/pdf",
-    }
-)
-# HTML, every XML (XSLT and foreign namespaces run scripts), scripts, and what carries other types inside.
-_ACTIVE = re.compile(r"html|svg|xml$|xsl|xul|script$|^multipart/|^message/|flash|java|manifest|mathml|vml")
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
 
 
@@ -35,15 +18,4 @@ def object_type(content_type: str) -> str:
     """The Content-Type of the object: as given, unless a browser could run it or it is none."""
     if not content_type.isascii() or not content_type.isprintable() or len(content_type) > 255:
         return OCTETS
-    bare = _bare(content_type)
-    return OCTETS if _ACTIVE.search(bare) or not _TYPE.fullmatch(bare) else content_type
-
-
-def disposition(key: str, content_type: str) -> str:
-    """The Content-Disposition of the object under `key`, whose type is `object_type`'s."""
-    form = "inline" if _bare(content_type) in _SHOWN else "attachment"
-    return f"{form}; filename*=UTF-8''{quote(key.rpartition('/')[2], safe='')}"
-
-
-def _bare(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
+    return OCTETS if may_run(content_type) or not _TYPE.fullmatch(essence(content_type)) else content_type

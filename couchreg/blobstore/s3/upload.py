@@ -18,9 +18,10 @@ from typing import Any
 
 from couchreg.blobstore.base import Spooled
 from couchreg.blobstore.s3.calls import Calls, pause
-from couchreg.blobstore.s3.headers import FOREVER, disposition, object_type
+from couchreg.blobstore.s3.headers import FOREVER, object_type
 from couchreg.blobstore.s3.probe import Abilities
 from couchreg.errors import CouchregError, NotFound, Unavailable
+from couchreg.model.media_types import disposition
 
 log = logging.getLogger(__name__)
 

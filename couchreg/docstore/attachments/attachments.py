@@ -117,11 +117,6 @@ class Attachments:
             return True
 
 
-def digest_text(att: Attachment) -> str:
-    """The digest as documents show it: `md5-` and base64."""
-    return "md5-" + b64encode(att.digest).decode()
-
-
 async def _gunzipped(stored: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     gunzip = Gunzip()
     async with aclosing(stored) as chunks:

@@ -6,12 +6,13 @@ comes out here must be its bytes exactly: zlib at the configured level with a pl
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from couchreg.errors import Failure
+from couchreg.model.media_types import essence
 
 GZIP = 31  # zlib's window bits: the largest window, in a gzip wrapper
 STEP = 256 << 10  # bytes of output at a time, however well the input was compressed
@@ -48,7 +49,7 @@ def _parsed(types: str, level: str) -> Compression:
 
 @lru_cache(1024)
 def _matches(patterns: tuple[str, ...], content_type: str) -> bool:
-    plain = content_type.partition(";")[0].strip().lower()
+    plain = essence(content_type)
     return any(fnmatchcase(plain, pattern.replace("[", "[[]")) for pattern in patterns)
 
 
@@ -104,10 +105,3 @@ class Gunzip:
         """Raises Failure when the last member is not complete."""
         if not self._member.eof:
             raise Failure("An attachment that was sent as gzip is cut off")
-
-
-def gunzipped(gunzip: Gunzip, data: bytes) -> Iterator[bytes]:
-    """The plain bytes that `data` completes."""
-    gunzip.feed(data)
-    while plain := gunzip.step():
-        yield plain

@@ -16,7 +16,8 @@ from couchreg.blobstore.base import Spooled
 from couchreg.blobstore.spool import Spool
 from couchreg.errors import BadRequest, TooLarge
 from couchreg.model import json
-from couchreg.package.formats import OCTETS, mediatype
+from couchreg.model.media_types import OCTETS, essence
+from couchreg.package.formats import mediatype
 from couchreg.package.paths import DESCRIPTOR, check_path
 
 IDENTITY = ("name", "version")
@@ -192,7 +193,7 @@ def content_type_of(path: str, stated: Any) -> str:
         raise BadRequest(f"The content type of {path[:200]!r} is not a text.")
     if path == DESCRIPTOR:
         return "application/json"
-    bare = (stated or "").partition(";")[0].strip().lower()
+    bare = essence(stated or "")
     if not stated or bare in (OCTETS, "application/x-www-form-urlencoded"):
         return mediatype(path)
     if len(stated) > 255 or not stated.isascii() or not stated.isprintable() or "/" not in stated:

@@ -11,7 +11,6 @@ from typing import Any
 
 from couchreg.blobstore.base import Spooled
 from couchreg.package.descriptor import Descriptor, Resource
-from couchreg.package.paths import DESCRIPTOR
 from couchreg.package.report import Report, problem
 
 Files = Mapping[str, Spooled]
@@ -105,8 +104,3 @@ def _complete_resource(resource: Resource, files: Files) -> dict[str, Any]:
         if "hash" not in members:
             members["hash"] = f"sha256:{hash_of(parts, 'sha256')}"
     return members
-
-
-def hashes(files: Files) -> dict[str, str]:
-    """Path -> `sha256:<hex>`, in byte order of the paths; the published descriptor is not among them."""
-    return {path: f"sha256:{files[path].sha256}" for path in sorted(files) if path != DESCRIPTOR}

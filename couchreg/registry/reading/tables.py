@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from couchreg.model import json
+from couchreg.model.media_types import essence
 from couchreg.package.descriptor import Resource
 from couchreg.package.formats import mediatype, split_format
 
@@ -35,7 +36,7 @@ def _format(members: Mapping[str, Any]) -> str | None:
     if isinstance(stated, str) and stated:
         return stated.lower()
     kind = members.get("mediatype")
-    bare = kind.partition(";")[0].strip().lower() if isinstance(kind, str) else ""
+    bare = essence(kind) if isinstance(kind, str) else ""
     return _FORMATS.get(bare)
 
 

@@ -15,6 +15,7 @@ from couchreg.http.couch.feeds.changes_feed import ChangesFeed
 from couchreg.http.couch.feeds.changes_query import read_changes_query
 from couchreg.http.couch.feeds.filters import make_filter
 from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.headers import not_modified
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer
 
 
@@ -39,7 +40,7 @@ async def _changes(ctx: Context, body: Mapping[str, Any] | None) -> web.StreamRe
     headers = []
     if query.feed == "normal":
         tag = _etag(await db.update_seq())
-        if ctx.matches(tag):
+        if not_modified(ctx.request, tag):
             return Answer(status=304, headers=[("ETag", tag)])
         headers.append(("ETag", tag))
     if ctx.is_head:

@@ -14,7 +14,6 @@ from couchreg.docstore.base import Database, Store
 from couchreg.errors import BadRequest
 from couchreg.http.couch.frame import allowance, body, params
 from couchreg.http.couch.frame.allowance import Allowance
-from couchreg.http.couch.frame.headers import not_modified
 from couchreg.http.couch.frame.responses import JSON_TYPE, Headers, start_stream
 from couchreg.http.couch.frame.services import Services
 from couchreg.http.couch.frame.settings import Settings
@@ -111,10 +110,6 @@ class Context:
             self._query = dict(reversed(self.pairs))
         return self._query
 
-    def flag(self, name: str) -> bool:
-        """Whether a parameter is exactly `true` (documents ignore what is no boolean)."""
-        return bool(self.raw_query) and self.query.get(name) == "true"
-
     def query_json(self, name: str) -> Any:
         """A parameter whose value is JSON; None where there is none. Raises BadRequest."""
         text = self.query.get(name)
@@ -189,10 +184,6 @@ class Context:
         body.require_type(self.request, JSON_TYPE)
 
     # -- the answer
-    def matches(self, etag: str) -> bool:
-        """Whether If-None-Match names this ETag (with its quotes): then 304 is the answer."""
-        return not_modified(self.request, etag)
-
     @property
     def base_url(self) -> str:
         """`scheme://host[/prefix]` as the client knows this server, for Location."""

@@ -10,6 +10,7 @@ from typing import Any
 from couchreg.auth.policy import Rule, authorize
 from couchreg.errors import BadRequest, NotFound
 from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.headers import not_modified
 from couchreg.http.couch.frame.responses import Answer, answer_json
 from couchreg.http.couch.listings.namespaces import ALL, wanted_range
 from couchreg.http.couch.listings.view_query import ViewQuery
@@ -29,7 +30,7 @@ async def dbs_info(ctx: Context) -> Answer:
 def _tagged(ctx: Context, answer: Answer) -> Answer:
     """The answer with an entity tag, or 304."""
     tag = f'"{md5(answer.answer_body, usedforsecurity=False).hexdigest()}"'
-    if ctx.matches(tag):
+    if not_modified(ctx.request, tag):
         return Answer(status=304, headers=[("ETag", tag)])
     answer.extra.append(("ETag", tag))
     return answer

@@ -11,6 +11,7 @@ from couchreg.errors import BadRequest, NotImplementedHere
 from couchreg.http.couch.frame import params
 from couchreg.http.couch.frame import uuids as ids
 from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.headers import not_modified
 from couchreg.http.couch.frame.responses import Answer, answer_json
 
 COUCHDB = "3.5.0"  # whose API this is
@@ -66,7 +67,7 @@ async def uuids(ctx: Context) -> Answer:
 
 async def favicon(ctx: Context) -> Answer:
     headers = [("Cache-Control", "public, max-age=31536000"), ("ETag", '"couchreg-icon-1"')]
-    if ctx.matches('"couchreg-icon-1"'):
+    if not_modified(ctx.request, '"couchreg-icon-1"'):
         return Answer(status=304, headers=headers)
     return Answer(ICON, headers=headers, content_type="image/x-icon")
 

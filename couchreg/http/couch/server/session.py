@@ -16,6 +16,7 @@ from couchreg.auth.options import user_required
 from couchreg.errors import BadContentType, BadRequest, Unauthorized
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import Answer, answer_json
+from couchreg.model.media_types import essence
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 SAME_SITE = ("none", "lax", "strict")
@@ -85,7 +86,7 @@ async def _credentials(ctx: Context) -> tuple[str, str, str | None]:
 
     Raises BadContentType, BadRequest.
     """
-    given = ctx.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    given = essence(ctx.request.headers.get("Content-Type", ""))
     if given not in (FORM, JSON):
         raise BadContentType(f"Content-Type must be '{FORM}' or '{JSON}'")
     fields: Any = await ctx.json() if given == JSON else _form(await ctx.body())

@@ -35,10 +35,14 @@ def cacheable(call: Call, value: Any) -> web.Response:
     body = response.body if isinstance(response.body, bytes) else b""
     tag = hashlib.sha256(body).hexdigest()[:32]
     response.etag = tag
-    wanted = call.request.if_none_match
-    if wanted and any(item.value in (tag, "*") for item in wanted):
+    if not_modified(call.request, tag):
         return web.Response(status=304, headers={"ETag": f'"{tag}"', "Cache-Control": "no-cache", **OPEN})
     return response
+
+
+def not_modified(request: web.Request, tag: str) -> bool:
+    """Whether If-None-Match names the entity tag `tag` (without its quotes); weakly is enough."""
+    return any(item.value in (tag, "*") for item in request.if_none_match or ())
 
 
 def failure(error: CouchregError) -> web.Response:

@@ -2,29 +2,26 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
 from couchreg.errors import NotFound
-from couchreg.http.registry.frame.answers import OPEN, SAFE
+from couchreg.http.registry.frame.answers import OPEN, SAFE, not_modified
 from couchreg.http.registry.frame.call import Call
+from couchreg.model.media_types import disposition
 from couchreg.package.descriptor import Resource
 from couchreg.registry.reading.tables import inline_text
 
-Disposition = Callable[[str, str], Mapping[str, str]]
 
-
-async def inline(call: Call, found: Resource, disposition: Disposition) -> web.StreamResponse:
+async def inline(call: Call, found: Resource) -> web.StreamResponse:
     """The `data` of a resource: CSV where its format says so, its own text, else JSON."""
     kind, data = await asyncio.to_thread(inline_text, found)
     tag = hashlib.sha256(data).hexdigest()
     headers = {**SAFE, **OPEN, "ETag": f'"{tag}"', "Cache-Control": "no-cache"}
-    wanted = call.request.if_none_match
-    if wanted and any(item.value in (tag, "*") for item in wanted):
+    if not_modified(call.request, tag):
         return web.Response(status=304, headers=headers)
     kind = kind if "charset" in kind or not kind.startswith("text/") else f"{kind}; charset=utf-8"
-    headers |= {"Content-Type": kind, **disposition(found.name, kind)}
+    headers |= {"Content-Type": kind, "Content-Disposition": disposition(found.name, kind)}
     return web.Response(body=data, headers=headers)
 
 

@@ -5,43 +5,25 @@ Source: https://www.rfc-editor.org/rfc/rfc9110#name-range-requests and #name-con
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import NamedTuple
-from urllib.parse import quote
 
-from aiohttp import ETag, web
+from aiohttp import web
 
 from couchreg.docstore.base import Attachment
 from couchreg.errors import BadRequest, NotFound, RangeNotSatisfiable
-from couchreg.http.registry.frame.answers import OPEN, SAFE, cacheable, failure
+from couchreg.http.registry.frame.answers import OPEN, SAFE, cacheable, failure, not_modified
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.reading.elsewhere import inline, redirect
+from couchreg.model.media_types import OCTETS, disposition
 from couchreg.package.descriptor import Resource
-from couchreg.package.formats import OCTETS
 from couchreg.package.paths import DESCRIPTOR
 from couchreg.package.versions import LATEST
 from couchreg.registry.reading.catalog import Version
 from couchreg.registry.reading.served import served_resource
 
 log = logging.getLogger(__name__)
-
-# Types a browser shows without running anything; all else is a download.
-_SHOWN = frozenset(
-    {
-        "text/csv",
-        "text/plain",
-        "text/tab-separated-values",
-        "text/markdown",
-        "application/json",
-        "application/geo+json",
-        "image/png",
-        "image/jpeg",
-        "image/gif",
-        "image/webp",
-        "application/pdf",
-    }
-)
 
 
 class Span(NamedTuple):
@@ -64,7 +46,7 @@ async def resource(call: Call) -> web.StreamResponse:
     if found.urls:
         return redirect(found)
     if found.inline:
-        return await inline(call, found, _disposition)
+        return await inline(call, found)
     return await _send(call, version, found.name, _parts(version, found))
 
 
@@ -197,7 +179,7 @@ def _headers(version: Version, name: str, parts: list[Attachment]) -> dict[str, 
     headers = {
         **SAFE,
         **OPEN,
-        **_disposition(parts[0].name if len(parts) == 1 else name, kind),
+        "Content-Disposition": disposition(parts[0].name if len(parts) == 1 else name, kind),
         "Content-Type": kind,
         "Accept-Ranges": "bytes",
         "Cache-Control": "no-cache",
@@ -221,16 +203,6 @@ def _header_safe(kind: str) -> str:
     return kind if kind.isascii() and kind.isprintable() and "/" in kind else OCTETS
 
 
-def _disposition(path: str, kind: str) -> Mapping[str, str]:
-    """A name to save under; what could run in a browser is never shown by it."""
-    form = "inline" if _bare(kind) in _SHOWN else "attachment"
-    return {"Content-Disposition": f"{form}; filename*=UTF-8''{quote(path.rpartition('/')[2], safe='')}"}
-
-
-def _bare(kind: str) -> str:
-    return kind.partition(";")[0].strip().lower()
-
-
 def _modified(version: Version) -> datetime | None:
     """When the version was published, in whole seconds, as HTTP counts."""
     try:
@@ -243,16 +215,13 @@ def _modified(version: Version) -> datetime | None:
 def _unchanged(request: web.Request, tag: str, modified: datetime | None) -> int | None:
     """304 or 412 when a condition of the request says so."""
     bare = tag.strip('"')
-    if request.if_match is not None and not _matches(request.if_match, bare, weak=False):
+    named = [item.value for item in request.if_match or () if not item.is_weak or item.value == "*"]
+    if request.if_match is not None and not {bare, "*"}.intersection(named):
         return 412
     if request.if_none_match is not None:
-        return 304 if _matches(request.if_none_match, bare, weak=True) else None
+        return 304 if not_modified(request, bare) else None
     since = request.if_modified_since
     return 304 if since is not None and modified is not None and modified <= since else None
-
-
-def _matches(tags: tuple[ETag, ...], bare: str, *, weak: bool) -> bool:
-    return any(item.value == "*" or (item.value == bare and (weak or not item.is_weak)) for item in tags)
 
 
 def _span(request: web.Request, tag: str, total: int) -> Span | None:

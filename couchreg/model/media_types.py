@@ -1,0 +1,47 @@
+"""What a browser does with a media type: shows it, or runs what is in it. Pure.
+
+Published files share one origin with everything else that is served there, so nothing of them may run.
+"""
+
+import re
+from typing import Final
+from urllib.parse import quote
+
+OCTETS: Final = "application/octet-stream"
+
+# Types that a browser shows without running anything; all else is a download.
+_SHOWN: Final = frozenset(
+    {
+        "text/csv",
+        "text/plain",
+        "text/tab-separated-values",
+        "text/markdown",
+        "application/json",
+        "application/geo+json",
+        "image/png",
+        "image/jpeg",
+        "image/gif",
+        "image/webp",
+        "application/pdf",
+    }
+)
+# HTML, every XML (XSLT and foreign namespaces run scripts), scripts, and what carries other types inside.
+_ACTIVE: Final = re.compile(
+    r"html|svg|xml$|xsl|xul|script$|^multipart/|^message/|flash|java|manifest|mathml|vml"
+)
+
+
+def essence(media_type: str) -> str:
+    """The type without its parameters, in lower case: `text/html` of `Text/HTML; charset=utf-8`."""
+    return media_type.partition(";")[0].strip().lower()
+
+
+def may_run(media_type: str) -> bool:
+    """Whether a browser might run something of it."""
+    return _ACTIVE.search(essence(media_type)) is not None
+
+
+def disposition(path: str, media_type: str) -> str:
+    """The Content-Disposition of a file: its name to save under, and whether it may be shown at all."""
+    form = "inline" if essence(media_type) in _SHOWN else "attachment"
+    return f"{form}; filename*=UTF-8''{quote(path.rpartition('/')[2], safe='')}"
