@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 Config = Callable[[], Mapping[str, Mapping[str, str]]]
 
 SECTION, OLD_SECTION = "chttpd_auth", "couch_httpd_auth"
+USERS_KEY, USERS_DEFAULT = "authentication_db", "_users"
 # Hash functions by the names that CouchDB gives them (Erlang's `crypto`) and those of `hashlib`.
 HASH_ALGORITHMS = {
     "sha": "sha1",
@@ -29,6 +30,11 @@ class Options:
         config = self.config()
         value = config.get(SECTION, {}).get(key)
         return config.get(OLD_SECTION, {}).get(key, default) if value is None else value
+
+    @property
+    def users_database(self) -> str:
+        """The database whose users log in: `_users`, unless `authentication_db` names another."""
+        return self.config().get(SECTION, {}).get(USERS_KEY) or USERS_DEFAULT
 
     def number(self, key: str, default: int, *, least: int = 0) -> int:
         """A whole number of at least `least`; `default` where the text is none."""

@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from couchreg.auth.options import USERS_DEFAULT
 from couchreg.errors import CouchregError, Failure, Forbidden, NotFound, Unauthorized
 from couchreg.model.user import User
 
 Security = Mapping[str, Any]
 
 REGISTRY = "registry"
-USERS = "_users"
+USERS = USERS_DEFAULT
 REPLICATOR = "_replicator"
 OWNER_PREFIX = "owner:"
 USER_PREFIX = "org.couchdb.user:"

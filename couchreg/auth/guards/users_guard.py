@@ -1,4 +1,5 @@
-"""The guard on every write to `_users`: passwords become hashes, and people write only themselves.
+"""The guard on every write to `_users`, and to another database whose users log in: passwords become hashes,
+and people write only themselves.
 
 It stands around the store rather than in a door, so that no way in passes it by: HTTP, bulk and
 replicated writes all end in `Database.update`. The rules themselves are `user_documents.py`'s.
@@ -8,6 +9,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, cast
 
+from couchreg.auth.options import SECTION, USERS_KEY, Options
 from couchreg.auth.passwords.hashes import PasswordHash
 from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.auth.policy import ADMINS_ONLY, REGISTRY, REGISTRY_SECURITY, USERS, is_database_admin
@@ -16,7 +18,7 @@ from couchreg.auth.users.admins import SECTION as ADMINS
 from couchreg.auth.users.design import ensure_auth_design
 from couchreg.auth.users.users import UserChanges
 from couchreg.docstore.base import Database, Edit, Store, Updated
-from couchreg.errors import Conflict, CouchregError, NotFound
+from couchreg.errors import BadRequest, Conflict, CouchregError, NotFound
 from couchreg.model.user import User
 
 _UNHASHED = PasswordHash("sha256", b"\0", b"-", 1)  # stands for the hash while the rest is checked
@@ -42,14 +44,16 @@ class Registrar(Protocol):
 
 
 class GuardedStore:
-    """A store whose `_users` database is guarded; everything else is the store's own."""
+    """A store whose `_users` is guarded, and the database of `[chttpd_auth] authentication_db` where that is
+    another; everything else is the store's own."""
 
     def __init__(self, store: Store, work: PasswordWork, changes: UserChanges) -> None:
         self._store = store
         self._work = work
         self._changes = changes
         self._registrar: list[Registrar] = []
-        self._guarded: UsersDatabase | None = None
+        self._options = Options(store.config)
+        self._guarded: dict[str, UsersDatabase] = {}
         self._changing_admins = asyncio.Lock()
         self.config = store.config  # asked on every request: without the detour
 
@@ -62,13 +66,13 @@ class GuardedStore:
 
     def database(self, name: str) -> Database:
         database = self._store.database(name)
-        return self._users(database) if name == USERS else database
+        return self._users(database) if self._holds_users(name) else database
 
     async def create(self, name: str) -> Database:
         database = await self._store.create(name)
         if name == REGISTRY:
             await database.set_setting("security", dict(REGISTRY_SECURITY))
-        if name != USERS:
+        if not self._holds_users(name):
             return database
         self._changes.note_all()
         users = self._users(database)
@@ -77,28 +81,48 @@ class GuardedStore:
 
     async def delete(self, name: str) -> None:
         await self._store.delete(name)
-        if name == USERS:
+        if self._holds_users(name):
             self._changes.note_all()
+        self._guarded.pop(name, None)
 
     async def set_config(self, section: str, key: str, value: str | None) -> None:
-        """See `Store.set_config`. A server admin is an account too: it comes, goes, changes passwords."""
-        if section != ADMINS:
-            return await self._store.set_config(section, key, value)
+        """See `Store.set_config`. Raises BadRequest for users that are to be where packages are."""
+        if section == ADMINS:
+            return await self._set_admin(key, value)
+        moves = (section, key) == (SECTION, USERS_KEY)
+        if moves and value == REGISTRY:
+            raise BadRequest("The database of the packages cannot be that of the users.")
+        await self._store.set_config(section, key, value)
+        return await self._moved() if moves else None
+
+    async def _moved(self) -> None:
+        """People may log in by another database now."""
+        self._changes.note_all()
+        name = self._options.users_database
+        if name in self._store.names():
+            await ensure_auth_design(self.database(name))
+
+    def _holds_users(self, name: str) -> bool:
+        return name == USERS or name == self._options.users_database
+
+    async def _set_admin(self, key: str, value: str | None) -> None:
+        """A server admin is an account too: it comes, goes, changes passwords."""
         async with self._changing_admins:
-            before = self.config().get(section, {}).get(key)
+            before = self.config().get(ADMINS, {}).get(key)
             held = [await registrar.holding(key) for registrar in self._registrar]
-            await self._store.set_config(section, key, value)
+            await self._store.set_config(ADMINS, key, value)
             for registrar, holding in zip(self._registrar, held, strict=True):
                 if before is None or value is None:
                     await registrar.gone(key)
                 else:
                     await registrar.rehashed(key, holding)
-        return None
 
     def _users(self, database: Database) -> Database:
-        if self._guarded is None or self._guarded.inner is not database:
-            self._guarded = UsersDatabase(database, self._work, self._changes, self._registrar)
-        return cast(Database, self._guarded)
+        guarded = self._guarded.get(database.name)
+        if guarded is None or guarded.inner is not database:
+            guarded = UsersDatabase(database, self._work, self._changes, self._registrar)
+            self._guarded[database.name] = guarded
+        return cast(Database, guarded)
 
 
 class UsersDatabase:
@@ -171,7 +195,8 @@ class UsersDatabase:
             raise Conflict  # somebody registers under a name that is taken
         password = user_documents.clear_password(edit.body)
         checked = edit.body if password is None else user_documents.with_hash(edit.body, _UNHASHED)
-        user_documents.validate(edit.id, checked, old, name=user.name, admin=admin)
+        typed = self.inner.name == USERS  # elsewhere CouchDB has its rules only once somebody has logged in
+        user_documents.validate(edit.id, checked, old, name=user.name, admin=admin, typed=typed)
         if old is None and not admin:
             for registrar in self._registrars:
                 await registrar.admit(checked["name"])

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from couchreg.auth.options import Options
 from couchreg.auth.passwords.hashes import PasswordHash, parse_members
 from couchreg.auth.passwords.hashing import PasswordWork
-from couchreg.auth.policy import USER_PREFIX, USERS
+from couchreg.auth.policy import USER_PREFIX
 from couchreg.auth.tokens import Tokens
 from couchreg.auth.users.admins import Admins
 from couchreg.auth.users.documents import with_hash
@@ -47,6 +48,7 @@ class Accounts:
         registration_open: bool,
     ) -> None:
         self._store = store
+        self._options = Options(store.config)
         self._admins = admins
         self._tokens = tokens
         self._work = work
@@ -186,7 +188,7 @@ class Accounts:
         return (await self._users().update([edit], new_edits=True, user=SYSTEM)).rev
 
     def _users(self) -> Database:
-        return self._store.database(USERS)
+        return self._store.database(self._options.users_database)
 
 
 def _taken(name: str) -> str:

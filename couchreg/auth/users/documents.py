@@ -46,10 +46,12 @@ def with_hash(doc: Members, hashed: PasswordHash) -> dict[str, Any]:
     return {**hashed.as_members(), **rest}
 
 
-def validate(doc_id: str, new: Members, old: Members | None, *, name: str | None, admin: bool) -> None:
+def validate(
+    doc_id: str, new: Members, old: Members | None, *, name: str | None, admin: bool, typed: bool = True
+) -> None:
     """Raises Forbidden. `old` is the document before, None where there is none (or a deleted one);
-    `name` and `admin` tell who writes."""
-    _check_shape(doc_id, new)
+    `name` and `admin` tell who writes, `typed` whether a document has to say that it is a user's."""
+    _check_shape(doc_id, new, typed=typed)
     if old is not None and old.get("name") != new["name"]:
         raise Forbidden("Usernames can not be changed.")
     _check_hash(new)
@@ -69,8 +71,8 @@ def validate_deletion(old: Members | None, *, name: str | None, admin: bool) -> 
         raise Forbidden("Only admins may delete other user docs.")
 
 
-def _check_shape(doc_id: str, new: Members) -> None:
-    if new.get("type") != "user":
+def _check_shape(doc_id: str, new: Members, *, typed: bool) -> None:
+    if new.get("type", None if typed else "user") != "user":
         raise Forbidden("doc.type must be user")
     if not isinstance(new.get("name"), str) or not new["name"]:
         raise Forbidden("doc.name is required")

@@ -1,4 +1,5 @@
-"""The users of `_users` as a source of credentials: who there is, with which hash and which roles.
+"""The users of `_users` (or of `[chttpd_auth] authentication_db`) as a source of credentials: who there is,
+with which hash and which roles.
 
 What may be written there is `users_guard.py`'s, what people see of it `user_view.py`'s.
 """
@@ -10,7 +11,7 @@ from couchreg.auth.options import Options
 from couchreg.auth.passwords.credentials import Credential
 from couchreg.auth.passwords.hashes import PasswordHash, parse_members
 from couchreg.auth.passwords.totp import parse_totp
-from couchreg.auth.policy import USER_PREFIX, USERS
+from couchreg.auth.policy import USER_PREFIX
 from couchreg.auth.users import documents as user_documents
 from couchreg.docstore.base import Database, Edit, Store
 from couchreg.errors import NotFound, Unauthorized
@@ -93,7 +94,7 @@ class Users:
 
     async def _read(self, name: str) -> Credential | None:
         try:
-            database = self._store.database(USERS)
+            database = self._store.database(self._options.users_database)
             revision = await database.revision(USER_PREFIX + name)
         except (NotFound, UnicodeEncodeError):  # a name that is no UTF-8 is nobody's
             return None

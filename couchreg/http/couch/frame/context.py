@@ -85,9 +85,10 @@ class Context:
         """The database of the path. Raises NotFound("Database does not exist.")."""
         name = self.match["db"]
         database = self.services.store.database(name)
-        if self.user.is_admin or name not in (USERS, REGISTRY):
+        meaning = self.services.meaning(name)
+        if self.user.is_admin or meaning not in (USERS, REGISTRY):
             return database
-        if name == USERS:
+        if meaning == USERS:
             return seen_by(database, self.user, self.services.store.config)
         return read_by(database, self.user, self.services.checkpoints, sender_of(self.user, self.address))
 
@@ -130,13 +131,15 @@ class Context:
             return authorize(self.rule, self.user)
         db = self.db
         security = await db.setting("security")
-        return authorize(self.rule, self.user, db.name, security, self.match.get("docid", ""))
+        name = self.services.meaning(db.name)
+        return authorize(self.rule, self.user, name, security, self.match.get("docid", ""))
 
     # -- the body
     @property
     def allowance(self) -> Allowance:
         """What this request may send."""
-        user, asks_only = self.user, self.match.get("db", REGISTRY) in (USERS, REGISTRY)
+        user = self.user
+        asks_only = self.services.meaning(self.match.get("db", REGISTRY)) in (USERS, REGISTRY)
         if asks_only and not user.is_admin and self.match.get("docid", "").startswith("_local/"):
             return allowance.CHECKPOINT
         return allowance.of(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from couchreg.auth.guards.checkpoints import Checkpoints
 from couchreg.auth.login.authenticator import Authenticator
+from couchreg.auth.policy import USERS
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
 from couchreg.http.couch.frame.background import Background
@@ -32,6 +33,10 @@ class Services:
     counters: Counters = field(default_factory=Counters)
     background: Background = field(default_factory=Background)
     settings: Settings = field(init=False)
+
+    def meaning(self, name: str) -> str:
+        """A database's name, `_users` for the one whose users log in, whatever it is called."""
+        return USERS if name == self.auth.options.users_database else name
 
     def __post_init__(self) -> None:
         self.settings = Settings(self.store, self.facts)

@@ -16,6 +16,7 @@ SHOWN: dict[str, dict[str, str]] = {
         "compression_level": str(DEFAULT_LEVEL),
     },
     "chttpd": {"bind_address": "127.0.0.1", "decode_plus_to_space": "true", "port": "5984"},
+    "couch_httpd_auth": {"authentication_db": "_users"},
     "vendor": {"name": "couchreg"},
 }
 

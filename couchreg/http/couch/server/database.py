@@ -5,7 +5,7 @@ Source: https://docs.couchdb.org/en/stable/api/database/common.html and …/misc
 
 from typing import Any
 
-from couchreg.auth.policy import default_security
+from couchreg.auth.policy import USERS, default_security
 from couchreg.docstore.base import Database
 from couchreg.errors import BadRequest, CouchregError, Forbidden, NotImplementedHere
 from couchreg.http.couch.frame import params
@@ -126,7 +126,8 @@ async def security(ctx: Context) -> Answer:
 
 
 async def set_security(ctx: Context) -> Answer:
-    if ctx.db.name == "_users" and not ctx.settings.boolean("couchdb", "users_db_security_editable"):
+    editable = ctx.settings.boolean("couchdb", "users_db_security_editable")
+    if ctx.services.meaning(ctx.db.name) == USERS and not editable:
         raise Forbidden("You can't edit the security object of the user database.")
     value = await ctx.json()
     check_security(value)

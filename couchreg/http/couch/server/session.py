@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from couchreg.auth.login.authenticator import Identity
 from couchreg.auth.login.sessions import COOKIE
-from couchreg.auth.options import user_required
+from couchreg.auth.options import SECTION, USERS_KEY, user_required
 from couchreg.errors import BadContentType, BadRequest, Unauthorized
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import Answer, answer_json
@@ -53,6 +53,9 @@ async def info(ctx: Context) -> Answer:
     about: dict[str, object] = {"authentication_handlers": list(ctx.services.auth.handlers.names)}
     if user.name is not None:
         about["authenticated"] = ctx.identity.handler
+    configured = ctx.settings.section(SECTION).get(USERS_KEY)
+    if configured is not None:
+        about[USERS_KEY] = configured
     return answer_json(
         {
             "ok": True,
