@@ -15,7 +15,7 @@ from aiohttp import web
 from couchreg.app.facts import facts
 from couchreg.app.listening import listen, serve, tls_context
 from couchreg.app.stores import direct_uploads, elsewhere, largest_attachment, open_blobs
-from couchreg.auth.guards.users_guard import GuardedStore, guarded
+from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.login.sessions import ensure_secret
 from couchreg.auth.options import user_required
@@ -34,7 +34,7 @@ from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.base import Store
 from couchreg.docstore.maintenance.ownership import NotOurs, claim
 from couchreg.docstore.maintenance.sweeper import Sweeper, referred
-from couchreg.docstore.named import named
+from couchreg.docstore.named import NamedDatabase
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.errors import Unavailable
 from couchreg.followers.datastore import DatastoreFollower
@@ -103,7 +103,8 @@ class App:
         stack.push_async_callback(store.close)
         self.passwords = self._passwords(stack, store)
         changes = UserChanges()
-        self.store, guard = guarded(store, self.passwords, changes)
+        guard = GuardedStore(store, self.passwords, changes)
+        self.store: Store = guard
         self.new_admin = await self._admins()
         await ensure_secret(self.store)
         await self._databases()
@@ -127,7 +128,7 @@ class App:
             data = stack.enter_context(DataDir(self.settings.data_dir))
             store = SqliteStore(data.path)
             stack.push_async_callback(store.close)
-            self.store = guarded(store, self._passwords(stack, store), UserChanges())[0]
+            self.store = GuardedStore(store, self._passwords(stack, store), UserChanges())
             await self._databases()
             self.attachments = await self._attachments(stack, data)
             yield self
@@ -181,12 +182,12 @@ class App:
 
     async def _databases(self) -> None:
         """The databases every server has."""
-        for name in {USERS, REPLICATOR, REGISTRY}.difference(self.store.names()):
+        for name in {USERS, REPLICATOR, REGISTRY}.difference(await self.store.names()):
             await self.store.create(name)
-        registry = self.store.database(REGISTRY)
+        registry = await self.store.open(REGISTRY)
         if await registry.setting("security") is None:
             await registry.set_setting("security", dict(REGISTRY_SECURITY))
-        await ensure_auth_design(self.store.database(USERS))
+        await ensure_auth_design(await self.store.open(USERS))
 
     async def _attachments(self, stack: AsyncExitStack, data: DataDir) -> Attachments:
         blobs = await open_blobs(self.settings, data.datastore)
@@ -205,7 +206,7 @@ class App:
         )
 
     def _follow(self, stack: AsyncExitStack, data: DataDir) -> None:
-        database = partial(self.store.database, REGISTRY)
+        database = NamedDatabase(self.store, REGISTRY)
         self.search = SearchFollower(WhooshIndex(data.search), database)
         self.followers = {
             "datastore": FollowerLoop(DatastoreFollower(self.attachments, database), self.store, REGISTRY),
@@ -225,7 +226,7 @@ class App:
             descriptor=settings.max_descriptor_size << 20,
         )
         registry = Registry(
-            named(self.store, REGISTRY),
+            NamedDatabase(self.store, REGISTRY),
             self.attachments,
             validation=Validation(settings.validation),
             checks=checks,
@@ -258,7 +259,7 @@ class App:
             self.accounts,
             self.tokens,
             confirm=self.auth.confirm_publisher,
-            security=lambda: self.store.database(REGISTRY).setting("security"),
+            security=partial(NamedDatabase(self.store, REGISTRY).setting, "security"),
             user_required=partial(user_required, self.store.config),
             couch=partial(door.handle_below, prefix=COUCH_PREFIX),
             public_url=self.settings.public_url,

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from couchreg.auth.policy import USERS
-from couchreg.docstore.base import Database, Store
+from couchreg.docstore.base import Store
+from couchreg.docstore.named import NamedDatabase
 from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
 from couchreg.model.user import ADMIN_ROLE, User
 
@@ -102,7 +103,7 @@ class Tokens:
     """The tokens of all users."""
 
     def __init__(self, store: Store, accounts: Accounts, *, clock: Callable[[], float] = time.time) -> None:
-        self._store = store
+        self._database = NamedDatabase(store, USERS)
         self._accounts = accounts
         self._clock = clock
         self._writing = asyncio.Lock()
@@ -145,7 +146,7 @@ class Tokens:
 
     async def list(self, name: str) -> list[Token]:
         """The tokens of a user that are good for something, oldest first."""
-        found = msgspec.convert(await self._database().setting(_setting(name)) or [], list[Token])
+        found = msgspec.convert(await self._database.setting(_setting(name)) or [], list[Token])
         return [token for token in found if self._lives(token) and await self._follows(name, token)]
 
     async def revoke(self, name: str, token_id: str) -> None:
@@ -160,7 +161,7 @@ class Tokens:
     async def revoke_all(self, name: str) -> None:
         """End all of a user: the account is gone, or its owner wants to be sure."""
         async with self._writing:
-            if await self._database().setting(_setting(name)):
+            if await self._database.setting(_setting(name)):
                 await self._keep(name, [])
 
     async def carry_over(self, name: str, ids: Collection[str]) -> None:
@@ -168,7 +169,7 @@ class Tokens:
         if not ids:
             return
         async with self._writing:
-            stored = msgspec.convert(await self._database().setting(_setting(name)) or [], list[Token])
+            stored = msgspec.convert(await self._database.setting(_setting(name)) or [], list[Token])
             now = await self._accounts.mark(name)
             changed = [msgspec.structs.replace(one, account=now) if one.id in ids else one for one in stored]
             if changed != stored:
@@ -186,10 +187,7 @@ class Tokens:
         raise Unauthorized(WRONG)
 
     async def _keep(self, name: str, tokens: Sequence[Token]) -> None:
-        await self._database().set_setting(_setting(name), msgspec.to_builtins(tokens))
-
-    def _database(self) -> Database:
-        return self._store.database(USERS)
+        await self._database.set_setting(_setting(name), msgspec.to_builtins(tokens))
 
     async def _follows(self, name: str, token: Token) -> bool:
         return await self._accounts.follows(name, token.account)

@@ -41,7 +41,7 @@ def rebuild(**given: str | None) -> None:
 async def run(settings: Settings) -> Rebuilt:
     """Rebuild, then make the datastore this server's, however it was left."""
     async with build(settings).offline() as app:
-        rebuild = Rebuild(app.store.database(REGISTRY), app.attachments.blobs, _Progress().show)
+        rebuild = Rebuild(await app.store.open(REGISTRY), app.attachments.blobs, _Progress().show)
         done = await rebuild.run()
         await take_over(app.store, app.attachments)
         return done

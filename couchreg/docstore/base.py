@@ -1,9 +1,9 @@
 """The port between the doors and the engines: what a document store can do.
 
-Doors, the registry and the followers know this module (and `derived`, `attachments`), never an
-engine. Two engines stand behind it: `docstore/sqlite` (embedded) and, later, `docstore/remote`
-(a real CouchDB). Revisions travel as text, `"3-917fa23…"`; a sequence is a `Seq`, which engines make and
-everybody else only keeps, compares and shows.
+Doors, the registry and the followers know this module (and what stands beside it), never an engine. Two
+engines stand behind it: `docstore/sqlite` (embedded) and, later, a real CouchDB: so whatever a network could
+answer is asynchronous. Revisions travel as text, `"3-917fa23…"`; a sequence is a `Seq`, which engines make
+and everybody else only keeps, compares and shows.
 
 Stored bodies travel as *members*: the JSON text of a document's own members without the braces
 and without the `_` members, ready to be sent (`"a":1,"b":[]`, or nothing at all).
@@ -331,9 +331,16 @@ class Database(Protocol):
 class DatabaseEvent(NamedTuple):
     """A line of `_db_updates`."""
 
-    seq: int
+    seq: Seq
     name: str
     type: str  # "created", "updated", "deleted"
+
+
+class DatabaseEvents(NamedTuple):
+    """What happened to databases, each at its latest place, up to and with `last_seq`."""
+
+    results: list[DatabaseEvent]
+    last_seq: Seq
 
 
 class Store(Protocol):
@@ -347,10 +354,10 @@ class Store(Protocol):
     async def delete(self, name: str) -> None:
         """Raises NotFound."""
 
-    def database(self, name: str) -> Database:
-        """Raises NotFound("Database does not exist."); cheap, called on every request."""
+    async def open(self, name: str) -> Database:
+        """Raises NotFound("Database does not exist."). Asked once a request, at the door, and passed down."""
 
-    def names(self) -> list[str]:
+    async def names(self) -> list[str]:
         """All databases, in byte order."""
 
     # -- server-wide settings, kept through restarts ([section] key = text, as CouchDB's)
@@ -360,11 +367,13 @@ class Store(Protocol):
         """None removes the key."""
 
     # -- the feed behind _db_updates
-    @property
-    def events_seq(self) -> int: ...
+    async def parse_events_since(self, since: str) -> Seq:
+        """A client's `since`, as `Database.parse_since`; the beginning for one that another server gave."""
 
-    def events(self, since: int) -> list[DatabaseEvent]: ...
+    async def events(self, since: Seq) -> DatabaseEvents:
+        """What happened after `since`, oldest first."""
 
-    async def wait_event(self, seq: int) -> None: ...
+    async def wait_event(self, since: Seq) -> None:
+        """Return once something has happened after `since`."""
 
     async def close(self) -> None: ...

@@ -7,7 +7,7 @@ others: the files are attachments, and come and go with their documents.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from couchreg.blobstore.base import BlobStore
@@ -35,14 +35,14 @@ class DatastoreFollower:
     bodies = True
     linger = 0.0
 
-    def __init__(self, attachments: Attachments, database: Callable[[], Database]) -> None:
+    def __init__(self, attachments: Attachments, database: Database) -> None:
         self._attachments = attachments
         self._blobs: BlobStore = attachments.blobs
         self._spool: Spool = attachments.spool
         self._database = database
 
     async def checkpoint(self) -> Checkpoint | None:
-        found = await self._database().setting(_SETTING)
+        found = await self._database.setting(_SETTING)
         return Checkpoint(found["incarnation"], str(found["seq"])) if found else None
 
     async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
@@ -51,11 +51,11 @@ class DatastoreFollower:
             for outcome in await asyncio.gather(*map(self._follow, batch), return_exceptions=True):
                 if outcome is not None:
                     raise outcome
-        await self._database().set_setting(_SETTING, checkpoint._asdict())
+        await self._database.set_setting(_SETTING, checkpoint._asdict())
 
     async def reset(self) -> None:
         """What is written stays: versions that are still there get the same, others are nobody's harm."""
-        await self._database().set_setting(_SETTING, None)
+        await self._database.set_setting(_SETTING, None)
 
     async def close(self) -> None:
         pass
@@ -73,7 +73,7 @@ class DatastoreFollower:
 
     async def _record(self, doc_id: str) -> None:
         """Record the leafs of a document as they are now; first the new ones, then remove the others."""
-        [leafs] = await self._database().open_revs([(doc_id, None)], histories=True)
+        [leafs] = await self._database.open_revs([(doc_id, None)], histories=True)
         current = set()
         for leaf in leafs:
             if leaf.revision is not None:

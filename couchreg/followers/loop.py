@@ -89,7 +89,7 @@ class FollowerLoop:
 
     async def status(self) -> Status:
         try:
-            now = await self._store.database(self._name).update_seq()
+            now = await (await self._store.open(self._name)).update_seq()
         except NotFound:
             now = BEGINNING
         return Status(
@@ -133,16 +133,16 @@ class FollowerLoop:
 
     async def _follow_or_await_database(self) -> None:
         try:
-            await self._follow(self._store.database(self._name))
+            await self._follow(await self._store.open(self._name))
         except NotFound:
             await self._until_created()
 
     async def _until_created(self) -> None:
         self._become("waiting")
         self._move(BEGINNING)
-        seen = self._store.events_seq
+        seen = await self._store.parse_events_since("now")
         with contextlib.suppress(NotFound):
-            self._store.database(self._name)  # made between our look and `seen`
+            await self._store.open(self._name)  # made between our look and `seen`
             return
         await self._store.wait_event(seen)
 

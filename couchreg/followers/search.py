@@ -35,7 +35,7 @@ class SearchFollower:
     bodies = False
     linger = 0.5
 
-    def __init__(self, index: SearchIndex, database: Callable[[], Database]) -> None:
+    def __init__(self, index: SearchIndex, database: Database) -> None:
         self._index = index
         self._database = database
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="search-write")
@@ -56,7 +56,7 @@ class SearchFollower:
 
     async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
         touched = {package_of(change.id) for change in changes}
-        database = self._database()
+        database = self._database
         entries: list[Entry] = []
         gone: list[str] = []
         for name in sorted(filter(None, touched)):

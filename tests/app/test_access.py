@@ -36,6 +36,13 @@ async def test_public_fields_are_seen_by_all(client: Client, bob: tuple[str, str
     assert copied["error"] in ("forbidden", "conflict")
 
 
+async def test_people_are_told_where_their_own_document_lies(client: Client, bob: tuple[str, str]) -> None:
+    await opened(client)
+    status, doc = await client("GET", f"/_users/{ID}?local_seq=true", who=bob)
+    assert (status, type(doc["_local_seq"])) == (200, int)
+    assert (await client("GET", f"/_users/{ID}?local_seq=true", who=None))[0] == 404
+
+
 async def test_what_is_not_asked_for_in_public_stays_hidden(client: Client, bob: tuple[str, str]) -> None:
     """Whatever way one asks, no hash of somebody else comes out."""
     await opened(client)

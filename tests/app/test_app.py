@@ -57,7 +57,7 @@ async def test_a_wrong_password_is_refused_everywhere(app: App) -> None:
 
 async def test_a_restart_keeps_documents_settings_and_admins(server: ServerFactory) -> None:
     app = await server()
-    registry = app.store.database("registry")
+    registry = await app.store.open("registry")
     await registry.update([Edit("gdp@1", None, False, {"title": "GDP"})], new_edits=True, user=SYSTEM)
     await registry.set_setting("security", {"members": {"names": ["bob"]}})
     hashed = dict(app.store.config()["admins"])
@@ -132,7 +132,7 @@ async def test_the_end_does_not_wait_for_open_feeds(app: App) -> None:
 @pytest.mark.directory_only
 async def test_what_is_written_is_searchable_and_in_the_datastore(app: App) -> None:
     body = {"name": "gdp", "title": "Gross domestic product", "resources": []}
-    registry = app.store.database("registry")
+    registry = await app.store.open("registry")
     await registry.update([Edit("gdp@1", None, False, body)], new_edits=True, user=SYSTEM)
     for loop in app.followers.values():
         await loop.caught_up(await registry.update_seq())

@@ -88,13 +88,13 @@ async def test_deleting_takes_files_descriptor_and_search_entry_away(server: Ser
     assert {"small/1/datapackage.json", "small/1/data/words.csv"} < files(app)
     assert not [path for path in files(app) if path.startswith("small/2")]
     search = '/search?keys=["small"]'
-    await app.followers["search"].caught_up(await app.store.database("registry").update_seq())
+    await app.followers["search"].caught_up(await (await app.store.open("registry")).update_seq())
     assert (await ask(app.registry_url, "GET", search))[1]["hits"][0]["version"] == "1"
     assert (await ask(app.registry_url, "DELETE", "/small", ANNA))[0] == 200
     assert files(app) == set()
-    await app.followers["search"].caught_up(await app.store.database("registry").update_seq())
+    await app.followers["search"].caught_up(await (await app.store.open("registry")).update_seq())
     assert (await ask(app.registry_url, "GET", search))[1]["total"] == 0
-    assert await app.store.database("registry").check() == []
+    assert await (await app.store.open("registry")).check() == []
 
 
 async def test_a_mirror_learns_of_the_deletion(server: ServerFactory) -> None:

@@ -41,7 +41,7 @@ async def test_admins_send_more(app: App) -> None:
 
 
 async def test_many_large_documents_are_read_a_few_at_a_time(app: App) -> None:
-    database = app.store.database("registry")
+    database = await app.store.open("registry")
     text = "x" * (3 << 20)
     edits = [Edit(f"d{n}", None, False, {"text": text}) for n in range(4)]
     await database.update(edits, new_edits=True, user=SYSTEM)

@@ -89,9 +89,9 @@ async def test_they_end_when_somebody_elses_document_replicates_over_it(app: App
 async def test_a_crash_before_they_were_taken_away_changes_nothing(app: App, client: Client) -> None:
     await made(client)
     text = await token(app, "anna")
-    kept = await app.tokens._database().setting("tokens:anna")
+    kept = await app.tokens._database.setting("tokens:anna")
     await deleted(client)
-    await app.tokens._database().set_setting("tokens:anna", kept)
+    await app.tokens._database.set_setting("tokens:anna", kept)
     await made(client)
     assert not await works(app, text, client)
 
@@ -102,7 +102,7 @@ async def test_edits_of_the_same_account_keep_them(app: App, client: Client) -> 
     for members in ({"email": "a@b.org"}, {"password": "new"}, {"roles": ["r"]}):
         doc = await stored(client, "anna")
         assert (await client("PUT", DOC, {**doc, **members}))[0] == 201
-        await app.store.database("_users").compact()  # forgets what the revisions before were
+        await (await app.store.open("_users")).compact()  # forgets what the revisions before were
         assert await works(app, text, client)
     doc = await stored(client, "anna")
     generation, digest = doc["_rev"].split("-")

@@ -121,7 +121,7 @@ async def couch(tmp_path: Path) -> AsyncIterator[Couch]:
     """A running door with an empty database called `db`."""
     store = SqliteStore(tmp_path)
     await store.create("db")
-    await store.database("db").set_setting("security", {})
+    await (await store.open("db")).set_setting("security", {})
     blobs, spool = await blob_store(tmp_path / "blobs"), Spool(tmp_path / "spool")
     attachments = Attachments(blobs, spool, lambda *_: None, lambda: Compression.of({}))
     auth = Everybody(store)

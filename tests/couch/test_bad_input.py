@@ -208,4 +208,4 @@ async def test_odd_requests_are_never_our_fault(couch: Couch, seed: int) -> None
         if reply.status >= 400 and reply.body:
             assert set(reply.json) >= {"error", "reason"}, told
     assert (await couch("GET", "")).status == 200
-    assert await couch.store.database("db").check() == []
+    assert await (await couch.store.open("db")).check() == []

@@ -117,7 +117,7 @@ async def test_bulk_get_shows_attachments_as_far_as_they_are_not_known(couch: Co
 async def test_bulk_get_of_more_than_one_batch(couch: Couch) -> None:
     ids = [f"d{number:04}" for number in range(450)]
     edits = [Edit(doc_id, None, False, {"n": doc_id}) for doc_id in ids]
-    await couch.store.database("db").update(edits, new_edits=True, user=SYSTEM)
+    await (await couch.store.open("db")).update(edits, new_edits=True, user=SYSTEM)
     reply = await couch("POST", "/_bulk_get", {"docs": [{"id": doc_id} for doc_id in ids]})
     assert [row["docs"][0]["ok"]["n"] for row in reply.json["results"]] == ids
 

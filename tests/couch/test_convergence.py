@@ -76,6 +76,6 @@ async def test_three_databases_converge(couch: Couch, seed: int) -> None:
         asked = "conflicts=true&deleted=true"
         winners = [(await couch("GET", f"//{place}/{doc_id}?{asked}")).body for doc_id in IDS]
         states.append(([await leafs(couch, place, doc_id) for doc_id in IDS], winners))
-        assert await couch.store.database(place).check() == []
+        assert await (await couch.store.open(place)).check() == []
     assert states[0] == states[1] == states[2]
     assert any(leaf.get("_attachments") for doc in states[0][0] for leaf in doc)

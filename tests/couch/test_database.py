@@ -119,7 +119,7 @@ async def test_compaction_drops_old_bodies(couch: Couch) -> None:
     assert (await couch("POST", "/_compact", data=b"")).status == 415
     accepted = await couch("POST", "/_compact", {})
     assert (accepted.status, accepted.json) == (202, {"ok": True})
-    await couch.store.database("db").compact()
+    await (await couch.store.open("db")).compact()
     while (await couch("GET", "//_active_tasks")).json:
         pass
     assert (await couch("GET", f"/a?rev={first}")).status == 404

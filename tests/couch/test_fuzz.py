@@ -268,7 +268,7 @@ async def test_requests_about_many_documents(
     couch: Couch, what: str, body: Any, query: dict[str, str], accept: str
 ) -> None:
     await answered(couch, "POST", address(f"/{what}", query), json=body, headers={"Accept": accept})
-    assert await couch.store.database("db").check() == []
+    assert await (await couch.store.open("db")).check() == []
 
 
 LINES = st.sampled_from(

@@ -24,8 +24,8 @@ async def test_every_request_is_answered(couch: Couch) -> None:
         status, text = await answer(port, request, SECONDS)
         assert status not in (0, 500) or REFUSAL in text, (request, text)
         statuses[status] += 1
-        if "db" not in couch.store.names():
+        if "db" not in await couch.store.names():
             await couch.store.create("db")
     assert (await couch("GET", "")).status == 200
-    assert await couch.store.database("db").check() == []
+    assert await (await couch.store.open("db")).check() == []
     assert statuses[200] + statuses[201] > INPUTS // 10, statuses

@@ -139,7 +139,7 @@ async def test_open_revs_nests_documents_with_attachments(couch: Couch) -> None:
 
 async def test_what_goes_out_can_be_put_in_elsewhere(couch: Couch) -> None:
     await couch.store.create("other")
-    await couch.store.database("other").set_setting("security", {})
+    await (await couch.store.open("other")).set_setting("security", {})
     await couch.rev(
         "a",
         {

@@ -137,6 +137,6 @@ async def test_a_killed_database_is_sound(tmp_path: Path) -> None:
     app = build(load(settings, environ={}))
     await app.start()
     try:
-        assert await app.store.database("docs").check() == []
+        assert await (await app.store.open("docs")).check() == []
     finally:
         await app.stop()

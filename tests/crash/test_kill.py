@@ -80,8 +80,8 @@ async def test_the_databases_are_sound_after_a_kill(tmp_path: Path) -> None:
     app = build(settings)
     await app.start()
     try:
-        assert {name: await app.store.database(name).check() for name in app.store.names()} == {
-            name: [] for name in app.store.names()
+        assert {name: await (await app.store.open(name)).check() for name in await app.store.names()} == {
+            name: [] for name in await app.store.names()
         }
     finally:
         await app.stop()

@@ -41,8 +41,8 @@ async def db(store: Store) -> AsyncIterator[Database]:
     """A new database; afterwards none of its invariants may be broken."""
     database = await store.create("db")
     yield database
-    if "db" in store.names():
-        assert await store.database("db").check() == []
+    if "db" in await store.names():
+        assert await (await store.open("db")).check() == []
 
 
 @pytest.fixture

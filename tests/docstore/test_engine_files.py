@@ -20,9 +20,9 @@ async def test_what_a_crash_left_is_swept(tmp_path: Path) -> None:
     for name in (".new-01234567.db", ".gone-01234567.db", "y@01234567.db-wal", "y@01234567.db-shm"):
         (left / name).write_bytes(b"half")
     again = SqliteStore(tmp_path)
-    assert again.names() == ["x"]
+    assert await again.names() == ["x"]
     assert [path.name[:2] for path in left.iterdir()] == ["x@"]
-    assert await ids(again.database("x")) == ["a"]
+    assert await ids(await again.open("x")) == ["a"]
     await again.close()
 
 
@@ -53,7 +53,7 @@ async def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
     foreign.close()
     store = SqliteStore(tmp_path)
     with pytest.raises(Failure, match="not a couchreg database"):
-        store.database("x")
+        await store.open("x")
     await store.close()
 
 

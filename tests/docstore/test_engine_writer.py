@@ -148,7 +148,7 @@ async def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path: Path) ->
         writer.stdout.close()
         writer.wait()
         store = SqliteStore(data)
-        db = store.database("db")
+        db = await store.open("db")
         assert await db.check() == []
         for doc_id, rev in acknowledged.items():
             tree = await db.tree(doc_id)

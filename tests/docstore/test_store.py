@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from couchreg.docstore.base import BEGINNING, Database, Store
-from couchreg.docstore.derived import ensure
+from couchreg.docstore.base import BEGINNING, Database, Seq, Store
 from couchreg.errors import FileExists, NotFound
 from tests.docstore.conftest import OpenStore
 from tests.docstore.writing import changes, edit, ids, put, put_one
@@ -20,11 +19,11 @@ async def test_databases_of_any_name_survive_a_restart(open_store: OpenStore) ->
     uuid = store.uuid
     await store.close()
     again = open_store()
-    assert again.names() == sorted(NAMES)
+    assert await again.names() == sorted(NAMES)
     assert again.uuid == uuid
     for name in NAMES:
-        assert (await again.database(name).update_seq()).number == 1
-        assert name in (await again.database(name).revision("a")).members.decode()
+        assert (await (await again.open(name)).update_seq()).number == 1
+        assert name in (await (await again.open(name)).revision("a")).members.decode()
 
 
 async def test_a_name_is_given_once(store: Store) -> None:
@@ -32,11 +31,6 @@ async def test_a_name_is_given_once(store: Store) -> None:
     assert [type(result) for result in results if isinstance(result, Exception)] == [FileExists]
     with pytest.raises(FileExists):
         await store.create("x")
-
-
-async def test_ensure_gives_everybody_the_same_database(store: Store) -> None:
-    first, second = await asyncio.gather(ensure(store, "x"), ensure(store, "x"))
-    assert first is second is await ensure(store, "x")
 
 
 async def test_a_deleted_database_is_gone_for_good(store: Store) -> None:
@@ -48,7 +42,7 @@ async def test_a_deleted_database_is_gone_for_good(store: Store) -> None:
         with pytest.raises(NotFound, match="Database does not exist"):
             await late
     with pytest.raises(NotFound):
-        store.database("x")
+        await store.open("x")
     with pytest.raises(NotFound):
         await store.delete("x")
     again = await store.create("x")
@@ -76,28 +70,33 @@ async def test_settings_survive_a_restart(open_store: OpenStore) -> None:
     await store.set_config("gone", "key", None)
     await store.close()
     again = open_store()
-    assert await again.database("x").setting("security") == {"members": {"names": ["é"]}}
+    assert await (await again.open("x")).setting("security") == {"members": {"names": ["é"]}}
     assert again.config() == {"couchdb": {"max_document_size": "100"}}
+
+
+async def happened(store: Store, since: Seq) -> list[tuple[str, str]]:
+    return [(event.name, event.type) for event in (await store.events(since)).results]
 
 
 async def test_events_name_each_database_once(open_store: OpenStore) -> None:
     store = open_store()
     first, second = await store.create("a"), await store.create("b")
-    seq = store.events_seq
+    seq = await store.parse_events_since("now")
     waiter = asyncio.create_task(store.wait_event(seq))
     await put_one(first, edit("a"))
     await waiter
     await put_one(second, edit("a"))
     await put_one(first, edit("b"))
-    assert [(event.name, event.type) for event in store.events(seq)] == [("b", "updated"), ("a", "updated")]
+    assert await happened(store, seq) == [("b", "updated"), ("a", "updated")]
     await store.delete("a")
-    assert [(event.name, event.type) for event in store.events(0)] == [("b", "updated"), ("a", "deleted")]
-    last = store.events_seq
+    assert await happened(store, BEGINNING) == [("b", "updated"), ("a", "deleted")]
+    last = await store.parse_events_since("now")
     await store.close()
     again = open_store()
-    assert again.events_seq > last  # what happened while nobody listened is news
-    assert ("b", "updated") in [(event.name, event.type) for event in again.events(last)]
-    assert ("a", "deleted") in [(event.name, event.type) for event in again.events(0)]
+    assert await again.parse_events_since("now") > last  # what happened while nobody listened is news
+    assert ("b", "updated") in await happened(again, last)
+    assert ("a", "deleted") in await happened(again, BEGINNING)
+    assert (await again.events(BEGINNING)).last_seq == await again.parse_events_since("now")
 
 
 async def test_compaction_drops_old_bodies_and_gives_space_back(db: Database) -> None:

@@ -1,7 +1,6 @@
 """A real store with a `registry` database, and helpers to write packages into it."""
 
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from couchreg.blobstore.spool import Spool
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.base import Attachment, Database, Edit
+from couchreg.docstore.named import NamedDatabase
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.model.user import SYSTEM
 from couchreg.package.layout import registry_layout
@@ -29,7 +29,8 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 @pytest.fixture
 def database(store: SqliteStore) -> Callable[[], Database]:
-    return partial(store.database, REGISTRY)
+    named = NamedDatabase(store, REGISTRY)
+    return lambda: named
 
 
 @pytest.fixture

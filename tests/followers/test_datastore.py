@@ -23,7 +23,7 @@ CSV = b"year,gdp\n2026,1\n"
 async def loop(
     store: SqliteStore, attachments: Attachments, database: Databases
 ) -> AsyncIterator[FollowerLoop]:
-    made = FollowerLoop(DatastoreFollower(attachments, database), store, REGISTRY, first_wait=0.001)
+    made = FollowerLoop(DatastoreFollower(attachments, database()), store, REGISTRY, first_wait=0.001)
     made.start()
     yield made
     await made.stop()
@@ -117,7 +117,7 @@ async def test_everything_is_written_again_after_a_lost_checkpoint(
     await loop.stop()
     await database().set_setting("follower-datastore", None)
     await attachments.blobs.delete("gdp/1/datapackage.json")
-    again = FollowerLoop(DatastoreFollower(attachments, database), store, REGISTRY)
+    again = FollowerLoop(DatastoreFollower(attachments, database()), store, REGISTRY)
     again.start()
     await again.caught_up(await database().update_seq())
     await again.stop()

@@ -25,7 +25,7 @@ class Searching:
 
     def __init__(self, store: SqliteStore, database: Databases, directory: Path) -> None:
         self.database = database
-        self.follower = SearchFollower(WhooshIndex(directory), database)
+        self.follower = SearchFollower(WhooshIndex(directory), database())
         self.loop = FollowerLoop(self.follower, store, REGISTRY, first_wait=0.001)
         self.follower.when_broken(self.loop.restart)
 

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 
-from couchreg.auth.guards.users_guard import guarded
+from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.auth.policy import USERS
@@ -127,7 +127,7 @@ class People:
 
 async def identity(inner: SqliteStore, registry: Registry, registration: str) -> People:
     work, changes = PasswordWork(inner.config, iterations=1), UserChanges()
-    store, guard = guarded(inner, work, changes)
+    store = guard = GuardedStore(inner, work, changes)
     await store.create(USERS)
     await set_admin(store, "admin", PASSWORD, iterations=1)
     admins, now = Admins(store.config), [time.time()]

@@ -267,7 +267,7 @@ async def test_types_of_a_published_resource_are_searched_for(server: ServerFact
     async with aiohttp.ClientSession(app.registry_url, headers=login) as client:
         async with client.put("/typed/1", json={"name": "typed", "resources": [resource]}) as response:
             assert response.status == 201, await response.text()
-        await app.followers["search"].caught_up(await app.store.database("registry").update_seq())
+        await app.followers["search"].caught_up(await (await app.store.open("registry")).update_seq())
         for kind, total in (("Lexicon", 1), ("http://e.example/Lexicon", 1), ("Dataset", 0)):
             async with client.get("/search", params={"type": kind}) as response:
                 assert (await response.json())["total"] == total

@@ -7,54 +7,78 @@ Source: https://docs.couchdb.org/en/stable/config/auth.html#chttpd_auth/public_f
 """
 
 import re
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Any
 
 from couchreg.auth.options import Config, Options
 from couchreg.auth.policy import ADMINS_ONLY, USER_PREFIX, is_database_admin
-from couchreg.docstore.base import Database, LocalDocument, Opened, Revision, Row
+from couchreg.docstore.base import (
+    Changes,
+    Database,
+    DatabaseInfo,
+    Edit,
+    LocalDocument,
+    Opened,
+    Revision,
+    Row,
+    Seq,
+    Updated,
+)
+from couchreg.docstore.proxy import DatabaseProxy
 from couchreg.errors import Forbidden, NotFound, Unauthorized
 from couchreg.model import json
 from couchreg.model.revtree import RevTree
 from couchreg.model.user import User
 
 _COMMA = re.compile(r"\s*,\s*")
-# What says nothing of anybody in particular; `update` has rules of its own.
-_HARMLESS = frozenset(
-    {
-        "name",
-        "incarnation",
-        "update_seq",
-        "stamp",
-        "parse_since",
-        "wait",
-        "info",
-        "setting",
-        "update",
-    }
-)
 
 
-class UserView:
-    """`_users` as one user sees it; in place of the `Database`."""
+class UserView(DatabaseProxy):
+    """`_users` as one user sees it who is no server admin. What nothing is said of here is for its admins."""
 
     def __init__(self, inner: Database, user: User, config: Config) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._user = user
         self._options = Options(config)
 
-    def __getattr__(self, name: str) -> Any:
-        if name in _HARMLESS:
-            return getattr(self._inner, name)
-        return self._for_admins(name)
+    async def reading(self) -> Database:
+        """Raises Unauthorized."""
+        if not await self._is_admin():
+            raise Unauthorized("You are not a server admin.")
+        return self.inner
+
+    async def writing(self) -> Database:
+        """Raises Unauthorized."""
+        return await self.reading()
+
+    # -- what says nothing of anybody in particular
+    async def update_seq(self) -> Seq:
+        return await self.inner.update_seq()
+
+    async def parse_since(self, since: str) -> Seq:
+        return await self.inner.parse_since(since)
+
+    async def wait(self, since: Seq) -> None:
+        await self.inner.wait(since)
+
+    async def info(self) -> DatabaseInfo:
+        return await self.inner.info()
+
+    async def setting(self, name: str) -> Any:
+        return await self.inner.setting(name)
+
+    # -- documents
+    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
+        """The rules of `users_guard.py` are the ones for writes."""
+        return await self.inner.update(edits, new_edits=new_edits, user=user)
 
     async def revision(self, doc_id: str, rev: str | None = None) -> Revision:
         await self._check(doc_id)
-        return await self._shown(await self._inner.revision(doc_id, rev))
+        return await self._shown(await self.inner.revision(doc_id, rev))
 
     async def revisions(self, doc_id: str, revs: Sequence[str]) -> list[Revision | None]:
         await self._check(doc_id)
-        found = await self._inner.revisions(doc_id, revs)
+        found = await self.inner.revisions(doc_id, revs)
         return [await self._shown(one) if one is not None else None for one in found]
 
     async def open_revs(
@@ -66,47 +90,62 @@ class UserView:
     ) -> list[list[Opened]]:
         for doc_id, _ in wanted:
             await self._check(doc_id)
-        found = await self._inner.open_revs(wanted, latest=latest, histories=histories)
+        found = await self.inner.open_revs(wanted, latest=latest, histories=histories)
         return [[await self._opened(one) for one in row] for row in found]
 
     async def tree(self, doc_id: str) -> RevTree | None:
         await self._check(doc_id)
-        return await self._inner.tree(doc_id)
+        return await self.inner.tree(doc_id)
 
     async def winners(self, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
         for doc_id in ids:
             await self._check(doc_id)
-        found = await self._inner.winners(ids, bodies=bodies)
+        found = await self.inner.winners(ids, bodies=bodies)
         return [await self._row(row) if row is not None else None for row in found]
 
     async def local(self, doc_id: str) -> LocalDocument:
         await self._admins_only()
-        return await self._inner.local(doc_id)
+        return await self.inner.local(doc_id)
 
     async def update_local(self, doc_id: str, body: dict[str, Any] | None, rev: str | None = None) -> str:
         await self._admins_only()
-        return await self._inner.update_local(doc_id, body, rev)
+        return await self.inner.update_local(doc_id, body, rev)
+
+    async def changes(
+        self,
+        since: Seq,
+        *,
+        until: Seq | None = None,
+        limit: int | None = None,
+        descending: bool = False,
+        bodies: bool = False,
+        all_leafs: bool = False,
+        ids: Collection[str] | None = None,
+    ) -> AsyncIterator[Changes]:
+        """Where a document lies is told of those that may be seen; what is in them only to admins."""
+        if ids is None or bodies:
+            await self.reading()
+        for doc_id in ids or ():
+            await self._check(doc_id)
+        async for changes in self.inner.changes(
+            since,
+            until=until,
+            limit=limit,
+            descending=descending,
+            bodies=bodies,
+            all_leafs=all_leafs,
+            ids=ids,
+        ):
+            yield changes
 
     # -- who is who
     async def _is_admin(self) -> bool:
-        security = await self._inner.setting("security")
+        security = await self.inner.setting("security")
         return is_database_admin(self._user, ADMINS_ONLY if security is None else security)
 
     async def _admins_only(self) -> None:
         if not await self._is_admin():
             raise NotFound("missing")
-
-    def _for_admins(self, name: str) -> Any:
-        """The database's own method, for its admins; it may be an iterator, so it is asked when called."""
-        if name.startswith("_") or not callable(getattr(self._inner, name)):
-            raise AttributeError(name)
-
-        async def checked(*args: Any, **named: Any) -> Any:
-            if not await self._is_admin():
-                raise Unauthorized("You are not a server admin.")
-            return await getattr(self._inner, name)(*args, **named)
-
-        return checked
 
     # -- what is shown
     async def _check(self, doc_id: str) -> None:
@@ -144,8 +183,3 @@ class UserView:
             return row._replace(attachments=())
         shown = await self._shown(Revision(row.id, row.rev, row.deleted, row.members, row.attachments))
         return row._replace(members=shown.members, attachments=shown.attachments)
-
-
-def seen_by(database: Database, user: User, config: Config) -> Database:
-    """`_users` as a user sees it who is no server admin."""
-    return cast(Database, UserView(database, user, config))

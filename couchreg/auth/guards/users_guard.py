@@ -7,7 +7,7 @@ replicated writes all end in `Database.update`. The rules themselves are `user_d
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from couchreg.auth.options import SECTION, USERS_KEY, Options
 from couchreg.auth.passwords.hashes import PasswordHash
@@ -17,7 +17,8 @@ from couchreg.auth.users import documents as user_documents
 from couchreg.auth.users.admins import SECTION as ADMINS
 from couchreg.auth.users.design import ensure_auth_design
 from couchreg.auth.users.users import UserChanges
-from couchreg.docstore.base import Database, Edit, Store, Updated
+from couchreg.docstore.base import Database, DatabaseEvents, Edit, Seq, Store, Updated
+from couchreg.docstore.proxy import DatabaseProxy
 from couchreg.errors import BadRequest, Conflict, CouchregError, NotFound
 from couchreg.model.user import User
 
@@ -44,11 +45,12 @@ class Registrar(Protocol):
 
 
 class GuardedStore:
-    """A store whose `_users` is guarded, and the database of `[chttpd_auth] authentication_db` where that is
-    another; everything else is the store's own."""
+    """A `Store` whose `_users` is guarded, and the database of `[chttpd_auth] authentication_db` where that
+    is another; everything else is the store's own."""
 
     def __init__(self, store: Store, work: PasswordWork, changes: UserChanges) -> None:
         self._store = store
+        self.uuid = store.uuid
         self._work = work
         self._changes = changes
         self._registrar: list[Registrar] = []
@@ -57,15 +59,12 @@ class GuardedStore:
         self._changing_admins = asyncio.Lock()
         self.config = store.config  # asked on every request: without the detour
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
     def tell(self, registrar: Registrar) -> None:
         """From now on, tell it of those who come and go."""
         self._registrar.append(registrar)
 
-    def database(self, name: str) -> Database:
-        database = self._store.database(name)
+    async def open(self, name: str) -> Database:
+        database = await self._store.open(name)
         return self._users(database) if self._holds_users(name) else database
 
     async def create(self, name: str) -> Database:
@@ -99,8 +98,8 @@ class GuardedStore:
         """People may log in by another database now."""
         self._changes.note_all()
         name = self._options.users_database
-        if name in self._store.names():
-            await ensure_auth_design(self.database(name))
+        if name in await self._store.names():
+            await ensure_auth_design(await self.open(name))
 
     def _holds_users(self, name: str) -> bool:
         return name == USERS or name == self._options.users_database
@@ -117,27 +116,39 @@ class GuardedStore:
                 else:
                     await registrar.rehashed(key, holding)
 
+    async def names(self) -> list[str]:
+        return await self._store.names()
+
+    async def parse_events_since(self, since: str) -> Seq:
+        return await self._store.parse_events_since(since)
+
+    async def events(self, since: Seq) -> DatabaseEvents:
+        return await self._store.events(since)
+
+    async def wait_event(self, since: Seq) -> None:
+        await self._store.wait_event(since)
+
+    async def close(self) -> None:
+        await self._store.close()
+
     def _users(self, database: Database) -> Database:
         guarded = self._guarded.get(database.name)
         if guarded is None or guarded.inner is not database:
             guarded = UsersDatabase(database, self._work, self._changes, self._registrar)
             self._guarded[database.name] = guarded
-        return cast(Database, guarded)
+        return guarded
 
 
-class UsersDatabase:
+class UsersDatabase(DatabaseProxy):
     """`_users` with its rules: passwords are hashed on their way in, and people write only themselves."""
 
     def __init__(
         self, inner: Database, work: PasswordWork, changes: UserChanges, registrars: Sequence[Registrar]
     ) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self._work = work
         self._changes = changes
         self._registrars = registrars
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
 
     async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
         """See `Database.update`; what the rules refuse has its error for an outcome."""
@@ -225,9 +236,3 @@ def _check_address(doc_id: str, user: User, *, admin: bool) -> None:
     name = user_documents.name_of(doc_id)
     if name is None or (user.name is not None and name != user.name):
         raise NotFound("missing")
-
-
-def guarded(store: Store, work: PasswordWork, changes: UserChanges) -> tuple[Store, GuardedStore]:
-    """The store with the rules of `_users`: as what it is to everybody, and as what `tell` is for."""
-    guard = GuardedStore(store, work, changes)
-    return cast(Store, guard), guard

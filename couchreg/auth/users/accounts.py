@@ -178,17 +178,17 @@ class Accounts:
     async def _find(self, name: str) -> tuple[str, dict[str, Any]] | None:
         """Revision and members of an account's document."""
         try:
-            revision = await self._users().revision(USER_PREFIX + name)
+            revision = await (await self._users()).revision(USER_PREFIX + name)
         except NotFound:
             return None
         return revision.rev, revision.body
 
     async def _write(self, edit: Edit) -> str:
         """The checks are made: the server itself writes."""
-        return (await self._users().update([edit], new_edits=True, user=SYSTEM)).rev
+        return (await (await self._users()).update([edit], new_edits=True, user=SYSTEM)).rev
 
-    def _users(self) -> Database:
-        return self._store.database(self._options.users_database)
+    async def _users(self) -> Database:
+        return await self._store.open(self._options.users_database)
 
 
 def _taken(name: str) -> str:

@@ -75,14 +75,14 @@ class Users:
 
     async def mark(self, name: str) -> str | None:
         try:
-            return (await self._database().revision(USER_PREFIX + name)).rev
+            return (await (await self._database()).revision(USER_PREFIX + name)).rev
         except (NotFound, UnicodeEncodeError):
             return None
 
     async def follows(self, name: str, mark: str) -> bool:
         """Whether the document has come from that revision by edits that are known here, none a deletion."""
         try:
-            tree = await self._database().tree(USER_PREFIX + name)
+            tree = await (await self._database()).tree(USER_PREFIX + name)
         except (NotFound, UnicodeEncodeError):
             return False
         for node in tree.nodes_of(tree.winner().rev) if tree is not None else ():
@@ -92,12 +92,12 @@ class Users:
                 return True
         return False
 
-    def _database(self) -> Database:
-        return self._store.database(self._options.users_database)
+    async def _database(self) -> Database:
+        return await self._store.open(self._options.users_database)
 
     async def _read(self, name: str) -> Credential | None:
         try:
-            database = self._database()
+            database = await self._database()
             revision = await database.revision(USER_PREFIX + name)
         except (NotFound, UnicodeEncodeError):  # a name that is no UTF-8 is nobody's
             return None

@@ -104,9 +104,9 @@ class Audit:
 
     async def _wanted(self) -> dict[str, Expected]:
         wanted: dict[str, Expected] = {}
-        for name in self._store.names():
+        for name in await self._store.names():
             try:
-                database = self._store.database(name)
+                database = await self._store.open(name)
                 wanted |= {key: expected async for key, expected in self._of_database(database)}
             except NotFound:
                 continue  # deleted since it was listed

@@ -44,8 +44,8 @@ async def take_over(store: Store, attachments: Attachments) -> None:
 
 async def _in_use(store: Store) -> bool:
     """Whether there are documents that blobs may belong to; the server's own do not count."""
-    for name in store.names():
-        if not name.startswith("_") and (await store.database(name).update_seq()).number:
+    for name in await store.names():
+        if not name.startswith("_") and (await (await store.open(name)).update_seq()).number:
             return True
     return False
 

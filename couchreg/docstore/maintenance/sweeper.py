@@ -18,9 +18,9 @@ INTERVAL = 3600.0  # seconds between two sweeps
 
 async def referred(store: Store, key: str) -> bool:
     """Whether a stored revision in some database of the server has an attachment with this blob key."""
-    for name in store.names():
+    for name in await store.names():
         with contextlib.suppress(NotFound):  # deleted since it was listed
-            if await store.database(name).refers_to(key):
+            if await (await store.open(name)).refers_to(key):
                 return True
     return False
 

@@ -9,8 +9,8 @@ from typing import Final
 
 import apsw
 
-from couchreg.docstore.base import DatabaseEvent
 from couchreg.docstore.sqlite import server
+from couchreg.docstore.sqlite.server import Event
 
 _MOST_DELETED: Final = 10_000  # deletions remembered
 _BLOCK: Final = 1_000_000  # numbers reserved on disk at a time
@@ -34,7 +34,7 @@ class Events:
         if kind == "deleted":
             self._forget_deleted()
 
-    def since(self, seq: int) -> list[DatabaseEvent]:
+    def since(self, seq: int) -> list[Event]:
         """Those after `seq`, oldest first. Reads backwards, so that the usual few cost little."""
         found = []
         for event in reversed(self._entries.values()):
@@ -43,13 +43,13 @@ class Events:
             found.append(event)
         return found[::-1]
 
-    def _put(self, name: str, kind: str) -> DatabaseEvent:
+    def _put(self, name: str, kind: str) -> Event:
         self.seq += 1
         if self.seq > self._reserved:
             self._reserved = self.seq + _BLOCK
             server.reserve(self._conn, self._reserved)
         self._entries.pop(name, None)
-        event = self._entries[name] = DatabaseEvent(self.seq, name, kind)
+        event = self._entries[name] = Event(self.seq, name, kind)
         return event
 
     def _forget_deleted(self) -> None:

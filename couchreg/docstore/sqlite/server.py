@@ -6,11 +6,10 @@ Synchronous functions of a connection.
 
 import uuid
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import apsw
 
-from couchreg.docstore.base import DatabaseEvent
 from couchreg.docstore.sqlite import schema
 from couchreg.docstore.sqlite.sql import query
 
@@ -21,6 +20,14 @@ CREATE TABLE IF NOT EXISTS config (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS events (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, type TEXT NOT NULL);
 """
+
+
+class Event(NamedTuple):
+    """What happened last to a database: "created", "updated", "deleted"."""
+
+    seq: int
+    name: str
+    type: str
 
 
 def open_server(path: Path) -> apsw.Connection:
@@ -57,10 +64,10 @@ def set_config(conn: apsw.Connection, section: str, key: str, value: str | None)
 
 
 # -- events
-def events(conn: apsw.Connection) -> list[DatabaseEvent]:
+def events(conn: apsw.Connection) -> list[Event]:
     """Creations and deletions, oldest first."""
     rows = query(conn, "SELECT seq, name, type FROM events ORDER BY seq")
-    return [DatabaseEvent(*row) for row in rows]
+    return [Event(*row) for row in rows]
 
 
 def reserve(conn: apsw.Connection, seq: int) -> None:
@@ -72,7 +79,7 @@ def reserved(conn: apsw.Connection) -> int:
     return int(query(conn, "SELECT events_seq FROM identity")[0][0])
 
 
-def record(conn: apsw.Connection, event: DatabaseEvent, most: int) -> None:
+def record(conn: apsw.Connection, event: Event, most: int) -> None:
     """Keep an event in the place of the database's last one; of deletions only the latest `most`."""
     query(
         conn,

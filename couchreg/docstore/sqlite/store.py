@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from couchreg.docstore.base import DatabaseEvent
-from couchreg.docstore.sqlite import connections, paths, schema, server
+from couchreg.docstore.base import DatabaseEvent, DatabaseEvents, Seq
+from couchreg.docstore.sqlite import connections, paths, schema, sequences, server
 from couchreg.docstore.sqlite.aio import Pulse, in_thread
 from couchreg.docstore.sqlite.database import GONE, SqliteDatabase
 from couchreg.docstore.sqlite.events import Events
@@ -34,6 +34,7 @@ class SqliteStore:
         self._making: set[str] = set()
         self._conn = server.open_server(data / "server.sqlite")
         self.uuid = server.identity(self._conn)
+        self._life = self.uuid[:8]
         self._config = server.config(self._conn)
         self._events = Events(self._conn, self._files)
         self._pulse = Pulse()
@@ -54,7 +55,7 @@ class SqliteStore:
             self._making.discard(name)
         self._files[name] = file
         self._happened(name, "created")
-        return self.database(name)
+        return await self.open(name)
 
     async def delete(self, name: str) -> None:
         file = self._files.pop(name, None)
@@ -66,7 +67,7 @@ class SqliteStore:
         await in_thread(self._pool, _remove, file.path)
         self._happened(name, "deleted")
 
-    def database(self, name: str) -> SqliteDatabase:
+    async def open(self, name: str) -> SqliteDatabase:
         """Opens the file when the database is first asked for. Raises NotFound, Failure."""
         database = self._open.get(name)
         if database is None:
@@ -78,7 +79,7 @@ class SqliteStore:
             database.touch()
         return database
 
-    def names(self) -> list[str]:
+    async def names(self) -> list[str]:
         return sorted(self._files)
 
     # -- configuration
@@ -91,16 +92,21 @@ class SqliteStore:
         self._config = server.config(self._conn)
 
     # -- events
-    @property
-    def events_seq(self) -> int:
-        return self._events.seq
+    async def parse_events_since(self, since: str) -> Seq:
+        return self._stamp(sequences.parse(since, self._life, self._events.seq))
 
-    def events(self, since: int) -> list[DatabaseEvent]:
-        return self._events.since(since)
+    async def events(self, since: Seq) -> DatabaseEvents:
+        found = self._events.since(sequences.number_of(since, self._life))
+        events = [DatabaseEvent(self._stamp(seq), name, kind) for seq, name, kind in found]
+        return DatabaseEvents(events, self._stamp(self._events.seq))
 
-    async def wait_event(self, seq: int) -> None:
-        while self._events.seq <= seq:
+    async def wait_event(self, since: Seq) -> None:
+        number = sequences.number_of(since, self._life)
+        while self._events.seq <= number:
             await self._pulse.wait()
+
+    def _stamp(self, number: int) -> Seq:
+        return sequences.stamp(number, self._life)
 
     def _happened(self, name: str, kind: str) -> None:
         self._events.lasting(name, kind)

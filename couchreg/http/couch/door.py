@@ -94,7 +94,7 @@ class CouchDoor:
         ctx.match = route.captured(ctx.parts)
         bound = route.operations.get(ctx.method)
         rule = bound.rule if bound else Rule.MEMBER if route.in_database else Rule.PUBLIC
-        await ctx.decide(rule, in_database=route.in_database)
+        await ctx.decide(rule, opens=route.in_database and (bound is None or bound.opens))
         if bound is None:
             raise MethodNotAllowed(route.allowed)
         _continue(ctx)

@@ -23,6 +23,7 @@ class Bound(NamedTuple):
 
     function: Function
     rule: Rule
+    opens: bool
 
 
 class Route:
@@ -68,7 +69,7 @@ class Router:
     def __init__(self, table: Sequence[Endpoint], find: Callable[[str], Function]) -> None:
         self._root = _Node()
         for row in table:
-            bound = {one.method: Bound(find(one.name), one.rule) for one in row.operations}
+            bound = {one.method: Bound(find(one.name), one.rule, one.opens) for one in row.operations}
             _insert(self._root, Route(row, bound))
         self._document = _search(self._root, ("db", "id"), 0)
 

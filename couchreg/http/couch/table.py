@@ -19,6 +19,7 @@ class Operation(NamedTuple):
     method: str
     name: str
     rule: Rule
+    opens: bool  # whether the database of the path has to be there and is opened for it
 
 
 class Endpoint(NamedTuple):
@@ -31,8 +32,8 @@ def endpoint(template: str, allowed: str, *operations: Operation) -> Endpoint:
     return Endpoint(template, allowed, operations)
 
 
-def op(method: str, name: str, rule: Rule) -> Operation:
-    return Operation(method, name, rule)
+def op(method: str, name: str, rule: Rule, *, opens: bool = True) -> Operation:
+    return Operation(method, name, rule, opens)
 
 
 PUBLIC, MEMBER, WRITER, LISTER = Rule.PUBLIC, Rule.MEMBER, Rule.WRITER, Rule.LISTER
@@ -138,8 +139,8 @@ DATABASE: tuple[Endpoint, ...] = (
         "DELETE,GET,HEAD,POST",
         op("GET", "server.database.info", MEMBER),
         op("POST", "documents.documents.create", WRITER),
-        op("PUT", "server.database.create", SERVER_ADMIN),
-        op("DELETE", "server.database.delete", SERVER_ADMIN),
+        op("PUT", "server.database.create", SERVER_ADMIN, opens=False),
+        op("DELETE", "server.database.delete", SERVER_ADMIN, opens=False),
     ),
     endpoint(
         "/{db}/_all_docs",

@@ -5,8 +5,8 @@ from typing import Any
 from aiohttp import web
 
 from couchreg.auth.guards.checkpoints import sender_of
-from couchreg.auth.guards.registry_view import read_by
-from couchreg.auth.guards.user_view import seen_by
+from couchreg.auth.guards.registry_view import RegistryView
+from couchreg.auth.guards.user_view import UserView
 from couchreg.auth.login.authenticator import NOBODY
 from couchreg.auth.policy import REGISTRY, USERS, Rule, authorize, without_owner_roles
 from couchreg.docstore.attachments.attachments import Attachments
@@ -24,13 +24,20 @@ from couchreg.model.user import ANONYMOUS, User
 class Context:
     """`method` is the one asked for after X-HTTP-Method-Override, with HEAD as GET (`is_head` tells);
     `parts` are the decoded path parts, `match` those that the row's placeholders took:
-    `{db}`, `{docid}` (with its `_design/` or `_local/`), `{attachment}` (parts joined by "/") …"""
+    `{db}`, `{docid}` (with its `_design/` or `_local/`), `{attachment}` (parts joined by "/") …
+
+    `db` is the database of the path as the one who asks sees it, opened by `decide` for operations that have
+    one (all below `/{db}` but those that make and delete it).
+    """
+
+    db: Database
 
     __slots__ = (
         "_pairs",
         "_query",
         "address",
         "callback",
+        "db",
         "headers",
         "identity",
         "in_database",
@@ -81,18 +88,6 @@ class Context:
         return self.services.settings
 
     @property
-    def db(self) -> Database:
-        """The database of the path. Raises NotFound("Database does not exist.")."""
-        name = self.match["db"]
-        database = self.services.store.database(name)
-        meaning = self.services.meaning(name)
-        if self.user.is_admin or meaning not in (USERS, REGISTRY):
-            return database
-        if meaning == USERS:
-            return seen_by(database, self.user, self.services.store.config)
-        return read_by(database, self.user, self.services.checkpoints, sender_of(self.user, self.address))
-
-    @property
     def doc_id(self) -> str:
         return self.match["docid"]
 
@@ -117,12 +112,30 @@ class Context:
         return None if text is None else params.json_value(text)
 
     # -- whether they may
-    async def decide(self, rule: Rule, *, in_database: bool) -> None:
-        """Raises Unauthorized, Forbidden; NotFound first, before anything is said of a database's members."""
-        self.rule, self.in_database = rule, in_database and rule is not Rule.SERVER_ADMIN
-        if self.in_database and self.db.name == REGISTRY and not self.user.is_admin:
+    async def decide(self, rule: Rule, *, opens: bool) -> None:
+        """Whether they may, and with `opens` the database of the path, which is opened once a request, here.
+
+        Raises Unauthorized, Forbidden; NotFound first, before anything is said of a database's members.
+        """
+        self.rule, self.in_database = rule, opens and rule is not Rule.SERVER_ADMIN
+        if not self.in_database:
+            authorize(rule, self.user)
+        if opens:
+            await self._open(self.match["db"])
+        if self.in_database:
+            await self._authorize()
+
+    async def _open(self, name: str) -> None:
+        self.db = await self.services.store.open(name)
+        meaning = self.services.meaning(name)
+        if self.user.is_admin:
+            return
+        if meaning == USERS:
+            self.db = UserView(self.db, self.user, self.services.store.config)
+        elif meaning == REGISTRY:
             self.user = await self.services.with_owned(without_owner_roles(self.user))
-        await self._authorize()
+            sender = sender_of(self.user, self.address)
+            self.db = RegistryView(self.db, self.user, self.services.checkpoints, sender)
 
     async def _authorize(self) -> None:
         if self.user.is_admin:

@@ -19,12 +19,12 @@ from couchreg.http.couch.server.database import describe
 
 async def all_dbs(ctx: Context) -> Answer:
     _authorize(ctx)
-    return _tagged(ctx, answer_json(_selected(ctx)))
+    return _tagged(ctx, answer_json(await _selected(ctx)))
 
 
 async def dbs_info(ctx: Context) -> Answer:
     _authorize(ctx)
-    return _tagged(ctx, answer_json(await _infos(ctx, _selected(ctx))))
+    return _tagged(ctx, answer_json(await _infos(ctx, await _selected(ctx))))
 
 
 def _tagged(ctx: Context, answer: Answer) -> Answer:
@@ -56,14 +56,14 @@ def _authorize(ctx: Context) -> None:
         authorize(Rule.SERVER_ADMIN, ctx.user)
 
 
-def _selected(ctx: Context) -> list[str]:
+async def _selected(ctx: Context) -> list[str]:
     """The names that the query string asks for, in its order."""
     query = ViewQuery().read(ctx.pairs)
     wanted = wanted_range(ALL, query)
     low, high = (wanted.end, wanted.start) if wanted.descending else (wanted.start, wanted.end)
     names = [
         name
-        for name in ctx.store.names()
+        for name in await ctx.store.names()
         if (low is None or name >= low)
         and (high is None or name <= high)
         and (wanted.inclusive_end or name != wanted.end)
@@ -81,6 +81,6 @@ async def _info(ctx: Context, name: Any) -> dict[str, Any]:
     try:
         if not isinstance(name, str):
             raise NotFound
-        return {"key": name, "info": await describe(ctx.store.database(name), ctx.settings)}
+        return {"key": name, "info": await describe(await ctx.store.open(name), ctx.settings)}
     except NotFound:
         return {"key": name, "error": "not_found"}

@@ -39,7 +39,7 @@ async def unknown(ctx: Context) -> Answer:
 async def stats(ctx: Context) -> Answer:
     """All counters, or those below a path (`couchdb/httpd/requests`)."""
     check_node(ctx)
-    found: Any = ctx.services.counters.tree(len(ctx.store.names()))
+    found: Any = ctx.services.counters.tree(len(await ctx.store.names()))
     for part in [part for part in ctx.match.get("path", "").split("/") if part]:
         if not isinstance(found, dict) or part not in found:
             raise NotFound(f"unknown metric: {part}")
@@ -49,7 +49,7 @@ async def stats(ctx: Context) -> Answer:
 
 async def prometheus(ctx: Context) -> Answer:
     check_node(ctx)
-    text = ctx.services.counters.text(len(ctx.store.names()))
+    text = ctx.services.counters.text(len(await ctx.store.names()))
     return Answer(text.encode(), headers=[MUST_REVALIDATE], content_type="text/plain; version=2.0")
 
 
