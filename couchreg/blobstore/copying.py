@@ -1,11 +1,11 @@
 """All blobs from one store into another, verified on the way, and resumable because keys never change."""
 
-import hashlib
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from couchreg.blobstore.base import BlobInfo, BlobStore
+from couchreg.blobstore.digests import digests_of
 from couchreg.blobstore.spool import Spool
 
 
@@ -52,14 +52,10 @@ async def copy(
 async def _copied(
     source: BlobStore, target: BlobStore, spool: Spool, blob: BlobInfo, content_type: str
 ) -> bool:
-    async with aclosing(source.open(blob.key)) as chunks:
-        spooled = await spool.receive(chunks)
-    try:
+    async with aclosing(source.open(blob.key)) as chunks, spool.received(chunks) as spooled:
         return spooled.length == blob.length and await target.put(
             blob.key, spooled, content_type=content_type
         )
-    finally:
-        spool.remove(spooled)
 
 
 async def _same(
@@ -67,13 +63,7 @@ async def _same(
 ) -> bool:
     if blob.length != there.length:
         return False
-    return not verify or await sha256_of(source, blob.key) == await sha256_of(target, blob.key)
-
-
-async def sha256_of(store: BlobStore, key: str) -> str:
-    """The SHA-256 (hex) of a blob's bytes, read now. Raises NotFound, Unavailable."""
-    hasher = hashlib.sha256()
-    async with aclosing(store.open(key)) as chunks:
-        async for chunk in chunks:
-            hasher.update(chunk)
-    return hasher.hexdigest()
+    if not verify:
+        return True
+    digests = [await digests_of(store, blob.key) for store in (source, target)]
+    return digests[0].sha256 == digests[1].sha256

@@ -9,18 +9,19 @@ next one arrives: at most two batches of one body are in memory. Small bodies ne
 """
 
 import asyncio
-import hashlib
 import os
 import secrets
 import shutil
 import threading
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from couchreg.blobstore.base import Spooled
+from couchreg.blobstore.base import BlobStore, Spooled
+from couchreg.blobstore.digests import Digests
 from couchreg.blobstore.trouble import answering
 
 BATCH = 1 << 20  # bytes given to a thread at a time: a hop costs 0.1 ms, hashing these 1 ms
@@ -59,6 +60,22 @@ class Spool:
             async for chunk in chunks:
                 await writer.write(chunk)
             return await writer.finish()
+
+    @asynccontextmanager
+    async def received(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[Spooled]:
+        """The same, for a file that is removed when the block ends, however it ends."""
+        spooled = await self.receive(chunks)
+        try:
+            yield spooled
+        finally:
+            self.remove(spooled)
+
+    async def put(
+        self, store: BlobStore, key: str, chunks: AsyncIterable[bytes], *, content_type: str
+    ) -> bool:
+        """Spool a body, put it under `key` and remove the file. Returns and raises as `BlobStore.put`."""
+        async with self.received(chunks) as spooled:
+            return await store.put(key, spooled, content_type=content_type)
 
     def remove(self, spooled: Spooled) -> None:
         """Remove a spooled file; one that has gone is no error."""
@@ -149,9 +166,7 @@ class _Sink:
         self._lock = threading.Lock()
         self._descriptor: int | None = None
         self._abandoned = False
-        self._length = 0
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._sha256 = hashlib.sha256()
+        self._digests = Digests()
         # Hashing and writing take about as long, so each has a thread; compression outlasts both.
         self.jobs = [self._write_transformed] if transform else [self._hash, self._write]
 
@@ -193,8 +208,7 @@ class _Sink:
             self._append(data)
 
     def _hash(self, data: bytes) -> None:
-        self._md5.update(data)
-        self._sha256.update(data)
+        self._digests.update(data)
 
     def _append(self, data: bytes) -> None:
         if self._abandoned:
@@ -203,13 +217,18 @@ class _Sink:
             if self._descriptor is None:
                 self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             _write_all(self._descriptor, data)
-        self._length += len(data)
 
     def _closed(self) -> Spooled:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-        return Spooled(self._path, self._length, self._md5.digest(), self._sha256.hexdigest())
+        return self._digests.spooled(self._path)
+
+
+async def once(data: bytes) -> AsyncIterator[bytes]:
+    """A body that is in memory, as the chunks that a spool takes."""
+    if data:
+        yield data
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

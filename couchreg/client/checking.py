@@ -4,13 +4,12 @@ They are the registry's own (`couchreg.registry`), run in a process that reaches
 """
 
 import asyncio
-import hashlib
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from couchreg.blobstore.base import Spooled
+from couchreg.blobstore.digests import digests_of_file
 from couchreg.client.errors import Invalid
 from couchreg.client.folder import Folder
 from couchreg.errors import BadRequest, InvalidPackage
@@ -54,17 +53,8 @@ def _examined(package: Folder) -> Descriptor:
         raise Invalid(error.reason, error.report) from None
     except BadRequest as error:
         raise Invalid(error.reason) from None
-    found = integrity.check_files(descriptor, {file.path: _hashed(file.source) for file in package.files})
+    files = {file.path: digests_of_file(file.source).spooled(file.source) for file in package.files}
+    found = integrity.check_files(descriptor, files)
     if not found.valid:
         raise Invalid("The package's files are not those it describes.", found.to_json())
     return descriptor
-
-
-def _hashed(path: Path) -> Spooled:
-    md5, sha256, length = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            md5.update(chunk)
-            sha256.update(chunk)
-            length += len(chunk)
-    return Spooled(path, length, md5.digest(), sha256.hexdigest())

@@ -5,7 +5,6 @@ No credentials are sent along, for the addresses are signed and may be somebody 
 """
 
 import asyncio
-import hashlib
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from couchreg.blobstore.digests import digests_of_file
 from couchreg.client.errors import ClientError, Unreachable, UsageError
 from couchreg.client.folder import File, Folder
 from couchreg.client.transport import Progress, Transport, read_json
@@ -144,17 +144,13 @@ class _Body:
 
 
 def _announced(file: File) -> dict[str, Any]:
-    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     try:
-        with file.source.open("rb") as opened:
-            while chunk := opened.read(_CHUNK):
-                md5.update(chunk)
-                sha256.update(chunk)
+        digests = digests_of_file(file.source)
     except OSError as error:
         raise UsageError(f"{file.source} cannot be read: {error.strerror}.") from None
     return {
         "length": file.length,
-        "md5": b64encode(md5.digest()).decode(),
-        "sha256": sha256.hexdigest(),
+        "md5": b64encode(digests.md5).decode(),
+        "sha256": digests.sha256,
         "type": file.content_type,
     }

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from couchreg.blobstore.base import BlobStore
-from couchreg.blobstore.spool import Spool
+from couchreg.blobstore.spool import Spool, once
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Attachment, Change, Database
 from couchreg.docstore.maintenance import recorded
@@ -79,7 +79,7 @@ class DatastoreFollower:
             if leaf.revision is not None:
                 key = record_key(doc_id, leaf.rev)
                 current.add(key)
-                if not await self._put(key, _once(recorded.encode(leaf.revision, leaf.history))):
+                if not await self._put(key, once(recorded.encode(leaf.revision, leaf.history))):
                     raise Conflict(f"{key} holds the record of something else, which stays.")
         if any(len(leaf.history) > 1 for leaf in leafs) or len(leafs) > 1:
             async for blob in self._blobs.keys(record_folder(doc_id)):
@@ -87,11 +87,7 @@ class DatastoreFollower:
                     await self._blobs.delete(blob.key)
 
     async def _put(self, key: str, chunks: AsyncIterator[bytes]) -> bool:
-        spooled = await self._spool.receive(chunks)
-        try:
-            return await self._blobs.put(key, spooled, content_type="application/json")
-        finally:
-            self._spool.remove(spooled)
+        return await self._spool.put(self._blobs, key, chunks, content_type="application/json")
 
     async def _descriptor(self, change: Change) -> AsyncIterator[bytes]:
         """The descriptor as it was published, else as the document gives it."""
@@ -101,10 +97,6 @@ class DatastoreFollower:
                 yield chunk
         else:
             yield json.encode(built(json.body(change.members), files))
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
 
 
 def built(document: Mapping[str, Any], files: Mapping[str, Attachment]) -> dict[str, Any]:

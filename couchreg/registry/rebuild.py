@@ -6,7 +6,6 @@ into the store) become versions of their own. What is there already is passed ov
 was cut off goes on where it ended.
 """
 
-import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from couchreg.blobstore.base import BlobInfo, BlobStore
+from couchreg.blobstore.digests import digests_of
 from couchreg.docstore.base import Attachment, Database, Edit
 from couchreg.docstore.maintenance import recorded
 from couchreg.errors import BadRequest, CouchregError, Failure, NotFound
@@ -130,13 +130,14 @@ class Rebuild:
 
     async def _files(self, folder: str) -> AsyncIterator[Attachment]:
         """The files of a version. The descriptor comes as an attachment by content where it was published."""
-        found = [blob async for blob in self._blobs.keys(folder) if not is_descriptor(blob.key)]
-        for blob in sorted(found):
-            md5, sha256 = await _hashed(self._blobs, blob.key)
+        blobs = [blob async for blob in self._blobs.keys(folder) if not is_descriptor(blob.key)]
+        for blob in sorted(blobs):
             name = blob.key.removeprefix(folder)
             if not name.startswith("_"):
+                found = await digests_of(self._blobs, blob.key)
+                sizes = blob.length, blob.length
                 yield Attachment(
-                    name, mediatype(name), 0, md5, blob.length, blob.length, "identity", sha256, blob.key
+                    name, mediatype(name), 0, found.md5, *sizes, "identity", found.sha256, blob.key
                 )
 
 
@@ -172,15 +173,6 @@ def _id_of(key: str) -> str:
 async def _whole(blobs: BlobStore, key: str) -> bytes:
     async with aclosing(blobs.open(key)) as chunks:
         return b"".join([chunk async for chunk in chunks])
-
-
-async def _hashed(blobs: BlobStore, key: str) -> tuple[bytes, str]:
-    md5, sha256 = hashlib.md5(usedforsecurity=False), hashlib.sha256()
-    async with aclosing(blobs.open(key)) as chunks:
-        async for chunk in chunks:
-            md5.update(chunk)
-            sha256.update(chunk)
-    return md5.digest(), sha256.hexdigest()
 
 
 async def _batches(blobs: AsyncIterator[BlobInfo]) -> AsyncIterator[list[BlobInfo]]:

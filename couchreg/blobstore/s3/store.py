@@ -6,7 +6,6 @@ of a key wait for each other here and look first; then one process has to be the
 """
 
 import asyncio
-import hashlib
 import logging
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from couchreg.blobstore.base import BlobInfo, Spooled
+from couchreg.blobstore.digests import digests_of
 from couchreg.blobstore.keys import is_valid
 from couchreg.blobstore.s3.adopt import Adopter
 from couchreg.blobstore.s3.calls import Calls, Taken, connect
@@ -189,11 +189,7 @@ class S3BlobStore:
 
     async def _hashed(self, key: str) -> str | None:
         """The SHA-256 of an object that was not put by us."""
-        hasher = hashlib.sha256()
         try:
-            async with aclosing(self.open(key)) as chunks:
-                async for chunk in chunks:
-                    hasher.update(chunk)
+            return (await digests_of(self, key)).sha256
         except NotFound:
             return None
-        return hasher.hexdigest()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from couchreg.blobstore.base import Spooled
+from couchreg.blobstore.spool import once
 from couchreg.docstore.attachments import members
 from couchreg.docstore.attachments.compression import Gzip
 from couchreg.docstore.base import Attachment, Stub
@@ -134,7 +135,7 @@ class Upload:
             return await self._following(doc_id, name, member, parts)
         data = members.decoded(name, member.get("data"))
         content_type, revpos = members.type_of(name, member), members.revpos_of(member)
-        return await self.receive(doc_id, name, content_type, _once(data), revpos=revpos)
+        return await self.receive(doc_id, name, content_type, once(data), revpos=revpos)
 
     async def _following(
         self, doc_id: str, name: str, member: dict[str, Any], parts: Parts | None
@@ -151,7 +152,7 @@ class Upload:
             doc_id,
             name,
             members.type_of(name, member),
-            await anext(parts, _once(b"")),
+            await anext(parts, once(b"")),
             encoding=encoding,
             revpos=members.revpos_of(member),
             length=length,
@@ -244,8 +245,3 @@ def _of_new_revision(record: Attachment | Stub) -> Attachment | Stub:
     if isinstance(record, Stub) or not record.revpos:
         return record
     return msgspec.structs.replace(record, revpos=0)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    if data:
-        yield data

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from couchreg.blobstore.base import Damaged
-from couchreg.blobstore.copying import sha256_of
+from couchreg.blobstore.digests import digests_of
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import BEGINNING, Attachment, Change, Database, Store
 from couchreg.docstore.maintenance.sweeper import referred
@@ -94,7 +94,7 @@ class Audit:
 
     async def _is(self, key: str, sha256: str) -> bool:
         try:
-            return await sha256_of(self._attachments.blobs, key) == sha256
+            return (await digests_of(self._attachments.blobs, key)).sha256 == sha256
         except (NotFound, Damaged):
             return False
 

@@ -4,6 +4,7 @@ A sweep removes what no document refers to. Beside another database, or an empty
 everything: so a server first makes sure that the store is its own, or empty, and claims it.
 """
 
+from couchreg.blobstore.spool import once
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
 from couchreg.errors import BadRequest, Forbidden, Unavailable
@@ -66,11 +67,6 @@ async def _holds_anything(attachments: Attachments) -> bool:
 
 
 async def _write(store: Store, attachments: Attachments) -> None:
-    async with attachments.spool.writer() as writer:
-        await writer.write(json.encode({"registry": store.uuid}))
-        spooled = await writer.finish()
-    try:
-        if not await attachments.blobs.put(OWNER, spooled, content_type="application/json"):
-            raise Unavailable("Another registry claims the datastore at this moment.")
-    finally:
-        attachments.spool.remove(spooled)
+    note, blobs = once(json.encode({"registry": store.uuid})), attachments.blobs
+    if not await attachments.spool.put(blobs, OWNER, note, content_type="application/json"):
+        raise Unavailable("Another registry claims the datastore at this moment.")

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from couchreg.blobstore.base import BlobStore, Spooled
-from couchreg.blobstore.spool import Spool
+from couchreg.blobstore.spool import Spool, once
 from couchreg.errors import BadRequest, Conflict, DigestMismatch, Forbidden, NotFound, TooLarge
 from couchreg.model.user import User
 from couchreg.package.paths import DESCRIPTOR, check_path
-from couchreg.registry.publishing.intake import Intake, PublishLimits, content_type_of, once
+from couchreg.registry.publishing.intake import Intake, PublishLimits, content_type_of
 from couchreg.registry.publishing.publish import Confirm, Published, Publisher, confirmed
 from couchreg.registry.publishing.staged import looked_into, reference
 
@@ -123,11 +123,8 @@ class Direct:
         return published
 
     async def _note(self, upload: str, allowed: Authorization) -> None:
-        spooled = await self._spool.receive(once(msgspec.json.encode(allowed)))
-        try:
-            await self._blobs.put(_note_key(upload), spooled, content_type="application/json")
-        finally:
-            self._spool.remove(spooled)
+        note = once(msgspec.json.encode(allowed))
+        await self._spool.put(self._blobs, _note_key(upload), note, content_type="application/json")
 
     async def _authorization(self, upload: str, user: User) -> Authorization:
         if len(upload) != 32 or not _ID.issuperset(upload):

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from couchreg.blobstore.base import Spooled
-from couchreg.blobstore.spool import Spool
+from couchreg.blobstore.spool import Spool, once
 from couchreg.errors import BadRequest, TooLarge
 from couchreg.model import json
 from couchreg.model.media_types import OCTETS, essence
@@ -199,11 +199,6 @@ def content_type_of(path: str, stated: Any) -> str:
     if len(stated) > 255 or not stated.isascii() or not stated.isprintable() or "/" not in stated:
         raise BadRequest(f"{stated[:100]!r} is not a content type.")
     return stated
-
-
-async def once(data: bytes) -> AsyncIterator[bytes]:
-    """Bytes at hand, as chunks."""
-    yield data
 
 
 async def take_inline(intake: Intake, attachments: Mapping[str, Any]) -> None:

@@ -4,14 +4,12 @@ Reading one through costs the way from the store and nothing else. A file of its
 what looks into it: the checks of tables and schemas, and hashes over several files.
 """
 
-import asyncio
-import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 from couchreg.blobstore.base import BlobStore, Spooled
+from couchreg.blobstore.digests import digests_of
 from couchreg.package.descriptor import Resource, resources_of
 
 # Formats that no check looks into. Whatever is not named here might be a table.
@@ -73,18 +71,8 @@ _HASHES = ("", "md5", "sha256")  # those that every file is hashed with
 
 async def reference(blobs: BlobStore, key: str) -> Spooled:
     """The blob under `key`, read through and hashed. Raises NotFound, Unavailable."""
-    md5, sha256, length = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
-    async with aclosing(blobs.open(key)) as chunks:
-        async for chunk in chunks:
-            length += len(chunk)
-            await asyncio.to_thread(_feed, chunk, md5, sha256)
-    path = blobs.local_path(key) or Path("in the blob store only")
-    return Spooled(path, length, md5.digest(), sha256.hexdigest(), key)
-
-
-def _feed(chunk: bytes, *hashers: Any) -> None:
-    for hasher in hashers:
-        hasher.update(chunk)
+    digests = await digests_of(blobs, key)
+    return digests.spooled(blobs.local_path(key) or Path("in the blob store only"), kept=key)
 
 
 def looked_into(members: Mapping[str, Any], *, checked: bool) -> frozenset[str]:

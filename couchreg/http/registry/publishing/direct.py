@@ -66,15 +66,12 @@ async def receive(call: Call) -> web.StreamResponse:
     if int(ends) < time.time():
         raise Forbidden("The address has expired: ask for a new one.")
     attachments = call.registry.attachments
-    spooled = await attachments.spool.receive(_limited(call, int(length)))
-    try:
+    async with attachments.spool.received(_limited(call, int(length))) as spooled:
         if spooled.length != int(length) or spooled.md5.hex() != md5:
             raise DigestMismatch
         upload, number = key.split("/")
         if not await attachments.blobs.put(staged_key(upload, int(number)), spooled):
             raise DigestMismatch
-    finally:
-        attachments.spool.remove(spooled)
     return answer({"ok": True}, 201)
 
 
