@@ -210,7 +210,7 @@ class Settings:
         metavar="strict|warn|off",
     )
     validation_timeout: int = setting(
-        120, "Seconds that the check of one package may take.", whole(1, 86_400), metavar="SECONDS"
+        120, "Seconds of CPU time that the check of one package may use.", whole(1, 86_400), metavar="SECONDS"
     )
     validation_memory: int = setting(
         2048,

@@ -1,8 +1,9 @@
 """Who is next where only a few can be served at once: a queue that is fair between askers.
 
-An asker is any text: a user, an address. A job may have several and counts for each of them. Whoever has
-the fewest jobs running, and was served longest ago, is next; nobody may have every place, or more than a
-few jobs waiting. So one who asks for much waits for itself and hardly delays the others.
+An asker is any text: a user, or a network where nobody has logged in. It may belong to groups: the network
+that a user comes from. Whoever has the fewest jobs running, and was served longest ago, is next; nobody may
+have more than half of the places, or more than a few jobs waiting, and no group all places. So one who asks
+for much waits for itself and hardly delays the others, whoever else is at the same address.
 """
 
 import asyncio
@@ -21,15 +22,17 @@ class _Waiting:
 
 
 class Turns:
-    """`places` jobs run at once, of one asker all but one of them; `waiting` more may wait, of one asker
-    `waiting_of_one`. `what` is a plural for the reasons of refusals; a refused asker is told to come again
-    after `retry_after` seconds. For the tasks of one event loop."""
+    """`places` jobs run at once, of one asker half of them; `waiting` more may wait, of one asker
+    `waiting_of_one`, of a group twice as many. `what` is a plural for the reasons of refusals; who is refused
+    is told to come again after `retry_after` seconds. For the tasks of one event loop."""
 
     def __init__(
         self, places: int, *, waiting: int, waiting_of_one: int, what: str = "jobs", retry_after: int = 10
     ) -> None:
         self.places = places
-        self._of_one = max(1, places - 1)
+        self._of_one = max(1, places // 2)
+        # Of two places a group may have both: else one user of it would keep the others from theirs.
+        self._of_group = places - 1 if places > 2 else places
         self._most, self._most_of_one = waiting, waiting_of_one
         self._what, self._retry_after = what, retry_after
         self._queue: list[_Waiting] = []
@@ -46,13 +49,12 @@ class Turns:
 
     @asynccontextmanager
     async def take(self, *askers: str) -> AsyncIterator[None]:
-        """Wait for a turn and have it until the block ends.
+        """Wait for a turn and have it until the block ends. The first is the asker, others are its groups.
 
         Raises TooManyRequests when an asker has too many jobs waiting already, Unavailable when there are
         too many in all. A job without an asker is bounded only by the whole.
         """
-        # Twice the same asker is one asker.
-        askers = tuple(dict.fromkeys(askers))
+        askers = tuple(dict.fromkeys(askers))  # twice the same counts once
         await self._wait(askers)
         try:
             yield
@@ -79,7 +81,8 @@ class Turns:
                 self._no_longer_waiting(askers)
 
     def _check(self, askers: Sequence[str]) -> None:
-        if any(self._waiting[asker] >= self._most_of_one for asker in askers):
+        own, group = self._most_of_one, 2 * self._most_of_one
+        if self._has(self._waiting, askers, own, group):
             raise TooManyRequests(
                 f"Too many of your {self._what} wait already: try again in a while.",
                 retry_after=self._retry_after,
@@ -90,7 +93,12 @@ class Turns:
             )
 
     def _may_run(self, askers: Sequence[str]) -> bool:
-        return self._busy < self.places and all(self._running[asker] < self._of_one for asker in askers)
+        full = self._has(self._running, askers, self._of_one, self._of_group)
+        return self._busy < self.places and not full
+
+    def _has(self, jobs: Counter[str], askers: Sequence[str], own: int, group: int) -> bool:
+        """Whether the asker has `own` of these jobs, or one of its groups `group`."""
+        return any(jobs[asker] >= (group if number else own) for number, asker in enumerate(askers))
 
     def _enter(self, askers: Sequence[str]) -> None:
         self._busy += 1
@@ -102,16 +110,18 @@ class Turns:
         self._busy -= 1
         self._running.subtract(askers)
         self._forget(askers)
-        while ready := [job for job in self._queue if self._may_run(job.askers)]:
+        # One whose turn is done has been cancelled, and is about to leave the queue.
+        while ready := [job for job in self._queue if not job.turn.done() and self._may_run(job.askers)]:
             job = min(ready, key=self._rank)  # the first of equals
             self._queue.remove(job)
             self._no_longer_waiting(job.askers)
             self._enter(job.askers)
             job.turn.set_result(None)
 
-    def _rank(self, job: _Waiting) -> tuple[int, int]:
-        running = max((self._running[asker] for asker in job.askers), default=0)
-        return running, max((self._served.get(asker, 0) for asker in job.askers), default=0)
+    def _rank(self, job: _Waiting) -> tuple[int, int, int]:
+        running = [self._running[asker] for asker in job.askers]
+        served = max((self._served.get(asker, 0) for asker in job.askers), default=0)
+        return sum(running[:1]), max(running[1:], default=0), served
 
     def _no_longer_waiting(self, askers: Sequence[str]) -> None:
         self._waiting.subtract(askers)

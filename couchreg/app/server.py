@@ -219,7 +219,12 @@ class App:
 
     async def _registry(self, stack: AsyncExitStack) -> Registry:
         settings = self.settings
-        checks = Limits(seconds=settings.validation_timeout, memory=settings.validation_memory << 20)
+        checks = Limits(
+            cpu_seconds=settings.validation_timeout,
+            memory=settings.validation_memory << 20,
+            cpu_setting="validation-timeout",
+            memory_setting="validation-memory",
+        )
         publishing = PublishLimits(
             total=settings.max_package_size << 20,
             files=settings.max_package_files,

@@ -16,10 +16,11 @@ from couchreg.errors import BadRequest, InvalidPackage
 from couchreg.model import json
 from couchreg.package.descriptor import Descriptor, examine
 from couchreg.package.names import check_package_name, check_version
-from couchreg.registry.checking.checker import Checker, Limits
+from couchreg.registry.checking.checker import WORKER, Checker, Limits
 from couchreg.registry.publishing import integrity
+from couchreg.sandbox.forks import ForkServer
 
-_LIMITS = Limits(seconds=3600, cpu_seconds=3600, memory=8 << 30, workers=1)  # of this person's machine
+_LIMITS = Limits(cpu_seconds=3600, memory=8 << 30, workers=1)  # of this person's machine
 _UNVERSIONED = "0.0.0"
 
 
@@ -31,14 +32,19 @@ async def check(folder: Path, version: str | None = None) -> dict[str, Any]:
     package = Folder.read(folder, version, unversioned=_UNVERSIONED)
     descriptor = await asyncio.to_thread(_examined, package)
     root = package.files[0].source.parent
-    checker = Checker(_LIMITS)
+    inside = root.resolve()
+    real = [file.source.resolve() for file in package.files]
+    elsewhere = [path for path in real if not path.is_relative_to(inside)]
+    forks = ForkServer((WORKER,))
+    checker = Checker(forks, _LIMITS)
     with tempfile.TemporaryDirectory(prefix="couchreg-") as scratch:
         document = Path(scratch, "descriptor.json")
         document.write_bytes(json.encode(descriptor.members))
         try:
-            report = await checker.check(root, Path(scratch), document)
+            report = await checker.check(root, Path(scratch), document, elsewhere=elsewhere)
         finally:
             await checker.close()
+            await forks.close()
     if not report["valid"]:
         raise Invalid("The package has errors.", report)
     return {"name": package.name, "version": package.version, **report}
@@ -49,12 +55,13 @@ def _examined(package: Folder) -> Descriptor:
         check_package_name(package.name)
         check_version(package.version)
         descriptor = examine(package.members, package.name, package.version)
+        files = {file.path: digests_of_file(file.source).spooled(file.source) for file in package.files}
+        known = integrity.digests(integrity.wanted(descriptor, files), lambda: False)
     except InvalidPackage as error:
         raise Invalid(error.reason, error.report) from None
     except BadRequest as error:
         raise Invalid(error.reason) from None
-    files = {file.path: digests_of_file(file.source).spooled(file.source) for file in package.files}
-    found = integrity.check_files(descriptor, files)
+    found = integrity.check_files(descriptor, files, known)
     if not found.valid:
         raise Invalid("The package's files are not those it describes.", found.to_json())
     return descriptor

@@ -16,6 +16,7 @@ from couchreg.errors import InvalidPackage
 KEPT = 5  # of each kind and resource
 MAX_PROBLEMS = 1000
 MAX_MESSAGE = 500  # characters
+STOPPED = "check-stopped"  # the type of the problem that nothing is known
 
 Problem = dict[str, Any]
 
@@ -73,6 +74,8 @@ def refusal(report: Mapping[str, Any]) -> InvalidPackage:
 
 def sentence(report: Mapping[str, Any]) -> str:
     """The report in one sentence, for `reason`: how many errors of which kinds, and where."""
+    if report["counts"] and all(row["type"] == STOPPED for row in report["counts"]):
+        return str(report["problems"][0]["message"])
     groups = [f"{row['count']} {row['type']}" + _place(row["resource"]) for row in report["counts"][:6]]
     left = len(report["counts"]) - len(groups)
     more = f" and {left} more kinds" if left > 0 else ""

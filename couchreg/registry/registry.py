@@ -11,7 +11,9 @@ from couchreg.registry.changing.packages import Packages
 from couchreg.registry.changing.settling import Settled
 from couchreg.registry.changing.tags import Tags
 from couchreg.registry.changing.unpublish import Unpublisher
+from couchreg.registry.checking import checker
 from couchreg.registry.checking.checker import Checker, Limits
+from couchreg.registry.comparing import diff_job
 from couchreg.registry.comparing.diff import Differ
 from couchreg.registry.linked.forms import Forms
 from couchreg.registry.publishing.direct import Direct
@@ -21,6 +23,7 @@ from couchreg.registry.reading.catalog import Catalog
 from couchreg.registry.reading.counts import Downloads
 from couchreg.registry.reading.dependencies import Dependencies
 from couchreg.registry.reading.history import History
+from couchreg.sandbox.forks import ForkServer
 
 
 class Found(NamedTuple):
@@ -58,7 +61,8 @@ class Registry:
         self.database = database
         self.attachments = attachments
         self.catalog = Catalog(database)
-        self.checker = Checker(checks)
+        self.forks = ForkServer((checker.WORKER, diff_job.WORKER))
+        self.checker = Checker(self.forks, checks)
         self.packages = Packages(database, settled=settled)
         self.owners = Owners(database, self.packages)
         self.publisher = Publisher(
@@ -69,7 +73,7 @@ class Registry:
         self.deprecations = Deprecations(self.catalog, self.packages)
         self.history = History(database, self.catalog)
         self.dependencies = Dependencies(self.catalog)
-        self.differ = Differ(self.catalog, attachments)
+        self.differ = Differ(self.catalog, attachments, self.forks)
         self.forms = Forms()
         self.downloads = downloads or Downloads()
         self._limits = publishing or PublishLimits()
@@ -87,4 +91,6 @@ class Registry:
 
     async def close(self) -> None:
         await self.checker.close()
+        await self.differ.close()
+        await self.forks.close()
         await self.downloads.close()

@@ -16,7 +16,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import couchreg
 from couchreg.errors import Unavailable
 from couchreg.sandbox.child import Child
 
@@ -83,7 +82,7 @@ def environment() -> dict[str, str]:
     """Nothing of the server's (credentials!) but what dates and Python's start need."""
     kept = {name: os.environ[name] for name in ("TZ",) if name in os.environ}
     single = {f"{library}_NUM_THREADS": "1" for library in _THREADS}
-    root = str(Path(couchreg.__file__).absolute().parent.parent)
+    root = str(Path(__file__).absolute().parents[2])
     return {**kept, **single, "PYTHONPATH": root, "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8"}
 
 
@@ -196,7 +195,9 @@ class _Running:
 
     def _understand(self, message: dict[str, Any]) -> None:
         if "ready" in message:
-            log.info("child processes are held: %s", message["ready"])
+            # The operator should know that a wall is missing.
+            level = logging.WARNING if "python" in message["ready"] else logging.DEBUG
+            log.log(level, "what child processes may do is held: %s", message["ready"])
             self.ready.set_result(message["ready"])
         elif "forked" in message:
             self._take(self._asked.pop(message["forked"]), message["process"])

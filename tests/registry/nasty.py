@@ -63,7 +63,7 @@ def _tables() -> Iterator[Nasty]:
         ("JSON that is cut off", table(b'[{"id":1,', "words.json", type="table"), 422, "source-error"),
         (
             "a table that expands",
-            table(gzip.compress(b"id,word\n" + b"1,a\n" * 6_000_000), "words.csv.gz"),
+            table(gzip.compress(b"id,word\n" + b"1,a\n" * 15_000_000), "words.csv.gz"),
             422,
             "check-stopped",
         ),

@@ -14,7 +14,8 @@ import pytest
 from couchreg.errors import BadRequest, InvalidPackage, Unavailable
 from couchreg.model import json
 from couchreg.package.descriptor import examine
-from couchreg.registry.checking.checker import Checker, Limits
+from couchreg.registry.checking.checker import WORKER, Checker, Limits
+from couchreg.sandbox.forks import ForkServer
 from tests.registry.conftest import Serve, Served
 from tests.registry.packages import Package, small
 
@@ -212,8 +213,12 @@ async def test_a_check_that_takes_too_long_is_stopped_and_says_so(serve: Serve) 
     status, answer = await served.put(endless, "1")
     assert status == 422, answer
     assert (answer["problems"][0]["type"], answer["complete"]) == ("check-stopped", False)
-    assert "more cpu time than it may" in answer["problems"][0]["message"]
-    assert "not known whether the package is valid" in answer["problems"][0]["message"]
+    message = answer["problems"][0]["message"]
+    assert message.startswith(
+        "The check used the 1 s of CPU time that it may use and was stopped, so it is not"
+    )
+    assert "No error was found until then." in message
+    assert answer["reason"] == message  # it does not say that the package has errors
     assert served.blobs() == []
     assert (await served.put(small(), "1"))[0] == 201  # the worker is none the worse
 
@@ -224,7 +229,7 @@ async def test_a_check_without_memory_is_stopped_and_says_so(serve: Serve) -> No
     many.members["resources"][0]["schema"]["primaryKey"] = "word"
     status, answer = await served.put(many, "1")
     assert status == 422, answer
-    assert "more memory than it may" in answer["problems"][0]["message"]
+    assert "1 MiB of memory that it may use" in answer["problems"][0]["message"]
     assert served.blobs() == []
 
 
@@ -239,24 +244,28 @@ async def test_json_and_compressed_tables_are_checked(served: Served) -> None:
 
 async def test_the_server_answers_while_a_package_is_checked(serve: Serve) -> None:
     served = await serve(checks=Limits(workers=1))
-    worker = await served.registry.checker._workers[0].start()
-    os.kill(worker.pid, signal.SIGSTOP)  # a check that takes as long as we like
+    await served.registry.forks.start()
+    worker = served.registry.forks.process
+    assert worker is not None
+    os.kill(worker, signal.SIGSTOP)  # a check that takes as long as we like
     publishing = asyncio.create_task(served.put(small(), "1"))
     while not served.registry.checker.busy:
         assert (await served.get("/"))[0] == 200
     assert (await served.get("/small"))[0] == 404
     assert not publishing.done()
-    os.kill(worker.pid, signal.SIGCONT)
+    os.kill(worker, signal.SIGCONT)
     assert (await publishing)[0] == 201
 
 
 async def test_what_waits_is_bounded(tmp_path: Path) -> None:
-    checker = Checker(Limits(workers=1, waiting=1))
+    forks = ForkServer((WORKER,))
+    checker = Checker(forks, Limits(workers=1, waiting=1))
     (tmp_path / "scratch").mkdir()
     (tmp_path / "descriptor").write_bytes(json.encode({"resources": [{"name": "x", "data": [["a"], [1]]}]}))
     checks = [checker.check(tmp_path, tmp_path / "scratch", tmp_path / "descriptor") for _ in range(4)]
     found = await asyncio.gather(*checks, return_exceptions=True)
     await checker.close()
+    await forks.close()
     assert [isinstance(item, Unavailable) for item in found] == [False, False, True, True]
     assert all(item["valid"] for item in found if isinstance(item, dict))
 
@@ -264,10 +273,11 @@ async def test_what_waits_is_bounded(tmp_path: Path) -> None:
 async def test_a_worker_that_dies_is_replaced(serve: Serve) -> None:
     served = await serve(checks=Limits(workers=1))
     assert (await served.put(small(), "1"))[0] == 201
-    process = served.registry.checker._workers[0]._process
-    assert process is not None
-    os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
+    worker = served.registry.forks.process
+    assert worker is not None
+    os.killpg(worker, signal.SIGKILL)
+    while served.registry.forks.process is not None:
+        await asyncio.sleep(0.01)
     assert (await served.put(small(), "2"))[0] == 201
 
 

@@ -115,7 +115,7 @@ async def test_inline_and_compressed_tables_and_other_files(served: Served) -> N
 
 async def test_what_is_too_much_says_so(served: Served) -> None:
     served.registry.differ = Differ(
-        served.registry.catalog, served.registry.attachments, DiffLimits(bytes=50)
+        served.registry.catalog, served.registry.attachments, served.registry.forks, DiffLimits(bytes=50)
     )
     found = await changed(served, small(text="id,word\n" + "1,x\n" * 10), small())
     assert "68 bytes" in found["resources"]["changed"]["words"]["rows"]["skipped"]
@@ -123,7 +123,7 @@ async def test_what_is_too_much_says_so(served: Served) -> None:
 
 async def test_a_comparison_that_takes_too_long_is_stopped(served: Served) -> None:
     served.registry.differ = Differ(
-        served.registry.catalog, served.registry.attachments, DiffLimits(seconds=0)
+        served.registry.catalog, served.registry.attachments, served.registry.forks, DiffLimits(cpu_seconds=0)
     )
     found = await changed(served, small(text="id,word\n1,x\n"), small())
     assert "stopped" in found["resources"]["changed"]["words"]["rows"]["skipped"]

@@ -75,12 +75,19 @@ async def test_a_stream_that_is_left_ends_the_session(pool: Pool) -> None:
     ],
 )
 async def test_a_job_that_has_no_answer_says_why(make: Make, job: bytes, cause: Cause) -> None:
-    pool = make(replace(SMALL, seconds=5, cpu_seconds=1))
+    pool = make(replace(SMALL, seconds=1 if cause is Cause.TIME else 500, cpu_seconds=1))
     with pytest.raises(Stopped) as stopped:
         await pool.ask(job)
     assert stopped.value.cause is cause
-    assert await pool.ask(b"echo after") == b"after"
     assert pool.busy == 0
+
+
+async def test_a_job_that_was_stopped_is_followed_by_others(make: Make) -> None:
+    pool = make(replace(SMALL, cpu_seconds=0.5))
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            await pool.ask(b"regex")
+        assert await pool.ask(b"echo after") == b"after"
 
 
 async def test_a_message_that_is_too_long_is_refused_unread(make: Make, forks: ForkServer) -> None:

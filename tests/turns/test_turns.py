@@ -64,7 +64,7 @@ async def test_one_who_asks_for_much_does_not_delay_the_others() -> None:
 
 
 async def test_nobody_has_every_place() -> None:
-    served = Served(Turns(3, waiting=9, waiting_of_one=9))
+    served = Served(Turns(4, waiting=9, waiting_of_one=9))
     for number in range(4):
         await served.ask(f"a{number}", "anna")
     assert served.order == ["a0", "a1"]
@@ -74,18 +74,29 @@ async def test_nobody_has_every_place() -> None:
     assert _is_empty(served.turns)
 
 
+async def test_one_user_does_not_keep_others_of_the_same_address_waiting() -> None:
+    served = Served(Turns(2, waiting=9, waiting_of_one=4))
+    for number in range(4):
+        await served.ask(f"a{number}", "anna", "192.0.2.1")
+    await served.ask("b", "bob", "192.0.2.1")
+    assert served.order == ["a0", "b"]
+    await served.end_all()
+
+
 async def test_a_job_counts_for_each_of_its_askers() -> None:
-    """Many accounts at one address are one asker, and so is one account at many addresses."""
-    served = Served(Turns(2, waiting=9, waiting_of_one=2))
+    """Many accounts at one address do not have every place, nor does one account at many addresses."""
+    served = Served(Turns(3, waiting=9, waiting_of_one=1))
     await served.ask("one", "anna", "192.0.2.1")
-    await served.ask("two", "bob", "192.0.2.1")
-    await served.ask("three", "anna", "192.0.2.2")
+    await served.ask("two", "anna", "192.0.2.2")
     assert served.order == ["one"]
-    await served.ask("other", "carl", "192.0.2.3")
-    assert served.order == ["one", "other"]
-    await served.ask("four", "dora", "192.0.2.1")
+    await served.ask("three", "bob", "192.0.2.1")
+    await served.ask("four", "carl", "192.0.2.1")
+    assert served.order == ["one", "three"]
+    await served.ask("other", "dora", "192.0.2.3")
+    assert served.order == ["one", "three", "other"]
+    await served.ask("five", "eva", "192.0.2.1")
     with pytest.raises(TooManyRequests) as refused:
-        async with served.turns.take("eva", "192.0.2.1"):
+        async with served.turns.take("fritz", "192.0.2.1"):
             pass
     assert refused.value.retry_after == 10
     await served.end_all()
@@ -129,6 +140,19 @@ async def test_who_gives_up_as_the_turn_comes_passes_it_on() -> None:
     assert served.order[-1] == "c"
     await served.end("c")
     assert _is_empty(served.turns)
+
+
+async def test_who_gives_up_and_has_not_left_yet_is_passed_over() -> None:
+    turns = Turns(1, waiting=9, waiting_of_one=9)
+    served = Served(turns)
+    async with turns.take("a"):
+        await served.ask("b", "b")
+        await served.ask("c", "c")
+        served.tasks["b"].cancel()  # and it has had no moment to notice
+    await _settle()
+    assert served.order == ["c"]
+    await served.end("c")
+    assert _is_empty(turns)
 
 
 async def test_a_job_that_fails_ends_its_turn() -> None:

@@ -1,194 +1,126 @@
-"""The pool of workers that check packages, seen from the server's event loop.
+"""Checking packages, seen from the server's event loop: in children of the sandbox, in turn.
 
-A fixed number of processes is started early, because importing frictionless takes a third of a second.
-What waits is bounded. A worker that does not answer in time is killed and replaced; what its package
-did to it is answered honestly.
+What a package does to its check is answered honestly: one that was stopped is a report of one problem, which
+says that nothing is known, not that something is wrong.
 """
 
-import asyncio
 import logging
-import os
-import signal
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import couchreg
-from couchreg.errors import Unavailable
 from couchreg.model import json
-from couchreg.package.report import Report, problem
+from couchreg.package.report import STOPPED, Report, problem
+from couchreg.sandbox.ending import Cause, Stopped
+from couchreg.sandbox.forks import ForkServer
+from couchreg.sandbox.kinds import Grant, Kind
+from couchreg.sandbox.kinds import Limits as JobLimits
+from couchreg.sandbox.pool import Pool
 
 log = logging.getLogger(__name__)
-_LINE = 64 << 20  # bytes of one answer; reports are cut to far less
-_STARTING = 120  # seconds a worker may take to import what it needs
-_GRACE = 5  # seconds a worker has for its answer beyond the child's own alarm
+WORKER = "couchreg.registry.checking.worker"
+_PATIENCE = 10  # how many times its CPU time a check may last: the machine may have other work
+_LEAST = 60  # seconds that it may last at least
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What checking one package may use, and how many are checked and wait at once."""
 
-    seconds: int = 300
-    cpu_seconds: int = 300
+    cpu_seconds: float = 300
     memory: int = 2 << 30  # bytes of address space
     file_size: int = 4 << 30  # bytes of one temporary file, for compressed data
-    workers: int = 2
+    workers: int = 3  # of which one user has one
     waiting: int = 32
+    waiting_of_one: int = 8
+    # The settings by which the operator changes the first two, as people write them.
+    cpu_setting: str = ""
+    memory_setting: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long a check may last, whatever it waits for."""
+        return self.cpu_seconds * _PATIENCE + _LEAST
 
 
 class Checker:
-    """`await check(…)` from any task; `start()` and `close()` by the owner."""
+    """`await check(…)` from any task; `start()` and `close()` by the owner. `forks` has `WORKER`."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
-        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
-        self._workers = [_Worker(self.limits) for _ in range(self.limits.workers)]
-        for worker in self._workers:
-            self._idle.put_nowait(worker)
-        self._inside = 0
+    def __init__(self, forks: ForkServer, limits: Limits | None = None) -> None:
+        self.limits = limits = limits or Limits()
+        self._pool = Pool(
+            Kind(
+                "package checks",
+                WORKER,
+                JobLimits(
+                    seconds=limits.seconds,
+                    cpu_seconds=limits.cpu_seconds,
+                    memory=limits.memory,
+                    file_size=limits.file_size,
+                ),
+                places=limits.workers,
+                waiting=limits.waiting,
+                waiting_of_one=limits.waiting_of_one,
+            ),
+            forks,
+        )
 
     @property
     def busy(self) -> int:
         """How many packages are being checked or wait for it."""
-        return self._inside
+        return self._pool.busy
 
     async def start(self) -> None:
-        """Start the workers; returns at once, they warm up while the server already answers."""
-        for worker in self._workers:
-            await worker.start()
+        """Returns at once: what checks need is imported while the server already answers."""
+        await self._pool.start()
 
-    async def check(self, folder: Path, scratch: Path, descriptor: Path) -> dict[str, Any]:
-        """The report on the package in `folder` (see `checks.check`).
+    async def check(
+        self,
+        folder: Path,
+        scratch: Path,
+        descriptor: Path,
+        *,
+        askers: Sequence[str] = (),
+        elsewhere: Sequence[Path] = (),
+    ) -> dict[str, Any]:
+        """The report on the package in `folder` (see `checks.check`). `askers` are those it is checked for;
+        `elsewhere` are files that links in the folder lead to.
 
-        Raises Unavailable when too many packages wait already.
+        Raises TooManyRequests and Unavailable when too many packages wait already. Whoever is cancelled
+        leaves no check behind.
         """
-        if self._inside >= self.limits.workers + self.limits.waiting:
-            raise Unavailable("Too many packages wait to be checked: try again in a while.", retry_after=10)
-        self._inside += 1
+        job = json.encode({"folder": str(folder), "descriptor": str(descriptor)})
+        grant = Grant([folder, descriptor, *elsewhere], [scratch])
         try:
-            worker = await self._idle.get()
-            try:
-                return await worker.check(folder, scratch, descriptor)
-            finally:
-                self._idle.put_nowait(worker)
-        finally:
-            self._inside -= 1
+            report: dict[str, Any] = json.decode(await self._pool.ask(job, askers=tuple(askers), grant=grant))
+        except Stopped as stopped:
+            log.warning("%s", stopped)
+            return _stopped(self.limits, stopped.cause)
+        return report
 
     async def close(self) -> None:
-        await asyncio.gather(*(worker.stop() for worker in self._workers))
+        await self._pool.close()
 
 
-class _Worker:
-    """One worker process, started again after it had to be killed."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._process: Process | None = None
-        self._ready = False
-
-    async def start(self) -> Process:
-        if self._process is None or self._process.returncode is not None:
-            self._ready = False
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",
-                "-W",
-                "ignore",
-                "-m",
-                "couchreg.registry.checking.worker",
-                stdin=PIPE,
-                stdout=PIPE,
-                limit=_LINE,
-                start_new_session=True,
-                env=environment(),
-            )
-        return self._process
-
-    async def check(self, folder: Path, scratch: Path, descriptor: Path) -> dict[str, Any]:
-        try:
-            process = await self.start()
-            if not self._ready:
-                await asyncio.wait_for(_line(process), _STARTING)
-                self._ready = True
-            await _send(process, self._job(folder, scratch, descriptor))
-            answer = await asyncio.wait_for(_line(process), self._limits.seconds + _GRACE)
-        except (TimeoutError, ConnectionError, EOFError) as error:
-            await self.stop()
-            log.error("a worker that checks packages had to be replaced: %r", error)
-            raise Unavailable("The package could not be checked: the checking process stopped.") from error
-        except BaseException:
-            await self.stop()  # its answer must not be taken for the next job's
-            raise
-        return _understood(answer, self._limits)
-
-    def _job(self, folder: Path, scratch: Path, descriptor: Path) -> bytes:
-        limits = self._limits
-        return json.encode(
-            {
-                "folder": str(folder),
-                "scratch": str(scratch),
-                "descriptor": str(descriptor),
-                "seconds": limits.seconds,
-                "cpu_seconds": limits.cpu_seconds,
-                "memory": limits.memory,
-                "file_size": limits.file_size,
-            }
-        )
-
-    async def stop(self) -> None:
-        """Kill the worker and its child, if it runs."""
-        process, self._process = self._process, None
-        if process is not None:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):  # it has just ended by itself
-                    os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-            if process.stdin is not None:
-                process.stdin.close()
-
-
-def environment() -> dict[str, str]:
-    """Nothing of the server's environment (credentials!) but what Python needs to start."""
-    wanted = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV")
-    kept = {key: os.environ[key] for key in wanted if key in os.environ}
-    return {**kept, "PYTHONPATH": str(Path(couchreg.__file__).parent.parent), "PYTHONUTF8": "1"}
-
-
-async def _send(process: Process, line: bytes) -> None:
-    if process.stdin is None:
-        raise EOFError
-    process.stdin.write(line + b"\n")
-    await process.stdin.drain()
-
-
-async def _line(process: Process) -> bytes:
-    line = await process.stdout.readline() if process.stdout else b""
-    if not line.endswith(b"\n"):
-        raise EOFError("the worker ended")
-    return line
-
-
-def _understood(answer: bytes, limits: Limits) -> dict[str, Any]:
-    """The report in a worker's answer; a check that was stopped is a report of one problem."""
-    found: dict[str, Any] = json.decode(answer)
-    if "problems" in found:
-        return found
+def _stopped(limits: Limits, cause: Cause) -> dict[str, Any]:
     report = Report()
     report.complete = False
-    report.add(problem("check-stopped", _why(found, limits)))
+    report.add(problem(STOPPED, _why(limits, cause)))
     return report.to_json()
 
 
-def _why(found: Mapping[str, str], limits: Limits) -> str:
-    if "killed" in found:
-        allowed = f"{limits.seconds} s, {limits.cpu_seconds} s of CPU, {limits.memory >> 20} MiB of memory"
-        return (
-            f"The check used more {found['killed']} than it may ({allowed}) and was stopped, "
-            "so it is not known whether the package is valid."
-        )
-    log.error("checking a package failed: %s", found.get("failed"))
-    return "The check itself failed, so it is not known whether the package is valid."
+def _why(limits: Limits, cause: Cause) -> str:
+    unknown = "so it is not known whether the package is valid"
+    used, setting = {
+        Cause.CPU: (f"used the {limits.cpu_seconds:g} s of CPU time that it may use", limits.cpu_setting),
+        Cause.TIME: (f"lasted longer than the {limits.seconds:g} s that it may last", limits.cpu_setting),
+        Cause.MEMORY: (
+            f"needed more than the {limits.memory >> 20} MiB of memory that it may use",
+            limits.memory_setting,
+        ),
+    }.get(cause, ("", ""))
+    if not used:
+        return f"The check itself failed, {unknown}."
+    raised = f" The limit is the operator's: the setting {setting}." if setting else ""
+    return f"The check {used} and was stopped, {unknown}. No error was found until then.{raised}"

@@ -1,6 +1,6 @@
 """What changed between two versions of a package: members, resources, schemas, and the rows of tables.
 
-Descriptors are compared here; rows in a process of its own (`diff_rows.py`), which gets the files of the
+Descriptors are compared here; rows in a child of the sandbox (`diff_rows.py`), which gets the files of the
 tables that differ and has limits. What it cannot do within them is said in the place of the numbers.
 Versions never change, so what was found is kept for a while.
 """
@@ -9,24 +9,27 @@ import asyncio
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from couchreg.docstore.attachments.attachments import Attachments
-from couchreg.errors import Unavailable
 from couchreg.model import json
 from couchreg.package.descriptor import OWN, Resource
-from couchreg.registry.comparing.diff_job import Job, Side, run
+from couchreg.registry.comparing.diff_job import WORKER, Job, Side, run
 from couchreg.registry.reading.catalog import Catalog, Version
+from couchreg.sandbox.forks import ForkServer
+from couchreg.sandbox.kinds import Grant, Kind, Limits
+from couchreg.sandbox.pool import Pool
 
 KEPT = 64  # differences in memory
 LARGEST = 1 << 20  # bytes of one that is kept
 LONGEST = 2000  # bytes of a value that is shown, as JSON
 MOST = 200  # members, fields or resources of each kind that are shown
 _IGNORED = frozenset({"resources", OWN, "version"})
+Key = tuple[str, ...]
 Pairs = list[tuple[Resource, Resource]]  # of the same name, in the old and in the new version
 _CONTENT = frozenset({"schema", "bytes", "hash", "path", "data"})
 
@@ -35,56 +38,92 @@ _CONTENT = frozenset({"schema", "bytes", "hash", "path", "data"})
 class DiffLimits:
     """What comparing two versions may use."""
 
-    seconds: int = 60
+    cpu_seconds: float = 60
     memory: int = 1 << 30  # bytes of address space
     bytes: int = 256 << 20  # of the files of one table, both versions together
     total: int = 1 << 30  # bytes of all files
+    workers: int = 2
     waiting: int = 8
+    waiting_of_one: int = 3
 
 
 class Differ:
-    """Compares versions, one pair at a time."""
+    """Compares versions, the rows of a few at a time. `forks` has `diff_job.WORKER`."""
 
-    def __init__(self, catalog: Catalog, attachments: Attachments, limits: DiffLimits | None = None) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        attachments: Attachments,
+        forks: ForkServer,
+        limits: DiffLimits | None = None,
+    ) -> None:
         self._catalog = catalog
         self._attachments = attachments
-        self.limits = limits or DiffLimits()
-        self._found: OrderedDict[tuple[str, ...], dict[str, Any]] = OrderedDict()
-        self._one = asyncio.Lock()
-        self._inside = 0
+        self.limits = limits = limits or DiffLimits()
+        allowed = Limits(
+            seconds=limits.cpu_seconds * 10 + 60,  # the machine may have other work
+            cpu_seconds=limits.cpu_seconds,
+            memory=limits.memory,
+            file_size=limits.total,
+        )
+        self._pool = Pool(
+            Kind(
+                "comparisons of versions",
+                WORKER,
+                allowed,
+                places=limits.workers,
+                waiting=limits.waiting,
+                waiting_of_one=limits.waiting_of_one,
+            ),
+            forks,
+        )
+        self._found: OrderedDict[Key, dict[str, Any]] = OrderedDict()
 
-    async def of(self, name: str, old: str, new: str) -> dict[str, Any]:
-        """`{name, old, new, descriptor, resources}`. Raises NotFound, and Unavailable when too many wait."""
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def of(self, name: str, old: str, new: str, *, askers: Sequence[str] = ()) -> dict[str, Any]:
+        """`{name, old, new, descriptor, resources}`, for those who ask.
+
+        Raises NotFound, and TooManyRequests and Unavailable when too many wait.
+        """
         before, after = await self._catalog.named(name, old), await self._catalog.named(name, new)
         key = (name, before.version, before.rev, after.version, after.rev)
         if key in self._found:
             self._found.move_to_end(key)
             return self._found[key]
-        if self._inside >= self.limits.waiting:
-            raise Unavailable("Too many versions are being compared: try again in a while.", retry_after=10)
-        self._inside += 1
-        try:
-            async with self._one:
-                found = self._found.get(key) or await self._compare(before, after)
-        finally:
-            self._inside -= 1
+        found = await self._compare(before, after, key, askers)
         if len(json.encode(found)) <= LARGEST:
             self._found[key] = found
         while len(self._found) > KEPT:
             self._found.popitem(last=False)
         return found
 
-    async def _compare(self, before: Version, after: Version) -> dict[str, Any]:
+    async def _compare(
+        self, before: Version, after: Version, key: Key, askers: Sequence[str]
+    ) -> dict[str, Any]:
         pairs = [
             (item, after.resources[name])
             for name, item in before.resources.items()
             if name in after.resources
         ]
-        rows = await self._rows(before, after, pairs)
+        jobs, rows = self._jobs(before, after, pairs)
+        if jobs:
+            found = await self._compared(jobs, key, askers)
+            if key in self._found:
+                return self._found[key]
+            rows |= found
         return await asyncio.to_thread(_described, before, after, pairs, rows)
 
-    async def _rows(self, before: Version, after: Version, pairs: Pairs) -> dict[str, Any]:
-        """Resource -> what the comparison of its rows gave, for those whose content differs."""
+    async def _compared(self, jobs: Sequence[Job], key: Key, askers: Sequence[str]) -> dict[str, Any]:
+        """Resource -> what the comparison of its rows gave; nothing when somebody else was first."""
+        async with self._folder() as folder:
+            grant = Grant(write=[folder])
+            async with self._pool.session(*askers, grant=grant) as session:
+                return {} if key in self._found else await run(jobs, folder, self._attachments, session)
+
+    def _jobs(self, before: Version, after: Version, pairs: Pairs) -> tuple[list[Job], dict[str, Any]]:
+        """The tables to compare, of those whose content differs; resource -> why another is left out."""
         found: dict[str, Any] = {}
         jobs: list[Job] = []
         left = self.limits.total
@@ -100,11 +139,7 @@ class Differ:
                 continue
             left -= size
             jobs.append(Job(old.name, Side.of(before, old), Side.of(after, new)))
-        if jobs:
-            async with self._folder() as folder:
-                limits = self.limits
-                found |= await run(jobs, folder, self._attachments, limits.seconds, limits.memory)
-        return found
+        return jobs, found
 
     @asynccontextmanager
     async def _folder(self) -> AsyncIterator[Path]:

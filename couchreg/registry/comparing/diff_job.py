@@ -1,17 +1,12 @@
-"""Comparing tables in another process: laying out its files, running it, reading its answers.
+"""Comparing tables in a child of the sandbox: laying out its files, reading its answers.
 
-The process is `python -m couchreg.registry.comparing.diff_worker`. It answers with one line for each
-table, so that what is done when its time is up is not lost.
+It answers with one part for each table, so that what is done when its time is up is not lost.
 """
 
-import asyncio
 import logging
-import os
 import re
-import signal
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +16,12 @@ from couchreg.docstore.base import Attachment
 from couchreg.model import json
 from couchreg.package.descriptor import Resource
 from couchreg.package.formats import split_format
-from couchreg.registry.checking.checker import environment
 from couchreg.registry.reading.catalog import Version
+from couchreg.sandbox.ending import Stopped
+from couchreg.sandbox.session import Session
 
 log = logging.getLogger(__name__)
-_LINE = 16 << 20  # bytes of one answer
+WORKER = "couchreg.registry.comparing.diff_worker"
 _KEPT = ("format", "encoding", "compression", "dialect", "innerpath", "mediatype")
 STOPPED = {"skipped": "The comparison was stopped: it took more time or memory than it may."}
 
@@ -60,13 +56,23 @@ class Job:
 
 
 async def run(
-    jobs: Sequence[Job], folder: Path, attachments: Attachments, seconds: int, memory: int
+    jobs: Sequence[Job], folder: Path, attachments: Attachments, session: Session
 ) -> dict[str, Any]:
-    """Resource -> `{added, removed, changed, …}` as `diff_rows.compare` has it, or `{skipped: why}`."""
+    """Resource -> `{added, removed, changed, …}` as `diff_rows.compare` has it, or `{skipped: why}`.
+
+    The session may write to `folder`.
+    """
     lines = [await _line(number, job, folder, attachments) for number, job in enumerate(jobs)]
     (folder / "jobs").write_bytes(b"".join(lines))
-    found = await _answers(folder, len(jobs), seconds, memory)
-    return {job.name: found.get(number, STOPPED) for number, job in enumerate(jobs)}
+    found: list[Any] = []
+    try:
+        async with aclosing(session.stream(json.encode({"folder": str(folder)}))) as parts:
+            async for part in parts:
+                found.append(json.decode(part))  # noqa: PERF401 — what is there counts when it is stopped
+    except Stopped as stopped:
+        log.warning("%s", stopped)
+    missing = [STOPPED] * (len(jobs) - len(found))
+    return {job.name: answer for job, answer in zip(jobs, found + missing, strict=True)}
 
 
 async def _line(number: int, job: Job, folder: Path, attachments: Attachments) -> bytes:
@@ -93,48 +99,3 @@ async def _lay_out(file: Attachment, path: Path, attachments: Attachments) -> No
         path.hardlink_to(spooled.path)
     finally:
         attachments.spool.remove(spooled)
-
-
-async def _answers(folder: Path, expected: int, seconds: int, memory: int) -> dict[int, Any]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",
-        "-W",
-        "ignore",
-        "-m",
-        "couchreg.registry.comparing.diff_worker",
-        str(folder),
-        str(memory),
-        str(seconds),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=PIPE,
-        limit=_LINE,
-        start_new_session=True,
-        env=environment(),
-    )
-    found: dict[int, Any] = {}
-    try:
-        async with asyncio.timeout(seconds):
-            for number in range(expected):
-                found[number] = await _answer(process)
-    except (TimeoutError, EOFError) as error:
-        log.warning("comparing versions was stopped: %r", error)
-    finally:
-        await _stop(process)
-    return found
-
-
-async def _answer(process: Process) -> Any:
-    line = await process.stdout.readline() if process.stdout else b""
-    if not line.endswith(b"\n"):
-        raise EOFError("the process ended")
-    return json.decode(line)
-
-
-async def _stop(process: Process) -> None:
-    if process.returncode is None:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            log.debug("the process had ended by itself")
-    await process.wait()

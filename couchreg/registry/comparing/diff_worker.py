@@ -1,13 +1,10 @@
-"""The process that compares tables: `python -m …comparing.diff_worker FOLDER MEMORY SECONDS`.
+"""The comparison of tables as a job of the sandbox; imported in child processes only.
 
-It reads one job a line from the file `jobs` in its folder, and writes one answer a line. It reads the files
-of that folder with frictionless, and can neither reach a network nor write anywhere else.
+A job is JSON: ``{folder}``. The folder has the files, and `jobs`, a line of JSON for each table. The answer
+has a part for each line, in order.
 """
 
 import json
-import os
-import resource
-import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +12,9 @@ from typing import Any
 
 from frictionless import FrictionlessException, Resource, system
 
-from couchreg.registry.checking.checks import TABULAR, NoNet, enclose
+from couchreg.registry.checking.checks import TABULAR, NoNet
 from couchreg.registry.comparing.diff_rows import Table, compare
+from couchreg.sandbox.inside.channel import Reply
 
 
 class Read:
@@ -46,8 +44,8 @@ class Read:
         return opened
 
 
-def answer(folder: str, job: dict[str, Any]) -> dict[str, Any]:
-    """The comparison of one job, or why there is none."""
+def compared(folder: str, job: dict[str, Any]) -> dict[str, Any]:
+    """The comparison of one table, or why there is none."""
     try:
         old, new = (Read(folder, job[which]) for which in ("old", "new"))
         key = job["new"]["key"] or job["old"]["key"]
@@ -63,20 +61,9 @@ def answer(folder: str, job: dict[str, Any]) -> dict[str, Any]:
         return {"skipped": "The comparison failed."}
 
 
-def main(folder: str, memory: int, seconds: int) -> None:
-    os.nice(5)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    jobs = Path(folder, "jobs").read_bytes().splitlines()
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints must not be taken for an answer
-    enclose(folder)
+def answer(job: bytes, reply: Reply) -> bytes:
+    folder = json.loads(job)["folder"]
     with system.use_context(http_session=NoNet(), trusted=False):
-        for line in jobs:
-            out.write(json.dumps(answer(folder, json.loads(line))).encode() + b"\n")
-            out.flush()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+        for line in Path(folder, "jobs").read_bytes().splitlines():
+            reply.part(json.dumps(compared(folder, json.loads(line))).encode())
+    return b""

@@ -9,7 +9,7 @@ import base64
 import binascii
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
@@ -103,7 +103,13 @@ class Direct:
         return {"upload": upload, "expires": expires, "filedata": shown}
 
     async def finalize(
-        self, upload: str, user: User, allow: Callable[[str], None], *, confirm: Confirm = confirmed
+        self,
+        upload: str,
+        user: User,
+        allow: Callable[[str], None],
+        *,
+        confirm: Confirm = confirmed,
+        askers: Sequence[str] = (),
     ) -> Published:
         """Check what has arrived, and publish it. `allow` raises for a package this request may not touch.
 
@@ -115,7 +121,7 @@ class Direct:
         async with Intake(self._spool, self._limits) as intake:
             await self._take_all(intake, upload, allowed)
             published = await self._publisher.publish(
-                intake, allowed.name, allowed.version, user, confirm=confirm
+                intake, allowed.name, allowed.version, user, confirm=confirm, askers=askers
             )
         for number in range(len(allowed.files)):
             await self._blobs.delete(staged_key(upload, number))

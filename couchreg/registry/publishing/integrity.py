@@ -5,20 +5,50 @@
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from couchreg.blobstore.base import Spooled
 from couchreg.package.descriptor import Descriptor, Resource
-from couchreg.package.report import Report, problem
+from couchreg.package.report import Report, problem, refusal
+from couchreg.registry.publishing.threads import Abandoned, IsStopped
 
 Files = Mapping[str, Spooled]
+Wanted = tuple[tuple[Path, ...], str]  # the files one after the other, and the algorithm
+Digests = Mapping[Wanted, str]
+_ALGORITHMS = ("md5", "sha1", "sha256", "sha512")
 _CHUNK = 1 << 20
+_AGAIN = 4  # how many times the bytes of a package are hashed at most, beyond their arrival
 
 
-def check_files(descriptor: Descriptor, files: Files) -> Report:
-    """Missing files, files in each other's way, wrong sizes and hashes. May hash files: not for the loop."""
+def wanted(descriptor: Descriptor, files: Files) -> dict[Wanted, int]:
+    """What has to be hashed for this descriptor, and how many bytes each is.
+
+    Raises InvalidPackage when that is out of proportion: each resource may name all files.
+    """
+    found: dict[Wanted, int] = {}
+    for resource in descriptor.resources:
+        parts = [files[path] for path in resource.paths if path in files]
+        algorithm = _algorithm(resource.members.get("hash", "sha256:"))
+        if len(parts) == len(resource.paths) and parts and algorithm and not _known(parts, algorithm):
+            found[_key(parts, algorithm)] = sum(part.length for part in parts)
+    most = _AGAIN * sum(file.length for file in files.values())
+    if sum(found.values()) > most:
+        report = Report()
+        message = "The resources name the same files so often that hashing them is too much: name each once."
+        report.add(problem("resource-error", message))
+        raise refusal(report.to_json())
+    return found
+
+
+def digests(wanted: Iterable[Wanted], is_stopped: IsStopped) -> Digests:
+    """Hash files: not for the loop. Raises Abandoned."""
+    return {(paths, algorithm): _hash(paths, algorithm, is_stopped) for paths, algorithm in wanted}
+
+
+def check_files(descriptor: Descriptor, files: Files, known: Digests) -> Report:
+    """Missing files, files in each other's way, wrong sizes and hashes; `known` has what is `wanted`."""
     report = Report()
     _check_layout(report, files)
     _check_addresses(report, descriptor, files)
@@ -28,7 +58,7 @@ def check_files(descriptor: Descriptor, files: Files) -> Report:
             message = f"The file {path!r} was not sent."
             report.add(problem("missing-file", message, resource=resource.name))
         if resource.paths and not absent:
-            _check_content(report, resource, [files[path] for path in resource.paths])
+            _check_content(report, resource, [files[path] for path in resource.paths], known)
     return report
 
 
@@ -45,62 +75,75 @@ def _check_addresses(report: Report, descriptor: Descriptor, files: Files) -> No
             report.add(problem("resource-error", message, resource=resource.name))
 
 
-def _check_content(report: Report, resource: Resource, parts: Sequence[Spooled]) -> None:
+def _check_content(report: Report, resource: Resource, parts: Sequence[Spooled], known: Digests) -> None:
     length = sum(part.length for part in parts)
     stated = resource.members.get("bytes", length)
     if stated != length:
         message = f"“bytes” is {str(stated)[:40]}, but {length} bytes were sent."
         report.add(problem("byte-count", message, resource=resource.name, field="bytes"))
-    _check_hash(report, resource, parts)
+    _check_hash(report, resource, parts, known)
 
 
-def _check_hash(report: Report, resource: Resource, parts: Sequence[Spooled]) -> None:
+def _check_hash(report: Report, resource: Resource, parts: Sequence[Spooled], known: Digests) -> None:
     stated = resource.members.get("hash")
     if stated is None:
         return
-    algorithm, _, digest = stated.rpartition(":") if isinstance(stated, str) else ("", "", "")
-    found = hash_of(parts, algorithm or "md5") if digest else None
-    if found is None:
+    algorithm, digest = _algorithm(stated), str(stated).rpartition(":")[2].lower()
+    if not (algorithm and digest):
         wanted = "write it as algorithm:digest, with md5, sha1, sha256 or sha512"
         message = f"“hash” is {str(stated)[:100]!r}: {wanted}."
         report.add(problem("hash-count", message, resource=resource.name, field="hash"))
-    elif found != digest.lower():
-        message = f"“hash” is {stated[:200]}, but the bytes sent have {algorithm or 'md5'}:{found}."
+    elif (found := _digest(parts, algorithm, known)) != digest:
+        message = f"“hash” is {stated[:200]}, but the bytes sent have {algorithm}:{found}."
         report.add(problem("hash-count", message, resource=resource.name, field="hash"))
 
 
-def hash_of(parts: Sequence[Spooled], algorithm: str) -> str | None:
-    """The hex digest of the parts one after the other; None for an algorithm not offered."""
-    if len(parts) == 1 and algorithm in ("md5", "sha256"):
-        return parts[0].md5.hex() if algorithm == "md5" else parts[0].sha256
-    if algorithm not in ("md5", "sha1", "sha256", "sha512"):
-        return None
+def _algorithm(stated: Any) -> str:
+    """The algorithm of a stated hash; empty for one that is not offered."""
+    algorithm = stated.rpartition(":")[0] or "md5" if isinstance(stated, str) else ""
+    return algorithm if algorithm in _ALGORITHMS else ""
+
+
+def _known(parts: Sequence[Spooled], algorithm: str) -> str:
+    """The hex digest where the files' arrival has told it, else empty."""
+    if len(parts) > 1 or algorithm not in ("md5", "sha256"):
+        return ""
+    return parts[0].md5.hex() if algorithm == "md5" else parts[0].sha256
+
+
+def _digest(parts: Sequence[Spooled], algorithm: str, known: Digests) -> str:
+    return _known(parts, algorithm) or known[_key(parts, algorithm)]
+
+
+def _key(parts: Sequence[Spooled], algorithm: str) -> Wanted:
+    return tuple(part.path for part in parts), algorithm
+
+
+def _hash(paths: Sequence[Path], algorithm: str, is_stopped: IsStopped) -> str:
     hasher = hashlib.new(algorithm, usedforsecurity=False)
-    for part in parts:
-        _feed(hasher, part.path)
+    for path in paths:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                if is_stopped():
+                    raise Abandoned
+                hasher.update(chunk)
     return hasher.hexdigest()
 
 
-def _feed(hasher: Any, path: Path) -> None:
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            hasher.update(chunk)
-
-
-def complete(descriptor: Descriptor, files: Files) -> dict[str, Any]:
+def complete(descriptor: Descriptor, files: Files, known: Digests) -> dict[str, Any]:
     """The descriptor's members in their order, with `name`, `version`, `bytes` and `hash` filled in."""
     members = dict(descriptor.members)
     members.setdefault("name", descriptor.name)
     members.setdefault("version", descriptor.version)
-    members["resources"] = [_complete_resource(resource, files) for resource in descriptor.resources]
+    members["resources"] = [_complete_resource(resource, files, known) for resource in descriptor.resources]
     return members
 
 
-def _complete_resource(resource: Resource, files: Files) -> dict[str, Any]:
+def _complete_resource(resource: Resource, files: Files, known: Digests) -> dict[str, Any]:
     members = dict(resource.members)
     parts = [files[path] for path in resource.paths]
     if parts:
         members.setdefault("bytes", sum(part.length for part in parts))
         if "hash" not in members:
-            members["hash"] = f"sha256:{hash_of(parts, 'sha256')}"
+            members["hash"] = f"sha256:{_digest(parts, 'sha256', known)}"
     return members

@@ -9,12 +9,13 @@ import asyncio
 import errno
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.upload import Upload
@@ -33,9 +34,13 @@ from couchreg.registry.changing.tombstones import may_return, ordered
 from couchreg.registry.checking.checker import Checker
 from couchreg.registry.publishing import integrity
 from couchreg.registry.publishing.intake import Intake, Received
+from couchreg.registry.publishing.threads import Abandoned, IsStopped, ended, in_thread
 from couchreg.registry.reading.catalog import Catalog, Version
+from couchreg.turns import Turns
 
+Result = TypeVar("Result")
 AT_ONCE = 8  # files put at the same time
+_CHUNK = 1 << 20
 
 Confirm = Callable[[], Awaitable[None]]
 
@@ -85,6 +90,7 @@ class Publisher:
         self._clock = clock
         self._settled = bounded(settled)
         self._catalog = Catalog(database)
+        self._hashing = Turns(2, waiting=64, waiting_of_one=8, what="packages to hash")
         self._packages = packages
 
     @property
@@ -110,27 +116,26 @@ class Publisher:
         *,
         dry_run: bool = False,
         confirm: Confirm = confirmed,
+        askers: Sequence[str] = (),
     ) -> Published:
-        """Check and publish what has arrived; with `dry_run` only check it, as if it were published.
+        """Check and publish what has arrived; with `dry_run` only check it, as if it were published. `askers`
+        are those whose turn it has to be (see `Turns`).
 
         `confirm` is awaited before the version is written: the checks take long, and raises when `user` has
-        lost the account meanwhile.
+        lost the account meanwhile. Whoever is cancelled before anything is written leaves no work behind;
+        what is being written then is written to its end.
 
         Raises InvalidPackage with a report, Conflict when the version exists with other content,
-        Forbidden, BadRequest, Unavailable.
+        Forbidden, BadRequest, TooManyRequests, Unavailable.
         """
         await intake.settle_descriptor()
         descriptor = examine(intake.members, name, version)
-        files = {path: received.spooled for path, received in intake.files.items()}
-        found = await asyncio.to_thread(integrity.check_files, descriptor, files)
-        if not found.valid:
-            raise refusal(found.to_json())
-        body = await asyncio.to_thread(integrity.complete, descriptor, files)
+        body = await self._completed(descriptor, intake, askers)
         before = await self._published_before(descriptor, body, intake, user)
         if before:
             await self._settled(await self._database.update_seq())
             return before
-        report = await self._report(descriptor, intake)
+        report = await self._report(descriptor, intake, askers)
         if dry_run:
             return Published(name, version, None, True, report)
         async with self._packages.locks.hold(name):
@@ -138,9 +143,27 @@ class Publisher:
             if before:
                 published, seq = before, await self._database.update_seq()
             else:
-                published, seq = await self._write(descriptor, body, intake, user, report, confirm)
+                published, seq = await _whole(self._write(descriptor, body, intake, user, report, confirm))
         await self._settled(seq)
         return published
+
+    async def _completed(
+        self, descriptor: Descriptor, intake: Intake, askers: Sequence[str]
+    ) -> dict[str, Any]:
+        """The descriptor's members, and those filled in that say what its files are.
+
+        Raises InvalidPackage.
+        """
+        files = {path: received.spooled for path, received in intake.files.items()}
+        wanted = await asyncio.to_thread(integrity.wanted, descriptor, files)
+        known: integrity.Digests = {}
+        if wanted:
+            async with self._hashing.take(*askers):
+                known = await in_thread(partial(integrity.digests, wanted))
+        found = await asyncio.to_thread(integrity.check_files, descriptor, files, known)
+        if not found.valid:
+            raise refusal(found.to_json())
+        return await asyncio.to_thread(integrity.complete, descriptor, files, known)
 
     async def _published_before(
         self, descriptor: Descriptor, body: Mapping[str, Any], intake: Intake, user: User
@@ -172,12 +195,14 @@ class Publisher:
                 "and versions never change: publish under a new version."
             )
 
-    async def _report(self, descriptor: Descriptor, intake: Intake) -> Mapping[str, Any] | None:
+    async def _report(
+        self, descriptor: Descriptor, intake: Intake, askers: Sequence[str]
+    ) -> Mapping[str, Any] | None:
         """The report to keep with the version. Raises InvalidPackage."""
         if self._validation is Validation.OFF:
             return None
         async with _laid_out(intake, descriptor) as (folder, scratch, document):
-            report = await self._checker.check(folder, scratch, document)
+            report = await self._checker.check(folder, scratch, document, askers=askers)
         if self._validation is Validation.STRICT and not report["valid"]:
             raise refusal(report)
         return report
@@ -228,6 +253,16 @@ class Publisher:
         return written
 
 
+async def _whole(write: Coroutine[Any, Any, Result]) -> Result:
+    """Write to the end, also when nobody waits for it any more: half of it would be of no use."""
+    writing = asyncio.ensure_future(write)
+    try:
+        return await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await ended(writing)
+        raise
+
+
 async def _store(upload: Upload, doc_id: str, intake: Intake) -> tuple[Attachment, ...]:
     """Put the files, several at a time, because most of it is waiting for the disk.
 
@@ -259,23 +294,23 @@ async def _laid_out(intake: Intake, descriptor: Descriptor) -> AsyncIterator[tup
     """The files as a package folder, a scratch folder, and the descriptor to check, while it lasts."""
     job = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="check-", dir=intake.spool.directory))
     try:
-        await asyncio.to_thread(_lay_out, job, intake, descriptor)
+        await in_thread(partial(_lay_out, job, intake, descriptor))
         yield job / "package", job / "scratch", job / DESCRIPTOR
     finally:
         await asyncio.to_thread(shutil.rmtree, job)
 
 
-def _lay_out(job: Path, intake: Intake, descriptor: Descriptor) -> None:
+def _lay_out(job: Path, intake: Intake, descriptor: Descriptor, is_stopped: IsStopped) -> None:
     (job / "scratch").mkdir()
     members = {**descriptor.members, "name": descriptor.name}
     (job / DESCRIPTOR).write_bytes(json.encode(members))
     for path, file in intake.files.items():
         target = job / "package" / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        _link(target, file)
+        _link(target, file, is_stopped)
 
 
-def _link(target: Path, file: Received) -> None:
+def _link(target: Path, file: Received, is_stopped: IsStopped) -> None:
     """A file that no check looks into is there by its name only."""
     if not file.local:
         target.touch()
@@ -285,4 +320,12 @@ def _link(target: Path, file: Received) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:  # the blob store may be on another disk than the spool
             raise
-        shutil.copyfile(file.spooled.path, target)
+        _copy(file.spooled.path, target, is_stopped)
+
+
+def _copy(source: Path, target: Path, is_stopped: IsStopped) -> None:
+    with source.open("rb") as found, target.open("xb") as copy:
+        while chunk := found.read(_CHUNK):
+            if is_stopped():
+                raise Abandoned
+            copy.write(chunk)

@@ -28,7 +28,7 @@ def limit(limits: Mapping[str, Any]) -> None:
 
 def begin(cpu_seconds: float) -> None:
     """A job begins: from now on so much CPU time, user and system; then SIGPROF ends the process."""
-    signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+    signal.setitimer(signal.ITIMER_PROF, max(cpu_seconds, 0.001))  # 0 would be no limit
 
 
 def end() -> None:

@@ -16,6 +16,7 @@ from couchreg.followers.loop import Status
 from couchreg.http.forwarded import Proxies
 from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.frame.urls import base_url
+from couchreg.model.addresses import origin
 from couchreg.model.user import User
 from couchreg.registry.publishing.direct import Addresses
 from couchreg.registry.registry import Registry, Search
@@ -127,6 +128,12 @@ class Call:
     def address(self) -> str:
         """Where the request comes from."""
         return self.services.proxies.address(self.request)
+
+    @property
+    def askers(self) -> tuple[str, ...]:
+        """Whose turn it has to be for work that many want at once: the user's and its network's."""
+        network = f"network {origin(self.address)}"
+        return (f"user {self.user.name}", network) if self.user.name else (network,)
 
     @property
     def registry(self) -> Registry:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from couchreg.auth.tokens import Scope
 from couchreg.errors import BadRequest, DigestMismatch, Forbidden, TooLarge
+from couchreg.http.leaving import while_there
 from couchreg.http.registry.frame.answers import OPEN, answer
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.json_body import json_object, text_of
@@ -42,9 +43,11 @@ async def authorize(call: Call) -> web.StreamResponse:
 async def finalize(call: Call) -> web.StreamResponse:
     """`POST /datastore/finalize`: publish what was uploaded."""
     upload = text_of(await json_object(call), "upload")
-    published = await call.registry.direct.finalize(
-        upload, call.user, partial(_allow, call), confirm=call.confirm
-    )
+    allow = partial(_allow, call)
+    with while_there(call.request):
+        published = await call.registry.direct.finalize(
+            upload, call.user, allow, confirm=call.confirm, askers=call.askers
+        )
     return outcome(call, published)
 
 

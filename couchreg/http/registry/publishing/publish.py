@@ -5,6 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from couchreg.errors import BadContentType, BadRequest
+from couchreg.http.leaving import while_there
 from couchreg.http.registry.frame.answers import answer
 from couchreg.http.registry.frame.body import plain_body
 from couchreg.http.registry.frame.call import Call
@@ -30,9 +31,10 @@ async def publish(call: Call) -> web.StreamResponse:
     async with call.registry.intake() as intake:
         await _read(call, intake)
         await call.confirm()
-        published = await call.registry.publisher.publish(
-            intake, name, version, call.user, dry_run=dry, confirm=call.confirm
-        )
+        with while_there(call.request):
+            published = await call.registry.publisher.publish(
+                intake, name, version, call.user, dry_run=dry, confirm=call.confirm, askers=call.askers
+            )
     return outcome(call, published, dry_run=dry)
 
 

@@ -118,5 +118,7 @@ async def dependencies(call: Call) -> web.StreamResponse:
 
 async def difference(call: Call) -> web.StreamResponse:
     """`GET /-/diff/:name/:old/:new`: what changed, rows of tables included."""
-    found = await call.registry.differ.of(call.part("name"), call.part("old"), call.part("new"))
+    found = await call.registry.differ.of(
+        call.part("name"), call.part("old"), call.part("new"), askers=call.askers
+    )
     return cacheable(call, found)
