@@ -1,17 +1,25 @@
 """The data directory of a server: made when absent, writable, and held by one process at a time.
 
 Owns the lock file and the names of the entries of the directory; what lies in them is the back ends'.
+
+Passwords, tokens and the secret that signs cookies are among it. So its owner alone reads it, whatever a copy
+or a backup has made of it; `datastore/` alone may be open.
 """
 
+import errno
 import fcntl
 import os
+import pwd
 import secrets
+import stat
 from pathlib import Path
 from typing import Self
 
 from couchreg.config import CannotStart
 
 LOCK_NAME = "couchreg.lock"
+OPEN = ("datastore", "spool")  # what lies in these two is published, or is about to be
+OURS = ("databases", "downloads.sqlite", "search", "server.sqlite", "upload-secret", LOCK_NAME, *OPEN)
 
 
 class DataDirError(CannotStart):
@@ -25,12 +33,11 @@ class DataDir:
         """Raises DataDirError when it cannot be made, written, or is another server's."""
         self.path = path.absolute()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _tighten(self.path)
             self._lock = os.open(self.path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise DataDirError(
-                f"The data directory {self.path} cannot be written: {error.strerror}."
-            ) from error
+            raise DataDirError(_remedy(Path(error.filename or self.path), error)) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -38,6 +45,15 @@ class DataDir:
             raise DataDirError(
                 f"The data directory {self.path} is in use by another couchreg server."
             ) from None
+
+    @property
+    def server_file(self) -> Path:
+        """Settings, server admins and the secret that signs cookies."""
+        return self.path / "server.sqlite"
+
+    @property
+    def databases(self) -> Path:
+        return self.path / "databases"
 
     @property
     def datastore(self) -> Path:
@@ -80,6 +96,55 @@ class DataDir:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+def _tighten(root: Path) -> None:
+    """Take everything from the group and from others, but for what lies in the folders that are open.
+
+    The directory itself may be passed through (0711), where its owner lets others go on to `datastore/`.
+    Raises OSError with the path that is somebody else's.
+    """
+    if root.stat().st_mode & 0o066:
+        _close(root)
+    for entry in root.iterdir():
+        if not entry.name.startswith(OURS) and entry.stat().st_uid != os.geteuid():
+            continue  # the settings as an administrator has put them there, `lost+found` of a disk
+        _close(entry, but=0o777 if entry.name == OPEN[0] else 0)
+        if entry.is_dir() and entry.name not in OPEN:
+            for folder, folders, files in os.walk(entry):
+                for name in (*folders, *files):
+                    _close(Path(folder, name))
+
+
+def _close(path: Path, *, but: int = 0) -> None:
+    """Leave the owner's permissions, and those of `but`."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077 & ~but:
+            path.chmod(mode & (0o700 | but))
+        if path.name.startswith(OURS) and not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    except FileNotFoundError:
+        return  # a link to nowhere, or gone meanwhile
+
+
+def _remedy(path: Path, error: OSError) -> str:
+    """What cannot be used, and what to do about it."""
+    said = f"{path} cannot be used: {error.strerror}."
+    if not isinstance(error, PermissionError):
+        return f"{said} Mend it, or choose another data directory with --data-dir."
+    there = path if path.exists() else path.parent
+    owner, me = _user(there.stat().st_uid), _user(os.geteuid())
+    if owner == me:
+        return f"{said} Give yourself the right to write it: chmod -R u+rwX {there}"
+    return f"{said} It belongs to {owner} and this is {me}: start as {owner}, or sudo chown -R {me} {there}"
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _write_private(path: Path, data: bytes) -> None:

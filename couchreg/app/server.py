@@ -14,6 +14,7 @@ from aiohttp import web
 
 from couchreg.app.facts import facts
 from couchreg.app.listening import listen, serve, tls_context
+from couchreg.app.refusing import BACKUP, MENDING, open_database, using
 from couchreg.app.stores import direct_uploads, elsewhere, largest_attachment, open_blobs
 from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
@@ -99,15 +100,14 @@ class App:
         data = stack.enter_context(DataDir(settings.data_dir))
         wanted = ((settings.port, "--port"), (settings.couch_port, "--couch-port"))
         ports = [stack.enter_context(listen(settings.host, port, flag)) for port, flag in wanted]
-        store = SqliteStore(data.path)
-        stack.push_async_callback(store.close)
+        store = self._store(stack, data)
         self.passwords = self._passwords(stack, store)
         changes = UserChanges()
         guard = GuardedStore(store, self.passwords, changes)
         self.store: Store = guard
         self.new_admin = await self._admins()
         await ensure_secret(self.store)
-        await self._databases()
+        await self._databases(data)
         self.attachments = await self._attachments(stack, data)
         swept = await self._claimed()
         self._identity(guard, changes)
@@ -126,10 +126,9 @@ class App:
         """Only `store` and `attachments`, for care that needs them for itself: no doors, no followers."""
         async with AsyncExitStack() as stack:
             data = stack.enter_context(DataDir(self.settings.data_dir))
-            store = SqliteStore(data.path)
-            stack.push_async_callback(store.close)
+            store = self._store(stack, data)
             self.store = GuardedStore(store, self._passwords(stack, store), UserChanges())
-            await self._databases()
+            await self._databases(data)
             self.attachments = await self._attachments(stack, data)
             yield self
 
@@ -180,19 +179,28 @@ class App:
         await set_admin(self.store, name, password, iterations=iterations)
         return None
 
-    async def _databases(self) -> None:
-        """The databases every server has."""
+    @staticmethod
+    def _store(stack: AsyncExitStack, data: DataDir) -> SqliteStore:
+        with using(data.server_file, BACKUP):
+            store = SqliteStore(data.path)
+        stack.push_async_callback(store.close)
+        return store
+
+    async def _databases(self, data: DataDir) -> None:
+        """The databases every server has. Raises DamagedDatabase."""
         for name in {USERS, REPLICATOR, REGISTRY}.difference(await self.store.names()):
             await self.store.create(name)
-        registry = await self.store.open(REGISTRY)
+        registry = await open_database(self.store, REGISTRY, data.databases)
         if await registry.setting("security") is None:
             await registry.set_setting("security", dict(REGISTRY_SECURITY))
-        await ensure_auth_design(await self.store.open(USERS))
+        await ensure_auth_design(await open_database(self.store, USERS, data.databases))
 
     async def _attachments(self, stack: AsyncExitStack, data: DataDir) -> Attachments:
-        blobs = await open_blobs(self.settings, data.datastore)
+        with using(data.datastore, MENDING):
+            blobs = await open_blobs(self.settings, data.datastore)
         stack.push_async_callback(blobs.close)
-        spool = Spool(data.spool)
+        with using(data.spool, MENDING):
+            spool = Spool(data.spool)
         stack.push_async_callback(spool.close)
         config = self.store.config
         return Attachments(

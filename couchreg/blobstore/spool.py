@@ -45,7 +45,7 @@ class Spool:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         with answering():
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             _empty(directory)
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="spool")
 

@@ -6,14 +6,16 @@ import time
 
 import click
 
-from couchreg.app import build
+from couchreg.app import DamagedDatabase, build, set_aside
 from couchreg.auth.policy import REGISTRY
 from couchreg.cli.data_flags import data_flags
 from couchreg.config import Settings, load
 from couchreg.docstore.maintenance.ownership import take_over
+from couchreg.errors import CouchregError
 from couchreg.registry.rebuild import Rebuild, Rebuilt
 
 SHOWN = 20  # problems
+DAMAGED = "file_corrupt"  # the word of a database whose file turns out to be damaged when it is read
 
 
 @click.command()
@@ -39,7 +41,20 @@ def rebuild(**given: str | None) -> None:
 
 
 async def run(settings: Settings) -> Rebuilt:
-    """Rebuild, then make the datastore this server's, however it was left."""
+    """Rebuild, then make the datastore this server's, however it was left. A database that is damaged is kept
+    beside the new one."""
+    try:
+        return await _rebuild(settings)
+    except CouchregError as error:
+        damaged = isinstance(error, DamagedDatabase) and error.name == REGISTRY
+        if not damaged and error.error != DAMAGED:
+            raise
+        for path in set_aside(settings.data_dir / "databases", REGISTRY):
+            click.echo(f"couchreg: The damaged database is kept as {path}.", err=True)
+        return await _rebuild(settings)
+
+
+async def _rebuild(settings: Settings) -> Rebuilt:
     async with build(settings).offline() as app:
         rebuild = Rebuild(await app.store.open(REGISTRY), app.attachments.blobs, _Progress().show)
         done = await rebuild.run()

@@ -95,7 +95,9 @@ class WhooshIndex:
 
     def clear(self) -> None:
         shutil.rmtree(self._directory, ignore_errors=True)
-        self._directory.mkdir(parents=True)
+        if not self._directory.is_dir():
+            self._directory.unlink(missing_ok=True)  # something else has its name
+        self._directory.mkdir(mode=0o700, parents=True)
         self._index = FileIndex.create(DurableStorage(str(self._directory)), whoosh_text.schema())
 
     def close(self) -> None:

@@ -112,7 +112,7 @@ async def test_a_data_directory_that_cannot_be_written_stops_the_start(
     server: ServerFactory, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(CannotStart, match=r"cannot be written"):
+    with pytest.raises(CannotStart, match=r"cannot be used"):
         await server(data_dir=tmp_path / "file" / "data")
 
 

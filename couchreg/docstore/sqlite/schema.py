@@ -4,6 +4,7 @@ Owns the layout and SQLite's settings; DESIGN.md beside this file says why they 
 what goes into the tables.
 """
 
+import os
 import time
 from pathlib import Path
 from typing import Final
@@ -72,6 +73,7 @@ def pragmas(conn: apsw.Connection, *texts: str) -> None:
 
 def create(path: Path) -> None:
     """Make a new database file, complete and on disk before this returns."""
+    make_private(path)
     conn = apsw.Connection(str(path))
     try:
         pragmas(conn, "auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL")
@@ -81,6 +83,11 @@ def create(path: Path) -> None:
             query(conn, "INSERT INTO meta VALUES (1, ?, 0, 0, 0, 0, 0, 0, 0)", (time.time(),))
     finally:
         conn.close()  # the last connection: checkpoints, and removes the write-ahead log
+
+
+def make_private(path: Path) -> None:
+    """An empty file that only its owner reads, where there is none: what SQLite puts beside it is like it."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def verify(conn: apsw.Connection, name: str) -> None:

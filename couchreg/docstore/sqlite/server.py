@@ -12,6 +12,7 @@ import apsw
 
 from couchreg.docstore.sqlite import schema
 from couchreg.docstore.sqlite.sql import query
+from couchreg.errors import Failure
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS identity (one INTEGER PRIMARY KEY CHECK (one = 1), uuid TEXT, events_seq INTEGER);
@@ -31,12 +32,17 @@ class Event(NamedTuple):
 
 
 def open_server(path: Path) -> apsw.Connection:
-    """Open the file, made when absent."""
+    """Open the file, made when absent. Raises Failure for one that cannot be used."""
+    schema.make_private(path)
     conn = apsw.Connection(str(path))
-    schema.pragmas(conn, "journal_mode=WAL", "synchronous=FULL")
-    with conn:
-        query(conn, _TABLES)
-        query(conn, "INSERT OR IGNORE INTO identity VALUES (1, ?, 0)", (uuid.uuid4().hex,))
+    try:
+        schema.pragmas(conn, "journal_mode=WAL", "synchronous=FULL")
+        with conn:
+            query(conn, _TABLES)
+            query(conn, "INSERT OR IGNORE INTO identity VALUES (1, ?, 0)", (uuid.uuid4().hex,))
+    except apsw.Error as error:
+        conn.close()
+        raise Failure(f"The file {path.name} is damaged or cannot be written ({error}).") from error
     return conn
 
 

@@ -26,7 +26,7 @@ class SqliteStore:
         `most_open` databases have their files open at a time; the limit of the system says how many.
         """
         self._directory = data / "databases"
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         paths.sweep(self._directory)
         found = (paths.parse(path) for path in self._directory.iterdir())
         self._files: dict[str, DatabaseFile] = {file.name: file for file in found if file is not None}

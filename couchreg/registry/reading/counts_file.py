@@ -3,10 +3,14 @@
 Blocking; one thread calls it. Days are texts, `2026-03-01`, in UTC.
 """
 
+import logging
+import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import apsw
+
+log = logging.getLogger(__name__)
 
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
@@ -24,6 +28,19 @@ _READ = """
 SELECT name, day, version, count FROM downloads WHERE name = ? AND day BETWEEN ? AND ?
 ORDER BY day, version LIMIT ?
 """
+
+
+def _open(path: str) -> apsw.Connection:
+    if path != ":memory:":
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = apsw.Connection(path)
+    try:
+        connection.set_busy_timeout(5000)
+        connection.execute(_SCHEMA).fetchall()  # to the end of all its statements
+    except apsw.Error:
+        connection.close()
+        raise
+    return connection
 
 
 class Counted(NamedTuple):
@@ -45,10 +62,13 @@ class CountsFile:
     @property
     def _connection(self) -> apsw.Connection:
         if self._opened is None:
-            connection = apsw.Connection(self._path)
-            connection.set_busy_timeout(5000)
-            connection.execute(_SCHEMA).fetchall()  # to the end of all its statements
-            self._opened = connection
+            try:
+                self._opened = _open(self._path)
+            except (apsw.CorruptError, apsw.NotADBError):
+                aside = f"{self._path}.damaged"
+                log.error("%s is damaged and is kept as %s: downloads are counted anew", self._path, aside)
+                os.replace(self._path, aside)
+                self._opened = _open(self._path)
         return self._opened
 
     def add(self, counts: Iterable[Counted]) -> None:

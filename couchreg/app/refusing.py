@@ -1,0 +1,67 @@
+"""What stops a start, as a sentence for whoever runs the server: what cannot be used, why, what to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from couchreg.auth.policy import REGISTRY
+from couchreg.config import CannotStart
+from couchreg.docstore.base import Database, Store
+from couchreg.docstore.sqlite import paths
+from couchreg.errors import CouchregError
+
+BACKUP = "Put it back from a backup, or choose another data directory with --data-dir."
+MENDING = "See that this user may write it and that the disk is not full, or choose another with --data-dir."
+
+
+class DamagedDatabase(CannotStart):
+    """A database that cannot be opened; `name` is its."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(reason)
+        self.name = name
+
+
+@contextmanager
+def using(path: Path, remedy: str) -> Iterator[None]:
+    """Turn what goes wrong with a file or folder into CannotStart."""
+    try:
+        yield
+    except CannotStart:
+        raise
+    except CouchregError as error:
+        raise CannotStart(f"{path} cannot be used. {error.reason.rstrip('.')}. {remedy}") from error
+    except OSError as error:
+        raise CannotStart(f"{error.filename or path} cannot be used: {error.strerror}. {remedy}") from error
+
+
+async def open_database(store: Store, name: str, folder: Path) -> Database:
+    """The database, after a look into it. Raises DamagedDatabase."""
+    try:
+        database = await store.open(name)
+        await database.info()
+    except CouchregError as error:
+        file = next((found.path for found in _files(folder, name)), folder)
+        remedy = (
+            "couchreg rebuild makes it again from the datastore."
+            if name == REGISTRY
+            else "Put it back from a backup, or move it away: then it is made anew, and empty."
+        )
+        raise DamagedDatabase(name, f"{file} cannot be used. {error.reason} {remedy}") from error
+    return database
+
+
+def set_aside(folder: Path, name: str) -> list[Path]:
+    """Rename the file of a database that is damaged, and what SQLite has beside it; the new names."""
+    moved: list[Path] = []
+    for file in _files(folder, name):
+        aside = file.path.with_name(f"{file.path.name}.damaged")
+        there = [path for path in (file.path, *paths.companions(file.path)) if path.exists()]
+        names = [path.with_name(path.name.replace(file.path.name, aside.name)) for path in there]
+        moved += [path.rename(new) for path, new in zip(there, names, strict=True)]
+    return moved
+
+
+def _files(folder: Path, name: str) -> list[paths.DatabaseFile]:
+    found = [paths.parse(path) for path in folder.iterdir()] if folder.is_dir() else []
+    return [file for file in found if file is not None and file.name == name]
