@@ -42,6 +42,7 @@ from couchreg.followers.datastore import DatastoreFollower
 from couchreg.followers.loop import FollowerLoop, Status
 from couchreg.followers.search import SearchFollower
 from couchreg.followers.whoosh_index import WhooshIndex
+from couchreg.http.connections import SECTION, ApplicationRunner
 from couchreg.http.couch.door import CouchDoor
 from couchreg.http.forwarded import Proxies
 from couchreg.http.registry.door import registry_application
@@ -57,7 +58,6 @@ log = logging.getLogger(__name__)
 
 COUCH_PREFIX = "/_couch"
 CLOSING = 2.0  # seconds that answers under way, open feeds among them, are given at the end
-LINE = 65536  # bytes of a request line or a header: `open_revs` and `keys` make long ones
 
 
 class Searching:
@@ -282,12 +282,10 @@ class App:
             upload_secret=self._upload_secret,
             followers=self._statuses,
         )
-        registry = web.AppRunner(
+        registry = ApplicationRunner(
             registry_application(services),
-            auto_decompress=False,
-            access_log=None,
-            max_line_size=LINE,
-            max_field_size=LINE,
+            proxies=proxies,
+            section=lambda: self.store.config().get(SECTION, {}),
             shutdown_timeout=CLOSING,
         )
         couch = web.ServerRunner(door.server(), shutdown_timeout=CLOSING)

@@ -6,6 +6,7 @@ What a server consists of is `app.py`'s; what a setting means is `config.py`'s.
 import asyncio
 import gc
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from couchreg.app import App, build
 from couchreg.config import Settings, describe, load
 
 LOOP = None if uvloop is None else uvloop.new_event_loop  # a fifth faster with small requests
+MOST_FILES = 65_536
 GARBAGE = (20_000, 10, 50)  # new objects between collections of the young ones; and of the older
 
 
@@ -50,6 +52,7 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
+    allow_many_files()
     app = build(settings)
     await app.start()
     tidy()
@@ -66,6 +69,14 @@ def tidy() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
+
+
+def allow_many_files() -> None:
+    """As many open files as this process may have: connections and databases are bounded by that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def announce(app: App) -> None:

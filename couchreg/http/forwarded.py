@@ -14,6 +14,7 @@ from aiohttp import web
 from couchreg.errors import BadRequest
 
 MOST_HOPS = 20
+LONGEST = 8192  # characters of the hops, from the nearest on
 
 
 class Names(NamedTuple):
@@ -43,6 +44,10 @@ class Proxies:
             if not self._trusts(hop):
                 break
         return peer
+
+    def trusts(self, address: str) -> bool:
+        """Whether a proxy of ours connects from this address."""
+        return bool(self._networks) and self._trusts(address)
 
     def scheme(self, request: web.BaseRequest, names: Names = STANDARD, *, local: bool = False) -> str:
         """`http` or `https`, as the client spoke."""
@@ -82,7 +87,7 @@ def _parsed(text: str) -> IPv4Address | IPv6Address | None:
 
 def _hops(request: web.BaseRequest) -> Iterator[str]:
     """The addresses of X-Forwarded-For, the nearest first. Raises BadRequest for what is none."""
-    written = ",".join(request.headers.getall("X-Forwarded-For", []))
+    written = ",".join(request.headers.getall("X-Forwarded-For", []))[-LONGEST:]
     hops = [hop.strip() for hop in written.split(",") if hop.strip()]
     for hop in reversed(hops[-MOST_HOPS:]):
         parsed = _parsed(hop.strip("[]"))

@@ -13,6 +13,7 @@ from couchreg.auth.policy import Rule
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
 from couchreg.errors import BadRequest, CouchregError, NotFound
+from couchreg.http.connections import SECTION
 from couchreg.http.couch import routing
 from couchreg.http.couch.frame import cors, jsonp, params
 from couchreg.http.couch.frame.context import Context
@@ -75,7 +76,9 @@ class CouchDoor:
 
     def server(self) -> web.Server:
         """A server of this door alone."""
-        return Listener(self.handle)
+        store = self.services.store
+        section = lambda: store.config().get(SECTION, {})  # noqa: E731
+        return Listener(self.handle, proxies=self.services.proxies, section=section)
 
     async def _answer(self, ctx: Context) -> web.StreamResponse:
         _locate(ctx)

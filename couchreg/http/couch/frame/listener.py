@@ -1,19 +1,17 @@
 """The couch port's server: aiohttp's, with what it answers by itself in CouchDB's form."""
 
-import asyncio
 import re
-from typing import Any
 
 from aiohttp import web
 
+from couchreg.http.connections import Connection, Connections
 from couchreg.http.couch.frame.failures import error_body
 
-LONGEST_LINE = 65536  # bytes of a request line or header: `open_revs` makes long ones
 _REQUEST_LINE = re.compile(rb"[A-Z]+ \S+ HTTP/1\.[01]\r\n")
 _TWICE = (b"content-type", b"user-agent")  # what clients of CouchDB send twice over, and CouchDB takes
 
 
-class Protocol(web.RequestHandler):
+class Protocol(Connection):
     """One connection."""
 
     def data_received(self, data: bytes) -> None:
@@ -56,17 +54,7 @@ def once(data: bytes) -> bytes:
     return b"\r\n".join(kept) + end + rest
 
 
-class Listener(web.Server):
+class Listener(Connections):
     """Bodies stay packed as they come: CouchDB keeps the encoding of attachments."""
 
-    def __init__(self, handler: Any) -> None:
-        self._options: dict[str, Any] = {
-            "auto_decompress": False,
-            "access_log": None,
-            "max_line_size": LONGEST_LINE,
-            "max_field_size": LONGEST_LINE,
-        }
-        super().__init__(handler)
-
-    def __call__(self) -> web.RequestHandler:
-        return Protocol(self, loop=asyncio.get_running_loop(), **self._options)
+    protocol = Protocol

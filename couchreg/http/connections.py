@@ -1,0 +1,261 @@
+"""Connections of both doors: how many there may be, and how long somebody may take over them.
+
+Owns the server that aiohttp's runners start, and what happens to a connection on which nothing moves: a
+head that does not come to its end, a body that stops, an answer that nobody reads. Nothing is timed for each
+request: every few seconds all connections are looked at, which costs a request nothing.
+"""
+
+import asyncio
+import logging
+import resource
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from couchreg.http.forwarded import TRUSTING_NONE, Proxies
+from couchreg.model.addresses import origin
+
+log = logging.getLogger(__name__)
+
+LONGEST_LINE = 65536  # bytes of a request line: `open_revs` and `keys` make long ones
+LONGEST_FIELD = 8190  # bytes of a header
+MOST_FIELDS = 100
+LOOK = 2.0  # seconds between two looks at all connections
+RESERVED = 128  # descriptors that are not for connections
+SHARE = 4  # one address has at most this part of all connections
+
+SECTION = "chttpd"
+Section = Callable[[], Mapping[str, str]]  # the settings below [chttpd], as they are now
+
+
+class Limits(NamedTuple):
+    """`[chttpd]`: numbers of connections, and seconds (in the settings milliseconds)."""
+
+    max_connections: int = 4096
+    max_connections_per_address: int = 1024
+    head_timeout: float = 30.0  # until the head of a request is complete
+    body_timeout: float = 60.0  # for the next byte of a body
+    send_timeout: float = 60.0  # for a reader to take anything
+    idle_timeout: float = 300.0  # between two requests
+
+    @classmethod
+    def of(cls, section: Mapping[str, str]) -> "Limits":
+        """What is set, the defaults for what is not or is no number above 0."""
+        found: dict[str, Any] = {}
+        for name, default in cls()._asdict().items():
+            text = section.get(name, "")
+            if text.isascii() and text.isdigit() and len(text) < 16 and int(text) > 0:
+                found[name] = int(text) / 1000 if isinstance(default, float) else int(text)
+        return cls(**found)
+
+    @property
+    def most(self) -> int:
+        """In all: as many as the system lets a process have, too."""
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return max(1, min(self.max_connections, soft - RESERVED))
+
+    @property
+    def most_of_one(self) -> int:
+        return max(1, min(self.max_connections_per_address, self.most // SHARE))
+
+
+def nothing_set() -> Mapping[str, str]:
+    return {}
+
+
+class Connection(web.RequestHandler):
+    """One connection. Raises nothing; what is late is cut off."""
+
+    def __init__(self, manager: "Connections", **options: Any) -> None:
+        super().__init__(manager, **options)
+        self._connections_of = manager
+        self._origin: str | None = None  # while it is counted
+        self._since = 0.0  # loop time: a head began, or the last byte of a body came
+        self._has_begun = False  # some bytes of a head are here, and not all
+        self._waiting: tuple[float, int] | None = None  # since when nothing was taken of so many bytes
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._since = self._loop.time()
+        peer = transport.get_extra_info("peername")
+        address = peer[0] if isinstance(peer, tuple) else ""
+        if self._connections_of.enter(self, address):
+            self._origin = origin(address)
+        else:
+            self._refuse(b"503 Service Unavailable", b"Too many connections: try again in a while.")
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._connections_of.leave(self, self._origin)
+        self._origin = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        waiter = self._waiter
+        idle = not self._messages and (not self._request_count or (waiter is not None and not waiter.done()))
+        if not idle:
+            self._has_begun = False
+            self._since = self._loop.time()
+        elif not self._has_begun:
+            self._has_begun = True
+            self._since = self._loop.time()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What could not be read as HTTP never reaches a door; the log gets none of it, for it may hold
+        credentials."""
+        if status == 500:
+            self.log_exception("Error handling request", exc_info=exc)
+        reason = (message or "").strip().partition("\n")[0] or "The request cannot be understood."
+        answer = web.json_response({"error": "bad_request", "reason": reason}, status=status)
+        answer.force_close()
+        return answer
+
+    def look(self, now: float, limits: Limits) -> None:
+        """Cut off what is late."""
+        if self.transport is None:
+            return
+        late = self._is_stuck(now, limits.send_timeout)
+        if late:
+            self.transport.abort()
+        elif self._current_request is not None:
+            self._look_at_body(now, limits.body_timeout)
+        elif self._has_begun or not self._request_count:
+            if now - self._since > limits.head_timeout:
+                self._refuse(b"408 Request Timeout", b"The head of the request took too long.")
+        elif now - self._since > limits.idle_timeout:
+            self.force_close()
+
+    def _is_stuck(self, now: float, patience: float) -> bool:
+        """Whether nobody takes what is sent."""
+        if not self._paused or self.transport is None:
+            self._waiting = None
+            return False
+        left = self.transport.get_write_buffer_size()
+        if self._waiting is None or left < self._waiting[1]:
+            self._waiting = (now, left)
+        return now - self._waiting[0] > patience
+
+    def _look_at_body(self, now: float, patience: float) -> None:
+        """A body that is not read, since something else has to be done first, is not late."""
+        request = self._current_request
+        if request is None or request.content.is_eof() or self._reading_paused or self._buffer_paused:
+            return
+        if now - self._since <= patience or self.transport is None:
+            return
+        if request.writer.output_size:
+            self.transport.abort()
+        else:
+            self._refuse(b"408 Request Timeout", b"The body of the request took too long.")
+
+    def _refuse(self, status: bytes, reason: bytes) -> None:
+        if self.transport is None:
+            return
+        body = b'{"error":"%b","reason":"%b"}\n' % (status[4:].lower().replace(b" ", b"_"), reason)
+        head = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\nRetry-After: 5\r\n"
+        self.transport.write(head % (status, len(body)) + b"Connection: close\r\n\r\n" + body)
+        self.force_close()
+
+
+class Connections(web.Server):
+    """aiohttp's server of one door. `section` is asked at every connection."""
+
+    protocol: type[Connection] = Connection
+
+    def __init__(
+        self,
+        handler: Callable[[Any], Awaitable[web.StreamResponse]],
+        *,
+        proxies: Proxies = TRUSTING_NONE,
+        section: Section = nothing_set,
+        request_factory: Any = None,
+    ) -> None:
+        super().__init__(handler, request_factory=request_factory)
+        self._proxies = proxies
+        self._section = section
+        self._counts: Counter[str] = Counter()
+        self._inside = 0
+        self._looking: asyncio.Task[None] | None = None
+
+    def __call__(self) -> web.RequestHandler:
+        return self.protocol(
+            self,
+            loop=asyncio.get_running_loop(),
+            auto_decompress=False,
+            access_log=None,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_FIELD,
+            max_headers=MOST_FIELDS,
+        )
+
+    def enter(self, connection: Connection, address: str) -> bool:
+        """Count a connection; False where there are too many. A trusted proxy brings others' connections."""
+        limits = Limits.of(self._section())
+        one = origin(address)
+        crowded = self._counts[one] >= limits.most_of_one and not self._proxies.trusts(address)
+        if crowded or self._inside >= limits.most:
+            log.warning("A connection of %s was refused: there are too many.", address)
+            return False
+        self._inside += 1
+        self._counts[one] += 1
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look(), name="connections")
+        return True
+
+    def leave(self, connection: Connection, one: str | None) -> None:
+        if one is None:
+            return
+        self._inside -= 1
+        self._counts[one] -= 1
+        if not self._counts[one]:
+            del self._counts[one]
+
+    async def _look(self) -> None:
+        """Ends when there is nothing left to look at."""
+        try:
+            while self._inside:
+                await asyncio.sleep(LOOK)
+                limits, now = Limits.of(self._section()), asyncio.get_running_loop().time()
+                for connection in self.connections:
+                    if isinstance(connection, Connection):
+                        connection.look(now, limits)
+        finally:
+            self._looking = None
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 — aiohttp's own
+        if self._looking is not None:
+            self._looking.cancel()
+        await super().shutdown(timeout)
+
+
+class ApplicationRunner(web.AppRunner):
+    """An application behind `Connections`."""
+
+    def __init__(
+        self,
+        application: web.Application,
+        *,
+        proxies: Proxies,
+        section: Section,
+        shutdown_timeout: float,
+        server: type[Connections] = Connections,
+    ) -> None:
+        super().__init__(application, shutdown_timeout=shutdown_timeout)
+        self._proxies, self._section = proxies, section
+        self._server_of = server
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()  # starts the application
+        return self._server_of(
+            made.request_handler,
+            proxies=self._proxies,
+            section=self._section,
+            request_factory=made.request_factory,
+        )
