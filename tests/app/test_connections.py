@@ -80,7 +80,7 @@ async def test_a_connection_without_requests_ends(hasty: App, door: str) -> None
 
 
 async def test_an_answer_that_nobody_reads_is_cut_off(hasty: App) -> None:
-    database = hasty.store.database("registry")
+    database = await hasty.store.open("registry")
     texts = [Edit(f"d{n}", None, False, {"text": "x" * (4 << 20)}) for n in range(5)]
     await database.update(texts, new_edits=True, user=SYSTEM)
     async with line(hasty, "couch") as (reader, writer):

@@ -41,7 +41,18 @@ def test_imports_point_downwards() -> None:
 def test_every_test_room_is_a_room() -> None:
     """`tests/<room>/`: a test stands where the code it tests stands."""
     rooms = {path.name for path in (ROOT / "couchreg").iterdir() if path.is_dir() or path.suffix == ".py"}
-    beside = {"couch", "registry", "app", "clients", "conformance", "crash", "house", "data", "datastore"}
+    beside = {
+        "couch",
+        "registry",
+        "app",
+        "clients",
+        "conformance",
+        "crash",
+        "hostile",
+        "house",
+        "data",
+        "datastore",
+    }
     found = {path.parts[1] for path in tracked() if path.parts[0] == "tests" and len(path.parts) > 2}
     assert found <= {name.removesuffix(".py") for name in rooms} | beside
 
