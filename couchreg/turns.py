@@ -118,10 +118,12 @@ class Turns:
             self._enter(job.askers)
             job.turn.set_result(None)
 
-    def _rank(self, job: _Waiting) -> tuple[int, int, int]:
+    def _rank(self, job: _Waiting) -> tuple[int, ...]:
+        """Who has least is first: the asker counts before its groups, so that one of many users behind an
+        address is not taken for the others."""
         running = [self._running[asker] for asker in job.askers]
-        served = max((self._served.get(asker, 0) for asker in job.askers), default=0)
-        return sum(running[:1]), max(running[1:], default=0), served
+        served = [self._served.get(asker, 0) for asker in job.askers]
+        return tuple(first for of in (running, served) for first in (sum(of[:1]), max(of[1:], default=0)))
 
     def _no_longer_waiting(self, askers: Sequence[str]) -> None:
         self._waiting.subtract(askers)

@@ -8,7 +8,7 @@ import pytest
 from couchreg.auth.passwords import hashing
 from couchreg.auth.passwords.hashes import PasswordHash, hash_password
 from couchreg.auth.passwords.hashing import PasswordWork
-from couchreg.errors import Forbidden, Unavailable
+from couchreg.errors import Forbidden, TooManyRequests
 
 
 @pytest.fixture
@@ -55,14 +55,37 @@ async def test_nobody_and_quick_hashes_take_as_long(
 
 
 async def test_one_address_does_not_take_every_place(
-    work: PasswordWork, monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hashing, "MOST_WAITING", 8)
     monkeypatch.setattr(hashing, "MOST_WAITING_OF_ONE", 5)
+    work = PasswordWork(lambda: settings, iterations=3)
     hashed = hash_password("pw", iterations=3)
-    logins = [work.verify(hashed, "pw", address="a") for _ in range(7)]
-    outcomes = await asyncio.gather(*logins, work.verify(hashed, "pw", address="b"), return_exceptions=True)
-    assert [outcome for outcome in outcomes if outcome is True] == [True] * 6
-    assert [type(outcome) for outcome in outcomes[5:7]] == [Unavailable] * 2
-    assert outcomes[7] is True
-    assert await work.verify(hashed, "pw", address="a")
+    places = work._turns.places
+    logins = [work.verify(hashed, "pw", name=str(n), address=f"2001:db8::{n}") for n in range(places + 12)]
+    outcomes = await asyncio.gather(
+        *logins, work.verify(hashed, "pw", address="192.0.2.1"), return_exceptions=True
+    )
+    refused = [type(outcome) for outcome in outcomes if outcome is not True]
+    assert refused == [TooManyRequests] * len(refused)
+    assert refused
+    assert outcomes[-1] is True
+    assert await work.verify(hashed, "pw", address="2001:db8::1")
+    work.close()
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "192.0.2.2"])
+async def test_wrong_logins_do_not_delay_others(
+    work: PasswordWork, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """A login comes after one of those that guess, not after all, from the same address or from another."""
+    order: list[str] = []
+
+    def noted(hashed: PasswordHash, password: str) -> bool:
+        order.append(password)
+        return False
+
+    monkeypatch.setattr(PasswordHash, "verify", noted)
+    hashed = hash_password("pw", iterations=3)
+    guesses = [work.verify(hashed, "guess", name="anna", address="192.0.2.1") for _ in range(15)]
+    await asyncio.gather(*guesses, work.verify(hashed, "right", name="bob", address=address))
+    assert order.index("right") <= 2 * work._turns.places

@@ -42,6 +42,14 @@ def test_it_is_closed_to_one_name_from_one_address(world: World) -> None:
     world.lockout.check("ann", "1.2.3.4")
 
 
+def test_an_ipv6_network_is_one_address(world: World) -> None:
+    for number in range(5):
+        world.fail(1, address=f"2001:db8:1:2::{number}")
+    with pytest.raises(LockedOut):
+        world.lockout.check("bob", "2001:db8:1:2:ffff::9")
+    world.lockout.check("bob", "2001:db8:1:3::1")
+
+
 def test_a_right_password_forgives(world: World) -> None:
     world.fail(4)
     world.lockout.succeeded("bob", "1.2.3.4")

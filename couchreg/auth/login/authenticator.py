@@ -172,7 +172,7 @@ class Authenticator:
         credential = await self._credential(name)
         hashed = credential.hashed if credential else None
         right = await self.passwords.verify(
-            hashed, password, address=address, before=lambda: self._lockout.check(name, address)
+            hashed, password, name=name, address=address, before=lambda: self._lockout.check(name, address)
         )
         if credential is None or not right or not _second_factor(credential, totp):
             self._lockout.failed(name, address)

@@ -1,4 +1,4 @@
-"""After several wrong passwords for a name, its login is closed for a while: to the address they came from.
+"""After several wrong passwords for a name, its login is closed for a while: to the network they came from.
 
 Elsewhere the name still works, so nobody can lock somebody else out. What is remembered is bounded, and
 over when nothing has failed for `[chttpd_auth_lockout] max_lifetime` milliseconds.
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from couchreg.auth.options import Config, number
 from couchreg.errors import LockedOut
+from couchreg.model.addresses import origin
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,6 @@ class Lockout:
 
 
 def _key(name: str, address: str) -> bytes:
-    """A name may be as long as a header; what is remembered of it is not."""
-    text = f"{address}\0{name}".encode("utf-8", "surrogateescape")
+    """A name may be as long as a header; what is remembered of it is not. An IPv6 client has a whole /64."""
+    text = f"{origin(address)}\0{name}".encode("utf-8", "surrogateescape")
     return blake2b(text, digest_size=16).digest()

@@ -1,27 +1,29 @@
 """Where passwords are hashed and verified: a few threads, in turn, with a bounded number waiting.
 
 One hash takes tenths of a second on purpose. Many logins at once therefore wait for each other and
-never for the loop, and one address cannot take every place in the queue.
+never for the loop. Turns are fair between names and between networks, so that who guesses much waits for
+itself; of one network few may wait.
 """
 
 import asyncio
 import os
 import secrets
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from hashlib import blake2b
 from typing import NamedTuple, TypeVar
 
 from couchreg.auth.options import Config, Options
 from couchreg.auth.passwords.hashes import PRFS, PasswordHash, hash_password, unkeyed
 from couchreg.auth.passwords.rules import check_password_rules
-from couchreg.errors import Forbidden, Unavailable
+from couchreg.errors import Forbidden
+from couchreg.model.addresses import origin
+from couchreg.turns import Turns
 
 Result = TypeVar("Result")
 
 MOST_WAITING = 1024
-MOST_WAITING_OF_ONE = 256  # requests of one address
+MOST_WAITING_OF_ONE = 16  # logins of one name from one network; of the network twice as many
 _WAIT = 10  # seconds that a client without a place is asked to stay away
 
 
@@ -41,8 +43,13 @@ class PasswordWork:
         self._salt = secrets.token_hex(16).encode()
         workers = max(1, (os.cpu_count() or 2) - 1)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="couchreg-passwords")
-        self._places = asyncio.Semaphore(workers)
-        self._waiting: Counter[str] = Counter()
+        self._turns = Turns(
+            workers,
+            waiting=MOST_WAITING,
+            waiting_of_one=MOST_WAITING_OF_ONE,
+            what="logins",
+            retry_after=_WAIT,
+        )
 
     def target(self) -> Target:
         """Raises Forbidden where the setting names a function that is none."""
@@ -52,9 +59,9 @@ class PasswordWork:
         return Target(prf, self._options.number("iterations", self._iterations, least=1))
 
     async def hash(self, password: str, *, salt: bytes | None = None, address: str = "") -> PasswordHash:
-        """A new hash, with a fresh salt unless one is to be kept. Raises Unavailable."""
+        """A new hash, with a fresh salt unless one is to be kept. Raises TooManyRequests, Unavailable."""
         prf, iterations = self.target()
-        async with self._turn(address):
+        async with self._turns.take(*_askers("", address)):
             return await self._run(lambda: hash_password(password, iterations=iterations, prf=prf, salt=salt))
 
     async def verify(
@@ -62,18 +69,20 @@ class PasswordWork:
         hashed: PasswordHash | None,
         password: str,
         *,
+        name: str = "",
         address: str = "",
         before: Callable[[], None] = lambda: None,
     ) -> bool:
-        """Whether it is the password; never for None, which takes as long. `before` is called when it is
-        this one's turn and may raise.
+        """Whether it is the password; never for None, which takes as long. `name` and `address` tell whose
+        turn it is; `before` is called when it has come and may raise.
 
-        Raises Unavailable when too many wait, Forbidden for a hash that this server does not verify.
+        Raises TooManyRequests and Unavailable when too many wait, Forbidden for a hash that this server does
+        not verify.
         """
         nobody = self._nobody()
         if hashed is not None:
             self._check(hashed)
-        async with self._turn(address):
+        async with self._turns.take(*_askers(name, address)):
             before()
             return await self._run(lambda: _verify(hashed, nobody, password))
 
@@ -95,22 +104,18 @@ class PasswordWork:
         if hashed.iterations > self._options.number("max_iterations", 1_000_000_000):
             raise Forbidden("Iteration count is too high for this server")
 
-    @asynccontextmanager
-    async def _turn(self, address: str) -> AsyncIterator[None]:
-        waiting = self._waiting
-        if waiting.total() >= MOST_WAITING or waiting[address] >= MOST_WAITING_OF_ONE:
-            raise Unavailable("Too many logins are waiting.", retry_after=_WAIT)
-        waiting[address] += 1
-        try:
-            async with self._places:
-                yield
-        finally:
-            waiting[address] -= 1
-            if not waiting[address]:
-                del waiting[address]
-
     async def _run(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _askers(name: str, address: str) -> tuple[str, str]:
+    """A name counts for each network by itself: guesses from elsewhere do not delay its owner."""
+    network = f"network {origin(address)}"
+    # A name may be as long as a header; what is kept of it is not.
+    return (
+        f"{blake2b(name.encode('utf-8', 'surrogateescape'), digest_size=16).hexdigest()} {network}",
+        network,
+    )
 
 
 def _verify(hashed: PasswordHash | None, nobody: PasswordHash, password: str) -> bool:
