@@ -88,6 +88,12 @@ def deleted(row: DocumentRow, *, with_doc: bool) -> str:
     return f'{{"id":{name},"key":{name},"value":{{"rev":{_exactly(row.rev)},"deleted":true}}{doc}}}'
 
 
+def spelt(key: object, row: DocumentRow) -> str:
+    """The row of a live document that was asked for by a list of the pieces of its id."""
+    name = encode(key).decode()
+    return f'{{"id":{name},"key":{name},"value":{{"rev":{_exactly(row.rev)}}}}}'
+
+
 def missing(key: object) -> str:
     """The row of an id, or of anything else, that no document has."""
     return f'{{"key":{encode(key).decode()},"error":"not_found"}}'

@@ -6,10 +6,13 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from couchreg.auth.login.jwt_bearer import JwtBearer
 from couchreg.errors import BadRequest, CouchregError, Failure, Unauthorized
+from couchreg.model import json
 from couchreg.model.user import User
 
 SECRET = b"s" * 32
@@ -60,6 +63,26 @@ def test_every_family_of_algorithms(world: World) -> None:
         world.user(BOB, b"x" * 32)
     with pytest.raises(BadRequest, match="Bad signature in authentication token"):
         world.user(BOB, rsa.generate_private_key(65537, 2048), "RS256", kid="r")
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "ES384", "ES512"])
+def test_the_algorithm_of_a_curve_names_the_hash_alone(world: World, algorithm: str) -> None:
+    parts = [urlsafe(json.encode(part)) for part in ({"alg": algorithm, "kid": "e"}, BOB)]
+    signed = b".".join(parts)
+    curve = {"ES256": SHA256(), "ES384": SHA384(), "ES512": SHA512()}[algorithm]
+    r, s = decode_dss_signature(EC_KEY.sign(signed, ec.ECDSA(curve)))
+    size = int(algorithm[2:]) // 8
+    good = r.to_bytes(size) + s.to_bytes(size)
+    assert world.bearer.user((signed + b"." + urlsafe(good)).decode()) == User("bob")
+    for bad in (s.to_bytes(size) + r.to_bytes(size), good[:-1], b"", bytes(len(good)), good * 9):
+        with pytest.raises(BadRequest, match="Bad signature in authentication token"):
+            world.bearer.user((signed + b"." + urlsafe(bad)).decode())
+    with pytest.raises(BadRequest):
+        world.bearer.user((signed + b".!").decode())
+
+
+def urlsafe(data: bytes) -> bytes:
+    return b64encode(data, b"-_").rstrip(b"=")
 
 
 def test_short_secrets_are_the_admins_choice(world: World) -> None:

@@ -210,3 +210,16 @@ async def test_long_answers_are_whole(couch: Couch) -> None:
     reply = await couch("GET", "/_all_docs?include_docs=true")
     assert reply.headers["Transfer-Encoding"] == "chunked"
     assert [row["doc"]["_id"] for row in reply.json["rows"]] == [doc["_id"] for doc in docs]
+
+
+async def test_keys_may_spell_an_id_in_pieces(couch: Couch) -> None:
+    rev = await couch.rev("ab", {"n": 1})
+    keys = [1, None, True, {"a": 1}, 1.5, [], ["a", 98], ["ab"], [["a"], [[98]]], ["ab", None], [300], [255]]
+    found = (await couch("POST", "/_all_docs?include_docs=true", {"keys": keys})).json["rows"]
+    spelt = [["a", 98], ["ab"], [["a"], [[98]]]]
+    doc = {"_id": "ab", "_rev": rev, "n": 1}
+    for key, row in zip(keys, found, strict=True):
+        if key in spelt:
+            assert row == {"id": key, "key": key, "value": {"rev": rev}, "doc": doc}
+        else:
+            assert row == {"key": key, "error": "not_found"}

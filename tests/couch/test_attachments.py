@@ -210,3 +210,22 @@ async def test_new_bytes_belong_to_the_new_revision(couch: Couch, new_edits: boo
     reply = await couch("POST", "/_bulk_docs", json={"docs": [doc], "new_edits": new_edits})
     assert reply.status == 201, reply.body
     assert (await couch("GET", "/a")).json["_attachments"]["f"]["revpos"] == revpos
+
+
+@pytest.mark.parametrize(
+    "data", ["notBase64Encoded=", "YQ", "YQ=", "YQ===", "YQ==YQ==", "Y-_Q", "!!!!", 1, None]
+)
+async def test_data_that_is_no_base64_is_refused(couch: Couch, data: object) -> None:
+    reply = await couch("PUT", "/a", {"_attachments": {"f": {"data": data}}})
+    assert (reply.status, reply.json["reason"]) == (400, "Invalid attachment data for f")
+    assert (await couch("GET", "/a")).status == 404
+
+
+async def test_what_follows_says_how_long_it_is(couch: Couch) -> None:
+    parts = '--b\r\n\r\n{"_attachments":{"f":{"follows":true%s}}}\r\n--b\r\n\r\nabc\r\n--b--'
+    headers = {"Content-Type": "multipart/related; boundary=b"}
+    for length, status in (("", 400), (',"length":null', 400), (',"length":3', 201)):
+        body = (parts % length).replace("\r\n\r\n{", "\r\nContent-Type: application/json\r\n\r\n{")
+        assert (await couch("PUT", "/a", data=body.encode(), headers=headers)).status == status
+    assert (await couch("GET", "/a/f")).body == b"abc"
+    assert len(couch.blobs()) == 1

@@ -224,3 +224,26 @@ async def test_a_revision_that_no_hash_made_does_not_break_headers(couch: Couch)
     assert reply.status == 200
     assert "Set-Cookie" not in reply.headers
     assert (await couch("GET", "/a", headers={"If-None-Match": reply.etag})).status == 304
+
+
+@pytest.mark.parametrize(("w", "status"), [("0", 201), ("1", 201), ("x", 201), ("2", 202), ("3", 202)])
+async def test_more_copies_than_there_are_make_a_write_accepted(couch: Couch, w: str, status: int) -> None:
+    accepted = {"accepted": True} if status == 202 else {}
+    first = await couch("PUT", f"/a?w={w}", {})
+    assert (first.status, first.json["ok"]) == (status, True)
+    assert (await couch("POST", f"?w={w}", {"_id": "b"})).status == status
+    reply = await couch("POST", f"/_bulk_docs?w={w}", {"docs": [{"_id": "c"}]})
+    assert (reply.status, reply.json[0].keys() & {"accepted"}) == (status, accepted.keys())
+    assert (await couch("PUT", f"/_local/a?w={w}", {})).status == status
+    rev = first.json["rev"]
+    put = await couch("PUT", f"/a/f?w={w}&rev={rev}", data=b"x")
+    assert put.status == status
+    gone = await couch("DELETE", f"/a?w={w}&rev={put.json['rev']}")
+    assert gone.status == (202 if status == 202 else 200)
+    purged = await couch("POST", f"/_purge?w={w}", {"a": [gone.json["rev"]]})
+    assert purged.status == status
+
+
+async def test_bulk_docs_may_say_in_the_body_how_many_copies(couch: Couch) -> None:
+    assert (await couch("POST", "/_bulk_docs", {"docs": [{"_id": "a"}], "w": 3})).status == 202
+    assert (await couch("POST", "/_bulk_docs", {"docs": [{"_id": "b"}], "w": "3"})).status == 201

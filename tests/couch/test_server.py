@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from couchreg.http.couch.frame.uuids import Times
 from tests.couch.conftest import Couch
 
 
@@ -51,6 +52,12 @@ async def test_utc_ids_end_in_the_suffix_of_the_server(couch: Couch) -> None:
     await couch("PUT", "//_node/_local/_config/uuids/utc_id_suffix", "-here")
     [uuid] = (await couch("GET", "//_uuids")).json["uuids"]
     assert re.fullmatch("[0-9a-f]{14}-here", uuid)
+
+
+def test_utc_ids_grow_whatever_the_clock_does() -> None:
+    ticks = iter([5_000_000, 5_000_000, 1_000, 5_000_400, 9_000_000])
+    times = Times(lambda: next(ticks))
+    assert [times.next() for _ in range(5)] == [f"{n:014x}" for n in (5000, 5001, 5002, 5003, 9000)]
 
 
 @pytest.mark.parametrize(
@@ -145,3 +152,13 @@ async def test_the_icon_is_cached(couch: Couch) -> None:
     assert icon.headers["Content-Type"] == "image/x-icon"
     assert icon.body.startswith(b"\0\0\1\0")
     assert (await couch("GET", "//favicon.ico", headers={"If-None-Match": icon.etag})).status == 304
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
+async def test_a_replication_has_a_body(couch: Couch, method: str) -> None:
+    json = {"Content-Type": "application/json"}
+    reply = await couch(method, "//_replicate", headers=json)
+    assert (reply.status, reply.json["error"]) == (400, "bad_request")
+    assert (await couch(method, "//_replicate", {})).status == (501 if method == "POST" else 405)
+    assert (await couch(method, "//_replicate", [])).status == 400
+    assert (await couch(method, "//_replicate", {}, headers={"Authorization": "nobody"})).status == 401

@@ -23,6 +23,7 @@ from couchreg.model.user import User
 FAMILIES = {"HS": "hmac", "RS": "rsa", "ES": "ec"}
 ALGORITHMS = frozenset(family + size for family in FAMILIES for size in ("256", "384", "512"))
 MALFORMED = "Malformed authentication token"
+LONGEST_HALF = 66  # bytes of each of the two numbers of a signature, on the largest curve
 _CLAIM = re.compile(r'([a-z]+)|\{([a-z]+)\s*,\s*"([^"]+)"\}')
 _COMMA = re.compile(r"\s*,\s*")
 _DOT = re.compile(r"(?<!\\)\.")
@@ -140,6 +141,9 @@ def _public_key(written: str, family: str) -> Any:
 
 
 def _check_signature(token: str, algorithm: str, key: Any) -> None:
+    """Raises BadRequest unless the key has signed the token by the algorithm."""
+    if algorithm.startswith("ES"):
+        return _check_curve_signature(token, algorithm, key)
     import jwt
     from jwt.warnings import InsecureKeyLengthWarning
 
@@ -151,6 +155,29 @@ def _check_signature(token: str, algorithm: str, key: Any) -> None:
         raise _bad_signature(algorithm) from None
     except (jwt.PyJWTError, ValueError, TypeError):
         raise BadRequest(MALFORMED) from None
+
+
+def _check_curve_signature(token: str, algorithm: str, key: Any) -> None:
+    """As CouchDB takes ECDSA: the algorithm names the hash alone, and the key may be of any curve."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+    signed, _, encoded = token.rpartition(".")
+    try:
+        signature = base64.urlsafe_b64decode(encoded.encode("ascii") + b"=" * (-len(encoded) % 4))
+    except ValueError:
+        raise BadRequest(MALFORMED) from None
+    half = len(signature) // 2
+    if not 0 < half <= LONGEST_HALF or len(signature) % 2:
+        raise _bad_signature(algorithm)
+    r, s = (int.from_bytes(part) for part in (signature[:half], signature[half:]))
+    digests = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
+    try:
+        key.verify(encode_dss_signature(r, s), signed.encode("ascii"), ECDSA(digests[algorithm[2:]]))
+    except (InvalidSignature, ValueError):
+        raise _bad_signature(algorithm) from None
 
 
 def _bad_signature(algorithm: str) -> CouchregError:

@@ -44,8 +44,11 @@ def decoded(name: str, data: Any) -> bytes:
     """Base64 as CouchDB reads it: blanks are skipped, padding is required."""
     if not isinstance(data, str):
         raise invalid(name)
+    packed = data.translate(_SPACE)
+    if len(packed) % 4:  # strict_mode lets a sign of padding pass that pads nothing
+        raise invalid(name)
     try:
-        return binascii.a2b_base64(data.translate(_SPACE), strict_mode=True)
+        return binascii.a2b_base64(packed, strict_mode=True)
     except ValueError:
         raise invalid(name) from None
 

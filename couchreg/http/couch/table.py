@@ -69,7 +69,11 @@ SERVER: tuple[Endpoint, ...] = (
         op("GET", "server.cluster.setup_state", SERVER_ADMIN),
         op("POST", NOT_BUILT, SERVER_ADMIN),
     ),
-    endpoint("/_replicate", "POST", op("POST", NOT_BUILT, Rule.AUTHENTICATED)),
+    endpoint(
+        "/_replicate",
+        "POST",
+        *[op(method, "server.replicate.replicate", Rule.AUTHENTICATED) for method in EVERY],
+    ),
     endpoint("/_scheduler/jobs", "GET,HEAD", op("GET", NOT_BUILT, SERVER_ADMIN)),
     endpoint("/_scheduler/jobs/{job}", "GET,HEAD", op("GET", NOT_BUILT, SERVER_ADMIN)),
     endpoint("/_scheduler/docs", "GET,HEAD", op("GET", NOT_BUILT, SERVER_ADMIN)),
@@ -263,12 +267,12 @@ def _attachment(template: str, writer: Rule) -> Endpoint:
     )
 
 
-def _design_function(template: str, allowed: str) -> Endpoint:
-    """What a design document serves; it has to exist before anything else is said."""
-    rows = [
-        op(method, "design.functions.not_built", MEMBER) for method in allowed.split(",") if method != "HEAD"
-    ]
-    return endpoint(template, allowed, *rows)
+def _design_function(template: str, allowed: str, name: str = "not_built") -> Endpoint:
+    """What a design document serves; it has to exist, and have that, before anything else is said."""
+    methods = [method for method in allowed.split(",") if method != "HEAD"]
+    return endpoint(
+        template, allowed, *[op(method, f"design.functions.{name}", MEMBER) for method in methods]
+    )
 
 
 DOCUMENTS: tuple[Endpoint, ...] = (
@@ -302,11 +306,11 @@ DOCUMENTS: tuple[Endpoint, ...] = (
         ],
     ),
     endpoint("/{db}/_design/{ddoc}/_info", "GET", op("GET", "design.functions.not_built", MEMBER)),
-    _design_function("/{db}/_design/{ddoc}/_view/{path?}", "GET,POST,HEAD"),
-    _design_function("/{db}/_design/{ddoc}/_view/{view}/queries", "POST"),
-    _design_function("/{db}/_design/{ddoc}/_show/{path?}", "GET,POST,HEAD,PUT,DELETE"),
-    _design_function("/{db}/_design/{ddoc}/_list/{path?}", "GET,POST,HEAD,OPTIONS"),
-    _design_function("/{db}/_design/{ddoc}/_update/{path?}", "POST,PUT,DELETE"),
+    _design_function("/{db}/_design/{ddoc}/_view/{path?}", "GET,POST,HEAD", "view"),
+    _design_function("/{db}/_design/{ddoc}/_view/{view}/queries", "POST", "view"),
+    _design_function("/{db}/_design/{ddoc}/_show/{path?}", "GET,POST,HEAD,PUT,DELETE", "show"),
+    _design_function("/{db}/_design/{ddoc}/_list/{path?}", "GET,POST,HEAD,OPTIONS", "listed"),
+    _design_function("/{db}/_design/{ddoc}/_update/{path?}", "POST,PUT,DELETE", "update"),
     _design_function("/{db}/_design/{ddoc}/_rewrite/{path?}", "GET,POST,PUT,DELETE,COPY,OPTIONS,HEAD"),
     _design_function("/{db}/_design/{ddoc}/_search/{path?}", "GET,POST"),
     _design_function("/{db}/_design/{ddoc}/_search_info/{path?}", "GET"),

@@ -1,12 +1,80 @@
 """What design documents serve: views, shows, lists, updates, rewrites. They need JavaScript, which is
-not here yet; that the design document exists is checked, for that error comes first.
+not here yet; that the design document has what is asked for is checked, for those errors come first.
 """
 
-from couchreg.errors import NotImplementedHere
+from collections.abc import Mapping
+from typing import Any
+
+from couchreg.errors import CouchregError, NotFound, NotImplementedHere
 from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.failures import MethodNotAllowed
 from couchreg.http.couch.frame.responses import Answer
+
+NO_VIEW = "missing_named_view"
+VIEW_METHODS = "GET,POST,HEAD"
 
 
 async def not_built(ctx: Context) -> Answer:
-    await ctx.db.revision(ctx.doc_id)
-    raise NotImplementedHere("Functions of design documents are not run here yet.")
+    await _members(ctx)
+    raise _not_built()
+
+
+async def view(ctx: Context) -> Answer:
+    """Raises NotFound for a view that the design document does not have, MethodNotAllowed for none at all."""
+    members = await _members(ctx)
+    name = ctx.match["view"] if "view" in ctx.match else ctx.match["path"]
+    if not name:
+        raise MethodNotAllowed(VIEW_METHODS)
+    _check_view(members, name)
+    raise _not_built()
+
+
+async def show(ctx: Context) -> Answer:
+    return await _named(ctx, "shows")
+
+
+async def update(ctx: Context) -> Answer:
+    return await _named(ctx, "updates")
+
+
+async def listed(ctx: Context) -> Answer:
+    """A list, shown with a view of the same design document or of another."""
+    members = await _members(ctx)
+    name, *of = ctx.match["path"].split("/")
+    _check_function(members, "lists", name)
+    if len(of) == 1:
+        _check_view(members, of[0])
+    elif len(of) == 2:
+        other = await ctx.db.revision("_design/" + of[0])
+        _check_view(other.body, of[1])
+    raise _not_built()
+
+
+async def _named(ctx: Context, kind: str) -> Answer:
+    members = await _members(ctx)
+    _check_function(members, kind, ctx.match["path"].partition("/")[0])
+    raise _not_built()
+
+
+async def _members(ctx: Context) -> Mapping[str, Any]:
+    """Of the design document. Raises NotFound."""
+    return (await ctx.db.revision(ctx.doc_id)).body
+
+
+def _check_view(members: Mapping[str, Any], name: str) -> None:
+    views = members.get("views")
+    found = views.get(name) if isinstance(views, dict) else None
+    if name == "lib" or not isinstance(found, dict) or "map" not in found:
+        raise NotFound(NO_VIEW)
+
+
+def _check_function(members: Mapping[str, Any], kind: str, name: str) -> None:
+    functions = members.get(kind)
+    if not isinstance(functions, dict):
+        raise NotFound(f"missing json key: {kind}")
+    if name not in functions:
+        raise NotFound(f"missing json key: {name}")
+
+
+def _not_built() -> CouchregError:
+    return NotImplementedHere("Functions of design documents are not run here yet.")

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from couchreg.docstore.base import Attachment, Edit, Revision, Stub
 from couchreg.errors import BadContentType, BadRequest, Conflict, NotFound
-from couchreg.http.couch.documents import writing
+from couchreg.http.couch.documents import quorum, writing
 from couchreg.http.couch.documents.document_query import header_rev, is_utf8
 from couchreg.http.couch.frame import body
 from couchreg.http.couch.frame.context import Context
@@ -29,7 +29,8 @@ async def put(ctx: Context) -> web.StreamResponse:
         record = await upload.receive(doc_id, name, kind, chunks, encoding=encoding, length=length)
         rev = await writing.update(ctx, _edit(doc_id, name, parent, record))
     location = "/".join((ctx.base_url, *(url_encode(part) for part in (ctx.match["db"], doc_id, name))))
-    return answer_json({"ok": True, "id": doc_id, "rev": rev}, status=201, headers=[("Location", location)])
+    status, saved = quorum.status_of(ctx, 201), {"ok": True, "id": doc_id, "rev": rev}
+    return answer_json(saved, status=status, headers=[("Location", location)])
 
 
 async def delete(ctx: Context) -> web.StreamResponse:

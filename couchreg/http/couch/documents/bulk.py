@@ -13,7 +13,7 @@ from couchreg.auth.policy import Rule, authorize
 from couchreg.docstore.attachments.upload import Upload
 from couchreg.docstore.base import Edit, Outcome
 from couchreg.errors import BadRequest, CouchregError
-from couchreg.http.couch.documents import local, writing
+from couchreg.http.couch.documents import local, quorum, writing
 from couchreg.http.couch.documents.bulk_get import bulk_get
 from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
@@ -41,7 +41,8 @@ async def bulk_docs(ctx: Context) -> web.StreamResponse:
     outcomes = await _write(ctx, parsed, new_edits=new_edits)
     if not new_edits:
         return answer_json(_failures(parsed, outcomes), status=201)
-    return answer_raw(_results(parsed, outcomes), status=201)
+    status = quorum.status_of(ctx, 201, request.get("w"))
+    return answer_raw(_results(parsed, outcomes, accepted=status == quorum.ACCEPTED), status=status)
 
 
 def _docs_of(request: Any) -> list[Any]:
@@ -149,12 +150,12 @@ async def _edit(doc: Parsed, upload: Upload | None, *, new_edits: bool) -> Edit:
 # -- answering
 
 
-def _results(parsed: Sequence[Parsed], outcomes: Sequence[Outcome]) -> bytes:
-    rows = []
+def _results(parsed: Sequence[Parsed], outcomes: Sequence[Outcome], *, accepted: bool) -> bytes:
+    rows, end = [], b',"accepted":true}' if accepted else b"}"
     for doc, outcome in zip(parsed, outcomes, strict=True):
         doc_id = writing.id_of(doc)
         if isinstance(outcome, str):
-            rows.append(b'{"ok":true,"id":%b,"rev":%b}' % (json.quote(doc_id), json.quote(outcome)))
+            rows.append(b'{"ok":true,"id":%b,"rev":%b%b' % (json.quote(doc_id), json.quote(outcome), end))
         else:
             rows.append(json.encode(writing.failure(doc_id, outcome)))
     return b"[" + b",".join(rows) + b"]"

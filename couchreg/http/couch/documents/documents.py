@@ -8,7 +8,7 @@ from aiohttp import web
 
 from couchreg.docstore.base import Edit
 from couchreg.errors import BadRequest, NotFound
-from couchreg.http.couch.documents import local, writing
+from couchreg.http.couch.documents import local, quorum, writing
 from couchreg.http.couch.documents.copying import copied, destination
 from couchreg.http.couch.documents.design_address import is_encoded_design, redirect
 from couchreg.http.couch.documents.document_query import (
@@ -58,12 +58,16 @@ async def put(ctx: Context) -> web.StreamResponse:
         return await local_attachment(ctx)
     if kind.startswith("multipart/related;"):
         parsed, rev = await put_related(ctx, query)
-        return saved(ctx, ctx.doc_id, rev, status=200 if parsed.deleted else 201)
+        return saved(ctx, ctx.doc_id, rev, status=_reached(ctx, parsed))
     parsed = await writing.parse(ctx, await ctx.body(), ctx.doc_id, query)
     if ctx.query.get("batch") == "ok":
         return await _batch(ctx, parsed, query)
     rev = await writing.write(ctx, parsed, new_edits=query.new_edits)
-    return saved(ctx, ctx.doc_id, rev, status=200 if parsed.deleted else 201)
+    return saved(ctx, ctx.doc_id, rev, status=_reached(ctx, parsed))
+
+
+def _reached(ctx: Context, parsed: Parsed) -> int:
+    return quorum.status_of(ctx, 200 if parsed.deleted else 201)
 
 
 async def create(ctx: Context) -> web.StreamResponse:
@@ -76,7 +80,7 @@ async def create(ctx: Context) -> web.StreamResponse:
         return await _batch(ctx, parsed, PLAIN)
     rev = await writing.write(ctx, parsed, new_edits=True)
     location = [("Location", f"{ctx.base_url}/{url_encode(ctx.match['db'])}/{url_encode(doc_id)}")]
-    return _ok(doc_id, rev, status=201, headers=location)
+    return _ok(doc_id, rev, status=quorum.status_of(ctx, 201), headers=location)
 
 
 async def _batch(ctx: Context, parsed: Parsed, query: DocumentQuery) -> web.StreamResponse:
@@ -98,7 +102,7 @@ async def delete(ctx: Context) -> web.StreamResponse:
     rev = header_rev(ctx.request.headers.get("If-Match"), writing.query_rev(ctx))
     edit = Edit(doc_id, rev, True, {})
     new_rev = await writing.update(ctx, edit)
-    return _ok(doc_id, new_rev, status=200, headers=[("ETag", etag(new_rev))])
+    return _ok(doc_id, new_rev, status=quorum.status_of(ctx, 200), headers=[("ETag", etag(new_rev))])
 
 
 async def copy(ctx: Context) -> web.StreamResponse:

@@ -6,6 +6,8 @@ missing last delimiter is forgiven, and so are parts that nobody asked for.
 https://docs.couchdb.org/en/stable/api/document/common.html#creating-multiple-attachments
 """
 
+from typing import Any
+
 from couchreg.errors import BadContentType, BadRequest, TooLarge
 from couchreg.http.couch.documents import writing
 from couchreg.http.couch.documents.document_query import DocumentQuery
@@ -25,10 +27,22 @@ async def put_related(ctx: Context, query: DocumentQuery) -> tuple[Parsed, str]:
     parts = Parts(body.chunks(ctx.request, most), boundary, unclosed=True)
     parsed = await _document(ctx, parts, query)
     async with ctx.attachments.upload(ctx.db.name) as upload:
+        _check_lengths(parsed)
         records = await upload.inline(ctx.doc_id, parsed.attachments or {}, parts, new_edits=query.new_edits)
         async for _ in parts:
             pass  # what nobody asked for has to be read all the same, for the next request lies behind it
         return parsed, await writing.write_with(ctx, parsed, records, new_edits=query.new_edits)
+
+
+def _check_lengths(parsed: Parsed) -> None:
+    """Raises BadRequest for an attachment that follows in a part of its own without saying how long it is."""
+    for name, member in (parsed.attachments or {}).items():
+        if isinstance(member, dict) and member.get("follows") is True and not _has_length(member):
+            raise BadRequest(f"The attachment {name} follows without its length")
+
+
+def _has_length(member: dict[str, Any]) -> bool:
+    return member.get("length") is not None or member.get("encoded_length") is not None
 
 
 async def _document(ctx: Context, parts: Parts, query: DocumentQuery) -> Parsed:

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from couchreg.errors import BadRequest
+from couchreg.http.couch.documents import quorum
 from couchreg.http.couch.documents.document_query import parse_revs
 from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
@@ -36,7 +37,7 @@ async def purge(ctx: Context) -> web.StreamResponse:
     _check_number(ctx, wanted)
     purged = await ctx.db.purge(wanted)
     answer = {doc_id: purged.get(doc_id, []) for doc_id in wanted}
-    return answer_json({"purge_seq": None, "purged": answer}, status=201)
+    return answer_json({"purge_seq": None, "purged": answer}, status=quorum.status_of(ctx, 201))
 
 
 def _check_number(ctx: Context, wanted: dict[str, tuple[str, ...]]) -> None:

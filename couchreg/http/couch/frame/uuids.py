@@ -6,6 +6,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 
 from couchreg.http.couch.frame.context import Context
 
@@ -28,7 +29,20 @@ class Sequential:
         return f"{self._prefix}{self._count:06x}"
 
 
+class Times:
+    """The time in microseconds, as 14 hex digits; each later than the one before, whatever the clock does."""
+
+    def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
+        self._clock = clock
+        self._last = 0
+
+    def next(self) -> str:
+        self._last = max(self._last + 1, self._clock() // 1000)
+        return f"{self._last:014x}"
+
+
 _sequential = Sequential()
+_times = Times()
 
 
 def new_uuid(ctx: Context) -> str:
@@ -40,12 +54,8 @@ def new_uuids(ctx: Context, count: int) -> list[str]:
     if algorithm == "random":
         return [secrets.token_hex(16) for _ in range(count)]
     if algorithm == "utc_random":
-        return [_microseconds() + secrets.token_hex(9) for _ in range(count)]
+        return [_times.next() + secrets.token_hex(9) for _ in range(count)]
     if algorithm == "utc_id":
         suffix = ctx.settings.text("uuids", "utc_id_suffix")
-        return [_microseconds() + suffix for _ in range(count)]
+        return [_times.next() + suffix for _ in range(count)]
     return [_sequential.next() for _ in range(count)]
-
-
-def _microseconds() -> str:
-    return f"{time.time_ns() // 1000:014x}"

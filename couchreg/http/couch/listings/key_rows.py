@@ -48,14 +48,17 @@ def _selected(namespace: Namespace, query: ViewQuery) -> Sequence[Any]:
 
 
 async def _write_some(db: Database, writer: RowWriter, keys: Sequence[Any], options: DocOptions) -> None:
-    ids = [key for key in keys if isinstance(key, str)]
+    spelt = [_id_of(key) for key in keys]
+    ids = [doc_id for doc_id in spelt if doc_id is not None]
     winners = iter(await db.winners(ids, bodies=options.include_docs))
-    for number, key in enumerate(keys):
-        row = next(winners) if isinstance(key, str) else None
+    for number, (key, doc_id) in enumerate(zip(keys, spelt, strict=True)):
+        row = next(winners) if doc_id is not None else None
         if number:
             await writer.write(rows.BETWEEN)
         if row is None or row.deleted or not options.include_docs:
             await writer.write(_short(key, row, options))
+        elif not isinstance(key, str):
+            await writer.write(rows.with_docs([rows.spelt(key, row)], [plain_document(row)])[0])
         elif options.are_plain:
             await writer.write(joined_rows([row], [plain_document(row)]))
         else:
@@ -67,7 +70,31 @@ def _short(key: Any, row: Row | None, options: DocOptions) -> bytes:
         return rows.missing(key).encode()
     if row.deleted:
         return rows.deleted(row, with_doc=options.include_docs).encode()
-    return joined_rows([row], None)
+    return joined_rows([row], None) if isinstance(key, str) else rows.spelt(key, row).encode()
+
+
+def _id_of(key: Any) -> str | None:
+    """The id that a key names: a text, or as in CouchDB a list of texts and bytes that spell one."""
+    if isinstance(key, str):
+        return key
+    if not isinstance(key, list):
+        return None
+    pieces: list[bytes] = []
+    left: list[Any] = [key]
+    while left:
+        piece = left.pop()
+        if isinstance(piece, list):
+            left += reversed(piece)
+        elif isinstance(piece, str):
+            pieces.append(piece.encode())
+        elif isinstance(piece, int) and not isinstance(piece, bool) and 0 <= piece < 256:
+            pieces.append(bytes((piece,)))
+        else:
+            return None
+    try:
+        return b"".join(pieces).decode()
+    except UnicodeDecodeError:
+        return None
 
 
 async def _write_locals(db: Database, writer: RowWriter, keys: Sequence[str], options: DocOptions) -> None:
