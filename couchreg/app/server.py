@@ -32,7 +32,8 @@ from couchreg.config import CannotStart, Settings
 from couchreg.datadir import DataDir
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
-from couchreg.docstore.base import Store
+from couchreg.docstore.base import ConfiguredStore
+from couchreg.docstore.cached_config import CachedConfig
 from couchreg.docstore.maintenance.ownership import NotOurs, claim
 from couchreg.docstore.maintenance.sweeper import Sweeper, referred
 from couchreg.docstore.named import NamedDatabase
@@ -100,11 +101,13 @@ class App:
         data = stack.enter_context(DataDir(settings.data_dir))
         wanted = ((settings.port, "--port"), (settings.couch_port, "--couch-port"))
         ports = [stack.enter_context(listen(settings.host, port, flag)) for port, flag in wanted]
-        store = self._store(stack, data)
+        store = await self._store(stack, data)
+        stack.push_async_callback(store.stop)
+        store.start()
         self.passwords = self._passwords(stack, store)
         changes = UserChanges()
         guard = GuardedStore(store, self.passwords, changes)
-        self.store: Store = guard
+        self.store: ConfiguredStore = guard
         self.new_admin = await self._admins()
         await ensure_secret(self.store)
         await self._databases(data)
@@ -126,7 +129,7 @@ class App:
         """Only `store` and `attachments`, for care that needs them for itself: no doors, no followers."""
         async with AsyncExitStack() as stack:
             data = stack.enter_context(DataDir(self.settings.data_dir))
-            store = self._store(stack, data)
+            store = await self._store(stack, data)
             self.store = GuardedStore(store, self._passwords(stack, store), UserChanges())
             await self._databases(data)
             self.attachments = await self._attachments(stack, data)
@@ -147,7 +150,7 @@ class App:
             return False
         return True
 
-    def _passwords(self, stack: AsyncExitStack, store: Store) -> PasswordWork:
+    def _passwords(self, stack: AsyncExitStack, store: ConfiguredStore) -> PasswordWork:
         passwords = PasswordWork(store.config, iterations=self.settings.password_iterations)
         stack.callback(passwords.close)
         return passwords
@@ -180,11 +183,11 @@ class App:
         return None
 
     @staticmethod
-    def _store(stack: AsyncExitStack, data: DataDir) -> SqliteStore:
+    async def _store(stack: AsyncExitStack, data: DataDir) -> CachedConfig:
         with using(data.server_file, BACKUP):
             store = SqliteStore(data.path)
         stack.push_async_callback(store.close)
-        return store
+        return await CachedConfig.load(store)
 
     async def _databases(self, data: DataDir) -> None:
         """The databases every server has. Raises DamagedDatabase."""

@@ -12,7 +12,7 @@ from couchreg.blobstore.s3.calls import Refused
 from couchreg.blobstore.s3.options import S3Options, split_address
 from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.config import CannotStart, Settings
-from couchreg.docstore.base import Attachment, Store
+from couchreg.docstore.base import Attachment, ConfiguredStore
 from couchreg.errors import Unavailable
 from couchreg.http.registry.frame.call import Elsewhere, nowhere
 from couchreg.registry.publishing.direct import Address
@@ -93,7 +93,7 @@ def s3_options(settings: Settings, address: str) -> S3Options:
     )
 
 
-def largest_attachment(store: Store) -> int | None:
+def largest_attachment(store: ConfiguredStore) -> int | None:
     """`[couchdb] max_attachment_size` in bytes where someone has set it, None for any size."""
     written = store.config().get("couchdb", {}).get("max_attachment_size", "")
     return int(written) if written.isdecimal() else None

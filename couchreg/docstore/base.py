@@ -343,6 +343,9 @@ class DatabaseEvents(NamedTuple):
     last_seq: Seq
 
 
+Config = Mapping[str, Mapping[str, str]]  # [section] key = text, as CouchDB's
+
+
 class Store(Protocol):
     """The databases of one server."""
 
@@ -360,8 +363,9 @@ class Store(Protocol):
     async def names(self) -> list[str]:
         """All databases, in byte order."""
 
-    # -- server-wide settings, kept through restarts ([section] key = text, as CouchDB's)
-    def config(self) -> Mapping[str, Mapping[str, str]]: ...
+    # -- server-wide settings, kept through restarts
+    async def read_config(self) -> Config:
+        """As it is stored now. Whoever needs it often holds a `ConfiguredStore`."""
 
     async def set_config(self, section: str, key: str, value: str | None) -> None:
         """None removes the key."""
@@ -377,3 +381,13 @@ class Store(Protocol):
         """Return once something has happened after `since`."""
 
     async def close(self) -> None: ...
+
+
+class ConfiguredStore(Store, Protocol):
+    """A store with its configuration at hand (`cached_config.py`)."""
+
+    def config(self) -> Config:
+        """The latest snapshot. What is changed through this store is in it when `set_config` returns."""
+
+    async def refresh_config(self) -> None:
+        """Read it now: somebody else may have changed it."""

@@ -1,4 +1,4 @@
-"""A database that stands before another: every method written out, so that the type checker sees them all.
+"""What stands before a database or a store: every method written out, so that the type checker sees them all.
 
 Guards and views are made of it. What they do not say themselves goes through one of two gates, `reading`
 and `writing`: a view that closes a gate has closed it for methods that are yet to come as well.
@@ -9,7 +9,9 @@ from typing import Any
 
 from couchreg.docstore.base import (
     Changes,
+    Config,
     Database,
+    DatabaseEvents,
     DatabaseInfo,
     Edit,
     LocalDocument,
@@ -18,6 +20,7 @@ from couchreg.docstore.base import (
     Revision,
     Row,
     Seq,
+    Store,
     Updated,
 )
 from couchreg.model.revtree import RevTree
@@ -145,3 +148,41 @@ class DatabaseProxy:
 
     async def compact(self, ids: Sequence[str] | None = None) -> None:
         await (await self.writing()).compact(ids)
+
+
+class StoreProxy:
+    """A `Store` before another one; by itself it lets everything through."""
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+        self.uuid = inner.uuid
+
+    async def create(self, name: str) -> Database:
+        return await self.inner.create(name)
+
+    async def delete(self, name: str) -> None:
+        await self.inner.delete(name)
+
+    async def open(self, name: str) -> Database:
+        return await self.inner.open(name)
+
+    async def names(self) -> list[str]:
+        return await self.inner.names()
+
+    async def read_config(self) -> Config:
+        return await self.inner.read_config()
+
+    async def set_config(self, section: str, key: str, value: str | None) -> None:
+        await self.inner.set_config(section, key, value)
+
+    async def parse_events_since(self, since: str) -> Seq:
+        return await self.inner.parse_events_since(since)
+
+    async def events(self, since: Seq) -> DatabaseEvents:
+        return await self.inner.events(since)
+
+    async def wait_event(self, since: Seq) -> None:
+        await self.inner.wait_event(since)
+
+    async def close(self) -> None:
+        await self.inner.close()

@@ -18,6 +18,7 @@ from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.blobstore.spool import Spool
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
+from couchreg.docstore.cached_config import CachedConfig
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.http.couch.door import CouchDoor
 from couchreg.http.forwarded import Proxies
@@ -46,7 +47,7 @@ class Reply:
 class Everybody:
     """Whoever sends no credentials is the admin; a Basic header names an ordinary user."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: CachedConfig) -> None:
         self.options = Options(store.config)
         self.handlers = Handlers(store.config)
         self.passwords = PasswordWork(store.config, iterations=10)
@@ -64,7 +65,7 @@ class Everybody:
 class Couch:
     """A client of one server. Paths that begin with `/` are below the database, `//` below the root."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession, data: Path, store: SqliteStore) -> None:
+    def __init__(self, url: str, session: aiohttp.ClientSession, data: Path, store: CachedConfig) -> None:
         self.url = url
         self.session = session
         self.data = data
@@ -119,7 +120,7 @@ def _encoded(value: Any) -> bytes:
 @pytest.fixture
 async def couch(tmp_path: Path) -> AsyncIterator[Couch]:
     """A running door with an empty database called `db`."""
-    store = SqliteStore(tmp_path)
+    store = await CachedConfig.load(SqliteStore(tmp_path))
     await store.create("db")
     await (await store.open("db")).set_setting("security", {})
     blobs, spool = await blob_store(tmp_path / "blobs"), Spool(tmp_path / "spool")

@@ -71,7 +71,7 @@ async def test_settings_survive_a_restart(open_store: OpenStore) -> None:
     await store.close()
     again = open_store()
     assert await (await again.open("x")).setting("security") == {"members": {"names": ["é"]}}
-    assert again.config() == {"couchdb": {"max_document_size": "100"}}
+    assert await again.read_config() == {"couchdb": {"max_document_size": "100"}}
 
 
 async def happened(store: Store, since: Seq) -> list[tuple[str, str]]:

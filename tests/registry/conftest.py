@@ -24,6 +24,7 @@ from couchreg.blobstore.spool import Spool
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.base import Database
+from couchreg.docstore.cached_config import CachedConfig
 from couchreg.docstore.maintenance.sweeper import referred
 from couchreg.docstore.sqlite import SqliteStore
 from couchreg.http.registry.door import registry_application
@@ -125,7 +126,8 @@ class People:
         self.work.close()
 
 
-async def identity(inner: SqliteStore, registry: Registry, registration: str) -> People:
+async def identity(opened: SqliteStore, registry: Registry, registration: str) -> People:
+    inner = await CachedConfig.load(opened)
     work, changes = PasswordWork(inner.config, iterations=1), UserChanges()
     store = guard = GuardedStore(inner, work, changes)
     await store.create(USERS)

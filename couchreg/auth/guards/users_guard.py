@@ -17,8 +17,8 @@ from couchreg.auth.users import documents as user_documents
 from couchreg.auth.users.admins import SECTION as ADMINS
 from couchreg.auth.users.design import ensure_auth_design
 from couchreg.auth.users.users import UserChanges
-from couchreg.docstore.base import Database, DatabaseEvents, Edit, Seq, Store, Updated
-from couchreg.docstore.proxy import DatabaseProxy
+from couchreg.docstore.base import ConfiguredStore, Database, Edit, Updated
+from couchreg.docstore.proxy import DatabaseProxy, StoreProxy
 from couchreg.errors import BadRequest, Conflict, CouchregError, NotFound
 from couchreg.model.user import User
 
@@ -44,20 +44,20 @@ class Registrar(Protocol):
         """The server admin has another password, and keeps that."""
 
 
-class GuardedStore:
-    """A `Store` whose `_users` is guarded, and the database of `[chttpd_auth] authentication_db` where that
-    is another; everything else is the store's own."""
+class GuardedStore(StoreProxy):
+    """A `ConfiguredStore` whose `_users` is guarded, and the database of `[chttpd_auth] authentication_db`
+    where that is another; everything else is the store's own."""
 
-    def __init__(self, store: Store, work: PasswordWork, changes: UserChanges) -> None:
+    def __init__(self, store: ConfiguredStore, work: PasswordWork, changes: UserChanges) -> None:
+        super().__init__(store)
         self._store = store
-        self.uuid = store.uuid
         self._work = work
         self._changes = changes
         self._registrar: list[Registrar] = []
         self._options = Options(store.config)
         self._guarded: dict[str, UsersDatabase] = {}
         self._changing_admins = asyncio.Lock()
-        self.config = store.config  # asked on every request: without the detour
+        self.config = store.config  # asked several times a request: without the detour
 
     def tell(self, registrar: Registrar) -> None:
         """From now on, tell it of those who come and go."""
@@ -116,20 +116,8 @@ class GuardedStore:
                 else:
                     await registrar.rehashed(key, holding)
 
-    async def names(self) -> list[str]:
-        return await self._store.names()
-
-    async def parse_events_since(self, since: str) -> Seq:
-        return await self._store.parse_events_since(since)
-
-    async def events(self, since: Seq) -> DatabaseEvents:
-        return await self._store.events(since)
-
-    async def wait_event(self, since: Seq) -> None:
-        await self._store.wait_event(since)
-
-    async def close(self) -> None:
-        await self._store.close()
+    async def refresh_config(self) -> None:
+        await self._store.refresh_config()
 
     def _users(self, database: Database) -> Database:
         guarded = self._guarded.get(database.name)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from couchreg.auth.login.proxied import hash_names
 from couchreg.auth.options import SECTION, Config, Options
 from couchreg.auth.passwords.credentials import Credential
-from couchreg.docstore.base import Store
+from couchreg.docstore.base import ConfiguredStore
 from couchreg.errors import BadRequest, Failure
 from couchreg.model.user import User
 
@@ -110,7 +110,7 @@ def cookie_value(header: str | None) -> str:
     return ""
 
 
-async def ensure_secret(store: Store) -> None:
+async def ensure_secret(store: ConfiguredStore) -> None:
     """Make the secret that signs cookies at the first start; it is kept with the server's settings."""
     if not store.config().get(SECTION, {}).get("secret"):
         await store.set_config(SECTION, "secret", secrets.token_hex(32))

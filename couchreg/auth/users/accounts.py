@@ -16,7 +16,7 @@ from couchreg.auth.tokens import Tokens
 from couchreg.auth.users.admins import Admins
 from couchreg.auth.users.documents import with_hash
 from couchreg.auth.users.names import check_email, check_name, check_password
-from couchreg.docstore.base import Database, Edit, Store
+from couchreg.docstore.base import ConfiguredStore, Database, Edit
 from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound
 from couchreg.model.user import SYSTEM, User
 
@@ -39,7 +39,7 @@ class Login:
 class Accounts:
     def __init__(
         self,
-        store: Store,
+        store: ConfiguredStore,
         admins: Admins,
         tokens: Tokens,
         work: PasswordWork,

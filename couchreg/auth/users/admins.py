@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping
 from couchreg.auth.passwords.credentials import Credential
 from couchreg.auth.passwords.hashes import hash_password, is_hashed, parse_admin
 from couchreg.auth.passwords.hashing import PasswordWork
-from couchreg.docstore.base import Store
+from couchreg.docstore.base import ConfiguredStore
 from couchreg.model.user import ADMIN_ROLE, User
 
 SECTION = "admins"
@@ -39,7 +39,7 @@ class Admins:
         return await self.mark(name) == mark
 
 
-async def set_admin(store: Store, name: str, password: str, *, iterations: int) -> None:
+async def set_admin(store: ConfiguredStore, name: str, password: str, *, iterations: int) -> None:
     """Make or change a server admin. An equal password keeps its hash, so that restarts write nothing."""
     written = store.config().get(SECTION, {}).get(name)
     known = parse_admin(written) if written else None
@@ -49,7 +49,7 @@ async def set_admin(store: Store, name: str, password: str, *, iterations: int) 
     await store.set_config(SECTION, name, hashed.as_admin())
 
 
-async def ensure_admin(store: Store, *, iterations: int) -> tuple[str, str] | None:
+async def ensure_admin(store: ConfiguredStore, *, iterations: int) -> tuple[str, str] | None:
     """Make an admin with a random password where there is none; its name and password, to be shown once."""
     if store.config().get(SECTION):
         return None

@@ -13,7 +13,7 @@ from couchreg.auth.passwords.hashes import PasswordHash, parse_members
 from couchreg.auth.passwords.totp import parse_totp
 from couchreg.auth.policy import USER_PREFIX
 from couchreg.auth.users import documents as user_documents
-from couchreg.docstore.base import Database, Edit, Store
+from couchreg.docstore.base import ConfiguredStore, Database, Edit
 from couchreg.errors import NotFound, Unauthorized
 from couchreg.model.user import SYSTEM, User
 
@@ -51,7 +51,7 @@ class UserChanges:
 class Users:
     """The documents of `_users` as a source of credentials."""
 
-    def __init__(self, store: Store, changes: UserChanges) -> None:
+    def __init__(self, store: ConfiguredStore, changes: UserChanges) -> None:
         self._store = store
         self._changes = changes
         self._options = Options(store.config)

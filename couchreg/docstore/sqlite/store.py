@@ -1,12 +1,11 @@
 """The databases of one server, each a file of `<data>/databases/`, and `server.sqlite` beside them."""
 
 import secrets
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from couchreg.docstore.base import DatabaseEvent, DatabaseEvents, Seq
+from couchreg.docstore.base import Config, DatabaseEvent, DatabaseEvents, Seq
 from couchreg.docstore.sqlite import connections, paths, schema, sequences, server
 from couchreg.docstore.sqlite.aio import Pulse, in_thread
 from couchreg.docstore.sqlite.database import GONE, SqliteDatabase
@@ -35,7 +34,6 @@ class SqliteStore:
         self._conn = server.open_server(data / "server.sqlite")
         self.uuid = server.identity(self._conn)
         self._life = self.uuid[:8]
-        self._config = server.config(self._conn)
         self._events = Events(self._conn, self._files)
         self._pulse = Pulse()
         self._pool = ThreadPoolExecutor(_THREADS, "couchreg-sqlite")
@@ -83,13 +81,12 @@ class SqliteStore:
         return sorted(self._files)
 
     # -- configuration
-    def config(self) -> Mapping[str, Mapping[str, str]]:
-        return self._config
+    async def read_config(self) -> Config:
+        return server.config(self._conn)
 
     async def set_config(self, section: str, key: str, value: str | None) -> None:
         with self._conn:
             server.set_config(self._conn, section, key, value)
-        self._config = server.config(self._conn)
 
     # -- events
     async def parse_events_since(self, since: str) -> Seq:

@@ -11,7 +11,7 @@ from aiohttp import web
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.policy import Rule
 from couchreg.docstore.attachments.attachments import Attachments
-from couchreg.docstore.base import Store
+from couchreg.docstore.base import ConfiguredStore
 from couchreg.errors import BadRequest, CouchregError, NotFound
 from couchreg.http.connections import SECTION
 from couchreg.http.couch import routing
@@ -36,7 +36,7 @@ class CouchDoor:
 
     def __init__(
         self,
-        store: Store,
+        store: ConfiguredStore,
         attachments: Attachments,
         auth: Authenticator,
         *,

@@ -10,7 +10,7 @@ from couchreg.auth.guards.user_view import UserView
 from couchreg.auth.login.authenticator import NOBODY
 from couchreg.auth.policy import REGISTRY, USERS, Rule, authorize, without_owner_roles
 from couchreg.docstore.attachments.attachments import Attachments
-from couchreg.docstore.base import Database, Store
+from couchreg.docstore.base import ConfiguredStore, Database
 from couchreg.errors import BadRequest
 from couchreg.http.couch.frame import allowance, body, params
 from couchreg.http.couch.frame.allowance import Allowance
@@ -76,7 +76,7 @@ class Context:
 
     # -- where things are
     @property
-    def store(self) -> Store:
+    def store(self) -> ConfiguredStore:
         return self.services.store
 
     @property

@@ -7,7 +7,7 @@ from couchreg.auth.guards.checkpoints import Checkpoints
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.policy import USERS
 from couchreg.docstore.attachments.attachments import Attachments
-from couchreg.docstore.base import Store
+from couchreg.docstore.base import ConfiguredStore
 from couchreg.http.couch.frame.background import Background
 from couchreg.http.couch.frame.counters import Counters
 from couchreg.http.couch.frame.settings import Sections, Settings
@@ -23,7 +23,7 @@ async def as_they_are(user: User) -> User:
 
 @dataclass(slots=True)
 class Services:
-    store: Store
+    store: ConfiguredStore
     attachments: Attachments
     auth: Authenticator
     proxies: Proxies = TRUSTING_NONE

@@ -7,7 +7,7 @@ and showing and changing them over HTTP is `config.py`'s.
 from collections.abc import Mapping
 
 from couchreg.docstore.attachments.compression import DEFAULT_LEVEL, DEFAULT_TYPES
-from couchreg.docstore.base import Store
+from couchreg.docstore.base import ConfiguredStore
 
 # What a CouchDB that was never configured shows.
 SHOWN: dict[str, dict[str, str]] = {
@@ -49,7 +49,7 @@ _TRUE = {"true", "on", "yes", "1"}
 class Settings:
     """What is configured now; every read sees the latest change."""
 
-    def __init__(self, store: Store, facts: Sections = NO_FACTS) -> None:
+    def __init__(self, store: ConfiguredStore, facts: Sections = NO_FACTS) -> None:
         """`facts` are shown and hold where nothing is set: what this server was started with."""
         self._store = store
         self._facts = facts

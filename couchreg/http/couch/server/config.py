@@ -76,8 +76,9 @@ async def remove(ctx: Context) -> Answer:
 
 
 async def reload(ctx: Context) -> Answer:
-    """Nothing to do: what is stored is what counts."""
+    """Read again what another process may have stored."""
     check_node(ctx)
+    await ctx.store.refresh_config()
     return answer_json({"ok": True})
 
 
