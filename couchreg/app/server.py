@@ -119,6 +119,7 @@ class App:
         self._upload_secret = data.upload_secret()
         self.registry = await self._registry(stack)
         await self._serve(stack, ports)
+        stack.push_async_callback(self.registry.stop_work)
         self.sweeper = Sweeper(self.store, self.attachments, grace=settings.sweep_grace)
         stack.push_async_callback(self.sweeper.stop)
         if swept:

@@ -89,8 +89,12 @@ class Registry:
         if self._validation is not Validation.OFF:
             await self.checker.start()
 
-    async def close(self) -> None:
+    async def stop_work(self) -> None:
+        """End checks and comparisons: who waits for them gets Unavailable. The first step of an end."""
         await self.checker.close()
         await self.differ.close()
+
+    async def close(self) -> None:
+        await self.stop_work()
         await self.forks.close()
         await self.downloads.close()

@@ -60,12 +60,12 @@ class Pool:
     async def session(self, *askers: str, grant: Grant | None = None) -> AsyncIterator[Session]:
         """A child while the block lasts; behind it the child is gone, also when the block is cancelled."""
         async with self._turns.take(*askers):
+            self._check_open()
             child = await self._child()
             session = Session(self.kind, child)
             self._sessions.add(session)
             try:
-                if self._closed:
-                    raise Unavailable("The server is stopping.")
+                self._check_open()  # it may have closed while the child was made
                 await session.open(grant or Grant())
                 yield session
             finally:
@@ -82,6 +82,10 @@ class Pool:
             session.abandon()
         while self._spares:
             await self._spares.pop().gone()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unavailable("The server is stopping.")
 
     async def _child(self) -> Child:
         child = None
