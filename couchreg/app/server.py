@@ -21,7 +21,7 @@ from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.login.sessions import ensure_secret
 from couchreg.auth.options import user_required
 from couchreg.auth.passwords.hashing import PasswordWork
-from couchreg.auth.policy import REGISTRY, REGISTRY_SECURITY, REPLICATOR, USERS
+from couchreg.auth.policy import GLOBAL_CHANGES, REGISTRY, REGISTRY_SECURITY, REPLICATOR, USERS
 from couchreg.auth.tokens import Tokens
 from couchreg.auth.users.accounts import Accounts
 from couchreg.auth.users.admins import Admins, ensure_admin, set_admin
@@ -191,9 +191,13 @@ class App:
         return await CachedConfig.load(store)
 
     async def _databases(self, data: DataDir) -> None:
-        """The databases every server has. Raises DamagedDatabase."""
-        for name in {USERS, REPLICATOR, REGISTRY}.difference(await self.store.names()):
-            await self.store.create(name)
+        """The databases every server has, and of a new one those that a CouchDB has after its set-up.
+        Raises DamagedDatabase."""
+        there = set(await self.store.names())
+        first = () if there else (GLOBAL_CHANGES,)  # whoever deletes it later does so on purpose
+        for name in (*first, USERS, REPLICATOR, REGISTRY):
+            if name not in there:
+                await self.store.create(name)
         registry = await open_database(self.store, REGISTRY, data.databases)
         if await registry.setting("security") is None:
             await registry.set_setting("security", dict(REGISTRY_SECURITY))

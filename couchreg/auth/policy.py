@@ -20,9 +20,10 @@ Security = Mapping[str, Any]
 REGISTRY = "registry"
 USERS = USERS_DEFAULT
 REPLICATOR = "_replicator"
+GLOBAL_CHANGES = "_global_changes"
 OWNER_PREFIX = "owner:"
 USER_PREFIX = "org.couchdb.user:"
-SYSTEM_DATABASES = frozenset({USERS, REPLICATOR, "_global_changes"})
+SYSTEM_DATABASES = frozenset({USERS, REPLICATOR, GLOBAL_CHANGES})
 
 ADMINS_ONLY: Security = {"members": {"roles": ["_admin"]}, "admins": {"roles": ["_admin"]}}
 EVERYONE: Security = {}

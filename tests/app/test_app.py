@@ -34,7 +34,21 @@ async def test_both_doors_answer(app: App) -> None:
 
 
 async def test_the_databases_of_a_new_server(app: App) -> None:
-    assert await get(f"{app.couch_url}/_all_dbs", LOGIN) == (200, ["_replicator", "_users", "registry"])
+    names = ["_global_changes", "_replicator", "_users", "registry"]
+    assert await get(f"{app.couch_url}/_all_dbs", LOGIN) == (200, names)
+    assert (await get(f"{app.couch_url}/_db_updates", LOGIN))[0] == 200
+    for name in names[:3]:
+        assert (await get(f"{app.couch_url}/{name}"))[0] == 401
+
+
+async def test_a_database_for_updates_that_was_deleted_stays_so(server: ServerFactory) -> None:
+    app = await server()
+    for name in ("_global_changes", "_replicator"):
+        await app.store.delete(name)
+    await app.stop()
+    app = await server()
+    assert await app.store.names() == ["_replicator", "_users", "registry"]
+    assert (await get(f"{app.couch_url}/_db_updates", LOGIN))[0] == 404
 
 
 async def test_everyone_reads_the_registry_and_only_admins_the_users(app: App) -> None:

@@ -335,3 +335,22 @@ async def test_updates_of_databases(couch: Couch) -> None:
         await couch.rev("a", {})
         assert {**(await feed.row()), "seq": ""} == {"db_name": "db", "type": "updated", "seq": ""}
     assert (await couch("GET", "//_db_updates?since=x")).status == 400
+
+
+async def test_who_was_away_hears_what_was_done_to_databases(couch: Couch) -> None:
+    await couch("PUT", "//_global_changes")
+    since = (await couch("GET", "//_db_updates")).json["last_seq"]
+    for name in ("new", "written", "gone"):
+        await couch("PUT", f"//{name}")
+    await couch("PUT", "//written/a", {})
+    await couch("DELETE", "//gone")
+    rows = (await couch("GET", f"//_db_updates?since={since}")).json["results"]
+    assert [(row["db_name"], row["type"]) for row in rows] == [
+        ("new", "created"),
+        ("written", "created"),
+        ("gone", "created"),
+        ("written", "updated"),
+        ("gone", "deleted"),
+    ]
+    after = (await couch("GET", f"//_db_updates?since={rows[2]['seq']}")).json["results"]
+    assert after == rows[3:]

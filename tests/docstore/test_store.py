@@ -1,10 +1,13 @@
 """The databases of a server: their lives, what survives a restart, settings, events, care."""
 
 import asyncio
+from pathlib import Path
 
+import apsw
 import pytest
 
 from couchreg.docstore.base import BEGINNING, Database, Seq, Store
+from couchreg.docstore.sqlite import events
 from couchreg.errors import FileExists, NotFound
 from tests.docstore.conftest import OpenStore
 from tests.docstore.writing import changes, edit, ids, put, put_one
@@ -78,7 +81,7 @@ async def happened(store: Store, since: Seq) -> list[tuple[str, str]]:
     return [(event.name, event.type) for event in (await store.events(since)).results]
 
 
-async def test_events_name_each_database_once(open_store: OpenStore) -> None:
+async def test_events_tell_of_each_database_what_was_last_done_and_when(open_store: OpenStore) -> None:
     store = open_store()
     first, second = await store.create("a"), await store.create("b")
     seq = await store.parse_events_since("now")
@@ -89,14 +92,50 @@ async def test_events_name_each_database_once(open_store: OpenStore) -> None:
     await put_one(first, edit("b"))
     assert await happened(store, seq) == [("b", "updated"), ("a", "updated")]
     await store.delete("a")
-    assert await happened(store, BEGINNING) == [("b", "updated"), ("a", "deleted")]
+    created = [("a", "created"), ("b", "created")]
+    later = [("b", "updated"), ("a", "updated"), ("a", "deleted")]
+    assert await happened(store, BEGINNING) == created + later
+    await store.create("a")
+    assert await happened(store, BEGINNING) == [("b", "created"), *later, ("a", "created")]
     last = await store.parse_events_since("now")
     await store.close()
     again = open_store()
     assert await again.parse_events_since("now") > last  # what happened while nobody listened is news
     assert ("b", "updated") in await happened(again, last)
-    assert ("a", "deleted") in await happened(again, BEGINNING)
+    kept = [("b", "created"), ("a", "deleted"), ("a", "created")]
+    assert [event for event in await happened(again, BEGINNING) if event[1] != "updated"] == kept
     assert (await again.events(BEGINNING)).last_seq == await again.parse_events_since("now")
+
+
+async def test_events_of_an_older_server_are_taken_over(open_store: OpenStore, tmp_path: Path) -> None:
+    await open_store().close()
+    old = apsw.Connection(str(next(tmp_path.rglob("server.sqlite"))))
+    old.execute("CREATE TABLE events (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, type TEXT NOT NULL)")
+    old.execute("INSERT INTO events VALUES ('gone', 3, 'deleted'), ('new', 7, 'created')")
+    old.close()
+    for _ in range(2):
+        store = open_store()
+        assert await happened(store, BEGINNING) == [("gone", "deleted"), ("new", "created")]
+        await store.close()
+
+
+async def test_events_of_databases_long_gone_are_forgotten(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_MOST_DELETED", 2)
+    store = open_store()
+    for name in ("a", "b", "c", "d"):
+        await store.create(name)
+    await store.delete("a")
+    await store.create("a")
+    for name in ("b", "c", "d"):
+        await store.delete(name)
+    kept = [("c", "created"), ("d", "created"), ("a", "created"), ("c", "deleted"), ("d", "deleted")]
+    assert await happened(store, BEGINNING) == kept
+    await store.close()
+    store = open_store()
+    assert await happened(store, BEGINNING) == [*kept, ("a", "updated")]
+    await store.close()
 
 
 async def test_compaction_drops_old_bodies_and_gives_space_back(db: Database) -> None:

@@ -1,4 +1,5 @@
-"""What happened to the databases of a server, for `_db_updates`: one entry each, at its latest place.
+"""What happened to the databases of a server, for `_db_updates`: that one was created, updated and deleted,
+each at its latest place.
 
 Creations and deletions are kept on disk. Updates are in memory only; after a restart every database
 counts as updated, which a follower sees as news it has to look at and never as news it missed.
@@ -19,7 +20,7 @@ _BLOCK: Final = 1_000_000  # numbers reserved on disk at a time
 class Events:
     def __init__(self, conn: apsw.Connection, names: Iterable[str]) -> None:
         self._conn = conn
-        self._entries = {event.name: event for event in server.events(conn)}
+        self._entries = {(event.name, event.type): event for event in server.events(conn)}
         self.seq = self._reserved = server.reserved(conn)
         for name in sorted(names):
             self.updated(name)
@@ -48,11 +49,19 @@ class Events:
         if self.seq > self._reserved:
             self._reserved = self.seq + _BLOCK
             server.reserve(self._conn, self._reserved)
-        self._entries.pop(name, None)
-        event = self._entries[name] = Event(self.seq, name, kind)
+        self._entries.pop((name, kind), None)
+        event = self._entries[name, kind] = Event(self.seq, name, kind)
         return event
 
     def _forget_deleted(self) -> None:
         deleted = [event.name for event in self._entries.values() if event.type == "deleted"]
         for name in deleted[:-_MOST_DELETED]:
-            del self._entries[name]
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        """The deletion, and what was before it."""
+        deleted = self._entries.pop((name, "deleted"))
+        for kind in ("created", "updated"):
+            event = self._entries.get((name, kind))
+            if event is not None and event.seq < deleted.seq:
+                del self._entries[name, kind]

@@ -19,12 +19,21 @@ CREATE TABLE IF NOT EXISTS identity (one INTEGER PRIMARY KEY CHECK (one = 1), uu
 CREATE TABLE IF NOT EXISTS config (
     section TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (section, key)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, type TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS happened (
+    name TEXT, type TEXT, seq INTEGER NOT NULL, PRIMARY KEY (name, type)
+) WITHOUT ROWID;
+"""
+
+_FORGET_CREATED: Final = """
+DELETE FROM happened WHERE type = 'created' AND EXISTS (
+    SELECT 1 FROM happened gone
+    WHERE gone.name = happened.name AND gone.type = 'deleted' AND gone.seq BETWEEN happened.seq AND ?
+)
 """
 
 
 class Event(NamedTuple):
-    """What happened last to a database: "created", "updated", "deleted"."""
+    """When a database was last "created", "updated" or "deleted"."""
 
     seq: int
     name: str
@@ -39,11 +48,19 @@ def open_server(path: Path) -> apsw.Connection:
         schema.pragmas(conn, "journal_mode=WAL", "synchronous=FULL")
         with conn:
             query(conn, _TABLES)
+            _take_over(conn)
             query(conn, "INSERT OR IGNORE INTO identity VALUES (1, ?, 0)", (uuid.uuid4().hex,))
     except apsw.Error as error:
         conn.close()
         raise Failure(f"The file {path.name} is damaged or cannot be written ({error}).") from error
     return conn
+
+
+def _take_over(conn: apsw.Connection) -> None:
+    """The events of a file in which a database had only its last one."""
+    if query(conn, "SELECT 1 FROM sqlite_schema WHERE name = 'events'"):
+        query(conn, "INSERT OR IGNORE INTO happened SELECT name, type, seq FROM events")
+        query(conn, "DROP TABLE events")
 
 
 def identity(conn: apsw.Connection) -> str:
@@ -72,7 +89,7 @@ def set_config(conn: apsw.Connection, section: str, key: str, value: str | None)
 # -- events
 def events(conn: apsw.Connection) -> list[Event]:
     """Creations and deletions, oldest first."""
-    rows = query(conn, "SELECT seq, name, type FROM events ORDER BY seq")
+    rows = query(conn, "SELECT seq, name, type FROM happened ORDER BY seq")
     return [Event(*row) for row in rows]
 
 
@@ -86,15 +103,14 @@ def reserved(conn: apsw.Connection) -> int:
 
 
 def record(conn: apsw.Connection, event: Event, most: int) -> None:
-    """Keep an event in the place of the database's last one; of deletions only the latest `most`."""
+    """Keep an event in the place of the database's last one of its kind. Only the latest `most` deletions
+    are kept, and of other deleted databases nothing."""
     query(
         conn,
-        "INSERT INTO events VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seq = ?2, type = ?3",
-        (event.name, event.seq, event.type),
+        "INSERT INTO happened VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seq = ?3",
+        (event.name, event.type, event.seq),
     )
-    query(
-        conn,
-        "DELETE FROM events WHERE type = 'deleted' AND seq <= coalesce("
-        "(SELECT seq FROM events WHERE type = 'deleted' ORDER BY seq DESC LIMIT 1 OFFSET ?), 0)",
-        (most,),
-    )
+    text = "SELECT seq FROM happened WHERE type = 'deleted' ORDER BY seq DESC LIMIT 1 OFFSET ?"
+    for (seq,) in query(conn, text, (most,)):
+        query(conn, _FORGET_CREATED, (seq,))
+        query(conn, "DELETE FROM happened WHERE type = 'deleted' AND seq <= ?", (seq,))

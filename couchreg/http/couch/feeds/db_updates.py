@@ -1,5 +1,5 @@
-"""`_db_updates`: what happens to databases. As in CouchDB there is such a feed once somebody has made
-the database `_global_changes`.
+"""`_db_updates`: what happens to databases. As in CouchDB there is such a feed as long as there is the
+database `_global_changes`: a new server has it, and whoever wants no feed deletes it.
 
 Source: https://docs.couchdb.org/en/stable/api/server/common.html#db-updates
 """
@@ -9,6 +9,7 @@ from functools import partial
 
 from aiohttp import web
 
+from couchreg.auth.policy import GLOBAL_CHANGES
 from couchreg.docstore.base import DatabaseEvent, Seq
 from couchreg.http.couch.feeds.changes_query import ChangesQuery, read_changes_query
 from couchreg.http.couch.feeds.feed_format import format_of
@@ -18,11 +19,9 @@ from couchreg.http.couch.frame.responses import Answer
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.model.json import quote
 
-SOURCE = "_global_changes"
-
 
 async def feed(ctx: Context) -> web.StreamResponse:
-    await ctx.store.open(SOURCE)
+    await ctx.store.open(GLOBAL_CHANGES)
     query = read_changes_query(ctx.pairs, ctx.request.headers.get("Last-Event-ID"))
     since = await ctx.store.parse_events_since(query.since)
     if ctx.is_head:
