@@ -47,7 +47,7 @@ class SettingsError(CannotStart):
 
 def text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a text")
+        raise ValueError(f"{value!r} is not a string")
     return value
 
 
@@ -71,7 +71,7 @@ def whole(least: int, most: int) -> Read:
 def one_of(*choices: str) -> Read:
     def read(value: Any) -> str:
         if value not in choices:
-            raise ValueError(f"{value!r} is none of {', '.join(choices)}")
+            raise ValueError(f"{value!r} is not one of {', '.join(choices)}")
         return str(value)
 
     return read
@@ -89,7 +89,7 @@ def credentials(value: Any) -> str:
     """`name:password`; the sentence about a wrong one never repeats the password."""
     name, colon, password = value.partition(":") if isinstance(value, str) else ("", "", "")
     if not (name and colon and password):
-        raise ValueError("it has to be name:password")
+        raise ValueError("it must be name:password")
     return str(value)
 
 
@@ -105,7 +105,7 @@ def blob_store(value: Any) -> str:
     parts = urlsplit(text(value))
     if value == "directory" or (parts.scheme == "s3" and parts.netloc and not parts.query + parts.fragment):
         return text(value)
-    raise ValueError(f"{value!r} is neither directory nor s3://bucket")
+    raise ValueError(f"{value!r} is neither “directory” nor s3://bucket")
 
 
 def s3_endpoint(value: Any) -> str:
@@ -120,7 +120,7 @@ def networks(value: Any) -> str:
         try:
             ip_network(part)
         except ValueError:
-            raise ValueError(f"{part!r} is no address and no network") from None
+            raise ValueError(f"{part!r} is neither an address nor a network") from None
     return given
 
 
@@ -136,15 +136,18 @@ PORT = whole(0, 65535)
 class Settings:
     """Every setting of a server. The order is the one of the documentation."""
 
-    host: str = setting("127.0.0.1", "Address both doors listen on.", text, metavar="HOST")
-    port: int = setting(8000, "Port of the registry door; 0 takes a free one.", PORT, metavar="PORT")
-    couch_port: int = setting(5984, "Port of the couch door; 0 takes a free one.", PORT, metavar="PORT")
+    host: str = setting("127.0.0.1", "The address that both doors listen on.", text, metavar="HOST")
+    port: int = setting(8000, "Port of the registry door; 0 chooses a free one.", PORT, metavar="PORT")
+    couch_port: int = setting(5984, "Port of the couch door; 0 chooses a free one.", PORT, metavar="PORT")
     data_dir: Path = setting(  # noqa: RUF009 — a Path never changes
-        Path("couchreg-data"), "Directory that holds everything; made when absent.", path, metavar="DIR"
+        Path("couchreg-data"),
+        "The directory that holds everything; created if it does not exist.",
+        path,
+        metavar="DIR",
     )
     admin: str | None = setting(
         None,
-        "The server admin. Without it the first start makes one with a random password.",
+        "The server admin. Without it the first start creates one with a random password.",
         credentials,
         metavar="NAME:PASSWORD",
         secret=True,
@@ -168,7 +171,7 @@ class Settings:
     )
     s3_endpoint: str | None = setting(
         None,
-        "The S3 server, when it is not Amazon's: a host or http(s)://host:port.",
+        "The S3 server, if it is not Amazon's: a host or http(s)://host:port.",
         s3_endpoint,
         metavar="HOST|URL",
     )
@@ -235,13 +238,13 @@ class Settings:
     )
     password_iterations: int = setting(
         600_000,
-        "Rounds of PBKDF2 for passwords that are hashed from now on.",
+        "Iterations of PBKDF2 for passwords that are hashed from now on.",
         whole(1, 10_000_000),
         metavar="N",
     )
     registration: str = setting(
         "open",
-        "Whether people may make accounts for themselves, or only administrators for them.",
+        "Whether everybody may create an account, or only administrators may.",
         one_of("open", "closed"),
         metavar="open|closed",
     )
@@ -259,7 +262,7 @@ class Settings:
     )
     log_level: str = setting(
         "info",
-        "Least important messages that are logged.",
+        "The lowest level of messages that are logged.",
         one_of("debug", "info", "warning", "error"),
         metavar="debug|info|warning|error",
     )
@@ -363,7 +366,7 @@ def _from_file(file: Path) -> Given:
     except OSError as error:
         raise SettingsError(f"The settings in {file} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The settings in {file} are no TOML: {error}.") from None
+        raise SettingsError(f"{file} is not valid TOML: {error}.") from None
     found = {key.replace("-", "_"): (f"{key} in {file}", value) for key, value in table.items()}
     _refuse_unknown(found, {row.name for row in describe() if row.key}, "key")
     return found

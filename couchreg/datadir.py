@@ -85,7 +85,7 @@ class DataDir:
         except OSError as error:
             raise DataDirError(f"{path} cannot be used: {error.strerror}.") from error
         if len(found) < 32:
-            raise DataDirError(f"{path} is damaged: remove it, and a new one is made.")
+            raise DataDirError(f"{path} is damaged: remove it, and a new one will be created.")
         return found
 
     def close(self) -> None:

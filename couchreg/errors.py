@@ -140,7 +140,7 @@ class Unavailable(CouchregError):
 
 class NotImplementedHere(CouchregError):
     error = "not_implemented"
-    default_reason = "couchreg does not do this yet."
+    default_reason = "couchreg does not support this yet."
 
 
 class InvalidPackage(CouchregError):

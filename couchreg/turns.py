@@ -84,7 +84,7 @@ class Turns:
         own, group = self._most_of_one, 2 * self._most_of_one
         if self._has(self._waiting, askers, own, group):
             raise TooManyRequests(
-                f"Too many of your {self._what} wait already: try again in a while.",
+                f"Too many of your {self._what} are waiting already: try again in a while.",
                 retry_after=self._retry_after,
             )
         if len(self._queue) >= self._most:

@@ -15,7 +15,7 @@ def listen(host: str, port: int, flag: str) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         bound = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise CannotStart(f"There is no address {host} to listen on: {error.strerror}.") from error
+        raise CannotStart(f"Cannot listen on {host}: {error.strerror}.") from error
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
@@ -23,7 +23,7 @@ def listen(host: str, port: int, flag: str) -> socket.socket:
     except OSError as error:
         bound.close()
         raise CannotStart(
-            f"Port {port} of {host} cannot be had ({error.strerror}): choose another with {flag}."
+            f"Port {port} of {host} is not available ({error.strerror}): choose another with {flag}."
         ) from error
     return bound
 
@@ -32,13 +32,13 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     """None for plain HTTP. Raises CannotStart for a certificate or key that cannot be used."""
     if settings.tls_cert is None:
         if settings.tls_key is not None:
-            raise CannotStart("A key alone makes no HTTPS: name the certificate with --tls-cert.")
+            raise CannotStart("A TLS key needs its certificate: name it with --tls-cert.")
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     try:
         context.load_cert_chain(settings.tls_cert, settings.tls_key, password="")  # "": it asks nobody
     except (OSError, ssl.SSLError) as error:
-        reason = getattr(error, "reason", None) or error.strerror or "it is not what it should be"
+        reason = getattr(error, "reason", None) or error.strerror or "it is not that of its key"
         raise CannotStart(f"The certificate {settings.tls_cert} cannot be used: {reason}.") from error
     return context
 

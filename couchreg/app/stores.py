@@ -63,7 +63,9 @@ def elsewhere(settings: Settings, blobs: BlobStore) -> Elsewhere:
     if settings.redirect == "off":
         return nowhere
     if not isinstance(blobs, S3BlobStore):
-        raise CannotStart("Readers can be sent to a bucket only: --redirect needs --blobstore s3://BUCKET.")
+        raise CannotStart(
+            "Readers can only be redirected to a bucket: --redirect needs --blobstore s3://BUCKET."
+        )
     seconds = READING if settings.redirect == "presigned" else None
 
     async def address(file: Attachment) -> str | None:

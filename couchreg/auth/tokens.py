@@ -72,7 +72,9 @@ class Grant(NamedTuple):
         Name the `package` for whatever changes one: a token with patterns changes nothing outside them.
         """
         if _ORDER.index(self.scope) < _ORDER.index(scope):
-            raise Forbidden(f"This needs a token of scope {scope}; this one's is {self.scope}.")
+            raise Forbidden(
+                f"This needs a token with the scope {scope}; the scope of this one is {self.scope}."
+            )
         if not self.packages or scope is Scope.READ:
             return
         if package is None:
@@ -237,26 +239,28 @@ def _scope(text: str) -> Scope:
     try:
         return Scope(text)
     except ValueError:
-        raise BadRequest(f"The scope of a token is one of {', '.join(_ORDER)}.") from None
+        raise BadRequest(f"The scope of a token must be one of {', '.join(_ORDER)}.") from None
 
 
 def _patterns(given: Sequence[str]) -> tuple[str, ...]:
     if len(given) > MOST_PATTERNS:
-        raise BadRequest(f"A token has at most {MOST_PATTERNS} package patterns.")
+        raise BadRequest(f"A token may have at most {MOST_PATTERNS} package patterns.")
     for pattern in given:
         right = isinstance(pattern, str) and 0 < len(pattern) <= LONGEST_PATTERN
         if not right or not _CHARACTERS.issuperset(pattern):
-            raise BadRequest("A package pattern is a package's name in which * and ? stand for anything.")
+            raise BadRequest(
+                "A package pattern must be a package's name, in which * and ? stand for anything."
+            )
     return tuple(given)
 
 
 def _lifetime(seconds: float) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= MOST_SECONDS:
-        raise BadRequest("The lifetime of a token is a number of seconds, ten years at most.")
+        raise BadRequest("The lifetime of a token must be a number of seconds, ten years at most.")
     return seconds
 
 
 def _label(text: str) -> str:
     if not isinstance(text, str) or len(text) > LONGEST_LABEL or not text.isprintable():
-        raise BadRequest(f"The label of a token is a line of at most {LONGEST_LABEL} characters.")
+        raise BadRequest(f"The label of a token must be one line of at most {LONGEST_LABEL} characters.")
     return text

@@ -30,13 +30,16 @@ def account_options(command: Callable[..., Any]) -> Callable[..., Any]:
     user = click.option(
         "--user",
         metavar="NAME",
-        help=f"Who you are there.  [{USER}; the password: {PASSWORD}, or a prompt; or {TOKEN}]",
+        help=f"Your user name there.  [{USER}; the password: {PASSWORD}, or a prompt; or {TOKEN}]",
     )
     return registry_option(user(command))
 
 
 password_option = click.option(
-    "--password-stdin", "from_stdin", is_flag=True, help="Read passwords from standard input, a line each."
+    "--password-stdin",
+    "from_stdin",
+    is_flag=True,
+    help="Read passwords from standard input, one on each line.",
 )
 
 

@@ -10,7 +10,7 @@ from couchreg.client.people import People
 from couchreg.client.registry import Registry
 
 T = TypeVar("T")
-NOBODY = "Nobody is logged in: use couchreg login."
+NOBODY = "You are not logged in: use couchreg login."
 
 
 def call(

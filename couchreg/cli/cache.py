@@ -11,7 +11,7 @@ from couchreg.client.cache import Cache, Use
 @click.option("--max-size", metavar="MIB", type=click.IntRange(0), help="Keep what was used last.")
 @json_option
 def cache(clean: bool, max_size: int | None, as_json: bool) -> None:
-    """Show where the cache is and how large; with --clean or --max-size make it smaller."""
+    """Show where the cache is and how large; with --clean or --max-size, shrink it."""
     limit = 0 if clean else None if max_size is None else max_size << 20
     folder, removed, left, bound = run(_cache(limit), as_json=as_json)
     if as_json:

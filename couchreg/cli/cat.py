@@ -20,7 +20,7 @@ PIPE_CLOSED = 141  # as other programs end whose reader went away: 128 and SIGPI
 @account_options
 @json_option
 def cat(address: str, registry: str | None, user: str | None, as_json: bool) -> None:
-    """Write a resource, by its name or path, to standard output. With --json: what it is, not its data."""
+    """Write a resource, by its name or path, to standard output. With --json: its descriptor."""
     if as_json:
         print_json(ask(registry, user, as_json, lambda found: _about(found, address), public=True))
         return

@@ -33,19 +33,19 @@ SHOWN = 20  # keys of each kind
 
 @click.group()
 def datastore() -> None:
-    """Set up, check, tidy and copy the datastore. But for `setup`, the server must not run."""
+    """Set up, check, tidy and copy the datastore. Except for `setup`, stop the server first."""
 
 
 # -- setup
 @datastore.command()
 @data_flags
-@click.option("--yes", is_flag=True, help="Do it without asking.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--policy", is_flag=True, help="Only print the bucket policy, to paste it elsewhere.")
 def setup(yes: bool, policy: bool, **given: str | None) -> None:
-    """Let everyone read the bucket: its policy, CORS rules, and an end for unfinished uploads."""
+    """Let everybody read the bucket: set its policy, its CORS rules and the expiry of unfinished uploads."""
     settings = load(given)
     if settings.blobstore == "directory":
-        raise CannotStart("Only a bucket is set up: name it with --blobstore s3://BUCKET.")
+        raise CannotStart("Only a bucket can be set up: name it with --blobstore s3://BUCKET.")
     options = s3_options(settings, settings.blobstore)
     if policy:
         click.echo(json.dumps(s3_setup.public_policy(options), indent=2))
@@ -61,7 +61,7 @@ async def _setup(settings: Settings, yes: bool) -> int:
             click.echo(f"{step.name} will be:\n{json.dumps(step.after, indent=2, default=str)}")
         if not steps:
             click.echo("Everything is set up.")
-        elif not yes and not click.confirm("Shall I do this?", err=True):
+        elif not yes and not click.confirm("Apply these changes?", err=True):
             return 1
         faults = {step.name: await s3_setup.perform(step) for step in steps}
     finally:
@@ -138,11 +138,11 @@ async def _gc(settings: Settings, grace: float) -> int:
 @click.argument("target", metavar="TO")
 @data_flags
 @click.option("--verify", is_flag=True, help="Read and compare what the target has already.")
-@click.option("--to-s3-endpoint", metavar="URL", help="The S3 server of TO, when it is another.")
+@click.option("--to-s3-endpoint", metavar="URL", help="The S3 server of TO, if it is a different one.")
 @click.option("--to-s3-access-key-id", metavar="ID", help="The access key for TO.")
 @click.option("--to-s3-secret-access-key", metavar="SECRET", help="Its secret.")
 def copy(source: str, target: str, verify: bool, **given: str | None) -> None:
-    """Copy all objects FROM a directory or s3://BUCKET TO another. Run it again to go on."""
+    """Copy all objects FROM a directory or s3://BUCKET TO another. Run it again to continue."""
     settings = load({name: value for name, value in given.items() if not name.startswith("to_")})
     other = {name[3:]: value for name, value in given.items() if name.startswith("to_") and value}
     done = asyncio.run(_copy(source, target, settings, replace(settings, **_known(other)), verify))

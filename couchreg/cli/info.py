@@ -18,7 +18,7 @@ Versions = Sequence[Mapping[str, Any]]
 @account_options
 @json_option
 def info(package: str, registry: str | None, user: str | None, as_json: bool) -> None:
-    """Describe a package; without a version the latest. With --json: its descriptor."""
+    """Describe a package; without a version, the latest one. With --json: its descriptor."""
     descriptor, versions = run(_info(package, registry, user), as_json=as_json)
     if as_json:
         print_json(descriptor)

@@ -25,7 +25,7 @@ def init(folder: Path, files: tuple[str, ...], name: str | None, version: str, a
         fields = len((resource.get("schema") or {}).get("fields") or [])
         click.echo(f"  {plain(resource['name'])}  {plain(resource['path'])}  {fields} fields")
     for path, reason in found.unread:
-        click.echo(f"{plain(path)} was not looked into: {plain(reason)}", err=True)
+        click.echo(f"{plain(path)} was not inspected: {plain(reason)}", err=True)
     click.echo("Edit it: title, description, licences, types. Then: couchreg validate, couchreg publish.")
 
 

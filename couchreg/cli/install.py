@@ -36,7 +36,9 @@ __all__ = ["install", "split"]
     help="Write one package into exactly this folder, without dependencies and lock.",
 )
 @click.option("--force", is_flag=True, help="Replace files that are there with other content.")
-@click.option("--offline", is_flag=True, help="Ask no registry: take all from the lock file and the cache.")
+@click.option(
+    "--offline", is_flag=True, help="Contact no registry: take everything from the lock file and the cache."
+)
 @click.option("--no-cache", is_flag=True, help="Neither read nor fill the cache.")
 @account_options
 @json_option
@@ -49,7 +51,7 @@ def install(
     as_json: bool,
     **how: bool,
 ) -> None:
-    """Write packages into folders of their names, with all they depend on.
+    """Install packages into folders of their names, with everything they depend on.
 
     A VERSION may be a range (^1.2) or a dist-tag; without one it is the latest. Without packages, what
     datapackage.json and datapackage-lock.json in DIR ask for.
@@ -99,7 +101,7 @@ async def _into(
     no_cache: bool,
 ) -> Outcome:
     if len(packages) != 1 or offline:
-        raise UsageError("--into takes exactly one package, and goes without --offline: see --dir.")
+        raise UsageError("--into takes exactly one package and does not go with --offline: see --dir.")
     name, version = split(packages[0])
     account = account_of(registry, user)
     cache = None if no_cache else Cache()

@@ -28,7 +28,9 @@ SCOPES = click.Choice(["read", "publish", "admin"])
 
 @click.command()
 @click.argument("name", metavar="[NAME]", required=False, envvar=USER)
-@click.option("--scope", type=SCOPES, default="admin", show_default=True, help="What the login is good for.")
+@click.option(
+    "--scope", type=SCOPES, default="admin", show_default=True, help="What the login allows you to do."
+)
 @click.option("--days", type=click.IntRange(1, 3650), help="How long it lasts.  [default: until logout]")
 @password_option
 @registry_option
@@ -50,7 +52,7 @@ async def _login(
     account = look_up(registry)
     if not name:
         if from_stdin or not sys.stdin.isatty():
-            raise UsageError("Say as whom: couchreg login NAME.")
+            raise UsageError("Name the user: couchreg login NAME.")
         name = str(click.prompt(f"User at {account.registry}", err=True))
     given = None if from_stdin else os.environ.get(PASSWORD)
     password = given or ask_password(f"Password of {name}", from_stdin=from_stdin)
@@ -70,7 +72,7 @@ async def _login(
 @click.command()
 @json_option
 def logout(as_json: bool) -> None:
-    """Revoke the token that a login has left, and forget it."""
+    """Log out: revoke the token that login kept, and delete it."""
     registry = run(_logout(), as_json=as_json)
     if as_json:
         print_json({"ok": True, "registry": registry})
@@ -99,7 +101,7 @@ def token_id(token: str) -> str:
 @account_options
 @json_option
 def whoami(registry: str | None, user: str | None, as_json: bool) -> None:
-    """Say who you are at the registry."""
+    """Show which user you are at the registry."""
     about = call(registry, user, as_json, lambda people: people.whoami())
     if as_json:
         print_json(about)

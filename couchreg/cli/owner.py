@@ -33,7 +33,7 @@ def ls(package: str, registry: str | None, user: str | None, as_json: bool) -> N
 @account_options
 @json_option
 def add(name: str, package: str, registry: str | None, user: str | None, as_json: bool) -> None:
-    """Let NAME publish PACKAGE, too."""
+    """Make NAME an owner of PACKAGE."""
     _tell(package, call(registry, user, as_json, lambda people: people.add_owner(package, name)), as_json)
 
 
@@ -43,7 +43,7 @@ def add(name: str, package: str, registry: str | None, user: str | None, as_json
 @account_options
 @json_option
 def rm(name: str, package: str, registry: str | None, user: str | None, as_json: bool) -> None:
-    """Let NAME publish PACKAGE no more."""
+    """Remove NAME from the owners of PACKAGE."""
     _tell(package, call(registry, user, as_json, lambda people: people.remove_owner(package, name)), as_json)
 
 

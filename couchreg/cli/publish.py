@@ -16,7 +16,9 @@ from couchreg.client.registry import Published, Registry
 @click.command()
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 @click.option("--version", metavar="V", help="The version to publish, when datapackage.json has none.")
-@click.option("--direct", is_flag=True, help="Send files straight to the datastore: for large ones.")
+@click.option(
+    "--direct", is_flag=True, help="Upload the files straight to the datastore, which suits large ones."
+)
 @account_options
 @json_option
 def publish(
@@ -40,7 +42,7 @@ def publish(
     click.echo(f"{said} {result.name}@{result.version}")
     click.echo(f"  {result.url}")
     if result.report:
-        click.echo("The registry kept it in spite of errors:", err=True)
+        click.echo("The registry published it in spite of these errors:", err=True)
         show_report(result.report)
 
 
@@ -59,7 +61,7 @@ def explain(error: ClientError) -> None:
     complain(error)
     if isinstance(error, Invalid) and error.report:
         show_report(error.report)
-        click.echo("Nothing was published. Mend the files or the schema, and publish again.", err=True)
+        click.echo("Nothing was published. Correct the files or the schema, and publish again.", err=True)
     elif isinstance(error, AlreadyPublished):
         click.echo(
             "A published version never changes: publish the new content under a new version.", err=True

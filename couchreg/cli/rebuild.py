@@ -21,18 +21,18 @@ DAMAGED = "file_corrupt"  # the word of a database whose file turns out to be da
 @click.command()
 @data_flags
 def rebuild(**given: str | None) -> None:
-    """Make the registry's database again from the datastore alone.
+    """Rebuild the registry's database from the datastore alone.
 
     Versions, owners, tombstones and revision ids come back as they were recorded. What is there already
-    stays, so run it again when it was interrupted. Search and the rest follow when the server starts.
+    stays, so run it again if it was interrupted. Search and the rest follow when the server starts.
     """
     done = asyncio.run(run(load(given)))
     click.echo(
         f"{done.records} records read, {done.written} revisions written, "
-        f"{done.imported} packages without a record taken in."
+        f"{done.imported} packages without a record imported."
     )
     if done.differing:
-        click.echo(f"{done.differing} revisions have ids of other software.")
+        click.echo(f"{done.differing} revisions have ids that other software computed.")
     for problem in done.problems[:SHOWN]:
         click.echo(f"couchreg: {problem}", err=True)
     if done.problems:

@@ -11,7 +11,7 @@ from couchreg.client.registry import Registry
 
 @click.command()
 @click.argument("words", metavar="WORDS", nargs=-1, required=True)
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 200), help="At most so many.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 200), help="How many to show.")
 @account_options
 @json_option
 def search(words: tuple[str, ...], limit: int, registry: str | None, user: str | None, as_json: bool) -> None:

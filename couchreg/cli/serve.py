@@ -86,6 +86,6 @@ def announce(app: App) -> None:
     click.echo(f"Data      {app.settings.data_dir.absolute()}")
     if app.new_admin is not None:
         name, password = app.new_admin
-        click.echo(f"Admin     {name}:{password}   (shown this once: keep it)")
-    click.echo("Ready     Ctrl-C ends it")
+        click.echo(f"Admin     {name}:{password}   (shown only once: keep it)")
+    click.echo("Ready     Ctrl-C stops it")
     sys.stdout.flush()

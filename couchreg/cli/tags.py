@@ -13,7 +13,7 @@ from couchreg.client.errors import UsageError
 
 @click.group(name="dist-tag")
 def dist_tag() -> None:
-    """List and change the names that lead to versions."""
+    """List, set and remove dist-tags: names that lead to versions."""
 
 
 @dist_tag.command(name="ls")
@@ -31,7 +31,7 @@ def listing(name: str, registry: str | None, user: str | None, as_json: bool) ->
 @account_options
 @json_option
 def add(package: str, tag: str, registry: str | None, user: str | None, as_json: bool) -> None:
-    """Let TAG lead to a version."""
+    """Set TAG to a version."""
     name, version = _exact(package)
     _tell(ask(registry, user, as_json, lambda found: found.shelf.set_tag(name, tag, version)), as_json)
 
@@ -42,7 +42,7 @@ def add(package: str, tag: str, registry: str | None, user: str | None, as_json:
 @account_options
 @json_option
 def rm(name: str, tag: str, registry: str | None, user: str | None, as_json: bool) -> None:
-    """Forget TAG."""
+    """Remove TAG."""
     _tell(ask(registry, user, as_json, lambda found: found.shelf.remove_tag(name, tag)), as_json)
 
 
@@ -64,15 +64,15 @@ def _tell(tags: dict[str, Any], as_json: bool) -> None:
 @click.command()
 @click.argument("package", metavar="NAME[@VERSION]")
 @click.argument("message", metavar="[MESSAGE]", default="")
-@click.option("--undo", is_flag=True, help="Take it back.")
+@click.option("--undo", is_flag=True, help="Remove the deprecation.")
 @account_options
 @json_option
 def deprecate(
     package: str, message: str, undo: bool, registry: str | None, user: str | None, as_json: bool
 ) -> None:
-    """Say in MESSAGE why a version, or those in a range, or the package should not be used any more.
+    """Deprecate a version, a range of versions or a package; MESSAGE says why and what to use instead.
 
-    An empty MESSAGE takes it back, as --undo does.
+    An empty MESSAGE removes the deprecation, as --undo does.
     """
     name, wanted = split(package)
     if undo or (not message and click.get_current_context().get_parameter_source("message") == GIVEN):
@@ -87,7 +87,7 @@ def deprecate(
     for version, said in left.items():
         click.echo(f"{plain(name)}@{plain(version)}: {plain(said)}")
     if not left:
-        click.echo(f"Nothing of {plain(name)} is deprecated.")
+        click.echo(f"No version of {plain(name)} is deprecated.")
 
 
 GIVEN = click.core.ParameterSource.COMMANDLINE

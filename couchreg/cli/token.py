@@ -10,13 +10,17 @@ from couchreg.cli.showing import json_option, plain, print_json
 
 @click.group()
 def token() -> None:
-    """Make, list and revoke API tokens."""
+    """Create, list and revoke API tokens."""
 
 
 @token.command()
-@click.option("--scope", type=SCOPES, required=True, help="What it is good for.")
+@click.option("--scope", type=SCOPES, required=True, help="What it allows.")
 @click.option(
-    "--package", "packages", metavar="PATTERN", multiple=True, help="Only for these; * and ? for anything."
+    "--package",
+    "packages",
+    metavar="PATTERN",
+    multiple=True,
+    help="Only for these packages; * and ? stand for anything.",
 )
 @click.option("--days", type=click.IntRange(1, 3650), help="How long it lasts.  [default: until revoked]")
 @click.option("--label", default="", metavar="TEXT", help="What it is for.")
@@ -31,7 +35,7 @@ def create(
     user: str | None,
     as_json: bool,
 ) -> None:
-    """Make a token and print it: it is not shown again."""
+    """Create a token and print it: it is not shown again."""
     lifetime = days and days * DAY
     made = call(
         registry,
@@ -67,7 +71,7 @@ def ls(registry: str | None, user: str | None, as_json: bool) -> None:
 @account_options
 @json_option
 def revoke(token_id: str, registry: str | None, user: str | None, as_json: bool) -> None:
-    """End a token, now."""
+    """Revoke a token; it ends at once."""
     call(registry, user, as_json, lambda people: people.revoke_token(token_id))
     if as_json:
         print_json({"ok": True, "id": token_id})

@@ -18,7 +18,7 @@ from couchreg.client.registry import Registry
 @account_options
 @json_option
 def unpublish(package: str, yes: bool, registry: str | None, user: str | None, as_json: bool) -> None:
-    """Delete a version of a package, or all of them. Other content can never take its place."""
+    """Delete a version of a package, or all of them. Other content can never be published in its place."""
     deleted = run(_unpublish(package, registry, user, yes=yes), as_json=as_json)
     if as_json:
         print_json({"ok": True, "versions": deleted})
@@ -40,6 +40,6 @@ async def _unpublish(package: str, registry: str | None, user: str | None, *, ye
 
 def _confirm(name: str) -> None:
     if not sys.stdin.isatty():
-        raise UsageError(f"This deletes all versions of {name}: name one, or say --yes.")
+        raise UsageError(f"This deletes all versions of {name}: name one, or add --yes.")
     if not click.confirm(f"Delete all versions of {name}?", err=True):
-        raise UsageError("Nothing is deleted.")
+        raise UsageError("Nothing was deleted.")

@@ -26,12 +26,12 @@ from couchreg.client.transport import Credentials
 def adduser(
     name: str, email: str | None, from_stdin: bool, registry: str | None, user: str | None, as_json: bool
 ) -> None:
-    """Make an account. Where registration is closed, administrators do it (with their --user)."""
+    """Create an account. Where registration is closed, administrators do it (with their --user)."""
     run(_adduser(name, email, registry, user, from_stdin=from_stdin), as_json=as_json)
     if as_json:
         print_json({"ok": True, "name": name})
     else:
-        click.echo(f"{plain(name)} has an account now: couchreg login {plain(name)}")
+        click.echo(f"The account {plain(name)} was created. Now: couchreg login {plain(name)}")
 
 
 async def _adduser(
@@ -45,7 +45,9 @@ async def _adduser(
 
 @click.command()
 @click.argument("name", metavar="[NAME]", required=False, envvar=USER)
-@click.option("--revoke-tokens", is_flag=True, help="End all your tokens too, also that of couchreg login.")
+@click.option(
+    "--revoke-tokens", is_flag=True, help="Revoke all your tokens too, including that of couchreg login."
+)
 @password_option
 @registry_option
 @json_option
@@ -57,16 +59,16 @@ def passwd(
     if as_json:
         print_json({"ok": True, "name": changed})
     else:
-        click.echo(f"{plain(changed)} has another password now.")
+        click.echo(f"The password of {plain(changed)} was changed.")
 
 
 async def _passwd(name: str | None, registry: str | None, *, from_stdin: bool, revoke: bool) -> str:
     wanted = name or read(config_file()).get("user")
     if not wanted:
-        raise UsageError("Say whose: couchreg passwd NAME.")
+        raise UsageError("Name the user: couchreg passwd NAME.")
     address = look_up(registry).registry
-    old = ask_password(f"Password of {wanted} so far", from_stdin=from_stdin)
-    new = ask_password("The new password", from_stdin=from_stdin, confirm=True)
+    old = ask_password(f"Current password of {wanted}", from_stdin=from_stdin)
+    new = ask_password("New password", from_stdin=from_stdin, confirm=True)
     async with Registry(address, Credentials(wanted, old)) as found:
         await found.people.change_password(wanted, new, revoke_tokens=revoke)
     return wanted

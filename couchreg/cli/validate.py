@@ -11,7 +11,7 @@ from couchreg.client.errors import ClientError, Invalid
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
-@click.option("--version", metavar="V", help="The version it is meant to have.")
+@click.option("--version", metavar="V", help="The version to check it for.")
 @json_option
 def validate(folder: Path, version: str | None, as_json: bool) -> None:
     """Check the data package in DIR (by default the current folder) as a registry would. Sends nothing."""
@@ -23,7 +23,7 @@ def validate(folder: Path, version: str | None, as_json: bool) -> None:
         return
     click.echo(f"{plain(report['name'])} is valid.")
     for name in report.get("skipped") or ():
-        click.echo(f"  not read: {plain(name)} (no table, or elsewhere)")
+        click.echo(f"  not read: {plain(name)} (not a table, or stored elsewhere)")
     for item in report.get("unchecked") or ():
         click.echo(f"  not checked: {plain(item.get('member'))} of {plain(item.get('resource'))}")
 
@@ -32,4 +32,4 @@ def explain(error: ClientError) -> None:
     complain(error)
     if isinstance(error, Invalid) and error.report:
         show_report(error.report)
-        click.echo("Mend the files or the schema, and validate again.", err=True)
+        click.echo("Correct the files or the schema, and validate again.", err=True)

@@ -42,7 +42,7 @@ def versions(package: str, registry: str | None, user: str | None, as_json: bool
 @account_options
 @json_option
 def ls(address: str | None, registry: str | None, user: str | None, as_json: bool) -> None:
-    """List the files of a version, or without a name all packages."""
+    """List the files of a version; without a name, all packages."""
     if address is None:
         rows = ask(registry, user, as_json, _packages, public=True)
         lines = [f"{plain(row.get('name'))}@{plain(row.get('latest'))}" for row in rows]

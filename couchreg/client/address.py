@@ -35,7 +35,7 @@ def read_package(text: str) -> tuple[str, str | None]:
     bare = text.removeprefix(SCHEME).rstrip("/")
     name, at, wanted = bare.partition("@")
     if not name or "/" in bare or path_fault(name) or (at and not wanted):
-        raise UsageError(f"{text!r} is no package: write NAME or NAME@VERSION.")
+        raise UsageError(f"{text!r} is not a package: write NAME or NAME@VERSION.")
     return name, wanted or None
 
 
@@ -53,7 +53,7 @@ def file_entries(descriptor: Mapping[str, Any]) -> list[Entry]:
     own = descriptor.get("couchreg")
     files = own.get("files") if isinstance(own, dict) else None
     if not isinstance(files, list):
-        raise ClientError("The registry does not say which files the package has: is it a couchreg?")
+        raise ClientError("The registry does not say which files the package has: is it a couchreg registry?")
     return [_entry(file, file.get("path")) for file in files if isinstance(file, dict)]
 
 

@@ -148,7 +148,7 @@ def cache_folder() -> Path:
 def _limit() -> int:
     stated = os.environ.get("COUCHREG_CACHE_LIMIT", str(LIMIT))
     if not stated.isdecimal():
-        raise UsageError(f"COUCHREG_CACHE_LIMIT has to be a number of MiB, not {stated!r}.")
+        raise UsageError(f"COUCHREG_CACHE_LIMIT must be a number of MiB, not {stated!r}.")
     return int(stated) << 20
 
 

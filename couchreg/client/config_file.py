@@ -40,7 +40,7 @@ def read(file: Path) -> dict[str, str]:
         raise UsageError(f"{file} holds a token and others may read it: chmod 600 {file}")
     for key, value in kept.items():
         if key not in KEYS or not isinstance(value, str):
-            raise UsageError(f"{file} may have {', '.join(KEYS)}, each a text: {key} is wrong.")
+            raise UsageError(f"{file} may have {', '.join(KEYS)}, each a string: {key} is wrong.")
     return kept
 
 

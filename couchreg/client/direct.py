@@ -46,7 +46,7 @@ class DirectUpload:
         answer = await self._transport.send("POST", url, {"metadata": metadata, "filedata": filedata})
         given = answer.get("filedata") if isinstance(answer, dict) else None
         if not isinstance(given, dict) or set(given) != set(filedata) or "upload" not in answer:
-            raise ClientError("The registry gave no addresses to upload to: does it know direct uploads?")
+            raise ClientError("The registry gave no addresses to upload to: does it support direct uploads?")
         return dict(answer)
 
     async def _send_all(self, addresses: Mapping[str, Mapping[str, Any]]) -> None:
@@ -138,7 +138,7 @@ class _Body:
             raise self.fault from None
         if self.sent != self._file.length:
             self.fault = UsageError(
-                f"{self._file.path} changed while it was sent: publish again when it is at rest."
+                f"{self._file.path} changed while it was being sent: publish again when nothing writes to it."
             )
             raise self.fault
 

@@ -25,6 +25,11 @@ class ClientError(CouchregError):
     exit_status = 1
 
 
+def not_a_registry(url: object, why: str = "is the address right?") -> ClientError:
+    """For answers that no registry gives; `why` ends the sentence, without a full stop where it asks."""
+    return ClientError(f"The server at {url} is not a couchreg registry: {why}")
+
+
 class UsageError(ClientError):
     error = "usage"
     exit_status = 2

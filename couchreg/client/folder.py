@@ -69,7 +69,7 @@ def _descriptor(root: Path) -> dict[str, Any]:
     except BadRequest:
         raise Invalid(f"{file} is not valid JSON in UTF-8.") from None
     if not isinstance(members, dict):
-        raise Invalid(f"{file} has to hold a JSON object.")
+        raise Invalid(f"{file} must hold a JSON object.")
     return members
 
 
@@ -83,7 +83,7 @@ def _name(members: Mapping[str, Any]) -> str:
 def _version(members: Mapping[str, Any], wanted: str | None, unversioned: str | None) -> str:
     stated = members.get("version")
     if stated is not None and not isinstance(stated, str):
-        raise Invalid(f"The “version” in {DESCRIPTOR} has to be text: write {str(stated)!r} in quotes.")
+        raise Invalid(f"The “version” in {DESCRIPTOR} must be a string: write {str(stated)!r} in quotes.")
     if stated and wanted and stated != wanted:
         raise UsageError(f"{DESCRIPTOR} says version {stated}: leave --version out, or change the file.")
     version = wanted or stated or unversioned

@@ -68,7 +68,7 @@ def _check(name: str, version: str) -> None:
         check_package_name(name)
         check_version(version)
     except BadRequest as error:
-        raise UsageError(f"{error.reason} Say another with --name or --version.") from None
+        raise UsageError(f"{error.reason} Choose another with --name or --version.") from None
 
 
 def _write(target: Path, descriptor: dict[str, Any]) -> None:

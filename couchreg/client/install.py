@@ -40,7 +40,7 @@ def plan(transport: Transport, name: str, descriptor: Mapping[str, Any]) -> tupl
     version, own = descriptor.get("version"), descriptor.get("couchreg")
     files = own.get("files") if isinstance(own, dict) else None
     if not isinstance(version, str) or not isinstance(files, list):
-        raise ClientError("The registry does not say which files the package has: is it a couchreg?")
+        raise ClientError("The registry does not say which files the package has: is it a couchreg registry?")
     wanted = [_wanted(transport, name, version, file) for file in files]
     _check_places([file.path for file in wanted])
     return version, wanted
@@ -51,7 +51,9 @@ def _wanted(transport: Transport, name: str, version: str, file: Any) -> Wanted:
     path, digest, length = members.get("path"), members.get("hash"), members.get("bytes")
     hashed = _SHA256.fullmatch(digest) if isinstance(digest, str) else None
     if not isinstance(path, str) or hashed is None or not isinstance(length, int):
-        raise ClientError(f"The registry describes a file as nobody understands: {str(file)[:200]}.")
+        raise ClientError(
+            f"The registry describes a file in a way that is not understood: {str(file)[:200]}."
+        )
     fault = _fault(path)
     if fault:
         raise Damaged(f"The registry offers a file {path[:200]!r} whose path {fault}: nothing was written.")
@@ -62,7 +64,7 @@ def _fault(path: str) -> str | None:
     if path.split("/")[0] == PARTS:
         return "is where unfinished downloads are kept"
     if os.name == "nt" and any(_WINDOWS_FAULT.fullmatch(part) for part in path.split("/")):
-        return "is none on Windows"
+        return "is not valid on Windows"
     return path_fault(path)
 
 
@@ -118,7 +120,7 @@ class Installation:
         if there == file.sha256:
             return True
         if there not in self._ours and not self._means.force and (target.exists() or target.is_symlink()):
-            raise UsageError(f"{target} is there with other content: choose another folder, or say --force.")
+            raise UsageError(f"{target} exists with other content: choose another folder, or add --force.")
         return False
 
     def _stale(self, files: list[Wanted]) -> list[Path]:

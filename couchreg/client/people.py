@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from couchreg.client.errors import ClientError
+from couchreg.client.errors import not_a_registry
 from couchreg.client.transport import Transport
 
 Members = dict[str, Any]
@@ -16,7 +16,7 @@ class People:
         self._transport = transport
 
     async def register(self, name: str, password: str, email: str | None = None) -> None:
-        """Make an account."""
+        """Create an account."""
         body = {"name": name, "password": password, **({"email": email} if email else {})}
         await self._ask("PUT", "adduser", name, value=body)
 
@@ -47,7 +47,7 @@ class People:
         """`[{name}]`, with `email` where the one who asks may see it."""
         found = await self._ask("GET", "owner", "ls", package)
         if not isinstance(found, list):
-            raise self._strange()
+            raise not_a_registry(self._transport.url)
         return found
 
     async def add_owner(self, package: str, name: str) -> list[str]:
@@ -68,8 +68,5 @@ class People:
     async def _object(self, method: str, *segments: str, value: Any = None) -> Members:
         found = await self._ask(method, *segments, value=value)
         if not isinstance(found, dict):
-            raise self._strange()
+            raise not_a_registry(self._transport.url)
         return found
-
-    def _strange(self) -> ClientError:
-        return ClientError(f"What answers at {self._transport.url} is no registry: is the address right?")

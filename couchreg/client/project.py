@@ -42,11 +42,13 @@ class Online:
             found = await self._transport.json(self._transport.address("-", "versions", name))
         except Missing:
             url = self._transport.url
-            raise Missing(f"{url} has no package {name}: look with couchreg search.") from None
+            raise Missing(f"{url} has no package {name}: find it with couchreg search.") from None
         try:
             return {str(row["version"]): tuple(row.get("tags", ())) for row in found["versions"]}
         except (KeyError, TypeError, AttributeError):
-            raise ClientError("The registry lists versions as nobody understands: is it one?") from None
+            raise ClientError(
+                "The registry lists versions in a way that is not understood: is it a couchreg registry?"
+            ) from None
 
     async def descriptor(self, name: str, version: str) -> Descriptor:
         found = await self._reader.descriptor(name, version)
@@ -138,8 +140,8 @@ class Project:
             return
         if locked.hashes != {file.path: file.sha256 for file in files}:
             raise Damaged(
-                f"{name}@{version} is not what the lock file says it is. If that is meant to be, "
-                f"take {name} out of the lock file."
+                f"{name}@{version} is not what the lock file says it is. If that is intended, "
+                f"remove {name} from the lock file."
             )
 
     async def _write(

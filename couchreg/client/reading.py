@@ -13,7 +13,7 @@ from typing import Any
 from yarl import URL
 
 from couchreg.client.address import Address, Entry, file_entries, find_entry
-from couchreg.client.errors import ClientError, Missing
+from couchreg.client.errors import ClientError, Missing, not_a_registry
 from couchreg.client.transport import Transport
 from couchreg.package.names import is_version
 from couchreg.package.versions import LATEST
@@ -69,12 +69,12 @@ class Reader:
                 if url is not ranged or len(urls) == 1 or type(error) is not ClientError:
                     raise
         what = name if wanted == LATEST else f"{name}@{wanted}"
-        raise Missing(f"{self._transport.url} has no package {what}: look with couchreg search.")
+        raise Missing(f"{self._transport.url} has no package {what}: find it with couchreg search.")
 
     async def _descriptor_at(self, url: URL) -> Descriptor:
         found = await self._transport.json(url)
         if not isinstance(found, dict):
-            raise ClientError(f"What answers at {self._transport.url} is no registry: is the address right?")
+            raise not_a_registry(self._transport.url)
         return found
 
     async def open(self, address: Address) -> Opened:

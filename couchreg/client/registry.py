@@ -10,7 +10,7 @@ from yarl import URL
 
 from couchreg.client.cache import Cache
 from couchreg.client.direct import DirectUpload
-from couchreg.client.errors import ClientError, NotAllowed
+from couchreg.client.errors import ClientError, NotAllowed, not_a_registry
 from couchreg.client.folder import Folder
 from couchreg.client.install import Installation, Installed, Means, plan
 from couchreg.client.people import People
@@ -89,7 +89,7 @@ class Registry:
             raise NotAllowed("Publishing needs a login: use couchreg login, or set COUCHREG_TOKEN.")
         answer = await self._transport.json(self._transport.url)
         if not isinstance(answer, dict) or "couchreg" not in answer:
-            raise ClientError(f"What answers at {self.url} is no registry: is the address right?")
+            raise not_a_registry(self.url)
 
     async def unpublish(self, name: str, version: str | None = None) -> list[str]:
         """Delete a version, or all of them; those that are deleted."""

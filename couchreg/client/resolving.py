@@ -56,7 +56,7 @@ class Resolver:
             if found == chosen:
                 return {name: await self._descriptor(name, version) for name, version in chosen.items()}
             chosen = found
-        raise UsageError("No versions of these packages go together: ask for narrower ranges.")
+        raise UsageError("No combination of versions was found for these packages: ask for narrower ranges.")
 
     async def _wishes(self, roots: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, list[Wish]]:
         """What is asked of each package that the roots lead to, given what was chosen so far."""
@@ -88,14 +88,16 @@ class Resolver:
         said = " and ".join(f"{wish.wanted} for {wish.by}" if wish.by else wish.wanted for wish in wishes)
         there = f"; there are {', '.join(list(offered)[:10])}" if offered else ""
         if len(wishes) == 1:
-            return Missing(f"No version of {name} is {said}{there}.")
-        return UsageError(f"No version of {name} is {said}{there}. Ask for other ranges, or for one alone.")
+            return Missing(f"No version of {name} satisfies {said}{there}.")
+        return UsageError(
+            f"No version of {name} satisfies {said}{there}. Ask for other ranges, or for one alone."
+        )
 
     async def _versions(self, name: str, wish: Wish) -> Versions:
         if name not in self._offered:
             if not is_package_name(name):
                 by = f", which {wish.by} needs," if wish.by else ""
-                raise UsageError(f"{name[:200]!r}{by} is no package's name.")
+                raise UsageError(f"{name[:200]!r}{by} is not the name of a package.")
             try:
                 self._offered[name] = await self._source.offered(name)
             except Missing as error:

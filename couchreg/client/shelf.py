@@ -8,7 +8,7 @@ from typing import Any
 
 from yarl import URL
 
-from couchreg.client.errors import ClientError
+from couchreg.client.errors import not_a_registry
 from couchreg.client.transport import Transport
 
 Members = dict[str, Any]
@@ -75,5 +75,5 @@ class Shelf:
         url = self._transport.address(*segments, query=query)
         found = await self._transport.send(method, url, value)
         if not isinstance(found, dict):
-            raise ClientError(f"What answers at {self._transport.url} is no registry: is the address right?")
+            raise not_a_registry(self._transport.url)
         return found

@@ -20,6 +20,7 @@ from couchreg.client.errors import (
     NotAllowed,
     Unreachable,
     UsageError,
+    not_a_registry,
 )
 from couchreg.errors import BadRequest
 from couchreg.model import json
@@ -69,7 +70,7 @@ def registry_url(text: str) -> tuple[URL, Credentials | None]:
         url = URL()
     if url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
         shown = text.rpartition("@")[2]
-        raise UsageError(f"{shown!r} is no address of a registry: write it like http://127.0.0.1:8000.")
+        raise UsageError(f"{shown!r} is not the address of a registry: write it like http://127.0.0.1:8000.")
     written = Credentials(url.user, url.password) if url.user and url.password else None
     return url.with_user(None).with_path(url.path.rstrip("/") or "/"), written
 
@@ -115,14 +116,15 @@ class Transport:
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
             raise Unreachable(self._silence(error)) from error
         except aiohttp.ClientError as error:
-            raise ClientError(f"What answers at {self.url} is no registry: {error}.") from error
+            raise not_a_registry(self.url, f"{error}.") from error
 
     def _silence(self, error: Exception) -> str:
         if isinstance(error, aiohttp.ClientConnectorError):
             return (
-                f"No registry answers at {self.url}: is it running, is the address right? ({error.strerror})"
+                f"No registry answers at {self.url}: is it running, and is "
+                f"the address right? ({error.strerror})"
             )
-        return f"The connection to {self.url} broke off: try again."
+        return f"The connection to {self.url} was lost: try again."
 
     async def json(self, url: URL) -> Any:
         """The JSON value at an address."""
@@ -154,8 +156,7 @@ async def read_json(response: aiohttp.ClientResponse) -> Any:
     try:
         return json.decode(bytes(body))
     except BadRequest:
-        origin = response.url.origin()
-        raise ClientError(f"What answers at {origin} is no registry: its answer is no JSON.") from None
+        raise not_a_registry(response.url.origin(), "its answer is not JSON.") from None
 
 
 _BY_STATUS: dict[int, type[ClientError]] = {

@@ -70,7 +70,7 @@ class Upload:
                 yield chunk
         if left:
             self.fault = UsageError(
-                f"{file.path} changed while it was sent: publish again when it is at rest."
+                f"{file.path} changed while it was being sent: publish again when nothing writes to it."
             )
             raise self.fault
 

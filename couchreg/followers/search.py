@@ -93,7 +93,7 @@ class SearchFollower:
         except RebuildNeeded as error:
             log.error("a search failed: %s", error, exc_info=error)
             self._mend()
-            raise Unavailable("The search does not answer; its index may be built anew now.") from error
+            raise Unavailable("The search is not available; its index may be being rebuilt.") from error
 
     def _mend(self) -> None:
         """Have the index built anew, but not again and again for the sake of one search."""

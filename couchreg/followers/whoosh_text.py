@@ -78,7 +78,7 @@ def terms(words: Iterable[str]) -> list[list[str]]:
     """The terms of each word (`co2-ppm` has two). Raises BadRequest for too many of them."""
     found = [[token.text for token in PLAIN(_JOINT.sub(" ", word[:200]))] for word in words]
     if sum(map(len, found)) > MOST_TERMS:
-        raise BadRequest(f"A search takes {MOST_TERMS} words at most.")
+        raise BadRequest(f"A search may have at most {MOST_TERMS} words.")
     return found
 
 

@@ -92,7 +92,7 @@ def _hops(request: web.BaseRequest) -> Iterator[str]:
     for hop in reversed(hops[-MOST_HOPS:]):
         parsed = _parsed(hop.strip("[]"))
         if parsed is None:
-            raise BadRequest("X-Forwarded-For has to consist of addresses.")
+            raise BadRequest("X-Forwarded-For must consist of addresses.")
         yield str(parsed)
 
 

@@ -74,10 +74,10 @@ def examine(members: Any, name: str, version: str) -> Descriptor:
     Raises BadRequest when it is not even an object, InvalidPackage with every problem otherwise.
     """
     if not isinstance(members, dict):
-        raise BadRequest("A data package descriptor is a JSON object.")
+        raise BadRequest("A data package descriptor must be a JSON object.")
     own = {key: value for key, value in members.items() if key not in ("_attachments", "_id")}
     if _is_deep(own):
-        raise BadRequest(f"A descriptor may be nested {MAX_DEPTH} deep.")
+        raise BadRequest(f"A descriptor may be nested at most {MAX_DEPTH} levels deep.")
     report = Report()
     _check_identity(report, members, name, version)
     _check_members(report, own)
@@ -119,7 +119,7 @@ def _show(value: Any) -> str:
 def _check_members(report: Report, own: Mapping[str, Any]) -> None:
     for member in own:
         if member.startswith("_") or member == OWN:
-            message = f"The member {_show(member)} is not the publisher's to set: leave it out."
+            message = f"The member {_show(member)} is set by the registry: leave it out."
             report.add(problem("reserved-member", message, field=member))
     _check_references(report, own, None)
 
@@ -127,7 +127,7 @@ def _check_members(report: Report, own: Mapping[str, Any]) -> None:
 def _check_resources(report: Report, own: Mapping[str, Any]) -> None:
     resources = own.get("resources")
     if not isinstance(resources, list) or not resources:
-        message = "A data package has a list “resources” with at least one resource."
+        message = "A data package must have a list “resources” with at least one resource."
         report.add(problem("package-error", message))
         return
     seen: set[str] = set()
@@ -144,7 +144,7 @@ def _check_resources(report: Report, own: Mapping[str, Any]) -> None:
 
 def _name_fault(name: Any, seen: set[str]) -> str | None:
     if not isinstance(name, str) or not name:
-        return "is missing: every resource has a name, and is published at an address made of it"
+        return "is missing: every resource needs a name, which becomes a part of its address"
     if len(name) > MAX_RESOURCE_NAME:
         return f"is longer than {MAX_RESOURCE_NAME} characters"
     if not name.isprintable() or name in (".", "..") or any(0xD800 <= ord(char) < 0xE000 for char in name):
@@ -152,14 +152,14 @@ def _name_fault(name: Any, seen: set[str]) -> str | None:
     if name == DESCRIPTOR:
         return f"is {DESCRIPTOR}, where the descriptor itself is published"
     if name in seen:
-        return f"is {_show(name)}, as that of another resource"
+        return f"is {_show(name)}, like that of another resource"
     seen.add(name)
     return None
 
 
 def _check_source(report: Report, resource: Mapping[str, Any], name: str) -> None:
     if ("path" in resource) == ("data" in resource):
-        report.add(problem("resource-error", "A resource has either “path” or “data”.", resource=name))
+        report.add(problem("resource-error", "A resource must have either “path” or “data”.", resource=name))
     if "path" in resource:
         _check_paths(report, resource["path"], name)
     _check_extras(report, resource, name)
@@ -169,7 +169,7 @@ def _check_source(report: Report, resource: Mapping[str, Any], name: str) -> Non
 def _check_paths(report: Report, path: Any, name: str) -> None:
     listed = path if isinstance(path, list) else [path]
     if not listed or not all(isinstance(item, str) for item in listed):
-        report.add(problem("resource-error", "“path” is a string or a list of strings.", resource=name))
+        report.add(problem("resource-error", "“path” must be a string or a list of strings.", resource=name))
         return
     elsewhere = all(is_url(item) for item in listed)
     for item in listed:
@@ -185,7 +185,7 @@ def _check_extras(report: Report, resource: Mapping[str, Any], name: str) -> Non
         _check_paths(report, [DESCRIPTOR, *extra] if isinstance(extra, list) and extra else ["."], name)
     elsewhere = isinstance(resource.get("path"), str) and is_url(resource["path"])
     if resource.get("scheme", "file") not in ("", "file", "multipart", *(_WEB if elsewhere else ())):
-        message = f"The scheme {_show(resource['scheme'])} is not served: publish the file itself."
+        message = f"The scheme {_show(resource['scheme'])} is not supported: publish the file itself."
         report.add(problem("remote-reference", message, resource=name, field="scheme"))
     for member in ("basepath", "innerpath"):
         value = resource.get(member, "x")

@@ -80,14 +80,14 @@ def is_url(path: str) -> bool:
 def url_fault(url: str) -> str | None:
     """Why clients cannot be sent to `url`, as the end of a sentence; None if they can."""
     if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or not _URL_CHARACTERS.fullmatch(url):
-        return "is longer than an address should be, or has a character that no address has: encode it"
+        return "is longer than an address should be, or has a character that URLs may not have: encode it"
     try:
         parts = urlsplit(url)
         if not parts.hostname or (parts.port or 0) < 0:
-            return "names no host"
+            return "has no host"
     except ValueError:
-        return "is no valid address"
-    return "holds a login, which everybody could read" if "@" in parts.netloc else None
+        return "is not a valid URL"
+    return "contains a login, which everybody could read" if "@" in parts.netloc else None
 
 
 def check_path(path: str) -> str:

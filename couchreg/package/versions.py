@@ -143,7 +143,7 @@ _LOWEST: Final = Version(1, (0, 0, 0), 0, ())  # below every version, pre-releas
 @lru_cache(maxsize=1024)
 def _range(wanted: str) -> list[list[Bound]]:
     if len(wanted) > _LONGEST_RANGE:
-        raise BadRequest("A version range of more than 256 characters.")
+        raise BadRequest("A version range may have at most 256 characters.")
     return [_alternative(part, wanted) for part in wanted.split("||")]
 
 
@@ -176,7 +176,7 @@ class _Partial(NamedTuple):
 def _comparator(word: str, wanted: str) -> list[Bound]:
     match = _COMPARATOR.match(word)
     if match is None:
-        raise BadRequest(f"Not a version or a range of versions: {wanted!r}.")
+        raise BadRequest(f"{wanted!r} is neither a version nor a range of versions.")
     operator = (match["operator"] or "=").replace("~>", "~")
     partial = _partial(word[len(match["operator"] or "") :], match)
     if partial.given == 0:

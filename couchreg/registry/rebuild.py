@@ -109,7 +109,7 @@ class Rebuild:
                 raise BadRequest("its folders are not a package's name and a version")
             members = _described(await _whole(self._blobs, key), doc_id)
         except BadRequest as error:
-            self.done.problems.append(f"{key} is not taken in: {error.reason}.")
+            self.done.problems.append(f"{key} was not imported: {error.reason}.")
             return
         attachments = [file async for file in self._files(key.removesuffix(DESCRIPTOR))]
         info = await self._blobs.info(key)
@@ -124,7 +124,7 @@ class Rebuild:
             edits.append(Edit(name, None, False, {"name": name, "owners": [], "created": own["published"]}))
         for outcome in (await self._database.update(edits, new_edits=True, user=SYSTEM)).outcomes:
             if isinstance(outcome, CouchregError):
-                self.done.problems.append(f"{key} is not taken in: {outcome.reason}")
+                self.done.problems.append(f"{key} was not imported: {outcome.reason}")
                 return
         self.done.imported += 1
 
@@ -146,7 +146,7 @@ def _described(data: bytes, doc_id: str) -> dict[str, Any]:
     name, _, version = doc_id.partition("@")
     members = json.decode(data)
     if not isinstance(members, dict) or not is_package_name(name):
-        raise BadRequest("the descriptor is no JSON object")
+        raise BadRequest("the descriptor is not a JSON object")
     stated: Mapping[str, Any] = {"name": name, "version": version}
     for member, value in stated.items():
         if str(members.setdefault(member, value)) != value:

@@ -35,12 +35,12 @@ def test_the_data_directory_of_the_environment_holds_the_file(tmp_path: Path) ->
         ("port = true", {}, {}, ["port in", "couchreg.toml", "not a whole number"]),
         ("prot = 1", {}, {}, ["no setting", "prot in", "couchreg.toml"]),
         ('data-dir = "x"', {}, {}, ["no setting", "data-dir"]),
-        ("port = ", {}, {}, ["couchreg.toml", "no TOML"]),
+        ("port = ", {}, {}, ["couchreg.toml", "not valid TOML"]),
         ("", {"COUCHREG_PROT": "1"}, {}, ["no setting", "COUCHREG_PROT"]),
-        ("", {}, {"validation": "maybe"}, ["--validation", "'maybe' is none of strict, warn, off"]),
+        ("", {}, {"validation": "maybe"}, ["--validation", "'maybe' is not one of strict, warn, off"]),
         ("", {}, {"public_url": "example.org"}, ["--public-url", "http"]),
         ("", {}, {"admin": "nopassword"}, ["--admin", "name:password"]),
-        ("", {}, {"docstore": "http://couch:5984"}, ["--docstore", "none of sqlite"]),
+        ("", {}, {"docstore": "http://couch:5984"}, ["--docstore", "not one of sqlite"]),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_fault(
@@ -49,7 +49,7 @@ def test_a_wrong_setting_is_named_with_its_fault(
     with pytest.raises(SettingsError) as caught:
         read(tmp_path, toml, environ, **flags)
     assert all(word in caught.value.reason for word in words), caught.value.reason
-    assert "\n" not in caught.value.reason.partition("no TOML")[0]
+    assert "\n" not in caught.value.reason.partition("not valid TOML")[0]
 
 
 def test_a_wrong_admin_does_not_show_the_password(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_taken_port_is_one_sentence_and_status_2(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         ended = couchreg("serve", "--data-dir", str(tmp_path / "data"), "--port", port)
     assert ended.returncode == 2
-    assert ended.stderr.startswith(f"couchreg: Port {port} of 127.0.0.1 cannot be had")
+    assert ended.stderr.startswith(f"couchreg: Port {port} of 127.0.0.1 is not available")
     assert ended.stderr.count("\n") == 1
 
 

@@ -78,4 +78,7 @@ async def test_accounts_are_made_where_people_log_in(app: App, client: Client, p
 
 async def test_packages_and_people_are_kept_apart(client: Client) -> None:
     status, refused = await client("PUT", SETTING, "registry")
-    assert (status, refused["reason"]) == (400, "The database of the packages cannot be that of the users.")
+    assert (status, refused["reason"]) == (
+        400,
+        "The database of users cannot be the one that holds the packages.",
+    )

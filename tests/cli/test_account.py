@@ -73,7 +73,7 @@ def test_a_login_written_into_the_address_is_taken_out_of_it() -> None:
     "address", ["ftp://x", "localhost:8000", "http://", "http://h/?q=1", "http://h:port"]
 )
 def test_what_is_no_address_is_said(address: str) -> None:
-    with pytest.raises(UsageError, match="no address"):
+    with pytest.raises(UsageError, match="not the address"):
         account_of(address, None)
 
 

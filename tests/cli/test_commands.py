@@ -140,7 +140,7 @@ def test_something_else_answers(couchreg: Couchreg, live: Server, tmp_path: Path
     """The couch door is no registry: say so before anything is sent."""
     done = couchreg("publish", str(package(tmp_path / "lost", "n\n1\n")), registry=live.couch_url)
     assert done.status == 1
-    assert "no registry" in done.err
+    assert "not a couchreg registry" in done.err
 
 
 @pytest.mark.parametrize(

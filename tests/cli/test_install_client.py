@@ -238,9 +238,9 @@ async def answering(serve: Serve, status: int, text: str, content_type: str) -> 
     ("status", "text", "kind", "said"),
     [
         (404, '{"error": "not_found", "reason": "missing"}', Missing, "nothing@2"),
-        (404, "<h1>no</h1>", ClientError, "no registry"),
-        (200, "<h1>yes</h1>", ClientError, "no registry"),
-        (200, "[]", ClientError, "no registry"),
+        (404, "<h1>no</h1>", ClientError, "not a couchreg registry"),
+        (200, "<h1>yes</h1>", ClientError, "not a couchreg registry"),
+        (200, "[]", ClientError, "not a couchreg registry"),
         (200, "{}", ClientError, "is it a couchreg"),
         (503, '{"error": "service_unavailable", "reason": "Busy."}', Unreachable, "Busy. Try again in 7"),
         (502, "<h1>bad gateway</h1>", Unreachable, "502"),

@@ -104,7 +104,7 @@ def test_a_published_version_can_be_deleted(client: Client, tmp_path: Path) -> N
 def test_what_is_wrong_is_said(client: Client) -> None:
     with pytest.raises(Missing, match=r"its resources: .*gdp"):
         client.cat("gdp@2026/nothing")
-    with pytest.raises(UsageError, match="no package"):
+    with pytest.raises(UsageError, match="not a package"):
         client.cat("@1/x")
     with pytest.raises(ValueError, match="never changes"):
         client.open("gdp/gdp", "wb")

@@ -110,7 +110,7 @@ def test_a_project_names_its_packages_in_its_descriptor(client: Client, tmp_path
 def test_ranges_that_contradict_each_other_are_told(client: Client, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"No version of bottom .*~1.2 for middle@1.4.0"):
         client.install("top", "other", folder=tmp_path)
-    with pytest.raises(Missing, match=r"No version of bottom is \^7; there are"):
+    with pytest.raises(Missing, match=r"No version of bottom satisfies \^7; there are"):
         client.install("bottom@^7", folder=tmp_path)
     with pytest.raises(UsageError, match="range"):
         client.install("bottom@!!", folder=tmp_path)

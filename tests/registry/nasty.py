@@ -277,7 +277,7 @@ def _bodies() -> Iterator[Nasty]:
         ("a file twice", lambda: body.removesuffix(b"--b0undary--") + body, headers, 400, "not announce"),
         ("half of its gzip", lambda: gzip.compress(body)[:-20], packed, 400, "gzip"),
         ("a gzip bomb", lambda: gzip.compress(bomb), packed, 413, "expand"),
-        ("too much", lambda: related(table(b"x" * (9 << 20)))[0], headers, 413, "bytes here"),
+        ("too much", lambda: related(table(b"x" * (9 << 20)))[0], headers, 413, "bytes"),
     ]
     for name, make, head, status, words in changes:
         yield Nasty(f"a body with {name}", make(), head, status, words)

@@ -163,7 +163,7 @@ async def test_a_dry_run_tells_what_would_happen_and_stores_nothing(served: Serv
     [
         (PublishLimits(total=19), "19 bytes"),
         (PublishLimits(files=0), "0 files"),
-        (PublishLimits(descriptor=20), "descriptor may have 20 bytes"),
+        (PublishLimits(descriptor=20), "descriptor may have at most 20 bytes"),
     ],
 )
 @pytest.mark.parametrize("how", ["related", "form", "zip"])

@@ -39,9 +39,9 @@ class Checkpoints:
     ) -> str:
         """As `Database.update_local`. Raises Forbidden and TooLarge for what is no checkpoint."""
         if len(doc_id) > LONGEST_ID:
-            raise Forbidden("The id of a checkpoint is shorter than this.")
+            raise Forbidden("The id of a checkpoint is too long.")
         if body is not None and len(json.encode(body)) > LARGEST:
-            raise TooLarge(f"A checkpoint has at most {LARGEST} bytes.", error="document_too_large")
+            raise TooLarge(f"A checkpoint may have at most {LARGEST} bytes.", error="document_too_large")
         async with self._writing:
             await self._count(database)
             if body is not None and doc_id not in self._senders:

@@ -90,7 +90,7 @@ class GuardedStore(StoreProxy):
             return await self._set_admin(key, value)
         moves = (section, key) == (SECTION, USERS_KEY)
         if moves and value == REGISTRY:
-            raise BadRequest("The database of the packages cannot be that of the users.")
+            raise BadRequest("The database of users cannot be the one that holds the packages.")
         await self._store.set_config(section, key, value)
         return await self._moved() if moves else None
 

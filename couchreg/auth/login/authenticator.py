@@ -27,7 +27,7 @@ from couchreg.errors import Unauthorized
 from couchreg.model.user import ANONYMOUS, User
 
 WRONG = "Name or password is incorrect."
-CHANGED = "Who you are has changed while this request was on its way: log in, and send it again."
+CHANGED = "Your login changed while this request was being sent: log in again, and repeat it."
 BEARER = "Bearer "
 REMEMBERED_SECONDS = 60.0
 REMEMBERED_MOST = 10_000

@@ -37,6 +37,8 @@ def _parse(written: str) -> tuple[str, ...]:
     if found == DEFAULT or not written.strip():
         return DEFAULT
     if not found or not set(found) <= set(KNOWN):
-        log.error("chttpd/authentication_handlers names no handlers of this server; using cookie and Basic")
+        log.error(
+            "chttpd/authentication_handlers names no handler that this server has; using cookie and Basic"
+        )
         return DEFAULT
     return found

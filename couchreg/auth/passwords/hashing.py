@@ -55,7 +55,7 @@ class PasswordWork:
         """Raises Forbidden where the setting names a function that is none."""
         prf = self._options.text("pbkdf2_prf", "sha256")
         if prf not in PRFS:
-            raise Forbidden(f"The setting chttpd_auth/pbkdf2_prf is none of {', '.join(PRFS)}.")
+            raise Forbidden(f"The setting chttpd_auth/pbkdf2_prf is not one of {', '.join(PRFS)}.")
         return Target(prf, self._options.number("iterations", self._iterations, least=1))
 
     async def hash(self, password: str, *, salt: bytes | None = None, address: str = "") -> PasswordHash:

@@ -62,5 +62,5 @@ def _unescaped(text: str) -> str:
 
 
 def _broken() -> Forbidden:
-    log.error("chttpd_auth/password_regexp is no list of expressions")
+    log.error("chttpd_auth/password_regexp is not a list of regular expressions")
     return Forbidden(BROKEN)

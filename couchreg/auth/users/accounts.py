@@ -158,7 +158,7 @@ class Accounts:
         before = await self._admins.mark(name)
         hashed = await self._work.hash(check_password(login.password))
         if await self._admins.mark(name) != before:
-            raise Conflict("The account has changed meanwhile: try again.")
+            raise Conflict("The account was changed in the meantime: try again.")
         await self._store.set_config("admins", name, hashed.as_admin())
 
     async def _hash(self, login: Login, address: str) -> PasswordHash:
@@ -208,5 +208,7 @@ def _simple(login: Login) -> PasswordHash | None:
     texts = isinstance(salt, str) and isinstance(sha, str)
     hashed = parse_members({"salt": salt, "password_sha": sha}) if texts else None
     if hashed is None or len(hashed.key) != 20 or not 0 < len(hashed.salt) <= LONGEST_SALT:
-        raise BadRequest("password_sha is the SHA-1 of password and salt in 40 hex digits, and needs a salt.")
+        raise BadRequest(
+            "password_sha must be the SHA-1 of password and salt in 40 hex digits, and needs a salt."
+        )
     return hashed

@@ -19,13 +19,13 @@ def check_name(name: object) -> str:
     if not isinstance(name, str) or not name:
         raise BadRequest("A user needs a name.")
     if len(name) > LONGEST:
-        raise BadRequest(f"A user name has at most {LONGEST} characters.")
+        raise BadRequest(f"A user name may have at most {LONGEST} characters.")
     if name != name.lower():
-        raise BadRequest("A user name is in lower case.")
+        raise BadRequest("A user name must be in lower case.")
     if name[0] in "._":
-        raise BadRequest("A user name does not begin with a dot or an underscore.")
+        raise BadRequest("A user name may not begin with a dot or an underscore.")
     if not name.isascii() or quote(name, safe=_UNESCAPED) != name:
-        raise BadRequest("A user name has only characters that need no escaping in an address.")
+        raise BadRequest("A user name may only have characters that need no escaping in a URL.")
     return name
 
 
@@ -34,7 +34,7 @@ def check_password(password: object) -> str:
     if not isinstance(password, str) or not password:
         raise BadRequest("A password is needed.")
     if len(password) > LONGEST_PASSWORD:
-        raise BadRequest(f"A password has at most {LONGEST_PASSWORD} characters.")
+        raise BadRequest(f"A password may have at most {LONGEST_PASSWORD} characters.")
     return password
 
 

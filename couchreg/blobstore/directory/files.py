@@ -26,7 +26,7 @@ def put(folders: Folders, key: str, spooled: Spooled) -> bool:
         except FileNotFoundError:
             if not spooled.path.exists():
                 raise
-    raise Unavailable("The blob store does not answer: a directory does not stay")
+    raise Unavailable("The blob store does not answer: a directory is removed again and again")
 
 
 def _put(folders: Folders, key: str, spooled: Spooled) -> bool:

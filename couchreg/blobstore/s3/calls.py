@@ -131,7 +131,7 @@ class Calls:
             if code in codes:
                 return kind(code)
         if status in (401, 403):
-            return Refused(f"The blob store refuses us: {code}.", retry_after=60)
+            return Refused(f"The blob store denies access: {code}.", retry_after=60)
         if code == "NoSuchBucket":
             return Refused("The blob store has no such bucket.", retry_after=60)
         if status == 404:

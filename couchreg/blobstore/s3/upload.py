@@ -69,7 +69,7 @@ class Uploader:
                 log.warning("the bytes of %s changed on their way to S3", key)
                 await self._calls("delete_object", Key=self._calls.options.key(key))
                 if attempt == self._calls.options.attempts:
-                    raise Unavailable("The blob store does not keep what it is sent.") from error
+                    raise Unavailable("The blob store did not keep the bytes that it was sent.") from error
                 await pause(attempt)
 
     def settings(self, key: str, spooled: Spooled, content_type: str) -> dict[str, Any]:
@@ -164,7 +164,7 @@ class Uploader:
             if not found.md5_etags or same_md5(answer, md5.hex()):
                 return answer["ETag"], md5
             await pause(attempt)
-        raise Unavailable("The blob store does not keep what it is sent.")
+        raise Unavailable("The blob store did not keep the bytes that it was sent.")
 
     async def _read(self, path: Path, start: int, length: int) -> bytes:
         """A part of a spooled file."""

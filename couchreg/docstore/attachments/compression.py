@@ -96,7 +96,7 @@ class Gunzip:
             try:
                 plain = self._member.decompress(self._rest, STEP)
             except zlib.error as error:
-                raise Failure("An attachment that was sent as gzip is none") from error
+                raise Failure("An attachment that was sent as gzip is not gzip") from error
             self._rest = self._member.unused_data or self._member.unconsumed_tail
             if plain or not (self._member.eof and self._rest):
                 return plain
@@ -104,4 +104,4 @@ class Gunzip:
     def finish(self) -> None:
         """Raises Failure when the last member is not complete."""
         if not self._member.eof:
-            raise Failure("An attachment that was sent as gzip is cut off")
+            raise Failure("An attachment that was sent as gzip is truncated")

@@ -25,8 +25,8 @@ async def claim(store: Store, attachments: Attachments) -> None:
         return
     if owner is not None:
         raise NotOurs(
-            "The datastore belongs to another registry, or to one whose database is lost: "
-            "couchreg rebuild makes the database again from it."
+            "The datastore belongs to another registry, or to one whose database was lost: "
+            "couchreg rebuild can rebuild that database."
         )
     if not await _in_use(store) and await _holds_anything(attachments):
         raise NotOurs(
@@ -69,4 +69,4 @@ async def _holds_anything(attachments: Attachments) -> bool:
 async def _write(store: Store, attachments: Attachments) -> None:
     note, blobs = once(json.encode({"registry": store.uuid})), attachments.blobs
     if not await attachments.spool.put(blobs, OWNER, note, content_type="application/json"):
-        raise Unavailable("Another registry claims the datastore at this moment.")
+        raise Unavailable("Another registry is claiming the datastore at this moment.")

@@ -34,7 +34,7 @@ def decode(data: bytes) -> Edit:
     try:
         found = json.decode(data)
         if found["couchreg"] != FORMAT:
-            raise Failure(f"A record has the format {found['couchreg']!r}, which is not known here.")
+            raise Failure(f"A record has the format {found['couchreg']!r}, which this version does not know.")
         history = tuple(rev.partition("-")[2] for rev in found["history"])
         return Edit(
             found["id"],

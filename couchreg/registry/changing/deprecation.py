@@ -54,7 +54,7 @@ class Deprecations:
         def change(members: dict[str, Any]) -> None:
             messages = texts_to_change(members, DEPRECATED)
             if not _pop(messages, meant):
-                raise NotFound(f"Nothing of the kind is deprecated in {name!r}.")
+                raise NotFound(f"Nothing like that is deprecated in {name!r}.")
             drop_empty(members, DEPRECATED)
 
         return await self._changed(name, user, change)

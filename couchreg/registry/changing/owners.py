@@ -39,7 +39,7 @@ class Owners:
             if username in owners:
                 return
             if len(owners) >= MOST:
-                raise BadRequest(f"A package has at most {MOST} owners.")
+                raise BadRequest(f"A package may have at most {MOST} owners.")
             members["owners"] = [*owners, username]
 
         return (await self._packages.change(name, user, change)).owners

@@ -20,7 +20,7 @@ def bounded(settled: Settled | None) -> Settled:
         try:
             await asyncio.wait_for(settled(seq), SECONDS)
         except TimeoutError:
-            reason = "The database has it, but the datastore does not answer: do it once more to be sure."
+            reason = "The database has the change, but the datastore does not answer: repeat it to be sure."
             raise Unavailable(reason, retry_after=10) from None
 
     return wait

@@ -45,7 +45,7 @@ class Tags:
         def change(members: dict[str, Any]) -> None:
             tags = texts_to_change(members, TAGS)
             if tag not in tags and len(tags) >= MOST:
-                raise BadRequest(f"A package can have {MOST} tags.")
+                raise BadRequest(f"A package may have at most {MOST} tags.")
             tags[tag] = version
 
         return Standing((await self._packages.change(name, user, change)).members).tags(versions)
@@ -56,7 +56,7 @@ class Tags:
 
         def change(members: dict[str, Any]) -> None:
             if texts_to_change(members, TAGS).pop(tag, None) is None:
-                what = "computed unless it is set" if tag == LATEST else "no tag of it"
+                what = "computed unless it is set" if tag == LATEST else "not one of its tags"
                 raise NotFound(f"{tag[:100]!r} of {name!r} cannot be removed: it is {what}.")
             drop_empty(members, TAGS)
 

@@ -70,7 +70,7 @@ class Unpublisher:
             return [version]
         versions = await self._catalog.versions(name)
         if not versions:
-            raise NotFound(f"No version of {name!r} is left.")
+            raise NotFound(f"{name!r} has no versions left.")
         return versions
 
     async def _delete(self, name: str, versions: Sequence[str], user: User) -> None:

@@ -132,7 +132,9 @@ class Differ:
                 continue
             size = sum(_size(version, item) for version, item in ((before, old), (after, new)))
             if size > min(left, self.limits.bytes):
-                found[old.name] = {"skipped": f"There are {size} bytes to compare, which is too much here."}
+                found[old.name] = {
+                    "skipped": f"There are {size} bytes to compare, which is more than this server compares."
+                }
                 continue
             if len(jobs) == MOST:
                 found[old.name] = {"skipped": f"More than {MOST} tables differ: only these are compared."}

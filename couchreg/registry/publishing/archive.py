@@ -39,7 +39,7 @@ def opened(path: Path, limits: PublishLimits) -> ZipFile:
 
 
 def _too_many(limits: PublishLimits) -> TooLarge:
-    return TooLarge(f"A package may have {limits.files} files here; the archive has more.")
+    return TooLarge(f"A package may have {limits.files} files at most; the archive has more.")
 
 
 def _listed(file: BinaryIO, length: int, most: int) -> int:
@@ -81,14 +81,14 @@ def entries(archive: ZipFile, limits: PublishLimits) -> list[tuple[str, ZipInfo]
     if len(listed) > limits.files:
         raise _too_many(limits)
     if sum(entry.file_size for entry in listed) > limits.total:
-        raise TooLarge(f"The files of a package may have {limits.total} bytes here.")
+        raise TooLarge(f"The files of a package may have at most {limits.total} bytes together.")
     names = [entry.filename for entry in listed]
     prefix = _prefix(names)
     found: dict[str, ZipInfo] = {}
     for name, entry in zip(names, listed, strict=True):
         path = check_path(name.removeprefix(prefix))
         if path in found:
-            raise BadRequest(f"The archive has {name[:200]!r} twice.")
+            raise BadRequest(f"The archive contains {name[:200]!r} twice.")
         found[path] = entry
     return list(found.items())
 
@@ -113,7 +113,7 @@ def _fault(entry: ZipInfo) -> str | None:
     if entry.flag_bits & _ENCRYPTED:
         return "is encrypted"
     if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-        return "is compressed by a method that is not taken: use deflate, the usual one"
+        return "is compressed by a method that is not supported: use deflate, the usual one"
     return None
 
 

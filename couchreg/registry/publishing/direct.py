@@ -140,7 +140,7 @@ class Direct:
         if found.made + FINALIZED_WITHIN < time.time():
             raise NotFound("The upload has expired: ask for a new one.")
         if found.user != user.name:
-            raise Forbidden("The upload is somebody else's.")
+            raise Forbidden("The upload belongs to somebody else.")
         return found
 
     async def _take_all(self, intake: Intake, upload: str, allowed: Authorization) -> None:
@@ -148,7 +148,9 @@ class Direct:
         numbers = {file.path: number for number, file in enumerate(allowed.files)}
         first = allowed.files[numbers[DESCRIPTOR]]
         if first.length > self._limits.descriptor:
-            raise TooLarge(f"A descriptor may have {self._limits.descriptor} bytes here; send data as files.")
+            raise TooLarge(
+                f"A descriptor may have at most {self._limits.descriptor} bytes: send data as files."
+            )
         read = frozenset({DESCRIPTOR})
         await self._take(intake, staged_key(upload, numbers.pop(DESCRIPTOR)), first, read)
         intake.read_descriptor(intake.files[DESCRIPTOR].spooled.path.read_bytes())
@@ -192,14 +194,14 @@ def _note_key(upload: str) -> str:
 def announced(filedata: Any, limits: PublishLimits) -> tuple[Announced, ...]:
     """The files of `{path: {length, md5, type, sha256}}`. Raises BadRequest, TooLarge."""
     if not isinstance(filedata, dict) or not all(isinstance(item, dict) for item in filedata.values()):
-        raise BadRequest("“filedata” is an object: path -> {length, md5, type}.")
+        raise BadRequest("“filedata” must be an object: path -> {length, md5, type}.")
     if DESCRIPTOR not in filedata:
         raise BadRequest(f"“filedata” lacks {DESCRIPTOR}: it is uploaded like every other file.")
     if len(filedata) > limits.files:
-        raise TooLarge(f"A package may have {limits.files} files here.")
+        raise TooLarge(f"A package may have at most {limits.files} files.")
     files = tuple([_announced(path, item) for path, item in filedata.items()])
     if sum(file.length for file in files) > limits.total:
-        raise TooLarge(f"The files of a package may have {limits.total} bytes here.")
+        raise TooLarge(f"The files of a package may have at most {limits.total} bytes together.")
     return files
 
 
@@ -207,11 +209,11 @@ def _announced(path: str, item: Mapping[str, Any]) -> Announced:
     check_path(path)
     length, stated, sha256 = item.get("length"), item.get("type"), item.get("sha256")
     if isinstance(length, bool) or not isinstance(length, int) or length < 0:
-        raise BadRequest(f"The “length” of {path!r} is a number of bytes.")
+        raise BadRequest(f"The “length” of {path!r} must be a number of bytes.")
     if stated is not None and not isinstance(stated, str):
-        raise BadRequest(f"The “type” of {path!r} is a content type.")
+        raise BadRequest(f"The “type” of {path!r} must be a content type.")
     if sha256 is not None and not isinstance(sha256, str):
-        raise BadRequest(f"The “sha256” of {path!r} is written in hex.")
+        raise BadRequest(f"The “sha256” of {path!r} must be written in hex.")
     return Announced(
         path,
         length,
@@ -228,5 +230,5 @@ def _md5(path: str, text: Any) -> bytes:
     except (TypeError, ValueError, binascii.Error):
         md5 = b""
     if len(md5) != 16:
-        raise BadRequest(f"The “md5” of {path!r} is written in base64 or in hex.")
+        raise BadRequest(f"The “md5” of {path!r} must be written in base64 or in hex.")
     return md5

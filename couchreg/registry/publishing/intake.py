@@ -53,7 +53,9 @@ class Expansion:
         """Count bytes that came out. Raises TooLarge."""
         self._plain += plain
         if self._plain > max(self._limits.always, self.packed * self._limits.ratio):
-            raise TooLarge(f"Compressed data may expand {self._limits.ratio}-fold here; send it as it is.")
+            raise TooLarge(
+                f"Compressed data may expand {self._limits.ratio}-fold at most: send it uncompressed."
+            )
 
 
 class Received(NamedTuple):
@@ -112,7 +114,7 @@ class Intake:
         if path in self.files:
             raise BadRequest(f"The file {path!r} was sent twice.")
         if len(self.files) >= self.limits.files:
-            raise TooLarge(f"A package may have {self.limits.files} files here.")
+            raise TooLarge(f"A package may have at most {self.limits.files} files.")
 
     async def receive_archive(self, chunks: AsyncIterable[bytes]) -> Spooled:
         """Spool what holds the files but is none of them; removing it is the caller's. Raises TooLarge."""
@@ -140,10 +142,10 @@ class Intake:
             yield chunk
 
     def _too_much(self) -> TooLarge:
-        return TooLarge(f"The files of a package may have {self.limits.total} bytes here.")
+        return TooLarge(f"The files of a package may have at most {self.limits.total} bytes together.")
 
     def _long_descriptor(self) -> TooLarge:
-        return TooLarge(f"A descriptor may have {self.limits.descriptor} bytes here; send data as files.")
+        return TooLarge(f"A descriptor may have at most {self.limits.descriptor} bytes: send data as files.")
 
     def read_descriptor(self, data: bytes) -> None:
         """Take the descriptor's JSON text. Raises BadRequest."""
@@ -152,7 +154,7 @@ class Intake:
         except BadRequest:
             raise BadRequest("The descriptor is not valid JSON in UTF-8.") from None
         if not isinstance(self.members, dict):
-            raise BadRequest("A data package descriptor is a JSON object.")
+            raise BadRequest("A data package descriptor must be a JSON object.")
 
     async def collect_descriptor(self, chunks: AsyncIterable[bytes]) -> None:
         """Read the descriptor's JSON text to its end. Raises BadRequest, TooLarge."""
@@ -190,7 +192,7 @@ def _rest(members: Mapping[str, Any]) -> bytes:
 def content_type_of(path: str, stated: Any) -> str:
     """The media type a file is kept with: as stated, or by its name where nothing useful was said."""
     if not isinstance(stated, str | None):
-        raise BadRequest(f"The content type of {path[:200]!r} is not a text.")
+        raise BadRequest(f"The content type of {path[:200]!r} is not a string.")
     if path == DESCRIPTOR:
         return "application/json"
     bare = essence(stated or "")

@@ -77,4 +77,4 @@ def _check_function(members: Mapping[str, Any], kind: str, name: str) -> None:
 
 
 def _not_built() -> CouchregError:
-    return NotImplementedHere("Functions of design documents are not run here yet.")
+    return NotImplementedHere("Functions of design documents are not supported yet.")

@@ -8,4 +8,4 @@ from couchreg.http.couch.frame.responses import Answer
 async def not_built(ctx: Context) -> Answer:
     ctx.require_json()
     await ctx.json_object()
-    raise NotImplementedHere("Mango queries are not built here yet.")
+    raise NotImplementedHere("Mango queries are not supported yet.")

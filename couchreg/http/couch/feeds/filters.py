@@ -132,12 +132,12 @@ async def _view_filter(ctx: Context) -> Filter:
     if not name:
         raise BadRequest("`view` filter parameter is not provided.")
     await _require_function(ctx, "views", name, "`view` must be of the form `designname/viewname`")
-    raise NotImplementedHere("Filters that run view functions are not built here yet.")
+    raise NotImplementedHere("Filters that run view functions are not supported yet.")
 
 
 async def _function_filter(ctx: Context, name: str) -> Filter:
     await _require_function(ctx, "filters", name, "`filter` must be of the form `designname/filtername`")
-    raise NotImplementedHere("Filters written in JavaScript are not built here yet.")
+    raise NotImplementedHere("Filters written in JavaScript are not supported yet.")
 
 
 async def _require_function(ctx: Context, kind: str, name: str, complaint: str) -> None:

@@ -52,7 +52,7 @@ def _shards(ctx: Context) -> dict[str, int]:
     if partitioned not in ("true", "false"):
         raise BadRequest("Invalid `partitioned` parameter")
     if partitioned == "true":
-        raise NotImplementedHere("Partitioned databases are not built here.")
+        raise NotImplementedHere("Partitioned databases are not supported.")
     return found
 
 

@@ -97,7 +97,7 @@ async def _credentials(ctx: Context) -> tuple[str, str, str | None]:
         raise BadRequest("Request body must be a JSON object")
     name, password, totp = _name(fields), fields.get("password", ""), fields.get("token")
     if not isinstance(name, str) or not isinstance(password, str) or not isinstance(totp, str | None):
-        raise BadRequest("name and password are texts")
+        raise BadRequest("name and password must be strings")
     return name, password, totp
 
 
@@ -128,7 +128,7 @@ def _leading(ctx: Context, answer: Answer, parameter: str) -> Answer:
     if target is None:
         return answer
     if not target.startswith("/") or target.startswith(("//", "/\\")):
-        raise BadRequest(f"{parameter} has to be a path of this server")
+        raise BadRequest(f"{parameter} must be a path on this server")
     answer.answer_status = 302
     answer.extra.append(("Location", ctx.base_url + target))
     return answer

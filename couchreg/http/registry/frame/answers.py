@@ -61,8 +61,9 @@ def rejected(error: web.HTTPException, request: web.Request) -> web.Response:
     """What aiohttp itself refuses (no such route, no such method …), in the door's shape."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
-        reason = f"{request.method} is not possible here; {allowed} are: see /."
+        reason = f"{request.method} is not allowed here, but {allowed}: see /."
         return answer({"error": "method_not_allowed", "reason": reason}, 405, {"Allow": allowed})
     word = {404: "not_found", 413: "too_large"}.get(error.status, "bad_request")
-    reason = "There is nothing at this address: see / for what is." if word == "not_found" else error.reason
+    absent = "There is nothing at this address: / lists what there is."
+    reason = absent if word == "not_found" else error.reason
     return answer({"error": word, "reason": reason}, error.status)

@@ -17,7 +17,7 @@ def plain_body(call: Call, limits: PublishLimits) -> AsyncIterator[bytes]:
     BadRequest for broken gzip and TooLarge."""
     encoding = call.request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity", *_GZIP):
-        raise BadContentType("Send the body as it is, or with “Content-Encoding: gzip”.")
+        raise BadContentType("Send the body unencoded, or with “Content-Encoding: gzip”.")
     stated = call.request.content_length
     if stated is not None and stated > limits.body:
         raise _too_long(limits)
@@ -49,8 +49,10 @@ async def _gunzipped(call: Call, limits: PublishLimits) -> AsyncIterator[bytes]:
                 yield plain
         gunzip.finish()
     except Failure:
-        raise BadRequest("The body is not the gzip its Content-Encoding says, or it is cut off.") from None
+        raise BadRequest(
+            "The body is not valid gzip, which its Content-Encoding names, or it is truncated."
+        ) from None
 
 
 def _too_long(limits: PublishLimits) -> TooLarge:
-    return TooLarge(f"The body of this request may have {limits.body} bytes here.")
+    return TooLarge(f"The body of this request may have at most {limits.body} bytes.")

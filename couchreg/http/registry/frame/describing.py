@@ -70,5 +70,5 @@ def count(name: str, summary: str, default: int, most: int) -> Parameter:
 
 
 RANGE = Parameter("range", "A range of versions, such as `^1.2`: the highest version in it")
-START = Parameter("start", "Where to go on: part of the address in `next`")
-LIMIT = count("limit", "How many at most", 50, 1000)
+START = Parameter("start", "Where to continue: part of the address in `next`")
+LIMIT = count("limit", "The largest number of entries to return", 50, 1000)

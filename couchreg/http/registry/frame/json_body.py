@@ -23,11 +23,11 @@ async def json_object(call: Call, most: int = MOST) -> dict[str, Any]:
     async for chunk in plain_body(call, PublishLimits(total=most, files=0, descriptor=0)):
         data += chunk
         if len(data) > most:
-            raise TooLarge(f"The body of this request has at most {most} bytes.")
+            raise TooLarge(f"The body of this request may have at most {most} bytes.")
     await call.confirm()
     value = json.decode(bytes(data))
     if not isinstance(value, dict):
-        raise BadRequest("The body of this request is a JSON object.")
+        raise BadRequest("The body of this request must be a JSON object.")
     return value
 
 
@@ -35,5 +35,5 @@ def text_of(members: dict[str, Any], name: str) -> str:
     """A member that has to be there and to be a text. Raises BadRequest."""
     value = members.get(name)
     if not isinstance(value, str) or not value:
-        raise BadRequest(f"“{name}” is missing, or is no text.")
+        raise BadRequest(f"“{name}” is missing or is not a string.")
     return value

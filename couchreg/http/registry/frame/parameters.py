@@ -21,9 +21,9 @@ from couchreg.http.registry.frame.describing import (
 NOTHING: Answers = {501: ERROR}
 CLONE = flag("clone", "The descriptor as it was published")
 KEYS = Parameter("keys", 'Words, as a JSON list: `["gross","product"]`')
-SKIP = count("skip", "How many to leave out", 0, 1_000_000)
+SKIP = count("skip", "The number of entries to skip", 0, 1_000_000)
 TYPE = Parameter("type", "A JSON-LD type, as an IRI or its last word; with or without `keys`")
-SEARCH = (KEYS, TYPE, count("limit", "How many at most", 20, 200), SKIP)
+SEARCH = (KEYS, TYPE, count("limit", "The largest number of entries to return", 20, 200), SKIP)
 PACKAGE = Body(("multipart/form-data", "multipart/related", "application/zip", JSON), {"type": "object"})
 DRY_RUN = flag("dry-run", "Check the package, store nothing")
 FROM = Parameter("from", "The first day, 29 days before the last unless given", DAY)
@@ -33,7 +33,7 @@ PROFILE = Parameter(
     "Linked data in a vocabulary and a form, such as `croissant` or "
     "`dcat-ap,expanded`; without it the Accept header decides",
 )
-ORDER = Parameter("order", "Which come first", {"type": "string", "enum": ["newest", "name"]})
+ORDER = Parameter("order", "The order of the entries", {"type": "string", "enum": ["newest", "name"]})
 MESSAGE = Body((JSON,), members("message", message=TEXT))
 TARGET = Body((JSON,), members("version", version=TEXT))
 ACCOUNT = Body((JSON,), members(name=TEXT, password=TEXT, salt=TEXT, password_sha=TEXT, email=TEXT))

@@ -23,7 +23,7 @@ async def register(call: Call) -> web.StreamResponse:
     if members.get("name", name) != name:
         raise BadRequest("The name in the address and the one in the body differ.")
     if members.get("roles"):
-        raise Forbidden("Nobody gives roles to themselves: leave “roles” out.")
+        raise Forbidden("You cannot give roles to yourself: leave “roles” out.")
     rev = await accounts.create(name, _login(members), email=members.get("email"), address=call.address)
     created = {"ok": True, "id": USER_PREFIX + name, "rev": rev, "name": name}
     return answer(created, 201, {"Location": url_of_user(call.base, name)})
@@ -57,12 +57,12 @@ async def change(call: Call) -> web.StreamResponse:
     """Another password or e-mail address. Whoever has found a token cannot take the account over by it."""
     name = _own(call)
     if call.grant is not None:
-        raise Forbidden("This takes the password itself: log in with it, not with a token.")
+        raise Forbidden("This needs the password itself: log in with it, not with a token.")
     members = await json_object(call)
     login = _login(members) if {"password", "password_sha"} & members.keys() else None
     revoke = members.get("revoke_tokens", False)
     if not isinstance(revoke, bool):
-        raise BadRequest("“revoke_tokens” is true or false.")
+        raise BadRequest("“revoke_tokens” must be true or false.")
     if login is None and "email" not in members:
         raise BadRequest("Send a new “password” or “email”.")
     await call.services.accounts.change(
@@ -95,7 +95,7 @@ def _own(call: Call) -> str:
     """The user of the path. Raises Forbidden where that is somebody else."""
     name = call.part("user")
     if not call.user.is_admin and call.user.name != name:
-        raise Forbidden("This is the account of somebody else.")
+        raise Forbidden("This is somebody else's account.")
     return name
 
 

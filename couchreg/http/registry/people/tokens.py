@@ -19,7 +19,7 @@ async def create(call: Call) -> web.StreamResponse:
     members = await json_object(call)
     packages = members.get("packages", [])
     if not isinstance(packages, list):
-        raise BadRequest("“packages” is a list of package patterns.")
+        raise BadRequest("“packages” must be a list of package patterns.")
     text, token = await call.services.tokens.create(
         call.user,
         members.get("scope", ""),

@@ -32,7 +32,7 @@ async def authorize(call: Call) -> web.StreamResponse:
     asked = await json_object(call, MOST)
     metadata = asked.get("metadata")
     if not isinstance(metadata, dict):
-        raise BadRequest("“metadata” is an object: {name, version}.")
+        raise BadRequest("“metadata” must be an object: {name, version}.")
     name, version = text_of(metadata, "name"), text_of(metadata, "version")
     _allow(call, name)
     addresses = call.services.uploads or _Ours(call.base, call.services.upload_secret)

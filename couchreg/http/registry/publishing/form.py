@@ -44,7 +44,7 @@ def _path_of(part: Part) -> str | None:
     """The path a part is sent for; None for a file input of a web page that nobody has used."""
     form, found = parameters(part.headers.get("content-disposition", ""))
     if form != "form-data" or "name" not in found:
-        raise BadRequest("Every part of a form has “Content-Disposition: form-data; name=…”.")
+        raise BadRequest("Every part of a form needs “Content-Disposition: form-data; name=…”.")
     filename = filename_of(part.headers)
     if filename == "":
         return None

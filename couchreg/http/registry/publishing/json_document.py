@@ -11,5 +11,5 @@ async def read_document(intake: Intake, chunks: AsyncIterable[bytes]) -> None:
     await intake.collect_descriptor(chunks)
     attachments = intake.members.get("_attachments", {})
     if not isinstance(attachments, dict):
-        raise BadRequest("“_attachments” is an object: path -> {data, content_type}.")
+        raise BadRequest("“_attachments” must be an object: path -> {data, content_type}.")
     await take_inline(intake, attachments)

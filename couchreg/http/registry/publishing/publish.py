@@ -42,7 +42,7 @@ def flag(call: Call, name: str) -> bool:
     """A switch of the query string. Raises BadRequest for what is neither `true` nor `false`."""
     text = call.request.query.get(name, "false")
     if text not in ("true", "false"):
-        raise BadRequest(f"“{name}” is true or false.")
+        raise BadRequest(f"“{name}” must be true or false.")
     return text == "true"
 
 

@@ -39,7 +39,7 @@ async def read_related(intake: Intake, boundary: str, chunks: AsyncIterable[byte
 def _announced(attachments: Any) -> tuple[dict[str, Mapping[str, Any]], dict[str, Any]]:
     """The files that follow, and those that stand in the document. Raises BadRequest."""
     if not isinstance(attachments, dict) or not all(isinstance(item, dict) for item in attachments.values()):
-        raise BadRequest("“_attachments” is an object: path -> {follows: true, content_type, length}.")
+        raise BadRequest("“_attachments” must be an object: path -> {follows: true, content_type, length}.")
     follow = {path: item for path, item in attachments.items() if item.get("follows") is True}
     return follow, {path: item for path, item in attachments.items() if path not in follow}
 

@@ -40,7 +40,7 @@ def _day(call: Call, parameter: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise BadRequest(f"“{parameter}” is a day, such as 2026-03-01.") from None
+        raise BadRequest(f"“{parameter}” must be a day, such as 2026-03-01.") from None
 
 
 def _by_version(found: list[Counted]) -> list[dict[str, Any]]:

@@ -29,5 +29,7 @@ def redirect(found: Resource) -> web.StreamResponse:
     """To where the data lies; it is never fetched here. Raises NotFound for data in several places."""
     if len(found.urls) != 1:
         listed = ", ".join(found.urls[:10])
-        raise NotFound(f"The resource {found.name!r} lies elsewhere in {len(found.urls)} parts: {listed}.")
+        raise NotFound(
+            f"The resource {found.name!r} is stored elsewhere in {len(found.urls)} parts: {listed}."
+        )
     return web.Response(status=302, headers={**SAFE, **OPEN, "Location": found.urls[0]})

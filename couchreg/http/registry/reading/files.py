@@ -238,5 +238,5 @@ def _span(request: web.Request, tag: str, total: int) -> Span | None:
     start = max(0, total + asked.start) if asked.start < 0 else asked.start
     stop = total if asked.stop is None else min(asked.stop, total)
     if start >= stop:
-        raise RangeNotSatisfiable(f"The file has {total} bytes.")
+        raise RangeNotSatisfiable(f"The file has only {total} bytes.")
     return Span(start, stop - start, total)

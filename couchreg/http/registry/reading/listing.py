@@ -22,7 +22,7 @@ async def packages(call: Call) -> web.StreamResponse:
     limit = number(call, "limit", PAGE, MOST)
     order = query.get("order", "newest")
     if order not in ("newest", "name"):
-        raise BadRequest("“order” is newest or name.")
+        raise BadRequest("“order” must be newest or name.")
     if order == "name":
         found, after = await call.registry.history.by_name(query.get("start", ""), limit)
     else:

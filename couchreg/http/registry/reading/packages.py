@@ -88,5 +88,5 @@ def number(call: Call, name: str, default: int, most: int) -> int:
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most):
-        raise BadRequest(f"“{name}” is a number from 0 to {most}.")
+        raise BadRequest(f"“{name}” must be a number from 0 to {most}.")
     return int(text)
