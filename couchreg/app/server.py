@@ -114,6 +114,7 @@ class App:
         self.attachments = await self._attachments(stack, data)
         swept = await self._claimed()
         self._identity(guard, changes)
+        stack.push_async_callback(self.auth.upgrades.close)
         self._follow(stack, data)
         self.counts = data.counts
         self._upload_secret = data.upload_secret()

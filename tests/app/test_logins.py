@@ -12,7 +12,7 @@ from couchreg.app import App
 from couchreg.auth.passwords.totp import Totp
 from couchreg.auth.users.accounts import Login
 from couchreg.model.user import User
-from tests.app.people import BOB, ID, Client, configure, stored
+from tests.app.people import BOB, ID, Client, configure, opened, stored
 from tests.conftest import ServerFactory
 
 ALL_HANDLERS = ", ".join(
@@ -33,23 +33,57 @@ async def test_a_simple_hash_becomes_better_at_the_first_login(app: App, client:
     assert (await stored(client, "ann"))["password_scheme"] == "simple"
     assert (await client("GET", "/_session", who=("ann", "no")))[0] == 401
     assert (await stored(client, "ann"))["password_scheme"] == "simple"
+    app.auth.upgrades.patience = 0
     for _ in range(2):
         assert (await client("GET", "/_session", who=("ann", "pw")))[0] == 200
+        await app.auth.upgrades.settled()
     doc = await stored(client, "ann")
     assert (doc["password_scheme"], doc["iterations"], doc["salt"]) == ("pbkdf2", 1000, "abc")
     assert "password_sha" not in doc
     assert (await client("GET", "/_session", who=("ann", "no")))[0] == 401
 
 
-async def test_an_upgrade_keeps_the_sessions(client: Client, bob: tuple[str, str]) -> None:
+async def test_an_upgrade_keeps_the_sessions(app: App, client: Client, bob: tuple[str, str]) -> None:
+    app.auth.upgrades.patience = 0
     await client("POST", "/_session", {"name": "bob", "password": "pw"}, who=None)
     cookie = {"Cookie": client.headers["Set-Cookie"].partition(";")[0]}
     await configure(client, chttpd_auth__pbkdf2_prf="sha512", chttpd_auth__iterations="77")
     assert (await client("GET", "/_session", who=bob))[0] == 200
+    await app.auth.upgrades.settled()
     doc = await stored(client, "bob")
     assert (doc["pbkdf2_prf"], doc["iterations"], len(doc["derived_key"])) == ("sha512", 77, 128)
     _, session = await client("GET", "/_session", who=None, headers=cookie)
     assert session["userCtx"]["name"] == "bob"
+
+
+async def test_who_logs_in_to_change_the_password_gets_there_first(
+    app: App, client: Client, bob: tuple[str, str]
+) -> None:
+    """With a new salt, and not with that of the hash that was to be replaced."""
+    await opened(client)
+    before = await stored(client, "bob")
+    await configure(client, chttpd_auth__iterations="77")
+    assert (await client("POST", "/_session", {"name": "bob", "password": "pw"}, who=None))[0] == 200
+    cookie = {"Cookie": client.headers["Set-Cookie"].partition(";")[0]}
+    changed = {**before, "password": "other"}
+    assert (await client("PUT", f"/_users/{ID}", changed, who=None, headers=cookie))[0] == 201
+    await app.auth.upgrades.settled()
+    after = await stored(client, "bob")
+    assert (after["iterations"], after["_rev"][:2]) == (77, "2-")
+    assert after["salt"] != before["salt"]
+    assert after["derived_key"] != before["derived_key"]
+    assert (await client("GET", "/_session", who=("bob", "other")))[0] == 200
+
+
+async def test_a_server_that_ends_waits_for_no_upgrade(server: ServerFactory) -> None:
+    app = await server()
+    app.auth.upgrades.patience = 3600
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        client = Client(session, app.couch_url)
+        await client("PUT", f"/_users/{ID}", BOB)
+        await configure(client, chttpd_auth__iterations="77")
+        assert (await client("GET", "/_session", who=("bob", "pw")))[0] == 200
+    await app.stop()
 
 
 async def test_hashes_stay_where_upgrades_are_off(client: Client, bob: tuple[str, str]) -> None:

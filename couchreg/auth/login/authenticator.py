@@ -19,9 +19,10 @@ from couchreg.auth.login.handlers import DEFAULT, Handlers
 from couchreg.auth.login.jwt_bearer import JwtBearer
 from couchreg.auth.login.lockout import Lockout
 from couchreg.auth.login.sessions import Sessions, cookie_value, session_name
+from couchreg.auth.login.upgrading import Upgrades
 from couchreg.auth.options import OLD_SECTION, SECTION, Config, Options
 from couchreg.auth.passwords.credentials import Credential, CredentialSource
-from couchreg.auth.passwords.hashing import PasswordWork, Target
+from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.auth.tokens import Grant, Mark, Tokens, is_token
 from couchreg.errors import Unauthorized
 from couchreg.model.user import ANONYMOUS, User
@@ -78,6 +79,7 @@ class Authenticator:
         self._sources = tuple(sources)
         self.passwords = work
         self.options = Options(config)
+        self.upgrades = Upgrades(work, self.options)
         self.tokens = tokens
         self._clock = clock
         self.sessions = Sessions(config, self._credential)
@@ -178,7 +180,7 @@ class Authenticator:
             self._lockout.failed(name, address)
             raise Unauthorized(WRONG)
         self._lockout.succeeded(name, address)
-        await self._upgrade(credential, password, address)
+        self.upgrades.begin(credential, password, address)
         return credential
 
     async def user(self, name: str) -> User | None:
@@ -288,17 +290,6 @@ class Authenticator:
                 found = found._replace(user=User(name, tuple(roles)))
             found = found or credential
         return found
-
-    async def _upgrade(self, credential: Credential, password: str, address: str) -> None:
-        """A hash that is not as new ones are is replaced while the password is here.
-
-        The salt stays, for it is in the signature of the user's cookies.
-        """
-        if credential.keep is None or not self.options.flag("upgrade_hash_on_auth", default=True):
-            return
-        hashed = credential.hashed
-        if Target(hashed.prf, hashed.iterations) != self.passwords.target():
-            await credential.keep(await self.passwords.hash(password, salt=hashed.salt, address=address))
 
 
 def _same(before: Identity, now: Identity) -> None:
