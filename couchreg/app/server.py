@@ -36,7 +36,7 @@ from couchreg.docstore.base import ConfiguredStore
 from couchreg.docstore.cached_config import CachedConfig
 from couchreg.docstore.maintenance.ownership import NotOurs, claim
 from couchreg.docstore.maintenance.sweeper import Sweeper, referred
-from couchreg.docstore.named import NamedDatabase
+from couchreg.docstore.named import NamedDatabase, NamedNotes
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.errors import Unavailable
 from couchreg.followers.datastore import DatastoreFollower
@@ -225,8 +225,9 @@ class App:
     def _follow(self, stack: AsyncExitStack, data: DataDir) -> None:
         database = NamedDatabase(self.store, REGISTRY)
         self.search = SearchFollower(WhooshIndex(data.search), database)
+        datastore = DatastoreFollower(self.attachments, database, NamedNotes(self.store, REGISTRY))
         self.followers = {
-            "datastore": FollowerLoop(DatastoreFollower(self.attachments, database), self.store, REGISTRY),
+            "datastore": FollowerLoop(datastore, self.store, REGISTRY),
             "search": FollowerLoop(self.search, self.store, REGISTRY),
         }
         self.search.when_broken(self.followers["search"].restart)

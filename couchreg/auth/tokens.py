@@ -1,6 +1,6 @@
 """API tokens: what scripts log in with at the registry door, with less than their user may.
 
-A token is shown once, when it is made. Kept of it is a hash, with its user in a setting of `_users` that
+A token is shown once, when it is made. Kept of it is a hash, with its user in a note beside `_users` that
 no client can read: `couchreg_<user, base64url>_<id>_<secret>` finds its record without a search. A token
 lives no longer than its account: it says which one of its name it belongs to, so that it ends however that
 goes, and comes to nobody who has the name later. A revoked one ends with the request that revokes it.
@@ -21,7 +21,7 @@ import msgspec
 
 from couchreg.auth.policy import USERS
 from couchreg.docstore.base import Store
-from couchreg.docstore.named import NamedDatabase
+from couchreg.docstore.named import NamedNotes
 from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
 from couchreg.model.user import ADMIN_ROLE, User
 
@@ -105,7 +105,7 @@ class Tokens:
     """The tokens of all users."""
 
     def __init__(self, store: Store, accounts: Accounts, *, clock: Callable[[], float] = time.time) -> None:
-        self._database = NamedDatabase(store, USERS)
+        self._notes = NamedNotes(store, USERS)
         self._accounts = accounts
         self._clock = clock
         self._writing = asyncio.Lock()
@@ -148,7 +148,7 @@ class Tokens:
 
     async def list(self, name: str) -> list[Token]:
         """The tokens of a user that are good for something, oldest first."""
-        found = msgspec.convert(await self._database.setting(_setting(name)) or [], list[Token])
+        found = msgspec.convert(await self._notes.read(_note(name)) or [], list[Token])
         return [token for token in found if self._lives(token) and await self._follows(name, token)]
 
     async def revoke(self, name: str, token_id: str) -> None:
@@ -163,7 +163,7 @@ class Tokens:
     async def revoke_all(self, name: str) -> None:
         """End all of a user: the account is gone, or its owner wants to be sure."""
         async with self._writing:
-            if await self._database.setting(_setting(name)):
+            if await self._notes.read(_note(name)):
                 await self._keep(name, [])
 
     async def carry_over(self, name: str, ids: Collection[str]) -> None:
@@ -171,7 +171,7 @@ class Tokens:
         if not ids:
             return
         async with self._writing:
-            stored = msgspec.convert(await self._database.setting(_setting(name)) or [], list[Token])
+            stored = msgspec.convert(await self._notes.read(_note(name)) or [], list[Token])
             now = await self._accounts.mark(name)
             changed = [msgspec.structs.replace(one, account=now) if one.id in ids else one for one in stored]
             if changed != stored:
@@ -189,7 +189,7 @@ class Tokens:
         raise Unauthorized(WRONG)
 
     async def _keep(self, name: str, tokens: Sequence[Token]) -> None:
-        await self._database.set_setting(_setting(name), msgspec.to_builtins(tokens))
+        await self._notes.write(_note(name), msgspec.to_builtins(tokens) or None)
 
     async def _follows(self, name: str, token: Token) -> bool:
         return await self._accounts.follows(name, token.account)
@@ -227,7 +227,7 @@ def _encoded(name: str) -> str:
     return urlsafe_b64encode(name.encode()).rstrip(b"=").decode()
 
 
-def _setting(name: str) -> str:
+def _note(name: str) -> str:
     return f"tokens:{name}"
 
 

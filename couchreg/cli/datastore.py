@@ -102,7 +102,7 @@ async def _check(settings: Settings, deep: bool, repair: bool) -> Findings:
 async def _write_derived(app: App, doc_ids: Iterable[str]) -> None:
     """Let the follower that writes descriptors and records do so for some documents."""
     database = await app.store.open(REGISTRY)
-    follower = DatastoreFollower(app.attachments, database)
+    follower = DatastoreFollower(app.attachments, database, await app.store.notes(REGISTRY))
     seq = await database.parse_since("0")
     checkpoint = await follower.checkpoint() or Checkpoint.at(seq)
     async for changes in database.changes(seq, bodies=True, ids=set(doc_ids)):

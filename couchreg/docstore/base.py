@@ -11,7 +11,7 @@ and without the `_` members, ready to be sent (`"a":1,"b":[]`, or nothing at all
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol, get_args
 
 import msgspec
 
@@ -207,8 +207,16 @@ class Updated(NamedTuple):
         return outcome
 
 
+# What CouchDB keeps for a database beside its documents. "q" and "n" are only told.
+Setting = Literal["security", "revs_limit", "purged_infos_limit", "q", "n"]
+SETTINGS: Final = frozenset(get_args(Setting))
+
+
 class Database(Protocol):
-    """One database. Reads see every write acknowledged before they began."""
+    """One database: the core that every store has. What only some have is in `optional.py`.
+
+    Reads see every write acknowledged before they began.
+    """
 
     name: str
 
@@ -258,9 +266,6 @@ class Database(Protocol):
     def all_docs(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[Row]]:
         """The live documents of a range, in chunks."""
 
-    async def count_before(self, wanted: Range) -> int:
-        """How many live documents come before the range in reading order (CouchDB's `offset`)."""
-
     def changes(
         self,
         since: Seq,
@@ -290,12 +295,6 @@ class Database(Protocol):
     ) -> dict[str, tuple[list[str], list[str]]]:
         """For `_revs_diff`: id -> (missing revisions, possible ancestors); absent if none is missing."""
 
-    async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-        """Forget leaf revisions for good; id -> those really purged. Other revisions are left alone."""
-
-    async def purged_infos(self) -> list[tuple[str, list[str]]]:
-        """The remembered purges: (id, revs), oldest first."""
-
     # -- local documents
     async def local(self, doc_id: str) -> LocalDocument:
         """Raises NotFound("missing")."""
@@ -307,25 +306,25 @@ class Database(Protocol):
         without one `0-1`, and a deletion is `0-0`. Raises BadRequest for a `rev` of another form.
         """
 
-    def locals(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[LocalDocument]]: ...
+    # -- settings
+    async def setting(self, name: Setting) -> Any:
+        """A stored JSON value; None if never set."""
 
-    # -- settings and care
-    async def setting(self, name: str) -> Any:
-        """A stored JSON value: "security", "revs_limit", "purged_infos_limit"; None if never set."""
+    async def set_setting(self, name: Setting, value: Any) -> None: ...
 
-    async def set_setting(self, name: str, value: Any) -> None: ...
 
-    async def compact(self, ids: Sequence[str] | None = None) -> None:
-        """Drop the bodies of revisions that are not leafs and give the space back.
+class Notes(Protocol):
+    """What the server writes down for itself beside a database, under names of its own: checkpoints and
+    problems of followers beside `registry`, tokens beside `_users`.
 
-        With `ids` at least those of these documents, when this returns; the space is kept for others.
-        """
+    They go with the database, no client reads or writes them, and they do not replicate.
+    """
 
-    async def refers_to(self, key: str) -> bool:
-        """Whether some stored revision has an attachment with this blob key."""
+    async def read(self, name: str) -> Any:
+        """A JSON value, None where there is none. Raises NotFound when the database is gone."""
 
-    async def check(self) -> list[str]:
-        """Every broken invariant as a sentence; empty when all is well."""
+    async def write(self, name: str, value: Any) -> None:
+        """Returns when it is on disk; None removes the note. Raises NotFound when the database is gone."""
 
 
 class DatabaseEvent(NamedTuple):
@@ -362,6 +361,9 @@ class Store(Protocol):
 
     async def names(self) -> list[str]:
         """All databases, in byte order."""
+
+    async def notes(self, name: str) -> Notes:
+        """Those beside a database as it is now. Raises NotFound."""
 
     # -- server-wide settings, kept through restarts
     async def read_config(self) -> Config:

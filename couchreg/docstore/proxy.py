@@ -1,6 +1,7 @@
 """What stands before a database or a store: every method written out, so that the type checker sees them all.
 
-Guards and views are made of it. What they do not say themselves goes through one of two gates, `reading`
+Guards and views are made of it. It has the optional parts too, and raises NotImplementedHere where what
+stands behind it has none. What they do not say themselves goes through one of two gates, `reading`
 and `writing`: a view that closes a gate has closed it for methods that are yet to come as well.
 """
 
@@ -15,13 +16,23 @@ from couchreg.docstore.base import (
     DatabaseInfo,
     Edit,
     LocalDocument,
+    Notes,
     Opened,
     Range,
     Revision,
     Row,
     Seq,
+    Setting,
     Store,
     Updated,
+)
+from couchreg.docstore.optional import (
+    checking,
+    compacting,
+    counting,
+    listing_locals,
+    purging,
+    referring,
 )
 from couchreg.model.revtree import RevTree
 from couchreg.model.user import User
@@ -82,7 +93,7 @@ class DatabaseProxy:
             yield rows
 
     async def count_before(self, wanted: Range) -> int:
-        return await (await self.reading()).count_before(wanted)
+        return await counting(await self.reading()).count_before(wanted)
 
     async def changes(
         self,
@@ -115,23 +126,23 @@ class DatabaseProxy:
         return await (await self.reading()).missing_revs(wanted)
 
     async def purged_infos(self) -> list[tuple[str, list[str]]]:
-        return await (await self.reading()).purged_infos()
+        return await purging(await self.reading()).purged_infos()
 
     async def local(self, doc_id: str) -> LocalDocument:
         return await (await self.reading()).local(doc_id)
 
     async def locals(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[LocalDocument]]:
-        async for found in (await self.reading()).locals(wanted, bodies=bodies):
+        async for found in listing_locals(await self.reading()).locals(wanted, bodies=bodies):
             yield found
 
-    async def setting(self, name: str) -> Any:
+    async def setting(self, name: Setting) -> Any:
         return await (await self.reading()).setting(name)
 
     async def refers_to(self, key: str) -> bool:
-        return await (await self.reading()).refers_to(key)
+        return await referring(await self.reading()).refers_to(key)
 
     async def check(self) -> list[str]:
-        return await (await self.reading()).check()
+        return await checking(await self.reading()).check()
 
     # -- writes
     async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
@@ -141,13 +152,13 @@ class DatabaseProxy:
         return await (await self.writing()).update_local(doc_id, body, rev)
 
     async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-        return await (await self.writing()).purge(wanted)
+        return await purging(await self.writing()).purge(wanted)
 
-    async def set_setting(self, name: str, value: Any) -> None:
+    async def set_setting(self, name: Setting, value: Any) -> None:
         await (await self.writing()).set_setting(name, value)
 
     async def compact(self, ids: Sequence[str] | None = None) -> None:
-        await (await self.writing()).compact(ids)
+        await compacting(await self.writing()).compact(ids)
 
 
 class StoreProxy:
@@ -168,6 +179,9 @@ class StoreProxy:
 
     async def names(self) -> list[str]:
         return await self.inner.names()
+
+    async def notes(self, name: str) -> Notes:
+        return await self.inner.notes(name)
 
     async def read_config(self) -> Config:
         return await self.inner.read_config()

@@ -13,7 +13,7 @@ from typing import Any
 from couchreg.blobstore.base import BlobStore
 from couchreg.blobstore.spool import Spool, once
 from couchreg.docstore.attachments.attachments import Attachments
-from couchreg.docstore.base import Attachment, Change, Database
+from couchreg.docstore.base import Attachment, Change, Database, Notes
 from couchreg.docstore.maintenance import recorded
 from couchreg.errors import Conflict
 from couchreg.followers.base import Checkpoint
@@ -24,25 +24,26 @@ from couchreg.package.names import split_version_id
 from couchreg.package.paths import DESCRIPTOR
 
 AT_ONCE = 8  # documents whose blobs are put at the same time
-_SETTING = "follower-datastore"  # of the database: a `_local/` document could be written by clients
+_NOTE = "follower-datastore"
 
 
 class DatastoreFollower:
-    """Its writes are never undone by a crash and harmless to repeat, so the checkpoint, kept in the
+    """Its writes are never undone by a crash and harmless to repeat, so the checkpoint, in a note beside the
     database that is followed, may come after them."""
 
     name = "datastore"
     bodies = True
     linger = 0.0
 
-    def __init__(self, attachments: Attachments, database: Database) -> None:
+    def __init__(self, attachments: Attachments, database: Database, notes: Notes) -> None:
         self._attachments = attachments
         self._blobs: BlobStore = attachments.blobs
         self._spool: Spool = attachments.spool
         self._database = database
+        self._notes = notes
 
     async def checkpoint(self) -> Checkpoint | None:
-        found = await self._database.setting(_SETTING)
+        found = await self._notes.read(_NOTE)
         return Checkpoint(found["incarnation"], str(found["seq"])) if found else None
 
     async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
@@ -51,11 +52,11 @@ class DatastoreFollower:
             for outcome in await asyncio.gather(*map(self._follow, batch), return_exceptions=True):
                 if outcome is not None:
                     raise outcome
-        await self._database.set_setting(_SETTING, checkpoint._asdict())
+        await self._notes.write(_NOTE, checkpoint._asdict())
 
     async def reset(self) -> None:
         """What is written stays: versions that are still there get the same, others are nobody's harm."""
-        await self._database.set_setting(_SETTING, None)
+        await self._notes.write(_NOTE, None)
 
     async def close(self) -> None:
         pass

@@ -160,7 +160,7 @@ class FollowerLoop:
 
     async def _begin(self, database: Database) -> None:
         """Find where to go on; from 0 where the checkpoint is of another life of the database."""
-        await self._problems.load(database)
+        await self._problems.load(await self._store.notes(self._name))
         found = await self.follower.checkpoint()
         now = await database.update_seq()
         seq = BEGINNING
@@ -169,7 +169,7 @@ class FollowerLoop:
         if found and not BEGINNING < seq <= now:
             log.info("follower %s begins again: the database is not the one it knew", self.follower.name)
             await self.follower.reset()
-            await self._problems.clear(database)
+            await self._problems.clear()
             seq = BEGINNING
         self._move(seq)
 
@@ -229,13 +229,13 @@ class FollowerLoop:
             raise
         except Exception as error:
             log.exception("follower %s cannot process %r", self.follower.name, change.id)
-            await self._problems.add(database, change, error)
+            await self._problems.add(change, error)
             await self.follower.apply([], Checkpoint.at(change.seq))
             self._move(change.seq)
 
     async def _apply(self, database: Database, batch: Sequence[Change], last: Seq) -> None:
         await self.follower.apply(batch, Checkpoint.at(last))
-        await self._problems.solved(database, [change.id for change in batch])
+        await self._problems.solved([change.id for change in batch])
         self._move(last)
 
     def _become(self, state: str) -> None:

@@ -1,4 +1,4 @@
-"""What a follower could not process: kept in a setting of the database until it can be.
+"""What a follower could not process: kept in a note beside the database until it can be.
 
 A document is written down here before the follower moves past it, so that none is skipped in silence,
 not even by a crash. The list is bounded: beyond it documents are only counted (and logged).
@@ -7,7 +7,7 @@ not even by a crash. The list is bounded: beyond it documents are only counted (
 import time
 from typing import Any, NamedTuple
 
-from couchreg.docstore.base import Change, Database
+from couchreg.docstore.base import Change, Notes
 
 MOST = 1000
 
@@ -26,40 +26,43 @@ class Problems:
     """The problems of one follower in one database."""
 
     def __init__(self, follower: str) -> None:
-        self._setting = f"problems-{follower}"
+        self._note = f"problems-{follower}"
+        self._notes: Notes | None = None  # until `load`
         self._found: dict[str, Problem] = {}
         self.uncounted = 0  # those that no longer fitted into the list
 
     def all(self) -> list[Problem]:
         return list(self._found.values())
 
-    async def load(self, database: Database) -> None:
-        """Read what earlier runs wrote down; `all` and `add` speak of that database from now on."""
+    async def load(self, notes: Notes) -> None:
+        """Read what earlier runs wrote down; everything here speaks of that database from now on."""
         self._found, self.uncounted = {}, 0
-        stored = await database.setting(self._setting)
+        self._notes = notes
+        stored = await notes.read(self._note)
         if stored:
             self.uncounted = stored["uncounted"]
             self._found = {item[0]: Problem(*item) for item in stored["problems"]}
 
-    async def add(self, database: Database, change: Change, error: BaseException) -> None:
+    async def add(self, change: Change, error: BaseException) -> None:
         sentence = f"{type(error).__name__}: {error}"
         problem = Problem(change.id, change.seq.number, change.revs[0], sentence, time.time())
         if change.id in self._found or len(self._found) < MOST:
             self._found[change.id] = problem
         else:
             self.uncounted += 1
-        await self._save(database)
+        await self._save()
 
-    async def solved(self, database: Database, doc_ids: list[str]) -> None:
+    async def solved(self, doc_ids: list[str]) -> None:
         """These documents were processed (again): they are no problem any more."""
         gone = [doc_id for doc_id in doc_ids if self._found.pop(doc_id, None)]
         if gone:
-            await self._save(database)
+            await self._save()
 
-    async def clear(self, database: Database) -> None:
+    async def clear(self) -> None:
         self.uncounted = 0
-        await self.solved(database, list(self._found))
+        await self.solved(list(self._found))
 
-    async def _save(self, database: Database) -> None:
+    async def _save(self) -> None:
+        assert self._notes is not None
         body: dict[str, Any] = {"uncounted": self.uncounted, "problems": [list(item) for item in self.all()]}
-        await database.set_setting(self._setting, body if self._found or self.uncounted else None)
+        await self._notes.write(self._note, body if self._found or self.uncounted else None)

@@ -89,9 +89,9 @@ async def test_they_end_when_somebody_elses_document_replicates_over_it(app: App
 async def test_a_crash_before_they_were_taken_away_changes_nothing(app: App, client: Client) -> None:
     await made(client)
     text = await token(app, "anna")
-    kept = await app.tokens._database.setting("tokens:anna")
+    kept = await app.tokens._notes.read("tokens:anna")
     await deleted(client)
-    await app.tokens._database.set_setting("tokens:anna", kept)
+    await app.tokens._notes.write("tokens:anna", kept)
     await made(client)
     assert not await works(app, text, client)
 

@@ -9,6 +9,7 @@ import pytest
 
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Attachment, Database
+from couchreg.docstore.named import NamedNotes
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.errors import Unavailable
 from couchreg.followers.datastore import DatastoreFollower
@@ -23,7 +24,8 @@ CSV = b"year,gdp\n2026,1\n"
 async def loop(
     store: SqliteStore, attachments: Attachments, database: Databases
 ) -> AsyncIterator[FollowerLoop]:
-    made = FollowerLoop(DatastoreFollower(attachments, database()), store, REGISTRY, first_wait=0.001)
+    follower = DatastoreFollower(attachments, database(), NamedNotes(store, REGISTRY))
+    made = FollowerLoop(follower, store, REGISTRY, first_wait=0.001)
     made.start()
     yield made
     await made.stop()
@@ -115,9 +117,11 @@ async def test_everything_is_written_again_after_a_lost_checkpoint(
     await put(database(), "gdp@1", package("one"))
     await loop.caught_up(await database().update_seq())
     await loop.stop()
-    await database().set_setting("follower-datastore", None)
+    await (await store.notes(REGISTRY)).write("follower-datastore", None)
     await attachments.blobs.delete("gdp/1/datapackage.json")
-    again = FollowerLoop(DatastoreFollower(attachments, database()), store, REGISTRY)
+    again = FollowerLoop(
+        DatastoreFollower(attachments, database(), NamedNotes(store, REGISTRY)), store, REGISTRY
+    )
     again.start()
     await again.caught_up(await database().update_seq())
     await again.stop()

@@ -8,12 +8,14 @@ from an older checkpoint or anew. Their ids cannot be listed by strangers, since
 
 import asyncio
 from collections import Counter, OrderedDict
+from contextlib import suppress
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from couchreg.docstore.base import Database, Range
-from couchreg.errors import Forbidden, TooLarge
+from couchreg.docstore.optional import listing_locals
+from couchreg.errors import Forbidden, NotImplementedHere, TooLarge
 from couchreg.model import json
 from couchreg.model.user import User
 
@@ -59,9 +61,10 @@ class Checkpoints:
             return
         self._senders.clear()
         self._counts.clear()
-        async for chunk in database.locals(Range(), bodies=False):
-            for document in chunk:
-                self._note(document.id, _UNKNOWN)
+        with suppress(NotImplementedHere):  # then only those written since the start are known
+            async for chunk in listing_locals(database).locals(Range(), bodies=False):
+                for document in chunk:
+                    self._note(document.id, _UNKNOWN)
         self._incarnation = incarnation
 
     async def _make_room(self, database: Database, sender: bytes) -> None:

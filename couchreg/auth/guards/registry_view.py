@@ -10,7 +10,8 @@ from typing import Any
 
 from couchreg.auth.guards.checkpoints import Checkpoints
 from couchreg.auth.policy import Rule, authorize
-from couchreg.docstore.base import Database
+from couchreg.docstore.base import Database, Setting
+from couchreg.docstore.optional import compacting
 from couchreg.docstore.proxy import DatabaseProxy
 from couchreg.model.user import User
 
@@ -31,11 +32,11 @@ class RegistryView(DatabaseProxy):
     async def update_local(self, doc_id: str, body: dict[str, Any] | None, rev: str | None = None) -> str:
         return await self._checkpoints.write(self.inner, doc_id, body, rev, sender=self._sender)
 
-    async def set_setting(self, name: str, value: Any) -> None:
+    async def set_setting(self, name: Setting, value: Any) -> None:
         await (await self._allowed(Rule.DB_ADMIN)).set_setting(name, value)
 
     async def compact(self, ids: Sequence[str] | None = None) -> None:
-        await (await self._allowed(Rule.DB_ADMIN)).compact(ids)
+        await compacting(await self._allowed(Rule.DB_ADMIN)).compact(ids)
 
     async def _allowed(self, rule: Rule) -> Database:
         authorize(rule, self._user, self.name, await self.inner.setting("security"))

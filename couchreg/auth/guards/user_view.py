@@ -22,6 +22,7 @@ from couchreg.docstore.base import (
     Revision,
     Row,
     Seq,
+    Setting,
     Updated,
 )
 from couchreg.docstore.proxy import DatabaseProxy
@@ -64,7 +65,7 @@ class UserView(DatabaseProxy):
     async def info(self) -> DatabaseInfo:
         return await self.inner.info()
 
-    async def setting(self, name: str) -> Any:
+    async def setting(self, name: Setting) -> Any:
         return await self.inner.setting(name)
 
     # -- documents

@@ -161,7 +161,7 @@ class UsersDatabase(DatabaseProxy):
     async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         """See `Database.purge`."""
         try:
-            return await self.inner.purge(wanted)
+            return await super().purge(wanted)
         finally:
             self._changes.note_all()
             await self._bury(wanted)

@@ -9,6 +9,7 @@ import logging
 
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
+from couchreg.docstore.optional import is_referred
 from couchreg.errors import NotFound
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ async def referred(store: Store, key: str) -> bool:
     """Whether a stored revision in some database of the server has an attachment with this blob key."""
     for name in await store.names():
         with contextlib.suppress(NotFound):  # deleted since it was listed
-            if await (await store.open(name)).refers_to(key):
+            if await is_referred(await store.open(name), key):
                 return True
     return False
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import apsw
 
+from couchreg.docstore.base import SETTINGS
 from couchreg.docstore.sqlite import bodies, documents
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.documents import Doc
@@ -54,11 +55,17 @@ def _local_number(rev: str | None) -> int:
 
 # -- settings
 def settings(conn: apsw.Connection) -> dict[str, bytes]:
-    return dict(query(conn, "SELECT name, value FROM settings"))
+    """Without the notes (`notes.py`), of which there may be many."""
+    text = "SELECT s.name, s.value FROM json_each(?) j JOIN settings s ON s.name = j.value"
+    return dict(query_in(conn, text, list(SETTINGS)))
 
 
 def set_setting(conn: apsw.Connection, name: str, value: bytes) -> None:
     query(conn, "INSERT INTO settings VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", (name, value))
+
+
+def remove_setting(conn: apsw.Connection, name: str) -> None:
+    query(conn, "DELETE FROM settings WHERE name = ?", (name,))
 
 
 # -- purges

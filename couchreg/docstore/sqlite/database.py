@@ -19,12 +19,14 @@ from couchreg.docstore.base import (
     Revision,
     Row,
     Seq,
+    Setting,
     Updated,
 )
 from couchreg.docstore.sqlite import care, check, edits, feeds, listings, opening, reads, schema, sequences
 from couchreg.docstore.sqlite.aio import Pulse, Writer, breathe, finished, in_thread
 from couchreg.docstore.sqlite.connections import Connections, Recent
 from couchreg.docstore.sqlite.counters import Counters
+from couchreg.docstore.sqlite.notes import SqliteNotes
 from couchreg.docstore.sqlite.paths import DatabaseFile, companions
 from couchreg.docstore.sqlite.sql import query
 from couchreg.errors import NotFound
@@ -60,6 +62,7 @@ class SqliteDatabase:
         self._pulse = Pulse()
         self._writer = Writer(self._files.writer, self._counters, recent.pool, self._committed)
         self._attention = edits.Attention()
+        self.notes = SqliteNotes(self._reader, self._do)
         self._compacting = False
         self._counted = (0, 0, 0)  # at this update_seq, behind this sequence, there are so many changes
 
@@ -241,12 +244,12 @@ class SqliteDatabase:
         return listings.local_docs(self._reader, wanted, bodies=bodies)
 
     # -- settings and care
-    async def setting(self, name: str) -> Any:
+    async def setting(self, name: Setting) -> Any:
         self._reader()
         value = self._settings.get(name)
         return None if value is None else json.decode(value)
 
-    async def set_setting(self, name: str, value: Any) -> None:
+    async def set_setting(self, name: Setting, value: Any) -> None:
         text = json.encode(value)
         await self._do(lambda conn: care.set_setting(conn, name, text))
         self._settings[name] = text

@@ -10,6 +10,7 @@ from couchreg.docstore.sqlite import connections, paths, schema, sequences, serv
 from couchreg.docstore.sqlite.aio import Pulse, in_thread
 from couchreg.docstore.sqlite.database import GONE, SqliteDatabase
 from couchreg.docstore.sqlite.events import Events
+from couchreg.docstore.sqlite.notes import SqliteNotes
 from couchreg.docstore.sqlite.paths import DatabaseFile
 from couchreg.errors import FileExists, NotFound
 
@@ -76,6 +77,9 @@ class SqliteStore:
         else:
             database.touch()
         return database
+
+    async def notes(self, name: str) -> SqliteNotes:
+        return (await self.open(name)).notes
 
     async def names(self) -> list[str]:
         return sorted(self._files)

@@ -6,11 +6,13 @@ that others rely on.
 
 import logging
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Any
 
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Database, Edit, Revision
-from couchreg.errors import NotFound, Unavailable
+from couchreg.docstore.optional import compacting
+from couchreg.errors import NotFound, NotImplementedHere, Unavailable
 from couchreg.model.user import User
 from couchreg.package.moments import Clock, moment_text, utc_now
 from couchreg.package.names import check_package_name, check_version, version_id
@@ -83,7 +85,8 @@ class Unpublisher:
         written = await self._database.update(edits, new_edits=True, user=user)
         written.check()
         await self._settled(written.seq)
-        await self._database.compact([version_id(name, version) for version in versions])
+        with suppress(NotImplementedHere):  # then the files go when the store forgets the revisions by itself
+            await compacting(self._database).compact([version_id(name, version) for version in versions])
         await self._remove(keys)
 
     async def _leafs(self, doc_id: str) -> list[Revision]:

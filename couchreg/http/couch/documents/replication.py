@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from couchreg.docstore.optional import purging
 from couchreg.errors import BadRequest
 from couchreg.http.couch.documents import quorum
 from couchreg.http.couch.documents.document_query import parse_revs
@@ -35,7 +36,7 @@ async def purge(ctx: Context) -> web.StreamResponse:
     """Forget revisions for good."""
     wanted = await _revisions_by_id(ctx)
     _check_number(ctx, wanted)
-    purged = await ctx.db.purge(wanted)
+    purged = await purging(ctx.db).purge(wanted)
     answer = {doc_id: purged.get(doc_id, []) for doc_id in wanted}
     return answer_json({"purge_seq": None, "purged": answer}, status=quorum.status_of(ctx, 201))
 

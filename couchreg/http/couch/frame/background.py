@@ -5,7 +5,7 @@ import logging
 import time
 from typing import Any
 
-from couchreg.docstore.base import Database
+from couchreg.docstore.optional import Compacts
 from couchreg.errors import NotFound
 
 log = logging.getLogger(__name__)
@@ -16,15 +16,16 @@ class Compaction:
 
     type = "database_compaction"
 
-    def __init__(self, db: Database) -> None:
-        self.db = db
+    def __init__(self, database: str, db: Compacts) -> None:
+        self.database = database
+        self._db = db
         self.started = int(time.time())
 
     async def run(self) -> None:
         try:
-            await self.db.compact()
+            await self._db.compact()
         except NotFound:
-            log.info("%s was deleted while it was being compacted", self.db.name)
+            log.info("%s was deleted while it was being compacted", self.database)
 
 
 class Background:
@@ -34,7 +35,7 @@ class Background:
         self._running: dict[str, tuple[Compaction, asyncio.Task[None]]] = {}
 
     def start(self, work: Compaction) -> None:
-        name = work.db.name
+        name = work.database
         if name in self._running:
             return
         task = asyncio.get_running_loop().create_task(work.run(), name=f"{work.type} {name}")

@@ -1,8 +1,11 @@
 """Rows of a range of ids, streamed from the store as it reads them."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
 from couchreg.docstore.base import Database, LocalDocument, Range, Row
+from couchreg.docstore.optional import counting, listing_locals
+from couchreg.errors import NotImplementedHere
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.listings import rowdocs
 from couchreg.http.couch.listings.namespaces import ALL, DESIGN, Namespace, wanted_range
@@ -25,9 +28,19 @@ async def _head(db: Database, namespace: Namespace, query: ViewQuery, wanted: Ra
     if namespace.is_local:
         return rows.head(None, None, with_seq=with_seq)
     total = await count(db, namespace)
-    before = 0 if wanted.start is None else await db.count_before(wanted)
+    before = await _offset(db, wanted)
     seq = (await db.update_seq()).text if with_seq else None
-    return rows.head(total, min(total, before + query.skip), seq, with_seq=with_seq)
+    offset = None if before is None else min(total, before + query.skip)
+    return rows.head(total, offset, seq, with_seq=with_seq)
+
+
+async def _offset(db: Database, wanted: Range) -> int | None:
+    """Where a range begins; None, which CouchDB says too, where the store does not know."""
+    if wanted.start is None:
+        return 0
+    with suppress(NotImplementedHere):
+        return await counting(db).count_before(wanted)
+    return None
 
 
 async def count(db: Database, namespace: Namespace) -> int:
@@ -55,7 +68,7 @@ async def _chunks(
 ) -> AsyncIterator[bytes]:
     """Rows as text, with what belongs between them."""
     if namespace.is_local:
-        async for local in db.locals(wanted, bodies=include_docs):
+        async for local in listing_locals(db).locals(wanted, bodies=include_docs):
             docs = [local_document(one) for one in local] if include_docs else None
             yield joined_rows(local, docs)
     else:

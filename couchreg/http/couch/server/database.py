@@ -6,7 +6,8 @@ Source: https://docs.couchdb.org/en/stable/api/database/common.html and …/misc
 from typing import Any
 
 from couchreg.auth.policy import USERS, default_security
-from couchreg.docstore.base import Database
+from couchreg.docstore.base import Database, Setting
+from couchreg.docstore.optional import compacting, purging
 from couchreg.errors import BadRequest, CouchregError, Forbidden, NotImplementedHere
 from couchreg.http.couch.frame import params
 from couchreg.http.couch.frame.background import Compaction
@@ -38,10 +39,11 @@ async def create(ctx: Context) -> Answer:
     return answer_json({"ok": True}, status=201, headers=[("Location", location)])
 
 
-def _shards(ctx: Context) -> dict[str, int]:
+def _shards(ctx: Context) -> dict[Setting, int]:
     """`q` and `n` as asked for: kept and told, though one file holds it all."""
-    found = {}
-    for name in ("q", "n"):
+    found: dict[Setting, int] = {}
+    names: tuple[Setting, ...] = ("q", "n")
+    for name in names:
         text = ctx.query.get(name)
         number = None if text is None else params.parse_int(text)
         if text is not None and (number is None or number <= 0):
@@ -151,11 +153,11 @@ async def set_purged_infos_limit(ctx: Context) -> Answer:
     return await _set_limit(ctx, "purged_infos_limit")
 
 
-async def _limit(ctx: Context, name: str) -> Answer:
+async def _limit(ctx: Context, name: Setting) -> Answer:
     return answer_json(await ctx.db.setting(name) or LIMIT)
 
 
-async def _set_limit(ctx: Context, name: str) -> Answer:
+async def _set_limit(ctx: Context, name: Setting) -> Answer:
     value = await ctx.json()
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         raise BadRequest(f"`{name}` must be positive integer")
@@ -175,7 +177,7 @@ async def ensure_full_commit(ctx: Context) -> Answer:
 
 async def compact(ctx: Context) -> Answer:
     ctx.require_json()
-    ctx.services.background.start(Compaction(ctx.db))
+    ctx.services.background.start(Compaction(ctx.db.name, compacting(ctx.db)))
     return answer_json({"ok": True}, status=202)
 
 
@@ -191,7 +193,7 @@ async def view_cleanup(ctx: Context) -> Answer:
 
 
 async def purged_infos(ctx: Context) -> Answer:
-    found = await ctx.db.purged_infos()
+    found = await purging(ctx.db).purged_infos()
     return answer_json({"purged_infos": [{"id": doc_id, "revs": revs} for doc_id, revs in found]})
 
 

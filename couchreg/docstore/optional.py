@@ -1,0 +1,126 @@
+"""What some stores can do and others cannot, beside the core that every one has (`base.Database`).
+
+Each is a small protocol, and a database that has its methods has it. Whoever needs one asks for it by the
+function below it, which raises NotImplementedHere where the store has none: the doors then answer 501.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Protocol, runtime_checkable
+
+from couchreg.docstore.base import Database, LocalDocument, Range
+from couchreg.errors import NotImplementedHere
+
+
+@runtime_checkable
+class Purges(Protocol):
+    """Forgets revisions for good."""
+
+    async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """Forget leaf revisions; id -> those really purged. Other revisions are left alone."""
+
+    async def purged_infos(self) -> list[tuple[str, list[str]]]:
+        """The remembered purges: (id, revs), oldest first."""
+
+
+@runtime_checkable
+class Compacts(Protocol):
+    """Gives back the space of what nobody can ask for any more."""
+
+    async def compact(self, ids: Sequence[str] | None = None) -> None:
+        """Drop the bodies of revisions that are not leafs and give the space back.
+
+        With `ids` at least those of these documents, when this returns; the space is kept for others.
+        """
+
+
+@runtime_checkable
+class RefersTo(Protocol):
+    """Knows which blobs its documents need."""
+
+    async def refers_to(self, key: str) -> bool:
+        """Whether some stored revision has an attachment with this blob key."""
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """Can be checked."""
+
+    async def check(self) -> list[str]:
+        """Every broken invariant as a sentence; empty when all is well."""
+
+
+@runtime_checkable
+class ListsLocals(Protocol):
+    """Lists local documents; to read and write one by its id is the core's."""
+
+    def locals(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[LocalDocument]]:
+        """The local documents of a range of ids, in chunks."""
+
+
+@runtime_checkable
+class CountsBefore(Protocol):
+    """Knows at which place a range of documents begins."""
+
+    async def count_before(self, wanted: Range) -> int:
+        """How many live documents come before the range in reading order (CouchDB's `offset`)."""
+
+
+def purging(database: Database) -> Purges:
+    if isinstance(database, Purges) and isinstance(_innermost(database), Purges):
+        return database
+    raise _lacking("forget revisions for good")
+
+
+def compacting(database: Database) -> Compacts:
+    if isinstance(database, Compacts) and isinstance(_innermost(database), Compacts):
+        return database
+    raise _lacking("be compacted on demand")
+
+
+def referring(database: Database) -> RefersTo:
+    if isinstance(database, RefersTo) and isinstance(_innermost(database), RefersTo):
+        return database
+    raise _lacking("tell which files its documents need")
+
+
+def checking(database: Database) -> Checks:
+    if isinstance(database, Checks) and isinstance(_innermost(database), Checks):
+        return database
+    raise _lacking("be checked")
+
+
+def listing_locals(database: Database) -> ListsLocals:
+    if isinstance(database, ListsLocals) and isinstance(_innermost(database), ListsLocals):
+        return database
+    raise _lacking("list local documents")
+
+
+def counting(database: Database) -> CountsBefore:
+    if isinstance(database, CountsBefore) and isinstance(_innermost(database), CountsBefore):
+        return database
+    raise _lacking("count the documents before a range")
+
+
+@runtime_checkable
+class _StandsBefore(Protocol):
+    """A proxy has every method, so it is what it stands before that tells what there is."""
+
+    inner: Database
+
+
+def _innermost(database: Database) -> Database:
+    while isinstance(database, _StandsBefore):
+        database = database.inner
+    return database
+
+
+def _lacking(what: str) -> NotImplementedHere:
+    return NotImplementedHere(f"The document store behind this server cannot {what}.")
+
+
+async def is_referred(database: Database, key: str) -> bool:
+    """Whether some stored revision needs this blob; yes, where the store cannot tell."""
+    with suppress(NotImplementedHere):
+        return await referring(database).refers_to(key)
+    return True

@@ -1,0 +1,48 @@
+"""The server's notes beside a database: rows of its file's `settings`, under names that no setting has.
+
+They share the file, and so the transactions, of the documents that they speak of; unlike settings they are
+read when they are asked for, for there may be one for each user.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import apsw
+
+from couchreg.docstore.base import SETTINGS
+from couchreg.docstore.sqlite import care
+from couchreg.docstore.sqlite.sql import query
+from couchreg.model import json
+
+Change = Callable[[apsw.Connection], None]
+
+
+class SqliteNotes:
+    """`reader` gives the connection for reads, `write` does a change in a transaction."""
+
+    def __init__(
+        self, reader: Callable[[], apsw.Connection], write: Callable[[Change], Awaitable[None]]
+    ) -> None:
+        self._reader = reader
+        self._write = write
+
+    async def read(self, name: str) -> Any:
+        _checked(name)
+        try:
+            rows = query(self._reader(), "SELECT value FROM settings WHERE name = ?", (name,))
+        except UnicodeEncodeError:  # what a name from outside is made into may be no UTF-8
+            return None
+        return json.decode(rows[0][0]) if rows else None
+
+    async def write(self, name: str, value: Any) -> None:
+        _checked(name)
+        if value is None:
+            await self._write(lambda conn: care.remove_setting(conn, name))
+        else:
+            text = json.encode(value)
+            await self._write(lambda conn: care.set_setting(conn, name, text))
+
+
+def _checked(name: str) -> None:
+    if name in SETTINGS:
+        raise ValueError(f"{name} is a setting of the database")
