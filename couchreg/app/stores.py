@@ -98,4 +98,4 @@ def s3_options(settings: Settings, address: str) -> S3Options:
 def largest_attachment(store: ConfiguredStore) -> int | None:
     """`[couchdb] max_attachment_size` in bytes where someone has set it, None for any size."""
     written = store.config().get("couchdb", {}).get("max_attachment_size", "")
-    return int(written) if written.isdecimal() else None
+    return int(written) if written.isdecimal() and len(written) < 16 else None

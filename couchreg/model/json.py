@@ -122,6 +122,11 @@ def encode(value: Any) -> bytes:
     return _LOWER_ESCAPE.sub(_upper, text) if b"\\" in text and b"\\u00" in text else text
 
 
+def brief(value: Any, most: int = 100) -> str:
+    """A value as the JSON of a sentence about it, cut off: numbers of any length have no other text."""
+    return encode(value)[:most].decode("utf-8", "ignore")
+
+
 def members(body: dict[str, Any]) -> bytes:
     """`encode(body)` without the braces."""
     return encode(body)[1:-1]

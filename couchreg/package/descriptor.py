@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from couchreg.errors import BadRequest
+from couchreg.model import json
 from couchreg.package.names import version_id
 from couchreg.package.paths import DESCRIPTOR, is_url, looks_remote, path_fault, url_fault
 from couchreg.package.report import Report, problem, refusal
@@ -113,7 +114,7 @@ def _check_identity(report: Report, members: Mapping[str, Any], name: str, versi
 
 
 def _show(value: Any) -> str:
-    return repr(value)[:100]
+    return repr(value)[:100] if isinstance(value, str) else json.brief(value)
 
 
 def _check_members(report: Report, own: Mapping[str, Any]) -> None:

@@ -149,8 +149,9 @@ def _described(data: bytes, doc_id: str) -> dict[str, Any]:
         raise BadRequest("the descriptor is not a JSON object")
     stated: Mapping[str, Any] = {"name": name, "version": version}
     for member, value in stated.items():
-        if str(members.setdefault(member, value)) != value:
-            raise BadRequest(f"the descriptor's {member} is {str(members[member])[:100]!r}")
+        found = members.setdefault(member, value)
+        if value not in (found, json.brief(found)):  # a version may be written as a number
+            raise BadRequest(f"the descriptor's {member} is {json.brief(found)}")
     return {key: value for key, value in members.items() if not key.startswith("_")}
 
 

@@ -1,6 +1,10 @@
 """Users at the couch door of a whole server: made, logged in, kept to what is theirs."""
 
-from tests.app.people import BOB, ID, Client, opened
+from typing import Any
+
+from couchreg.app import App
+from couchreg.auth.passwords.hashes import parse_members
+from tests.app.people import BOB, ID, Client, configure, opened
 from tests.conftest import ADMIN
 
 
@@ -98,3 +102,50 @@ async def test_a_login_leads_only_to_pages_of_this_server(client: Client, bob: t
     assert (status, client.headers["Location"]) == (302, client.base + "/db/doc")
     for target in ("http://example.org", "//example.org", "/%5Cexample.org", "x"):
         assert (await client("POST", f"/_session?next={target}", login, who=None))[0] == 400
+
+
+async def test_a_hash_of_ones_own_costs_as_much_and_obeys_the_rules(app: App, client: Client) -> None:
+    await opened(client)
+    hashed: list[str] = []
+    inner = app.passwords.hash
+
+    async def counted(password: str, **given: Any) -> Any:
+        hashed.append(password)
+        return await inner(password, **given)
+
+    app.passwords.hash = counted  # type: ignore[method-assign]
+    doc = {"type": "user", "roles": [], "salt": "x"}
+    pbkdf2 = {**doc, "password_scheme": "pbkdf2", "derived_key": "aa" * 20, "iterations": 10}
+    simple = {**doc, "password_sha": "aa" * 20}
+    for number, members in enumerate((pbkdf2, simple)):
+        name = f"u{number}"
+        sent = {**members, "name": name}
+        assert (await client("PUT", f"/_users/org.couchdb.user:{name}", sent, who=None))[0] == 201
+        assert len(hashed) == number + 1
+    costly = {**pbkdf2, "name": "u2", "iterations": 10_000_000}
+    status, refusal = await client("PUT", "/_users/org.couchdb.user:u2", costly, who=None)
+    assert (status, "600000 iterations" in refusal["reason"]) == (403, True)
+    await configure(client, chttpd_auth__password_regexp='[".{10,}"]')
+    for members in (pbkdf2, simple):
+        status, refusal = await client(
+            "PUT", "/_users/org.couchdb.user:u3", {**members, "name": "u3"}, who=None
+        )
+        assert (status, "the password itself" in refusal["reason"]) == (403, True)
+    door = Client(client.session, app.registry_url)
+    old = {"salt": "x", "password_sha": "aa" * 20}
+    assert (await door("PUT", "/adduser/u4", old, who=None))[0] == 403
+    assert (await client("PUT", "/_users/org.couchdb.user:u5", {**costly, "name": "u5"}))[
+        0
+    ] == 201  # an admin
+
+
+async def test_no_hash_keeps_the_threads_busy(client: Client) -> None:
+    doc = {"type": "user", "name": "u", "roles": [], "salt": "x", "password_scheme": "pbkdf2"}
+    hashed = {"derived_key": "aa" * 20, "iterations": 9_000_000}
+    assert (await client("PUT", "/_users/org.couchdb.user:u", {**doc, **hashed}))[0] == 201
+    status, answer = await client("GET", "/_session", who=("u", "x"))
+    assert (status, answer["reason"]) == (403, "Iteration count is too high for this server")
+    # Each digest's length of a key costs all iterations again.
+    assert parse_members({**doc, "derived_key": "aa" * 65, "iterations": 10}) is None
+    assert parse_members({**doc, "derived_key": "aa" * 64, "iterations": 10}) is not None
+    assert parse_members({**doc, "derived_key": "aa" * 20, "iterations": int("9" * 4000) ** 2}) is None

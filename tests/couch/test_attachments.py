@@ -39,7 +39,8 @@ async def test_bytes_come_back_as_they_came(couch: Couch, data: bytes) -> None:
         "Content-Length": str(len(data)),
         "Content-Type": "application/octet-stream",
     }
-    assert reply.headers["Content-Security-Policy"] == "sandbox"
+    assert reply.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
     head = await couch("HEAD", "/a/f")
     assert (head.status, head.headers["Content-Length"], head.body) == (200, str(len(data)), b"")
     assert (await couch("GET", "/a/f", headers={"If-None-Match": tag(data)})).status == 304
@@ -71,6 +72,7 @@ async def test_ranges_that_make_no_sense(couch: Couch) -> None:
 async def test_several_ranges_are_parts_of_a_multipart(couch: Couch) -> None:
     await put(couch, "/a/f", BYTES)
     reply = await couch("GET", "/a/f", headers={"Range": "bytes=0-1,4-5"})
+    assert reply.headers["Content-Security-Policy"] == "sandbox; default-src 'none'"
     boundary = reply.headers["Content-Type"].partition('multipart/byteranges; boundary="')[2][:-1].encode()
     kind = b"Content-Type: application/octet-stream\r\n"
     assert reply.body == (

@@ -102,6 +102,20 @@ async def test_an_allowed_origin_may_read(couch: Couch, path: str) -> None:
     assert "Access-Control-Allow-Origin" not in other.headers
 
 
+async def test_any_origin_comes_without_credentials(couch: Couch) -> None:
+    await allow(couch, origins=f"*, {ORIGIN}", credentials="true")
+    evil = {"Origin": "http://evil.example", "Access-Control-Request-Method": "GET"}
+    for method in ("GET", "OPTIONS"):
+        reply = await couch(method, "", headers=evil)
+        assert reply.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Credentials" not in reply.headers
+    listed = await couch("GET", "", headers={"Origin": ORIGIN})
+    assert listed.headers["Access-Control-Allow-Origin"] == ORIGIN
+    assert listed.headers["Access-Control-Allow-Credentials"] == "true"
+    await couch("DELETE", f"{CONFIG}/cors/credentials")
+    assert (await couch("GET", "", headers=evil)).headers["Access-Control-Allow-Origin"] == evil["Origin"]
+
+
 async def preflight(couch: Couch, origin: str, method: str, headers: str = "") -> int:
     asked = {"Origin": origin, "Access-Control-Request-Method": method, "Authorization": "nobody"}
     if headers:

@@ -66,3 +66,40 @@ def test_the_description_of_the_door_says_the_same() -> None:
     for parameter in ("name", "version", "old", "new"):
         assert PATHS[parameter]["maxLength"] == names.MAX_NAME
     assert PATHS["name"]["pattern"] == f"^{names.NAME_PATTERN}$"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gdp.",
+        "con",
+        "con.csv",
+        "aux",
+        "nul.2020.zip",
+        "prn",
+        "com1",
+        "lpt9.txt",
+        "robots.txt",
+        "favicon.ico",
+        "sitemap.xml",
+        "apple-touch-icon-120x120.png",
+        "index.html",
+        "sw.js",
+    ],
+)
+def test_names_that_others_ask_for_or_that_no_folder_can_have(name: str) -> None:
+    assert not names.is_package_name(name)
+    with pytest.raises(BadRequest, match=repr(name)):
+        names.check_package_name(name)
+
+
+@pytest.mark.parametrize("version", ["1.0.", "CON", "nul", "Aux.1", "lpt1"])
+def test_versions_that_no_folder_can_have(version: str) -> None:
+    assert not names.is_version(version)
+    with pytest.raises(BadRequest, match=repr(version)):
+        names.check_version(version)
+
+
+@pytest.mark.parametrize("name", ["con-artists", "com10", "conference", "robots", "auxiliary.data", "a.con"])
+def test_names_that_only_look_like_these(name: str) -> None:
+    names.check_package_name(name)

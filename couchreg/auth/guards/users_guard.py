@@ -199,7 +199,11 @@ class UsersDatabase(DatabaseProxy):
         if old is None and not admin:
             for registrar in self._registrars:
                 await registrar.admit(checked["name"])
-        return edit if password is None else await self._hashed(edit, password)
+        if password is not None:
+            return await self._hashed(edit, password)
+        if not admin and user_documents.brings_hash(edit.body, old):
+            await self._work.admit_hash(user_documents.iterations_of(edit.body))
+        return edit
 
     async def _document(self, doc_id: str) -> dict[str, Any] | None:
         """A live document as it is."""

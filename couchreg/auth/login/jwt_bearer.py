@@ -113,7 +113,7 @@ def _algorithm(header: Claims) -> str:
     found = header.get("alg")
     if found is None:
         raise BadRequest("Missing alg header parameter")
-    if found not in ALGORITHMS:
+    if not isinstance(found, str) or found not in ALGORITHMS:
         raise BadRequest("Invalid alg header parameter")
     return str(found)
 

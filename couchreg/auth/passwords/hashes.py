@@ -15,6 +15,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 PRFS = ("sha", "sha224", "sha256", "sha384", "sha512")  # CouchDB's names; "sha" is SHA-1
+LONGEST_KEY = 64  # bytes, SHA-512's: of PBKDF2 every digest's length more costs all iterations again
+LONGEST_SALT = 1024
 MAX_ITERATIONS = 10_000_000  # a stored count beyond it is a way to keep the server busy, not a hash
 
 
@@ -88,7 +90,10 @@ def parse_members(doc: Mapping[str, Any]) -> PasswordHash | None:
         return None
     if doc.get("password_scheme") == "pbkdf2":
         prf = doc.get("pbkdf2_prf", "sha")
-        return _checked(prf, doc.get("derived_key"), salt, str(doc.get("iterations")))
+        iterations = doc.get("iterations")
+        if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations > MAX_ITERATIONS:
+            return None
+        return _checked(prf, doc.get("derived_key"), salt, str(iterations))
     return _checked("", doc.get("password_sha"), salt, "0")
 
 
@@ -101,10 +106,11 @@ def _checked(prf: Any, key: Any, salt: str, iterations: str) -> PasswordHash | N
     if count > MAX_ITERATIONS or (prf and count < 1):
         return None
     try:
-        derived = bytes.fromhex(key)
+        derived = bytes.fromhex(key) if len(key) <= 2 * LONGEST_KEY else b""
+        salted = salt.encode()
     except ValueError:
         return None
-    return PasswordHash(prf, derived, salt.encode(), count) if derived else None
+    return PasswordHash(prf, derived, salted, count) if derived and len(salted) <= LONGEST_SALT else None
 
 
 def _derive(hashed: PasswordHash, password: str) -> bytes:

@@ -24,6 +24,8 @@ Result = TypeVar("Result")
 
 MOST_WAITING = 1024
 MOST_WAITING_OF_ONE = 16  # logins of one name from one network; of the network twice as many
+USUAL = 600_000  # iterations of a hash that comes from elsewhere, another CouchDB say
+MOST_ITERATIONS = 2_000_000  # of any hash that is verified, unless `[chttpd_auth] max_iterations` says so
 _WAIT = 10  # seconds that a client without a place is asked to stay away
 
 
@@ -86,6 +88,19 @@ class PasswordWork:
             before()
             return await self._run(lambda: _verify(hashed, nobody, password))
 
+    async def admit_hash(self, iterations: int, *, address: str = "") -> None:
+        """Somebody brings a hash of a password of theirs: it costs as much as one made here.
+
+        Raises Forbidden where passwords have rules, which nobody can check then, and for more iterations than
+        are usual; Unavailable.
+        """
+        if self._options.text("password_regexp").strip() not in ("", "[]"):
+            raise Forbidden("Passwords have rules here: send the password itself, not a hash of it.")
+        most = max(self.target().iterations, USUAL)
+        if iterations > most:
+            raise Forbidden(f"A hash has at most {most} iterations here.")
+        await self.hash("", address=address)
+
     def check_rules(self, password: str) -> None:
         """Raises BadRequest for a new password that `[chttpd_auth] password_regexp` refuses."""
         check_password_rules(self._options.text("password_regexp"), password)
@@ -101,7 +116,8 @@ class PasswordWork:
     def _check(self, hashed: PasswordHash) -> None:
         if hashed.prf and hashed.iterations < self._options.number("min_iterations", 1):
             raise Forbidden("Iteration count is too low for this server")
-        if hashed.iterations > self._options.number("max_iterations", 1_000_000_000):
+        most = max(MOST_ITERATIONS, self.target().iterations)
+        if hashed.iterations > self._options.number("max_iterations", most):
             raise Forbidden("Iteration count is too high for this server")
 
     async def _run(self, work: Callable[[], Result]) -> Result:

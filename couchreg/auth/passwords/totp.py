@@ -45,7 +45,8 @@ def parse_totp(doc: Mapping[str, Any]) -> Totp | None:
     if written is None:
         return None
     members = written if isinstance(written, dict) else {}
-    algorithm = HASH_ALGORITHMS.get(str(members.get("algorithm", "sha")), "sha1")
+    named = members.get("algorithm", "sha")
+    algorithm = HASH_ALGORITHMS.get(named, "sha1") if isinstance(named, str) else "sha1"
     length = members.get("length", 6)
     try:
         key = base64.b32decode(str(members.get("key", "")), casefold=True)

@@ -164,6 +164,7 @@ class Accounts:
     async def _hash(self, login: Login, address: str) -> PasswordHash:
         simple = _simple(login)
         if simple is not None:
+            await self._work.admit_hash(simple.iterations, address=address)
             return simple
         password = check_password(login.password)
         self._work.check_rules(password)

@@ -40,6 +40,18 @@ def clear_password(doc: Members) -> str | None:
     return password
 
 
+def brings_hash(new: Members, old: Members | None) -> bool:
+    """Whether a document has another hash than it had, made by whoever writes it."""
+    before = old or {}
+    return any(new.get(member) is not None and new[member] != before.get(member) for member in HASH_MEMBERS)
+
+
+def iterations_of(doc: Members) -> int:
+    """What it states, 0 for what is no whole number."""
+    stated = doc.get("iterations")
+    return stated if isinstance(stated, int) else 0
+
+
 def with_hash(doc: Members, hashed: PasswordHash) -> dict[str, Any]:
     """The document to store: the hash in place of the password and of any hash before."""
     rest = {key: value for key, value in doc.items() if key not in NOT_KEPT}

@@ -43,7 +43,7 @@ class Compression:
 @lru_cache(16)
 def _parsed(types: str, level: str) -> Compression:
     patterns = tuple(pattern.strip().lower() for pattern in types.split(",") if pattern.strip())
-    number = int(level) if level.strip().isdecimal() else DEFAULT_LEVEL
+    number = int(level) if level.strip().isdecimal() and len(level) < 16 else DEFAULT_LEVEL
     return Compression(patterns, min(number, 9))
 
 

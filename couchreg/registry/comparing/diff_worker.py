@@ -4,7 +4,6 @@ A job is JSON: ``{folder}``. The folder has the files, and `jobs`, a line of JSO
 has a part for each line, in order.
 """
 
-import json
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from frictionless import FrictionlessException, Resource, system
 
+from couchreg.model import json
 from couchreg.registry.checking.checks import TABULAR, NoNet
 from couchreg.registry.comparing.diff_rows import Table, compare
 from couchreg.sandbox.inside.channel import Reply
@@ -62,8 +62,8 @@ def compared(folder: str, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer(job: bytes, reply: Reply) -> bytes:
-    folder = json.loads(job)["folder"]
+    folder = json.decode(job)["folder"]
     with system.use_context(http_session=NoNet(), trusted=False):
         for line in Path(folder, "jobs").read_bytes().splitlines():
-            reply.part(json.dumps(compared(folder, json.loads(line))).encode())
+            reply.part(json.encode(compared(folder, json.decode(line))))
     return b""

@@ -12,6 +12,8 @@ from couchreg.registry.linked.reading import text
 from couchreg.registry.reading.catalog import Version
 from couchreg.registry.reading.served import url_of
 
+LARGEST = 2**63  # bytes; a descriptor from elsewhere may state any number
+
 
 class Download(NamedTuple):
     """A resource as something to fetch; `bytes` and `sha256` where they are known."""
@@ -70,7 +72,7 @@ class Source:
             text(members, "description"),
             url_of(self.base, self.version.name, self.version.version, resource.name),
             kind,
-            file.length if file else size if isinstance(size, int) else None,
+            file.length if file else size if isinstance(size, int) and 0 <= size < LARGEST else None,
             _plain_hash(file) if file else digest if algorithm == "sha256" else None,
             members,
         )

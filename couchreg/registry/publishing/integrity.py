@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from couchreg.blobstore.base import Spooled
+from couchreg.model import json
 from couchreg.package.descriptor import Descriptor, Resource
 from couchreg.package.report import Report, problem, refusal
 from couchreg.registry.publishing.threads import Abandoned, IsStopped
@@ -79,7 +80,7 @@ def _check_content(report: Report, resource: Resource, parts: Sequence[Spooled],
     length = sum(part.length for part in parts)
     stated = resource.members.get("bytes", length)
     if stated != length:
-        message = f"“bytes” is {str(stated)[:40]}, but {length} bytes were sent."
+        message = f"“bytes” is {json.brief(stated, 40)}, but {length} bytes were sent."
         report.add(problem("byte-count", message, resource=resource.name, field="bytes"))
     _check_hash(report, resource, parts, known)
 
@@ -88,10 +89,11 @@ def _check_hash(report: Report, resource: Resource, parts: Sequence[Spooled], kn
     stated = resource.members.get("hash")
     if stated is None:
         return
-    algorithm, digest = _algorithm(stated), str(stated).rpartition(":")[2].lower()
+    algorithm = _algorithm(stated)
+    digest = stated.rpartition(":")[2].lower() if isinstance(stated, str) else ""
     if not (algorithm and digest):
         wanted = "write it as algorithm:digest, with md5, sha1, sha256 or sha512"
-        message = f"“hash” is {str(stated)[:100]!r}: {wanted}."
+        message = f"“hash” is {json.brief(stated)}: {wanted}."
         report.add(problem("hash-count", message, resource=resource.name, field="hash"))
     elif (found := _digest(parts, algorithm, known)) != digest:
         message = f"“hash” is {stated[:200]}, but the bytes sent have {algorithm}:{found}."

@@ -13,6 +13,7 @@ from couchreg.http.couch.documents import quorum
 from couchreg.http.couch.documents.document_query import parse_revs
 from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.params import parse_int
 from couchreg.http.couch.frame.responses import answer_json
 
 
@@ -42,8 +43,8 @@ async def purge(ctx: Context) -> web.StreamResponse:
 
 
 def _check_number(ctx: Context, wanted: dict[str, tuple[str, ...]]) -> None:
-    most = ctx.settings.text("purge", "max_revisions_number", "infinity")
-    if most.isdigit() and sum(map(len, wanted.values())) > int(most):
+    most = parse_int(ctx.settings.text("purge", "max_revisions_number", "infinity"))
+    if most is not None and sum(map(len, wanted.values())) > most:
         raise BadRequest("Exceeded maximum number of revisions.")
 
 

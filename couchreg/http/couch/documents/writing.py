@@ -16,6 +16,7 @@ from couchreg.errors import BadRequest, CouchregError, IllegalDocid, TooLarge
 from couchreg.http.couch.documents import local
 from couchreg.http.couch.documents.document_query import DocumentQuery, header_rev, is_utf8, parse_rev
 from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.params import parse_int
 from couchreg.http.couch.frame.uuids import new_uuid
 from couchreg.model import document, json
 from couchreg.model.document import Parsed
@@ -87,7 +88,7 @@ class Limits(NamedTuple):
     def of(cls, ctx: Context) -> "Limits":
         longest = ctx.settings.text("couchdb", "max_document_id_length", "infinity")
         most = ctx.settings.integer("couchdb", "max_document_size", MAX_DOCUMENT)
-        return cls(most, int(longest) if longest.isdigit() else None)
+        return cls(most, parse_int(longest))
 
 
 def check_limits(limits: Limits, parsed: Parsed, received: int) -> None:

@@ -77,10 +77,12 @@ def mark(ctx: Context) -> None:
 
 
 def _allow(ctx: Context, origin: str) -> list[tuple[str, str]]:
-    allow = [("Access-Control-Allow-Origin", origin)]
-    if ctx.settings.boolean("cors", "credentials"):
-        allow.append(("Access-Control-Allow-Credentials", "true"))
-    return allow
+    """Who is let in by `*` alone comes without credentials, or any page could act as whoever looks at it."""
+    if not ctx.settings.boolean("cors", "credentials"):
+        return [("Access-Control-Allow-Origin", origin)]
+    if origin not in _listed(ctx.settings.text("cors", "origins")):
+        return [("Access-Control-Allow-Origin", "*")]
+    return [("Access-Control-Allow-Origin", origin), ("Access-Control-Allow-Credentials", "true")]
 
 
 def _allowed_origin(ctx: Context) -> str | None:

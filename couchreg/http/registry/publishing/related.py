@@ -12,6 +12,7 @@ from typing import Any
 
 from couchreg.blobstore.base import Spooled
 from couchreg.errors import BadRequest
+from couchreg.model import json
 from couchreg.registry.publishing.intake import Intake, take_inline
 from couchreg.wire.headers import filename_of
 from couchreg.wire.parts import Part, Parts
@@ -60,5 +61,6 @@ def _check_length(path: str, members: Mapping[str, Any], spooled: Spooled) -> No
     stated = members.get("length", spooled.length)
     if stated != spooled.length:
         raise BadRequest(
-            f"The file {path!r} has {spooled.length} bytes, but “_attachments” announces {str(stated)[:40]}."
+            f"The file {path!r} has {spooled.length} bytes, but “_attachments” announces "
+            f"{json.brief(stated, 40)}."
         )
