@@ -38,6 +38,12 @@ class CouchregError(Exception):
 
     error: str = "internal_server_error"
     default_reason: ClassVar[str] = ""
+    value: Any = None  # what a design document's function threw as its reason, where that is no text
+
+    @property
+    def shown(self) -> Any:
+        """The reason as clients get it: nearly always a text."""
+        return self.reason if self.value is None else self.value
 
     def __init__(self, reason: str = "", *, error: str = "") -> None:
         self.reason = reason or self.default_reason

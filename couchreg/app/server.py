@@ -25,14 +25,17 @@ from couchreg.auth.policy import GLOBAL_CHANGES, REGISTRY, REGISTRY_SECURITY, RE
 from couchreg.auth.tokens import Tokens
 from couchreg.auth.users.accounts import Accounts
 from couchreg.auth.users.admins import Admins, ensure_admin, set_admin
-from couchreg.auth.users.design import ensure_auth_design
+from couchreg.auth.users.design import auth_design, ensure_auth_design
 from couchreg.auth.users.users import UserChanges, Users
 from couchreg.blobstore.spool import Spool
 from couchreg.config import CannotStart, Settings
 from couchreg.datadir import DataDir
+from couchreg.designdocs.functions import Functions
+from couchreg.designdocs.javascript.contexts import Contexts
+from couchreg.designdocs.validating import ValidatingStore, Validators
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
-from couchreg.docstore.base import ConfiguredStore
+from couchreg.docstore.base import ConfiguredStore, Store
 from couchreg.docstore.cached_config import CachedConfig
 from couchreg.docstore.maintenance.ownership import NotOurs, claim
 from couchreg.docstore.maintenance.sweeper import Sweeper, referred
@@ -101,7 +104,7 @@ class App:
         data = stack.enter_context(DataDir(settings.data_dir))
         wanted = ((settings.port, "--port"), (settings.couch_port, "--couch-port"))
         ports = [stack.enter_context(listen(settings.host, port, flag)) for port, flag in wanted]
-        store = await self._store(stack, data)
+        store = await CachedConfig.load(self._validated(stack, self._engine(stack, data)))
         stack.push_async_callback(store.stop)
         store.start()
         self.passwords = self._passwords(stack, store)
@@ -131,7 +134,7 @@ class App:
         """Only `store` and `attachments`, for care that needs them for itself: no doors, no followers."""
         async with AsyncExitStack() as stack:
             data = stack.enter_context(DataDir(self.settings.data_dir))
-            store = await self._store(stack, data)
+            store = await CachedConfig.load(self._engine(stack, data))
             self.store = GuardedStore(store, self._passwords(stack, store), UserChanges())
             await self._databases(data)
             self.attachments = await self._attachments(stack, data)
@@ -185,11 +188,20 @@ class App:
         return None
 
     @staticmethod
-    async def _store(stack: AsyncExitStack, data: DataDir) -> CachedConfig:
+    def _engine(stack: AsyncExitStack, data: DataDir) -> SqliteStore:
         with using(data.server_file, BACKUP):
-            store = SqliteStore(data.path)
-        stack.push_async_callback(store.close)
-        return await CachedConfig.load(store)
+            engine = SqliteStore(data.path)
+        stack.push_async_callback(engine.close)
+        return engine
+
+    def _validated(self, stack: AsyncExitStack, engine: Store) -> Store:
+        """The store as the functions of its design documents guard it."""
+        contexts = Contexts(lambda: self.store.config())
+        stack.push_async_callback(contexts.close)
+        self.functions = Functions(contexts)
+        # What `_users/_auth` says in JavaScript is what `UsersDatabase` holds by itself.
+        own = auth_design()["validate_doc_update"]
+        return ValidatingStore(engine, Validators(self.functions, trusted=[own]))
 
     async def _databases(self, data: DataDir) -> None:
         """The databases every server has, and of a new one those that a CouchDB has after its set-up.
@@ -270,6 +282,7 @@ class App:
             self.store,
             self.attachments,
             self.auth,
+            self.functions,
             proxies=proxies,
             with_owned=self.registry.owners.with_roles,
             facts=facts(self.settings, self.store, ports[1].getsockname()[1]),

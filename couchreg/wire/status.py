@@ -28,6 +28,7 @@ STATUS: dict[type[errors.CouchregError], int] = {
 
 # Words whose status is not that of their class: CouchDB answers a few things in a way of its own.
 WORDS: dict[str, int] = {
+    "method_not_allowed": 405,
     "gone": 410,
     "expectation_failed": 417,
     "precondition_failed": 412,

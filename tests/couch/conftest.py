@@ -16,6 +16,9 @@ from couchreg.auth.login.handlers import Handlers
 from couchreg.auth.options import Options
 from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.blobstore.spool import Spool
+from couchreg.designdocs.functions import Functions
+from couchreg.designdocs.javascript.contexts import Contexts
+from couchreg.designdocs.validating import ValidatingStore, Validators
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.cached_config import CachedConfig
@@ -120,13 +123,22 @@ def _encoded(value: Any) -> bytes:
 @pytest.fixture
 async def couch(tmp_path: Path) -> AsyncIterator[Couch]:
     """A running door with an empty database called `db`."""
-    store = await CachedConfig.load(SqliteStore(tmp_path))
+    contexts = Contexts(lambda: store.config())
+    functions = Functions(contexts)
+    store = await CachedConfig.load(ValidatingStore(SqliteStore(tmp_path), Validators(functions)))
     await store.create("db")
     await (await store.open("db")).set_setting("security", {})
     blobs, spool = await blob_store(tmp_path / "blobs"), Spool(tmp_path / "spool")
     attachments = Attachments(blobs, spool, lambda *_: None, lambda: Compression.of({}))
     auth = Everybody(store)
-    door = CouchDoor(store, attachments, cast(Authenticator, auth), proxies=Proxies("127.0.0.2"), facts=FACTS)
+    door = CouchDoor(
+        store,
+        attachments,
+        cast(Authenticator, auth),
+        functions,
+        proxies=Proxies("127.0.0.2"),
+        facts=FACTS,
+    )
     runner = web.ServerRunner(door.server(), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -134,6 +146,7 @@ async def couch(tmp_path: Path) -> AsyncIterator[Couch]:
     async with aiohttp.ClientSession(auto_decompress=False) as session:
         yield Couch(f"http://127.0.0.1:{runner.addresses[0][1]}", session, tmp_path, store)
     await runner.cleanup()
+    await contexts.close()
     auth.passwords.close()
     await spool.close()
     await blobs.close()

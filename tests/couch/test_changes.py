@@ -208,9 +208,10 @@ async def test_bad_parameters_are_named(
     assert (reply.status, reply.json["reason"]) == (status, reason)
 
 
-async def test_filters_in_javascript_say_that_they_are_not_built(couch: Couch) -> None:
-    await couch("PUT", "/_design/f", {"filters": {"y": "function() {}"}})
-    assert (await couch("GET", "/_changes?filter=f/y")).status == 501
+async def test_a_filter_that_fails_ends_the_feed(couch: Couch) -> None:
+    await couch("PUT", "/_design/f", {"filters": {"y": "function() { throw 'x'; }"}})
+    reply = await couch("GET", "/_changes?filter=f/y")
+    assert (reply.status, reply.json["error"]) == (500, "unnamed_error")
 
 
 # -- live feeds

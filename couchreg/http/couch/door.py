@@ -10,6 +10,7 @@ from aiohttp import web
 
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.policy import Rule
+from couchreg.designdocs.functions import Functions
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import ConfiguredStore
 from couchreg.errors import BadRequest, CouchregError, NotFound
@@ -39,13 +40,14 @@ class CouchDoor:
         store: ConfiguredStore,
         attachments: Attachments,
         auth: Authenticator,
+        functions: Functions,
         *,
         proxies: Proxies = TRUSTING_NONE,
         with_owned: WithOwned = as_they_are,
         facts: Sections = NO_FACTS,
     ) -> None:
         """`facts` are settings that the server was started with, as `_config` shows them."""
-        self.services = Services(store, attachments, auth, proxies, with_owned, facts)
+        self.services = Services(store, attachments, auth, functions, proxies, with_owned, facts)
         self._router = routing.Router(TABLE, routing.load)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:

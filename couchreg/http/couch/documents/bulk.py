@@ -164,7 +164,7 @@ def _results(parsed: Sequence[Parsed], outcomes: Sequence[Outcome], *, accepted:
 def _failures(parsed: Sequence[Parsed], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """Of replicated documents only those that were refused are told."""
     return [
-        {"id": doc.id, "rev": doc.rev, "error": outcome.error, "reason": outcome.reason}
+        {"id": doc.id, "rev": doc.rev, "error": outcome.error, "reason": outcome.shown}
         for doc, outcome in zip(parsed, outcomes, strict=True)
         if isinstance(outcome, CouchregError)
     ]

@@ -173,4 +173,4 @@ async def update(ctx: Context, edit: Edit, *, new_edits: bool = True) -> str:
 
 
 def failure(doc_id: str, error: CouchregError) -> dict[str, Any]:
-    return {"id": doc_id, "error": error.error, "reason": error.reason}
+    return {"id": doc_id, "error": error.error, "reason": error.shown}

@@ -9,7 +9,7 @@ from couchreg.docstore.base import BEGINNING, Change, Changes, Database, Seq
 from couchreg.errors import NotFound
 from couchreg.http.couch.feeds.changes_query import ChangesQuery
 from couchreg.http.couch.feeds.feed_format import format_of
-from couchreg.http.couch.feeds.filters import Filter
+from couchreg.http.couch.feeds.filters import AT_ONCE, Filter
 from couchreg.http.couch.feeds.patience import patience_of
 from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
@@ -132,7 +132,9 @@ class ChangesFeed:
     async def _show_some(self, chunk: Sequence[Change]) -> Seq:
         """The rows of a chunk that pass, one at a time; the sequence of the last one looked at."""
         last = chunk[0].seq
-        for change in chunk:
+        for place, change in enumerate(chunk):
+            if place % AT_ONCE == 0:
+                await self._filter.prepare(self._db, chunk[place : place + AT_ONCE])
             last = change.seq
             revs = await self._filter.passes(self._db, change)
             if revs:

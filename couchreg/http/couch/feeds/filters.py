@@ -1,21 +1,23 @@
-"""Which changes a `_changes` feed shows: the built-in filters.
-
-Filters written in JavaScript need an engine that is not here; that the design document and the
-function exist is checked all the same, for those errors come first.
+"""Which changes a `_changes` feed shows: the built-in filters, and those of design documents.
 
 Source: https://docs.couchdb.org/en/stable/api/database/changes.html#filtering
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from couchreg.designdocs.functions import Design, require, text_of
 from couchreg.docstore.base import Change, Database
-from couchreg.errors import BadRequest, NotFound, NotImplementedHere
+from couchreg.errors import BadRequest
 from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.request_object import request_object
 from couchreg.model import json, selector
 from couchreg.model.projection import Projection
+from couchreg.wire import documents
 
 DESIGN = "_design/"
+AT_ONCE = 100  # changes that a filter is told of together
+REVISIONS = 20  # of its history that a document shows to a filter function
 
 
 class Filter:
@@ -30,6 +32,9 @@ class Filter:
     drops = False  # whether `passes` can say no
     skips = False
     projection: Projection | None = None
+
+    async def prepare(self, db: Database, changes: Sequence[Change]) -> None:
+        """Told of changes, `AT_ONCE` of them at most, before `passes` is asked about each."""
 
     async def passes(self, db: Database, change: Change) -> Sequence[str]:
         """The revisions of the change that pass; none: it is not shown."""
@@ -71,6 +76,43 @@ class Selected(Filter):
             if doc is not None and self._matches(doc):
                 passed.append(rev)
         return passed
+
+
+class Judged(Filter):
+    """A function of a design document, applied to each revision that would be listed."""
+
+    drops = True
+
+    def __init__(self, judge: Callable[[Sequence[bytes]], Awaitable[list[bool]]]) -> None:
+        self._judge = judge
+        self._passed: dict[str, list[str]] = {}
+
+    async def prepare(self, db: Database, changes: Sequence[Change]) -> None:
+        self._passed = {}
+        wanted: list[tuple[str, Sequence[str] | None]] = [(change.id, change.revs) for change in changes]
+        while wanted:
+            opened = await db.open_revs(wanted, histories=True)
+            if not opened:
+                return
+            pairs = [
+                (doc_id, item.revision, item.history)
+                for (doc_id, _), items in zip(wanted, opened, strict=False)
+                for item in items
+                if item.revision is not None
+            ]
+            docs = [text_of(found, _revisions(found.rev, history)) for _, found, history in pairs]
+            for (doc_id, found, _), passes in zip(pairs, await self._judge(docs), strict=True):
+                if passes:
+                    self._passed.setdefault(doc_id, []).append(found.rev)
+            wanted = wanted[len(opened) :]
+
+    async def passes(self, db: Database, change: Change) -> Sequence[str]:
+        passed = self._passed.get(change.id, ())
+        return [rev for rev in change.revs if rev in passed]
+
+
+def _revisions(rev: str, history: Sequence[str]) -> bytes:
+    return documents.revisions_member([rev, *history[1:REVISIONS]])
 
 
 async def _document(db: Database, change: Change, rev: str) -> dict[str, Any] | None:
@@ -131,23 +173,31 @@ async def _view_filter(ctx: Context) -> Filter:
     name = ctx.query.get("view", "")
     if not name:
         raise BadRequest("`view` filter parameter is not provided.")
-    await _require_function(ctx, "views", name, "`view` must be of the form `designname/viewname`")
-    raise NotImplementedHere("Filters that run view functions are not supported yet.")
+    design, view = await _design(ctx, "views", name, "`view` must be of the form `designname/viewname`")
+    functions = ctx.services.functions
+
+    async def judge(docs: Sequence[bytes]) -> list[bool]:
+        return await functions.emits(design, view, docs)
+
+    return Judged(judge)
 
 
 async def _function_filter(ctx: Context, name: str) -> Filter:
-    await _require_function(ctx, "filters", name, "`filter` must be of the form `designname/filtername`")
-    raise NotImplementedHere("Filters written in JavaScript are not supported yet.")
+    complaint = "`filter` must be of the form `designname/filtername`"
+    design, function = await _design(ctx, "filters", name, complaint)
+    functions, request = ctx.services.functions, await request_object(ctx)
+
+    async def judge(docs: Sequence[bytes]) -> list[bool]:
+        return await functions.filter(design, function, docs, request)
+
+    return Judged(judge)
 
 
-async def _require_function(ctx: Context, kind: str, name: str, complaint: str) -> None:
-    """Raises unless the design document has the function."""
+async def _design(ctx: Context, kind: str, name: str, complaint: str) -> tuple[Design, str]:
+    """The design document and the name of its function. Raises unless it has the function."""
     parts = [part for part in name.split("/") if part]
     if len(parts) != 2:
         raise BadRequest(complaint)
     found = await ctx.db.revision(DESIGN + parts[0])
-    functions = found.body.get(kind)
-    if not isinstance(functions, dict):
-        raise NotFound(f"missing json key: {kind}")
-    if parts[1] not in functions:
-        raise NotFound(f"missing json key: {parts[1]}")
+    require(found, kind, parts[1])
+    return Design.of(ctx.db.name, found), parts[1]

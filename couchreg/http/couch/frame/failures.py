@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from typing import Any
 from urllib.parse import quote, unquote
 
 from aiohttp import web
@@ -43,7 +44,7 @@ def answer_error(
     if error.error in CRASHES:
         body = {"error": error.error, "reason": error.reason, "ref": secrets.randbits(32)}
         return answer_json(body, status=500)
-    return error_body(status_of(error), error.error, error.reason, _headers(error))
+    return error_body(status_of(error), error.error, error.shown, _headers(error))
 
 
 def _headers(error: errors.CouchregError) -> Headers:
@@ -81,8 +82,9 @@ def valid_user_required(settings: Settings) -> bool:
     )
 
 
-def error_body(status: int, word: str, reason: str, headers: Headers = ()) -> Answer:
-    if not reason.isascii():  # it may quote what was no UTF-8
+def error_body(status: int, word: str, reason: Any, headers: Headers = ()) -> Answer:
+    """`reason` is a text but for what functions of design documents throw."""
+    if isinstance(reason, str) and not reason.isascii():  # it may quote what was no UTF-8
         reason = reason.encode("utf-8", "replace").decode()
     return answer_json({"error": word, "reason": reason}, status=status, headers=headers)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from couchreg.auth.guards.checkpoints import Checkpoints
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.policy import USERS
+from couchreg.designdocs.functions import Functions
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import ConfiguredStore
 from couchreg.http.couch.frame.background import Background
@@ -26,6 +27,7 @@ class Services:
     store: ConfiguredStore
     attachments: Attachments
     auth: Authenticator
+    functions: Functions
     proxies: Proxies = TRUSTING_NONE
     with_owned: WithOwned = as_they_are
     facts: Sections = field(default_factory=dict)

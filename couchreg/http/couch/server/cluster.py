@@ -7,8 +7,8 @@ from zlib import crc32
 
 from couchreg.errors import NotFound
 from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.description import shard_count
 from couchreg.http.couch.frame.responses import Answer, answer_json
-from couchreg.http.couch.server.database import shard_count
 
 NODE = "couchreg@127.0.0.1"
 # This node's own name, the one that means the node that is asked, and the one of a CouchDB that has none.

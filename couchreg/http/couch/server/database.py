@@ -3,24 +3,21 @@
 Source: https://docs.couchdb.org/en/stable/api/database/common.html and …/misc.html
 """
 
-from typing import Any
-
 from couchreg.auth.policy import USERS, default_security
-from couchreg.docstore.base import Database, Setting
+from couchreg.docstore.base import Setting
 from couchreg.docstore.optional import compacting, purging
 from couchreg.errors import BadRequest, CouchregError, Forbidden, NotImplementedHere
 from couchreg.http.couch.frame import params
 from couchreg.http.couch.frame.background import Compaction
 from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.description import describe
 from couchreg.http.couch.frame.failures import MethodNotAllowed
 from couchreg.http.couch.frame.headers import url_encode
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_json
-from couchreg.http.couch.frame.settings import Settings
 from couchreg.http.couch.listings.view_query import checked_partition
 from couchreg.http.couch.server.security import check_security
 from couchreg.model.names import check_database_name
 
-DISK_FORMAT = 8  # what CouchDB 3 says of its files
 ENGINE = "couch"  # the only one CouchDB comes with
 LIMIT = 1000  # of revisions and of purges, where nothing else was set
 
@@ -90,33 +87,6 @@ async def info(ctx: Context) -> Answer:
     if ctx.is_head:
         return Answer(headers=[MUST_REVALIDATE])
     return answer_json(await describe(ctx.db, ctx.settings))
-
-
-async def describe(db: Database, settings: Settings) -> dict[str, Any]:
-    """What GET of a database says."""
-    found = await db.info()
-    return {
-        "instance_start_time": str(int(found.created)),
-        "db_name": db.name,
-        "purge_seq": found.purge_seq.text,
-        "update_seq": found.update_seq.text,
-        "sizes": {"file": found.size_file, "external": found.size_external, "active": found.size_active},
-        "props": {},
-        "doc_del_count": found.doc_del_count,
-        "doc_count": found.doc_count,
-        "disk_format_version": DISK_FORMAT,
-        "compact_running": found.compact_running,
-        "cluster": {"q": await shard_count(db, settings), "n": await _copies(db, settings), "w": 1, "r": 1},
-    }
-
-
-async def shard_count(db: Database, settings: Settings) -> int:
-    """How many shards the database would have in a CouchDB."""
-    return int(await db.setting("q") or settings.integer("cluster", "q", 2))
-
-
-async def _copies(db: Database, settings: Settings) -> int:
-    return int(await db.setting("n") or settings.integer("cluster", "n", 1))
 
 
 # -- settings of a database

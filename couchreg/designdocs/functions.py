@@ -1,0 +1,113 @@
+"""Calling the functions of design documents. Documents go in and come out as JSON text.
+
+What each function is given and may answer: https://docs.couchdb.org/en/stable/ddocs/ddocs.html.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from couchreg.designdocs.javascript.contexts import Contexts
+from couchreg.designdocs.javascript.failures import failure
+from couchreg.docstore.base import Revision
+from couchreg.errors import CouchregError, NotFound
+from couchreg.model import json
+from couchreg.wire import documents
+
+BATCH = 100  # documents of one command: few enough to be quick, enough to hide the way there
+BATCH_BYTES = 4 << 20
+JAVASCRIPT = "javascript"
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A design document of a database, as its functions see it."""
+
+    database: str
+    id: str
+    rev: str
+    text: bytes  # JSON
+
+    @classmethod
+    def of(cls, database: str, revision: Revision) -> "Design":
+        return cls(database, revision.id, revision.rev, text_of(revision))
+
+
+def text_of(revision: Revision, extras: bytes = b"") -> bytes:
+    """A revision as functions get it, with stubs for attachments."""
+    return documents.document(
+        revision.id, revision.rev, revision.deleted, revision.members, revision.attachments, extras
+    )
+
+
+class Functions:
+    """The functions of design documents, run in `contexts`. Each method raises what the function threw, and
+    Failure (os_process_error) where it used too much time or memory."""
+
+    def __init__(self, contexts: Contexts) -> None:
+        self._contexts = contexts
+
+    async def validate(self, design: Design, cases: Sequence[Sequence[bytes]]) -> list[CouchregError | None]:
+        """What `validate_doc_update` says to each case: new document, old one, user context, security."""
+        found: list[CouchregError | None] = []
+        texts = [b"[" + b",".join(case) + b"]" for case in cases]
+        for batch in batches(texts):
+            refusals = await self._ask(design, b'"command":"validate","cases":[%b]' % b",".join(batch))
+            found += [failure(item["word"], item["reason"]) if item else None for item in refusals]
+        return found
+
+    async def filter(self, design: Design, name: str, docs: Sequence[bytes], request: bytes) -> list[bool]:
+        """Whether each document passes the filter function of this name."""
+        found: list[bool] = []
+        path = json.encode(["filters", name])
+        for batch in batches(docs):
+            members = b'"command":"filter","path":%b,"docs":[%b],"req":%b'
+            found += await self._ask(design, members % (path, b",".join(batch), request))
+        return found
+
+    async def emits(self, design: Design, view: str, docs: Sequence[bytes]) -> list[bool]:
+        """Whether the map function of this view emits anything for each document."""
+        found: list[bool] = []
+        path = json.encode(["views", view, "map"])
+        for batch in batches(docs):
+            members = b'"command":"view","path":%b,"docs":[%b]'
+            found += await self._ask(design, members % (path, b",".join(batch)))
+        return found
+
+    async def show(self, design: Design, name: str, doc: bytes, request: bytes) -> dict[str, Any]:
+        """``{response, type}``: what the show function made, and the type it was made for."""
+        members = b'"command":"show","path":%b,"doc":%b,"req":%b'
+        answer = await self._ask(design, members % (json.encode(["shows", name]), doc, request))
+        return dict(answer)
+
+    async def update(self, design: Design, name: str, doc: bytes, request: bytes) -> dict[str, Any]:
+        """``{doc, response}``: the document to write, or None, and what is answered."""
+        members = b'"command":"update","path":%b,"doc":%b,"req":%b'
+        answer = await self._ask(design, members % (json.encode(["updates", name]), doc, request))
+        return dict(answer)
+
+    async def _ask(self, design: Design, members: bytes) -> Any:
+        return await self._contexts.ask(design.database, design.text, b"{" + members + b"}")
+
+
+def require(design: Revision, *path: str) -> Any:
+    """A member of a design document. Raises NotFound in CouchDB's words."""
+    found: Any = design.body
+    for step in path:
+        if not isinstance(found, dict) or step not in found:
+            raise NotFound(f"missing json key: {step}")
+        found = found[step]
+    return found
+
+
+def batches(texts: Sequence[bytes]) -> list[list[bytes]]:
+    """Consecutive parts of a list, each of few documents and bytes."""
+    found: list[list[bytes]] = []
+    size = BATCH_BYTES
+    for text in texts:
+        if size + len(text) > BATCH_BYTES or len(found[-1]) == BATCH:
+            found.append([])
+            size = 0
+        found[-1].append(text)
+        size += len(text)
+    return found

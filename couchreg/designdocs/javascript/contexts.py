@@ -1,0 +1,164 @@
+"""Which contexts live: one for each design document of each database that is in use, and a few at a time."""
+
+import asyncio
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from couchreg.designdocs.javascript.failures import failure
+from couchreg.errors import Failure, Unavailable
+from couchreg.model import json
+from couchreg.sandbox.ending import Stopped
+from couchreg.sandbox.forks import ForkServer
+from couchreg.sandbox.kinds import Kind, Limits
+from couchreg.sandbox.pool import Pool
+from couchreg.sandbox.session import Session
+
+log = logging.getLogger(__name__)
+
+WORKER = "couchreg.designdocs.javascript.worker"
+PLACES = 8  # contexts that live at the same time
+OF_ONE = 4  # of one database
+WAITING = 256  # commands
+MEMORY = 64 << 20  # bytes of one context
+STACK = 512 << 10
+TIMEOUT = 5.0  # seconds of one command, unless `[couchdb] os_process_timeout` says otherwise
+SLACK = 5.0  # seconds beyond it, after which the process is killed
+
+LIMITS = Limits(seconds=3600, cpu_seconds=3600, cpu_of_child=1 << 30, memory=1 << 30, file_size=0, files=32)
+Config = Callable[[], Mapping[str, Mapping[str, str]]]
+Place = tuple[str, str]  # a database, and a digest of the design document
+
+
+@dataclass(eq=False)
+class _Context:
+    """A session with a design document loaded; `turn` because it does one thing at a time."""
+
+    place: Place
+    stack: AsyncExitStack
+    session: Session
+    timeout: float
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0  # who hold or await the turn
+    is_dead: bool = False
+
+
+class Contexts:
+    """`ask` runs a command; `close` ends every context. No process is started before the first command."""
+
+    def __init__(self, config: Config) -> None:
+        self._forks = ForkServer((WORKER,))
+        self._pool = Pool(Kind("design functions", WORKER, LIMITS, places=PLACES, spares=1), self._forks)
+        self._config = config
+        self._live: OrderedDict[Place, _Context] = OrderedDict()
+        self._changed = asyncio.Condition()
+        self._inside = 0
+
+    async def ask(self, database: str, design: bytes, command: bytes) -> Any:
+        """What a command of `sandbox.js` gives in the context of this design document (its JSON).
+
+        Raises the error that it answers, Failure (os_process_error) for one that used too much time or
+        memory, Unavailable when too many wait.
+        """
+        if self._inside >= WAITING:
+            raise Unavailable("Too many functions of design documents wait for their turn.", retry_after=5)
+        self._inside += 1
+        try:
+            return await self._ask((database, hashlib.sha256(design).hexdigest()), design, command)
+        finally:
+            self._inside -= 1
+
+    async def close(self) -> None:
+        await self._pool.close()
+        while self._live:
+            _, context = self._live.popitem()
+            await context.stack.aclose()
+        await self._forks.close()
+
+    async def _ask(self, place: Place, design: bytes, command: bytes) -> Any:
+        while True:
+            context = await self._context(place, design)
+            try:
+                async with context.turn:
+                    if not context.is_dead:  # else one before us has broken it
+                        return await self._asked(context, command)
+            finally:
+                await self._left(context)
+
+    async def _asked(self, context: _Context, command: bytes) -> Any:
+        alive = False
+        try:
+            async with asyncio.timeout(context.timeout + SLACK):
+                found = json.decode(await context.session.ask(command))
+            alive = found.get("error", [""])[0] != "os_process_error"
+        except TimeoutError:
+            raise Failure("OS process timed out.", error="os_process_error") from None
+        except Stopped as error:
+            raise Failure(f"OS process died: {error.cause}", error="os_process_error") from None
+        finally:
+            context.is_dead = not alive  # what it was in the middle of is not known
+        for message in found.get("logs", ()):
+            log.info("%s: %s", context.place[0], message)
+        if "error" in found:
+            raise failure(*found["error"])
+        return found["ok"]
+
+    async def _context(self, place: Place, design: bytes) -> _Context:
+        """The context for this design document, alive, with us among its users."""
+        async with self._changed:
+            while True:
+                context = self._live.get(place)
+                if context is None and await self._has_room(place[0]):
+                    context = await self._made(place, design)
+                if context is not None and not context.is_dead:
+                    self._live.move_to_end(place)
+                    context.users += 1
+                    return context
+                await self._changed.wait()
+
+    async def _has_room(self, database: str) -> bool:
+        """Whether another context may be made, after one that nobody uses has been given up if need be."""
+        own = [item for item in self._live.values() if item.place[0] == database]
+        crowd = own if len(own) >= OF_ONE else list(self._live.values()) if len(self._live) >= PLACES else []
+        if not crowd:
+            return True
+        idle = next((item for item in crowd if not item.users), None)
+        if idle is None:
+            return False
+        await self._end(idle)
+        return True
+
+    async def _made(self, place: Place, design: bytes) -> _Context:
+        timeout = self._timeout()
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(self._pool.session())
+            limits = {"memory": MEMORY, "stack": STACK, "seconds": timeout}
+            try:
+                await session.ask(json.encode(limits))
+                await session.ask(b'{"command":"load","design":' + design + b"}")
+            except Stopped as error:
+                raise Failure(f"OS process died: {error.cause}", error="os_process_error") from None
+            context = _Context(place, stack.pop_all(), session, timeout)
+        self._live[place] = context
+        return context
+
+    async def _left(self, context: _Context) -> None:
+        context.users -= 1
+        async with self._changed:
+            if context.is_dead and not context.users:
+                await self._end(context)
+            self._changed.notify_all()
+
+    async def _end(self, context: _Context) -> None:
+        if self._live.get(context.place) is context:
+            del self._live[context.place]
+        await context.stack.aclose()
+
+    def _timeout(self) -> float:
+        """Seconds. CouchDB's setting counts milliseconds."""
+        text = self._config().get("couchdb", {}).get("os_process_timeout", "")
+        return max(1, int(text)) / 1000 if text.isascii() and text.isdigit() and len(text) < 10 else TIMEOUT

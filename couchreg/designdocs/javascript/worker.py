@@ -1,0 +1,70 @@
+"""The process in which the functions of one design document run: a QuickJS context and nothing else.
+
+Runs only in a child of the sandbox. A job is a command of `sandbox.js` as JSON, the answer its answer. The
+first job of a session makes the context: ``{memory, stack, seconds}``: bytes, bytes, CPU seconds of a
+command.
+"""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+# The package `quickjs` around it starts a thread when it is imported, and threads do not survive a fork.
+import _quickjs
+
+SANDBOX, NEGOTIATION = (Path(__file__).with_name(name) for name in ("sandbox.js", "negotiation.js"))
+_HALF = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")
+_context: list[Any] = []  # the context and its `dispatch`; they last as long as the process
+
+
+@cache
+def _world() -> str:
+    return f"{SANDBOX.read_text('utf-8')}(globalThis, {NEGOTIATION.read_text('utf-8')})"
+
+
+def warm() -> None:
+    """Read the world once, before the process is forked."""
+    _world()
+
+
+def answer(job: bytes, reply: Any) -> bytes:
+    """The answer to one command: see `sandbox.js`; ``{"error": […]}`` also where the engine gave up."""
+    if not _context:
+        _begin(json.loads(job))
+        return b"{}"
+    context, dispatch = _context
+    try:
+        return _encoded(dispatch(job.decode()))
+    except _quickjs.JSException as error:
+        return _gave_up(str(error))
+    finally:
+        context.gc()
+
+
+def _begin(limits: dict[str, Any]) -> None:
+    context = _quickjs.Context()
+    context.set_memory_limit(limits["memory"])
+    context.set_max_stack_size(limits["stack"])
+    dispatch = context.eval(_world())
+    context.set_time_limit(limits["seconds"])
+    _context.extend((context, dispatch))
+
+
+def _encoded(text: Any) -> bytes:
+    if not isinstance(text, str):
+        return _gave_up("the functions have broken the world they run in")
+    # Halves of surrogate pairs are no text elsewhere. Only they are escaped: whole pairs come as they are.
+    return _HALF.sub(r"\1\\ufffd", text).encode()
+
+
+def _gave_up(why: str) -> bytes:
+    """`InternalError: interrupted` is the time, `out of memory` the memory."""
+    if "interrupted" in why:
+        word, reason = "os_process_error", "OS process timed out."
+    elif "out of memory" in why or "stack overflow" in why.lower():
+        word, reason = "os_process_error", f"OS process died: {why.strip()[:200]}"
+    else:
+        word, reason = "unknown_error", why.strip()[:500]
+    return json.dumps({"error": [word, reason]}).encode()

@@ -1,0 +1,221 @@
+"""`validate_doc_update`: no document enters a database that its design documents refuse.
+
+It stands around the store, so that no way in passes it by: HTTP, bulk and replicated writes, attachments,
+COPY, and the registry's own writes all end in `Database.update`. A database without such functions pays
+one look into a dictionary.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from couchreg.designdocs.functions import Design, Functions, text_of
+from couchreg.docstore.base import (
+    Attachment,
+    Database,
+    Edit,
+    Outcome,
+    Range,
+    Revision,
+    Store,
+    Stub,
+    Updated,
+)
+from couchreg.docstore.proxy import DatabaseProxy, StoreProxy
+from couchreg.errors import CouchregError
+from couchreg.model import json
+from couchreg.model.revtree import RevTree
+from couchreg.model.user import User
+from couchreg.wire import documents
+
+DESIGN = "_design/"
+DESIGN_DOCUMENTS = Range(start=DESIGN, end="_design0", inclusive_end=False)
+KNOWN = 1000  # databases whose functions are remembered
+
+
+class Validators:
+    """Which design documents of which databases validate: read once, and again after they have changed."""
+
+    def __init__(self, functions: Functions, *, trusted: Sequence[str] = ()) -> None:
+        self.functions = functions
+        self._trusted = frozenset(trusted)  # sources whose rules the server itself enforces already
+        self._known: dict[str, tuple[Design, ...]] = {}
+        self._changes = 0
+
+    async def of(self, database: Database) -> tuple[Design, ...]:
+        """In the order of their ids."""
+        known = self._known.get(database.name)
+        if known is not None:
+            return known
+        changes = self._changes
+        found = []
+        async for rows in database.all_docs(DESIGN_DOCUMENTS, bodies=True):
+            for row in rows:
+                source = row.body.get("validate_doc_update")
+                if isinstance(source, str) and source not in self._trusted:
+                    revision = Revision(row.id, row.rev, row.deleted, row.members or b"", row.attachments)
+                    found.append(Design.of(database.name, revision))
+        if changes == self._changes:
+            if len(self._known) >= KNOWN:
+                self._known.pop(next(iter(self._known)))
+            self._known[database.name] = tuple(found)
+        return tuple(found)
+
+    def forget(self, name: str) -> None:
+        """The design documents of this database may have changed."""
+        self._changes += 1
+        self._known.pop(name, None)
+
+
+class ValidatingStore(StoreProxy):
+    """A `Store` whose databases ask their design documents about every write."""
+
+    def __init__(self, inner: Store, validators: Validators) -> None:
+        super().__init__(inner)
+        self._validators = validators
+
+    async def open(self, name: str) -> Database:
+        return ValidatedDatabase(await self.inner.open(name), self._validators)
+
+    async def create(self, name: str) -> Database:
+        try:
+            return ValidatedDatabase(await self.inner.create(name), self._validators)
+        finally:
+            self._validators.forget(name)
+
+    async def delete(self, name: str) -> None:
+        try:
+            await self.inner.delete(name)
+        finally:
+            self._validators.forget(name)
+
+
+class ValidatedDatabase(DatabaseProxy):
+    """A database that refuses what one of its design documents refuses."""
+
+    def __init__(self, inner: Database, validators: Validators) -> None:
+        super().__init__(inner)
+        self._validators = validators
+
+    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
+        designs = await self._validators.of(self.inner)
+        try:
+            if not designs:
+                return await self.inner.update(edits, new_edits=new_edits, user=user)
+            refused = await self._refused(designs, edits, new_edits=new_edits, user=user)
+            written = [edit for place, edit in enumerate(edits) if place not in refused]
+            if not written and edits:
+                return Updated([refused[place] for place in range(len(edits))], await self.update_seq())
+            updated = await self.inner.update(written, new_edits=new_edits, user=user)
+        finally:
+            if any(edit.id.startswith(DESIGN) for edit in edits):
+                self._validators.forget(self.name)
+        outcomes = iter(updated.outcomes)
+        merged: list[Outcome] = [
+            refused[place] if place in refused else next(outcomes) for place in range(len(edits))
+        ]
+        return Updated(merged, updated.seq)
+
+    async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        try:
+            return await super().purge(wanted)
+        finally:
+            if any(doc_id.startswith(DESIGN) for doc_id in wanted):
+                self._validators.forget(self.name)
+
+    async def _refused(
+        self, designs: Sequence[Design], edits: Sequence[Edit], *, new_edits: bool, user: User
+    ) -> dict[int, CouchregError]:
+        """What is refused, by its place among the edits. All functions must agree; the first that does not
+        is the one that is heard."""
+        context = json.encode({"db": self.name, "name": user.name, "roles": list(user.roles)})
+        security = json.encode(await self.inner.setting("security") or {})
+        cases: dict[int, list[bytes]] = {}
+        for place, edit in enumerate(edits):
+            documents_ = None if edit.id.startswith(DESIGN) else await self._documents(edit, new_edits)
+            if documents_ is not None:
+                cases[place] = [*documents_, context, security]
+        refused: dict[int, CouchregError] = {}
+        for design in designs:
+            places = [place for place in cases if place not in refused]
+            answers = await self._answers(design, [cases[place] for place in places])
+            refused |= {
+                place: answer for place, answer in zip(places, answers, strict=True) if answer is not None
+            }
+        return refused
+
+    async def _answers(
+        self, design: Design, cases: Sequence[Sequence[bytes]]
+    ) -> Sequence[CouchregError | None]:
+        """Whose function gives no answer has not agreed."""
+        try:
+            return await self._validators.functions.validate(design, cases) if cases else []
+        except CouchregError as error:
+            return [error] * len(cases)
+
+    async def _documents(self, edit: Edit, new_edits: bool) -> tuple[bytes, bytes] | None:
+        """The new document and the one it is an edit of (`null` without one), None where there is nothing to
+        ask: the revision is there already, or is a conflict, which the store will say."""
+        tree = await self.inner.tree(edit.id)
+        if not new_edits:
+            if tree is not None and edit.rev is not None and tree.find(edit.rev) is not None:
+                return None
+            old = await self._revision(edit.id, _ancestor(tree, edit))
+            return _new(edit, edit.rev, edit.history, old), _text(old)
+        if tree is not None and _is_conflict(tree, edit):
+            return None
+        old = await self._revision(edit.id, edit.rev)
+        history = tree.history(edit.rev) if tree is not None and edit.rev and old else ()
+        ids = [rev.partition("-")[2] for rev in history]
+        return _new(edit, edit.rev, ids, old), _text(old)
+
+    async def _revision(self, doc_id: str, rev: str | None) -> Revision | None:
+        if rev is None:
+            return None
+        [found] = await self.inner.revisions(doc_id, [rev])
+        return found
+
+
+def _is_conflict(tree: RevTree, edit: Edit) -> bool:
+    return not tree.is_leaf(edit.rev) if edit.rev is not None else tree.lives
+
+
+def _ancestor(tree: RevTree | None, edit: Edit) -> str | None:
+    """The nearest revision of an edit's history that is known here."""
+    if tree is None or edit.rev is None:
+        return None
+    generation = int(edit.rev.partition("-")[0])
+    revs = (f"{generation - place}-{rev}" for place, rev in enumerate(edit.history) if place)
+    return next((rev for rev in revs if tree.find(rev) is not None), None)
+
+
+def _text(old: Revision | None) -> bytes:
+    return b"null" if old is None else text_of(old)
+
+
+def _new(edit: Edit, rev: str | None, ids: Sequence[str], old: Revision | None) -> bytes:
+    """The document as it would be stored; CouchDB shows the revision that it is an edit of."""
+    members: dict[str, Any] = {"_id": edit.id}
+    if rev is not None:
+        members["_rev"] = rev
+    start = int(rev.partition("-")[0]) if rev is not None else 0
+    members |= edit.body
+    members["_revisions"] = {"start": start, "ids": list(ids)}
+    if edit.deleted:
+        members["_deleted"] = True
+    records = _attachments(edit, old)
+    if records:
+        shown = json.decode(documents.document(edit.id, "", False, b"", records))
+        members["_attachments"] = shown["_attachments"]
+    return json.encode(members)
+
+
+def _attachments(edit: Edit, old: Revision | None) -> list[Attachment]:
+    """Those that the new revision will have: new ones, and those it keeps from the old one."""
+    kept = {record.name: record for record in old.attachments} if old else {}
+    found: list[Attachment] = []
+    for item in edit.attachments:
+        if isinstance(item, Stub):
+            found += [kept[item.name]] if item.name in kept else []
+        else:
+            found.append(item)
+    return found

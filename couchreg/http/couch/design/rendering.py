@@ -1,0 +1,154 @@
+"""Show and update functions of design documents.
+
+Source: https://docs.couchdb.org/en/stable/api/ddoc/render.html
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from couchreg.designdocs.functions import Design, require, text_of
+from couchreg.docstore.base import Revision
+from couchreg.errors import BadRequest, CouchregError, Failure, NotFound
+from couchreg.http.couch.documents import writing
+from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.headers import not_modified
+from couchreg.http.couch.frame.request_object import request_object
+from couchreg.http.couch.frame.responses import Answer, answer_json
+from couchreg.model import document
+
+HTML = "text/html; charset=utf-8"
+_HEADER = re.compile(r"[A-Za-z0-9_-]{1,100}")
+SANDBOX = ("Content-Security-Policy", "sandbox")
+
+
+async def show(ctx: Context) -> web.StreamResponse:
+    """`/{db}/_design/{ddoc}/_show/{function}/{docid}`: a document as its function shows it."""
+    design, name, doc_id = await _function(ctx, "shows", "show_error")
+    found = await _document(ctx, doc_id)
+    request = await request_object(ctx, doc_id)
+    made = await ctx.services.functions.show(design, name, _text(found), request)
+    headers = [("Vary", "Accept")]
+    if ctx.method == "GET":
+        tag = _tag(design, found, request_key(ctx))
+        if not_modified(ctx.request, tag):
+            return Answer(status=304, headers=[*headers, ("ETag", tag)])
+        headers.append(("ETag", tag))
+    return _answer(ctx, made["response"], headers, content_type=made["type"])
+
+
+async def update(ctx: Context) -> web.StreamResponse:
+    """`/{db}/_design/{ddoc}/_update/{function}/{docid}`: a document as its function changes it."""
+    design, name, doc_id = await _function(ctx, "updates", "update_error")
+    found = await _document(ctx, doc_id)
+    request = await request_object(ctx, doc_id)
+    made = await ctx.services.functions.update(design, name, _text(found), request)
+    if made["doc"] is None:
+        return _answer(ctx, made["response"], [])
+    if not isinstance(made["doc"], dict):
+        raise BadRequest("Document must be a JSON object")
+    parsed = document.parse(made["doc"], new_edits=True)
+    if not parsed.id:
+        raise BadRequest("The update function gave a document without an id.")
+    writing.check_id(ctx, parsed.id)
+    writing.check_limits(writing.Limits.of(ctx), parsed, writing.MAX_DOCUMENT + 1)
+    await writing.authorize_id(ctx, parsed.id)
+    rev = await writing.write(ctx, parsed, new_edits=True)
+    headers = [("X-Couch-Update-NewRev", rev), ("X-Couch-Id", parsed.id)]
+    return _answer(ctx, made["response"], headers, status=201)
+
+
+async def update_not_allowed(ctx: Context) -> Answer:
+    """Reading through an update function."""
+    raise CouchregError("Update functions do not allow GET", error="method_not_allowed")
+
+
+async def _function(ctx: Context, kind: str, word: str) -> tuple[Design, str, str | None]:
+    """The design document, the function's name, and the document's id, None without one."""
+    name, _, doc_id = ctx.match.get("path", "").partition("/")
+    if not name:
+        raise NotFound("Invalid path.", error=word)
+    found = await ctx.db.revision(f"_design/{ctx.match['ddoc']}")
+    require(found, kind, name)
+    return Design.of(ctx.db.name, found), name, doc_id or None
+
+
+async def _document(ctx: Context, doc_id: str | None) -> Revision | None:
+    if doc_id is None:
+        return None
+    try:
+        return await ctx.db.revision(doc_id, ctx.query.get("rev"))
+    except NotFound:
+        return None
+
+
+def _text(found: Revision | None) -> bytes:
+    return b"null" if found is None else text_of(found)
+
+
+def request_key(ctx: Context) -> str:
+    """What an answer may depend on besides the documents."""
+    headers = ctx.request.headers
+    return repr((ctx.raw_query, headers.get("Accept"), headers.get("Cookie"), ctx.user))
+
+
+def _tag(design: Design, found: Revision | None, key: str) -> str:
+    state = repr((design.id, design.rev, found and (found.id, found.rev), key))
+    return f'"{hashlib.md5(state.encode(), usedforsecurity=False).hexdigest()}"'
+
+
+def _answer(
+    ctx: Context,
+    response: Any,
+    headers: list[tuple[str, str]],
+    *,
+    content_type: str | None = None,
+    status: int = 200,
+) -> Answer:
+    """What a function answers: ``{code, headers, body | base64 | json}``. Raises Failure for what is none."""
+    if not isinstance(response, Mapping):
+        raise Failure("undefined response from the function", error="render_error")
+    code = response.get("code", status)
+    if not isinstance(code, int) or not 100 <= code <= 599:
+        raise Failure("the function gave no status", error="render_error")
+    every = [*headers, *_headers(ctx, response.get("headers"))]
+    if "json" in response:
+        return answer_json(response["json"], status=code, headers=every)
+    body, kind = _body(response)
+    stated = next((value for name, value in every if name.lower() == "content-type"), None)
+    every = [item for item in every if item[0].lower() != "content-type"]
+    if not any(name.lower() == SANDBOX[0].lower() for name, _ in every):
+        every.append(SANDBOX)
+    return Answer(body, status=code, headers=every, content_type=stated or content_type or kind)
+
+
+def _headers(ctx: Context, given: Any) -> list[tuple[str, str]]:
+    """Those that a function sets. Raises Failure for what could be no header."""
+    found = []
+    for name, value in (given if isinstance(given, Mapping) else {}).items():
+        text = value if isinstance(value, str) else str(value)
+        if not _HEADER.fullmatch(name) or set(text) & set("\r\n\0"):
+            raise Failure("the function gave a header that can be none", error="render_error")
+        if name.lower() in ("content-length", "transfer-encoding", "connection"):
+            continue
+        if name.lower() == "location" and text.startswith("/"):
+            text = ctx.base_url.removesuffix(ctx.prefix) + text
+        found.append((name, text))
+    return found
+
+
+def _body(response: Mapping[str, Any]) -> tuple[bytes, str]:
+    """The bytes, and the type where none is stated."""
+    if "base64" in response:
+        try:
+            return base64.b64decode(str(response["base64"]), validate=True), "application/binary"
+        except binascii.Error:
+            raise Failure("the function gave broken base64", error="render_error") from None
+    if "body" in response:
+        return str(response["body"]).encode("utf-8", "replace"), HTML
+    return b"", "application/json"
