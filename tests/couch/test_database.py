@@ -138,3 +138,14 @@ async def test_views_have_nothing_to_clean(couch: Couch) -> None:
     assert (await couch("POST", "/_sync_shards", {})).status == 202
     assert (await couch("GET", "/_temp_view")).status == 410
     assert (await couch("GET", "/_partition/x")).json["reason"] == "database is not partitioned"
+
+
+async def test_sizes_count_attachments(couch: Couch) -> None:
+    before = (await couch("GET", "")).json["sizes"]
+    rev = (await couch("PUT", "/a/f", data=bytes(50_000))).json["rev"]
+    full = (await couch("GET", "")).json["sizes"]
+    for kind in ("file", "external", "active"):
+        assert full[kind] >= before[kind] + 50_000
+    assert full["active"] < full["file"]
+    await couch("DELETE", f"/a?rev={rev}")
+    assert (await couch("GET", "")).json["sizes"]["external"] < 1000

@@ -1,13 +1,17 @@
 """The bodies of revisions, and which blobs their attachments lie in."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, NamedTuple
 
 import apsw
 
 from couchreg.docstore.base import Attachment
 from couchreg.docstore.sqlite.records import pack_atts, unpack_atts
-from couchreg.docstore.sqlite.sql import query, query_each
+from couchreg.docstore.sqlite.sql import query, query_each, query_in
+
+_REFERRED: Final = (
+    "SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM blobs b WHERE b.key = j.value)"
+)
 
 
 class Body(NamedTuple):
@@ -21,6 +25,8 @@ def insert(conn: apsw.Connection, bodies: Sequence[Body]) -> None:
     query_each(conn, "INSERT INTO bodies VALUES (?, ?, ?)", rows)
     references = {(att.key, body.num) for body in bodies if body.atts for att in body.atts}
     if references:
+        attachments = [att for body in bodies for att in body.atts]
+        _count_blobs(conn, attached(attachments, but=_referred(conn, attachments)))
         query_each(conn, "INSERT INTO blobs VALUES (?, ?)", references)
 
 
@@ -31,9 +37,35 @@ def remove(conn: apsw.Connection, nums: Iterable[int]) -> int:
         gone = query(conn, "DELETE FROM bodies WHERE num = ? RETURNING length(members), atts", (num,))
         for length, packed in gone:
             freed += length
-            keys = {(att.key, num) for att in unpack_atts(packed)}
-            query_each(conn, "DELETE FROM blobs WHERE key = ? AND body = ?", keys)
+            attachments = unpack_atts(packed)
+            if attachments:
+                keys = {(att.key, num) for att in attachments}
+                query_each(conn, "DELETE FROM blobs WHERE key = ? AND body = ?", keys)
+                _count_blobs(conn, -attached(attachments, but=_referred(conn, attachments)))
     return freed
+
+
+def attached(attachments: Iterable[Attachment], *, but: Collection[str] = ()) -> int:
+    """Bytes that these attachments take in the blob store, each blob once and without those of `but`."""
+    return sum({att.key: att.stored_length for att in attachments if att.key not in but}.values())
+
+
+def _referred(conn: apsw.Connection, attachments: Sequence[Attachment]) -> set[str]:
+    """Those of their blobs that some stored body refers to."""
+    keys = list({att.key for att in attachments})
+    return {key for (key,) in query_in(conn, _REFERRED, keys)}
+
+
+def _count_blobs(conn: apsw.Connection, more: int) -> None:
+    """Keep the bytes of all blobs that are referred to; a file of an older server has no such count."""
+    if more:
+        query(conn, "UPDATE settings SET value = value + ? WHERE name = 'blob_bytes'", (more,))
+
+
+def blob_bytes(conn: apsw.Connection) -> int | None:
+    """Bytes of all blobs that stored bodies refer to; None where nobody has counted them."""
+    rows = query(conn, "SELECT value FROM settings WHERE name = 'blob_bytes'")
+    return int(rows[0][0]) if rows else None
 
 
 def attachments(conn: apsw.Connection, num: int) -> tuple[Attachment, ...]:
@@ -42,7 +74,10 @@ def attachments(conn: apsw.Connection, num: int) -> tuple[Attachment, ...]:
     return unpack_atts(rows[0][0]) if rows else ()
 
 
-def lengths(conn: apsw.Connection, nums: Sequence[int]) -> int:
-    """Bytes of members in these bodies together."""
-    rows = query_each(conn, "SELECT length(members) FROM bodies WHERE num = ?", [(num,) for num in nums])
-    return sum(length for (length,) in rows)
+def size(conn: apsw.Connection, nums: Sequence[int]) -> int:
+    """Bytes of these bodies of one document together, their attachments included."""
+    text = "SELECT length(members), atts FROM bodies WHERE num = ?"
+    rows = query_each(conn, text, [(num,) for num in nums])
+    attachments = [att for _, packed in rows for att in unpack_atts(packed)]
+    bare: int = sum(length for length, _ in rows)
+    return bare + attached(attachments)

@@ -5,7 +5,7 @@ Each is work for `aio.Writer`: a generator that yields where the event loop may 
 
 import re
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import apsw
 
@@ -14,6 +14,7 @@ from couchreg.docstore.sqlite import bodies, documents
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.documents import Doc
 from couchreg.docstore.sqlite.records import pack_revs, unpack_revs
+from couchreg.docstore.sqlite.schema import NEW_PAGES
 from couchreg.docstore.sqlite.sql import query, query_in
 from couchreg.errors import BadRequest, NotFound
 from couchreg.model import json
@@ -143,9 +144,18 @@ def checkpoint(conn: apsw.Connection) -> None:
     query(conn, "PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def sizes(conn: apsw.Connection) -> tuple[int, int]:
-    """Bytes of pages in use, bytes of a page."""
+class Sizes(NamedTuple):
+    """In bytes, with those in the blob store: all, and what is left when what is old is gone."""
+
+    file: int
+    active: int
+
+
+def sizes(conn: apsw.Connection, counters: Counters, on_disk: int) -> Sizes:
+    """`on_disk` are the bytes of the database's own files."""
     pages, free, size = (
         query(conn, f"PRAGMA {name}")[0][0] for name in ("page_count", "freelist_count", "page_size")
     )
-    return (pages - free) * size, size
+    structure = max(0, (pages - free - NEW_PAGES) * size - counters.stored)
+    file = on_disk + max(0, bodies.blob_bytes(conn) or 0)
+    return Sizes(file, min(counters.live + structure, file))

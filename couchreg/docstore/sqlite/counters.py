@@ -18,8 +18,8 @@ class Counters:
     update_seq: int
     purge_seq: int
     last_body: int  # the highest number given to a body so far
-    live: int  # bytes of the bodies of leafs
-    stored: int  # bytes of all bodies
+    live: int  # bytes of the bodies of leafs, with their attachments
+    stored: int  # bytes of all bodies, without
 
     @classmethod
     def load(cls, conn: apsw.Connection) -> Self:

@@ -109,15 +109,15 @@ class SqliteDatabase:
     # -- reads
     async def info(self) -> DatabaseInfo:
         counters = self._counters
-        used, _ = care.sizes(self._reader())
         files = [path for path in (self._path, *companions(self._path)[:1]) if path.exists()]
+        sizes = care.sizes(self._reader(), counters, sum(path.stat().st_size for path in files))
         return DatabaseInfo(
             doc_count=counters.doc_count,
             doc_del_count=counters.doc_del_count,
             update_seq=self._stamp(counters.update_seq),
             purge_seq=self._stamp(counters.purge_seq),
-            size_file=sum(path.stat().st_size for path in files),
-            size_active=max(0, used - (counters.stored - counters.live)),
+            size_file=sizes.file,
+            size_active=sizes.active,
             size_external=counters.live,
             created=self._created,
             compact_running=self._compacting,

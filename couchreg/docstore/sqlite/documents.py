@@ -118,10 +118,11 @@ def _row(conn: apsw.Connection, counters: Counters, doc: Doc) -> tuple[object, .
 
 
 def _size(conn: apsw.Connection, doc: Doc, leafs: Sequence[Node]) -> int:
-    """Bytes of the bodies of the leafs; those of this transaction are still at hand."""
+    """Bytes of the leafs, with their attachments; those of this transaction are still at hand."""
     if len(leafs) == 1 and doc.added and doc.added[-1].num == leafs[0].body:
-        return len(doc.added[-1].members)
-    return bodies.lengths(conn, [leaf.body for leaf in leafs if leaf.body is not None])
+        added = doc.added[-1]
+        return len(added.members) + bodies.attached(added.atts) if added.atts else len(added.members)
+    return bodies.size(conn, [leaf.body for leaf in leafs if leaf.body is not None])
 
 
 def forget(conn: apsw.Connection, counters: Counters, doc: Doc) -> None:

@@ -18,6 +18,7 @@ FORMAT: Final = 1
 _APPLICATION_ID: Final = 0x636F7563  # "couc"
 _BUSY_MS: Final = 10_000  # only a foreign process (a backup, say) can hold a lock that long
 
+NEW_PAGES: Final = 10  # of a file with these tables and nothing in them
 TABLES: Final = """
 CREATE TABLE meta (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -46,6 +47,7 @@ CREATE TABLE blobs (key TEXT, body INTEGER, PRIMARY KEY (key, body)) WITHOUT ROW
 CREATE TABLE locals (id TEXT PRIMARY KEY, n INTEGER NOT NULL, members BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE purges (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, revs TEXT NOT NULL);
+INSERT INTO settings VALUES ('blob_bytes', 0);
 """
 
 
