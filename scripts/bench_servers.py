@@ -16,7 +16,7 @@ from pathlib import Path
 
 POUCHDB = "pouchdb-server@4.2.0"
 LOGIN = "admin:bench"
-PATIENCE = 60  # seconds for a start
+TIMEOUT = 60  # seconds for a start
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _free_port() -> int:
 
 
 def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
-    for _ in range(PATIENCE * 10):
+    for _ in range(TIMEOUT * 10):
         if process.poll() is not None:
             return False
         try:
@@ -119,4 +119,4 @@ def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
-    process.wait(PATIENCE)
+    process.wait(TIMEOUT)

@@ -52,11 +52,11 @@ from couchreg.http.forwarded import Proxies
 from couchreg.http.registry.door import registry_application
 from couchreg.http.registry.frame.call import Services
 from couchreg.package.layout import registry_layout
-from couchreg.registry.checking.checker import Limits
+from couchreg.registry.checking.checker import CheckLimits
 from couchreg.registry.publishing.intake import PublishLimits
 from couchreg.registry.publishing.publish import Validation
 from couchreg.registry.reading.counts import Downloads
-from couchreg.registry.registry import Found, Registry
+from couchreg.registry.registry import Registry, SearchResult
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +70,11 @@ class Searching:
     def __init__(self, follower: SearchFollower) -> None:
         self._follower = follower
 
-    async def search(self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]) -> Found:
+    async def search(
+        self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
+    ) -> SearchResult:
         page = await self._follower.search(words, limit=limit, offset=offset, types=types)
-        return Found(page.total, [hit._asdict() for hit in page.hits])
+        return SearchResult(page.total, [hit._asdict() for hit in page.hits])
 
 
 def build(settings: Settings) -> "App":
@@ -249,7 +251,7 @@ class App:
 
     async def _registry(self, stack: AsyncExitStack) -> Registry:
         settings = self.settings
-        checks = Limits(
+        checks = CheckLimits(
             cpu_seconds=settings.validation_timeout,
             memory=settings.validation_memory << 20,
             cpu_setting="validation-timeout",

@@ -3,7 +3,7 @@
 import click
 
 from couchreg.cli.showing import json_option, print_json, run
-from couchreg.client.cache import Cache, Use
+from couchreg.client.cache import Cache, CacheUsage
 
 
 @click.command()
@@ -30,7 +30,7 @@ def cache(clean: bool, max_size: int | None, as_json: bool) -> None:
     click.echo(f"{folder}: {left.files} files, {left.length} bytes of at most {bound}")
 
 
-async def _cache(limit: int | None) -> tuple[str, Use, Use, int]:
+async def _cache(limit: int | None) -> tuple[str, CacheUsage, CacheUsage, int]:
     found = Cache()
-    removed = Use(0, 0) if limit is None else found.trim(limit)
+    removed = CacheUsage(0, 0) if limit is None else found.trim(limit)
     return str(found.folder), removed, found.use(), found.limit

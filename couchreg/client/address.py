@@ -39,7 +39,7 @@ def read_package(text: str) -> tuple[str, str | None]:
     return name, wanted or None
 
 
-class Entry(NamedTuple):
+class FileEntry(NamedTuple):
     """Something of a package that has bytes: a file, or a resource that is no single file."""
 
     path: str  # below the version: a file's path, or a resource's name
@@ -48,7 +48,7 @@ class Entry(NamedTuple):
     mediatype: str | None
 
 
-def file_entries(descriptor: Mapping[str, Any]) -> list[Entry]:
+def file_entries(descriptor: Mapping[str, Any]) -> list[FileEntry]:
     """The files of a version, from its descriptor as it is served. Raises ClientError."""
     own = descriptor.get("couchreg")
     files = own.get("files") if isinstance(own, dict) else None
@@ -57,10 +57,10 @@ def file_entries(descriptor: Mapping[str, Any]) -> list[Entry]:
     return [_entry(file, file.get("path")) for file in files if isinstance(file, dict)]
 
 
-def _entry(members: Mapping[str, Any], path: Any) -> Entry:
+def _entry(members: Mapping[str, Any], path: Any) -> FileEntry:
     length, digest, kind = members.get("bytes"), members.get("hash"), members.get("mediatype")
     hashed = isinstance(digest, str) and digest.startswith("sha256:")
-    return Entry(
+    return FileEntry(
         str(path),
         length if isinstance(length, int) else None,
         str(digest).removeprefix("sha256:") if hashed else None,
@@ -68,7 +68,7 @@ def _entry(members: Mapping[str, Any], path: Any) -> Entry:
     )
 
 
-def find_entry(descriptor: Mapping[str, Any], path: str) -> Entry:
+def find_entry(descriptor: Mapping[str, Any], path: str) -> FileEntry:
     """A file by its path, else a resource by its name, or by its name with its suffix. Raises Missing."""
     for entry in file_entries(descriptor):
         if entry.path == path:

@@ -26,7 +26,7 @@ _ABANDONED = 86_400  # seconds after which an unfinished file is nobody's
 _UNFINISHED = ".tmp"
 
 
-class Use(NamedTuple):
+class CacheUsage(NamedTuple):
     """What a cache holds."""
 
     files: int
@@ -106,11 +106,11 @@ class Cache:
 
     # -- bounds
 
-    def use(self) -> Use:
+    def use(self) -> CacheUsage:
         rows = list(self._files())
-        return Use(len(rows), sum(length for _, length, _ in rows))
+        return CacheUsage(len(rows), sum(length for _, length, _ in rows))
 
-    def trim(self, limit: int | None = None) -> Use:
+    def trim(self, limit: int | None = None) -> CacheUsage:
         """Remove what was not used for longest until the rest is within the limit; what was removed."""
         bound = self.limit if limit is None else limit
         rows = sorted(self._files())
@@ -120,7 +120,7 @@ class Cache:
             if left - freed > bound or abandoned or bound == 0:
                 path.unlink(missing_ok=True)
                 count, freed = count + 1, freed + length
-        return Use(count, freed)
+        return CacheUsage(count, freed)
 
     def _files(self) -> Iterator[tuple[float, int, Path]]:
         """When it was last used, its length, and where it is."""

@@ -16,11 +16,11 @@ from couchreg.errors import BadRequest, InvalidPackage
 from couchreg.model import json
 from couchreg.package.descriptor import Descriptor, examine
 from couchreg.package.names import check_package_name, check_version
-from couchreg.registry.checking.checker import WORKER, Checker, Limits
+from couchreg.registry.checking.checker import WORKER, Checker, CheckLimits
 from couchreg.registry.publishing import integrity
 from couchreg.sandbox.forks import ForkServer
 
-_LIMITS = Limits(cpu_seconds=3600, memory=8 << 30, workers=1)  # of this person's machine
+_LIMITS = CheckLimits(cpu_seconds=3600, memory=8 << 30, workers=1)  # of this person's machine
 _UNVERSIONED = "0.0.0"
 
 

@@ -22,7 +22,7 @@ _CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RemoteFile:
     """A file to fetch; `sha256` is hex, and `length` None when the registry does not say."""
 
     path: str  # for people
@@ -32,7 +32,7 @@ class Wanted:
 
 
 async def download(
-    transport: Transport, wanted: Wanted, target: Path, parts: Path, progress: Progress
+    transport: Transport, wanted: RemoteFile, target: Path, parts: Path, progress: Progress
 ) -> None:
     """Fetch a file to `target`. Raises Damaged, Missing, Unreachable; what has arrived stays in `parts`."""
     part = part_of(parts, wanted.sha256)
@@ -55,7 +55,7 @@ def part_of(parts: Path, sha256: str) -> Path:
     return parts / f"{sha256}.part"
 
 
-async def _fill(transport: Transport, wanted: Wanted, part: Path, progress: Progress) -> None:
+async def _fill(transport: Transport, wanted: RemoteFile, part: Path, progress: Progress) -> None:
     """Bring `part` to its full length, going on after a broken connection."""
     left = ATTEMPTS
     if wanted.length == 0:
@@ -75,7 +75,9 @@ async def _fill(transport: Transport, wanted: Wanted, part: Path, progress: Prog
                 raise
 
 
-async def _receive(transport: Transport, wanted: Wanted, part: Path, have: int, progress: Progress) -> None:
+async def _receive(
+    transport: Transport, wanted: RemoteFile, part: Path, have: int, progress: Progress
+) -> None:
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     async with transport.request("GET", wanted.url, headers=headers) as response:
         start = _start(response, have)
@@ -93,7 +95,7 @@ def _start(response: aiohttp.ClientResponse, asked: int) -> int:
 
 
 async def _copy(
-    response: aiohttp.ClientResponse, file: BinaryIO, wanted: Wanted, start: int, progress: Progress
+    response: aiohttp.ClientResponse, file: BinaryIO, wanted: RemoteFile, start: int, progress: Progress
 ) -> None:
     room = None if wanted.length is None else wanted.length - start
     async for chunk in response.content.iter_chunked(_CHUNK):

@@ -11,7 +11,7 @@ from typing import Any
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from couchreg.client.account import look_up
-from couchreg.client.address import SCHEME, Entry, file_entries
+from couchreg.client.address import SCHEME, FileEntry, file_entries
 from couchreg.client.errors import Missing
 from couchreg.client.facade import Client
 from couchreg.client.reading import Opened
@@ -147,7 +147,7 @@ def _folder(name: str) -> dict[str, Any]:
     return {"name": name, "size": 0, "type": "directory"}
 
 
-def _file(name: str, entry: Entry, length: int | None, descriptor: dict[str, Any]) -> dict[str, Any]:
+def _file(name: str, entry: FileEntry, length: int | None, descriptor: dict[str, Any]) -> dict[str, Any]:
     published = (descriptor.get("couchreg") or {}).get("published")
     return {
         "name": name,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from couchreg.client.cache import Cache
-from couchreg.client.download import Wanted, download, file_sha256, part_of
+from couchreg.client.download import RemoteFile, download, file_sha256, part_of
 from couchreg.client.errors import ClientError, Damaged, Unreachable, UsageError
 from couchreg.client.transport import Progress, Transport
 from couchreg.client.working import PARTS, at_work
@@ -35,7 +35,7 @@ class Installed:
     kept: tuple[str, ...]
 
 
-def plan(transport: Transport, name: str, descriptor: Mapping[str, Any]) -> tuple[str, list[Wanted]]:
+def plan(transport: Transport, name: str, descriptor: Mapping[str, Any]) -> tuple[str, list[RemoteFile]]:
     """The version and the files of a descriptor as the registry serves it. Raises ClientError."""
     version, own = descriptor.get("version"), descriptor.get("couchreg")
     files = own.get("files") if isinstance(own, dict) else None
@@ -46,7 +46,7 @@ def plan(transport: Transport, name: str, descriptor: Mapping[str, Any]) -> tupl
     return version, wanted
 
 
-def _wanted(transport: Transport, name: str, version: str, file: Any) -> Wanted:
+def _wanted(transport: Transport, name: str, version: str, file: Any) -> RemoteFile:
     members = file if isinstance(file, dict) else {}
     path, digest, length = members.get("path"), members.get("hash"), members.get("bytes")
     hashed = _SHA256.fullmatch(digest) if isinstance(digest, str) else None
@@ -57,7 +57,7 @@ def _wanted(transport: Transport, name: str, version: str, file: Any) -> Wanted:
     fault = _fault(path)
     if fault:
         raise Damaged(f"The registry offers a file {path[:200]!r} whose path {fault}: nothing was written.")
-    return Wanted(path, transport.address(name, version, *path.split("/")), hashed[1], length)
+    return RemoteFile(path, transport.address(name, version, *path.split("/")), hashed[1], length)
 
 
 def _fault(path: str) -> str | None:
@@ -77,7 +77,7 @@ def _check_places(paths: list[str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class InstallOptions:
     """How files are brought: what is not there may be in the cache; `previous` is what an earlier
     installation left (path -> SHA-256), which may be replaced as long as nobody changed it."""
 
@@ -90,16 +90,18 @@ class Means:
 class Installation:
     """Files on their way into one folder."""
 
-    def __init__(self, transport: Transport, folder: Path, progress: Progress, means: Means) -> None:
-        self._transport, self._folder, self._progress, self._means = transport, folder, progress, means
+    def __init__(
+        self, transport: Transport, folder: Path, progress: Progress, options: InstallOptions
+    ) -> None:
+        self._transport, self._folder, self._progress, self._options = transport, folder, progress, options
         self._parts = folder / PARTS
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._ours: frozenset[str] = frozenset()
 
-    async def run(self, name: str, version: str, files: list[Wanted]) -> Installed:
+    async def run(self, name: str, version: str, files: list[RemoteFile]) -> Installed:
         """Fetch what is not there yet. Raises ClientError; a later run goes on where this one ended."""
         with at_work(self._folder, self._parts) as journal:
-            self._ours = journal.add({*self._means.previous.values(), *(file.sha256 for file in files)})
+            self._ours = journal.add({*self._options.previous.values(), *(file.sha256 for file in files)})
             there = {file.path for file in files if await asyncio.to_thread(self._is_there, file)}
             stale = self._stale(files)
             if stale or len(there) < len(files):
@@ -113,21 +115,21 @@ class Installation:
         kept = tuple(file.path for file in files if file.path in there)
         return Installed(name, version, self._folder, tuple(file.path for file in missing), kept)
 
-    def _is_there(self, file: Wanted) -> bool:
+    def _is_there(self, file: RemoteFile) -> bool:
         """Whether the folder has this very file. Raises UsageError when it has another in its place."""
         target = self._target(file)
         there = file_sha256(target) if target.is_file() else None
         if there == file.sha256:
             return True
-        if there not in self._ours and not self._means.force and (target.exists() or target.is_symlink()):
+        if there not in self._ours and not self._options.force and (target.exists() or target.is_symlink()):
             raise UsageError(f"{target} exists with other content: choose another folder, or add --force.")
         return False
 
-    def _stale(self, files: list[Wanted]) -> list[Path]:
+    def _stale(self, files: list[RemoteFile]) -> list[Path]:
         """Files of the previous version that this one has not, and that nobody changed."""
         wanted = {file.path for file in files}
         found = []
-        for path, sha256 in self._means.previous.items():
+        for path, sha256 in self._options.previous.items():
             target = self._folder / path
             if path not in wanted and not _fault(path) and self._inside(target) and target.is_file():
                 found += [target] if file_sha256(target) == sha256 else []
@@ -144,14 +146,14 @@ class Installation:
     def _inside(self, target: Path) -> bool:
         return target.parent.resolve().is_relative_to(self._folder.resolve())
 
-    def _target(self, file: Wanted) -> Path:
+    def _target(self, file: RemoteFile) -> Path:
         """Where a file goes. Raises UsageError when a link in the folder leads elsewhere."""
         target = self._folder / file.path
         if not self._inside(target):
             raise UsageError(f"{target.parent} is a link that leaves {self._folder}: choose another folder.")
         return target
 
-    async def _fetch(self, files: list[Wanted]) -> None:
+    async def _fetch(self, files: list[RemoteFile]) -> None:
         """Some files at once, each content once; the first error ends all."""
         try:
             async with asyncio.TaskGroup() as group:
@@ -160,7 +162,7 @@ class Installation:
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    async def _fetch_all(self, same: list[Wanted]) -> None:
+    async def _fetch_all(self, same: list[RemoteFile]) -> None:
         """Files with the same bytes share one `.part`, so they come one after the other."""
         async with self._turns:
             for file in same:
@@ -169,20 +171,20 @@ class Installation:
                 except OSError as error:
                     raise UsageError(f"{self._target(file)} cannot be written: {error.strerror}.") from error
 
-    async def _bring(self, file: Wanted) -> None:
-        target, cache = self._target(file), self._means.cache
+    async def _bring(self, file: RemoteFile) -> None:
+        target, cache = self._target(file), self._options.cache
         part = part_of(self._parts, file.sha256)
         cached = cache is not None and await asyncio.to_thread(cache.fetch, file.sha256, part)
         whole = cached or file.length == 0 or (part.is_file() and part.stat().st_size == file.length)
-        if self._means.offline and not whole:
+        if self._options.offline and not whole:
             raise Unreachable(f"{file.path} is not in the cache: install it once without --offline.")
         await download(self._transport, file, target, self._parts, self._progress)
         if cache is not None and not cached:
             await asyncio.to_thread(cache.keep, file.sha256, target)
 
 
-def _by_content(files: list[Wanted]) -> Iterator[list[Wanted]]:
-    groups: dict[str, list[Wanted]] = {}
+def _by_content(files: list[RemoteFile]) -> Iterator[list[RemoteFile]]:
+    groups: dict[str, list[RemoteFile]] = {}
     for file in files:
         groups.setdefault(file.sha256, []).append(file)
     yield from groups.values()

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from couchreg.client.cache import Cache
-from couchreg.client.download import Wanted
+from couchreg.client.download import RemoteFile
 from couchreg.client.errors import ClientError, Damaged, Missing, Unreachable, UsageError
-from couchreg.client.install import Installation, Installed, Means, plan
+from couchreg.client.install import Installation, Installed, InstallOptions, plan
 from couchreg.client.lock import ANY, Lock, Locked, read_lock, write_lock
 from couchreg.client.reading import Reader
 from couchreg.client.resolving import Descriptor, Resolver, Versions
@@ -134,7 +134,7 @@ class Project:
         locked = {name: item.wanted for name, item in self._lock.items() if item.wanted is not None}
         return locked | stated_dependencies(_own_descriptor(self._folder))
 
-    def _check_locked(self, name: str, version: str, files: list[Wanted]) -> None:
+    def _check_locked(self, name: str, version: str, files: list[RemoteFile]) -> None:
         locked = self._lock.get(name)
         if locked is None or locked.version != version:
             return
@@ -145,10 +145,10 @@ class Project:
             )
 
     async def _write(
-        self, name: str, version: str, files: list[Wanted], progress: Progress, *, force: bool
+        self, name: str, version: str, files: list[RemoteFile], progress: Progress, *, force: bool
     ) -> Installed:
         locked = self._lock.get(name)
-        means = Means(force, self._cache, self._offline, locked.hashes if locked else {})
+        means = InstallOptions(force, self._cache, self._offline, locked.hashes if locked else {})
         folder = self._folder / name
         return await Installation(self._transport, folder, progress, means).run(name, version, files)
 
@@ -156,7 +156,7 @@ class Project:
         self,
         roots: Mapping[str, str],
         found: Mapping[str, Descriptor],
-        plans: Mapping[str, tuple[str, list[Wanted]]],
+        plans: Mapping[str, tuple[str, list[RemoteFile]]],
     ) -> None:
         """Write the lock. What nobody needs any more is no longer in it; its folder stays."""
         lock = {

@@ -12,7 +12,7 @@ from typing import Any
 
 from yarl import URL
 
-from couchreg.client.address import Address, Entry, file_entries, find_entry
+from couchreg.client.address import Address, FileEntry, file_entries, find_entry
 from couchreg.client.errors import ClientError, Missing, not_a_registry
 from couchreg.client.transport import Transport
 from couchreg.package.names import is_version
@@ -30,7 +30,7 @@ class Opened:
     """Bytes that can be read in ranges; `length` is None where the registry does not say."""
 
     url: URL
-    entry: Entry
+    entry: FileEntry
     length: int | None
     descriptor: Descriptor
 

@@ -12,7 +12,7 @@ from couchreg.client.cache import Cache
 from couchreg.client.direct import DirectUpload
 from couchreg.client.errors import ClientError, NotAllowed, not_a_registry
 from couchreg.client.folder import Folder
-from couchreg.client.install import Installation, Installed, Means, plan
+from couchreg.client.install import Installation, Installed, InstallOptions, plan
 from couchreg.client.people import People
 from couchreg.client.project import Project
 from couchreg.client.reading import Reader
@@ -121,7 +121,7 @@ class Registry:
         """Write a version into `folder`; `on_size` learns the bytes of all files before the first comes."""
         exact, files = plan(self._transport, name, await self.info(name, version))
         on_size(sum(file.length or 0 for file in files))
-        means = Means(force=force, cache=cache)
+        means = InstallOptions(force=force, cache=cache)
         return await Installation(self._transport, folder, progress, means).run(name, exact, files)
 
     def project(self, folder: Path, cache: Cache | None = None, *, offline: bool = False) -> Project:

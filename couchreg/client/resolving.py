@@ -27,7 +27,7 @@ class Source(Protocol):
     async def descriptor(self, name: str, version: str) -> Descriptor: ...
 
 
-class Wish(NamedTuple):
+class Requirement(NamedTuple):
     """A range, and who asks for it: a package, or "" for the person."""
 
     wanted: str
@@ -49,18 +49,20 @@ class Resolver:
         """
         chosen: dict[str, str] = {}
         for _ in range(_ROUNDS):
-            wishes = await self._wishes(roots, chosen)
-            if len(wishes) > _MOST:
+            requirements = await self._requirements(roots, chosen)
+            if len(requirements) > _MOST:
                 raise UsageError(f"More than {_MOST} packages depend on each other: install fewer at once.")
-            found = {name: await self._choose(name, wishes[name]) for name in wishes}
+            found = {name: await self._choose(name, requirements[name]) for name in requirements}
             if found == chosen:
                 return {name: await self._descriptor(name, version) for name, version in chosen.items()}
             chosen = found
         raise UsageError("No combination of versions was found for these packages: ask for narrower ranges.")
 
-    async def _wishes(self, roots: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, list[Wish]]:
+    async def _requirements(
+        self, roots: Mapping[str, str], chosen: Mapping[str, str]
+    ) -> dict[str, list[Requirement]]:
         """What is asked of each package that the roots lead to, given what was chosen so far."""
-        wishes = {name: [Wish(wanted, "")] for name, wanted in roots.items()}
+        requirements = {name: [Requirement(wanted, "")] for name, wanted in roots.items()}
         waiting = list(roots)
         while waiting:
             name = waiting.pop()
@@ -68,40 +70,51 @@ class Resolver:
             if version is None:
                 continue
             for needed, wanted in stated_dependencies(await self._descriptor(name, version)).items():
-                if needed not in wishes:
+                if needed not in requirements:
                     waiting.append(needed)
-                wishes.setdefault(needed, []).append(Wish(wanted, f"{name}@{version}"))
-        return wishes
+                requirements.setdefault(needed, []).append(Requirement(wanted, f"{name}@{version}"))
+        return requirements
 
-    async def _choose(self, name: str, wishes: list[Wish]) -> str:
-        offered = await self._versions(name, wishes[0])
-        fitting = [version for version in offered if all(_fits(offered, version, wish) for wish in wishes)]
+    async def _choose(self, name: str, requirements: list[Requirement]) -> str:
+        offered = await self._versions(name, requirements[0])
+        fitting = [
+            version
+            for version in offered
+            if all(_fits(offered, version, requirement) for requirement in requirements)
+        ]
         if not fitting:
-            raise self._contradiction(name, offered, wishes)
+            raise self._contradiction(name, offered, requirements)
         if self._kept.get(name) in fitting:
             return self._kept[name]
         tagged = [version for version in fitting if LATEST in offered[version]]
-        plain = all(wish.wanted in (ANY, LATEST) for wish in wishes)
+        plain = all(requirement.wanted in (ANY, LATEST) for requirement in requirements)
         return tagged[0] if tagged and plain else latest(fitting)
 
-    def _contradiction(self, name: str, offered: Versions, wishes: list[Wish]) -> UsageError | Missing:
-        said = " and ".join(f"{wish.wanted} for {wish.by}" if wish.by else wish.wanted for wish in wishes)
+    def _contradiction(
+        self, name: str, offered: Versions, requirements: list[Requirement]
+    ) -> UsageError | Missing:
+        said = " and ".join(
+            f"{requirement.wanted} for {requirement.by}" if requirement.by else requirement.wanted
+            for requirement in requirements
+        )
         there = f"; there are {', '.join(list(offered)[:10])}" if offered else ""
-        if len(wishes) == 1:
+        if len(requirements) == 1:
             return Missing(f"No version of {name} satisfies {said}{there}.")
         return UsageError(
             f"No version of {name} satisfies {said}{there}. Ask for other ranges, or for one alone."
         )
 
-    async def _versions(self, name: str, wish: Wish) -> Versions:
+    async def _versions(self, name: str, requirement: Requirement) -> Versions:
         if name not in self._offered:
             if not is_package_name(name):
-                by = f", which {wish.by} needs," if wish.by else ""
+                by = f", which {requirement.by} needs," if requirement.by else ""
                 raise UsageError(f"{name[:200]!r}{by} is not the name of a package.")
             try:
                 self._offered[name] = await self._source.offered(name)
             except Missing as error:
-                raise Missing(error.reason + (f" {wish.by} needs it." if wish.by else "")) from None
+                raise Missing(
+                    error.reason + (f" {requirement.by} needs it." if requirement.by else "")
+                ) from None
         return self._offered[name]
 
     async def _descriptor(self, name: str, version: str) -> Descriptor:
@@ -111,9 +124,9 @@ class Resolver:
         return self._descriptors[key]
 
 
-def _fits(offered: Versions, version: str, wish: Wish) -> bool:
+def _fits(offered: Versions, version: str, requirement: Requirement) -> bool:
     """As the registry reads it: a version, else a dist-tag, else a range."""
-    wanted = wish.wanted
+    wanted = requirement.wanted
     if wanted == ANY:
         return True
     if wanted in offered:
@@ -123,5 +136,5 @@ def _fits(offered: Versions, version: str, wish: Wish) -> bool:
     try:
         return satisfies(version, wanted)
     except BadRequest as error:
-        by = f" ({wish.by} asks for it)" if wish.by else ""
+        by = f" ({requirement.by} asks for it)" if requirement.by else ""
         raise UsageError(f"{error.reason}{by} There are {', '.join(list(offered)[:10])}.") from None

@@ -1,6 +1,6 @@
 """What a search engine is told of a package, read out of the documents of the `registry` database.
 
-Pure: from a version document's id and members to an `Entry`. Documents come from anyone who may
+Pure: from a version document's id and members to an `IndexEntry`. Documents come from anyone who may
 replicate into the registry, so nothing is believed about the types of their members, and sizes are bounded.
 """
 
@@ -15,7 +15,7 @@ LONGEST_TEXT = 20_000  # characters of one text that are indexed
 MOST_NAMES = 5_000  # resources, or fields, or keywords of one package that are indexed
 
 
-class Entry(NamedTuple):
+class IndexEntry(NamedTuple):
     """One package at its latest version, as it is found and shown by a search."""
 
     name: str
@@ -28,11 +28,11 @@ class Entry(NamedTuple):
     types: tuple[str, ...] = ()  # JSON-LD types in lower case: as written, as IRIs, and their last words
 
 
-def entry(name: str, version: str, members: bytes) -> Entry:
+def entry(name: str, version: str, members: bytes) -> IndexEntry:
     """The entry of a version document; `members` are the stored ones."""
     descriptor = json.body(members)
     resources = [item for item in _list(descriptor, "resources") if isinstance(item, dict)]
-    return Entry(
+    return IndexEntry(
         name,
         version,
         _text(descriptor, "title"),

@@ -14,7 +14,7 @@ from typing import TypeVar
 from couchreg.docstore.base import Change, Database, Range
 from couchreg.errors import Unavailable
 from couchreg.followers.base import Checkpoint, RebuildNeeded
-from couchreg.followers.packages import Entry, entry
+from couchreg.followers.packages import IndexEntry, entry
 from couchreg.followers.search_base import SearchIndex, SearchPage
 from couchreg.model import json
 from couchreg.package.names import package_of, split_version_id, version_id
@@ -57,7 +57,7 @@ class SearchFollower:
     async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
         touched = {package_of(change.id) for change in changes}
         database = self._database
-        entries: list[Entry] = []
+        entries: list[IndexEntry] = []
         gone: list[str] = []
         for name in sorted(filter(None, touched)):
             made = await _entry_of(database, name)
@@ -106,7 +106,7 @@ class SearchFollower:
         return await asyncio.get_running_loop().run_in_executor(threads, work)
 
 
-async def _entry_of(database: Database, name: str) -> Entry | None:
+async def _entry_of(database: Database, name: str) -> IndexEntry | None:
     """The entry of a package at its latest version, None when it has no version (any more)."""
     versions: list[str] = []
     wanted = Range(start=version_id(name, ""), end=version_id(name, "~"))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from couchreg.followers.base import Checkpoint
-from couchreg.followers.packages import Entry
+from couchreg.followers.packages import IndexEntry
 
 
 class SearchHit(NamedTuple):
@@ -31,7 +31,7 @@ class SearchIndex(Protocol):
     def open(self) -> Checkpoint | None:
         """Open or create it; the checkpoint of the last commit."""
 
-    def commit(self, entries: Sequence[Entry], gone: Collection[str], checkpoint: Checkpoint) -> None:
+    def commit(self, entries: Sequence[IndexEntry], gone: Collection[str], checkpoint: Checkpoint) -> None:
         """Replace packages, remove others, and move the checkpoint: all of it or nothing."""
 
     def search(

@@ -20,7 +20,7 @@ from whoosh.searching import Searcher
 from couchreg.errors import CouchregError
 from couchreg.followers import whoosh_text
 from couchreg.followers.base import Checkpoint, RebuildNeeded
-from couchreg.followers.packages import Entry
+from couchreg.followers.packages import IndexEntry
 from couchreg.followers.search_base import SearchHit, SearchPage
 
 CHECKPOINT_ID = "@checkpoint"  # no package can be called so
@@ -55,7 +55,7 @@ class WhooshIndex:
             self._index = FileIndex(DurableStorage(str(self._directory)))
             return self._checkpoint(self._index)
 
-    def commit(self, entries: Sequence[Entry], gone: Collection[str], checkpoint: Checkpoint) -> None:
+    def commit(self, entries: Sequence[IndexEntry], gone: Collection[str], checkpoint: Checkpoint) -> None:
         if self._index is None:
             raise RebuildNeeded("the search index is not open")
         with trusting():

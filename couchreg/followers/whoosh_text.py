@@ -15,7 +15,7 @@ from whoosh.analysis import CharsetFilter, LowercaseFilter, RegexTokenizer, Stem
 from whoosh.support.charset import accent_map
 
 from couchreg.errors import BadRequest
-from couchreg.followers.packages import Entry
+from couchreg.followers.packages import IndexEntry
 
 VERSION = 2  # of schema and analysis; another one in the index means that it is rebuilt
 MOST_TERMS = 32  # of one search
@@ -53,7 +53,7 @@ def schema() -> fields.Schema:
     )
 
 
-def document(entry: Entry) -> dict[str, object]:
+def document(entry: IndexEntry) -> dict[str, object]:
     """The Whoosh document of a package."""
     texts = {
         "in_name": entry.name,

@@ -30,7 +30,7 @@ SECTION = "chttpd"
 Section = Callable[[], Mapping[str, str]]  # the settings below [chttpd], as they are now
 
 
-class Limits(NamedTuple):
+class ConnectionLimits(NamedTuple):
     """`[chttpd]`: numbers of connections, and seconds (in the settings milliseconds)."""
 
     max_connections: int = 4096
@@ -41,7 +41,7 @@ class Limits(NamedTuple):
     idle_timeout: float = 300.0  # between two requests
 
     @classmethod
-    def of(cls, section: Mapping[str, str]) -> "Limits":
+    def of(cls, section: Mapping[str, str]) -> "ConnectionLimits":
         """What is set, the defaults for what is not or is no number above 0."""
         found: dict[str, Any] = {}
         for name, default in cls()._asdict().items():
@@ -118,7 +118,7 @@ class Connection(web.RequestHandler):
         answer.force_close()
         return answer
 
-    def look(self, now: float, limits: Limits) -> None:
+    def look(self, now: float, limits: ConnectionLimits) -> None:
         """Cut off what is late."""
         if self.transport is None:
             return
@@ -133,7 +133,7 @@ class Connection(web.RequestHandler):
         elif now - self._since > limits.idle_timeout:
             self.force_close()
 
-    def _is_stuck(self, now: float, patience: float) -> bool:
+    def _is_stuck(self, now: float, allowed: float) -> bool:
         """Whether nobody takes what is sent."""
         if not self._paused or self.transport is None:
             self._waiting = None
@@ -141,14 +141,14 @@ class Connection(web.RequestHandler):
         left = self.transport.get_write_buffer_size()
         if self._waiting is None or left < self._waiting[1]:
             self._waiting = (now, left)
-        return now - self._waiting[0] > patience
+        return now - self._waiting[0] > allowed
 
-    def _look_at_body(self, now: float, patience: float) -> None:
+    def _look_at_body(self, now: float, allowed: float) -> None:
         """A body that is not read, since something else has to be done first, is not late."""
         request = self._current_request
         if request is None or request.content.is_eof() or self._reading_paused or self._buffer_paused:
             return
-        if now - self._since <= patience or self.transport is None:
+        if now - self._since <= allowed or self.transport is None:
             return
         if request.writer.output_size:
             self.transport.abort()
@@ -197,7 +197,7 @@ class Connections(web.Server):
 
     def enter(self, connection: Connection, address: str) -> bool:
         """Count a connection; False where there are too many. A trusted proxy brings others' connections."""
-        limits = Limits.of(self._section())
+        limits = ConnectionLimits.of(self._section())
         one = origin(address)
         crowded = self._counts[one] >= limits.most_of_one and not self._proxies.trusts(address)
         if crowded or self._inside >= limits.most:
@@ -222,7 +222,7 @@ class Connections(web.Server):
         try:
             while self._inside:
                 await asyncio.sleep(LOOK)
-                limits, now = Limits.of(self._section()), asyncio.get_running_loop().time()
+                limits, now = ConnectionLimits.of(self._section()), asyncio.get_running_loop().time()
                 for connection in self.connections:
                     if isinstance(connection, Connection):
                         connection.look(now, limits)

@@ -12,7 +12,7 @@ from couchreg.registry.changing.settling import Settled
 from couchreg.registry.changing.tags import Tags
 from couchreg.registry.changing.unpublish import Unpublisher
 from couchreg.registry.checking import checker
-from couchreg.registry.checking.checker import Checker, Limits
+from couchreg.registry.checking.checker import Checker, CheckLimits
 from couchreg.registry.comparing import diff_job
 from couchreg.registry.comparing.diff import Differ
 from couchreg.registry.linked.forms import Forms
@@ -26,7 +26,7 @@ from couchreg.registry.reading.history import History
 from couchreg.sandbox.forks import ForkServer
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """Search results: how many there are, and those asked for, best first (JSON members of each)."""
 
     total: int
@@ -36,7 +36,9 @@ class Found(NamedTuple):
 class Search(Protocol):
     """What answers `/search`; the index itself is a follower of the database."""
 
-    async def search(self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]) -> Found:
+    async def search(
+        self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
+    ) -> SearchResult:
         """The packages that match every word and have every JSON-LD type."""
 
 
@@ -53,7 +55,7 @@ class Registry:
         attachments: Attachments,
         *,
         validation: Validation = Validation.STRICT,
-        checks: Limits | None = None,
+        checks: CheckLimits | None = None,
         publishing: PublishLimits | None = None,
         settled: Settled | None = None,
         downloads: Downloads | None = None,

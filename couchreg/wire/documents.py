@@ -67,14 +67,14 @@ def document(
     encoding_info: bool = False,
 ) -> bytes:
     """The whole document with its attachments as stubs; `extras` are ready members (`,"_x":…`)."""
-    text = opening(doc_id, rev, deleted, members) + extras
+    text = document_head(doc_id, rev, deleted, members) + extras
     if attachments:
         shape = Shape(encoding_info=True) if encoding_info else STUBS
         text += b',"_attachments":{' + b",".join(_described(a, shape) for a in attachments) + b"}"
     return text + b"}"
 
 
-def opening(doc_id: str, rev: str, deleted: bool, members: bytes) -> bytes:
+def document_head(doc_id: str, rev: str, deleted: bool, members: bytes) -> bytes:
     """A document up to and with `_deleted`, without the closing brace."""
     return b'{"_id":%b,"_rev":%b%b%b%b' % (
         quote(doc_id),
@@ -88,7 +88,7 @@ def opening(doc_id: str, rev: str, deleted: bool, members: bytes) -> bytes:
 def pieces(head: bytes, attachments: Sequence[A], shape: Shape) -> list[bytes | A]:
     """A document as text and, where base64 data belongs between quotes, the attachments themselves.
 
-    `head` is `opening` and the extra members.
+    `head` is `document_head` and the extra members.
     """
     if not attachments:
         return [head + b"}"]

@@ -10,7 +10,7 @@ import pytest
 from couchreg.app import App
 from couchreg.docstore.base import Edit
 from couchreg.http import connections
-from couchreg.http.connections import Limits
+from couchreg.http.connections import ConnectionLimits
 from couchreg.model.user import SYSTEM
 from tests.conftest import ServerFactory
 
@@ -135,6 +135,6 @@ async def test_headers_have_8_kb(hasty: App, door: str) -> None:
 
 
 def test_what_is_no_number_counts_as_not_set() -> None:
-    found = Limits.of({"max_connections": "none", "head_timeout": "1500", "send_timeout": "-1"})
+    found = ConnectionLimits.of({"max_connections": "none", "head_timeout": "1500", "send_timeout": "-1"})
     assert (found.max_connections, found.head_timeout, found.send_timeout) == (4096, 1.5, 60.0)
-    assert Limits(max_connections=100).most_of_one == 25
+    assert ConnectionLimits(max_connections=100).most_of_one == 25

@@ -33,7 +33,7 @@ async def test_a_simple_hash_becomes_better_at_the_first_login(app: App, client:
     assert (await stored(client, "ann"))["password_scheme"] == "simple"
     assert (await client("GET", "/_session", who=("ann", "no")))[0] == 401
     assert (await stored(client, "ann"))["password_scheme"] == "simple"
-    app.auth.upgrades.patience = 0
+    app.auth.upgrades.pause = 0
     for _ in range(2):
         assert (await client("GET", "/_session", who=("ann", "pw")))[0] == 200
         await app.auth.upgrades.settled()
@@ -44,7 +44,7 @@ async def test_a_simple_hash_becomes_better_at_the_first_login(app: App, client:
 
 
 async def test_an_upgrade_keeps_the_sessions(app: App, client: Client, bob: tuple[str, str]) -> None:
-    app.auth.upgrades.patience = 0
+    app.auth.upgrades.pause = 0
     await client("POST", "/_session", {"name": "bob", "password": "pw"}, who=None)
     cookie = {"Cookie": client.headers["Set-Cookie"].partition(";")[0]}
     await configure(client, chttpd_auth__pbkdf2_prf="sha512", chttpd_auth__iterations="77")
@@ -77,7 +77,7 @@ async def test_who_logs_in_to_change_the_password_gets_there_first(
 
 async def test_a_server_that_ends_waits_for_no_upgrade(server: ServerFactory) -> None:
     app = await server()
-    app.auth.upgrades.patience = 3600
+    app.auth.upgrades.pause = 3600
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         client = Client(session, app.couch_url)
         await client("PUT", f"/_users/{ID}", BOB)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from couchreg.client.cache import Cache, Use, cache_folder
+from couchreg.client.cache import Cache, CacheUsage, cache_folder
 from couchreg.client.errors import UsageError
 
 REGISTRY = "http://127.0.0.1:8000/"
@@ -35,13 +35,13 @@ def test_bytes_come_back(cache: Cache, tmp_path: Path) -> None:
     sha256, target = kept(cache, b"data", tmp_path), tmp_path / "target"
     assert cache.fetch(sha256, target)
     assert target.read_bytes() == b"data"
-    assert cache.use() == Use(1, 4)
+    assert cache.use() == CacheUsage(1, 4)
 
 
 def test_what_is_not_here_is_not_made_up(cache: Cache, tmp_path: Path) -> None:
     assert not cache.fetch("0" * 64, tmp_path / "target")
     assert not (tmp_path / "target").exists()
-    assert cache.use() == Use(0, 0)
+    assert cache.use() == CacheUsage(0, 0)
 
 
 def test_damaged_bytes_are_removed_and_not_handed_out(cache: Cache, tmp_path: Path) -> None:
@@ -55,10 +55,10 @@ def test_damaged_bytes_are_removed_and_not_handed_out(cache: Cache, tmp_path: Pa
 def test_what_was_not_used_for_longest_goes_first(cache: Cache, tmp_path: Path) -> None:
     old, middle, new = (kept(cache, bytes([n]) * 300, tmp_path, used=1000 + n) for n in range(3))
     assert cache.fetch(old, tmp_path / "target")  # which uses it
-    assert cache.trim(700) == Use(1, 300)
+    assert cache.trim(700) == CacheUsage(1, 300)
     assert [place(cache, sha256).exists() for sha256 in (old, middle, new)] == [True, False, True]
-    assert cache.trim() == Use(0, 0)
-    assert cache.trim(0) == Use(2, 600)
+    assert cache.trim() == CacheUsage(0, 0)
+    assert cache.trim(0) == CacheUsage(2, 600)
 
 
 def test_what_is_larger_than_the_whole_cache_is_not_kept(cache: Cache, tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ from couchreg.docstore.sqlite import SqliteStore
 from couchreg.http.registry.door import registry_application
 from couchreg.http.registry.frame.call import Services
 from couchreg.package.layout import registry_layout
-from couchreg.registry.checking.checker import Limits
-from couchreg.registry.registry import Found, Registry
+from couchreg.registry.checking.checker import CheckLimits
+from couchreg.registry.registry import Registry, SearchResult
 from tests.blob_stores import blob_store
 from tests.registry.packages import Package, related
 
@@ -46,9 +46,11 @@ class NothingFound:
     def __init__(self) -> None:
         self.asked: list[tuple[Sequence[str], int, int, Sequence[str]]] = []
 
-    async def search(self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]) -> Found:
+    async def search(
+        self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
+    ) -> SearchResult:
         self.asked.append((words, limit, offset, types))
-        return Found(1, [{"name": "gdp", "version": "2026", "title": "GDP"}])
+        return SearchResult(1, [{"name": "gdp", "version": "2026", "title": "GDP"}])
 
 
 @dataclass
@@ -166,7 +168,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
             referred=partial(referred, store),
         )
         database = await store.create("registry")
-        options.setdefault("checks", Limits(workers=1))
+        options.setdefault("checks", CheckLimits(workers=1))
         registry = Registry(database, attachments, **options)
         await registry.start()
         index, people = NothingFound(), await identity(store, registry, registration)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-from couchreg.registry.checking.checker import Limits
+from couchreg.registry.checking.checker import CheckLimits
 from couchreg.registry.publishing.intake import PublishLimits
 from tests.registry.packages import Package, related, small, zipped
 
@@ -20,7 +20,7 @@ LATIN = "id,word\n1,\u00e9\n".encode("latin-1")
 V2 = "https://datapackage.org/profiles/2.0/datapackage.json"
 ZIP = {"Content-Type": "application/zip"}
 JSON = {"Content-Type": "application/json"}
-CHECKS = Limits(workers=1, cpu_seconds=4, file_size=64 << 20)
+CHECKS = CheckLimits(workers=1, cpu_seconds=4, file_size=64 << 20)
 # Small enough that "too much" is quickly made.
 LIMITS = PublishLimits(total=8 << 20, files=30, descriptor=256 << 10, ratio=100, always=1 << 20)
 

@@ -14,7 +14,7 @@ import pytest
 from couchreg.errors import BadRequest, InvalidPackage, Unavailable
 from couchreg.model import json
 from couchreg.package.descriptor import examine
-from couchreg.registry.checking.checker import WORKER, Checker, Limits
+from couchreg.registry.checking.checker import WORKER, Checker, CheckLimits
 from couchreg.sandbox.forks import ForkServer
 from tests.registry.conftest import Serve, Served
 from tests.registry.packages import Package, small
@@ -207,7 +207,7 @@ async def test_no_request_leaves_the_server(serve: Serve, listener: tuple[str, l
 
 
 async def test_a_check_that_takes_too_long_is_stopped_and_says_so(serve: Serve) -> None:
-    served = await serve(checks=Limits(workers=1, cpu_seconds=1))
+    served = await serve(checks=CheckLimits(workers=1, cpu_seconds=1))
     endless = small(text="id,word\n1," + "a" * 40 + "!\n")
     endless.members["resources"][0]["schema"]["fields"][1]["constraints"] = {"pattern": "(a+)+"}
     status, answer = await served.put(endless, "1")
@@ -224,7 +224,7 @@ async def test_a_check_that_takes_too_long_is_stopped_and_says_so(serve: Serve) 
 
 
 async def test_a_check_without_memory_is_stopped_and_says_so(serve: Serve) -> None:
-    served = await serve(checks=Limits(workers=1, memory=1 << 20))  # not a byte more than it has
+    served = await serve(checks=CheckLimits(workers=1, memory=1 << 20))  # not a byte more than it has
     many = small(text="id,word\n" + "".join(f"{number},{number:0500}\n" for number in range(20_000)))
     many.members["resources"][0]["schema"]["primaryKey"] = "word"
     status, answer = await served.put(many, "1")
@@ -243,7 +243,7 @@ async def test_json_and_compressed_tables_are_checked(served: Served) -> None:
 
 
 async def test_the_server_answers_while_a_package_is_checked(serve: Serve) -> None:
-    served = await serve(checks=Limits(workers=1))
+    served = await serve(checks=CheckLimits(workers=1))
     await served.registry.forks.start()
     worker = served.registry.forks.process
     assert worker is not None
@@ -259,7 +259,7 @@ async def test_the_server_answers_while_a_package_is_checked(serve: Serve) -> No
 
 async def test_what_waits_is_bounded(tmp_path: Path) -> None:
     forks = ForkServer((WORKER,))
-    checker = Checker(forks, Limits(workers=1, waiting=1))
+    checker = Checker(forks, CheckLimits(workers=1, waiting=1))
     (tmp_path / "scratch").mkdir()
     (tmp_path / "descriptor").write_bytes(json.encode({"resources": [{"name": "x", "data": [["a"], [1]]}]}))
     checks = [checker.check(tmp_path, tmp_path / "scratch", tmp_path / "descriptor") for _ in range(4)]
@@ -271,7 +271,7 @@ async def test_what_waits_is_bounded(tmp_path: Path) -> None:
 
 
 async def test_a_worker_that_dies_is_replaced(serve: Serve) -> None:
-    served = await serve(checks=Limits(workers=1))
+    served = await serve(checks=CheckLimits(workers=1))
     assert (await served.put(small(), "1"))[0] == 201
     worker = served.registry.forks.process
     assert worker is not None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from couchreg.registry.checking.checker import Limits
+from couchreg.registry.checking.checker import CheckLimits
 from couchreg.registry.publishing import integrity
 from couchreg.registry.publishing.threads import Abandoned, IsStopped, in_thread
 from tests.registry.conftest import ANNA, BOB, Serve, Served
@@ -31,7 +31,7 @@ async def running(served: Served, number: int) -> None:
 
 
 async def test_one_user_does_not_have_every_checker(serve: Serve) -> None:
-    served = await serve(checks=Limits(workers=2, cpu_seconds=3000))
+    served = await serve(checks=CheckLimits(workers=2, cpu_seconds=3000))
     slow = [asyncio.create_task(served.put(endless(f"slow{n}"), "1", auth=ANNA)) for n in range(3)]
     await running(served, 3)
     async with asyncio.timeout(LATEST):
@@ -41,7 +41,7 @@ async def test_one_user_does_not_have_every_checker(serve: Serve) -> None:
 
 
 async def test_one_user_has_few_packages_waiting(serve: Serve) -> None:
-    served = await serve(checks=Limits(workers=1, cpu_seconds=3000, waiting_of_one=2))
+    served = await serve(checks=CheckLimits(workers=1, cpu_seconds=3000, waiting_of_one=2))
     slow = [asyncio.create_task(served.put(endless(f"slow{n}"), "1", auth=ANNA)) for n in range(3)]
     await running(served, 3)
     status, headers, answer = await _tried(served, small("more"))
@@ -69,7 +69,7 @@ async def _leave(served: Served, *asking: asyncio.Task[Any]) -> None:
 
 
 async def test_the_check_of_a_client_that_has_gone_ends(serve: Serve) -> None:
-    served = await serve(checks=Limits(workers=1, cpu_seconds=3000))
+    served = await serve(checks=CheckLimits(workers=1, cpu_seconds=3000))
     publishing = asyncio.create_task(served.put(endless("slow"), "1"))
     await running(served, 1)
     await asyncio.sleep(0.5)  # so that it computes

@@ -14,7 +14,7 @@ from couchreg.errors import CouchregError
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 1.0  # seconds
+PAUSE = 1.0  # seconds
 MOST = 1000  # users whose hashes are replaced at the same time; the others' are at another login
 
 
@@ -22,7 +22,7 @@ class Upgrades:
     def __init__(self, work: PasswordWork, options: Options) -> None:
         self._work = work
         self._options = options
-        self.patience = PATIENCE
+        self.pause = PAUSE
         self._running: dict[str | None, asyncio.Task[None]] = {}
 
     def begin(self, credential: Credential, password: str, address: str) -> None:
@@ -53,7 +53,7 @@ class Upgrades:
         try:
             hashed = await self._work.hash(password, salt=credential.hashed.salt, address=address)
             del password
-            await asyncio.sleep(self.patience)
+            await asyncio.sleep(self.pause)
             if credential.keep is not None:
                 await credential.keep(hashed)
         except CouchregError as error:

@@ -22,7 +22,7 @@ from couchreg.docstore.base import (
     Setting,
     Updated,
 )
-from couchreg.docstore.sqlite import care, check, edits, feeds, listings, opening, reads, schema, sequences
+from couchreg.docstore.sqlite import care, check, edits, feeds, listings, open_revs, reads, schema, sequences
 from couchreg.docstore.sqlite.aio import Pulse, Writer, breathe, finished, in_thread
 from couchreg.docstore.sqlite.connections import Connections, Recent
 from couchreg.docstore.sqlite.counters import Counters
@@ -61,7 +61,7 @@ class SqliteDatabase:
         self._settings = care.settings(conn)
         self._pulse = Pulse()
         self._writer = Writer(self._files.writer, self._counters, recent.pool, self._committed)
-        self._attention = edits.Attention()
+        self._validators = edits.ValidatorCache()
         self.notes = SqliteNotes(self._reader, self._do)
         self._compacting = False
         self._counted = (0, 0, 0)  # at this update_seq, behind this sequence, there are so many changes
@@ -139,14 +139,14 @@ class SqliteDatabase:
         latest: bool = False,
         histories: bool = False,
     ) -> list[list[Opened]]:
-        how = opening.How(latest, self._number("revs_limit", REVS_LIMIT) if histories else 0)
+        options = open_revs.Options(latest, self._number("revs_limit", REVS_LIMIT) if histories else 0)
         found: list[list[Opened]] = []
         heavy = 0
         for part in listings.parts(wanted, feeds.FEW):
-            opened = opening.open_revs(self._reader(), part, how)
+            opened = open_revs.open_revs(self._reader(), part, options)
             found += opened
-            heavy += opening.weight(one.revision.members for row in opened for one in row if one.revision)
-            if len(opened) < len(part) or heavy >= opening.ENOUGH:
+            heavy += open_revs.weight(one.revision.members for row in opened for one in row if one.revision)
+            if len(opened) < len(part) or heavy >= open_revs.ENOUGH:
                 break
             await breathe()
         return found
@@ -178,10 +178,10 @@ class SqliteDatabase:
     ) -> AsyncIterator[Changes]:
         start, now = self._number_of(since), self._counters.update_seq
         end = now if until is None else min(self._number_of(until), now)
-        which = feeds.Which(self.incarnation, descending, bodies, all_leafs)
+        options = feeds.ChangesOptions(self.incarnation, descending, bodies, all_leafs)
         if ids is None:
-            return listings.changes(self._reader, start, end, limit, which)
-        return listings.changes_of(self._reader, ids, start, end, limit, which)
+            return listings.changes(self._reader, start, end, limit, options)
+        return listings.changes_of(self._reader, ids, start, end, limit, options)
 
     async def pending(self, since: Seq) -> int:
         number, now = self._number_of(since), self._counters.update_seq
@@ -209,7 +209,7 @@ class SqliteDatabase:
 
         def work(conn: apsw.Connection, counters: Counters) -> Generator[None, None, Updated]:
             limit = self._number("revs_limit", REVS_LIMIT)
-            tx = edits.Transaction(conn, counters, limit, self._attention)
+            tx = edits.Transaction(conn, counters, limit, self._validators)
             outcomes = yield from edits.apply(tx, wanted, new_edits=new_edits)
             return Updated(outcomes, self._stamp(counters.update_seq))
 

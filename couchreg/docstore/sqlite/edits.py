@@ -24,14 +24,14 @@ LARGE = 100_000  # bytes of a document that is a slice of its own
 
 
 @dataclass(slots=True)
-class Attention:
+class ValidatorCache:
     """Whether the next edits of a database are looked at before any is written.
 
     CouchDB does so until it has found out which functions validate the documents of a database: with
     the first document written since the database was opened or a design document changed.
     """
 
-    due: bool = True
+    stale: bool = True
 
     def note(self, edits: Sequence[Edit], outcomes: Sequence[Outcome]) -> None:
         written = {
@@ -40,14 +40,14 @@ class Attention:
             if isinstance(outcome, str)
         }
         if written:
-            self.due = True in written
+            self.stale = True in written
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """Where edits are applied: an open transaction, its figures so far, and `_revs_limit`.
 
-    `careful` where CouchDB looks at every document before it writes any: when `attention` is due, and
+    `careful` where CouchDB looks at every document before it writes any: when `validators` is stale, and
     with attachments or design documents among them. Otherwise it only merges: it takes bodies of
     revisions that are no leafs, and edits of revisions of documents that nobody has heard of.
     """
@@ -55,7 +55,7 @@ class Transaction:
     conn: apsw.Connection
     counters: Counters
     revs_limit: int
-    attention: Attention
+    validators: ValidatorCache
     careful: bool = False
 
 
@@ -65,7 +65,7 @@ def apply(tx: Transaction, edits: Sequence[Edit], *, new_edits: bool) -> Generat
     The edits of one document are taken together, as CouchDB does: each is judged by what stood
     there before the call as well as by the ones before it.
     """
-    tx = replace(tx, careful=tx.attention.due or any(map(_is_careful, edits)))
+    tx = replace(tx, careful=tx.validators.stale or any(map(_is_careful, edits)))
     places = _by_document(edits)
     ids = list(places)
     outcomes: list[Outcome] = [""] * len(edits)
@@ -84,7 +84,7 @@ def apply(tx: Transaction, edits: Sequence[Edit], *, new_edits: bool) -> Generat
                 docs.clear()
                 yield
         documents.save(tx.conn, tx.counters, docs)
-    tx.attention.note(edits, outcomes)
+    tx.validators.note(edits, outcomes)
     return outcomes
 
 

@@ -78,7 +78,7 @@ def passed(conn: apsw.Connection, wanted: Range, behind: str | None, most: int) 
 
 
 # -- by sequence
-class Which(NamedTuple):
+class ChangesOptions(NamedTuple):
     """How changes are listed, and the life of the database that their sequences are of."""
 
     incarnation: str
@@ -87,19 +87,21 @@ class Which(NamedTuple):
     all_leafs: bool
 
 
-def changes(conn: apsw.Connection, since: int, until: int, which: Which, *, most: int | None) -> list[Change]:
+def changes(
+    conn: apsw.Connection, since: int, until: int, options: ChangesOptions, *, most: int | None
+) -> list[Change]:
     """The next changes of (since, until], a step's or `most`, from its other end when descending."""
-    order = "ORDER BY d.seq DESC" if which.descending else "ORDER BY d.seq"
-    text = f"{_CHANGES[which.bodies]} WHERE d.seq > ? AND d.seq <= ? {order} LIMIT ?"
-    values = (since, until, _least(most, BODIES if which.bodies else ROWS))
-    if which.bodies:
-        return _changes(query_some(conn, text, values, column=5, most=BYTES), which)
-    return _changes(query(conn, text, values), which)
+    order = "ORDER BY d.seq DESC" if options.descending else "ORDER BY d.seq"
+    text = f"{_CHANGES[options.bodies]} WHERE d.seq > ? AND d.seq <= ? {order} LIMIT ?"
+    values = (since, until, _least(most, BODIES if options.bodies else ROWS))
+    if options.bodies:
+        return _changes(query_some(conn, text, values, column=5, most=BYTES), options)
+    return _changes(query(conn, text, values), options)
 
 
-def _changes(found: Sequence[Any], which: Which) -> list[Change]:
-    all_leafs, incarnation = which.all_leafs, which.incarnation
-    if which.bodies:
+def _changes(found: Sequence[Any], options: ChangesOptions) -> list[Change]:
+    all_leafs, incarnation = options.all_leafs, options.incarnation
+    if options.bodies:
         return [
             Change(
                 Seq(seq, f"{seq}-{incarnation}", incarnation),
@@ -129,10 +131,10 @@ def places(conn: apsw.Connection, ids: Collection[str]) -> list[int]:
     return [seq for (seq,) in query_in(conn, _PLACES, list(ids))]
 
 
-def changes_at(conn: apsw.Connection, seqs: Sequence[int], which: Which) -> list[Change]:
+def changes_at(conn: apsw.Connection, seqs: Sequence[int], options: ChangesOptions) -> list[Change]:
     """The changes at these sequences; one that has moved on meanwhile is not there any more."""
-    text = f"{_CHANGES[which.bodies]} WHERE d.seq = ?"
-    return _changes(query_each(conn, text, [(seq,) for seq in seqs]), which)
+    text = f"{_CHANGES[options.bodies]} WHERE d.seq = ?"
+    return _changes(query_each(conn, text, [(seq,) for seq in seqs]), options)
 
 
 def count_changes(conn: apsw.Connection, since: int, until: int, most: int) -> tuple[int, int | None]:

@@ -12,7 +12,7 @@ import apsw
 from couchreg.docstore.base import Changes, LocalDocument, Range, Row
 from couchreg.docstore.sqlite import feeds, sequences
 from couchreg.docstore.sqlite.aio import breathe
-from couchreg.docstore.sqlite.feeds import Which
+from couchreg.docstore.sqlite.feeds import ChangesOptions
 
 T = TypeVar("T")
 
@@ -65,44 +65,44 @@ async def count_before(reader: Reader, wanted: Range) -> int:
 
 # -- by sequence
 async def changes(
-    reader: Reader, since: int, until: int, limit: int | None, which: Which
+    reader: Reader, since: int, until: int, limit: int | None, options: ChangesOptions
 ) -> AsyncIterator[Changes]:
     """After `since` to `until`; the stretch that says so comes at the end, unless `limit` came first."""
-    left, end, last = limit, sequences.stamp(until, which.incarnation), None
+    left, end, last = limit, sequences.stamp(until, options.incarnation), None
     while since < until and (left is None or left > 0):
-        chunk = feeds.changes(reader(), since, until, which, most=left)
+        chunk = feeds.changes(reader(), since, until, options, most=left)
         if not chunk:
             break
         last = chunk[-1].seq
         yield Changes(chunk, last)
-        if which.descending:
+        if options.descending:
             until = last.number - 1
         else:
             since = last.number
         left = None if left is None else left - len(chunk)
         await breathe()
-    if (left is None or left > 0) and last != end and not (last and which.descending):
+    if (left is None or left > 0) and last != end and not (last and options.descending):
         reader()
         yield Changes([], end)
 
 
 async def changes_of(
-    reader: Reader, ids: Collection[str], since: int, until: int, limit: int | None, which: Which
+    reader: Reader, ids: Collection[str], since: int, until: int, limit: int | None, options: ChangesOptions
 ) -> AsyncIterator[Changes]:
     """The changes of some documents."""
     seqs: set[int] = set()
     for part in parts(ids, feeds.ROWS):
         seqs.update(feeds.places(reader(), part))
         await breathe()
-    within = sorted((seq for seq in seqs if since < seq <= until), reverse=which.descending)[:limit]
+    within = sorted((seq for seq in seqs if since < seq <= until), reverse=options.descending)[:limit]
     for places in parts(within, feeds.FEW):
-        found = feeds.changes_at(reader(), places, which)
+        found = feeds.changes_at(reader(), places, options)
         if found:
             yield Changes(found, found[-1].seq)
         await breathe()
-    told = which.descending or within[-1] == until if within else False
+    told = options.descending or within[-1] == until if within else False
     if (limit is None or len(within) < limit) and not told:
-        yield Changes([], sequences.stamp(until, which.incarnation))
+        yield Changes([], sequences.stamp(until, options.incarnation))
 
 
 async def count_changes(reader: Reader, since: int, until: int) -> int:

@@ -25,7 +25,7 @@ _LEAST = 60  # seconds that it may last at least
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CheckLimits:
     """What checking one package may use, and how many are checked and wait at once."""
 
     cpu_seconds: float = 300
@@ -47,8 +47,8 @@ class Limits:
 class Checker:
     """`await check(…)` from any task; `start()` and `close()` by the owner. `forks` has `WORKER`."""
 
-    def __init__(self, forks: ForkServer, limits: Limits | None = None) -> None:
-        self.limits = limits = limits or Limits()
+    def __init__(self, forks: ForkServer, limits: CheckLimits | None = None) -> None:
+        self.limits = limits = limits or CheckLimits()
         self._pool = Pool(
             Kind(
                 "package checks",
@@ -103,14 +103,14 @@ class Checker:
         await self._pool.close()
 
 
-def _stopped(limits: Limits, cause: Cause) -> dict[str, Any]:
+def _stopped(limits: CheckLimits, cause: Cause) -> dict[str, Any]:
     report = Report()
     report.complete = False
     report.add(problem(STOPPED, _why(limits, cause)))
     return report.to_json()
 
 
-def _why(limits: Limits, cause: Cause) -> str:
+def _why(limits: CheckLimits, cause: Cause) -> str:
     unknown = "so it is not known whether the package is valid"
     used, setting = {
         Cause.CPU: (f"used the {limits.cpu_seconds:g} s of CPU time that it may use", limits.cpu_setting),

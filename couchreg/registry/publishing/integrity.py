@@ -16,19 +16,19 @@ from couchreg.package.report import Report, problem, refusal
 from couchreg.registry.publishing.threads import Abandoned, IsStopped
 
 Files = Mapping[str, Spooled]
-Wanted = tuple[tuple[Path, ...], str]  # the files one after the other, and the algorithm
-Digests = Mapping[Wanted, str]
+HashRequest = tuple[tuple[Path, ...], str]  # the files one after the other, and the algorithm
+Digests = Mapping[HashRequest, str]
 _ALGORITHMS = ("md5", "sha1", "sha256", "sha512")
 _CHUNK = 1 << 20
 _AGAIN = 4  # how many times the bytes of a package are hashed at most, beyond their arrival
 
 
-def wanted(descriptor: Descriptor, files: Files) -> dict[Wanted, int]:
+def wanted(descriptor: Descriptor, files: Files) -> dict[HashRequest, int]:
     """What has to be hashed for this descriptor, and how many bytes each is.
 
     Raises InvalidPackage when that is out of proportion: each resource may name all files.
     """
-    found: dict[Wanted, int] = {}
+    found: dict[HashRequest, int] = {}
     for resource in descriptor.resources:
         parts = [files[path] for path in resource.paths if path in files]
         algorithm = _algorithm(resource.members.get("hash", "sha256:"))
@@ -43,7 +43,7 @@ def wanted(descriptor: Descriptor, files: Files) -> dict[Wanted, int]:
     return found
 
 
-def digests(wanted: Iterable[Wanted], is_stopped: IsStopped) -> Digests:
+def digests(wanted: Iterable[HashRequest], is_stopped: IsStopped) -> Digests:
     """Hash files: not for the loop. Raises Abandoned."""
     return {(paths, algorithm): _hash(paths, algorithm, is_stopped) for paths, algorithm in wanted}
 
@@ -117,7 +117,7 @@ def _digest(parts: Sequence[Spooled], algorithm: str, known: Digests) -> str:
     return _known(parts, algorithm) or known[_key(parts, algorithm)]
 
 
-def _key(parts: Sequence[Spooled], algorithm: str) -> Wanted:
+def _key(parts: Sequence[Spooled], algorithm: str) -> HashRequest:
     return tuple(part.path for part in parts), algorithm
 
 

@@ -21,14 +21,14 @@ CHUNK = 20  # documents read at once
 MAX_TITLE = 300  # characters
 
 
-class Shown(msgspec.Struct):
+class VersionSummary(msgspec.Struct):
     """The members of a version document that listings show; any of them may have any type."""
 
     title: Any = None
     couchreg: Any = None
 
     @classmethod
-    def of(cls, row: Row) -> "Shown":
+    def of(cls, row: Row) -> "VersionSummary":
         return msgspec.json.decode(b"{" + (row.members or b"") + b"}", type=cls)
 
     def own(self, member: str) -> str | None:
@@ -52,7 +52,7 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HistoryEntry:
     """A version in the history of its package. `hash` is of its manifest: see `manifest_hash`."""
 
     version: str
@@ -83,12 +83,12 @@ class History:
         self._database = database
         self._catalog = catalog
 
-    async def versions(self, name: str) -> tuple[str, list[Entry]]:
+    async def versions(self, name: str) -> tuple[str, list[HistoryEntry]]:
         """What `latest` is, and all versions from the highest to the lowest. Raises NotFound."""
         versions = (await self._catalog.known_versions(name))[::-1]
         standing = await self._catalog.standing(name)
         tags = standing.tags(versions)
-        found: list[Entry] = []
+        found: list[HistoryEntry] = []
         for start in range(0, len(versions), CHUNK):
             part = versions[start : start + CHUNK]
             rows = await self._database.winners([version_id(name, item) for item in part], bodies=True)
@@ -143,16 +143,16 @@ class History:
             return None
         exact = standing.tags(versions)[LATEST]
         [row] = await self._database.winners([version_id(name, exact)], bodies=True)
-        shown = Shown.of(row) if row else Shown()
+        shown = VersionSummary.of(row) if row else VersionSummary()
         return Summary(
             name, exact, tuple(versions), shown.text(), shown.own("published"), standing.deprecated(exact)
         )
 
 
-def _entry(version: str, row: Row, standing: Standing, tags: dict[str, str]) -> Entry:
-    shown = Shown.of(row)
+def _entry(version: str, row: Row, standing: Standing, tags: dict[str, str]) -> HistoryEntry:
+    shown = VersionSummary.of(row)
     own = tuple(tag for tag, target in tags.items() if target == version)
-    return Entry(
+    return HistoryEntry(
         version,
         shown.own("published"),
         shown.own("publisher"),

@@ -56,7 +56,7 @@ async def update(ctx: Context) -> web.StreamResponse:
     if not parsed.id:
         raise BadRequest("The update function gave a document without an id.")
     writing.check_id(ctx, parsed.id)
-    writing.check_limits(writing.Limits.of(ctx), parsed, writing.MAX_DOCUMENT + 1)
+    writing.check_limits(writing.DocumentLimits.of(ctx), parsed, writing.MAX_DOCUMENT + 1)
     await writing.authorize_id(ctx, parsed.id)
     rev = await writing.write(ctx, parsed, new_edits=True)
     headers = [("X-Couch-Update-NewRev", rev), ("X-Couch-Id", parsed.id)]

@@ -31,7 +31,7 @@ async def bulk_docs(ctx: Context) -> web.StreamResponse:
     request = await ctx.decoded(body)
     docs = _docs_of(request)
     new_edits = _new_edits_of(request)
-    limits = writing.Limits.of(ctx)
+    limits = writing.DocumentLimits.of(ctx)
     parsed, turn = [], Turn()
     for value in docs:
         parsed.append(_parse(ctx, limits, value, len(body), new_edits=new_edits))
@@ -63,7 +63,9 @@ def _new_edits_of(request: dict[str, Any]) -> bool:
     return new_edits
 
 
-def _parse(ctx: Context, limits: writing.Limits, value: Any, received: int, *, new_edits: bool) -> Parsed:
+def _parse(
+    ctx: Context, limits: writing.DocumentLimits, value: Any, received: int, *, new_edits: bool
+) -> Parsed:
     parsed = document.parse(value, new_edits=new_edits)
     writing.check_limits(limits, parsed, received)
     if parsed.id is None:

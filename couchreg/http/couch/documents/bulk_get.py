@@ -11,7 +11,7 @@ from aiohttp import web
 
 from couchreg.docstore.base import Attachment, Opened
 from couchreg.errors import BadRequest
-from couchreg.http.couch.documents.bulk_get_request import Wanted, error_of, query_of, wanted_of
+from couchreg.http.couch.documents.bulk_get_request import RequestedDocument, error_of, query_of, wanted_of
 from couchreg.http.couch.documents.document_query import DocumentQuery
 from couchreg.http.couch.documents.multipart_sending import BulkParts
 from couchreg.http.couch.documents.reading import shown
@@ -26,7 +26,7 @@ from couchreg.wire.accept import accepts_type
 BATCH = 200
 
 
-Answered = tuple[Wanted, list[Opened]]
+Answered = tuple[RequestedDocument, list[Opened]]
 
 
 async def bulk_get(ctx: Context) -> web.StreamResponse:
@@ -52,7 +52,7 @@ async def bulk_get(ctx: Context) -> web.StreamResponse:
 
 
 async def _answered(
-    ctx: Context, wanted: Sequence[Wanted], query: DocumentQuery
+    ctx: Context, wanted: Sequence[RequestedDocument], query: DocumentQuery
 ) -> AsyncIterator[list[Answered]]:
     """The entries with what was found for them, a batch at a time."""
     latest = "latest" in query.flags
@@ -67,7 +67,7 @@ async def _answered(
         yield answered
 
 
-def _matched(batch: Sequence[Wanted], found: Sequence[list[Opened]]) -> list[Answered]:
+def _matched(batch: Sequence[RequestedDocument], found: Sequence[list[Opened]]) -> list[Answered]:
     """The entries up to the last that something was read for; those that are wrong need no reading."""
     rows = iter(found)
     answered: list[Answered] = []
@@ -79,14 +79,16 @@ def _matched(batch: Sequence[Wanted], found: Sequence[list[Opened]]) -> list[Ans
     return answered
 
 
-def _missing(one: Wanted, rev: str | None) -> dict[str, Any]:
+def _missing(one: RequestedDocument, rev: str | None) -> dict[str, Any]:
     return error_of(one.id, "undefined" if rev is None else rev, "not_found", "missing")
 
 
 # -- as JSON
 
 
-async def _send_json(ctx: Context, wanted: Sequence[Wanted], query: DocumentQuery) -> web.StreamResponse:
+async def _send_json(
+    ctx: Context, wanted: Sequence[RequestedDocument], query: DocumentQuery
+) -> web.StreamResponse:
     if len(wanted) <= BATCH and not query.flags & {"attachments"}:
         texts: list[bytes | Attachment] = []
         answered: list[Answered] = await anext(_answered(ctx, wanted, query), [])
@@ -96,7 +98,9 @@ async def _send_json(ctx: Context, wanted: Sequence[Wanted], query: DocumentQuer
     return await _stream_json(ctx, wanted, query)
 
 
-async def _stream_json(ctx: Context, wanted: Sequence[Wanted], query: DocumentQuery) -> web.StreamResponse:
+async def _stream_json(
+    ctx: Context, wanted: Sequence[RequestedDocument], query: DocumentQuery
+) -> web.StreamResponse:
     stream = await ctx.stream(headers=[MUST_REVALIDATE])
     await stream.write(b'{"results":[')
     first = True
@@ -125,7 +129,9 @@ def _render(answered: Sequence[Answered], parts: list[bytes | Attachment], *, fi
         before = b","
 
 
-def _render_opened(one: Wanted, opened: Opened, parts: list[bytes | Attachment], before: bytes) -> None:
+def _render_opened(
+    one: RequestedDocument, opened: Opened, parts: list[bytes | Attachment], before: bytes
+) -> None:
     if opened.revision is None:
         parts.append(before + b'{"error":' + json.encode(_missing(one, opened.rev)) + b"}")
         return
@@ -152,7 +158,7 @@ def _multipart_subtype(ctx: Context) -> str | None:
 
 
 async def _send_multipart(
-    ctx: Context, wanted: Sequence[Wanted], query: DocumentQuery, subtype: str
+    ctx: Context, wanted: Sequence[RequestedDocument], query: DocumentQuery, subtype: str
 ) -> web.StreamResponse:
     boundary = b"--" + related.new_boundary()
     stream = await ctx.stream(content_type=related.mixed_type(boundary, subtype))
@@ -166,7 +172,7 @@ async def _send_multipart(
     return stream
 
 
-async def _write_parts(parts: BulkParts, one: Wanted, opened: Sequence[Opened]) -> None:
+async def _write_parts(parts: BulkParts, one: RequestedDocument, opened: Sequence[Opened]) -> None:
     if one.error is not None or not opened:
         await parts.write_error(one.error or _missing(one, None))
     for revision in opened:

@@ -11,7 +11,7 @@ from couchreg.model.document import check_docid
 REFUSED_PARAMETERS = frozenset({"open_revs", "new_edits", "w", "rev", "atts_since"})
 
 
-class Wanted(NamedTuple):
+class RequestedDocument(NamedTuple):
     """One entry of the request, or why it cannot be answered."""
 
     id: Any
@@ -27,7 +27,7 @@ def query_of(ctx: Context) -> DocumentQuery:
     return parse_document_query(ctx.pairs)
 
 
-def wanted_of(entry: Any, query: DocumentQuery) -> Wanted:
+def wanted_of(entry: Any, query: DocumentQuery) -> RequestedDocument:
     if not isinstance(entry, dict) or not entry:
         return _refused(None, None, "bad_request", "document must be a JSON object")
     if "id" not in entry:
@@ -41,10 +41,10 @@ def wanted_of(entry: Any, query: DocumentQuery) -> Wanted:
         parsed = None if "rev" not in entry else parse_rev(rev)
     except CouchregError as error:
         return _refused(doc_id, rev, error.error, error.reason)
-    return _with_atts_since(Wanted(doc_id, parsed, query), entry.get("atts_since", []))
+    return _with_atts_since(RequestedDocument(doc_id, parsed, query), entry.get("atts_since", []))
 
 
-def _with_atts_since(wanted: Wanted, given: Any) -> Wanted:
+def _with_atts_since(wanted: RequestedDocument, given: Any) -> RequestedDocument:
     if given == []:
         return wanted
     if not isinstance(given, list):
@@ -58,8 +58,8 @@ def _with_atts_since(wanted: Wanted, given: Any) -> Wanted:
     return wanted._replace(query=replace(wanted.query, atts_since=tuple(known)))
 
 
-def _refused(doc_id: Any, rev: Any, word: str, reason: str) -> Wanted:
-    return Wanted(doc_id, error=error_of(doc_id, rev, word, reason))
+def _refused(doc_id: Any, rev: Any, word: str, reason: str) -> RequestedDocument:
+    return RequestedDocument(doc_id, error=error_of(doc_id, rev, word, reason))
 
 
 def error_of(doc_id: Any, rev: Any, word: str, reason: str) -> dict[str, Any]:

@@ -80,7 +80,7 @@ async def _edit(ctx: Context, upload: Upload, fields: dict[str, bytes], records:
     replaced = {record.name for record in records}
     if "_doc" in fields:
         parsed = document.parse(await ctx.decoded(fields["_doc"]), new_edits=True)
-        writing.check_limits(writing.Limits.of(ctx), parsed, len(fields["_doc"]))
+        writing.check_limits(writing.DocumentLimits.of(ctx), parsed, len(fields["_doc"]))
         parsed = writing.addressed(ctx, parsed, ctx.doc_id, PLAIN)
         kept = {name: value for name, value in (parsed.attachments or {}).items() if name not in replaced}
         others = await upload.inline(ctx.doc_id, kept, new_edits=True)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from couchreg.docstore.base import Attachment, Opened
 from couchreg.http.couch.documents.document_query import DocumentQuery
-from couchreg.http.couch.documents.reading import Found, shown
+from couchreg.http.couch.documents.reading import FoundDocument, shown
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE
 from couchreg.model import json
@@ -19,7 +19,7 @@ from couchreg.wire import documents, related
 Parts = tuple[bytes, list[Attachment]]
 
 
-def as_parts(found: Found, query: DocumentQuery) -> Parts:
+def as_parts(found: FoundDocument, query: DocumentQuery) -> Parts:
     """The document's text, and the attachments that follow it."""
     shape = query.shape(found.history, follows=True)
     attachments = found.revision.attachments
@@ -29,7 +29,7 @@ def as_parts(found: Found, query: DocumentQuery) -> Parts:
 
 
 async def send_related(
-    ctx: Context, found: Found, query: DocumentQuery, headers: Sequence[tuple[str, str]]
+    ctx: Context, found: FoundDocument, query: DocumentQuery, headers: Sequence[tuple[str, str]]
 ) -> web.StreamResponse:
     """One document as multipart/related, or as JSON when nothing follows."""
     text, attachments = as_parts(found, query)
@@ -101,7 +101,7 @@ class BulkParts:
     async def write_error(self, error: object) -> None:
         await self._stream.write(related.between(self._outer) + _error_part(error))
 
-    async def write_document(self, found: Found, query: DocumentQuery) -> None:
+    async def write_document(self, found: FoundDocument, query: DocumentQuery) -> None:
         parts = as_parts(found, query)
         head = related.between(self._outer)
         if parts[1]:

@@ -14,7 +14,7 @@ from couchreg.wire import documents
 
 
 @dataclass(slots=True)
-class Found:
+class FoundDocument:
     """A revision to be shown, with the extra members that were asked for."""
 
     revision: Revision
@@ -25,10 +25,13 @@ class Found:
     @property
     def head(self) -> bytes:
         revision = self.revision
-        return documents.opening(revision.id, revision.rev, revision.deleted, revision.members) + self.extras
+        return (
+            documents.document_head(revision.id, revision.rev, revision.deleted, revision.members)
+            + self.extras
+        )
 
 
-async def find(db: Database, doc_id: str, query: DocumentQuery) -> Found:
+async def find(db: Database, doc_id: str, query: DocumentQuery) -> FoundDocument:
     """The revision of `rev`, else the winner. Raises NotFound."""
     if not is_utf8(doc_id):
         raise NotFound("missing")
@@ -36,26 +39,26 @@ async def find(db: Database, doc_id: str, query: DocumentQuery) -> Found:
     if rev is not None:
         return await _find_revision(db, doc_id, rev, query)
     if not query.flags & NEEDS_TREE and not query.wants_history and "deleted" not in query.flags:
-        return Found(await db.revision(doc_id))
+        return FoundDocument(await db.revision(doc_id))
     return await _find_winner(db, doc_id, query)
 
 
-async def _find_revision(db: Database, doc_id: str, rev: str, query: DocumentQuery) -> Found:
+async def _find_revision(db: Database, doc_id: str, rev: str, query: DocumentQuery) -> FoundDocument:
     if not query.wants_history:
-        return Found(await db.revision(doc_id, rev))
+        return FoundDocument(await db.revision(doc_id, rev))
     [[opened]] = await db.open_revs([(doc_id, [rev])], histories=True)
     if opened.revision is None:
         raise NotFound("missing")
     return shown(opened.revision, opened.history, query)
 
 
-def shown(revision: Revision, history: Sequence[str], query: DocumentQuery) -> Found:
+def shown(revision: Revision, history: Sequence[str], query: DocumentQuery) -> FoundDocument:
     """A revision with its `_revisions`, where they are wanted."""
     extras = documents.revisions_member(history) if "revs" in query.flags else b""
-    return Found(revision, history, extras)
+    return FoundDocument(revision, history, extras)
 
 
-async def _find_winner(db: Database, doc_id: str, query: DocumentQuery) -> Found:
+async def _find_winner(db: Database, doc_id: str, query: DocumentQuery) -> FoundDocument:
     tree = await db.tree(doc_id)
     if tree is None:
         raise NotFound("missing")

@@ -58,5 +58,5 @@ async def _document(ctx: Context, parts: Parts, query: DocumentQuery) -> Parsed:
         if len(text) > most:
             raise TooLarge("the request entity is too large")
     parsed = document.parse(await ctx.decoded(bytes(text)), new_edits=True)
-    writing.check_limits(writing.Limits.of(ctx), parsed, len(text))
+    writing.check_limits(writing.DocumentLimits.of(ctx), parsed, len(text))
     return writing.addressed(ctx, parsed, ctx.doc_id, query)

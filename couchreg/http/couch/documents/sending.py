@@ -7,7 +7,7 @@ from aiohttp import web
 from couchreg.docstore.base import Attachment
 from couchreg.http.couch.documents.document_query import DocumentQuery
 from couchreg.http.couch.documents.multipart_sending import send_related
-from couchreg.http.couch.documents.reading import Found
+from couchreg.http.couch.documents.reading import FoundDocument
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.headers import etag, not_modified
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_raw
@@ -15,7 +15,7 @@ from couchreg.wire import documents
 from couchreg.wire.accept import accepts_type
 
 
-async def send_document(ctx: Context, found: Found, query: DocumentQuery) -> web.StreamResponse:
+async def send_document(ctx: Context, found: FoundDocument, query: DocumentQuery) -> web.StreamResponse:
     """A single document, the way the Accept header and the query want it."""
     headers = []
     if not found.has_meta:
@@ -32,7 +32,7 @@ async def send_document(ctx: Context, found: Found, query: DocumentQuery) -> web
     return await send_pieces(ctx, [*parts, b"\n"], headers=headers)
 
 
-def stubs(found: Found, query: DocumentQuery) -> bytes:
+def stubs(found: FoundDocument, query: DocumentQuery) -> bytes:
     """The document in one piece."""
     revision = found.revision
     return documents.document(

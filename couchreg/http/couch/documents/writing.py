@@ -38,7 +38,7 @@ def query_rev(ctx: Context) -> str | None:
 async def parse(ctx: Context, body: bytes, doc_id: str, query: DocumentQuery) -> Parsed:
     """The document of a PUT to `doc_id`. Raises BadRequest and its kin, TooLarge."""
     parsed = document.parse(await ctx.decoded(body), new_edits=True)
-    check_limits(Limits.of(ctx), parsed, len(body))
+    check_limits(DocumentLimits.of(ctx), parsed, len(body))
     return addressed(ctx, parsed, doc_id, query)
 
 
@@ -66,7 +66,7 @@ def require_rev(parsed: Parsed, *, new_edits: bool) -> None:
 async def parse_new(ctx: Context, body: bytes) -> Parsed:
     """The document of a POST to the database."""
     parsed = document.parse(await ctx.decoded(body), new_edits=True)
-    check_limits(Limits.of(ctx), parsed, len(body))
+    check_limits(DocumentLimits.of(ctx), parsed, len(body))
     if parsed.id is None:
         parsed.id, parsed.rev, parsed.history = new_uuid(ctx), None, ()
     return parsed
@@ -78,20 +78,20 @@ def id_of(parsed: Parsed) -> str:
     return parsed.id
 
 
-class Limits(NamedTuple):
+class DocumentLimits(NamedTuple):
     """The settings that a document is measured by, read once for a request."""
 
     document: int  # bytes of JSON
     id: int | None  # bytes of UTF-8, None for any
 
     @classmethod
-    def of(cls, ctx: Context) -> "Limits":
+    def of(cls, ctx: Context) -> "DocumentLimits":
         longest = ctx.settings.text("couchdb", "max_document_id_length", "infinity")
         most = ctx.settings.integer("couchdb", "max_document_size", MAX_DOCUMENT)
         return cls(most, parse_int(longest))
 
 
-def check_limits(limits: Limits, parsed: Parsed, received: int) -> None:
+def check_limits(limits: DocumentLimits, parsed: Parsed, received: int) -> None:
     """`received` is how long the text was, which the document itself does not exceed.
 
     Raises TooLarge, IllegalDocid.
@@ -106,7 +106,7 @@ def check_id(ctx: Context, doc_id: str) -> None:
     """Raises IllegalDocid unless a document may have this id, which comes from an address."""
     if not is_utf8(doc_id):
         raise IllegalDocid("Document id must be valid UTF-8")
-    document.check_docid(doc_id, longest=Limits.of(ctx).id)
+    document.check_docid(doc_id, longest=DocumentLimits.of(ctx).id)
 
 
 # -- who may

@@ -10,13 +10,13 @@ from couchreg.errors import NotFound
 from couchreg.http.couch.feeds.changes_query import ChangesQuery
 from couchreg.http.couch.feeds.feed_format import format_of
 from couchreg.http.couch.feeds.filters import AT_ONCE, Filter
-from couchreg.http.couch.feeds.patience import patience_of
+from couchreg.http.couch.feeds.timer import feed_timer
 from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import Headers
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.listings import rowdocs
-from couchreg.http.couch.listings.rowdocs import Shown
+from couchreg.http.couch.listings.rowdocs import RowDocument
 from couchreg.model import json
 from couchreg.wire import documents, rows
 
@@ -52,15 +52,15 @@ class ChangesFeed:
         return await self._writer.finish()
 
     async def _follow(self, last: Seq) -> Seq:
-        """Wait and show until done or out of patience; the last sequence dealt with."""
-        patience = patience_of(self._ctx, self._query)
+        """Wait and show until done or out of time; the last sequence dealt with."""
+        timer = feed_timer(self._ctx, self._query)
         while not self._done():
             await self._writer.flush()
             try:
-                news = await patience.wait(partial(self._db.wait, last))
+                news = await timer.wait(partial(self._db.wait, last))
             except NotFound:
                 break  # the database has been deleted: the feed ends
-            if not news and not patience.beats:
+            if not news and not timer.heartbeat:
                 break
             if not news:
                 await self._writer.write(self._format.heartbeat)
@@ -68,7 +68,7 @@ class ChangesFeed:
             shown = self._shown
             last = await self._pass(last)
             if self._shown > shown:
-                patience.restart()
+                timer.restart()
         return last
 
     def _done(self) -> bool:
@@ -161,7 +161,9 @@ class ChangesFeed:
         if projection is not None:
             await self._writer.write(json.encode(projection(json.decode(_plain(change)))))
             return
-        shown = Shown(change.id, change.revs[0], change.deleted, change.members or b"", change.attachments)
+        shown = RowDocument(
+            change.id, change.revs[0], change.deleted, change.members or b"", change.attachments
+        )
         await self._writer.write_document(await rowdocs.parts(self._db, shown, self._query.docs))
 
     def _count(self, number: int) -> None:

@@ -13,7 +13,7 @@ from couchreg.auth.policy import GLOBAL_CHANGES
 from couchreg.docstore.base import DatabaseEvent, Seq
 from couchreg.http.couch.feeds.changes_query import ChangesQuery, read_changes_query
 from couchreg.http.couch.feeds.feed_format import format_of
-from couchreg.http.couch.feeds.patience import Patience
+from couchreg.http.couch.feeds.timer import FeedTimer
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import Answer
 from couchreg.http.couch.frame.writer import RowWriter
@@ -39,17 +39,17 @@ class UpdatesFeed:
         self._writer = RowWriter(ctx, self._format.headers, self._format.content_type)
         self._left = query.limit
         self._shown = 0
-        self._patience = Patience(ctx, query.heartbeat, query.timeout)
+        self._timer = FeedTimer(ctx, query.heartbeat, query.timeout)
 
     async def run(self, since: Seq) -> web.StreamResponse:
         await self._writer.write(self._format.head)
         last = await self._show(since)
         while self._query.feed != "normal" and not self._done():
             await self._writer.flush()
-            if await self._patience.wait(partial(self._store.wait_event, last)):
+            if await self._timer.wait(partial(self._store.wait_event, last)):
                 last = await self._show(last)
-                self._patience.restart()
-            elif self._patience.beats:
+                self._timer.restart()
+            elif self._timer.heartbeat:
                 await self._writer.write(self._format.heartbeat)
             else:
                 break

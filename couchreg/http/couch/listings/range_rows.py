@@ -9,7 +9,7 @@ from couchreg.errors import NotImplementedHere
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.listings import rowdocs
 from couchreg.http.couch.listings.namespaces import ALL, DESIGN, Namespace, wanted_range
-from couchreg.http.couch.listings.rowdocs import DocOptions, Shown
+from couchreg.http.couch.listings.rowdocs import DocOptions, RowDocument
 from couchreg.http.couch.listings.view_query import ViewQuery
 from couchreg.wire import documents, rows
 
@@ -103,7 +103,7 @@ async def _write_elaborate(db: Database, writer: RowWriter, wanted: Range, optio
 
 
 async def write_elaborate_row(db: Database, writer: RowWriter, row: Row, options: DocOptions) -> None:
-    shown = Shown(row.id, row.rev, row.deleted, row.members or b"", row.attachments)
+    shown = RowDocument(row.id, row.rev, row.deleted, row.members or b"", row.attachments)
     await writer.write(joined_rows([row], None)[:-1] + b',"doc":')
     await writer.write_document(await rowdocs.parts(db, shown, options))
     await writer.write(b"}")

@@ -25,7 +25,7 @@ def doc_options(flags: Mapping[str, bool]) -> DocOptions:
     return DocOptions(*[flags.get(name, False) for name in DocOptions._fields])
 
 
-class Shown(NamedTuple):
+class RowDocument(NamedTuple):
     """A revision as the engine gives it with a row."""
 
     id: str
@@ -35,16 +35,16 @@ class Shown(NamedTuple):
     attachments: tuple[Attachment, ...]
 
 
-async def parts(db: Database, shown: Shown, options: DocOptions) -> list[bytes | Attachment]:
+async def parts(db: Database, shown: RowDocument, options: DocOptions) -> list[bytes | Attachment]:
     """The document as text, with attachments where their base64 data belongs."""
-    head = documents.opening(shown.id, shown.rev, shown.deleted, shown.members)
+    head = documents.document_head(shown.id, shown.rev, shown.deleted, shown.members)
     if options.conflicts:
         head += documents.conflicts_member(await _conflicts(db, shown))
     shape = documents.Shape(data=options.attachments, encoding_info=options.att_encoding_info)
     return documents.pieces(head, shown.attachments, shape)
 
 
-async def _conflicts(db: Database, shown: Shown) -> list[str]:
+async def _conflicts(db: Database, shown: RowDocument) -> list[str]:
     tree = await db.tree(shown.id)
     if tree is None:
         return []

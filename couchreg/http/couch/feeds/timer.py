@@ -11,8 +11,8 @@ from couchreg.http.couch.frame.context import Context
 LOOK = 5.0  # seconds between looks at whether the client is still there
 
 
-class Patience:
-    """With a heartbeat a feed never ends by itself (`beats`); without one it does after `timeout`.
+class FeedTimer:
+    """With a heartbeat a feed never ends by itself (`heartbeat`); without one it does after `timeout`.
 
     Neither is longer than `[chttpd] changes_timeout`.
     """
@@ -20,7 +20,7 @@ class Patience:
     def __init__(self, ctx: Context, heartbeat: int | None, timeout: int | None) -> None:
         most = max(1, ctx.settings.integer("chttpd", "changes_timeout", 60_000))
         asked = timeout if heartbeat is None else heartbeat or None
-        self.beats = heartbeat is not None
+        self.heartbeat = heartbeat is not None
         self._period = (most if asked is None else min(most, asked)) / 1000
         self._request = ctx.request
         self._loop = asyncio.get_running_loop()
@@ -51,5 +51,5 @@ class Patience:
             raise ConnectionResetError
 
 
-def patience_of(ctx: Context, query: ChangesQuery) -> Patience:
-    return Patience(ctx, query.heartbeat, query.timeout)
+def feed_timer(ctx: Context, query: ChangesQuery) -> FeedTimer:
+    return FeedTimer(ctx, query.heartbeat, query.timeout)

@@ -36,20 +36,20 @@ class _Row(NamedTuple):
     atts: bytes | None
 
 
-class How(NamedTuple):
+class Options(NamedTuple):
     """`history` is the most that is shown of one, 0 for none."""
 
     latest: bool
     history: int
 
 
-def open_revs(conn: apsw.Connection, wanted: Wanted, how: How) -> list[list[Opened]]:
+def open_revs(conn: apsw.Connection, wanted: Wanted, options: Options) -> list[list[Opened]]:
     """Those of the first documents when the bodies are large, of one at least."""
     rows = query_some(conn, _OPEN, (encode([doc_id for doc_id, _ in wanted]),), column=1, most=ENOUGH)
     if weight(row[1] for row in rows) >= ENOUGH:
         wanted = wanted[: rows[-1][0] + 1]
     found = {row[2]: _Row(*row[2:]) for row in rows}
-    return [_opened(conn, found.get(doc_id), revs, how) for doc_id, revs in wanted]
+    return [_opened(conn, found.get(doc_id), revs, options) for doc_id, revs in wanted]
 
 
 def weight(bodies: Iterable[bytes | None]) -> int:
@@ -57,31 +57,33 @@ def weight(bodies: Iterable[bytes | None]) -> int:
     return sum(len(body) for body in bodies if body)
 
 
-def _opened(conn: apsw.Connection, row: _Row | None, revs: Sequence[str] | None, how: How) -> list[Opened]:
+def _opened(
+    conn: apsw.Connection, row: _Row | None, revs: Sequence[str] | None, options: Options
+) -> list[Opened]:
     if row is None:
         return sorted([Opened(rev, None) for rev in dict.fromkeys(revs or ())], key=_by_generation)
     if row.is_line and row.members is not None and (revs is None or (len(revs) == 1 and revs[0] == row.rev)):
         revision = as_revision(row.id, row.rev, row.deleted, row.members, row.atts)
-        return [Opened(row.rev, revision, _history(row, how))]
-    return _of_tree(conn, row, revs, how)
+        return [Opened(row.rev, revision, _history(row, options))]
+    return _of_tree(conn, row, revs, options)
 
 
-def _history(row: _Row, how: How) -> tuple[str, ...]:
-    if not how.history:
+def _history(row: _Row, options: Options) -> tuple[str, ...]:
+    if not options.history:
         return ()
-    return tuple(RevTree.decode(row.tree).history(row.rev)[: how.history])
+    return tuple(RevTree.decode(row.tree).history(row.rev)[: options.history])
 
 
-def _of_tree(conn: apsw.Connection, row: _Row, revs: Sequence[str] | None, how: How) -> list[Opened]:
+def _of_tree(conn: apsw.Connection, row: _Row, revs: Sequence[str] | None, options: Options) -> list[Opened]:
     known = RevTree.decode(row.tree)
     found: dict[str, Opened] = {}
     missing: dict[str, Opened] = {}
-    for node, rev in _asked(known, revs, how.latest):
+    for node, rev in _asked(known, revs, options.latest):
         revision = stored(conn, row.id, node)
         if revision is None:
             missing[rev] = Opened(rev, None)
         else:
-            found[rev] = Opened(rev, revision, tuple(known.history(rev)[: how.history]))
+            found[rev] = Opened(rev, revision, tuple(known.history(rev)[: options.history]))
     return [*sorted(found.values(), key=_by_generation), *sorted(missing.values(), key=_by_generation)]
 
 
