@@ -42,6 +42,12 @@ def test_pouchdb_replicates_the_registry_both_ways(live: Server, node: RunNode) 
     assert found["info"]["db_name"] == "registry"
 
 
+def test_pouchdb_in_several_tabs(live: Server, node: RunNode) -> None:
+    """Whoever loses the race for making the database can use it all the same."""
+    found = node("pouchdb_tabs", live.couch_url_with_login)
+    assert found["ended"] == [["409 conflict", "409 conflict", "written"]] * 10
+
+
 def test_nano(live: Server, node: RunNode) -> None:
     assert node("nano", live.couch_url_with_login) == {"ok": True}
 

@@ -1,5 +1,6 @@
 """Databases as wholes: names, information, settings, care."""
 
+import asyncio
 import json
 from urllib.parse import quote
 
@@ -138,6 +139,16 @@ async def test_views_have_nothing_to_clean(couch: Couch) -> None:
     assert (await couch("POST", "/_sync_shards", {})).status == 202
     assert (await couch("GET", "/_temp_view")).status == 410
     assert (await couch("GET", "/_partition/x")).json["reason"] == "database is not partitioned"
+
+
+async def test_whoever_is_told_that_a_database_exists_can_use_it(couch: Couch) -> None:
+    async def made_and_used(name: str) -> tuple[int, int]:
+        made = await couch("PUT", f"//{name}")
+        return made.status, (await couch("PUT", f"//{name}/doc-{id(made)}", {})).status
+
+    for number in range(5):
+        both = await asyncio.gather(*[made_and_used(f"new{number}") for _ in range(4)])
+        assert sorted(both) == [(201, 201), (412, 201), (412, 201), (412, 201)]
 
 
 async def test_sizes_count_attachments(couch: Couch) -> None:

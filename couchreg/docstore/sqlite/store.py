@@ -1,5 +1,6 @@
 """The databases of one server, each a file of `<data>/databases/`, and `server.sqlite` beside them."""
 
+import asyncio
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,7 +32,7 @@ class SqliteStore:
         found = (paths.parse(path) for path in self._directory.iterdir())
         self._files: dict[str, DatabaseFile] = {file.name: file for file in found if file is not None}
         self._open: dict[str, SqliteDatabase] = {}
-        self._making: set[str] = set()
+        self._making: dict[str, asyncio.Event] = {}
         self._conn = server.open_server(data / "server.sqlite")
         self.uuid = server.identity(self._conn)
         self._life = self.uuid[:8]
@@ -42,17 +43,21 @@ class SqliteStore:
 
     # -- databases
     async def create(self, name: str) -> SqliteDatabase:
-        """Raises FileExists, IllegalDatabaseName (too long for a file)."""
-        if name in self._files or name in self._making:
+        """Raises FileExists, IllegalDatabaseName (too long for a file). Who is told that it exists can use
+        it: one that is being made is waited for."""
+        while name in self._making:
+            await self._making[name].wait()
+        if name in self._files:
             raise FileExists
         incarnation = secrets.token_hex(4)
         file = DatabaseFile(name, incarnation, self._directory / paths.file_name(name, incarnation))
-        self._making.add(name)
+        made = self._making[name] = asyncio.Event()
         try:
             await in_thread(self._pool, _make, file.path)
+            self._files[name] = file
         finally:
-            self._making.discard(name)
-        self._files[name] = file
+            del self._making[name]
+            made.set()
         self._happened(name, "created")
         return await self.open(name)
 
