@@ -22,7 +22,7 @@ from typing import Protocol, Self
 
 from couchreg.blobstore.base import BlobStore, Spooled
 from couchreg.blobstore.digests import Digests
-from couchreg.blobstore.trouble import answering
+from couchreg.blobstore.failures import os_errors_as_unavailable
 
 BATCH = 1 << 20  # bytes given to a thread at a time: a hop costs 0.1 ms, hashing these 1 ms
 SMALL = 64 << 10  # bodies up to here are hashed and written on the loop, within 0.2 ms
@@ -44,7 +44,7 @@ class Spool:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        with answering():
+        with os_errors_as_unavailable():
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             _empty(directory)
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="spool")
@@ -79,7 +79,7 @@ class Spool:
 
     def remove(self, spooled: Spooled) -> None:
         """Remove a spooled file; one that has gone is no error."""
-        with answering():
+        with os_errors_as_unavailable():
             try:
                 descriptor = os.open(spooled.path, os.O_RDONLY) if spooled.length > LARGE else None
                 spooled.path.unlink()
@@ -213,7 +213,7 @@ class _Sink:
     def _append(self, data: bytes) -> None:
         if self._abandoned:
             return
-        with answering():
+        with os_errors_as_unavailable():
             if self._descriptor is None:
                 self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
             _write_all(self._descriptor, data)

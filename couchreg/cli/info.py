@@ -30,7 +30,7 @@ async def _info(package: str, registry: str | None, user: str | None) -> tuple[d
     name, version = split(package)
     account = account_of(registry, user)
     async with Registry(account.registry, account.login) as found:
-        return await found.info(name, version), await found.shelf.versions(name)
+        return await found.info(name, version), await found.catalog.versions(name)
 
 
 def show(descriptor: Mapping[str, Any], versions: Versions) -> None:

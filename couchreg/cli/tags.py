@@ -22,7 +22,7 @@ def dist_tag() -> None:
 @json_option
 def listing(name: str, registry: str | None, user: str | None, as_json: bool) -> None:
     """List the dist-tags of a package."""
-    _tell(ask(registry, user, as_json, lambda found: found.shelf.tags(name), public=True), as_json)
+    _tell(ask(registry, user, as_json, lambda found: found.catalog.tags(name), public=True), as_json)
 
 
 @dist_tag.command()
@@ -33,7 +33,7 @@ def listing(name: str, registry: str | None, user: str | None, as_json: bool) ->
 def add(package: str, tag: str, registry: str | None, user: str | None, as_json: bool) -> None:
     """Set TAG to a version."""
     name, version = _exact(package)
-    _tell(ask(registry, user, as_json, lambda found: found.shelf.set_tag(name, tag, version)), as_json)
+    _tell(ask(registry, user, as_json, lambda found: found.catalog.set_tag(name, tag, version)), as_json)
 
 
 @dist_tag.command()
@@ -43,7 +43,7 @@ def add(package: str, tag: str, registry: str | None, user: str | None, as_json:
 @json_option
 def rm(name: str, tag: str, registry: str | None, user: str | None, as_json: bool) -> None:
     """Remove TAG."""
-    _tell(ask(registry, user, as_json, lambda found: found.shelf.remove_tag(name, tag)), as_json)
+    _tell(ask(registry, user, as_json, lambda found: found.catalog.remove_tag(name, tag)), as_json)
 
 
 def _exact(package: str) -> tuple[str, str]:
@@ -76,9 +76,9 @@ def deprecate(
     """
     name, wanted = split(package)
     if undo or (not message and click.get_current_context().get_parameter_source("message") == GIVEN):
-        left = ask(registry, user, as_json, lambda found: found.shelf.undeprecate(name, wanted))
+        left = ask(registry, user, as_json, lambda found: found.catalog.undeprecate(name, wanted))
     elif message:
-        left = ask(registry, user, as_json, lambda found: found.shelf.deprecate(name, wanted, message))
+        left = ask(registry, user, as_json, lambda found: found.catalog.deprecate(name, wanted, message))
     else:
         raise UsageError("Give a message: why, and what to use instead. Or --undo.")
     if as_json:

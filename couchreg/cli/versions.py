@@ -23,7 +23,7 @@ Rows = list[dict[str, Any]]
 @json_option
 def versions(package: str, registry: str | None, user: str | None, as_json: bool) -> None:
     """List the versions of a package, the highest first."""
-    rows = ask(registry, user, as_json, lambda found: found.shelf.versions(package), public=True)
+    rows = ask(registry, user, as_json, lambda found: found.catalog.versions(package), public=True)
     if as_json:
         print_json(rows)
         return
@@ -57,7 +57,7 @@ def ls(address: str | None, registry: str | None, user: str | None, as_json: boo
 
 
 async def _packages(found: Registry) -> Rows:
-    return [row async for row in found.shelf.packages()]
+    return [row async for row in found.catalog.packages()]
 
 
 async def _files(found: Registry, text: str) -> Rows:
@@ -96,4 +96,4 @@ async def _diff(found: Registry, old: str, new: str) -> Mapping[str, Any]:
     if other != name or before is None:
         raise UsageError("Name two versions of one package: couchreg diff NAME@OLD NEW.")
     versions = [str((await found.info(name, wanted)).get("version")) for wanted in (before, after)]
-    return await found.shelf.diff(name, versions[0], versions[1])
+    return await found.catalog.diff(name, versions[0], versions[1])

@@ -78,7 +78,7 @@ class Client:
 
     def packages(self) -> Iterator[Members]:
         """All packages, the newest first: `{name, latest, versions, …}`."""
-        return self._loop.iterate(self._registry.shelf.packages())
+        return self._loop.iterate(self._registry.catalog.packages())
 
     def info(self, package: str) -> Members:
         """The descriptor as the registry serves it: each resource's path is a URL."""
@@ -86,16 +86,16 @@ class Client:
 
     def versions(self, name: str) -> list[Members]:
         """The published versions, the highest first: `{version, published, publisher, …}`."""
-        return self._loop.run(self._registry.shelf.versions(name))
+        return self._loop.run(self._registry.catalog.versions(name))
 
     def diff(self, package: str, new: str) -> Members:
         """What changed from `package` (`NAME@OLD`) to the version `new`, rows of tables included."""
         name, old = read_package(package)
-        return self._loop.run(self._registry.shelf.diff(name, old or LATEST, new))
+        return self._loop.run(self._registry.catalog.diff(name, old or LATEST, new))
 
     def tags(self, name: str) -> Members:
         """Dist-tag -> version."""
-        return self._loop.run(self._registry.shelf.tags(name))
+        return self._loop.run(self._registry.catalog.tags(name))
 
     # -- reading
 
@@ -160,19 +160,19 @@ class Client:
     def set_tag(self, package: str, tag: str) -> Members:
         """Let a dist-tag lead to `NAME@VERSION`; the tags afterwards."""
         name, version = read_package(package)
-        return self._loop.run(self._registry.shelf.set_tag(name, tag, version or LATEST))
+        return self._loop.run(self._registry.catalog.set_tag(name, tag, version or LATEST))
 
     def remove_tag(self, name: str, tag: str) -> Members:
         """The tags afterwards."""
-        return self._loop.run(self._registry.shelf.remove_tag(name, tag))
+        return self._loop.run(self._registry.catalog.remove_tag(name, tag))
 
     def deprecate(self, package: str, message: str) -> Members:
         """Deprecate a version, a range or with a bare name the package; all messages afterwards."""
-        return self._loop.run(self._registry.shelf.deprecate(*read_package(package), message))
+        return self._loop.run(self._registry.catalog.deprecate(*read_package(package), message))
 
     def undeprecate(self, package: str) -> Members:
         """Take it back; the messages that are left."""
-        return self._loop.run(self._registry.shelf.undeprecate(*read_package(package)))
+        return self._loop.run(self._registry.catalog.undeprecate(*read_package(package)))
 
     def unpublish(self, package: str) -> list[str]:
         """Delete a version, or with a bare name all of them; those that are deleted."""

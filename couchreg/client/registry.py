@@ -9,6 +9,7 @@ from typing import Any, Self
 from yarl import URL
 
 from couchreg.client.cache import Cache
+from couchreg.client.catalog import Catalog
 from couchreg.client.direct import DirectUpload
 from couchreg.client.errors import ClientError, NotAllowed, not_a_registry
 from couchreg.client.folder import Folder
@@ -16,7 +17,6 @@ from couchreg.client.install import Installation, Installed, InstallOptions, pla
 from couchreg.client.people import People
 from couchreg.client.project import Project
 from couchreg.client.reading import Reader
-from couchreg.client.shelf import Shelf
 from couchreg.client.transport import Login, Progress, Transport, no_progress, read_json
 from couchreg.client.upload import Upload
 from couchreg.model import json
@@ -40,7 +40,7 @@ class Registry:
         self._transport = Transport(url, credentials)
         self.people = People(self._transport)
         self.reader = Reader(self._transport)
-        self.shelf = Shelf(self._transport)
+        self.catalog = Catalog(self._transport)
         self.url = str(self._transport.url)
 
     @property

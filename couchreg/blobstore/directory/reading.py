@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from couchreg.blobstore.trouble import answering
+from couchreg.blobstore.failures import os_errors_as_unavailable
 from couchreg.errors import NotFound, Unavailable
 
 NOWAIT = getattr(os, "RWF_NOWAIT", 0)  # Linux: read only what needs no disk
@@ -16,7 +16,7 @@ class Reader:
     """An open file and a place in it. Raises NotFound when there is no such file."""
 
     def __init__(self, path: Path, start: int, length: int | None) -> None:
-        with answering():
+        with os_errors_as_unavailable():
             self._descriptor = _opened(path)
             size = os.fstat(self._descriptor).st_size
         self._at = start

@@ -20,8 +20,8 @@ from couchreg.blobstore.base import BlobInfo, Spooled
 from couchreg.blobstore.directory import files, listing
 from couchreg.blobstore.directory.folders import Folders
 from couchreg.blobstore.directory.reading import Reader
+from couchreg.blobstore.failures import os_errors_as_unavailable
 from couchreg.blobstore.keys import is_valid
-from couchreg.blobstore.trouble import answering
 from couchreg.errors import DigestMismatch, NotFound
 
 CHUNK = 256 << 10
@@ -35,7 +35,7 @@ class DirectoryBlobStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        with answering():
+        with os_errors_as_unavailable():
             root.mkdir(parents=True, exist_ok=True)
             self._folders = Folders(root)
             files.clear_incoming(root)
@@ -94,9 +94,9 @@ class DirectoryBlobStore:
         self._threads.shutdown(wait=True)
 
     async def _run(self, function: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _answering, function)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _called, function)
 
 
-def _answering(function: Callable[[], _T]) -> _T:
-    with answering():
+def _called(function: Callable[[], _T]) -> _T:
+    with os_errors_as_unavailable():
         return function()

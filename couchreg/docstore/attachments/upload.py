@@ -34,8 +34,8 @@ Parts = AsyncIterator[AsyncIterable[bytes]]
 class Upload:
     """One write's attachments; see `Attachments.upload`. Several calls may run at the same time."""
 
-    def __init__(self, owner: Attachments, db: str) -> None:
-        self._owner = owner
+    def __init__(self, attachments: Attachments, db: str) -> None:
+        self._attachments = attachments
         self._db = db
         self._held: list[str] = []
 
@@ -60,8 +60,8 @@ class Upload:
         wrong length, DigestMismatch, TooLarge, BadContentType for another encoding, Unavailable.
         """
         gzip = self._prepared(doc_id, name, content_type, encoding, digest)
-        counted = _counted(chunks, name, length, self._owner.max_size())
-        spooled = await self._owner.spool.receive(counted, gzip)
+        counted = _counted(chunks, name, length, self._attachments.max_size())
+        spooled = await self._attachments.spool.receive(counted, gzip)
         return await self._recorded(
             spooled, gzip, doc_id, name, content_type, encoding, revpos, identity_length, digest
         )
@@ -108,9 +108,9 @@ class Upload:
 
         Raises NotFound when it has been swept meanwhile.
         """
-        await self._owner.pins.add(att.key)
+        await self._attachments.pins.add(att.key)
         self._held.append(att.key)
-        if await self._owner.blobs.info(att.key) is None:
+        if await self._attachments.blobs.info(att.key) is None:
             raise NotFound
 
     async def __aenter__(self) -> Self:
@@ -120,9 +120,9 @@ class Upload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         held, self._held = self._held, []
-        unused = self._owner.pins.release(held, kept=not isinstance(error, CouchregError))
+        unused = self._attachments.pins.release(held, kept=not isinstance(error, CouchregError))
         for key in unused:
-            await self._owner.remove(key)
+            await self._attachments.remove(key)
 
     # -- one member of `_attachments`
     async def _member(self, doc_id: str, name: str, member: Any, parts: Parts | None) -> Attachment | Stub:
@@ -168,11 +168,11 @@ class Upload:
         members.check_name(name)
         if encoding not in _ENCODINGS:
             raise BadContentType("Only gzip and identity content-encodings are supported")
-        owner = self._owner
-        if encoding != "identity" or self._db in owner.uncompressed:
+        attachments = self._attachments
+        if encoding != "identity" or self._db in attachments.uncompressed:
             return None
-        compression = owner.compression()
-        if not compression.applies_to(content_type) or owner.layout(self._db, doc_id, name):
+        compression = attachments.compression()
+        if not compression.applies_to(content_type) or attachments.layout(self._db, doc_id, name):
             return None
         return Gzip(compression.level, digest=digest is not None)
 
@@ -204,23 +204,23 @@ class Upload:
                 identity_length=identity_length,
             )
         finally:
-            self._owner.spool.remove(spooled)
+            self._attachments.spool.remove(spooled)
 
     async def _put(self, doc_id: str, name: str, content_type: str, encoding: str, spooled: Spooled) -> str:
         """Into the package's folder if the bytes are plain and the place is free, else by content."""
-        flat = self._owner.layout(self._db, doc_id, name) if encoding == "identity" else None
+        flat = self._attachments.layout(self._db, doc_id, name) if encoding == "identity" else None
         for key in (flat, content_key(spooled.sha256)):
             if key is not None and await self._pinned_put(key, spooled, content_type):
                 return key
         raise Failure("The blob store holds other bytes under a content address")
 
     async def _pinned_put(self, key: str, spooled: Spooled, content_type: str) -> bool:
-        owner = self._owner
-        first = await owner.pins.add(key)
+        attachments = self._attachments
+        first = await attachments.pins.add(key)
         self._held.append(key)
-        if first and await owner.blobs.info(key) is None:
-            owner.pins.mark_new(key)
-        return await owner.blobs.put(key, spooled, content_type=content_type)
+        if first and await attachments.blobs.info(key) is None:
+            attachments.pins.mark_new(key)
+        return await attachments.blobs.put(key, spooled, content_type=content_type)
 
 
 async def _counted(

@@ -22,7 +22,17 @@ from couchreg.docstore.base import (
     Setting,
     Updated,
 )
-from couchreg.docstore.sqlite import care, check, edits, feeds, listings, open_revs, reads, schema, sequences
+from couchreg.docstore.sqlite import (
+    check,
+    edits,
+    feeds,
+    listings,
+    open_revs,
+    other_writes,
+    reads,
+    schema,
+    sequences,
+)
 from couchreg.docstore.sqlite.aio import Pulse, Writer, breathe, finished, in_thread
 from couchreg.docstore.sqlite.connections import Connections, Recent
 from couchreg.docstore.sqlite.counters import Counters
@@ -58,7 +68,7 @@ class SqliteDatabase:
         self._counters = Counters.load(conn)
         self._seq = self._counters.update_seq
         self._created: float = query(conn, "SELECT created FROM meta")[0][0]
-        self._settings = care.settings(conn)
+        self._settings = other_writes.settings(conn)
         self._pulse = Pulse()
         self._writer = Writer(self._files.writer, self._counters, recent.pool, self._committed)
         self._validators = edits.ValidatorCache()
@@ -110,7 +120,7 @@ class SqliteDatabase:
     async def info(self) -> DatabaseInfo:
         counters = self._counters
         files = [path for path in (self._path, *companions(self._path)[:1]) if path.exists()]
-        sizes = care.sizes(self._reader(), counters, sum(path.stat().st_size for path in files))
+        sizes = other_writes.sizes(self._reader(), counters, sum(path.stat().st_size for path in files))
         return DatabaseInfo(
             doc_count=counters.doc_count,
             doc_del_count=counters.doc_del_count,
@@ -226,10 +236,12 @@ class SqliteDatabase:
 
     async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         limit = self._number("purged_infos_limit", PURGED_INFOS_LIMIT)
-        return await self._writer.update(lambda conn, counters: care.purge(conn, counters, wanted, limit))
+        return await self._writer.update(
+            lambda conn, counters: other_writes.purge(conn, counters, wanted, limit)
+        )
 
     async def purged_infos(self) -> list[tuple[str, list[str]]]:
-        return care.purged_infos(self._reader())
+        return other_writes.purged_infos(self._reader())
 
     # -- local documents
     async def local(self, doc_id: str) -> LocalDocument:
@@ -237,8 +249,8 @@ class SqliteDatabase:
 
     async def update_local(self, doc_id: str, body: dict[str, Any] | None, rev: str | None = None) -> str:
         if body is None:
-            return await self._do(lambda conn: care.delete_local(conn, doc_id))
-        return await self._do(lambda conn: care.put_local(conn, doc_id, body, rev))
+            return await self._do(lambda conn: other_writes.delete_local(conn, doc_id))
+        return await self._do(lambda conn: other_writes.put_local(conn, doc_id, body, rev))
 
     def locals(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[LocalDocument]]:
         return listings.local_docs(self._reader, wanted, bodies=bodies)
@@ -251,7 +263,7 @@ class SqliteDatabase:
 
     async def set_setting(self, name: Setting, value: Any) -> None:
         text = json.encode(value)
-        await self._do(lambda conn: care.set_setting(conn, name, text))
+        await self._do(lambda conn: other_writes.set_setting(conn, name, text))
         self._settings[name] = text
 
     def _number(self, name: str, default: int) -> int:
@@ -260,7 +272,9 @@ class SqliteDatabase:
 
     async def compact(self, ids: Sequence[str] | None = None) -> None:
         if ids is not None:
-            await self._writer.update(lambda conn, counters: care.drop_old_bodies_of(conn, counters, ids))
+            await self._writer.update(
+                lambda conn, counters: other_writes.drop_old_bodies_of(conn, counters, ids)
+            )
             return
         if self._compacting:
             return
@@ -274,14 +288,14 @@ class SqliteDatabase:
         until, at = self._counters.update_seq, 0
         while True:
             last = await self._writer.update(
-                lambda conn, counters, since=at: care.drop_old_bodies(conn, counters, since, until)  # type: ignore[misc]
+                lambda conn, counters, since=at: other_writes.drop_old_bodies(conn, counters, since, until)  # type: ignore[misc]
             )
             if last is None:
                 break
             at = last
-        while await self._writer.between(care.give_back):
+        while await self._writer.between(other_writes.give_back):
             pass
-        await self._writer.between(care.checkpoint)
+        await self._writer.between(other_writes.checkpoint)
 
     async def refers_to(self, key: str) -> bool:
         return bool(query(self._reader(), "SELECT 1 FROM blobs WHERE key = ? LIMIT 1", (key,)))

@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 
 from couchreg.docstore.base import SETTINGS
-from couchreg.docstore.sqlite import care
+from couchreg.docstore.sqlite import other_writes
 from couchreg.docstore.sqlite.sql import query
 from couchreg.model import json
 
@@ -37,10 +37,10 @@ class SqliteNotes:
     async def write(self, name: str, value: Any) -> None:
         _checked(name)
         if value is None:
-            await self._write(lambda conn: care.remove_setting(conn, name))
+            await self._write(lambda conn: other_writes.remove_setting(conn, name))
         else:
             text = json.encode(value)
-            await self._write(lambda conn: care.set_setting(conn, name, text))
+            await self._write(lambda conn: other_writes.set_setting(conn, name, text))
 
 
 def _checked(name: str) -> None:

@@ -8,7 +8,7 @@ from couchreg.errors import Unavailable
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def os_errors_as_unavailable() -> Iterator[None]:
     """Turn an OSError (disk full, permission, I/O error) into Unavailable."""
     try:
         yield

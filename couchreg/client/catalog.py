@@ -15,7 +15,7 @@ Members = dict[str, Any]
 EVERY = "*"  # of a deprecation: the package as a whole
 
 
-class Shelf:
+class Catalog:
     """The packages of one registry, from outside."""
 
     def __init__(self, transport: Transport) -> None:
