@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,20 +10,21 @@ from couchreg.blobstore.spool import Spool
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.base import Database, Store
-from couchreg.docstore.sqlite import SqliteStore
+from couchreg.docstore.optional import checking
 from couchreg.package.layout import registry_layout
+from tests.docstore.stores import STORES
 
 OpenStore = Callable[[], Store]
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=list(STORES))
 async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[OpenStore]:
     """`open_store()` opens the store of this test; call it again, after `close`, for a restart."""
-    opened: list[Any] = []
+    opened: list[Store] = []
 
     def start() -> Store:
-        opened.append({"sqlite": SqliteStore}[request.param](tmp_path))
-        return opened[-1]  # type: ignore[no-any-return]
+        opened.append(STORES[request.param](tmp_path))
+        return opened[-1]
 
     yield start
     for store in opened:
@@ -42,7 +42,7 @@ async def db(store: Store) -> AsyncIterator[Database]:
     database = await store.create("db")
     yield database
     if "db" in await store.names():
-        assert await (await store.open("db")).check() == []
+        assert await checking(await store.open("db")).check() == []
 
 
 @pytest.fixture

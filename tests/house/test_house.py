@@ -1,5 +1,6 @@
 """What must hold of the checkout itself: its top level, the size of its files, the direction of imports."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,14 @@ def test_imports_point_downwards() -> None:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_stands_before_a_database_is_written_out() -> None:
+    """The type checker sees nothing of what `__getattr__` answers or a cast claims."""
+    magic = re.compile(r"def __getattr__|cast\(\s*\"?(Database|Store|ConfiguredStore)\b")
+    files = [path for path in tracked() if path.parts[0] == "couchreg" and path.suffix == ".py"]
+    found = {str(path) for path in files if magic.search((ROOT / path).read_text("utf-8"))}
+    assert found == {"couchreg/__init__.py"}  # which imports what is asked for
 
 
 def test_every_test_room_is_a_room() -> None:
