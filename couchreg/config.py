@@ -2,8 +2,9 @@
 
 A setting is taken from the command line, else from the environment (`COUCHREG_…`), else from
 `couchreg.toml` in the data directory, else it has its default. `Settings` is the one table of them:
-flags, environment names and documentation are derived from its fields. This is the only module that
-reads the environment; it opens nothing but `couchreg.toml`.
+flags, environment names and documentation are derived from its fields. This is the only module of a
+server that reads the environment (`client/environment.py` is the client's); it opens nothing but
+`couchreg.toml`.
 """
 
 import os
@@ -21,7 +22,7 @@ ENVIRONMENT_PREFIX = "COUCHREG_"
 FILE_NAME = "couchreg.toml"
 # Names of the environment that belong to the command line as a client, or to the project's tests.
 FOREIGN = frozenset(
-    {"REGISTRY", "CRASH_ROUNDS", "USER", "PASSWORD", "TOKEN", "CONFIG", "CONFIG_FILE", "CONFIG_DIR"}
+    {"REGISTRY", "USER", "PASSWORD", "TOKEN", "CONFIG", "CACHE", "CACHE_LIMIT", "CRASH_ROUNDS"}
 )
 FOREIGN_PREFIX = "TEST_"
 # Of the Datastore's documentation; COUCHREG_… goes before them.

@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from couchreg.client.account import DEFAULT_REGISTRY, PASSWORD, REGISTRY, TOKEN, USER, Account, look_up
+from couchreg.client.account import DEFAULT_REGISTRY, Account, look_up
+from couchreg.client.environment import PASSWORD, REGISTRY, TOKEN, USER
 from couchreg.client.errors import UsageError
 from couchreg.client.transport import Credentials
 

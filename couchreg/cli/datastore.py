@@ -12,16 +12,14 @@ from typing import Any
 
 import click
 
-from couchreg.app import App, build, open_blobs, s3_options
+from couchreg.app import App, build, open_blobs
+from couchreg.app.buckets import perform, public_policy, remove_unfinished, steps_of_setup
 from couchreg.auth.policy import REGISTRY
 from couchreg.blobstore.copying import Copied
 from couchreg.blobstore.copying import copy as copy_blobs
-from couchreg.blobstore.s3 import gc as s3_gc
-from couchreg.blobstore.s3 import setup as s3_setup
-from couchreg.blobstore.s3.calls import Calls, connect
 from couchreg.blobstore.spool import Spool
 from couchreg.cli.data_flags import data_flags
-from couchreg.config import CannotStart, Settings, load
+from couchreg.config import Settings, load
 from couchreg.docstore.maintenance.audit import Audit, Findings
 from couchreg.docstore.maintenance.ownership import claim
 from couchreg.followers.base import Checkpoint
@@ -44,28 +42,21 @@ def datastore() -> None:
 def setup(yes: bool, policy: bool, **given: str | None) -> None:
     """Let everybody read the bucket: set its policy, its CORS rules and the expiry of unfinished uploads."""
     settings = load(given)
-    if settings.blobstore == "directory":
-        raise CannotStart("Only a bucket can be set up: name it with --blobstore s3://BUCKET.")
-    options = s3_options(settings, settings.blobstore)
     if policy:
-        click.echo(json.dumps(s3_setup.public_policy(options), indent=2))
+        click.echo(json.dumps(public_policy(settings), indent=2))
         return
     sys.exit(asyncio.run(_setup(settings, yes)))
 
 
 async def _setup(settings: Settings, yes: bool) -> int:
-    calls = await connect(s3_options(settings, settings.blobstore))
-    try:
-        steps = [step for step in await s3_setup.plan(calls) if step.needed]
+    async with steps_of_setup(settings) as steps:
         for step in steps:
             click.echo(f"{step.name} will be:\n{json.dumps(step.after, indent=2, default=str)}")
         if not steps:
             click.echo("Everything is set up.")
         elif not yes and not click.confirm("Apply these changes?", err=True):
             return 1
-        faults = {step.name: await s3_setup.perform(step) for step in steps}
-    finally:
-        await calls.close()
+        faults = {step.name: await perform(step) for step in steps}
     for name, fault in faults.items():
         click.echo(f"{name}: {fault or 'done'}", err=fault is not None)
     return 1 if any(faults.values()) else 0
@@ -128,8 +119,7 @@ async def _gc(settings: Settings, grace: float) -> int:
     async with build(settings).offline() as app:
         await claim(app.store, app.attachments)  # never beside another database
         removed = await Audit(app.store, app.attachments, REGISTRY).gc(grace)
-        calls = getattr(app.attachments.blobs, "calls", None)
-        return removed + (await s3_gc.collect(calls, grace) if isinstance(calls, Calls) else 0)
+        return removed + await remove_unfinished(app.attachments.blobs, grace)
 
 
 # -- copy

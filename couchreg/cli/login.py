@@ -1,7 +1,6 @@
 """`couchreg login`, `logout`, `whoami`: a token in the configuration file, and whose it is."""
 
 import contextlib
-import os
 import socket
 import sys
 from typing import Any
@@ -16,8 +15,9 @@ from couchreg.cli.account import (
 )
 from couchreg.cli.asking import call
 from couchreg.cli.showing import json_option, plain, print_json, run
-from couchreg.client.account import PASSWORD, USER, look_up
+from couchreg.client.account import look_up
 from couchreg.client.config_file import config_file, read, write
+from couchreg.client.environment import PASSWORD, USER, value
 from couchreg.client.errors import Missing, NotAllowed, UsageError
 from couchreg.client.registry import Registry
 from couchreg.client.transport import Credentials, Token
@@ -54,7 +54,7 @@ async def _login(
         if from_stdin or not sys.stdin.isatty():
             raise UsageError("Name the user: couchreg login NAME.")
         name = str(click.prompt(f"User at {account.registry}", err=True))
-    given = None if from_stdin else os.environ.get(PASSWORD)
+    given = None if from_stdin else value(PASSWORD)
     password = given or ask_password(f"Password of {name}", from_stdin=from_stdin)
     async with Registry(account.registry, Credentials(name, password)) as found:
         label = f"couchreg login on {socket.gethostname()}"[:100]

@@ -10,8 +10,9 @@ from couchreg.cli.account import (
     registry_option,
 )
 from couchreg.cli.showing import json_option, plain, print_json, run
-from couchreg.client.account import USER, look_up
+from couchreg.client.account import look_up
 from couchreg.client.config_file import config_file, read
+from couchreg.client.environment import USER
 from couchreg.client.errors import UsageError
 from couchreg.client.registry import Registry
 from couchreg.client.transport import Credentials

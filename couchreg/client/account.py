@@ -4,19 +4,13 @@ The file is the one that `couchreg login` writes. Its token is for its own regis
 anything here: prompts are `cli`'s.
 """
 
-import os
 from typing import NamedTuple
 
 from couchreg.client.config_file import config_file, read
+from couchreg.client.environment import PASSWORD, REGISTRY, TOKEN, USER, value
 from couchreg.client.transport import Credentials, Login, Token, registry_url
 
 DEFAULT_REGISTRY = "http://127.0.0.1:8000"
-REGISTRY, USER, PASSWORD, TOKEN = (
-    "COUCHREG_REGISTRY",
-    "COUCHREG_USER",
-    "COUCHREG_PASSWORD",
-    "COUCHREG_TOKEN",
-)
 
 
 class Account(NamedTuple):
@@ -37,21 +31,22 @@ def look_up(
 
     A token of the environment is nobody's by name, so it is not taken for a `user` that is given.
     """
-    environ, kept = os.environ, read(config_file())
-    address = registry or environ.get(REGISTRY) or kept.get("registry") or DEFAULT_REGISTRY
+    kept = read(config_file())
+    address = registry or value(REGISTRY) or kept.get("registry") or DEFAULT_REGISTRY
     url, written = registry_url(address)
     if str(url) != str(registry_url(kept.get("registry") or DEFAULT_REGISTRY)[0]):
         kept = {}  # a login is for its own registry
-    name = user or environ.get(USER) or kept.get("user")
+    name = user or value(USER) or kept.get("user")
     if token:
         return Account(str(url), Token(token))
     if written is not None:
         return Account(str(url), written, written.user)
-    secret = password if password is not None else environ.get(PASSWORD)
+    secret = password if password is not None else value(PASSWORD)
     if name and secret:
         return Account(str(url), Credentials(name, secret), name)
-    if user is None and environ.get(TOKEN):
-        return Account(str(url), Token(environ[TOKEN]))
+    from_environment = value(TOKEN)
+    if user is None and from_environment:
+        return Account(str(url), Token(from_environment))
     if kept.get("token") and name == kept.get("user"):
         return Account(str(url), Token(kept["token"]), name)
     return Account(str(url), None, name)

@@ -8,13 +8,13 @@ time.
 
 import hashlib
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from couchreg.client.environment import CACHE_LIMIT, cache_folder, value
 from couchreg.client.errors import UsageError
 from couchreg.errors import BadRequest
 from couchreg.model import json
@@ -94,11 +94,11 @@ class Cache:
         found = []
         for file in sorted(self._package(registry, name).glob("*.json")) if is_package_name(name) else []:
             try:
-                value = json.decode(file.read_bytes())
+                stored = json.decode(file.read_bytes())
             except (OSError, BadRequest):
                 continue
-            if isinstance(value, dict) and value.get("name") == name:
-                found.append(value)
+            if isinstance(stored, dict) and stored.get("name") == name:
+                found.append(stored)
         return found
 
     def _package(self, registry: str, name: str) -> Path:
@@ -133,22 +133,10 @@ class Cache:
                 yield status.st_mtime, status.st_size, path
 
 
-def cache_folder() -> Path:
-    """`COUCHREG_CACHE`, else `couchreg` where this platform keeps caches."""
-    named, home = os.environ.get("COUCHREG_CACHE"), Path.home()
-    if named:
-        return Path(named).expanduser()
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "couchreg"
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "couchreg" / "cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "couchreg"
-
-
 def _limit() -> int:
-    stated = os.environ.get("COUCHREG_CACHE_LIMIT", str(LIMIT))
-    if not stated.isdecimal():
-        raise UsageError(f"COUCHREG_CACHE_LIMIT must be a number of MiB, not {stated!r}.")
+    stated = value(CACHE_LIMIT) or str(LIMIT)
+    if not (stated.isascii() and stated.isdigit() and len(stated) < 10):
+        raise UsageError(f"{CACHE_LIMIT} must be a number of MiB, not {stated[:100]!r}.")
     return int(stated) << 20
 
 

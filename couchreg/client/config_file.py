@@ -12,16 +12,16 @@ from pathlib import Path
 
 import click
 
+from couchreg.client.environment import CONFIG, value
 from couchreg.client.errors import UsageError
 from couchreg.model import json
 
-CONFIG = "COUCHREG_CONFIG"
 KEYS = ("registry", "user", "token")
 
 
 def config_file() -> Path:
     """Where the file is, on this platform."""
-    named = os.environ.get(CONFIG)
+    named = value(CONFIG)
     return Path(named).expanduser() if named else Path(click.get_app_dir("couchreg")) / "config.toml"
 
 
@@ -38,8 +38,8 @@ def read(file: Path) -> dict[str, str]:
         raise UsageError(f"{file} holds a password. Take it out, and use couchreg login: that keeps a token.")
     if "token" in kept and os.name == "posix" and mode & 0o077:
         raise UsageError(f"{file} holds a token and others may read it: chmod 600 {file}")
-    for key, value in kept.items():
-        if key not in KEYS or not isinstance(value, str):
+    for key, kept_value in kept.items():
+        if key not in KEYS or not isinstance(kept_value, str):
             raise UsageError(f"{file} may have {', '.join(KEYS)}, each a string: {key} is wrong.")
     return kept
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from couchreg.client.environment import VARIABLES
 from couchreg.config import Settings, SettingsError, describe, load
 
 
@@ -59,6 +60,7 @@ def test_a_wrong_admin_does_not_show_the_password(tmp_path: Path) -> None:
 
 
 def test_variables_of_the_client_are_not_settings(tmp_path: Path) -> None:
+    read(tmp_path, environ=dict.fromkeys(VARIABLES, "x"))
     read(tmp_path, environ={"COUCHREG_PASSWORD": "x", "COUCHREG_TEST_COUCHDB": "y", "PATH": "z"})
 
 

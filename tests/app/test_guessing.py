@@ -46,7 +46,7 @@ async def test_many_guesses_at_once_are_no_more_than_one_after_the_other(
     guesses = [client("GET", "/", who=("bob", f"guess {number}")) for number in range(40)]
     statuses = [status for status, _ in await asyncio.gather(*guesses)]
     assert statuses.count(401) <= 8
-    assert set(statuses) == {401, 403}
+    assert {401, 403} <= set(statuses) <= {401, 403, 429}
 
 
 async def test_many_logins_do_not_stall_a_feed(server: ServerFactory) -> None:
@@ -78,6 +78,6 @@ async def test_many_logins_do_not_stall_a_feed(server: ServerFactory) -> None:
             await client("PUT", f"/feed/{number}", {})
         await following
         unfinished = sum(not task.done() for task in logins)
-        assert set(await asyncio.gather(*logins)) == {401}
+        assert 401 in set(await asyncio.gather(*logins)) <= {401, 429}
         assert len(seen) == 10
         assert unfinished > 0
