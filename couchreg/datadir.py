@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from couchreg.config import CannotStart
+from couchreg.durable import make_directory, sync, write_new
 
 LOCK_NAME = "couchreg.lock"
 OPEN = ("datastore", "spool")  # what lies in these two is published, or is about to be
@@ -33,7 +34,7 @@ class DataDir:
         """Raises DataDirError when it cannot be made, written, or is another server's."""
         self.path = path.absolute()
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_directory(self.path, mode=0o700)
             _tighten(self.path)
             self._lock = os.open(self.path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -151,9 +152,6 @@ def _write_private(path: Path, data: bytes) -> None:
     """A file that is whole or not there, and nobody else's to read."""
     new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
+    write_new(new, data)
     new.rename(path)
+    sync(path.parent)

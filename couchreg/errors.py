@@ -22,9 +22,11 @@ The tree (each leaf is one of CouchDB's error words; `wire/status.py` gives it a
     ├── TooManyRequests             too_many_requests; `retry_after` seconds
     │   └── LockedOut               the same word: too many wrong passwords for this name from this address
     ├── Unavailable                 service_unavailable; `retry_after` seconds
+    │   └── Unsure                  the same word: whether a write was done is not known
     ├── NotImplementedHere          not_implemented: part of the API, not built here
     ├── InvalidPackage              invalid_package: a data package that fails its checks; `problems` says how
     └── Failure                     internal errors that carry a word of their own: see `error`
+        └── StorageFailure          file_error, file_corrupt, insufficient_storage
 
 `reason` is what the client reads. Never put a secret or a path of this machine into one.
 """
@@ -144,6 +146,10 @@ class Unavailable(CouchregError):
         self.retry_after = retry_after
 
 
+class Unsure(Unavailable):
+    """A write of which nobody can say whether it is on disk: it may show up after a crash."""
+
+
 class NotImplementedHere(CouchregError):
     error = "not_implemented"
     default_reason = "couchreg does not support this yet."
@@ -166,3 +172,7 @@ class InvalidPackage(CouchregError):
 
 class Failure(CouchregError):
     """A failure on our side which CouchDB gives a word of its own (`error`)."""
+
+
+class StorageFailure(Failure):
+    """A disk or a file of ours fails: not the fault of what was asked for."""

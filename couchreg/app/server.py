@@ -5,6 +5,7 @@ It has no behaviour of its own.
 
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -62,6 +63,7 @@ log = logging.getLogger(__name__)
 
 COUCH_PREFIX = "/_couch"
 CLOSING = 2.0  # seconds that answers under way, open feeds among them, are given at the end
+TICK = 1.0  # seconds: how far the clock of a file system may be behind
 
 
 class Searching:
@@ -101,7 +103,7 @@ class App:
         await self._stack.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        settings = self.settings
+        settings, begun = self.settings, time.time()
         self._tls = tls_context(settings)
         data = stack.enter_context(DataDir(settings.data_dir))
         wanted = ((settings.port, "--port"), (settings.couch_port, "--couch-port"))
@@ -126,7 +128,13 @@ class App:
         self.registry = await self._registry(stack)
         await self._serve(stack, ports)
         stack.push_async_callback(self.registry.stop_work)
-        self.sweeper = Sweeper(self.store, self.attachments, grace=settings.sweep_grace)
+        others_write = direct_uploads(self.attachments.blobs) is not None
+        self.sweeper = Sweeper(
+            self.store,
+            self.attachments,
+            grace=settings.sweep_grace,
+            begun=None if others_write else begun - TICK,
+        )
         stack.push_async_callback(self.sweeper.stop)
         if swept:
             self.sweeper.start()

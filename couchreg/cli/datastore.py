@@ -74,6 +74,8 @@ def check(deep: bool, repair: bool, **given: str | None) -> None:
         f"{found.checked} objects are needed: {len(found.missing)} missing, "
         f"{len(found.different)} different. {len(found.orphans)} are not needed."
     )
+    for name in found.unreadable:
+        click.echo(f"unreadable {name}: what this database needs is not known")
     for what in ("missing", "different", "orphans"):
         for key in getattr(found, what)[:SHOWN]:
             click.echo(f"{what:10} {key}")

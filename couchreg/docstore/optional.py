@@ -4,7 +4,7 @@ Each is a small protocol, and a database that has its methods has it. Whoever ne
 function below it, which raises NotImplementedHere where the store has none: the doors then answer 501.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
@@ -38,8 +38,9 @@ class Compacts(Protocol):
 class RefersTo(Protocol):
     """Knows which blobs its documents need."""
 
-    async def refers_to(self, key: str) -> bool:
-        """Whether some stored revision has an attachment with this blob key."""
+    async def referred(self, keys: Collection[str]) -> set[str]:
+        """Those of these blob keys that an attachment of some stored revision has; all of them while it is
+        not known what is stored (see Unsure)."""
 
 
 @runtime_checkable
@@ -119,8 +120,8 @@ def _lacking(what: str) -> NotImplementedHere:
     return NotImplementedHere(f"The document store behind this server cannot {what}.")
 
 
-async def is_referred(database: Database, key: str) -> bool:
-    """Whether some stored revision needs this blob; yes, where the store cannot tell."""
+async def referred_in(database: Database, keys: Collection[str]) -> set[str]:
+    """Those of these blobs that some stored revision needs; all of them, where the store cannot tell."""
     with suppress(NotImplementedHere):
-        return await referring(database).refers_to(key)
-    return True
+        return await referring(database).referred(keys)
+    return set(keys)

@@ -138,8 +138,8 @@ class DatabaseProxy:
     async def setting(self, name: Setting) -> Any:
         return await (await self.reading()).setting(name)
 
-    async def refers_to(self, key: str) -> bool:
-        return await referring(await self.reading()).refers_to(key)
+    async def referred(self, keys: Collection[str]) -> set[str]:
+        return await referring(await self.reading()).referred(keys)
 
     async def check(self) -> list[str]:
         return await checking(await self.reading()).check()

@@ -32,8 +32,8 @@ class RebuildNeeded(Exception):
 class Follower(Protocol):
     """One program that follows a database.
 
-    `apply` may raise Unavailable or OSError when its store fails: the loop tries again, later. What else
-    it raises is taken as the fault of a document. It must be harmless to apply the same change twice.
+    `apply` may raise Unavailable, StorageFailure or OSError when a store fails: the loop tries again, later.
+    What else it raises is taken as the fault of a document. To apply a change twice must be harmless.
     """
 
     name: str
@@ -44,7 +44,8 @@ class Follower(Protocol):
         """How far it has come; None before the first commit. Raises RebuildNeeded."""
 
     async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
-        """Process changes (none: only move on) and commit the result and `checkpoint` together."""
+        """Process changes (none: only move on) and commit the result and `checkpoint` together. A document
+        that has been purged comes as a deletion without revisions."""
 
     async def reset(self) -> None:
         """Forget everything built so far, the checkpoint with it."""

@@ -73,7 +73,8 @@ class DatastoreFollower:
             raise Conflict(f"{key} holds the descriptor of another revision, which stays.")
 
     async def _record(self, doc_id: str) -> None:
-        """Record the leafs of a document as they are now; first the new ones, then remove the others."""
+        """Record the leafs of a document as they are now; first the new ones, then remove the others: all of
+        them, where the document has been purged."""
         [leafs] = await self._database.open_revs([(doc_id, None)], histories=True)
         current = set()
         for leaf in leafs:
@@ -82,7 +83,7 @@ class DatastoreFollower:
                 current.add(key)
                 if not await self._put(key, once(recorded.encode(leaf.revision, leaf.history))):
                     raise Conflict(f"{key} holds the record of something else, which stays.")
-        if any(len(leaf.history) > 1 for leaf in leafs) or len(leafs) > 1:
+        if not leafs or any(len(leaf.history) > 1 for leaf in leafs) or len(leafs) > 1:
             async for blob in self._blobs.keys(record_folder(doc_id)):
                 if blob.key not in current:
                     await self._blobs.delete(blob.key)

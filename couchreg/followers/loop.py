@@ -11,14 +11,17 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from couchreg.docstore.base import BEGINNING, Change, Changes, Database, Seq, Store
-from couchreg.errors import NotFound, Unavailable
+from couchreg.errors import NotFound, StorageFailure, Unavailable
 from couchreg.followers.base import Checkpoint, Follower, RebuildNeeded
 from couchreg.followers.problems import Problem, Problems
+from couchreg.followers.purges import Purges
 
 log = logging.getLogger(__name__)
 
 BATCH = 500  # changes of one commit, at most
 FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0  # seconds before trying again
+# Not a document's fault: everything waits until it is over.
+STORE_FAILS = (Unavailable, StorageFailure, OSError, RebuildNeeded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class FollowerLoop:
         self._state = "starting"
         self._last_error: str | None = None
         self._problems = Problems(follower.name)
+        self._purges = Purges()
         self._moved = asyncio.Event()
         self._again = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -151,16 +155,25 @@ class FollowerLoop:
         await self._begin(database)
         while True:
             self._become("working")
+            await self._forget(database)
             async for batch in self._batches(database):
                 await self._process(database, batch.results, batch.last_seq)
+            await self._forget(database)
             self._last_error = None
             self._become("waiting")
             await self._news(database)
             await self._gather()
 
+    async def _forget(self, database: Database) -> None:
+        """What has been purged since the last time."""
+        gone = await self._purges.gone(database)
+        for start in range(0, len(gone), BATCH):
+            await self._process(database, gone[start : start + BATCH], self._seq)
+
     async def _begin(self, database: Database) -> None:
         """Find where to go on; from 0 where the checkpoint is of another life of the database."""
         await self._problems.load(await self._store.notes(self._name))
+        self._purges.begin()
         found = await self.follower.checkpoint()
         now = await database.update_seq()
         seq = BEGINNING
@@ -214,7 +227,7 @@ class FollowerLoop:
         """One commit for the batch; where a document spoils it, one for each of its documents."""
         try:
             await self._apply(database, batch, last)
-        except (Unavailable, OSError, RebuildNeeded):
+        except STORE_FAILS:
             raise
         except Exception:
             log.warning("follower %s: a batch failed, trying its documents alone", self.follower.name)
@@ -225,7 +238,7 @@ class FollowerLoop:
     async def _process_alone(self, database: Database, change: Change) -> None:
         try:
             await self._apply(database, [change], change.seq)
-        except (Unavailable, OSError, RebuildNeeded):
+        except STORE_FAILS:
             raise
         except Exception as error:
             log.exception("follower %s cannot process %r", self.follower.name, change.id)

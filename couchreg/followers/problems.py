@@ -45,7 +45,7 @@ class Problems:
 
     async def add(self, change: Change, error: BaseException) -> None:
         sentence = f"{type(error).__name__}: {error}"
-        problem = Problem(change.id, change.seq.number, change.revs[0], sentence, time.time())
+        problem = Problem(change.id, change.seq.number, next(iter(change.revs), ""), sentence, time.time())
         if change.id in self._found or len(self._found) < MOST:
             self._found[change.id] = problem
         else:

@@ -5,6 +5,7 @@ makes its entry anew from what the database holds now, so that order and repetit
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 MOST_HITS = 1000  # of one page
 MEND_INTERVAL = 600.0  # seconds
+OPENING = 5.0  # seconds that a search waits for the index at the start
 FARTHEST = 10_000  # hits into the list that a page may begin
 
 
@@ -40,7 +42,8 @@ class SearchFollower:
         self._database = database
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="search-write")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="search-read")
-        self._opened = asyncio.Event()
+        self._looked = asyncio.Event()  # whether the index can be opened is known
+        self._opened = False
         self._when_broken: Callable[[], None] | None = None
         self._mend_after = 0.0
 
@@ -50,8 +53,11 @@ class SearchFollower:
 
     # -- the follower
     async def checkpoint(self) -> Checkpoint | None:
-        found = await self._in(self._writing, self._index.open)
-        self._opened.set()
+        try:
+            found = await self._in(self._writing, self._index.open)
+            self._opened = True
+        finally:
+            self._looked.set()
         return found
 
     async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
@@ -87,13 +93,22 @@ class SearchFollower:
         words, Unavailable while the index is built anew.
         """
         limit, offset = max(0, min(limit, MOST_HITS)), max(0, min(offset, FARTHEST))
-        await self._opened.wait()
+        await self._until_opened()
         try:
             return await self._in(self._reading, lambda: self._index.search(words, limit, offset, types))
+        except OSError as error:
+            raise Unavailable("The search does not answer: its index cannot be read now.") from error
         except RebuildNeeded as error:
             log.error("a search failed: %s", error, exc_info=error)
             self._mend()
             raise Unavailable("The search is not available; its index may be being rebuilt.") from error
+
+    async def _until_opened(self) -> None:
+        """Raises Unavailable for an index that cannot be opened, or not in time."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._looked.wait(), OPENING)
+        if not self._opened:
+            raise Unavailable("The search does not answer: its index cannot be opened now.", retry_after=10)
 
     def _mend(self) -> None:
         """Have the index built anew, but not again and again for the sake of one search."""

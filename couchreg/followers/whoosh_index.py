@@ -4,7 +4,6 @@ The checkpoint is a document of the index itself, so that one Whoosh commit carr
 """
 
 import io
-import os
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from whoosh.filedb.structfile import StructFile
 from whoosh.index import FileIndex
 from whoosh.searching import Searcher
 
+from couchreg.durable import sync
 from couchreg.errors import CouchregError
 from couchreg.followers import whoosh_text
 from couchreg.followers.base import Checkpoint, RebuildNeeded
@@ -37,9 +37,9 @@ class DurableStorage(FileStorage):  # type: ignore[misc]  # Whoosh is typed in p
 
     def rename_file(self, oldname: str, newname: str, safe: bool = False) -> None:
         for name in self.list():
-            _sync(os.path.join(self.folder, name))
+            sync(Path(self.folder) / name)
         super().rename_file(oldname, newname, safe=safe)
-        _sync(self.folder)
+        sync(Path(self.folder))
 
 
 class WhooshIndex:
@@ -149,11 +149,3 @@ def trusting() -> Iterator[None]:
 def _hit(stored: dict[str, Any], score: float) -> SearchHit:
     version, title, description = stored["shown"]
     return SearchHit(stored["id"], version, title, description, score)
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

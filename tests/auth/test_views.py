@@ -39,7 +39,7 @@ READS: dict[str, tuple[Any, ...]] = {
     "local": ("_local/x",),
     "locals": (Range(),),
     "setting": ("security",),
-    "refers_to": ("a",),
+    "referred": (["a"],),
     "check": (),
 }
 WRITES: dict[str, tuple[Any, ...]] = {

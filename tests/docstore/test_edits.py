@@ -152,11 +152,11 @@ async def test_a_replicated_stub_finds_the_nearest_stored_ancestor(db: Database)
 
 async def test_a_blob_is_referred_to_while_a_revision_has_it(db: Database) -> None:
     first = await put_one(db, edit("a", attachments=(attachment("f", key="k"), attachment("g", key="k"))))
-    assert await db.refers_to("k")
+    assert await db.referred(["k"])
     await put_one(db, edit("a", first, v=1))
-    assert await db.refers_to("k")
+    assert await db.referred(["k"])
     await db.compact()
-    assert not await db.refers_to("k")
+    assert not await db.referred(["k"])
 
 
 async def test_compaction_of_certain_documents_leaves_the_others(db: Database) -> None:
@@ -164,8 +164,8 @@ async def test_compaction_of_certain_documents_leaves_the_others(db: Database) -
         first = await put_one(db, edit(doc_id, attachments=(attachment("f", key=doc_id),)))
         await put_one(db, edit(doc_id, first, v=1))
     await db.compact(["a", "unknown"])
-    assert not await db.refers_to("a")
-    assert await db.refers_to("b")
+    assert not await db.referred(["a"])
+    assert await db.referred(["b"])
     assert (await db.revision("a")).members == b'"v":1'
     assert await db.check() == []
 

@@ -3,17 +3,19 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
 import pytest
 
 from couchreg.docstore.base import Stub
-from couchreg.docstore.sqlite import SqliteStore
+from couchreg.docstore.sqlite import SqliteStore, aio
 from couchreg.docstore.sqlite.aio import Writer
+from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.database import SqliteDatabase
-from couchreg.errors import Failure, MissingStub
+from couchreg.errors import Failure, MissingStub, StorageFailure
 from tests.docstore.writing import changes, edit, ids, put, put_one
 
 WRITE_UNTIL_KILLED = """
@@ -80,7 +82,7 @@ async def test_a_failed_commit_leaves_everything_as_it_was(db: SqliteDatabase) -
     connection(db).set_commit_hook(lambda: True)  # turns COMMIT into a failure
     tried = [put(db, edit("a", rev, v=2)), put(db, edit("b")), db.set_setting("revs_limit", 5)]
     failures = await asyncio.gather(*tried, return_exceptions=True)
-    assert [type(failure) for failure in failures] == [Failure] * 3
+    assert [type(failure) for failure in failures] == [StorageFailure] * 3
     connection(db).set_commit_hook(None)
     assert (await db.info()).update_seq == before.update_seq
     assert await db.setting("revs_limit") is None
@@ -160,14 +162,29 @@ async def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path: Path) ->
 async def test_what_cannot_even_be_rolled_back_is_not_acknowledged(
     db: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: Writer) -> None:
+    def broken(_: apsw.Connection) -> None:
         raise apsw.IOError("no disk")
 
     connection(db).set_commit_hook(lambda: True)
-    monkeypatch.setattr(Writer, "_rollback", broken)
+    monkeypatch.setattr(aio, "_rollback", broken)
     ended: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: ended.append(context))
     with pytest.raises(Failure):
         await put_one(db, edit("a"))
     connection(db).set_commit_hook(None)
     assert await ids(db) == []
+
+
+async def test_who_waits_behind_a_writer_without_a_connection_hears_of_it(tmp_path: Path) -> None:
+    def refused() -> apsw.Connection:
+        raise apsw.CantOpenError("too many open files")
+
+    def work(_: apsw.Connection, __: Counters) -> Generator[None, None, None]:
+        yield
+
+    with ThreadPoolExecutor(1) as pool:
+        writer = Writer(refused, Counters(0, 0, 0, 0, 0, 0, 0), pool, lambda: None)
+        waiting = [writer.update(work), writer.between(lambda _: None), writer.update(work)]
+        async with asyncio.timeout(60):
+            answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [StorageFailure] * 3

@@ -1,5 +1,6 @@
 """The datastore: `<name>/<version>/datapackage.json` lies beside the files of each settled version."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
@@ -97,6 +98,16 @@ async def test_a_deleted_version_loses_its_descriptor(
     await put(database(), "gdp@1", {}, rev=rev, deleted=True)
     await loop.caught_up(await database().update_seq())
     assert await stored(attachments, "gdp/1/datapackage.json") is None
+
+
+async def test_a_purged_version_leaves_neither_descriptor_nor_record(
+    loop: FollowerLoop, database: Databases, attachments: Attachments
+) -> None:
+    rev = await put(database(), "gdp@1", package())
+    await loop.caught_up(await database().update_seq())
+    await database().purge({"gdp@1": [rev]})
+    while [blob.key async for blob in attachments.blobs.keys()]:  # noqa: SIM118
+        await asyncio.sleep(0.01)
 
 
 async def test_other_content_for_the_same_version_is_reported_and_does_not_replace(

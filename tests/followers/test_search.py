@@ -1,9 +1,11 @@
 """Search: what people type finds the packages they mean, and the index follows the database."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -136,6 +138,26 @@ async def test_deleted_versions_are_followed(searching: Searching, database: Dat
     first = (await database().revision("a@1")).rev
     await put(database(), "a@1", {}, rev=first, deleted=True)
     assert await searching.names("old") == await searching.names() == []
+
+
+async def test_purged_versions_are_forgotten(searching: Searching, database: Databases) -> None:
+    rev = await put(database(), "gdp@1", package("first"))
+    assert await searching.names("first") == ["gdp"]
+    await database().purge({"gdp@1": [rev]})
+    while await searching.names("first"):
+        await asyncio.sleep(0.01)
+
+
+async def test_an_index_that_cannot_be_opened_is_an_answer(
+    start: Callable[[], Awaitable[Searching]], database: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(database(), "gdp@1", GDP)
+    with monkeypatch.context() as broken:
+        broken.setattr(WhooshIndex, "open", Mock(side_effect=OSError(24, "Too many open files")))
+        searching = await start()
+        with pytest.raises(Unavailable, match="cannot be opened"):
+            await asyncio.wait_for(searching.follower.search(["gdp"]), 60)
+    assert await searching.names("gdp") == ["gdp"]
 
 
 async def test_packages_whose_names_begin_alike_are_kept_apart(

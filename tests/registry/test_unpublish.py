@@ -153,4 +153,4 @@ async def test_a_store_that_does_not_answer_leaves_the_bytes_to_the_sweep(
     assert (await annas.get("/small/1"))[0] == 404
     assert "left to the sweep" in caplog.text
     monkeypatch.undo()
-    assert await annas.registry.attachments.sweep(0, annas.database.refers_to) == 1
+    assert await annas.registry.attachments.sweep(0, annas.database.referred) == 1

@@ -9,7 +9,8 @@ import stat
 from pathlib import Path
 
 from couchreg.blobstore.base import BlobInfo, Spooled
-from couchreg.blobstore.directory.folders import Folders, sync
+from couchreg.blobstore.directory.folders import Folders
+from couchreg.durable import sync
 from couchreg.errors import Unavailable
 
 INCOMING = ".incoming"  # below the root: copies of files that were spooled on another device

@@ -10,6 +10,8 @@ import secrets
 import threading
 from pathlib import Path
 
+from couchreg.durable import sync
+
 REMEMBERED = 8192  # directories known to be durable; forgetting one costs an fsync, no more
 
 
@@ -82,14 +84,6 @@ def _make(path: Path) -> None:
     except FileExistsError:
         if not path.is_dir():
             raise NotADirectoryError(str(path)) from None
-
-
-def sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _folds(root: Path) -> bool:

@@ -22,6 +22,7 @@ from couchreg.blobstore.directory.folders import Folders
 from couchreg.blobstore.directory.reading import Reader
 from couchreg.blobstore.failures import os_errors_as_unavailable
 from couchreg.blobstore.keys import is_valid
+from couchreg.durable import make_directory
 from couchreg.errors import DigestMismatch, NotFound
 
 CHUNK = 256 << 10
@@ -36,7 +37,7 @@ class DirectoryBlobStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         with os_errors_as_unavailable():
-            root.mkdir(parents=True, exist_ok=True)
+            make_directory(root)
             self._folders = Folders(root)
             files.clear_incoming(root)
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="blobs")

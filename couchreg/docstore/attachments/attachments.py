@@ -20,7 +20,8 @@ from couchreg.docstore.attachments.upload import Upload
 from couchreg.docstore.base import Attachment
 from couchreg.package.layout import Layout, is_kept
 
-Referred = Callable[[str], Awaitable[bool]]
+Referred = Callable[[Collection[str]], Awaitable[Collection[str]]]  # those of some keys that are needed
+_TOGETHER = 500  # blobs that documents are asked about at once
 INLINE = 16 << 10  # stored bytes that are decompressed on the loop
 
 
@@ -102,19 +103,28 @@ class Attachments:
         """
         limit = time.time() - grace
         removed = 0
+        old: list[str] = []
         async for blob in self.blobs.keys():
             if blob.modified <= limit and not is_kept(blob.key):
-                removed += await self.remove(blob.key, referred)
-        return removed
+                old.append(blob.key)
+            if len(old) == _TOGETHER:
+                removed += await self._remove_unneeded(old, referred)
+                old.clear()
+        return removed + await self._remove_unneeded(old, referred)
 
     async def remove(self, key: str, referred: Referred | None = None) -> bool:
         """Remove one blob unless a write or a document needs it; returns whether it is removed."""
         asked = referred or self._referred
         async with self.pins.removing(key) as free:
-            if not free or (asked is not None and await asked(key)):
+            if not free or (asked is not None and key in await asked([key])):
                 return False
             await self.blobs.delete(key)
             return True
+
+    async def _remove_unneeded(self, keys: Collection[str], referred: Referred) -> int:
+        """Ask for all first, since most are needed; and once more for each that is to go."""
+        needed = await referred(keys) if keys else ()
+        return sum([await self.remove(key, referred) for key in keys if key not in needed])
 
 
 async def _gunzipped(stored: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

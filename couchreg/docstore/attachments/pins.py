@@ -54,6 +54,10 @@ class Pins:
         """Let go; returns the keys that are new, and that nobody holds or has kept."""
         return [key for key in keys if self._released(key, kept)]
 
+    def removes(self, key: str) -> bool:
+        """Whether `key` is being removed."""
+        return key in self._removals
+
     def waiting(self, key: str) -> int:
         """How many wait for a removal of `key` to end."""
         removal = self._removals.get(key)

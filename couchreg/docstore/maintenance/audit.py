@@ -14,8 +14,10 @@ from couchreg.blobstore.digests import digests_of
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import BEGINNING, Attachment, Change, Database, Store
 from couchreg.docstore.maintenance.sweeper import referred
-from couchreg.errors import NotFound
+from couchreg.errors import NotFound, StorageFailure
 from couchreg.package.layout import OWNER, descriptor_key, is_kept, package_key, record_key
+
+_TOGETHER = 500  # blobs that documents are asked about at once
 
 
 class Expected(NamedTuple):
@@ -35,10 +37,11 @@ class Findings:
     derived: dict[str, str] = field(default_factory=dict)  # key -> document
     different: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)  # databases: what they need is not known
 
     @property
     def sound(self) -> bool:
-        return not (self.missing or self.different)
+        return not (self.missing or self.different or self.unreadable)
 
 
 class Audit:
@@ -55,29 +58,30 @@ class Audit:
         """With `deep`, every needed blob is read and hashed."""
         found = Findings()
         there = {blob.key: blob.length async for blob in self._attachments.blobs.keys("")}
-        wanted = await self._wanted()
+        wanted, found.unreadable = await self._wanted()
         for key, expected in wanted.items():
             found.checked += 1
             await self._compare(found, key, expected, there.get(key), deep=deep)
             progress(found)
-        for key in there:
-            if key not in wanted and key != OWNER and not await self._needed(key):
-                found.orphans.append(key)
+        found.orphans = await self._orphans(
+            [key for key in there if key not in wanted and key != OWNER], found
+        )
         return found
 
     async def gc(self, grace: float) -> int:
-        """Remove what nobody needs and is older than `grace` seconds; how many blobs."""
+        """Remove what nobody needs and is older than `grace` seconds; how many blobs. While a database cannot
+        be read, what it may need stays."""
         limit = time.time() - grace
-        wanted = await self._wanted()
+        wanted, unreadable = await self._wanted()
         removed = 0
         async for blob in self._attachments.blobs.keys():
             if blob.key in wanted or blob.key == OWNER or blob.modified > limit:
                 continue
-            if is_kept(blob.key):
+            if not is_kept(blob.key):
+                removed += await self._attachments.remove(blob.key, lambda keys: referred(self._store, keys))
+            elif self._registry not in unreadable:
                 await self._attachments.blobs.delete(blob.key)
                 removed += 1
-            else:
-                removed += await self._attachments.remove(blob.key, lambda key: referred(self._store, key))
         return removed
 
     async def _compare(
@@ -98,19 +102,29 @@ class Audit:
         except (NotFound, Damaged):
             return False
 
-    async def _needed(self, key: str) -> bool:
-        """Whether a revision that is no leaf any more still refers to it."""
-        return not is_kept(key) and await referred(self._store, key)
+    async def _orphans(self, keys: list[str], found: Findings) -> list[str]:
+        """Those that no revision refers to either that is no leaf any more."""
+        orphans = [key for key in keys if is_kept(key)] if self._registry not in found.unreadable else []
+        keys = [key for key in keys if not is_kept(key)]
+        for start in range(0, len(keys), _TOGETHER):
+            part = keys[start : start + _TOGETHER]
+            needed = await referred(self._store, part)
+            orphans += [key for key in part if key not in needed]
+        return orphans
 
-    async def _wanted(self) -> dict[str, Expected]:
+    async def _wanted(self) -> tuple[dict[str, Expected], list[str]]:
+        """What the documents need, and the databases that cannot be read."""
         wanted: dict[str, Expected] = {}
+        unreadable: list[str] = []
         for name in await self._store.names():
             try:
                 database = await self._store.open(name)
                 wanted |= {key: expected async for key, expected in self._of_database(database)}
             except NotFound:
                 continue  # deleted since it was listed
-        return wanted
+            except StorageFailure:
+                unreadable.append(name)
+        return wanted, unreadable
 
     async def _of_database(self, database: Database) -> AsyncIterator[tuple[str, Expected]]:
         async for changes in database.changes(BEGINNING, all_leafs=True, bodies=True):

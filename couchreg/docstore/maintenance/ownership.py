@@ -7,7 +7,7 @@ everything: so a server first makes sure that the store is its own, or empty, an
 from couchreg.blobstore.spool import once
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
-from couchreg.errors import BadRequest, Forbidden, Unavailable
+from couchreg.errors import BadRequest, Forbidden, NotFound, StorageFailure, Unavailable
 from couchreg.model import json
 from couchreg.package.layout import OWNER
 
@@ -46,9 +46,19 @@ async def take_over(store: Store, attachments: Attachments) -> None:
 async def _in_use(store: Store) -> bool:
     """Whether there are documents that blobs may belong to; the server's own do not count."""
     for name in await store.names():
-        if not name.startswith("_") and (await (await store.open(name)).update_seq()).number:
+        if not name.startswith("_") and await _holds_documents(store, name):
             return True
     return False
+
+
+async def _holds_documents(store: Store, name: str) -> bool:
+    """Also said of a database that cannot be read, for it was made to hold some."""
+    try:
+        return bool((await (await store.open(name)).update_seq()).number)
+    except NotFound:
+        return False
+    except StorageFailure:
+        return True
 
 
 async def _owner(attachments: Attachments) -> str | None:

@@ -6,36 +6,60 @@ It composes what the store and the attachments offer; what a blob is for is not 
 import asyncio
 import contextlib
 import logging
+import time
+from collections.abc import Collection
 
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
-from couchreg.docstore.optional import is_referred
-from couchreg.errors import NotFound
+from couchreg.docstore.optional import referred_in
+from couchreg.errors import CouchregError, NotFound
 
 log = logging.getLogger(__name__)
 
 INTERVAL = 3600.0  # seconds between two sweeps
 
 
-async def referred(store: Store, key: str) -> bool:
-    """Whether a stored revision in some database of the server has an attachment with this blob key."""
+async def referred(store: Store, keys: Collection[str]) -> set[str]:
+    """Those of these blob keys that a stored revision in some database of the server has.
+
+    All of them while a database cannot be read: nobody knows what it needs.
+    """
+    found: set[str] = set()
     for name in await store.names():
-        with contextlib.suppress(NotFound):  # deleted since it was listed
-            if await is_referred(await store.open(name), key):
-                return True
-    return False
+        try:
+            found |= await referred_in(await store.open(name), keys)
+        except NotFound:
+            continue  # deleted since it was listed
+        except CouchregError as error:
+            log.warning("Nothing is removed from the datastore while %s cannot be read: %s", name, error)
+            return set(keys)
+        if len(found) == len(keys):
+            break
+        await asyncio.sleep(0)  # there may be many
+    return found
 
 
 class Sweeper:
-    """Sweeps at the start and then every `interval` seconds; blobs younger than `grace` seconds stay."""
+    """Sweeps at the start and then every `interval` seconds; blobs younger than `grace` seconds stay.
+
+    With `begun` (Unix time) the first sweep takes what is older than that: where nobody but this server
+    writes, what an earlier life of it left unfinished is waited for by nobody.
+    """
 
     def __init__(
-        self, store: Store, attachments: Attachments, *, grace: float, interval: float = INTERVAL
+        self,
+        store: Store,
+        attachments: Attachments,
+        *,
+        grace: float,
+        interval: float = INTERVAL,
+        begun: float | None = None,
     ) -> None:
         self._store = store
         self._attachments = attachments
         self._grace = grace
         self._interval = interval
+        self._begun = begun
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -49,7 +73,10 @@ class Sweeper:
 
     async def sweep(self) -> int:
         """One sweep; how many blobs it removed."""
-        return await self._attachments.sweep(self._grace, lambda key: referred(self._store, key))
+        grace = self._grace if self._begun is None else min(self._grace, time.time() - self._begun)
+        removed = await self._attachments.sweep(grace, lambda keys: referred(self._store, keys))
+        self._begun = None
+        return removed
 
     async def _run(self) -> None:
         while True:

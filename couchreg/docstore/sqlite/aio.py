@@ -18,13 +18,14 @@ import apsw
 
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.failures import foreseen
-from couchreg.docstore.sqlite.sql import query
-from couchreg.errors import CouchregError, Unavailable
+from couchreg.docstore.sqlite.sql import OF_THE_FILE, distrust, query
+from couchreg.errors import CouchregError, Unavailable, Unsure
 
 T = TypeVar("T")
 
 Work = Callable[[apsw.Connection, Counters], Generator[None, None, T]]
 
+STOPPING = "The server is stopping."
 _MOST_WAITING = 1000  # writes in the queue; more wait outside for room
 _MOST_TOGETHER = 1000  # edits in one transaction, unless a single write has more
 
@@ -32,6 +33,19 @@ _MOST_TOGETHER = 1000  # edits in one transaction, unless a single write has mor
 async def in_thread(pool: Executor, work: Callable[..., T], *args: object) -> T:
     """Blocking work, off the loop."""
     return await asyncio.get_running_loop().run_in_executor(pool, work, *args)
+
+
+async def unbroken(future: "asyncio.Future[T]") -> T:
+    """Wait for something that must not be left alone: who is cancelled meanwhile is so afterwards."""
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    return future.result()
 
 
 async def finished(future: "Future[T]") -> T:
@@ -87,6 +101,7 @@ class Writer:
     counters: Counters
     pool: Executor
     committed: Callable[[], None]
+    unsure: bool = False  # a COMMIT has failed that a crash might bring to life
     _queue: deque[_Write] = field(default_factory=deque)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_MOST_WAITING))
     _running: "asyncio.Task[None] | None" = None
@@ -126,12 +141,21 @@ class Writer:
         if self._running is not None:
             await asyncio.wait([self._running])
 
+    async def certain(self) -> bool:
+        """Whether what failed is certain not to come to life again; tries to make it so."""
+        if self.unsure:
+            with suppress(CouchregError):
+                await self.between(_overwrite)
+        return not self.unsure
+
     async def _run(self) -> None:
         try:
             while self._queue:
                 await self._transaction([write for write in self._batch() if not write.waiter.done()])
         finally:
             self._running = None
+            while self._queue:  # only when the loop is being ended
+                self._queue.popleft().resolve(Unavailable(STOPPING))
 
     def _batch(self) -> list[_Write]:
         """The writes of the next transaction, or one that has to be alone."""
@@ -144,38 +168,59 @@ class Writer:
         return batch
 
     async def _transaction(self, batch: list[_Write]) -> None:
-        failure: BaseException | None = Unavailable("The server is stopping.")  # until it is on disk
+        """Whatever happens, everybody who waits hears of it, and those behind get their turn."""
+        failure: BaseException | None = Unavailable(STOPPING)  # until it is on disk
+        conn: apsw.Connection | None = None
         try:
-            if batch and batch[0].alone is not None:
-                batch[0].result = await in_thread(self.pool, batch[0].alone, self.connect())
-            elif batch:
-                await self._write(batch)
+            if batch:
+                conn = self.connect()
+                await (self._write(conn, batch) if batch[0].alone is None else self._alone(conn, batch[0]))
             failure = None
         except asyncio.CancelledError:
-            self._rollback()
+            _rollback(conn)
             raise
-        except Exception as error:  # whatever it was, everybody who waits has to hear of it
+        except Exception as error:
             failure = foreseen(error)
-            self._rollback()
+            _rollback(conn)
+            if self.unsure:
+                failure = await self._made_certain(failure)
         finally:
             for write in batch:
                 write.resolve(failure)
 
-    async def _write(self, batch: list[_Write]) -> None:
+    async def _alone(self, conn: apsw.Connection, write: _Write) -> None:
+        assert write.alone is not None
+        write.result = await in_thread(self.pool, write.alone, conn)
+        if write.alone is _overwrite:
+            self.unsure = False
+
+    async def _write(self, conn: apsw.Connection, batch: list[_Write]) -> None:
         """Apply and commit; on an exception the caller rolls back and memory is as before."""
         counters = self.counters.copy()
-        changes = self.connect().total_changes()
-        query(self.connect(), "BEGIN IMMEDIATE")
+        changes = conn.total_changes()
+        query(conn, "BEGIN IMMEDIATE")
         for write in batch:
             await (self._apply if len(batch) == 1 else self._apply_one_of)(write, counters)
-        if self.connect().total_changes() == changes:
-            self._rollback()  # nothing to put on disk: conflicts, known revisions
+        if conn.total_changes() == changes:
+            _rollback(conn)  # nothing to put on disk: conflicts, known revisions
             return
         if counters != self.counters:
-            counters.save(self.connect())
-        await self._commit()
+            counters.save(conn)
+        await self._commit(conn)
         self.counters.become(counters)
         self.committed()
+
+    async def _made_certain(self, failure: Exception) -> Exception:
+        """A COMMIT that failed may still lie whole in the log, and a crash would bring it to life: write
+        over it. The failure to tell of: another one where that cannot be done either."""
+        try:
+            await in_thread(self.pool, _overwrite, self.connect())
+        except Exception as error:
+            unsure = Unsure("Whether this was written is not known: the disk failed. Look again later.")
+            unsure.__cause__ = foreseen(error)
+            return unsure
+        self.unsure = False
+        return failure
 
     async def _apply_one_of(self, write: _Write, counters: Counters) -> None:
         """One write of several: if it fails, only what it did is undone."""
@@ -201,14 +246,40 @@ class Writer:
         except StopIteration as end:
             write.result = end.value
 
-    async def _commit(self) -> None:
+    async def _commit(self, conn: apsw.Connection) -> None:
         """COMMIT in a thread. A cancelled task waits for it all the same: it may have reached the disk."""
-        commit = asyncio.get_running_loop().run_in_executor(self.pool, self.connect().execute, "COMMIT")
+        commit = asyncio.get_running_loop().run_in_executor(self.pool, commit_to_disk, conn)
         while not commit.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(commit)
+        if commit.exception() is not None:
+            self.unsure = isinstance(commit.exception(), OF_THE_FILE)
         commit.result()
+        self.unsure = False
 
-    def _rollback(self) -> None:
-        if self.connect().in_transaction:  # SQLite may have rolled back by itself already
-            query(self.connect(), "ROLLBACK")
+
+def commit_to_disk(conn: apsw.Connection) -> None:
+    try:
+        conn.execute("COMMIT")
+    except OF_THE_FILE:
+        distrust(conn)
+        raise
+
+
+def _overwrite(conn: apsw.Connection) -> None:
+    """A transaction that changes nothing, in the place of one that failed."""
+    query(conn, "BEGIN IMMEDIATE")
+    try:
+        query(conn, "UPDATE meta SET one = one")
+        commit_to_disk(conn)
+    finally:
+        _rollback(conn)
+
+
+def _rollback(conn: apsw.Connection | None) -> None:
+    """End the transaction; SQLite may have done so by itself already."""
+    if conn is not None and conn.in_transaction:
+        try:
+            conn.execute("ROLLBACK")
+        except apsw.Error:  # the transaction is over all the same
+            distrust(conn)

@@ -14,6 +14,7 @@ from typing import Final
 import apsw
 
 from couchreg.docstore.sqlite import schema
+from couchreg.docstore.sqlite.sql import Connection
 
 _FILES_EACH: Final = 5  # two connections: the file and its log twice, the log's index
 _MOST: Final = 500
@@ -33,16 +34,24 @@ class Connections:
         self._path = path
         self._recent = recent
         self._busy = busy
-        self._reader: apsw.Connection | None = None
-        self._writer: apsw.Connection | None = None
+        self._reader: Connection | None = None
+        self._writer: Connection | None = None
 
     def reader(self) -> apsw.Connection:
+        """A connection that has met no trouble. Raises Failure when the file cannot be opened."""
+        if self._reader is not None and self._reader.suspect:
+            self._reader.close(True)
+            self._reader = None
         if self._reader is None:
             self._reader = schema.connect(self._path, query_only=True)
             self._recent.touch(self)
         return self._reader
 
     def writer(self) -> apsw.Connection:
+        """As `reader`; the same connection as long as a transaction is open."""
+        if self._writer is not None and self._writer.suspect and not self._writer.in_transaction:
+            self._writer.close(True)
+            self._writer = None
         if self._writer is None:
             self._writer = schema.connect(self._path)
             self._recent.touch(self)
@@ -59,26 +68,30 @@ class Connections:
         """
         if self._busy():
             return False
-        gone = self._take()
-        for conn in gone:
-            conn.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        _close(gone)
+        self.abandon()
         return True
 
     def close(self) -> "Future[None]":
         """Close in a thread, and empty the write-ahead log."""
         return self._recent.pool.submit(_close, self._take())
 
-    def _take(self) -> list[apsw.Connection]:
+    def abandon(self) -> None:
+        """Close at once and leave the files as they are: they are to go, or cannot be used."""
+        gone = self._take()
+        for conn in gone:
+            conn.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        _close(gone)
+
+    def _take(self) -> list[Connection]:
         self._recent.forget(self)
         gone = [conn for conn in (self._reader, self._writer) if conn is not None]
         self._reader = self._writer = None
         return gone
 
 
-def _close(conns: list[apsw.Connection]) -> None:
+def _close(conns: list[Connection]) -> None:
     for conn in conns:
-        conn.close()
+        conn.close(True)
 
 
 class Recent:

@@ -38,7 +38,7 @@ from couchreg.docstore.sqlite.connections import Connections, Recent
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.notes import SqliteNotes
 from couchreg.docstore.sqlite.paths import DatabaseFile, companions
-from couchreg.docstore.sqlite.sql import query
+from couchreg.docstore.sqlite.sql import query, query_in
 from couchreg.errors import NotFound
 from couchreg.model import json
 from couchreg.model.revtree import RevTree
@@ -63,12 +63,16 @@ class SqliteDatabase:
         self._changed = changed
         self._closed = False
         self._files = Connections(file.path, recent, lambda: self._writer.busy())
-        conn = self._files.reader()
-        schema.verify(conn, file.name)
-        self._counters = Counters.load(conn)
+        try:
+            conn = self._files.reader()
+            schema.verify(conn, file.name)
+            self._counters = Counters.load(conn)
+            self._created: float = query(conn, "SELECT created FROM meta")[0][0]
+            self._settings = other_writes.settings(conn)
+        except BaseException:
+            self._files.abandon()
+            raise
         self._seq = self._counters.update_seq
-        self._created: float = query(conn, "SELECT created FROM meta")[0][0]
-        self._settings = other_writes.settings(conn)
         self._pulse = Pulse()
         self._writer = Writer(self._files.writer, self._counters, recent.pool, self._committed)
         self._validators = edits.ValidatorCache()
@@ -297,8 +301,11 @@ class SqliteDatabase:
             pass
         await self._writer.between(other_writes.checkpoint)
 
-    async def refers_to(self, key: str) -> bool:
-        return bool(query(self._reader(), "SELECT 1 FROM blobs WHERE key = ? LIMIT 1", (key,)))
+    async def referred(self, keys: Collection[str]) -> set[str]:
+        if not await self._writer.certain():
+            return set(keys)  # a write may come to life again, and with it what it refers to
+        text = "SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM blobs b WHERE b.key = j.value)"
+        return {key for (key,) in query_in(self._reader(), text, list(keys))}
 
     async def check(self) -> list[str]:
         self._reader()
@@ -313,11 +320,15 @@ class SqliteDatabase:
 
         return await self._writer.update(work)
 
-    async def close(self) -> None:
-        """Finish what is being written, refuse the rest, wake who waits, close the file."""
+    async def close(self, *, for_good: bool = False) -> None:
+        """Finish what is being written, refuse the rest, wake who waits, close the file; `for_good` if it
+        is about to be removed."""
         if self._closed:
             return
         self._closed = True
         await self._writer.close(NotFound(GONE))
         self._pulse.beat()
-        await finished(self._files.close())
+        if for_good:
+            self._files.abandon()
+        else:
+            await finished(self._files.close())

@@ -1,8 +1,9 @@
 """What happened to the databases of a server, for `_db_updates`: that one was created, updated and deleted,
 each at its latest place.
 
-Creations and deletions are kept on disk. Updates are in memory only; after a restart every database
-counts as updated, which a follower sees as news it has to look at and never as news it missed.
+Creations and deletions are kept on disk, in the transaction that makes them true. Updates are in memory only;
+after a restart every database counts as updated, which a follower sees as news it has to look at and never
+as news it missed.
 """
 
 from collections.abc import Iterable
@@ -15,24 +16,41 @@ from couchreg.docstore.sqlite.server import Event
 
 _MOST_DELETED: Final = 10_000  # deletions remembered
 _BLOCK: Final = 1_000_000  # numbers reserved on disk at a time
+_AHEAD: Final = 100_000  # numbers left for what happens while an event is written to disk
 
 
 class Events:
     def __init__(self, conn: apsw.Connection, names: Iterable[str]) -> None:
-        self._conn = conn
         self._entries = {(event.name, event.type): event for event in server.events(conn)}
         self.seq = self._reserved = server.reserved(conn)
+        self._claimed = False
+        self._ahead = 0  # the last number of an event that is written to disk
         for name in sorted(names):
             self.updated(name)
+        with conn:
+            self.reserve(conn)
 
     def updated(self, name: str) -> None:
-        self._put(name, "updated")
+        self.seq += 1
+        self._put(Event(self.seq, name, "updated"))
 
-    def lasting(self, name: str, kind: str) -> None:
-        """A creation or a deletion: on disk before this returns."""
-        with self._conn:
-            server.record(self._conn, self._put(name, kind), _MOST_DELETED)
-        if kind == "deleted":
+    def next(self, name: str, kind: str) -> Event:
+        """A creation or a deletion that is to be written to disk. Its number leaves room for what happens
+        meanwhile, so that what is on disk is what is told."""
+        self._ahead = max(self.seq + _AHEAD, self._ahead + 1)
+        return Event(self._ahead, name, kind)
+
+    def save(self, conn: apsw.Connection, event: Event) -> None:
+        """Part of the transaction that makes it true."""
+        server.record(conn, event, _MOST_DELETED)
+        server.reserve(conn, event.seq + _BLOCK)
+
+    def happened(self, event: Event) -> None:
+        """It is on disk: tell of it."""
+        self.seq = max(self.seq + 1, event.seq)
+        self._reserved = max(self._reserved, event.seq + _BLOCK)
+        self._put(event._replace(seq=self.seq))
+        if event.type == "deleted":
             self._forget_deleted()
 
     def since(self, seq: int) -> list[Event]:
@@ -44,14 +62,22 @@ class Events:
             found.append(event)
         return found[::-1]
 
-    def _put(self, name: str, kind: str) -> Event:
-        self.seq += 1
-        if self.seq > self._reserved:
-            self._reserved = self.seq + _BLOCK
-            server.reserve(self._conn, self._reserved)
-        self._entries.pop((name, kind), None)
-        event = self._entries[name, kind] = Event(self.seq, name, kind)
-        return event
+    def claim_more(self) -> bool:
+        """Whether it is time to `reserve` more numbers; True once for each time."""
+        due = not self._claimed and self.seq + _BLOCK // 2 > self._reserved
+        self._claimed = self._claimed or due
+        return due
+
+    def reserve(self, conn: apsw.Connection) -> None:
+        """Promise on disk that no later start gives these numbers again."""
+        reserved = self.seq + _BLOCK
+        server.reserve(conn, reserved)
+        self._reserved = reserved
+        self._claimed = False
+
+    def _put(self, event: Event) -> None:
+        self._entries.pop((event.name, event.type), None)
+        self._entries[event.name, event.type] = event
 
     def _forget_deleted(self) -> None:
         deleted = [event.name for event in self._entries.values() if event.type == "deleted"]

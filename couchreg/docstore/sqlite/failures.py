@@ -2,7 +2,7 @@
 
 import apsw
 
-from couchreg.errors import CouchregError, Failure
+from couchreg.errors import CouchregError, StorageFailure
 
 
 def foreseen(error: Exception) -> Exception:
@@ -16,7 +16,7 @@ def foreseen(error: Exception) -> Exception:
 
 def _told(error: apsw.Error) -> CouchregError:
     if isinstance(error, apsw.FullError):
-        return Failure("The disk is full.", error="insufficient_storage")
+        return StorageFailure("The disk is full.", error="insufficient_storage")
     if isinstance(error, apsw.CorruptError | apsw.NotADBError):
-        return Failure("The database file is damaged.", error="file_corrupt")
-    return Failure("The database file could not be read or written.", error="file_error")
+        return StorageFailure("The database file is damaged.", error="file_corrupt")
+    return StorageFailure("The database file could not be read or written.", error="file_error")

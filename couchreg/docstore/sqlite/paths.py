@@ -4,12 +4,12 @@ A database's name becomes a file name of the same length (`/` turns into `.`), b
 names as long as a file name may be; other characters that a file system might mind are percent-encoded.
 """
 
-import os
 import re
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
+from couchreg.durable import sync
 from couchreg.errors import IllegalDatabaseName
 
 SUFFIX: Final = ".db"
@@ -32,6 +32,11 @@ def file_name(name: str, incarnation: str) -> str:
     return f"{encoded}@{incarnation}{SUFFIX}"
 
 
+def place(directory: Path, name: str, incarnation: str) -> DatabaseFile:
+    """Raises IllegalDatabaseName."""
+    return DatabaseFile(name, incarnation, directory / file_name(name, incarnation))
+
+
 def parse(path: Path) -> DatabaseFile | None:
     """The database of a file name, None for any other file."""
     match = _FILE.fullmatch(path.name)
@@ -45,17 +50,28 @@ def companions(path: Path) -> list[Path]:
     return [path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal")]
 
 
-def sync(directory: Path) -> None:
-    """Make renames and removals in a directory durable."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def half(file: DatabaseFile) -> Path:
+    """Where a new file lies until it is known to be the database."""
+    return file.path.with_name(f".new-{file.incarnation}{SUFFIX}")
+
+
+def complete(file: DatabaseFile) -> None:
+    """Give a file its name, unless it has it: a crash or a failing disk may have come in between."""
+    if not file.path.exists() and half(file).exists():
+        half(file).rename(file.path)
+
+
+def remove(directory: Path, files: list[DatabaseFile]) -> None:
+    """Remove databases for good: on return no power cut brings them back."""
+    for file in files:
+        for path in (file.path, half(file), *companions(file.path)):
+            path.unlink(missing_ok=True)
+    if files:
+        sync(directory)
 
 
 def sweep(directory: Path) -> None:
-    """Remove what a crash left: half-made and half-removed databases, logs without a database."""
+    """Remove what a crash left: new files that never became a database, logs without a database."""
     present = {entry.name for entry in directory.iterdir()}
     for name in present:
         main = re.sub(r"-(?:wal|shm|journal)\Z", "", name)

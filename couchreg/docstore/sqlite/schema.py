@@ -6,16 +6,18 @@ what goes into the tables.
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import apsw
 
-from couchreg.docstore.sqlite.sql import query
+from couchreg.docstore.sqlite.sql import Connection, query, query_each
 from couchreg.errors import Failure
 
 FORMAT: Final = 1
 _APPLICATION_ID: Final = 0x636F7563  # "couc"
+_WAL: Final = 2  # the read and write version of a file with a log: https://www.sqlite.org/fileformat2.html
 _BUSY_MS: Final = 10_000  # only a foreign process (a backup, say) can hold a lock that long
 
 NEW_PAGES: Final = 10  # of a file with these tables and nothing in them
@@ -51,19 +53,23 @@ INSERT INTO settings VALUES ('blob_bytes', 0);
 """
 
 
-def connect(path: Path, *, query_only: bool = False) -> apsw.Connection:
+def connect(path: Path, *, query_only: bool = False) -> Connection:
     """A connection with the settings of every connection of ours; the file must exist."""
-    conn = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=100)
-    conn.set_busy_timeout(_BUSY_MS)
-    pragmas(
-        conn,
-        "synchronous=FULL",
-        "cache_size=-4000",
-        "wal_autocheckpoint=4000",  # 16 MB: a bulk load does not stop for a checkpoint at each batch
-        "journal_size_limit=16777216",
-    )
-    if query_only:
-        pragmas(conn, "query_only=ON")
+    conn = Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=100)
+    try:
+        conn.set_busy_timeout(_BUSY_MS)
+        pragmas(
+            conn,
+            "synchronous=FULL",
+            "cache_size=-4000",
+            "wal_autocheckpoint=4000",  # 16 MB: a bulk load does not stop for a checkpoint at each batch
+            "journal_size_limit=16777216",
+        )
+        if query_only:
+            pragmas(conn, "query_only=ON")
+    except BaseException:
+        conn.close(True)
+        raise
     return conn
 
 
@@ -73,18 +79,20 @@ def pragmas(conn: apsw.Connection, *texts: str) -> None:
         query(conn, f"PRAGMA {text}")
 
 
-def create(path: Path) -> None:
-    """Make a new database file, complete and on disk before this returns."""
-    make_private(path)
-    conn = apsw.Connection(str(path))
+def blank(settings: Mapping[str, bytes]) -> bytes:
+    """The bytes of a new database file, made in memory: no trouble with a disk leaves half of one."""
+    conn = apsw.Connection(":memory:")
     try:
-        pragmas(conn, "auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL")
+        pragmas(conn, "auto_vacuum=INCREMENTAL")
         pragmas(conn, f"application_id={_APPLICATION_ID}", f"user_version={FORMAT}")
-        with conn:
-            query(conn, TABLES)
-            query(conn, "INSERT INTO meta VALUES (1, ?, 0, 0, 0, 0, 0, 0, 0)", (time.time(),))
+        query(conn, TABLES)
+        query(conn, "INSERT INTO meta VALUES (1, ?, 0, 0, 0, 0, 0, 0, 0)", (time.time(),))
+        query_each(conn, "INSERT INTO settings VALUES (?, ?)", settings.items())
+        data = bytearray(conn.serialize("main"))
     finally:
-        conn.close()  # the last connection: checkpoints, and removes the write-ahead log
+        conn.close()
+    data[18:20] = bytes((_WAL, _WAL))
+    return bytes(data)
 
 
 def make_private(path: Path) -> None:

@@ -1,7 +1,7 @@
 """`server.sqlite`: what belongs to the server rather than to a database.
 
-Its identity, its configuration, and the events behind `_db_updates` that must survive a restart.
-Synchronous functions of a connection.
+Its identity, its configuration, which databases there are (`roster`), and the events behind `_db_updates`
+that must survive a restart. Synchronous functions of a connection.
 """
 
 import uuid
@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 import apsw
 
-from couchreg.docstore.sqlite import schema
-from couchreg.docstore.sqlite.sql import query
+from couchreg.docstore.sqlite import roster, schema
+from couchreg.docstore.sqlite.sql import Connection, query
 from couchreg.errors import Failure
 
 _TABLES: Final = """
@@ -43,12 +43,13 @@ class Event(NamedTuple):
 def open_server(path: Path) -> apsw.Connection:
     """Open the file, made when absent. Raises Failure for one that cannot be used."""
     schema.make_private(path)
-    conn = apsw.Connection(str(path))
+    conn = Connection(str(path))
     try:
         schema.pragmas(conn, "journal_mode=WAL", "synchronous=FULL")
         with conn:
             query(conn, _TABLES)
             _take_over(conn)
+            query(conn, roster.TABLES)
             query(conn, "INSERT OR IGNORE INTO identity VALUES (1, ?, 0)", (uuid.uuid4().hex,))
     except apsw.Error as error:
         conn.close()

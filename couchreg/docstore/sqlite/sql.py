@@ -1,6 +1,7 @@
 """Running statements. Results are read to the end at once: a half-read one would hold a transaction open.
 
-SQLite's failures leave here as errors of this project.
+SQLite's failures leave here as errors of this project. A connection that has met trouble with its file is
+marked, since it may keep what it has misread: whoever holds it opens another one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,13 +12,21 @@ import apsw
 from couchreg.docstore.sqlite.failures import foreseen
 from couchreg.model.json import encode
 
+OF_THE_FILE = (apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.CantOpenError, apsw.FullError)
+
+
+class Connection(apsw.Connection):
+    """`suspect` once a statement has failed for the sake of the file."""
+
+    suspect = False
+
 
 def query(conn: apsw.Connection, text: str, values: Sequence[Any] = ()) -> list[Any]:
     """All rows (tuples) of a statement."""
     try:
         return conn.execute(text, values).fetchall()
     except apsw.Error as error:
-        raise foreseen(error) from error
+        raise _met(conn, error) from error
 
 
 def query_each(conn: apsw.Connection, text: str, sets: Iterable[Sequence[Any]]) -> list[Any]:
@@ -25,7 +34,7 @@ def query_each(conn: apsw.Connection, text: str, sets: Iterable[Sequence[Any]]) 
     try:
         return conn.executemany(text, sets).fetchall()
     except apsw.Error as error:
-        raise foreseen(error) from error
+        raise _met(conn, error) from error
 
 
 def query_in(conn: apsw.Connection, text: str, values: Sequence[str | int]) -> list[Any]:
@@ -51,5 +60,17 @@ def query_some(
                 break
         cursor.close(True)
     except apsw.Error as error:
-        raise foreseen(error) from error
+        raise _met(conn, error) from error
     return rows
+
+
+def distrust(conn: apsw.Connection) -> None:
+    """Another connection is to take its place."""
+    if isinstance(conn, Connection):
+        conn.suspect = True
+
+
+def _met(conn: apsw.Connection, error: apsw.Error) -> Exception:
+    if isinstance(error, OF_THE_FILE):
+        distrust(conn)
+    return foreseen(error)

@@ -1,21 +1,36 @@
 """The databases of one server, each a file of `<data>/databases/`, and `server.sqlite` beside them."""
 
 import asyncio
+import logging
 import secrets
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
+import apsw
+
+from couchreg import durable
 from couchreg.docstore.base import Config, DatabaseEvent, DatabaseEvents, Seq
-from couchreg.docstore.sqlite import connections, paths, schema, sequences, server
+from couchreg.docstore.sqlite import connections, paths, roster, schema, sequences, server
 from couchreg.docstore.sqlite.aio import Pulse, in_thread
 from couchreg.docstore.sqlite.database import GONE, SqliteDatabase
 from couchreg.docstore.sqlite.events import Events
+from couchreg.docstore.sqlite.failures import foreseen
 from couchreg.docstore.sqlite.notes import SqliteNotes
 from couchreg.docstore.sqlite.paths import DatabaseFile
-from couchreg.errors import FileExists, NotFound
+from couchreg.docstore.sqlite.serverfile import ServerFile
+from couchreg.errors import CouchregError, Failure, FileExists, NotFound, StorageFailure, Unavailable, Unsure
+from couchreg.model import json
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _THREADS: Final = 8  # commits that wait for the disk at the same time
+_AGAIN: Final = 1.0  # seconds between attempts to find out what became of a deletion
 
 
 class SqliteStore:
@@ -27,58 +42,47 @@ class SqliteStore:
         `most_open` databases have their files open at a time; the limit of the system says how many.
         """
         self._directory = data / "databases"
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        paths.sweep(self._directory)
-        found = (paths.parse(path) for path in self._directory.iterdir())
-        self._files: dict[str, DatabaseFile] = {file.name: file for file in found if file is not None}
-        self._open: dict[str, SqliteDatabase] = {}
-        self._making: dict[str, asyncio.Event] = {}
-        self._conn = server.open_server(data / "server.sqlite")
-        self.uuid = server.identity(self._conn)
+        durable.make_directory(self._directory, mode=0o700)
+        conn = server.open_server(data / "server.sqlite")
+        self.uuid = server.identity(conn)
         self._life = self.uuid[:8]
-        self._events = Events(self._conn, self._files)
+        self._files = roster.settle(conn, self._directory)
+        self._events = Events(conn, self._files)
+        self._open: dict[str, SqliteDatabase] = {}
+        self._changing: dict[str, asyncio.Task[Any]] = {}  # databases that are being made or deleted
+        self._unsure: set[str] = set()  # databases that nobody knows to be deleted or not
+        self._removed: list[DatabaseFile] = []  # whose rows may go
+        self._broken: dict[str, str] = {}  # what the log has been told
+        self._tasks: set[asyncio.Task[None]] = set()
         self._pulse = Pulse()
         self._pool = ThreadPoolExecutor(_THREADS, "couchreg-sqlite")
+        self._server = ServerFile(conn, self._pool)
         self._recent = connections.Recent(self._pool, most_open or connections.most_open())
 
     # -- databases
-    async def create(self, name: str) -> SqliteDatabase:
+    async def create(self, name: str, settings: Mapping[str, Any] | None = None) -> SqliteDatabase:
         """Raises FileExists, IllegalDatabaseName (too long for a file). Who is told that it exists can use
-        it: one that is being made is waited for."""
-        while name in self._making:
-            await self._making[name].wait()
-        if name in self._files:
-            raise FileExists
-        incarnation = secrets.token_hex(4)
-        file = DatabaseFile(name, incarnation, self._directory / paths.file_name(name, incarnation))
-        made = self._making[name] = asyncio.Event()
-        try:
-            await in_thread(self._pool, _make, file.path)
-            self._files[name] = file
-        finally:
-            del self._making[name]
-            made.set()
-        self._happened(name, "created")
-        return await self.open(name)
+        it: a creation that is under way is waited for."""
+        return await self._alone(name, self._create(name, settings or {}))
 
     async def delete(self, name: str) -> None:
-        file = self._files.pop(name, None)
-        if file is None:
-            raise NotFound(GONE)
-        database = self._open.pop(name, None)
-        if database is not None:
-            await database.close()
-        await in_thread(self._pool, _remove, file.path)
-        self._happened(name, "deleted")
+        """Raises NotFound, and Unsure where a crash may yet delete it: until that is known, the database
+        does not answer."""
+        await self._alone(name, self._delete(name))
 
     async def open(self, name: str) -> SqliteDatabase:
-        """Opens the file when the database is first asked for. Raises NotFound, Failure."""
+        """Opens the file when the database is first asked for. Raises NotFound, Failure, Unavailable.
+
+        A file that cannot be used is looked at again by whoever asks next.
+        """
+        if name in self._unsure:
+            raise Unavailable("Whether this database has been deleted is not known yet: the disk failed.")
         database = self._open.get(name)
         if database is None:
             file = self._files.get(name)
             if file is None:
                 raise NotFound(GONE)
-            database = self._open[name] = SqliteDatabase(file, self._recent, self._updated)
+            database = self._open[name] = self._opened(file)
         else:
             database.touch()
         return database
@@ -91,11 +95,10 @@ class SqliteStore:
 
     # -- configuration
     async def read_config(self) -> Config:
-        return server.config(self._conn)
+        return await self._server.read(server.config)
 
     async def set_config(self, section: str, key: str, value: str | None) -> None:
-        with self._conn:
-            server.set_config(self._conn, section, key, value)
+        await self._server.change(lambda conn: server.set_config(conn, section, key, value))
 
     # -- events
     async def parse_events_since(self, since: str) -> Seq:
@@ -114,34 +117,145 @@ class SqliteStore:
     def _stamp(self, number: int) -> Seq:
         return sequences.stamp(number, self._life)
 
-    def _happened(self, name: str, kind: str) -> None:
-        self._events.lasting(name, kind)
+    async def close(self) -> None:
+        """Finish what is being written and close every file."""
+        for task in self._tasks:
+            task.cancel()
+        waiting = [*self._tasks, *self._changing.values()]
+        if waiting:
+            await asyncio.wait(waiting)
+        while self._open:
+            await self._open.popitem()[1].close()
+        await self._server.close()
+        self._pool.shutdown()
+
+    # -- the inside
+    async def _alone(self, name: str, work: Coroutine[Any, Any, T]) -> T:
+        """Work on one name, after what is being done to it already; nobody who goes away breaks it off."""
+        try:
+            while busy := self._changing.get(name):
+                await asyncio.wait([busy])
+        except asyncio.CancelledError:
+            work.close()
+            raise
+        task = self._changing[name] = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(lambda done: self._ended(name, done))
+        return await asyncio.shield(task)
+
+    def _ended(self, name: str, task: "asyncio.Task[Any]") -> None:
+        del self._changing[name]
+        if not task.cancelled():
+            task.exception()  # told whoever still waits
+
+    async def _create(self, name: str, settings: Mapping[str, Any]) -> SqliteDatabase:
+        if name in self._files:
+            raise FileExists
+        file = paths.place(self._directory, name, secrets.token_hex(4))
+        stored = {key: json.encode(value) for key, value in settings.items()}
+        try:
+            await in_thread(self._pool, lambda: durable.write_new(paths.half(file), schema.blank(stored)))
+        except OSError as error:
+            raise StorageFailure(
+                f"The database could not be made: {error.strerror}.", error="file_error"
+            ) from error
+        try:
+            await self._record(name, "created", partial(roster.add, file=file))
+        except Failure:
+            with suppress(OSError):
+                await in_thread(self._pool, paths.half(file).unlink)
+            raise
+        self._files[name] = file
+        with suppress(OSError):  # whoever opens it tries again
+            await in_thread(self._pool, paths.complete, file)
+        self._broken.pop(name, None)
+        return await self.open(name)
+
+    async def _delete(self, name: str) -> None:
+        file = self._files.get(name)
+        if file is None:
+            raise NotFound(GONE)
+        try:
+            await self._record(name, "deleted", partial(roster.mark_gone, file=file))
+        except Unsure:
+            self._find_out(name)
+            raise
+        self._unsure.discard(name)
+        del self._files[name]
+        database = self._open.pop(name, None)
+        if database is not None:
+            await database.close(for_good=True)
+        try:
+            await in_thread(self._pool, paths.remove, self._directory, [file])
+        except OSError as error:
+            log.warning("%s is left to the next start: %s", file.path, error.strerror)
+        else:
+            self._removed.append(file)
+
+    async def _record(self, name: str, kind: str, work: Callable[[apsw.Connection], None]) -> None:
+        """The moment in which a database comes to be or is no more, with the event that tells of it."""
+        event = self._events.next(name, kind)
+        removed, self._removed = self._removed, []
+
+        def transaction(conn: apsw.Connection) -> None:
+            work(conn)
+            self._events.save(conn, event)
+            roster.drop(conn, removed)
+
+        try:
+            await self._server.change(transaction)
+        except BaseException:
+            self._removed += removed
+            raise
+        self._events.happened(event)
         self._pulse.beat()
+
+    def _find_out(self, name: str) -> None:
+        """Write to `server.sqlite` until it works: then a deletion that failed is certain not to happen."""
+        if name not in self._unsure:
+            self._unsure.add(name)
+            self._start(self._until_certain())
+
+    async def _until_certain(self) -> None:
+        while self._unsure:
+            try:
+                await self._server.change(lambda conn: None)
+            except CouchregError:
+                await asyncio.sleep(_AGAIN)
+            else:
+                self._unsure.clear()
+
+    def _opened(self, file: DatabaseFile) -> SqliteDatabase:
+        """Raises Failure with the name of the file; the log is told once, and its whole path."""
+        try:
+            paths.complete(file)
+            database = SqliteDatabase(file, self._recent, self._updated)
+        except (CouchregError, apsw.Error, OSError) as error:
+            told = foreseen(error)
+            word = told.error if isinstance(told, CouchregError) else "file_error"
+            reason = f"The database cannot be used. {told} Its file is {file.path.name}."
+            if self._broken.get(file.name) != reason:
+                self._broken[file.name] = reason
+                log.error("%s cannot be used: %s", file.path, told)
+            raise StorageFailure(reason, error=word) from error
+        self._broken.pop(file.name, None)
+        return database
 
     def _updated(self, name: str) -> None:
         self._events.updated(name)
         self._pulse.beat()
+        if self._events.claim_more():
+            self._start(self._reserve())
 
-    async def close(self) -> None:
-        """Finish what is being written and close every file."""
-        while self._open:
-            await self._open.popitem()[1].close()
-        self._conn.close()
-        self._pool.shutdown()
+    async def _reserve(self) -> None:
+        while True:
+            try:
+                await self._server.change(self._events.reserve)
+            except CouchregError:
+                await asyncio.sleep(_AGAIN)
+            else:
+                return
 
-
-def _make(path: Path) -> None:
-    """A database file that is complete as soon as it has its name."""
-    half = path.with_name(f".new-{path.name.rpartition('@')[2]}")
-    schema.create(half)
-    half.rename(path)
-    paths.sync(path.parent)
-
-
-def _remove(path: Path) -> None:
-    """The rename is the moment of deletion; a crash leaves the rest to `paths.sweep`."""
-    gone = path.with_name(f".gone-{path.name.rpartition('@')[2]}")
-    path.rename(gone)
-    paths.sync(path.parent)
-    for rest in (gone, *paths.companions(path)):
-        rest.unlink(missing_ok=True)
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.upload import Upload
 from couchreg.docstore.base import Attachment, Database, Edit, Seq, Updated
-from couchreg.docstore.optional import is_referred
+from couchreg.docstore.optional import referred_in
 from couchreg.errors import Conflict, CouchregError, NotFound
 from couchreg.model import json
 from couchreg.model.user import User
@@ -235,7 +235,7 @@ class Publisher:
         for path in intake.files:
             key = self._attachments.layout(self._database.name, doc_id, path)
             if key is not None and await self._attachments.blobs.info(key) is not None:
-                await self._attachments.remove(key, partial(is_referred, self._database))
+                await self._attachments.remove(key, partial(referred_in, self._database))
 
     async def _commit(self, edit: Edit, name: str, user: User) -> Updated:
         """Write the version, after the package's document where there is none yet.

@@ -8,7 +8,7 @@ from hashlib import md5
 from typing import Any
 
 from couchreg.auth.policy import Rule, authorize
-from couchreg.errors import BadRequest, NotFound
+from couchreg.errors import BadRequest, NotFound, StorageFailure
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.description import describe
 from couchreg.http.couch.frame.headers import not_modified
@@ -84,3 +84,5 @@ async def _info(ctx: Context, name: Any) -> dict[str, Any]:
         return {"key": name, "info": await describe(await ctx.store.open(name), ctx.settings)}
     except NotFound:
         return {"key": name, "error": "not_found"}
+    except StorageFailure as error:
+        return {"key": name, "error": error.error, "reason": error.reason}

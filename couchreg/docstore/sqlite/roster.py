@@ -1,0 +1,98 @@
+"""Which databases there are, and which file each of them is: rows of `server.sqlite`.
+
+A file is the database of its name if its row says so; no name of a file decides anything. Its life:
+
+* It is written whole as `.new-<incarnation>.db`, and durable. A crash leaves a file without a row: swept.
+* Its row is committed: this is the moment of creation. Then it gets its name, by a start if need be.
+* Its row is marked as gone: this is the moment of deletion. Then its files are removed, by a start if need
+  be, and the row is dropped only when no power cut can bring them back.
+
+A database's file that has no row at all was put there by somebody, from a backup say: it is taken in.
+"""
+
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from couchreg.docstore.sqlite import paths
+from couchreg.docstore.sqlite.paths import DatabaseFile
+from couchreg.docstore.sqlite.sql import query, query_each
+from couchreg.errors import IllegalDatabaseName
+
+log = logging.getLogger(__name__)
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS databases (
+    incarnation TEXT PRIMARY KEY, name TEXT NOT NULL, gone INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS databases_by_name ON databases (name) WHERE gone = 0;
+"""
+
+
+class _Row(NamedTuple):
+    incarnation: str
+    name: str
+    gone: int
+
+
+def add(conn: apsw.Connection, file: DatabaseFile) -> None:
+    query(conn, "INSERT INTO databases VALUES (?, ?, 0)", (file.incarnation, file.name))
+
+
+def mark_gone(conn: apsw.Connection, file: DatabaseFile) -> None:
+    query(conn, "UPDATE databases SET gone = 1 WHERE incarnation = ?", (file.incarnation,))
+
+
+def drop(conn: apsw.Connection, removed: list[DatabaseFile]) -> None:
+    """Forget databases whose files have been removed for good."""
+    query_each(conn, "DELETE FROM databases WHERE incarnation = ?", [(file.incarnation,) for file in removed])
+
+
+def settle(conn: apsw.Connection, directory: Path) -> dict[str, DatabaseFile]:
+    """At a start: finish what a crash cut off; the databases by name."""
+    rows = [_Row(*row) for row in query(conn, "SELECT incarnation, name, gone FROM databases")]
+    _remove(conn, directory, [_place(directory, row) for row in rows if row.gone])
+    files = {row.name: _place(directory, row) for row in rows if not row.gone}
+    for file in files.values():
+        paths.complete(file)
+    paths.sweep(directory)
+    _take_in(conn, directory, files)
+    return files
+
+
+def _place(directory: Path, row: _Row) -> DatabaseFile:
+    return paths.place(directory, row.name, row.incarnation)
+
+
+def _remove(conn: apsw.Connection, directory: Path, gone: list[DatabaseFile]) -> None:
+    try:
+        paths.remove(directory, gone)
+    except OSError as error:
+        log.warning("Files of deleted databases in %s stay for now: %s", directory, error.strerror)
+        return
+    if gone:
+        with conn:
+            drop(conn, gone)
+
+
+def _take_in(conn: apsw.Connection, directory: Path, files: dict[str, DatabaseFile]) -> None:
+    """Files without a row, the latest first: one becomes the database of its name, unless there is one."""
+    known = {file.path for file in files.values()}
+    strange = [file for path in directory.iterdir() if path not in known and (file := paths.parse(path))]
+    with conn:
+        for file in sorted(strange, key=lambda file: file.path.stat().st_mtime, reverse=True):
+            if file.name in files or not _is_ours(file):
+                log.warning("%s is not the file of a database here: it is left as it is.", file.path)
+            else:
+                add(conn, file)
+                files[file.name] = file
+
+
+def _is_ours(file: DatabaseFile) -> bool:
+    """Whether we would give a file of this database this name."""
+    try:
+        return paths.place(file.path.parent, file.name, file.incarnation).path == file.path
+    except IllegalDatabaseName:
+        return False
