@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,14 +40,15 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @contextmanager
-def running(data_dir: Path, *flags: str) -> Iterator[Server]:
-    """A server on free ports, ended with SIGTERM; fails when it does not end cleanly."""
+def running(data_dir: Path, *flags: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A server on free ports, ended with SIGTERM; fails when it does not end cleanly. `env` is added to its
+    environment."""
     log = data_dir.parent / f"{data_dir.name}.log"
     command = [sys.executable, "-m", "couchreg", "serve", "--port", "0", "--couch-port", "0"]
     command += ["--data-dir", str(data_dir), "--password-iterations", "1000", *flags]
-    env = environment(COUCHREG_ADMIN=":".join(ADMIN))
+    whole = environment(COUCHREG_ADMIN=":".join(ADMIN)) | dict(env or {})
     with log.open("a") as errors:
-        process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=errors, text=True)
+        process = subprocess.Popen(command, env=whole, stdout=subprocess.PIPE, stderr=errors, text=True)
     assert process.stdout is not None
     with process.stdout:
         try:
