@@ -1,8 +1,7 @@
 """Ends work for clients that have gone."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from aiohttp import web
 
@@ -18,38 +17,66 @@ def has_gone(request: web.BaseRequest) -> bool:
     return transport is None or transport.is_closing()
 
 
-@contextmanager
-def while_there(request: web.BaseRequest) -> Iterator[None]:
-    """Cancel what the block awaits when the client goes, and raise ClientGone then.
+class Leaving:
+    """Looks after the requests of one door; one timer for all, since most are over before it comes."""
 
-    Only for work that may be given up at any point: reading, and writing that protects itself.
-    """
-    task = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("there is no task to cancel")
-    watch, before = _Watch(request, task), task.cancelling()
-    try:
-        yield
-    except asyncio.CancelledError:
-        if watch.has_cancelled and task.uncancel() <= before:
-            raise ClientGone("the client has gone") from None
-        raise
-    finally:
-        watch.timer.cancel()
+    def __init__(self) -> None:
+        self._watched: set[Watch] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
+    def watch(self, request: web.BaseRequest) -> "Watch":
+        """A context: what its block awaits is cancelled when the client goes, and ClientGone raised then.
 
-class _Watch:
-    """Looks from time to time whether the client is there, and cancels the task when not."""
+        Only for work that may be given up at any point: reading, and writing that protects itself.
+        """
+        return Watch(self, request)
 
-    def __init__(self, request: web.BaseRequest, task: "asyncio.Task[object]") -> None:
-        self._request, self._task = request, task
-        self._loop = asyncio.get_running_loop()
-        self.has_cancelled = False
-        self.timer = self._loop.call_later(_LOOK, self._look)
+    def add(self, watch: "Watch") -> None:
+        self._watched.add(watch)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look)
+
+    def discard(self, watch: "Watch") -> None:
+        self._watched.discard(watch)
 
     def _look(self) -> None:
-        if has_gone(self._request):
-            self.has_cancelled = True
+        self._timer = None
+        for watch in list(self._watched):
+            watch.look()
+        if self._watched:
+            self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look)
+
+
+class Watch:
+    """One request under way; see `Leaving.watch`."""
+
+    __slots__ = ("_before", "_has_cancelled", "_leaving", "_request", "_task")
+
+    def __init__(self, leaving: Leaving, request: web.BaseRequest) -> None:
+        self._leaving = leaving
+        self._request = request
+        self._task: asyncio.Task[object] | None = None
+        self._before = 0
+        self._has_cancelled = False
+
+    def look(self) -> None:
+        if self._task is not None and has_gone(self._request):
+            self._has_cancelled = True
             self._task.cancel()
-        else:
-            self.timer = self._loop.call_later(_LOOK, self._look)
+            self._leaving.discard(self)
+
+    def __enter__(self) -> None:
+        self._task = task = asyncio.current_task()
+        self._before = task.cancelling() if task is not None else 0
+        self._leaving.add(self)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leaving.discard(self)
+        task = self._task
+        if not self._has_cancelled or task is None:
+            return
+        others = task.uncancel() > self._before  # the server is stopping, say
+        if kind is not None and issubclass(kind, asyncio.CancelledError) and not others:
+            raise ClientGone("the client has gone") from None

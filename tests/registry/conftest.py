@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import TestServer
+from aiohttp import web
 
 from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
@@ -184,13 +184,24 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
                 public_url=public_url,
             )
         )
-        server = TestServer(application, host="127.0.0.1")
-        await server.start_server(auto_decompress=False)  # as the real one is started
+        runner = web.AppRunner(
+            application, auto_decompress=False, access_log=None, shutdown_timeout=2
+        )  # as the real one
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
         client = aiohttp.ClientSession()
         closers.extend(
-            [client.close, server.close, registry.close, people.close, store.close, blobs.close, spool.close]
+            [
+                client.close,
+                runner.cleanup,
+                registry.close,
+                people.close,
+                store.close,
+                blobs.close,
+                spool.close,
+            ]
         )
-        url = f"http://127.0.0.1:{server.port}"
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         folders = (tmp_path / "datastore", tmp_path / "spool")
         return Served(registry, store, database, url, client, *folders, index, people)
 

@@ -26,9 +26,11 @@ from couchreg.http.couch.frame.settings import NO_FACTS, Sections
 from couchreg.http.couch.server import session
 from couchreg.http.couch.table import TABLE
 from couchreg.http.forwarded import TRUSTING_NONE, Proxies
+from couchreg.http.leaving import Leaving
 
 log = logging.getLogger(__name__)
 
+READING = frozenset({Rule.MEMBER, Rule.LISTER, Rule.LOCAL_LISTER})  # what may be given up at any point
 OVERRIDES = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT", "COPY"})
 
 
@@ -49,6 +51,7 @@ class CouchDoor:
         """`facts` are settings that the server was started with, as `_config` shows them."""
         self.services = Services(store, attachments, auth, functions, proxies, with_owned, facts)
         self._router = routing.Router(TABLE, routing.load)
+        self._leaving = Leaving()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         return await self.handle_below(request, "")
@@ -103,7 +106,10 @@ class CouchDoor:
         if bound is None:
             raise MethodNotAllowed(route.allowed)
         _continue(ctx)
-        return await bound.function(ctx)
+        if rule not in READING:
+            return await bound.function(ctx)
+        with self._leaving.watch(ctx.request):
+            return await bound.function(ctx)
 
     def _failed(self, ctx: Context, error: CouchregError | None) -> web.StreamResponse:
         """Once a part of an answer is out, all that is left is to hang up."""

@@ -14,6 +14,7 @@ from couchreg.docstore.base import Attachment
 from couchreg.errors import Unauthorized
 from couchreg.followers.loop import Status
 from couchreg.http.forwarded import Proxies
+from couchreg.http.leaving import Leaving, Watch
 from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.frame.urls import base_url
 from couchreg.model.addresses import origin
@@ -67,6 +68,7 @@ class Services:
     uploads: Addresses | None = None  # of a bucket; without one files are uploaded to us
     upload_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))  # signs our addresses
     followers: Callable[[], Awaitable[Sequence[Status]]] = nobody_follows  # how far they have come
+    leaving: Leaving = field(default_factory=Leaving)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,10 @@ class Call:
     def address(self) -> str:
         """Where the request comes from."""
         return self.services.proxies.address(self.request)
+
+    def while_there(self) -> Watch:
+        """A context for work that ends when the client goes; see `Leaving.watch`."""
+        return self.services.leaving.watch(self.request)
 
     @property
     def askers(self) -> tuple[str, ...]:

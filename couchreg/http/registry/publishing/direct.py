@@ -12,7 +12,6 @@ from aiohttp import web
 
 from couchreg.auth.tokens import Scope
 from couchreg.errors import BadRequest, DigestMismatch, Forbidden, TooLarge
-from couchreg.http.leaving import while_there
 from couchreg.http.registry.frame.answers import OPEN, answer
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.json_body import json_object, text_of
@@ -44,7 +43,7 @@ async def finalize(call: Call) -> web.StreamResponse:
     """`POST /datastore/finalize`: publish what was uploaded."""
     upload = text_of(await json_object(call), "upload")
     allow = partial(_allow, call)
-    with while_there(call.request):
+    with call.while_there():
         published = await call.registry.direct.finalize(
             upload, call.user, allow, confirm=call.confirm, askers=call.askers
         )

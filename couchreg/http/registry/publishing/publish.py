@@ -5,7 +5,6 @@ from typing import Any
 from aiohttp import web
 
 from couchreg.errors import BadContentType, BadRequest
-from couchreg.http.leaving import while_there
 from couchreg.http.registry.frame.answers import answer
 from couchreg.http.registry.frame.body import plain_body
 from couchreg.http.registry.frame.call import Call
@@ -28,10 +27,10 @@ async def publish(call: Call) -> web.StreamResponse:
     """
     name, version, dry = call.part("name"), call.part("version"), flag(call, "dry-run")
     await call.registry.publisher.check_address(name, version, call.user)
-    async with call.registry.intake() as intake:
-        await _read(call, intake)
-        await call.confirm()
-        with while_there(call.request):
+    with call.while_there():
+        async with call.registry.intake() as intake:
+            await _read(call, intake)
+            await call.confirm()
             published = await call.registry.publisher.publish(
                 intake, name, version, call.user, dry_run=dry, confirm=call.confirm, askers=call.askers
             )
