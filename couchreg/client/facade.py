@@ -22,7 +22,7 @@ from couchreg.client.cache import Cache
 from couchreg.client.folder import Folder
 from couchreg.client.project import Outcome
 from couchreg.client.ranged import RangedFile
-from couchreg.client.reading import Opened
+from couchreg.client.reading import OpenedFile
 from couchreg.client.registry import Published, Registry
 from couchreg.client.transport import Progress, no_progress
 from couchreg.package.versions import LATEST
@@ -121,11 +121,11 @@ class Client:
 
         return Package.from_descriptor(self.info(package))
 
-    def find(self, address: str) -> Opened:
+    def find(self, address: str) -> OpenedFile:
         """What an address leads to, for `read_range`."""
         return self._loop.run(self._registry.reader.open(read_address(address)))
 
-    def read_range(self, opened: Opened, start: int, end: int | None) -> bytes:
+    def read_range(self, opened: OpenedFile, start: int, end: int | None) -> bytes:
         """Bytes of what `find` has found: always of the same version."""
         return self._loop.run(self._registry.reader.read(opened, start, end))
 

@@ -14,7 +14,7 @@ from couchreg.client.account import look_up
 from couchreg.client.address import SCHEME, FileEntry, file_entries
 from couchreg.client.errors import Missing
 from couchreg.client.facade import Client
-from couchreg.client.reading import Opened
+from couchreg.client.reading import OpenedFile
 
 _CLIENTS: dict[tuple[Any, ...], Client] = {}
 _MOST = 8  # clients that are kept
@@ -107,7 +107,7 @@ class CouchregFileSystem(AbstractFileSystem):  # type: ignore[misc]
             return self.client.open(path)
         return CouchregFile(self, path, opened, mode, block_size, **options)
 
-    def _find(self, path: str) -> Opened:
+    def _find(self, path: str) -> OpenedFile:
         try:
             return self.client.find(self._strip_protocol(path))
         except Missing as error:
@@ -133,7 +133,9 @@ class CouchregFileSystem(AbstractFileSystem):  # type: ignore[misc]
 class CouchregFile(AbstractBufferedFile):  # type: ignore[misc]
     """One file of one exact version, read in blocks."""
 
-    def __init__(self, fs: CouchregFileSystem, path: str, opened: Opened, mode: str, *rest: Any, **more: Any):
+    def __init__(
+        self, fs: CouchregFileSystem, path: str, opened: OpenedFile, mode: str, *rest: Any, **more: Any
+    ):
         self._opened = opened
         more["size"] = opened.length
         super().__init__(fs, path, mode, *rest, **more)

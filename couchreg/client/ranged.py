@@ -3,17 +3,17 @@
 import io
 from typing import Protocol
 
-from couchreg.client.reading import Opened
+from couchreg.client.reading import OpenedFile
 
 
 class Ranges(Protocol):
-    def read_range(self, opened: Opened, start: int, end: int | None) -> bytes: ...
+    def read_range(self, opened: OpenedFile, start: int, end: int | None) -> bytes: ...
 
 
 class RangedFile(io.RawIOBase):
     """One file or resource; put an `io.BufferedReader` around it."""
 
-    def __init__(self, source: Ranges, opened: Opened) -> None:
+    def __init__(self, source: Ranges, opened: OpenedFile) -> None:
         self._source, self._opened = source, opened
         self._whole: bytes | None = None
         self._at = 0

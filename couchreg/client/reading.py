@@ -26,7 +26,7 @@ Descriptor = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedFile:
     """Bytes that can be read in ranges; `length` is None where the registry does not say."""
 
     url: URL
@@ -77,7 +77,7 @@ class Reader:
             raise not_a_registry(self._transport.url)
         return found
 
-    async def open(self, address: Address) -> Opened:
+    async def open(self, address: Address) -> OpenedFile:
         """A file or resource of one exact version, and its length. Raises Missing."""
         descriptor = await self.descriptor(address.name, address.wanted)
         entry = find_entry(descriptor, address.path)
@@ -85,7 +85,7 @@ class Reader:
         files = file_entries(descriptor)  # what a publisher says of data elsewhere is nobody's word
         known = (entry.length, entry.sha256) in {(file.length, file.sha256) for file in files}
         length = entry.length if known else await self._length(url)
-        return Opened(url, entry, length, descriptor)
+        return OpenedFile(url, entry, length, descriptor)
 
     async def _length(self, url: URL) -> int | None:
         """Of what is no single file; None where the answer has no length."""
@@ -93,7 +93,9 @@ class Reader:
             stated = response.headers.get("Content-Length", "")
             return int(stated) if stated.isdecimal() else None
 
-    async def chunks(self, opened: Opened, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+    async def chunks(
+        self, opened: OpenedFile, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[bytes]:
         """The bytes from `start` up to `end` (None: the end)."""
         if end is not None and end <= start:
             return
@@ -111,6 +113,6 @@ class Reader:
                 if left == 0:
                     return
 
-    async def read(self, opened: Opened, start: int = 0, end: int | None = None) -> bytes:
+    async def read(self, opened: OpenedFile, start: int = 0, end: int | None = None) -> bytes:
         """The same in one piece."""
         return b"".join([chunk async for chunk in self.chunks(opened, start, end)])

@@ -153,7 +153,9 @@ class SqliteDatabase:
         latest: bool = False,
         histories: bool = False,
     ) -> list[list[Opened]]:
-        options = open_revs.Options(latest, self._number("revs_limit", REVS_LIMIT) if histories else 0)
+        options = open_revs.OpenRevsOptions(
+            latest, self._number("revs_limit", REVS_LIMIT) if histories else 0
+        )
         found: list[list[Opened]] = []
         heavy = 0
         for part in listings.parts(wanted, feeds.FEW):

@@ -36,14 +36,14 @@ class _Row(NamedTuple):
     atts: bytes | None
 
 
-class Options(NamedTuple):
+class OpenRevsOptions(NamedTuple):
     """`history` is the most that is shown of one, 0 for none."""
 
     latest: bool
     history: int
 
 
-def open_revs(conn: apsw.Connection, wanted: Wanted, options: Options) -> list[list[Opened]]:
+def open_revs(conn: apsw.Connection, wanted: Wanted, options: OpenRevsOptions) -> list[list[Opened]]:
     """Those of the first documents when the bodies are large, of one at least."""
     rows = query_some(conn, _OPEN, (encode([doc_id for doc_id, _ in wanted]),), column=1, most=ENOUGH)
     if weight(row[1] for row in rows) >= ENOUGH:
@@ -58,7 +58,7 @@ def weight(bodies: Iterable[bytes | None]) -> int:
 
 
 def _opened(
-    conn: apsw.Connection, row: _Row | None, revs: Sequence[str] | None, options: Options
+    conn: apsw.Connection, row: _Row | None, revs: Sequence[str] | None, options: OpenRevsOptions
 ) -> list[Opened]:
     if row is None:
         return sorted([Opened(rev, None) for rev in dict.fromkeys(revs or ())], key=_by_generation)
@@ -68,13 +68,15 @@ def _opened(
     return _of_tree(conn, row, revs, options)
 
 
-def _history(row: _Row, options: Options) -> tuple[str, ...]:
+def _history(row: _Row, options: OpenRevsOptions) -> tuple[str, ...]:
     if not options.history:
         return ()
     return tuple(RevTree.decode(row.tree).history(row.rev)[: options.history])
 
 
-def _of_tree(conn: apsw.Connection, row: _Row, revs: Sequence[str] | None, options: Options) -> list[Opened]:
+def _of_tree(
+    conn: apsw.Connection, row: _Row, revs: Sequence[str] | None, options: OpenRevsOptions
+) -> list[Opened]:
     known = RevTree.decode(row.tree)
     found: dict[str, Opened] = {}
     missing: dict[str, Opened] = {}

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 
-class Counters:
+class RequestCounters:
     """Cheap sums over all requests since the start."""
 
     __slots__ = ("methods", "started", "statuses")

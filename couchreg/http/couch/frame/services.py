@@ -10,7 +10,7 @@ from couchreg.designdocs.functions import Functions
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import ConfiguredStore
 from couchreg.http.couch.frame.background import Background
-from couchreg.http.couch.frame.counters import Counters
+from couchreg.http.couch.frame.counters import RequestCounters
 from couchreg.http.couch.frame.settings import Sections, Settings
 from couchreg.http.forwarded import TRUSTING_NONE, Proxies
 from couchreg.model.user import User
@@ -32,7 +32,7 @@ class Services:
     with_owned: WithOwned = as_they_are
     facts: Sections = field(default_factory=dict)
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
-    counters: Counters = field(default_factory=Counters)
+    counters: RequestCounters = field(default_factory=RequestCounters)
     background: Background = field(default_factory=Background)
     settings: Settings = field(init=False)
 
