@@ -64,7 +64,7 @@ def install(
         print_json(_as_json(outcome, None if into else folder / LOCK))
         return
     for done in outcome.installed:
-        click.echo(_line(done))
+        click.echo(plain(_line(done)))
     for package, message in outcome.deprecated.items():
         click.echo(f"{plain(package)} is deprecated: {plain(message)}", err=True)
 

@@ -43,7 +43,7 @@ def login(
     if as_json:
         print_json(made)
     else:
-        click.echo(f"Logged in at {made['registry']} as {plain(made['name'])}.")
+        click.echo(f"Logged in at {plain(made['registry'])} as {plain(made['name'])}.")
 
 
 async def _login(
@@ -77,7 +77,7 @@ def logout(as_json: bool) -> None:
     if as_json:
         print_json({"ok": True, "registry": registry})
     else:
-        click.echo(f"Logged out at {registry}.")
+        click.echo(f"Logged out at {plain(registry)}.")
 
 
 async def _logout() -> str:

@@ -91,7 +91,9 @@ def main() -> None:
     try:
         cli(prog_name="couchreg")
     except CouchregError as error:
-        click.echo(f"couchreg: {error.reason}", err=True)
+        from couchreg.cli.showing import complain  # only now: it brings libraries of the client
+
+        complain(error)
         sys.exit(getattr(error, "exit_status", 1))
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "couchreg":

@@ -39,8 +39,8 @@ def publish(
         )
         return
     said = "Published" if result.new else "Already published, unchanged:"
-    click.echo(f"{said} {result.name}@{result.version}")
-    click.echo(f"  {result.url}")
+    click.echo(f"{said} {plain(result.name)}@{plain(result.version)}")
+    click.echo(f"  {plain(result.url)}")
     if result.report:
         click.echo("The registry published it in spite of these errors:", err=True)
         show_report(result.report)

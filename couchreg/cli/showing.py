@@ -4,6 +4,7 @@ Results go to standard output; progress, prompts and errors to standard error.
 """
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -13,11 +14,14 @@ import click
 
 from couchreg.client.errors import ClientError
 from couchreg.client.transport import Progress
+from couchreg.errors import CouchregError
 from couchreg.model import json
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 INTERRUPTED = 130
 T = TypeVar("T")
+# Controls of the second block, marks of direction, separators of lines: terminals act on some of them.
+_UNSEEN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
 
 
 def run(
@@ -44,12 +48,20 @@ def _report(error: ClientError) -> dict[str, Any]:
     return {"report": report} if report else {}
 
 
-def complain(error: ClientError) -> None:
-    click.echo(f"couchreg: {error.reason}", err=True)
+def complain(error: CouchregError) -> None:
+    """What went wrong, in words that may be a registry's."""
+    click.echo(f"couchreg: {plain(error.reason)}", err=True)
 
 
 def print_json(value: Any) -> None:
-    click.echo(json.encode(value).decode())
+    """One JSON document; what a terminal could act on is escaped, which leaves it the same document."""
+    text = json.encode(value).decode("utf-8", "replace")
+    click.echo(_UNSEEN.sub(_escaped, text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be")
+    return "".join(f"\\u{units[i] << 8 | units[i + 1]:04x}" for i in range(0, len(units), 2))
 
 
 def plain(value: Any) -> str:

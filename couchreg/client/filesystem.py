@@ -6,6 +6,7 @@ version it is the latest. Reads only what is asked for. Which registry, and as w
 Source: https://filesystem-spec.readthedocs.io/en/latest/developer.html.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
@@ -119,6 +120,18 @@ class CouchregFileSystem(AbstractFileSystem):  # type: ignore[misc]
             start = start + opened.length if start is not None and start < 0 else start
             end = end + opened.length if end is not None and end < 0 else end
         return self.client.read_range(opened, start or 0, end)
+
+    def modified(self, path: str) -> datetime:
+        """When the version was published: what is published never changes."""
+        published = self.info(path).get("published")
+        try:
+            return datetime.fromisoformat(str(published)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise FileNotFoundError(f"{path} has no moment of publication") from None
+
+    def created(self, path: str) -> datetime:
+        """The same."""
+        return self.modified(path)
 
     def ukey(self, path: str) -> str:
         """Changes when the bytes do."""

@@ -16,7 +16,7 @@ from couchreg.client.cache import Cache
 from couchreg.client.download import RemoteFile, download, file_sha256, part_of
 from couchreg.client.errors import ClientError, Damaged, Unreachable, UsageError
 from couchreg.client.transport import Progress, Transport
-from couchreg.client.working import PARTS, at_work
+from couchreg.client.working import PARTS, at_work, no_link
 from couchreg.package.paths import DESCRIPTOR, path_fault
 
 _AT_ONCE = 4
@@ -118,7 +118,9 @@ class Installation:
     def _is_there(self, file: RemoteFile) -> bool:
         """Whether the folder has this very file. Raises UsageError when it has another in its place."""
         target = self._target(file)
-        there = file_sha256(target) if target.is_file() else None
+        if target.is_symlink() and not self._options.force:
+            raise UsageError(f"{target} is a link, not a file of the package: remove it, or add --force.")
+        there = file_sha256(target) if target.is_file() and not target.is_symlink() else None
         if there == file.sha256:
             return True
         if there not in self._ours and not self._options.force and (target.exists() or target.is_symlink()):
@@ -174,6 +176,7 @@ class Installation:
     async def _bring(self, file: RemoteFile) -> None:
         target, cache = self._target(file), self._options.cache
         part = part_of(self._parts, file.sha256)
+        no_link(part)
         cached = cache is not None and await asyncio.to_thread(cache.fetch, file.sha256, part)
         whole = cached or file.length == 0 or (part.is_file() and part.stat().st_size == file.length)
         if self._options.offline and not whole:

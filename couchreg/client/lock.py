@@ -8,6 +8,7 @@ control: the same lock gives the same bytes, or an error.
 """
 
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,10 +86,11 @@ def write_lock(folder: Path, lock: Lock) -> None:
 
     packages = {name: lock[name].to_json() for name in sorted(lock)}
     text = pretty.dumps({"lockVersion": VERSION, "packages": packages}, indent=2, ensure_ascii=False)
-    temporary = folder / f".{LOCK}.{os.getpid()}"
+    temporary = folder / f".{LOCK}.{secrets.token_hex(8)}"
     try:
         try:
-            temporary.write_text(text + "\n", "utf-8")
+            with temporary.open("x", encoding="utf-8") as file:  # never through a link that is there
+                file.write(text + "\n")
             os.replace(temporary, folder / LOCK)
         except BaseException:
             temporary.unlink(missing_ok=True)

@@ -124,6 +124,8 @@ class Project:
         plans = {name: plan(self._transport, name, descriptor) for name, descriptor in found.items()}
         for name, (version, files) in plans.items():
             self._check_locked(name, version, files)
+        for name in plans:
+            self._check_folder(name)
         on_size(sum(file.length or 0 for _, files in plans.values() for file in files))
         installed = [await self._write(name, *plans[name], progress, force=force) for name in sorted(plans)]
         self._settle(roots, found, plans)
@@ -143,6 +145,12 @@ class Project:
                 f"{name}@{version} is not what the lock file says it is. If that is intended, "
                 f"remove {name} from the lock file."
             )
+
+    def _check_folder(self, name: str) -> None:
+        """Raises UsageError where a link would lead the files out of the project."""
+        folder = self._folder / name
+        if folder.is_symlink():
+            raise UsageError(f"{folder} is a link: remove it, or install into its target with --into.")
 
     async def _write(
         self, name: str, version: str, files: list[RemoteFile], progress: Progress, *, force: bool

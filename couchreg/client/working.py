@@ -45,13 +45,22 @@ def at_work(folder: Path, parts: Path) -> Iterator[Journal]:
     Raises UsageError when the folder cannot be written, or somebody else is at work in it.
     """
     try:
+        if parts.is_symlink():
+            raise UsageError(f"{parts} is a link: remove it, it is the place of unfinished downloads.")
         parts.mkdir(parents=True, exist_ok=True)
+        no_link(parts / _JOURNAL)
         with (parts / _JOURNAL).open("a+", encoding="ascii") as file:
             _hold(file, folder)
             yield Journal(file)
             shutil.rmtree(parts, ignore_errors=True)  # may hold parts of another version
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}.") from None
+
+
+def no_link(path: Path) -> None:
+    """Whoever prepared the folder may have put a link there, to something that is not to be written."""
+    if path.is_symlink():
+        path.unlink()
 
 
 def _hold(file: IO[str], folder: Path) -> None:

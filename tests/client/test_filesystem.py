@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -33,6 +34,30 @@ def test_pandas_reads_some_columns_of_a_parquet_file(client: Client, tmp_path: P
     column = list(table.columns)[:1]
     found = pandas.read_parquet("couchreg://columns@1/gdp.parquet", columns=column)
     pandas.testing.assert_frame_equal(found, table[column])
+
+
+def test_duckdb_reads_a_parquet_file(client: Client, tmp_path: Path) -> None:
+    folder = tmp_path / "squares"
+    folder.mkdir()
+    table = pandas.DataFrame({"n": [1, 2, 3], "square": [1, 4, 9]})
+    table.to_parquet(folder / "squares.parquet")
+    resources = [{"name": "squares", "path": "squares.parquet"}]
+    client.publish(write_package(folder, "1", {}, resources=resources))
+    connection = duckdb.connect()
+    connection.register_filesystem(fsspec.filesystem("couchreg"))
+    asked = "select sum(square) from read_parquet('couchreg://squares@1/squares.parquet')"
+    assert connection.sql(asked).fetchall() == [(14,)]
+
+
+def test_a_file_is_as_old_as_its_version(client: Client) -> None:
+    system = fsspec.filesystem("couchreg")
+    [version] = client.versions("gdp")
+    told = datetime.fromisoformat(version["published"])
+    assert system.modified("gdp@2026/gdp.csv") == system.created("gdp/data/gdp.csv") == told
+    with pytest.raises(FileNotFoundError):
+        system.modified("gdp@2026")
+    with pytest.raises(FileNotFoundError):
+        system.modified("gdp@2026/nothing.csv")
 
 
 def test_duckdb_queries_a_table() -> None:
