@@ -3,6 +3,7 @@
     gdp/2026/datapackage.json      the descriptor, written by the `datastore` follower
     gdp/2026/data/gdp.csv          the attachment "data/gdp.csv" of the document "gdp@2026"
     _blobs/ab/ab12…                any other attachment, by its SHA-256
+    _uploads/3f…/0                 a file that waits to be published, see `registry/publishing/direct.py`
     _registry/gdp@2026/1-ab….json  what is recorded of a leaf revision, to rebuild the database from
     _datastore/owner.json          which server's documents these are
 
@@ -21,6 +22,7 @@ Layout = Callable[[str, str, str], str | None]
 
 OWNER = "_datastore/owner.json"
 RECORDS = "_registry/"
+UPLOADS = "_uploads/"
 _BLOBS = "_blobs"
 _REV = re.compile(r"[0-9]+-[0-9a-f]{32}")
 _PLAIN_ID = re.compile(r"[a-z0-9][0-9A-Za-z@._+-]{0,190}(?<!\.)")
@@ -69,6 +71,11 @@ def record_key(doc_id: str, rev: str) -> str:
 def is_kept(key: str) -> bool:
     """Whether `key` is no attachment's, so that no document refers to it and no sweep may take it."""
     return is_descriptor(key) or key.startswith(RECORDS) or key == OWNER
+
+
+def waits(key: str) -> bool:
+    """Whether `key` is a file's that somebody has uploaded and not published yet."""
+    return key.startswith(UPLOADS)
 
 
 def _hash(text: str) -> str:

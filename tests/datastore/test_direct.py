@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import time
 from typing import Any
 
 import aiohttp
@@ -10,6 +11,7 @@ import pytest
 
 from couchreg.blobstore.s3.options import S3Options
 from couchreg.blobstore.spool import Spool
+from couchreg.docstore.maintenance.sweeper import Sweeper
 from tests.conftest import ServerFactory
 from tests.datastore.conftest import Client, Connect, settings_of
 from tests.s3_servers import S3Server, new_bucket
@@ -195,6 +197,23 @@ async def test_addresses_are_good_after_a_restart(server: ServerFactory, connect
     assert status == 201
     secret = client.app.settings.data_dir / "upload-secret"
     assert secret.stat().st_mode & 0o777 == 0o600
+
+
+async def test_uploads_outlive_a_restart(server: ServerFactory, connect: Connect) -> None:
+    """What a write left unfinished goes at the start; what waits to be published does not."""
+    first = await server(blobstore="directory")
+    client = connect(first)
+    _, allowed = await client.registry("POST", "/datastore/authorize", asked(FILES))
+    for path, data in FILES.items():
+        assert await sent(allowed["filedata"][path], data) == 201
+    await first.stop()
+    client = connect(await server(blobstore="directory"))
+    at_start = Sweeper(
+        client.app.store, client.app.attachments, grace=86_400, begun=time.time() + 60, interval=3600
+    )
+    await at_start.sweep()
+    status, answer = await client.registry("POST", "/datastore/finalize", {"upload": allowed["upload"]})
+    assert status == 201, answer
 
 
 async def test_pages_of_any_origin_may_upload(server: ServerFactory, connect: Connect) -> None:

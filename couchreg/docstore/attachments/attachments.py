@@ -18,7 +18,7 @@ from couchreg.docstore.attachments.compression import Compression, Gunzip
 from couchreg.docstore.attachments.pins import Pins
 from couchreg.docstore.attachments.upload import Upload
 from couchreg.docstore.base import Attachment
-from couchreg.package.layout import Layout, is_kept
+from couchreg.package.layout import Layout, is_kept, waits
 
 Referred = Callable[[Collection[str]], Awaitable[Collection[str]]]  # those of some keys that are needed
 _TOGETHER = 500  # blobs that documents are asked about at once
@@ -94,18 +94,19 @@ class Attachments:
         """A file with the bytes that `open` would give, if there is one."""
         return self.blobs.local_path(att.key) if encoded or att.encoding == "identity" else None
 
-    async def sweep(self, grace: float, referred: Referred) -> int:
+    async def sweep(self, grace: float, referred: Referred, *, waiting: float = 0) -> int:
         """Remove the blobs that nothing refers to; returns how many.
 
         `referred` answers for every database of the server. Blobs younger than `grace` seconds stay,
-        for the sake of writes that a crash cut off or that another process is making; so do
-        descriptors and records, which no attachment refers to.
+        for the sake of writes that a crash cut off or that another process is making; those that wait to be
+        published at least `waiting` seconds; and descriptors and records, which no attachment refers to.
         """
-        limit = time.time() - grace
+        now = time.time()
+        limit, waited = now - grace, now - max(grace, waiting)
         removed = 0
         old: list[str] = []
         async for blob in self.blobs.keys():
-            if blob.modified <= limit and not is_kept(blob.key):
+            if blob.modified <= (waited if waits(blob.key) else limit) and not is_kept(blob.key):
                 old.append(blob.key)
             if len(old) == _TOGETHER:
                 removed += await self._remove_unneeded(old, referred)

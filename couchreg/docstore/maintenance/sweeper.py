@@ -74,7 +74,9 @@ class Sweeper:
     async def sweep(self) -> int:
         """One sweep; how many blobs it removed."""
         grace = self._grace if self._begun is None else min(self._grace, time.time() - self._begun)
-        removed = await self._attachments.sweep(grace, lambda keys: referred(self._store, keys))
+        removed = await self._attachments.sweep(
+            grace, lambda keys: referred(self._store, keys), waiting=self._grace
+        )
         self._begun = None
         return removed
 

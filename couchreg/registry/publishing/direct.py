@@ -20,12 +20,12 @@ from couchreg.blobstore.base import BlobStore, Spooled
 from couchreg.blobstore.spool import Spool, once
 from couchreg.errors import BadRequest, Conflict, DigestMismatch, Forbidden, NotFound, TooLarge
 from couchreg.model.user import User
+from couchreg.package.layout import UPLOADS
 from couchreg.package.paths import DESCRIPTOR, check_path
 from couchreg.registry.publishing.intake import Intake, PublishLimits, content_type_of
 from couchreg.registry.publishing.publish import Confirm, Published, Publisher, confirmed
 from couchreg.registry.publishing.staged import looked_into, reference
 
-UPLOADS = "_uploads"
 LASTS = 3600  # seconds an address is good for
 FINALIZED_WITHIN = 6 * 3600  # seconds
 _ID = frozenset("0123456789abcdef")
@@ -184,11 +184,11 @@ class Direct:
 
 def staged_key(upload: str, number: int) -> str:
     """Where an uploaded file waits."""
-    return f"{UPLOADS}/{upload}/{number}"
+    return f"{UPLOADS}{upload}/{number}"
 
 
 def _note_key(upload: str) -> str:
-    return f"{UPLOADS}/{upload}/authorization.json"
+    return f"{UPLOADS}{upload}/authorization.json"
 
 
 def announced(filedata: Any, limits: PublishLimits) -> tuple[Announced, ...]:
