@@ -30,6 +30,14 @@ def test_every_script_has_its_line() -> None:
     assert {name for name in scripts if f"`scripts/{name}`" not in text} == set()
 
 
+def test_the_page_of_what_one_process_knows_names_what_is_there() -> None:
+    page = (ROOT / "couchreg" / "ONE_PROCESS.md").read_text("utf-8")
+    named = set(re.findall(r"`([\w/]+\.py)`", page))
+    assert len(named) > 20
+    assert {name for name in named if not (ROOT / "couchreg" / name).is_file()} == set()
+    assert "(ONE_PROCESS.md)" in (ROOT / "couchreg" / "DESIGN.md").read_text("utf-8")
+
+
 def commands() -> Iterator[tuple[str, click.Command]]:
     """Every command, those of groups under both words."""
     context = click.Context(cli)
