@@ -67,10 +67,6 @@ def _label(identifiers: Iterable[str]) -> Label:
     return tuple([(0, int(name), "") if name.isdecimal() else (1, 0, name) for name in identifiers])
 
 
-def is_prerelease(version: str) -> bool:
-    return not read(version).release
-
-
 def sort_versions(versions: Iterable[str]) -> list[str]:
     """From lowest to highest; those that differ in build or spelling only, by their text."""
     return sorted(versions, key=lambda version: (read(version), version))

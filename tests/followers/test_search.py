@@ -352,7 +352,7 @@ def test_a_failed_commit_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest
     assert index.open() is None
     index.commit([], [], Checkpoint("one", "1"))
     monkeypatch.setattr(whoosh_text, "document", _unexpected)
-    entry = whoosh_text.Entry("a", "1", "", "", (), (), ())
+    entry = whoosh_text.IndexEntry("a", "1", "", "", (), (), ())
     with pytest.raises(AssertionError):
         index.commit([entry], [], Checkpoint("one", "2"))
     index.close()
