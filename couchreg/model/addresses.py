@@ -1,7 +1,8 @@
 """Which addresses belong to one client."""
 
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 
+_OF_PROVIDER = {4: 16, 6: 32}  # bits of what one provider or data centre has
 _OF_ONE = 64  # bits: a provider gives each of its clients at least such a network
 
 
@@ -20,3 +21,12 @@ def origin(address: str) -> str:
     if found.ipv4_mapped is not None:
         return str(found.ipv4_mapped)
     return str(IPv6Network((int(found), _OF_ONE), strict=False))
+
+
+def provider(address: str) -> str:
+    """The large network that an address belongs to: one who rents many addresses has them close together."""
+    try:
+        found = ip_address(origin(address).partition("/")[0])
+    except ValueError:
+        return address
+    return str(ip_network(f"{found}/{_OF_PROVIDER[found.version]}", strict=False))
