@@ -389,7 +389,12 @@ class ConfiguredStore(Store, Protocol):
     """A store with its configuration at hand (`cached_config.py`)."""
 
     def config(self) -> Config:
-        """The latest snapshot. What is changed through this store is in it when `set_config` returns."""
+        """The latest snapshot, with what was changed through this store."""
+
+    async def set_config(self, section: str, key: str, value: str | None, *, persist: bool = True) -> None:
+        """Without `persist` for this run alone. Raises BadRequest for more of those than are kept."""
+
+    async def forget_config(self) -> None: ...  # what did not persist
 
     async def refresh_config(self) -> None:
         """Read it now: somebody else may have changed it."""

@@ -8,14 +8,17 @@ that time at the latest.
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping
 from typing import Self
 
 from couchreg.docstore.base import Config, Store
 from couchreg.docstore.proxy import StoreProxy
+from couchreg.errors import BadRequest
 
 log = logging.getLogger(__name__)
 
 REFRESH = 5.0  # seconds
+MOST_HELD = 1000  # settings that are not stored
 
 
 class CachedConfig(StoreProxy):
@@ -24,6 +27,7 @@ class CachedConfig(StoreProxy):
     def __init__(self, inner: Store, snapshot: Config, *, interval: float = REFRESH) -> None:
         super().__init__(inner)
         self._snapshot = snapshot
+        self._held: dict[tuple[str, str], str | None] = {}  # set for this run alone, over what is stored
         self._interval = interval
         self._reading = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -37,10 +41,21 @@ class CachedConfig(StoreProxy):
 
     async def refresh_config(self) -> None:
         async with self._reading:  # an older answer never comes after a newer one
-            self._snapshot = await self.inner.read_config()
+            stored = await self.inner.read_config()
+            self._snapshot = _laid_over(stored, self._held) if self._held else stored
 
-    async def set_config(self, section: str, key: str, value: str | None) -> None:
-        await self.inner.set_config(section, key, value)
+    async def set_config(self, section: str, key: str, value: str | None, *, persist: bool = True) -> None:
+        if persist:
+            await self.inner.set_config(section, key, value)
+            self._held.pop((section, key), None)
+        elif len(self._held) < MOST_HELD or (section, key) in self._held:
+            self._held[section, key] = value
+        else:
+            raise BadRequest(f"At most {MOST_HELD} settings are kept without being stored.")
+        await self.refresh_config()
+
+    async def forget_config(self) -> None:
+        self._held.clear()
         await self.refresh_config()
 
     # -- what others change
@@ -64,3 +79,14 @@ class CachedConfig(StoreProxy):
                 if not failing:  # once for each trouble; what was read last holds meanwhile
                     log.exception("the configuration cannot be read; it will be tried again")
                 failing = True
+
+
+def _laid_over(stored: Config, held: Mapping[tuple[str, str], str | None]) -> Config:
+    found = {section: dict(values) for section, values in stored.items()}
+    for (section, key), value in held.items():
+        values = found.setdefault(section, {})
+        if value is None:
+            values.pop(key, None)
+        else:
+            values[key] = value
+    return {section: values for section, values in found.items() if values}

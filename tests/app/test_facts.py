@@ -42,3 +42,23 @@ async def test_others_are_believed_only_where_they_are_named(server: ServerFacto
         client = Client(session, app.couch_url)
         address = urlsplit(app.couch_url).netloc
         assert await located(client, "one", {"X-Forwarded-Host": "evil.example"}) == f"http://{address}/one"
+
+
+async def test_a_setting_may_end_with_the_server(server: ServerFactory) -> None:
+    app = await server()
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        client = Client(session, app.couch_url)
+        passing = {"X-Couch-Persist": "false"}
+        await client("PUT", f"{CONFIG}/vendor/name", "kept")
+        assert await client("PUT", f"{CONFIG}/vendor/name", "mine", headers=passing) == (200, "kept")
+        assert (await client("GET", "/"))[1]["vendor"]["name"] == "mine"
+        await client("PUT", f"{CONFIG}/admins/eve", "of eve", headers=passing)
+        assert (await client("GET", CONFIG, who=("eve", "of eve")))[0] == 200
+        assert (await client("DELETE", f"{CONFIG}/admins/admin", who=("eve", "of eve")))[0] == 403
+        assert (await client("POST", f"{CONFIG}/_reload"))[0] == 200
+        assert (await client("GET", f"{CONFIG}/vendor/name"))[1] == "kept"
+        assert (await client("GET", CONFIG, who=("eve", "of eve")))[0] == 401
+        await client("PUT", f"{CONFIG}/vendor/name", "mine", headers=passing)
+    await app.stop()
+    app = await server()
+    assert app.store.config()["vendor"] == {"name": "kept"}

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from couchreg.docstore import cached_config
 from couchreg.docstore.base import Config
 from couchreg.docstore.cached_config import CachedConfig
 from couchreg.docstore.sqlite import SqliteStore
-from couchreg.errors import Unavailable
+from couchreg.errors import BadRequest, Unavailable
 
 
 @pytest.fixture
@@ -56,3 +57,30 @@ async def test_it_is_read_again_by_itself_whatever_failed(
     await store.stop()
     assert store.config() == {"a": {"b": "c"}}
     assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+async def test_what_does_not_persist_counts_for_this_run_alone(inner: SqliteStore) -> None:
+    await inner.set_config("a", "kept", "1")
+    await inner.set_config("a", "hidden", "1")
+    store = await CachedConfig.load(inner)
+    await store.set_config("a", "kept", "2", persist=False)
+    await store.set_config("a", "hidden", None, persist=False)
+    await store.set_config("b", "new", "3", persist=False)
+    await store.refresh_config()
+    assert store.config() == {"a": {"kept": "2"}, "b": {"new": "3"}}
+    assert await inner.read_config() == {"a": {"kept": "1", "hidden": "1"}}
+    await store.set_config("b", "new", None, persist=False)
+    assert store.config() == {"a": {"kept": "2"}}
+    await store.set_config("a", "hidden", "4")
+    assert store.config() == {"a": {"kept": "2", "hidden": "4"}}
+    await store.forget_config()
+    assert store.config() == await inner.read_config() == {"a": {"kept": "1", "hidden": "4"}}
+
+
+async def test_what_does_not_persist_has_a_bound(inner: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cached_config, "MOST_HELD", 2)
+    store = await CachedConfig.load(inner)
+    for key in ("b", "c", "b"):
+        await store.set_config("a", key, "1", persist=False)
+    with pytest.raises(BadRequest, match="At most 2 settings"):
+        await store.set_config("a", "d", "1", persist=False)

@@ -84,14 +84,14 @@ class GuardedStore(StoreProxy):
             self._changes.note_all()
         self._guarded.pop(name, None)
 
-    async def set_config(self, section: str, key: str, value: str | None) -> None:
-        """See `Store.set_config`. Raises BadRequest for users that are to be where packages are."""
+    async def set_config(self, section: str, key: str, value: str | None, *, persist: bool = True) -> None:
+        """See `ConfiguredStore.set_config`. Raises BadRequest for users that are to be where packages are."""
         if section == ADMINS:
-            return await self._set_admin(key, value)
+            return await self._set_admin(key, value, persist=persist)
         moves = (section, key) == (SECTION, USERS_KEY)
         if moves and value == REGISTRY:
             raise BadRequest("The database of users cannot be the one that holds the packages.")
-        await self._store.set_config(section, key, value)
+        await self._store.set_config(section, key, value, persist=persist)
         return await self._moved() if moves else None
 
     async def _moved(self) -> None:
@@ -104,12 +104,12 @@ class GuardedStore(StoreProxy):
     def _holds_users(self, name: str) -> bool:
         return name == USERS or name == self._options.users_database
 
-    async def _set_admin(self, key: str, value: str | None) -> None:
+    async def _set_admin(self, key: str, value: str | None, *, persist: bool) -> None:
         """A server admin is an account too: it comes, goes, changes passwords."""
         async with self._changing_admins:
             before = self.config().get(ADMINS, {}).get(key)
             held = [await registrar.holding(key) for registrar in self._registrar]
-            await self._store.set_config(ADMINS, key, value)
+            await self._store.set_config(ADMINS, key, value, persist=persist)
             for registrar, holding in zip(self._registrar, held, strict=True):
                 if before is None or value is None:
                     await registrar.gone(key)
@@ -118,6 +118,18 @@ class GuardedStore(StoreProxy):
 
     async def refresh_config(self) -> None:
         await self._store.refresh_config()
+
+    async def forget_config(self) -> None:
+        """See `ConfiguredStore.forget_config`. Whatever was made for this run alone ends with it."""
+        async with self._changing_admins:
+            before = self.config().get(ADMINS, {})
+            await self._store.forget_config()
+            after = self.config().get(ADMINS, {})
+            for key in sorted({*before, *after}):
+                if before.get(key) != after.get(key):
+                    for registrar in self._registrar:
+                        await registrar.gone(key)
+        await self._moved()
 
     def _users(self, database: Database) -> Database:
         guarded = self._guarded.get(database.name)

@@ -7,6 +7,7 @@ Source: https://docs.couchdb.org/en/stable/api/server/configuration.html
 
 from couchreg.auth.users.admins import SECTION as ADMINS
 from couchreg.auth.users.admins import hash_admin_value
+from couchreg.docstore.base import Config
 from couchreg.errors import BadRequest, Forbidden, NotFound
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import Answer, answer_json
@@ -62,24 +63,34 @@ async def change(ctx: Context) -> Answer:
     if name == ADMINS:
         new = await hash_admin_value(new, ctx.services.auth.passwords)
         await ctx.confirm()  # to hash takes a while, and its turn has to come
-    await ctx.store.set_config(name, key, new)
+    await ctx.store.set_config(name, key, new, persist=_persists(ctx))
     return answer_json(old)
 
 
 async def remove(ctx: Context) -> Answer:
     name, key = _writable(ctx)
     old = _known(ctx)
-    if name == ADMINS and list(ctx.store.config().get(ADMINS, {})) == [key]:
+    if name == ADMINS and [key] in [list(one.get(ADMINS, {})) for one in await _configs(ctx)]:
         raise Forbidden("The last admin cannot be removed: nobody could undo it.")
-    await ctx.store.set_config(name, key, None)
+    await ctx.store.set_config(name, key, None, persist=_persists(ctx))
     return answer_json(old)
 
 
 async def reload(ctx: Context) -> Answer:
-    """Read again what another process may have stored."""
+    """What is stored counts, by whoever it was stored, and nothing that was set for this run alone."""
     check_node(ctx)
-    await ctx.store.refresh_config()
+    await ctx.store.forget_config()
     return answer_json({"ok": True})
+
+
+def _persists(ctx: Context) -> bool:
+    """Whether a change outlives the server."""
+    return ctx.request.headers.get("X-Couch-Persist") != "false"
+
+
+async def _configs(ctx: Context) -> tuple[Config, Config]:
+    """What counts now, and what will after the next start."""
+    return ctx.store.config(), await ctx.store.read_config()
 
 
 def _known(ctx: Context) -> str:
