@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.processes import ADMIN, Server, running
-from tests.sandbox.processes import gone
+from tests.sandbox.processes import gone, is_gone_within
 
 LATEST = 60  # seconds after which a test has failed
 
@@ -78,18 +78,31 @@ def computing(process: int) -> bool:
     return False
 
 
+def _begin(server: Server, *asking: Asking) -> None:
+    """Start them, and wait until a check computes."""
+    for thread in asking:
+        thread.start()
+    until = time.monotonic() + LATEST
+    while not computing(server.process.pid):
+        assert time.monotonic() < until, server.log.read_text()
+        time.sleep(0.05)
+
+
+def test_no_check_outlives_a_server_that_was_killed(tmp_path: Path) -> None:
+    with running(tmp_path / "data", "--validation-timeout", "3000") as server:
+        _begin(server, Asking(server, *endless("slow")))
+        processes = children(server.process.pid)
+        server.kill()
+        assert [process for process in processes if not is_gone_within(process, 2)] == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("to_all", [False, True])
 def test_a_signal_during_a_check(tmp_path: Path, number: signal.Signals, to_all: bool) -> None:
     """To the server alone, or, as service managers do it, to every process of it."""
     with running(tmp_path / "data", "--validation-timeout", "3000") as server:
         asking = [Asking(server, *endless(f"slow{count}")) for count in range(3)]
-        for thread in asking:
-            thread.start()
-        until = time.monotonic() + LATEST
-        while not computing(server.process.pid):
-            assert time.monotonic() < until, server.log.read_text()
-            time.sleep(0.05)
+        _begin(server, *asking)
         processes = children(server.process.pid)
         for process in [server.process.pid, *(processes if to_all else [])]:
             os.kill(process, number)

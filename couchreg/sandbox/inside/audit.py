@@ -27,7 +27,7 @@ def enclose(read: Sequence[str], write: Sequence[str], *, reads_too: bool) -> No
     if write:
         tempfile.tempdir = write[0]
     writable = [_real(path) for path in write]
-    readable = [*writable, *(_real(path) for path in read)]
+    readable = [*writable, *(_real(path) for path in read)] if reads_too else []
 
     def guard(event: str, args: tuple[Any, ...]) -> None:
         if event in _FORBIDDEN:

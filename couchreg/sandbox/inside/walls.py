@@ -4,6 +4,7 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from couchreg.sandbox.inside import audit, landlock, privileges, seccomp
@@ -40,7 +41,8 @@ def enclose(read: Sequence[str], write: Sequence[str]) -> Walls:
 
 
 def expected() -> Walls:
-    """Which walls will stand, before any does."""
+    """Which walls will stand, before any does. Call it before forks: it looks up what walls need."""
+    program_files()
     return _walls(landlock.version() > 0, seccomp.available())
 
 
@@ -49,9 +51,10 @@ def _walls(by_landlock: bool, by_seccomp: bool) -> Walls:
     return Walls("kernel" if by_landlock else "python", of_calls, of_calls)
 
 
-def program_files() -> list[str]:
+@cache
+def program_files() -> tuple[str, ...]:
     """Where Python, its libraries and this project lie."""
     paths = sysconfig.get_paths()
     python = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     packages = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
-    return list(dict.fromkeys([*python, *packages, str(_PACKAGE), *_SYSTEM]))
+    return tuple(dict.fromkeys([*python, *packages, str(_PACKAGE), *_SYSTEM]))
