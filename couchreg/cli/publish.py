@@ -1,6 +1,6 @@
 """`couchreg publish`: send a data package folder, and say what is wrong with one that is refused."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from couchreg.client.errors import AlreadyPublished, ClientError, Invalid
 from couchreg.client.folder import Folder
 from couchreg.client.registry import Published, Registry
 
+MOST_SHOWN = 20  # files that are left out
+
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR|ZIP]", default=".", type=click.Path(path_type=Path))
 @click.option("--version", metavar="V", help="The version to publish, when datapackage.json has none.")
 @click.option(
     "--direct", is_flag=True, help="Upload the files straight to the datastore, which suits large ones."
@@ -24,7 +26,7 @@ from couchreg.client.registry import Published, Registry
 def publish(
     folder: Path, version: str | None, direct: bool, registry: str | None, user: str | None, as_json: bool
 ) -> None:
-    """Publish the data package in DIR (by default the current folder)."""
+    """Publish the data package in DIR (by default the current folder), or in a zip file."""
     work = _publish(folder, version, registry, user, direct=direct, hidden=as_json)
     result = run(work, as_json=as_json, explain=explain)
     if as_json:
@@ -35,15 +37,24 @@ def publish(
                 "url": result.url,
                 "new": result.new,
                 "report": result.report,
+                "left_out": list(result.left_out),
             }
         )
         return
     said = "Published" if result.new else "Already published, unchanged:"
     click.echo(f"{said} {plain(result.name)}@{plain(result.version)}")
     click.echo(f"  {plain(result.url)}")
+    if result.left_out:
+        click.echo(_left_out(result.left_out))
     if result.report:
         click.echo("The registry published it in spite of these errors:", err=True)
         show_report(result.report)
+
+
+def _left_out(paths: Sequence[str]) -> str:
+    listed = ", ".join(plain(path) for path in paths[:MOST_SHOWN])
+    more = f" and {len(paths) - MOST_SHOWN} more" if len(paths) > MOST_SHOWN else ""
+    return f"  left out, since datapackage.json does not name them: {listed}{more}"
 
 
 async def _publish(
@@ -90,11 +101,20 @@ def show_report(report: Mapping[str, Any]) -> None:
     click.echo("", err=True)
 
 
+def _place(problem: Mapping[str, Any]) -> str:
+    file, line, column, field = (problem.get(key) for key in ("file", "line", "column", "field"))
+    line = line or problem.get("row")
+    words = [str(file)] if file else []
+    words += [f"line {line}"] if line else []
+    words += [f"column {column}"] if column and field is None else []
+    words += [f"field {field}"] if field is not None else []
+    return ", ".join(words)
+
+
 def _show_group(kind: str, count: Any, problems: list[Mapping[str, Any]]) -> None:
     click.echo(f"  {plain(kind)} ({count})", err=True)
     for problem in problems:
-        row, field = problem.get("row"), problem.get("field")
-        place = ", ".join([f"line {row}"] * (row is not None) + [f"field {field}"] * (field is not None))
+        place = _place(problem)
         click.echo(f"    {plain(place) + ': ' if place else ''}{plain(problem.get('message', ''))}", err=True)
     if isinstance(count, int) and count > len(problems):
         click.echo(f"    … and {count - len(problems)} more", err=True)

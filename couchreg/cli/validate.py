@@ -1,5 +1,6 @@
 """`couchreg validate`: the registry's checks on this machine, before anything is sent."""
 
+import json
 from pathlib import Path
 
 import click
@@ -10,11 +11,14 @@ from couchreg.client.errors import ClientError, Invalid
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR|ZIP]", default=".", type=click.Path(path_type=Path))
 @click.option("--version", metavar="V", help="The version to check it for.")
 @json_option
 def validate(folder: Path, version: str | None, as_json: bool) -> None:
-    """Check the data package in DIR (by default the current folder) as a registry would. Sends nothing."""
+    """Check the data package in DIR (by default the current folder), or in a zip file, as a registry would.
+
+    Sends nothing.
+    """
     from couchreg.client.checking import check  # the libraries of the checks
 
     report = run(check(folder, version), as_json=as_json, explain=explain)
@@ -25,7 +29,11 @@ def validate(folder: Path, version: str | None, as_json: bool) -> None:
     for name in report.get("skipped") or ():
         click.echo(f"  not read: {plain(name)} (not a table, or stored elsewhere)")
     for item in report.get("unchecked") or ():
-        click.echo(f"  not checked: {plain(item.get('member'))} of {plain(item.get('resource'))}")
+        whose = plain(item.get("resource") or "the package")
+        click.echo(f"  not checked: {plain(item.get('member'))} of {whose}: {plain(item.get('reason'))}")
+    for item in report.get("recorded") or ():
+        found = f"{plain(item.get('member'))} {json.dumps(item.get('value'), ensure_ascii=False)}"
+        click.echo(f"  found out, and better stated: {found} of {plain(item.get('resource'))}")
 
 
 def explain(error: ClientError) -> None:

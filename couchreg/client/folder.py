@@ -1,24 +1,33 @@
 """A data package on disk, as it is about to be published: its descriptor and the files it speaks of.
 
-Published are `datapackage.json` byte for byte, every file of a resource, schemas and dialects kept in
-files of their own, and a README and licence beside the descriptor. Nothing outside the folder ever is,
-whatever the descriptor or a symbolic link says. Whether the data is valid is the registry's to say.
+Published are `datapackage.json` byte for byte, every file that it names (data, schemas, dialects,
+profiles, images, licences, sources), and a README, licence, change log and citation beside it. Nothing
+outside the folder ever is, whatever the descriptor or a symbolic link says. Whether the data is valid is
+the registry's to say.
 """
 
-from collections.abc import Iterator, Mapping
+import os
+import shutil
+import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from couchreg.client.errors import Invalid, UsageError
-from couchreg.errors import BadRequest
-from couchreg.model import json
+from couchreg.client.zipped import is_zip, unpacked
+from couchreg.package.contents import choose_files, named_files
 from couchreg.package.descriptor import resources_of
 from couchreg.package.formats import mediatype
-from couchreg.package.paths import DESCRIPTOR, looks_remote, path_fault
+from couchreg.package.paths import DESCRIPTOR, file_fault
+from couchreg.package.references import references
+from couchreg.package.text import BadText, read_json
 
-_COMPANIONS = ("README", "README.md", "LICENSE", "LICENSE.md", "LICENSE.txt", "CHANGELOG.md")
-_REFERENCES = ("schema", "dialect")
+_YAML = ("datapackage.yaml", "datapackage.yml")
+MOST_LISTED = 10_000  # files of a folder that are looked at to say what is left out
+_NOT_OURS = frozenset(
+    ("__MACOSX", "Thumbs.db", "desktop.ini", "datapackage-lock.json", "node_modules", "__pycache__")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +40,7 @@ class File:
     content_type: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Folder:
     """A package ready to be sent."""
 
@@ -39,6 +48,7 @@ class Folder:
     version: str
     members: dict[str, Any]
     files: tuple[File, ...]
+    left_out: tuple[str, ...] = ()  # paths of files in the folder that are none of the package's
 
     @property
     def length(self) -> int:
@@ -47,30 +57,62 @@ class Folder:
 
     @classmethod
     def read(cls, folder: Path, version: str | None = None, *, unversioned: str | None = None) -> "Folder":
-        """The package in `folder`; `version` is needed when its descriptor has none, unless there is
-        another (`unversioned`) to take then.
+        """The package in `folder`, or in a zip file; `version` is needed when its descriptor has none,
+        unless there is another (`unversioned`) to take then.
 
         Raises UsageError and Invalid with a sentence that says what to change.
         """
-        root = folder.parent if folder.name == DESCRIPTOR else folder
+        if is_zip(folder):
+            root = unpacked(folder)
+            try:
+                package = cls.read(root, version, unversioned=unversioned)
+            except BaseException:
+                shutil.rmtree(root)
+                raise
+            weakref.finalize(package, shutil.rmtree, root)
+            return package
+        root = folder.parent if folder.name in (DESCRIPTOR, *_YAML) else folder
         members = _descriptor(root)
-        files = tuple(_files(root, members))
-        return cls(_name(members), _version(members, version, unversioned), members, files)
+        files, left = _files(root, members)
+        return cls(
+            _name(members), _version(members, version, unversioned), members, tuple(files), tuple(left)
+        )
 
 
 def _descriptor(root: Path) -> dict[str, Any]:
     file = root / DESCRIPTOR
     try:
-        members = json.decode(file.read_bytes())
+        members = read_json(file.read_bytes())
     except FileNotFoundError:
-        raise UsageError(f"There is no {file}: name a folder with a data package.") from None
+        raise UsageError(_lead_on(root)) from None
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
-    except BadRequest:
-        raise Invalid(f"{file} is not valid JSON in UTF-8.") from None
+    except BadText as error:
+        raise Invalid(f"{file} {error.fault}.") from None
     if not isinstance(members, dict):
         raise Invalid(f"{file} must hold a JSON object.")
     return members
+
+
+def _lead_on(root: Path) -> str:
+    """What to do with a folder that has no descriptor."""
+    file = root / DESCRIPTOR
+    if not root.exists():
+        return f"There is no {root}: name a folder with a data package, or a zip file of one."
+    if not root.is_dir():
+        return f"{root} is no folder: name a folder with a data package, or a zip file of one."
+    yaml = next((name for name in _YAML if (root / name).is_file()), None)
+    if yaml:
+        return (
+            f"There is no {file}. {yaml} is YAML, which registries do not take: make JSON of it with "
+            f"python -c \"from frictionless import Package; Package('{yaml}').to_json('{DESCRIPTOR}')\"."
+        )
+    inside = sorted(file.parent.name for file in root.glob(f"*/{DESCRIPTOR}"))[:5]
+    if inside:
+        return f"There is no {file}, but there is {root / inside[0] / DESCRIPTOR}: name that folder."
+    if not any(root.iterdir()):
+        return f"There is no {file}, the folder is empty: put data into it and run `couchreg init {root}`."
+    return f"There is no {file}: write one with `couchreg init {root}`, or name another folder."
 
 
 def _name(members: Mapping[str, Any]) -> str:
@@ -92,34 +134,46 @@ def _version(members: Mapping[str, Any], wanted: str | None, unversioned: str | 
     return version
 
 
-def _files(root: Path, members: Mapping[str, Any]) -> Iterator[File]:
-    """The files to send, the descriptor first. Raises Invalid naming all that are missing."""
-    wanted = dict.fromkeys([DESCRIPTOR, *_referred(members)])
-    for companion in _COMPANIONS:
-        if (root / companion).is_file():
-            wanted.setdefault(companion)
-    found = [(path, _inside(root, path)) for path in wanted]
-    absent = [path for path, source in found if source is None]
+def _files(root: Path, members: Mapping[str, Any]) -> tuple[list[File], list[str]]:
+    """The files to send, the descriptor first, and those beside them that are left out.
+
+    Raises Invalid naming all that are missing.
+    """
+    there = _there(root)
+    chosen = choose_files(members, there)
+    paths = list(dict.fromkeys([*named_files(members), *chosen.taken]))
+    needed = {DESCRIPTOR, *(path for item in resources_of(members) for path in item.paths)}
+    needed |= {item.path for item in references(members) if item.needed}
+    found = [(path, _inside(root, path)) for path in paths]
+    absent = [path for path, source in found if source is None and path in needed]
     if absent:
         listed = ", ".join(absent[:10]) + ("…" if len(absent) > 10 else "")
         raise Invalid(f"{DESCRIPTOR} names files that are not in {root}: {listed}.")
-    for path, source in found:
-        if source is not None:
-            yield File(path, source, source.stat().st_size, mediatype(path))
+    files = [File(path, source, source.stat().st_size, mediatype(path)) for path, source in found if source]
+    return files, chosen.left_out
 
 
-def _referred(members: Mapping[str, Any]) -> Iterator[str]:
-    for resource in resources_of(members):
-        yield from resource.paths
-        for member in _REFERENCES:
-            value = resource.members.get(member)
-            if isinstance(value, str) and not looks_remote(value):
-                yield value
+def _there(root: Path) -> list[str]:
+    """The files in a folder, MOST_LISTED at most: without hidden ones, those of other packages inside, and
+    those that tools leave there."""
+    found: list[str] = []
+    waiting = [root]
+    while waiting and len(found) < MOST_LISTED:
+        folder = waiting.pop(0)
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            if entry.name.startswith((".", "~$")) or entry.name in _NOT_OURS:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if not os.path.exists(os.path.join(entry.path, DESCRIPTOR)):
+                    waiting.append(Path(entry.path))
+            elif entry.is_file():
+                found.append(Path(entry.path).relative_to(root).as_posix())
+    return found[:MOST_LISTED]
 
 
 def _inside(root: Path, path: str) -> Path | None:
     """The regular file at `path`, None if there is none. Raises Invalid when it lies elsewhere."""
-    fault = path_fault(path)
+    fault = file_fault(path)
     if fault:
         raise Invalid(f"The path {path!r} in {DESCRIPTOR} {fault}.")
     source = (root / path).resolve()

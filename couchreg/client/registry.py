@@ -31,6 +31,7 @@ class Published:
     url: str
     new: bool
     report: dict[str, Any] | None  # of a registry that accepts packages with errors
+    left_out: tuple[str, ...] = ()  # files beside the package's, which were not sent
 
 
 class Registry:
@@ -73,7 +74,7 @@ class Registry:
         else:
             answer, new = await self._sent(folder, progress, url)
         report = answer.get("report") if isinstance(answer, dict) else None
-        return Published(folder.name, folder.version, str(url), new, report)
+        return Published(folder.name, folder.version, str(url), new, report, folder.left_out)
 
     async def _sent(self, folder: Folder, progress: Progress, url: URL) -> tuple[Any, bool]:
         upload = Upload(folder, progress)

@@ -18,7 +18,7 @@ from couchreg.docstore.maintenance import recorded
 from couchreg.errors import Conflict
 from couchreg.followers.base import Checkpoint
 from couchreg.model import json
-from couchreg.package.descriptor import OWN
+from couchreg.package.descriptor import descriptor_of
 from couchreg.package.layout import descriptor_key, record_folder, record_key
 from couchreg.package.names import split_version_id
 from couchreg.package.paths import DESCRIPTOR
@@ -104,7 +104,7 @@ class DatastoreFollower:
 def built(document: Mapping[str, Any], files: Mapping[str, Attachment]) -> dict[str, Any]:
     """The descriptor of a version document, with `bytes` and `hash` of each resource that is one file
     and does not tell them itself."""
-    descriptor = {key: value for key, value in document.items() if key != OWN}
+    descriptor = descriptor_of(document)
     resources = descriptor.get("resources")
     if isinstance(resources, list):
         descriptor["resources"] = [_completed(resource, files) for resource in resources]

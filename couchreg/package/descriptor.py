@@ -12,16 +12,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from couchreg.errors import BadRequest
-from couchreg.model import json
 from couchreg.package.names import version_id
-from couchreg.package.paths import DESCRIPTOR, is_url, looks_remote, path_fault, url_fault
-from couchreg.package.report import Report, problem, refusal
+from couchreg.package.paths import DESCRIPTOR, file_fault, is_url, plain_path, url_fault
+from couchreg.package.references import references
+from couchreg.package.report import Report, problem, refusal, shown
 
 OWN = "couchreg"  # the member of a version document that is the registry's
 MAX_RESOURCE_NAME = 200  # characters of a resource's name
 MAX_DEPTH = 64  # of nested objects and lists; libraries that walk them recursively stop soon after
-_WEB = ("http", "https")
-_REFERENCES = ("schema", "dialect", "profile")
+_WEB = ("http", "https", "ftp", "ftps")
+# Of OWN: the members of a descriptor whose names begin with “_”, which CouchDB keeps for its own.
+UNDERSCORED = "members"
+_COUCHDB = frozenset(
+    (
+        *("_id", "_rev", "_attachments", "_deleted", "_revisions", "_revs_info", "_conflicts"),
+        *("_deleted_conflicts", "_local_seq", "_access", "_replication_id"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,22 @@ class Descriptor:
         return ((resource, path) for resource in self.resources for path in resource.paths)
 
 
+def document_of(members: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of the document that stores a descriptor, with what the registry says of it (`own`)."""
+    aside = {key: value for key, value in members.items() if key.startswith("_")}
+    plain = {key: value for key, value in members.items() if key not in aside}
+    return {**plain, OWN: {**own, UNDERSCORED: aside} if aside else dict(own)}
+
+
+def descriptor_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of the descriptor that a document stores."""
+    own = document.get(OWN)
+    aside = own.get(UNDERSCORED) if isinstance(own, dict) else None
+    plain = {key: value for key, value in document.items() if key != OWN}
+    found = aside.items() if isinstance(aside, dict) else ()
+    return {**plain, **{key: value for key, value in found if key.startswith("_")}}
+
+
 def resources_of(members: Mapping[str, Any]) -> tuple[Resource, ...]:
     """The resources of a stored descriptor, skipping what has not the shape of one."""
     listed = members.get("resources")
@@ -59,12 +82,17 @@ def resources_of(members: Mapping[str, Any]) -> tuple[Resource, ...]:
     )
 
 
+def stated_path(members: Mapping[str, Any]) -> Any:
+    """The `path` of a resource, which was called `url` before version 1 of the standard; None without one."""
+    return members.get("path", None if "data" in members else members.get("url"))
+
+
 def _resource(members: Mapping[str, Any]) -> Resource:
-    path = members.get("path")
+    path = stated_path(members)
     listed = path if isinstance(path, list) else [] if path is None else [path]
     extra = members.get("extrapaths")
     texts = [item for item in [*listed, *(extra if isinstance(extra, list) else [])] if isinstance(item, str)]
-    paths = tuple(item for item in texts if not is_url(item))
+    paths = tuple(plain_path(item) for item in texts if not is_url(item))
     urls = () if paths else tuple(texts)
     return Resource(members["name"], paths, "data" in members, members, urls)
 
@@ -107,22 +135,19 @@ def _check_identity(report: Report, members: Mapping[str, Any], name: str, versi
         given = members.get(member, wanted)
         if given != wanted:
             message = (
-                f"The descriptor's {member} is {_show(given)} but the address says {wanted!r}: "
+                f"The descriptor's {member} is {shown(given)} but the address says {wanted!r}: "
                 "publish to the matching address, or change the descriptor."
             )
             report.add(problem("contradiction", message, field=member))
 
 
-def _show(value: Any) -> str:
-    return repr(value)[:100] if isinstance(value, str) else json.brief(value)
-
-
 def _check_members(report: Report, own: Mapping[str, Any]) -> None:
     for member in own:
-        if member.startswith("_") or member == OWN:
-            message = f"The member {_show(member)} is set by the registry: leave it out."
+        if member in _COUCHDB or member == OWN:
+            whose = "the registry's" if member == OWN else "CouchDB's"
+            message = f"The member {shown(member)} is {whose} own, not the publisher's to set: leave it out."
             report.add(problem("reserved-member", message, field=member))
-    _check_references(report, own, None)
+    _check_references(report, own)
 
 
 def _check_resources(report: Report, own: Mapping[str, Any]) -> None:
@@ -153,18 +178,24 @@ def _name_fault(name: Any, seen: set[str]) -> str | None:
     if name == DESCRIPTOR:
         return f"is {DESCRIPTOR}, where the descriptor itself is published"
     if name in seen:
-        return f"is {_show(name)}, like that of another resource"
+        return f"is {shown(name)}, like that of another resource"
     seen.add(name)
     return None
 
 
 def _check_source(report: Report, resource: Mapping[str, Any], name: str) -> None:
-    if ("path" in resource) == ("data" in resource):
+    path = stated_path(resource)
+    if (path is not None or "path" in resource) == ("data" in resource):
         report.add(problem("resource-error", "A resource must have either “path” or “data”.", resource=name))
-    if "path" in resource:
-        _check_paths(report, resource["path"], name)
+    if path is not None or "path" in resource:
+        _check_paths(report, path, name)
+    if isinstance(resource.get("data"), str) and not (resource.get("format") or resource.get("mediatype")):
+        example = '"format": "csv"'
+        message = (
+            f"“data” is text, and nothing says of which kind: add “format” or “mediatype”, as in {example}."
+        )
+        report.add(problem("resource-error", message, resource=name, field="data"))
     _check_extras(report, resource, name)
-    _check_references(report, resource, name)
 
 
 def _check_paths(report: Report, path: Any, name: str) -> None:
@@ -174,9 +205,9 @@ def _check_paths(report: Report, path: Any, name: str) -> None:
         return
     elsewhere = all(is_url(item) for item in listed)
     for item in listed:
-        fault = url_fault(item) if elsewhere else path_fault(item)
+        fault = url_fault(item) if elsewhere else file_fault(plain_path(item))
         if fault:
-            report.add(problem("unsafe-path", f"The path {_show(item)} {fault}.", resource=name))
+            report.add(problem("unsafe-path", f"The path {shown(item)} {fault}.", resource=name))
 
 
 def _check_extras(report: Report, resource: Mapping[str, Any], name: str) -> None:
@@ -184,23 +215,23 @@ def _check_extras(report: Report, resource: Mapping[str, Any], name: str) -> Non
     if "extrapaths" in resource:
         extra = resource["extrapaths"]  # beside a file, so that a URL among them is one too many
         _check_paths(report, [DESCRIPTOR, *extra] if isinstance(extra, list) and extra else ["."], name)
-    elsewhere = isinstance(resource.get("path"), str) and is_url(resource["path"])
+    path = stated_path(resource)
+    elsewhere = isinstance(path, str) and is_url(path)
     if resource.get("scheme", "file") not in ("", "file", "multipart", *(_WEB if elsewhere else ())):
-        message = f"The scheme {_show(resource['scheme'])} is not supported: publish the file itself."
+        message = f"The scheme {shown(resource['scheme'])} is not supported: publish the file itself."
         report.add(problem("remote-reference", message, resource=name, field="scheme"))
     for member in ("basepath", "innerpath"):
         value = resource.get(member, "x")
-        fault = path_fault(value) if isinstance(value, str) else "is not a string"
+        fault = file_fault(plain_path(value)) if isinstance(value, str) else "is not a string"
         if fault:
             report.add(problem("unsafe-path", f"“{member}” {fault}.", resource=name, field=member))
 
 
-def _check_references(report: Report, owner: Mapping[str, Any], resource: str | None) -> None:
-    for member in _REFERENCES:
-        value = owner.get(member)
-        if isinstance(value, str) and (looks_remote(value) or ".." in value.split("/")):
-            message = (
-                f"“{member}” refers to {_show(value)}: nothing is fetched from outside the package. "
-                "Write it into the descriptor or publish it as a file of the package."
-            )
-            report.add(problem("remote-reference", message, resource=resource, field=member))
+def _check_references(report: Report, own: Mapping[str, Any]) -> None:
+    """References to files stay in the package. Addresses are legal, and nobody fetches them here."""
+    for reference in references(own):
+        fault = file_fault(reference.path)
+        if fault:
+            message = f"“{reference.member}” refers to {shown(reference.stated)}, which {fault}."
+            kind = "remote-reference" if reference.needed else "unsafe-path"
+            report.add(problem(kind, message, resource=reference.resource, field=reference.member))

@@ -7,16 +7,24 @@ Source: https://datapackage.org/standard/data-resource/#path-or-data.
 """
 
 import re
+import unicodedata
 from urllib.parse import urlsplit
 
 from couchreg.blobstore.keys import MAX_SEGMENT_BYTES, is_valid
 from couchreg.errors import BadRequest
+from couchreg.package.report import shown
 
 DESCRIPTOR = "datapackage.json"
 MAX_PATH = 500  # bytes of UTF-8; with name and version it stays a key that every store takes
 MAX_URL = 2000  # characters
 
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+# Names that Windows keeps for devices, with whatever suffix.
+# Source: https://learn.microsoft.com/windows/win32/fileio/naming-a-file
+_DEVICES = frozenset(
+    ["con", "prn", "aux", "nul", "conin$", "conout$"]
+    + [f"{port}{number}" for port in ("com", "lpt") for number in "0123456789¹²³"]
+)
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 
@@ -30,6 +38,33 @@ def path_fault(path: str) -> str | None:
     if len(path.encode()) > MAX_PATH:
         return f"is longer than {MAX_PATH} bytes"
     return reach_fault(path) or _segment_fault(path)
+
+
+def file_fault(path: str) -> str | None:
+    """Why no file of a package may be published as `path`, as the end of a sentence; None if it may.
+
+    What was published elsewhere before may have such a name, so that reading asks `path_fault` only.
+    """
+    fault = path_fault(path)
+    if fault:
+        return fault
+    for segment in path.split("/"):
+        if segment.partition(".")[0].rstrip().casefold() in _DEVICES:
+            return f"has the segment {segment!r}, which Windows keeps for a device: rename it"
+    return None
+
+
+def folded(path: str) -> str:
+    """A path as a system compares it that ignores case and how accents are encoded (Windows, macOS)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
+
+
+def plain_path(path: str) -> str:
+    """A path without its `.` segments, which mean nothing: `./data/gdp.csv` is `data/gdp.csv`."""
+    if is_url(path):
+        return path
+    *folders, last = path.split("/")
+    return "/".join([*(folder for folder in folders if folder != "."), last])
 
 
 def reach_fault(path: str) -> str | None:
@@ -73,8 +108,8 @@ def is_portable(path: str) -> bool:
 
 
 def is_url(path: str) -> bool:
-    """Whether the path of a resource says that its data lies elsewhere on the web."""
-    return path[:8].lower().startswith(("http://", "https://"))
+    """Whether a path is the address of something elsewhere, by a scheme that the standard allows."""
+    return path[:8].lower().startswith(("http://", "https://", "ftp://", "ftps://"))
 
 
 def url_fault(url: str) -> str | None:
@@ -92,12 +127,7 @@ def url_fault(url: str) -> str | None:
 
 def check_path(path: str) -> str:
     """`path` itself. Raises BadRequest with the reason why a package may not have such a file."""
-    fault = path_fault(path)
+    fault = file_fault(path)
     if fault:
-        raise BadRequest(f"The path {path[:200]!r} {fault}.")
+        raise BadRequest(f"The path {shown(path)} {fault}.")
     return path
-
-
-def looks_remote(value: str) -> bool:
-    """Whether a string would be fetched over a network or from outside the package."""
-    return bool(_SCHEME.match(value)) or value.startswith("/") or "\\" in value

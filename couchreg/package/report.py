@@ -1,7 +1,7 @@
 """What is wrong with a package, grouped so that a person can read and act on it. Pure.
 
 A problem is ``{resource, row, field, type, message}``: `resource` is a resource's name or None for
-the package, `row` counts the lines of the file with the header as 1 (None where there is none), `field`
+the package, `row` counts the rows of the table with the header as 1 (None where there is none), `field`
 names a column (None likewise), and `type` is Frictionless's word for the kind of error where it has one.
 Of every kind in a resource the first few are kept; the last of these carries `more`, the number of
 those left out.
@@ -12,21 +12,42 @@ from collections.abc import Mapping
 from typing import Any
 
 from couchreg.errors import InvalidPackage
+from couchreg.model import json
 
 KEPT = 5  # of each kind and resource
 MAX_PROBLEMS = 1000
-MAX_MESSAGE = 500  # characters
+MAX_MESSAGE = 2000  # characters
+MAX_SHOWN = 600  # characters of a value in a message: every legal path and name is shown whole
 STOPPED = "check-stopped"  # the type of the problem that nothing is known
 
 Problem = dict[str, Any]
 
 
 def problem(
-    kind: str, message: str, *, resource: str | None = None, row: int | None = None, field: str | None = None
+    kind: str,
+    message: str,
+    *,
+    resource: str | None = None,
+    row: int | None = None,
+    field: str | None = None,
+    file: str | None = None,
+    line: int | None = None,
+    column: int | None = None,
 ) -> Problem:
-    """One problem; a long message is cut."""
-    text = message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
-    return {"resource": resource, "row": row, "field": field, "type": kind, "message": text}
+    """One problem. A long message is cut at its end, between two words.
+
+    `file` (a path in the package), `line` and `column` are there where it has such a place, counted from 1.
+    """
+    text = message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE].rpartition(" ")[0] + " …"
+    place = {"file": file, "line": line, "column": column}
+    found = {"resource": resource, "row": row, "field": field, "type": kind, "message": text}
+    return found | {key: value for key, value in place.items() if value is not None}
+
+
+def shown(value: Any) -> str:
+    """A value as a message quotes it: whole, unless it is longer than anything legal."""
+    text = repr(value) if isinstance(value, str) else json.brief(value, MAX_SHOWN + 1)
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
 
 
 class Report:

@@ -20,7 +20,7 @@ from couchreg.errors import BadRequest, CouchregError, Failure, NotFound
 from couchreg.model import json
 from couchreg.model.revid import revision_id
 from couchreg.model.user import SYSTEM
-from couchreg.package.descriptor import OWN
+from couchreg.package.descriptor import document_of
 from couchreg.package.formats import mediatype
 from couchreg.package.layout import RECORDS, is_descriptor, package_key
 from couchreg.package.names import is_package_name, split_version_id, version_id
@@ -118,7 +118,7 @@ class Rebuild:
             "published": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "hashes": {file.name: f"sha256:{file.sha256}" for file in attachments},
         }
-        edits = [Edit(doc_id, None, False, {**members, OWN: own}, tuple(attachments))]
+        edits = [Edit(doc_id, None, False, document_of(members, own), tuple(attachments))]
         name = doc_id.partition("@")[0]
         if await self._database.tree(name) is None:
             edits.append(Edit(name, None, False, {"name": name, "owners": [], "created": own["published"]}))

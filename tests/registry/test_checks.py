@@ -58,12 +58,11 @@ def problems(members: Any) -> list[Any]:
         "data/\x00.csv",
         "data/\nx",
         "",
-        "./data.csv",
         "data//x.csv",
         ".git/config",
         "data/.hidden",
         "_design/x",
-        "ftp://example.org/x.csv",
+        "gopher://example.org/x.csv",
         "file:///etc/passwd",
         "s3://bucket/x",
         "http:///x.csv",
@@ -83,9 +82,9 @@ def test_unsafe_paths_are_refused(path: str) -> None:
 @pytest.mark.parametrize(
     ("members", "kind"),
     [
-        ({"schema": "http://example.org/schema.json"}, "remote-reference"),
+        ({"schema": "s3://example.org/schema.json"}, "remote-reference"),
         ({"schema": "../schema.json"}, "remote-reference"),
-        ({"dialect": "https://example.org/dialect.json"}, "remote-reference"),
+        ({"dialect": "file:///etc/dialect.json"}, "remote-reference"),
         ({"profile": "/etc/profile.json"}, "remote-reference"),
         ({"scheme": "s3"}, "remote-reference"),
         ({"extrapaths": ["http://example.org/x.csv"]}, "unsafe-path"),
@@ -209,7 +208,7 @@ async def test_no_request_leaves_the_server(serve: Serve, listener: tuple[str, l
 async def test_a_check_that_takes_too_long_is_stopped_and_says_so(serve: Serve) -> None:
     served = await serve(checks=CheckLimits(workers=1, cpu_seconds=1))
     endless = small(text="id,word\n1," + "a" * 40 + "!\n")
-    endless.members["resources"][0]["schema"]["fields"][1]["constraints"] = {"pattern": "(a+)+"}
+    endless.members["resources"][0]["schema"]["fields"][1]["constraints"] = {"pattern": "(a|aa)+"}
     status, answer = await served.put(endless, "1")
     assert status == 422, answer
     assert (answer["problems"][0]["type"], answer["complete"]) == ("check-stopped", False)

@@ -11,6 +11,7 @@ from typing import Any
 from couchreg.model import json
 from couchreg.package.descriptor import OWN
 from couchreg.package.paths import DESCRIPTOR
+from couchreg.package.recording import RECORDED, filled_in, recorded_of
 from couchreg.registry.reading.catalog import Version
 
 
@@ -27,7 +28,7 @@ def _sorted(value: Any) -> Any:
 
 def tombstone(version: Version, *, at: str, by: str | None) -> dict[str, Any]:
     """The members of the document once the version is deleted."""
-    kept = {key: version.own[key] for key in ("publisher", "published") if key in version.own}
+    kept = {key: version.own[key] for key in ("publisher", "published", RECORDED) if key in version.own}
     hashes = {path: f"sha256:{file.sha256}" for path, file in version.files.items() if path != DESCRIPTOR}
     digest = _digest(version.descriptor)
     return {OWN: {**kept, "hashes": hashes, "descriptor": digest, "unpublished": at, "unpublisher": by}}
@@ -42,7 +43,8 @@ def may_return(deleted: Mapping[str, Any], descriptor: Mapping[str, Any], files:
     if not isinstance(own, dict) or "hashes" not in own or "descriptor" not in own:
         return True
     sent = {path: f"sha256:{sha256}" for path, sha256 in files.items() if path != DESCRIPTOR}
-    return bool(own["hashes"] == sent and own["descriptor"] == _digest(descriptor))
+    there = filled_in(descriptor, recorded_of(own))
+    return bool(own["hashes"] == sent and own["descriptor"] == _digest(there))
 
 
 def _digest(descriptor: Mapping[str, Any]) -> str:

@@ -4,22 +4,28 @@ The sandbox lets nothing here reach a network, start a program, or use files out
 job's scratch folder. Importing this module costs 0.3 s.
 """
 
+import errno
 import tempfile
-from collections.abc import Iterator
+import traceback
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
 import requests
-from frictionless import Checklist, FrictionlessException, Package, system
+from frictionless import Checklist, Package, system
 from frictionless.formats import ParquetParser
 from frictionless.resources import TableResource
 
 from couchreg.package.report import Report, problem
 from couchreg.registry.checking import parquet
 from couchreg.registry.checking.declared import Declared, declared
-from couchreg.registry.checking.preparing import Prepared, prepare, without_keys_into
+from couchreg.registry.checking.explaining import Explainer
+from couchreg.registry.checking.fields import StandardFields
+from couchreg.registry.checking.form import check_form
+from couchreg.registry.checking.preparing import Prepared, prepare
+from couchreg.registry.checking.reading import BROKEN, StandardReading
 from couchreg.registry.checking.sifting import Sifter, Wanted, sifted
+from couchreg.registry.checking.texts import Recorded, check_text
 
 MAX_ERRORS = 10_000  # of one resource; checking stops there
 # Formats whose tables are read, and the modules that frictionless needs for that.
@@ -59,27 +65,40 @@ def warm() -> None:
 def check(folder: str, members: dict[str, Any]) -> dict[str, Any]:
     """Check the package whose files lie in `folder`; a `Report` as JSON, and what was not checked:
     `skipped`, resources whose data is not read (another format, or elsewhere), and `unchecked`,
-    ``{resource, member, reason}`` for what a descriptor demands of data that is."""
+    ``{resource, member, reason}`` for what a descriptor demands of data that is. `recorded` has what was
+    found out of the data and the descriptor does not say, ``{resource, member, value}``."""
     report = Report()
-    prepared = prepare(folder, members)
+    reading = StandardReading()
+    system.register("standard-fields", StandardFields())
+    system.register("standard-reading", reading)
+    recorded: list[Recorded] = []
     with system.use_context(http_session=NoNet(), trusted=False):
-        try:
-            package = _package(folder, prepared.members, prepared.members["resources"])
-            prepared.skipped += _take_out_unread(package, prepared)
-            _run(folder, package, prepared, report)
-        except FrictionlessException as exception:
-            for error in exception.reasons or [exception.error]:
-                report.add(_problem(error, None))
-    return {**report.to_json(), "skipped": prepared.skipped, "unchecked": prepared.unchecked}
+        prepared = prepare(folder, members, report)
+        check_form(prepared)
+        package = _package(prepared)
+        prepared.skipped += _take_out_unread(package, prepared)
+        for name in list(prepared.tables):
+            recorded += check_text(prepared, package.get_resource(name))
+        _run(prepared, reading, recorded)
+    return {
+        **report.to_json(),
+        "skipped": prepared.skipped,
+        "unchecked": prepared.unchecked,
+        "recorded": [item for item in recorded if item["resource"] in prepared.tables],
+    }
 
 
-def _package(folder: str, members: dict[str, Any], resources: list[dict[str, Any]]) -> Any:
-    return Package.from_descriptor({**members, "resources": resources}, basepath=folder)
+def _package(prepared: Prepared) -> Any:
+    """The tables as frictionless has them, which are all well formed."""
+    members = {key: value for key, value in prepared.members.items() if key in ("$schema", "name")}
+    resources = list(prepared.tables.values())
+    return Package.from_descriptor(
+        {**members, "resources": resources}, allow_invalid=True, basepath=prepared.folder
+    )
 
 
 def _take_out_unread(package: Any, prepared: Prepared) -> list[str]:
-    tables = [item for item in package.resources if item.name in prepared.tables]
-    unread = [item.name for item in tables if _is_unread_table(item)]
+    unread = [item.name for item in package.resources if _is_unread_table(item)]
     for name in unread:
         del prepared.tables[name]
     return unread
@@ -89,28 +108,66 @@ def _is_unread_table(resource: Any) -> bool:
     return bool(resource.path) and resource.datatype == "table" and resource.format not in TABULAR
 
 
-def _run(folder: str, package: Any, prepared: Prepared, report: Report) -> None:
-    absent = {item["name"] for item in prepared.members["resources"]} - set(prepared.tables)
-    without_keys_into(prepared, absent)
+def _run(prepared: Prepared, reading: StandardReading, recorded: list[Recorded]) -> None:
+    _leave_keys_into_absent(prepared)
     more, faults = declared(prepared.tables)
     for name, fault in faults:
-        report.add(problem("schema-error", fault + ".", resource=name))
-    if not prepared.tables:
-        return
-    if absent:
-        package = _package(folder, prepared.members, list(prepared.tables.values()))
+        prepared.report.add(problem("schema-error", fault + ".", resource=name))
+    package = _package(prepared)
+    explainer = Explainer(prepared, reading)
     sifter = Sifter(MAX_ERRORS)
     with sifted(sifter, {}):
-        plans = {item.name: sifter.suspects(item, _wanted(more, item.name)) for item in _tables(package)}
+        plans = {item.name: _suspects(sifter, item, _wanted(more, item.name)) for item in _tables(package)}
     with sifted(sifter, plans):
-        result = package.validate(Checklist(checks=[more] if more else []), limit_errors=MAX_ERRORS)
-    for error in result.errors:
-        report.add(_problem(error, None))
-    for task in result.tasks:
-        for error in task.errors:
-            report.add(_problem(error, task.name))
-        if len(task.errors) >= MAX_ERRORS:
-            report.complete = False
+        for item in package.resources:
+            _validate(item, more, prepared.report, explainer)
+    for item in _tables(package):
+        recorded += explainer.guessed(item)
+
+
+def _suspects(sifter: Sifter, resource: Any, wanted: Wanted) -> Any:
+    try:
+        return sifter.suspects(resource, wanted)
+    except BROKEN:
+        return None  # told where the table itself is read
+
+
+def _validate(resource: Any, more: Declared | None, report: Report, explainer: Explainer) -> None:
+    """What frictionless finds in the data of one resource; what it stumbles over is of this one alone."""
+    try:
+        result = resource.validate(Checklist(checks=[more] if more else []), limit_errors=MAX_ERRORS)
+    except MemoryError:
+        raise
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise
+        report.add(explainer.stumbled(resource.name, error))
+        return
+    except Exception as error:
+        traceback.print_exc()
+        report.add(explainer.stumbled(resource.name, error))
+        return
+    found = [error for task in result.tasks for error in task.errors] + list(result.errors)
+    for item in found:
+        told = explainer.problem(item, resource.name)
+        if told is not None:
+            report.add(told)
+    if len(found) >= MAX_ERRORS:
+        report.complete = False
+
+
+def _leave_keys_into_absent(prepared: Prepared) -> None:
+    """Leave out the foreign keys that refer to resources whose data is not read."""
+    for name, resource in prepared.tables.items():
+        schema = resource.get("schema")
+        keys = schema.get("foreignKeys") if isinstance(schema, dict) else None
+        if not isinstance(keys, list):
+            continue
+        kept = [key for key in keys if (key["reference"].get("resource") or name) in prepared.tables]
+        if len(kept) < len(keys):
+            reason = "the data of the resource that the key refers to is not read here"
+            prepared.leave(name, "foreignKeys", reason)
+            resource["schema"] = {**resource["schema"], "foreignKeys": kept}
 
 
 def _tables(package: Any) -> list[Any]:
@@ -119,18 +176,3 @@ def _tables(package: Any) -> list[Any]:
 
 def _wanted(more: Declared | None, name: str) -> Wanted:
     return Wanted(more.keys.get(name, ()), more.allowed.get(name, {})) if more else Wanted()
-
-
-def _problem(error: Any, resource: str | None) -> dict[str, Any]:
-    if error.type in ("source-error", "scheme-error", "format-error") and not error.note:
-        # Frictionless wraps every exception with its text, and the one without a text is this:
-        raise MemoryError
-    row = getattr(error, "row_number", None)
-    field = getattr(error, "field_name", None) or getattr(error, "label", None)
-    if row is None:
-        row = next(_row_numbers(error), None)
-    return problem(error.type, error.message, resource=resource, row=row, field=field or None)
-
-
-def _row_numbers(error: Any) -> Iterator[int]:
-    return iter(getattr(error, "row_numbers", None) or ())

@@ -1,4 +1,4 @@
-"""What of a package `frictionless` is given to check, and what it cannot be given. Pure but for schema files.
+"""What of a package `frictionless` is given to check, and what it cannot be given. Reads the package's files.
 
 Its reading of the standard and ours differ in places: data elsewhere must not be fetched, text or JSON that
 stands in the descriptor is no table it can open, members that came with version 2 have other names for
@@ -9,13 +9,21 @@ Source: https://datapackage.org/standard/data-resource/ and https://specs.fricti
 
 import csv
 import io
-import json
 import os
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from couchreg.package.paths import is_url
+import yaml
+
+from couchreg.package.descriptor import stated_path
+from couchreg.package.paths import is_url, plain_path
+from couchreg.package.references import RULES, names_a_file, references
+from couchreg.package.report import Report, problem, shown
+from couchreg.package.text import BadText, read_json
+from couchreg.registry.checking.naming import Names
+from couchreg.registry.checking.profiles import BadSchema, validator
 
 _DELIMITERS = {"csv": ",", "tsv": "\t", "text/csv": ",", "text/tab-separated-values": "\t"}
 _OF_FILES = frozenset(
@@ -30,75 +38,211 @@ _DIALECT = {
     "itemKeys": ("json", "keys"),
     "table": ("sql", "table"),
 }
+_ONE_CHARACTER = ("delimiter", "quoteChar", "escapeChar")  # more are not read here
 # Version 1's that frictionless has at hand; any other would make it look for a file or an address.
 _PROFILES = ("data-package", "tabular-data-package", "data-resource", "tabular-data-resource")
+_STANDARD = ("https://datapackage.org/profiles/", "https://specs.frictionlessdata.io/schemas/")
+_OWN_PROFILE = "https://profile.invalid/"  # in place of one that is a file: of no version that is known
+MOST_UNCHECKED = 1000
+MAX_SCHEMA = 16 << 20  # bytes of a file with a schema, a dialect or a profile
 
 
 @dataclass
 class Prepared:
-    """`members` to have its form checked, `tables` the resources whose data is to be read, by name."""
+    """`members` to have its form checked, `tables` the resources whose data is to be read, by name, and
+    `paths` the files of each; what is wrong already is in `report`."""
 
+    folder: str
+    report: Report
     members: dict[str, Any]
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    names: dict[str, Names] = field(default_factory=dict)
+    paths: dict[str, list[str]] = field(default_factory=dict)
+    compressions: dict[str, str | None] = field(default_factory=dict)  # of those that are text
     skipped: list[str] = field(default_factory=list)
     unchecked: list[dict[str, Any]] = field(default_factory=list)
 
     def leave(self, resource: str | None, member: str, reason: str) -> None:
-        self.unchecked.append({"resource": resource, "member": member, "reason": reason})
+        if len(self.unchecked) < MOST_UNCHECKED:
+            self.unchecked.append({"resource": resource, "member": member, "reason": reason})
+
+    def names_of(self, resource: str) -> Names:
+        return self.names.get(resource) or Names(())
 
 
-def prepare(folder: str, members: dict[str, Any]) -> Prepared:
+def prepare(folder: str, members: dict[str, Any], report: Report) -> Prepared:
     """The package as frictionless is to see it."""
-    prepared = Prepared({**members, "resources": []})
-    _drop_profile(prepared, prepared.members, None)
+    prepared = Prepared(folder, report, {**members, "resources": []})
+    for member in ("schema", "dialect"):
+        if prepared.members.pop(member, None) is not None:
+            prepared.leave(None, member, "it is a resource that has one: nothing of a package is read by it")
+    _obey(prepared, prepared.members, None, members)
     for resource in members["resources"]:
-        _add(prepared, folder, resource)
+        _add(prepared, resource)
+    for reference in references(members):
+        if not reference.needed and not os.path.isfile(os.path.join(folder, reference.path)):
+            reason = f"the package has no file {shown(reference.path)}"
+            prepared.leave(reference.resource, reference.member, reason)
     return prepared
 
 
-def _add(prepared: Prepared, folder: str, resource: dict[str, Any]) -> None:
+def _add(prepared: Prepared, resource: dict[str, Any]) -> None:
     name = resource["name"]
-    found = {key: value for key, value in resource.items() if key not in ("hash", "bytes")}
-    _drop_profile(prepared, found, name)
-    _read_schema(found, folder)
-    if isinstance(found.get("dialect"), dict):
-        found["dialect"] = _dialect(found["dialect"])
+    found = {key: value for key, value in resource.items() if key not in ("hash", "bytes", "url")}
+    _obey(prepared, found, name, resource)
+    is_readable = _take_in(prepared, found, name)
     if "data" in found:
         found, is_table = _inline(found)
     else:
-        path = found["path"]
-        is_table = not is_url(path if isinstance(path, str) else path[0])
+        path = stated_path(resource)
+        listed = path if isinstance(path, list) else [path]
+        found["path"] = [plain_path(item) for item in listed] if isinstance(path, list) else plain_path(path)
+        prepared.paths[name] = [plain_path(item) for item in listed]
+        is_table = not is_url(listed[0])
+        is_readable = is_readable and is_table
         if not is_table:
-            prepared.skipped.append(name)
+            for member in ("scheme", "format"):
+                found.pop(member, None)
     prepared.members["resources"].append(found)
-    if is_table:
+    if is_table and is_readable:
         prepared.tables[name] = found
+    elif not is_readable:
+        prepared.skipped.append(name)
 
 
-def _drop_profile(prepared: Prepared, members: dict[str, Any], resource: str | None) -> None:
-    if isinstance(members.get("profile"), str) and members["profile"] not in _PROFILES:
-        prepared.leave(resource, "profile", f"the rules of {members['profile'][:100]!r} are not known here")
-        del members["profile"]
+def _obey(prepared: Prepared, found: dict[str, Any], resource: str | None, whole: Mapping[str, Any]) -> None:
+    """Check by the profiles that are files of the package, and say which others are not known here."""
+    profiles = found.pop("profiles", None)  # as frictionless 5 called it
+    first = profiles[0] if isinstance(profiles, list) and profiles else None
+    for member, value in (*((rule, found.get(rule)) for rule in RULES), ("profiles", first)):
+        if (
+            not isinstance(value, str)
+            or value in _PROFILES
+            or (member == "$schema" and value.startswith(_STANDARD))
+        ):
+            continue
+        if names_a_file(member, value):
+            _apply(prepared, value, member, resource, whole)
+        elif not value.startswith(_STANDARD):
+            prepared.leave(resource, member, _unknown(value))
+        if member == "profile":
+            del found[member]
+    schema = found.get("$schema")
+    if resource is not None:
+        found.pop("$schema", None)  # the version is the package's
+    elif isinstance(schema, str) and not is_url(schema):
+        found["$schema"] = _OWN_PROFILE
 
 
-def _read_schema(resource: dict[str, Any], folder: str) -> None:
-    """Take in a schema that is a file of the package; one that cannot be read is frictionless's to report."""
-    schema = resource.get("schema")
-    if isinstance(schema, str) and schema.endswith(".json"):
-        try:
-            with open(os.path.join(folder, schema), encoding="utf-8-sig") as file:
-                schema = json.load(file)
-        except (OSError, ValueError, RecursionError):
-            return
-    if isinstance(schema, dict):
-        resource["schema"] = schema
-        match = schema.get("fieldsMatch")
-        if isinstance(match, list) and len(match) == 1:  # as the standard's own profile has it
-            resource["schema"] = {**schema, "fieldsMatch": match[0]}
+def _unknown(value: str) -> str:
+    why = "it is elsewhere, and nothing is fetched" if is_url(value) else "only the standard's own are"
+    return f"the rules of {shown(value)} are not known here: {why}"
+
+
+def _apply(
+    prepared: Prepared, value: str, member: str, resource: str | None, whole: Mapping[str, Any]
+) -> None:
+    path = plain_path(value)
+    schema = _read(prepared, path, member, resource)
+    if schema is None:
+        return
+    kind = "package-error" if resource is None else "resource-error"
+    try:
+        for fault in validator(schema, folder=prepared.folder, path=path)(dict(whole)):
+            message = f"The profile {path} is not met: {fault}."
+            prepared.report.add(problem(kind, message, resource=resource, field=member))
+    except BadSchema as error:
+        prepared.leave(resource, member, f"{path} cannot be applied: {error}")
+
+
+def _read(prepared: Prepared, path: str, member: str, resource: str | None) -> Any:
+    """The content of a file with a schema, a dialect or a profile; None, and a problem, if it is none."""
+    kind = f"{member}-error" if member in ("schema", "dialect") else "profile-error"
+    file = Path(prepared.folder, path)
+    try:
+        if file.stat().st_size > MAX_SCHEMA:
+            raise BadText(f"has more than {MAX_SCHEMA >> 20} MiB", None, None)
+        data = file.read_bytes()
+        value = _yaml(data) if path.lower().endswith((".yaml", ".yml")) else read_json(data)
+        if not isinstance(value, dict):
+            raise BadText("has to hold a JSON object", 1, 1)
+    except OSError as error:
+        message = f"The file {shown(path)}, which “{member}” names, cannot be read: {error.strerror}."
+        prepared.report.add(problem(kind, message, resource=resource, field=member, file=path))
+        return None
+    except BadText as error:
+        place: dict[str, Any] = {"file": path, "line": error.line, "column": error.column}
+        message = f"{path}, which “{member}” names, {error.fault}."
+        prepared.report.add(problem(kind, message, resource=resource, field=member, **place))
+        return None
+    return value
+
+
+def _yaml(data: bytes) -> Any:
+    try:
+        return yaml.safe_load(data)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
+        place = f" in line {line}, column {column}" if mark else ""
+        raise BadText(
+            f"is no valid YAML{place}: {getattr(error, 'problem', None) or error}", line, column
+        ) from None
+
+
+def _take_in(prepared: Prepared, found: dict[str, Any], name: str) -> bool:
+    """Put the schema and the dialect of a resource in the place of what refers to them, as frictionless reads
+    them; False where they are elsewhere or broken, so that the data cannot be read."""
+    is_readable = True
+    for member in ("schema", "dialect"):
+        value = found.get(member)
+        if isinstance(value, str) and is_url(value):
+            prepared.leave(name, member, f"{shown(value)} is elsewhere, and nothing is fetched")
+        elif isinstance(value, str) and value:
+            value = _read(prepared, plain_path(value), member, name)
+        if value is None or isinstance(value, str):
+            is_readable = is_readable and member not in found
+            found.pop(member, None)
+        elif isinstance(value, dict):
+            found[member] = _known_rules(prepared, value, name, member)
+    if isinstance(found.get("schema"), dict):
+        found["schema"] = _schema(prepared, found["schema"], name)
+    if isinstance(found.get("dialect"), dict):
+        found["dialect"] = _dialect(found["dialect"])
+        long = [key for key in _ONE_CHARACTER if len(str(found["dialect"].get(key) or "")) > 1]
+        for key in long:
+            prepared.leave(name, f"dialect.{key}", "several characters together are not read here")
+        is_readable = is_readable and not long
+    return is_readable
+
+
+def _known_rules(prepared: Prepared, value: dict[str, Any], name: str, member: str) -> dict[str, Any]:
+    """Without the rules that a schema or a dialect is said to obey, which are looked at nowhere."""
+    for rule in RULES:
+        stated = value.get(rule)
+        if isinstance(stated, str) and stated not in _PROFILES and not stated.startswith(_STANDARD):
+            prepared.leave(name, f"{member}.{rule}", _unknown(stated))
+    return {key: item for key, item in value.items() if key not in ("profile", "$schema")}
+
+
+def _schema(prepared: Prepared, schema: dict[str, Any], name: str) -> dict[str, Any]:
+    found = dict(schema)
+    match = schema.get("fieldsMatch")
+    if isinstance(match, list) and len(match) == 1:  # as the standard's own profile has it
+        found["fieldsMatch"] = match[0]
+    fields = schema.get("fields")
+    names = (
+        [item.get("name") if isinstance(item, dict) else None for item in fields]
+        if isinstance(fields, list)
+        else []
+    )
+    if names and all(isinstance(item, str) for item in names):
+        prepared.names[name] = Names([str(item) for item in names])
+    return found
 
 
 def _dialect(dialect: dict[str, Any]) -> dict[str, Any]:
-    found = {key: value for key, value in dialect.items() if key not in _DIALECT}
+    found = {key: value for key, value in dialect.items() if key not in _DIALECT and key != "csvddfVersion"}
     for member, (form, option) in _DIALECT.items():
         given = found.get(form, {})
         if member in dialect and isinstance(given, dict):
@@ -118,28 +262,9 @@ def _inline(resource: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         stated = dialect.get("delimiter") if isinstance(dialect, dict) else None
         usable = isinstance(stated, str) and len(stated) == 1 and stated not in '"\r\n'
         rows = csv.reader(io.StringIO(data, newline=""), delimiter=str(stated) if usable else delimiter)
-        return {**own, "data": list(rows)}, True
+        data = list(rows)
+        return {**own, "data": data}, bool(data)
     is_list = isinstance(data, list) and {type(row) for row in data} in ({list}, {dict})
     if is_list or "schema" in resource or resource.get("type") == "table":
         return own, True
     return {**own, "data": {}}, False
-
-
-def without_keys_into(prepared: Prepared, absent: Collection[str]) -> None:
-    """Leave out the foreign keys that refer to resources whose data is not read."""
-    for name, resource in prepared.tables.items():
-        schema = resource.get("schema")
-        if not isinstance(schema, dict) or not isinstance(schema.get("foreignKeys"), list):
-            continue
-        keys = schema["foreignKeys"]
-        kept = [key for key in keys if _target(key) not in absent]
-        if len(kept) < len(keys):
-            reason = "the data of the resource that the key refers to is not read here"
-            prepared.leave(name, "foreignKeys", reason)
-            resource["schema"] = {**schema, "foreignKeys": kept}
-
-
-def _target(key: Any) -> str | None:
-    reference = key.get("reference") if isinstance(key, dict) else None
-    target = reference.get("resource") if isinstance(reference, dict) else None
-    return target if isinstance(target, str) else None

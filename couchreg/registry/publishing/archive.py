@@ -16,7 +16,7 @@ from typing import BinaryIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from couchreg.errors import BadRequest, TooLarge
-from couchreg.package.paths import DESCRIPTOR, check_path, reach_fault
+from couchreg.package.paths import DESCRIPTOR, check_path, plain_path, reach_fault
 from couchreg.registry.publishing.intake import PublishLimits
 
 _END, _END_SIZE = b"PK\x05\x06", 22
@@ -86,7 +86,7 @@ def entries(archive: ZipFile, limits: PublishLimits) -> list[tuple[str, ZipInfo]
     prefix = _prefix(names)
     found: dict[str, ZipInfo] = {}
     for name, entry in zip(names, listed, strict=True):
-        path = check_path(name.removeprefix(prefix))
+        path = check_path(plain_path(name.removeprefix(prefix)))
         if path in found:
             raise BadRequest(f"The archive contains {name[:200]!r} twice.")
         found[path] = entry

@@ -18,7 +18,8 @@ from couchreg.errors import BadRequest, TooLarge
 from couchreg.model import json
 from couchreg.model.media_types import OCTETS, essence
 from couchreg.package.formats import mediatype
-from couchreg.package.paths import DESCRIPTOR, check_path
+from couchreg.package.paths import DESCRIPTOR, check_path, plain_path
+from couchreg.package.text import BadText, read_json
 
 IDENTITY = ("name", "version")
 PART_HEADERS = 4096  # bytes that are granted to the headers of a part
@@ -75,6 +76,7 @@ class Intake:
         self.limits = limits
         self.members: Any = {}  # of the descriptor, as sent
         self.files: dict[str, Received] = {}
+        self.left_out: list[str] = []  # files that came along and are none of the package's
         self._total = 0
 
     async def __aenter__(self) -> Self:
@@ -92,6 +94,7 @@ class Intake:
     async def receive(self, path: str, content_type: Any, chunks: AsyncIterable[bytes]) -> Spooled:
         """Spool one file. Raises BadRequest for a path that no package may have, or has already,
         TooLarge beyond the limits."""
+        path = plain_path(path)
         self._check(path)
         kind = content_type_of(path, content_type)
         spooled = await self.spool.receive(self._counted(chunks))
@@ -102,6 +105,7 @@ class Intake:
 
     def refer(self, path: str, content_type: Any, spooled: Spooled, *, local: bool) -> None:
         """Take one file where it lies in the blob store. Raises what `receive` raises."""
+        path = plain_path(path)
         self._check(path)
         kind = content_type_of(path, content_type)
         self._total += spooled.length
@@ -150,9 +154,9 @@ class Intake:
     def read_descriptor(self, data: bytes) -> None:
         """Take the descriptor's JSON text. Raises BadRequest."""
         try:
-            self.members = json.decode(data)
-        except BadRequest:
-            raise BadRequest("The descriptor is not valid JSON in UTF-8.") from None
+            self.members = read_json(data)
+        except BadText as error:
+            raise BadRequest(f"The descriptor {error.fault}.") from None
         if not isinstance(self.members, dict):
             raise BadRequest("A data package descriptor must be a JSON object.")
 
@@ -165,6 +169,13 @@ class Intake:
                 raise self._long_descriptor()
         self.read_descriptor(bytes(data))
 
+    def read_sent_descriptor(self) -> None:
+        """Take the JSON text of the file `datapackage.json`. Raises BadRequest, TooLarge."""
+        sent = self.files[DESCRIPTOR].spooled
+        if sent.length > self.limits.descriptor:
+            raise self._long_descriptor()
+        self.read_descriptor(sent.path.read_bytes())
+
     async def settle_descriptor(self) -> None:
         """Bring the document and the file `datapackage.json` together: either gives the other.
 
@@ -175,9 +186,7 @@ class Intake:
         if sent is None:
             await self.receive(DESCRIPTOR, "application/json", once(json.encode(own)))
             return
-        if sent.spooled.length > self.limits.descriptor:
-            raise self._long_descriptor()
-        self.read_descriptor(sent.spooled.path.read_bytes())
+        self.read_sent_descriptor()
         identity = {key: own[key] for key in IDENTITY if key in own}
         same = all(self.members.setdefault(key, value) == value for key, value in identity.items())
         if not same or (own != identity and _rest(own) != _rest(self.members)):

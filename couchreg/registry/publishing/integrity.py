@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from couchreg.blobstore.base import Spooled
-from couchreg.model import json
-from couchreg.package.descriptor import Descriptor, Resource
-from couchreg.package.report import Report, problem, refusal
+from couchreg.package.descriptor import Descriptor, Resource, stated_path
+from couchreg.package.paths import folded
+from couchreg.package.references import references
+from couchreg.package.report import Report, problem, refusal, shown
 from couchreg.registry.publishing.threads import Abandoned, IsStopped
 
 Files = Mapping[str, Spooled]
@@ -56,17 +57,36 @@ def check_files(descriptor: Descriptor, files: Files, known: Digests) -> Report:
     for resource in descriptor.resources:
         absent = [path for path in resource.paths if path not in files]
         for path in absent:
-            message = f"The file {path!r} was not sent."
-            report.add(problem("missing-file", message, resource=resource.name))
+            message = f"The file {shown(path)} was not sent."
+            report.add(problem("missing-file", message, resource=resource.name, file=path))
         if resource.paths and not absent:
             _check_content(report, resource, [files[path] for path in resource.paths], known)
+    _check_references(report, descriptor, files)
     return report
+
+
+def _check_references(report: Report, descriptor: Descriptor, files: Files) -> None:
+    """What schemas, dialects and profiles say is needed by every reader. Others may lead nowhere."""
+    for reference in references(descriptor.members):
+        if reference.needed and reference.path not in files:
+            message = f"The file {shown(reference.path)}, which “{reference.member}” names, was not sent."
+            where, member = reference.resource, reference.member
+            report.add(problem("missing-file", message, resource=where, field=member, file=reference.path))
 
 
 def _check_layout(report: Report, files: Files) -> None:
     folders = {"/".join(path.split("/")[:depth]) for path in files for depth in range(1, path.count("/") + 1)}
     for path in sorted(folders & set(files)):
-        report.add(problem("unsafe-path", f"{path!r} is both a file and the folder of another file."))
+        message = f"{shown(path)} is both a file and the folder of another file."
+        report.add(problem("unsafe-path", message, file=path))
+    seen: dict[str, str] = {}
+    for path in sorted(files):
+        other = seen.setdefault(folded(path), path)
+        if other != path:
+            message = (
+                f"{shown(path)} and {shown(other)} are one file on systems that ignore case: rename one."
+            )
+            report.add(problem("unsafe-path", message, file=path))
 
 
 def _check_addresses(report: Report, descriptor: Descriptor, files: Files) -> None:
@@ -79,8 +99,11 @@ def _check_addresses(report: Report, descriptor: Descriptor, files: Files) -> No
 def _check_content(report: Report, resource: Resource, parts: Sequence[Spooled], known: Digests) -> None:
     length = sum(part.length for part in parts)
     stated = resource.members.get("bytes", length)
-    if stated != length:
-        message = f"“bytes” is {json.brief(stated, 40)}, but {length} bytes were sent."
+    if isinstance(stated, bool) or not isinstance(stated, int | float):
+        message = f'“bytes” is {shown(stated)}: it has to be a number, as in "bytes": {length}.'
+        report.add(problem("byte-count", message, resource=resource.name, field="bytes"))
+    elif stated != length:
+        message = f"“bytes” is {shown(stated)}, but {length} bytes were sent."
         report.add(problem("byte-count", message, resource=resource.name, field="bytes"))
     _check_hash(report, resource, parts, known)
 
@@ -93,7 +116,7 @@ def _check_hash(report: Report, resource: Resource, parts: Sequence[Spooled], kn
     digest = stated.rpartition(":")[2].lower() if isinstance(stated, str) else ""
     if not (algorithm and digest):
         wanted = "write it as algorithm:digest, with md5, sha1, sha256 or sha512"
-        message = f"“hash” is {json.brief(stated)}: {wanted}."
+        message = f"“hash” is {shown(stated)}: {wanted}."
         report.add(problem("hash-count", message, resource=resource.name, field="hash"))
     elif (found := _digest(parts, algorithm, known)) != digest:
         message = f"“hash” is {stated[:200]}, but the bytes sent have {algorithm}:{found}."
@@ -143,6 +166,8 @@ def complete(descriptor: Descriptor, files: Files, known: Digests) -> dict[str, 
 
 def _complete_resource(resource: Resource, files: Files, known: Digests) -> dict[str, Any]:
     members = dict(resource.members)
+    if "path" not in members and stated_path(members) is not None:
+        members["path"] = members.pop("url")
     parts = [files[path] for path in resource.paths]
     if parts:
         members.setdefault("bytes", sum(part.length for part in parts))

@@ -24,10 +24,11 @@ from couchreg.docstore.optional import referred_in
 from couchreg.errors import Conflict, CouchregError, NotFound
 from couchreg.model import json
 from couchreg.model.user import User
-from couchreg.package.descriptor import OWN, Descriptor, examine
+from couchreg.package.descriptor import Descriptor, document_of, examine
 from couchreg.package.moments import Clock, moment_text, utc_now
 from couchreg.package.names import check_package_name, check_version, version_id
 from couchreg.package.paths import DESCRIPTOR
+from couchreg.package.recording import RECORDED, filled_in, recorded_of
 from couchreg.package.report import refusal
 from couchreg.registry.changing.packages import Packages
 from couchreg.registry.changing.settling import Settled, bounded
@@ -222,10 +223,13 @@ class Publisher:
         own["hashes"] = {path: f"sha256:{file.spooled.sha256}" for path, file in intake.files.items()}
         if report is not None:
             own["report"] = report
+        recorded = recorded_of(report or {})
+        if recorded:
+            own[RECORDED] = recorded
         await self._clear(doc_id, intake)
         async with self._attachments.upload(self._database.name) as upload:
             attached = await _store(upload, doc_id, intake)
-            edit = Edit(doc_id, None, False, {**body, OWN: own}, attached)
+            edit = Edit(doc_id, None, False, document_of(filled_in(body, recorded), own), attached)
             await confirm()
             written = await self._commit(edit, descriptor.name, user)
         return Published(descriptor.name, descriptor.version, written.rev, True, report), written.seq
@@ -287,7 +291,8 @@ def _same_content(version: Version, body: Mapping[str, Any], intake: Intake) -> 
     """Equal descriptors as JSON values, and equal files; the layout of `datapackage.json` does not matter."""
     there = {path: file.sha256 for path, file in version.files.items() if path != DESCRIPTOR}
     sent = {path: file.spooled.sha256 for path, file in intake.files.items() if path != DESCRIPTOR}
-    return there == sent and ordered(version.descriptor) == ordered(body)
+    described = filled_in(body, recorded_of(version.own))
+    return there == sent and ordered(version.descriptor) == ordered(described)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from typing import Any
 from couchreg.blobstore.base import BlobStore, Spooled
 from couchreg.blobstore.digests import digests_of
 from couchreg.package.descriptor import Resource, resources_of
+from couchreg.package.references import references
 
 # Formats that no check looks into. Whatever is not named here might be a table.
 _OPAQUE = frozenset(
@@ -65,7 +66,6 @@ _OPAQUE = frozenset(
         "woff2",
     }
 )
-_REFERENCES = ("schema", "dialect", "profile")
 _HASHES = ("", "md5", "sha256")  # those that every file is hashed with
 
 
@@ -77,7 +77,7 @@ async def reference(blobs: BlobStore, key: str) -> Spooled:
 
 def looked_into(members: Mapping[str, Any], *, checked: bool) -> frozenset[str]:
     """The paths of the files that are needed as files, by a descriptor; `checked`: whether data is."""
-    found = {value for value in (members.get("profile"),) if isinstance(value, str)}
+    found = {item.path for item in references(members) if checked and item.needed}
     for resource in resources_of(members):
         found.update(_of(resource, checked=checked))
     return frozenset(found)
@@ -88,10 +88,6 @@ def _of(resource: Resource, *, checked: bool) -> Iterator[str]:
     algorithm = stated.rpartition(":")[0] if isinstance(stated, str) else ""
     if len(resource.paths) > 1 or algorithm not in _HASHES or (checked and _may_be_table(resource)):
         yield from resource.paths
-    for member in _REFERENCES:
-        value = resource.members.get(member)
-        if checked and isinstance(value, str):
-            yield value
 
 
 def _may_be_table(resource: Resource) -> bool:

@@ -12,6 +12,8 @@ from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
 from couchreg.blobstore.base import Spooled
+from couchreg.package.contents import choose_files
+from couchreg.package.paths import DESCRIPTOR
 from couchreg.registry.publishing.archive import broken_is_bad, entries, opened
 from couchreg.registry.publishing.intake import Expansion, Intake
 
@@ -35,12 +37,21 @@ def is_zip(path: Path) -> bool:
 
 
 async def unpack(intake: Intake, archive: Spooled) -> None:
-    """Every file of the archive, into the intake. Raises BadRequest, TooLarge."""
+    """The files of the archive's package, into the intake, which remembers those left out.
+
+    Raises BadRequest, TooLarge.
+    """
     opening = await asyncio.to_thread(opened, archive.path, intake.limits)
     with opening as found:
         expansion = Expansion(intake.limits, archive.length)
-        for path, entry in await asyncio.to_thread(entries, found, intake.limits):
-            await intake.receive(path, None, _content(found, entry, expansion))
+        there = dict(await asyncio.to_thread(entries, found, intake.limits))
+        await intake.receive(DESCRIPTOR, None, _content(found, there.pop(DESCRIPTOR), expansion))
+        intake.read_sent_descriptor()
+        chosen = choose_files(intake.members, there)
+        intake.left_out = chosen.left_out
+        for path in chosen.taken:
+            await intake.receive(path, None, _content(found, there[path], expansion))
+        intake.members = {}  # to be settled as of any other form
 
 
 async def _content(found: ZipFile, entry: ZipInfo, expansion: Expansion) -> AsyncIterator[bytes]:

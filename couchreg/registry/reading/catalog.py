@@ -11,7 +11,7 @@ from typing import Any
 
 from couchreg.docstore.base import Attachment, Database, Range, Row
 from couchreg.errors import NotFound
-from couchreg.package.descriptor import OWN, Resource, resources_of
+from couchreg.package.descriptor import OWN, Resource, descriptor_of, resources_of
 from couchreg.package.names import is_package_name, split_version_id, version_id
 from couchreg.package.paths import DESCRIPTOR
 from couchreg.package.standing import Standing
@@ -31,7 +31,7 @@ class Version:
 
     @property
     def descriptor(self) -> dict[str, Any]:
-        return {key: value for key, value in self.document.items() if key != OWN}
+        return descriptor_of(self.document)
 
     @property
     def own(self) -> Mapping[str, Any]:

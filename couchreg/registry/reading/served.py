@@ -7,11 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 from couchreg.docstore.base import Attachment
-from couchreg.package.descriptor import OWN, Resource
+from couchreg.package.descriptor import OWN, UNDERSCORED, Resource
 from couchreg.package.formats import mediatype, split_format
+from couchreg.package.recording import RECORDED
+from couchreg.package.references import addressed
 from couchreg.registry.reading.catalog import Version
 
-_REFERENCES = ("schema", "dialect")
+_TOLD_ELSEWHERE = frozenset(("hashes", "report", RECORDED, UNDERSCORED))
 
 
 def url_of(base: str, *segments: str) -> str:
@@ -35,7 +37,7 @@ def served_descriptor(version: Version, base: str, deprecated: str | None = None
 
 def _about(version: Version, base: str) -> dict[str, Any]:
     """Publisher, moment, files, and of the report only its outcome, for it can be long."""
-    about = {key: value for key, value in version.own.items() if key not in ("hashes", "report")}
+    about = {key: value for key, value in version.own.items() if key not in _TOLD_ELSEWHERE}
     report = version.own.get("report")
     if isinstance(report, dict):
         url = url_of(base, "-", "report", version.name, version.version)
@@ -56,7 +58,9 @@ def served_resource(version: Version, resource: Resource, base: str) -> dict[str
     members = _addressed(resource.members, version, base)
     members.pop("extrapaths", None)
     if not resource.paths:
-        return members
+        return {**members, "path": resource.urls[0]} if "path" not in members and resource.urls else members
+    if "path" not in resource.members:
+        del members["url"]
     if len(resource.paths) == 1:
         members["path"] = url_of(base, version.name, version.version, resource.name)
     else:
@@ -83,9 +87,4 @@ def _missing_formats(members: Mapping[str, Any], path: str) -> dict[str, str]:
 
 def _addressed(members: Mapping[str, Any], version: Version, base: str) -> dict[str, Any]:
     """The members, with references to files of the package turned into URLs."""
-    found = dict(members)
-    for member in _REFERENCES:
-        value = found.get(member)
-        if isinstance(value, str) and value in version.files:
-            found[member] = file_url(base, version, value)
-    return found
+    return addressed(members, lambda path: file_url(base, version, path) if path in version.files else None)

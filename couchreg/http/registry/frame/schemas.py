@@ -127,6 +127,7 @@ SCHEMAS: Mapping[str, Schema] = {
         problems=_list({"type": "object"}),
         skipped=_list(_TEXT),
         unchecked=_list({"type": "object"}),
+        recorded=_list({"type": "object"}),
     ),
     "Found": _object("total hits", total=_COUNT, hits=_list({"type": "object"})),
     "Followers": _object(
@@ -144,6 +145,7 @@ SCHEMAS: Mapping[str, Schema] = {
         version=_TEXT,
         url=_URL,
         dry_run={"const": True},
+        left_out=_list(_TEXT),
         report={"type": ["object", "null"]},
     ),
     "Deleted": _object("ok name versions", ok={"const": True}, name=_TEXT, versions=_list(_TEXT)),

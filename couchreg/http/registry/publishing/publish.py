@@ -1,5 +1,6 @@
 """Publishing: the request's body, in one of the forms that are taken, to the registry's `Publisher`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from couchreg.registry.publishing.zipped import read_zip
 from couchreg.registry.reading.served import url_of
 from couchreg.wire.headers import boundary_of, parameters
 
+MOST_LISTED = 1000  # files of an archive that are left out, by name
 _ZIP = ("application/zip", "application/x-zip-compressed")
 
 
@@ -34,7 +36,7 @@ async def publish(call: Call) -> web.StreamResponse:
             published = await call.registry.publisher.publish(
                 intake, name, version, call.user, dry_run=dry, confirm=call.confirm, askers=call.askers
             )
-    return outcome(call, published, dry_run=dry)
+    return outcome(call, published, dry_run=dry, left_out=intake.left_out)
 
 
 def flag(call: Call, name: str) -> bool:
@@ -66,7 +68,9 @@ async def _read(call: Call, intake: Intake) -> None:
         pass  # what follows the last part counts for nothing, but a gzip's checksum stands at its end
 
 
-def outcome(call: Call, published: Published, *, dry_run: bool = False) -> web.Response:
+def outcome(
+    call: Call, published: Published, *, dry_run: bool = False, left_out: Sequence[str] = ()
+) -> web.Response:
     url = url_of(call.base, published.name, published.version)
     value: dict[str, Any] = {
         "ok": True,
@@ -75,6 +79,8 @@ def outcome(call: Call, published: Published, *, dry_run: bool = False) -> web.R
         "version": published.version,
         "url": url,
     }
+    if left_out:
+        value["left_out"] = list(left_out[:MOST_LISTED])
     if dry_run:
         return answer({**value, "dry_run": True, "report": published.report})
     value["rev"] = published.rev

@@ -67,7 +67,9 @@ async def version_of(call: Call) -> Version:
 def _meta(call: Call, version: Version, found: Resource | None, wanted: str) -> web.StreamResponse:
     if found is None:
         raise _nothing(version, wanted)
-    return cacheable(call, served_resource(version, found, call.base))
+    members = served_resource(version, found, call.base)
+    members.pop("data", None)  # is what the same address answers without “meta”
+    return cacheable(call, members)
 
 
 def _parts(version: Version, found: Resource) -> list[Attachment]:

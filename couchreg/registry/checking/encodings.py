@@ -1,0 +1,118 @@
+"""Encodings of tables of text: one that holds for all of a file, and where a file leaves it.
+
+Only in the child process. What is not stated is UTF-8, as the standard has it; where that cannot be, it is
+guessed, and the guess has to fit every byte.
+
+Source: https://datapackage.org/standard/data-resource/#encoding.
+"""
+
+import codecs
+from collections.abc import Callable
+from typing import BinaryIO, NamedTuple
+
+import chardet
+
+UTF_8 = "utf-8"
+_STEP = 1 << 20
+_SAMPLE = 64 << 10  # bytes around the first that is no UTF-8, from which is guessed
+_MARKS = (
+    *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),
+    *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")),
+)
+_FALLBACKS = ("windows-1252", "iso-8859-1")
+_SPARSE = 0.4  # letters beyond ASCII for one of ASCII, in languages of Latin letters
+_SURE = 0.05
+_LATIN = frozenset(("cp1250", "iso8859-2", "cp1254", "iso8859-9", "cp1257", "iso8859-13", "iso8859-4"))
+_OTHERS = frozenset(
+    (
+        *("cp1251", "koi8-r", "koi8-u", "iso8859-5", "cp1253", "iso8859-7", "cp1255", "iso8859-8", "cp1256"),
+        *("iso8859-6", "cp874", "tis-620", "cp932", "shift_jis", "euc_jp", "iso2022_jp", "cp949", "euc_kr"),
+        *("gb18030", "gbk", "gb2312", "big5", "cp950", "big5hkscs", "utf-16", "utf-16-le", "utf-16-be"),
+    )
+)
+Open = Callable[[], BinaryIO]
+
+
+class Fault(NamedTuple):
+    """The first byte that is none of an encoding's: its value, its offset from 0 and its line from 1."""
+
+    value: int
+    offset: int
+    line: int
+
+    def __str__(self) -> str:
+        return f"byte 0x{self.value:02x} (the {self.offset + 1:,}th of the file, in line {self.line:,})"
+
+
+def first_fault(opened: Open, encoding: str) -> Fault | None:
+    """Where a text stops to be of an encoding; None if it never does. Raises LookupError for no encoding."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    before = lines = 0
+    with opened() as file:
+        while True:
+            data = file.read(_STEP)
+            kept = decoder.getstate()[0]  # bytes of a character that is not whole yet
+            try:
+                decoder.decode(data, final=not data)
+            except UnicodeDecodeError as error:
+                return _fault(kept + data, before - len(kept), lines, error.start)
+            if not data:
+                return None
+            before += len(data)
+            lines += data.count(b"\n")
+
+
+def _fault(data: bytes, offset: int, lines: int, at: int) -> Fault:
+    at = min(at, len(data) - 1)
+    return Fault(data[at], offset + at, lines + data.count(b"\n", 0, at) + 1)
+
+
+def detected(opened: Open) -> str | None:
+    """The encoding of a text that states none: UTF-8 where it fits, else a guess that does, else None."""
+    with opened() as file:
+        begin = file.read(4)
+    for mark, name in _MARKS:
+        if begin.startswith(mark):
+            return name if first_fault(opened, name) is None else None
+    fault = first_fault(opened, UTF_8)
+    if fault is None:
+        return UTF_8
+    guess = _guess(_around(opened, fault.offset))
+    for candidate in ([guess] if guess else []) + list(_FALLBACKS):
+        if _fits(opened, candidate):
+            return candidate
+    return None
+
+
+def _guess(sample: bytes) -> str | None:
+    """The likeliest encoding of a text that is no UTF-8.
+
+    A detector is not sure of the short texts that tables are. It is believed in two cases only: where hardly
+    a letter is ASCII, and where it is sure enough of another European language.
+    """
+    found = chardet.detect(sample)
+    name, confidence = found["encoding"], found["confidence"] or 0.0
+    high = sum(byte > 127 for byte in sample)
+    letters = sum(chr(byte).isalpha() for byte in sample if byte < 128)
+    is_sparse = high < letters * _SPARSE
+    if name is None:
+        return None
+    found_name = codecs.lookup(name).name
+    if found_name in (_LATIN if is_sparse else _OTHERS) and (confidence >= _SURE or not is_sparse):
+        return found_name
+    return None
+
+
+def _around(opened: Open, offset: int) -> bytes:
+    with opened() as file:
+        left = max(0, offset - _SAMPLE // 2)
+        while left:
+            left -= len(file.read(min(left, _STEP)))
+        return file.read(_SAMPLE)
+
+
+def _fits(opened: Open, name: str) -> bool:
+    try:
+        return first_fault(opened, name) is None
+    except LookupError:
+        return False

@@ -1,0 +1,89 @@
+"""What frictionless finds, as a problem with its place and what to do about it. Only in the child process."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Any
+
+from couchreg.package.report import Problem, problem, shown
+from couchreg.registry.checking.preparing import Prepared
+from couchreg.registry.checking.reading import BROKEN, StandardReading, open_text_bytes
+from couchreg.registry.checking.texts import Recorded
+
+_STEP = 1 << 20
+
+
+class Explainer:
+    """Explains what is found in the tables of one package."""
+
+    def __init__(self, prepared: Prepared, reading: StandardReading) -> None:
+        self._prepared = prepared
+        self._reading = reading
+        self._starts: dict[str, list[int]] = {}
+
+    def problem(self, error: Any, resource: str) -> Problem | None:
+        """The problem of an error of frictionless's; None for one that the standard knows nothing of."""
+        if error.type in ("source-error", "scheme-error", "format-error") and not error.note:
+            # Frictionless wraps every exception with its text, and the one without a text is this:
+            raise MemoryError
+        names = self._prepared.names_of(resource)
+        if names.allows(error):
+            return None
+        row = getattr(error, "row_number", None)
+        if row is None:
+            row = next(_row_numbers(error), None)
+        own = getattr(error, "field_name", None)
+        field = (names.stated_of(own) if own else None) or getattr(error, "label", None) or None
+        column = getattr(error, "field_number", None)
+        place = self._place(resource, row)
+        return problem(
+            error.type, error.message, resource=resource, row=row, field=field, column=column, **place
+        )
+
+    def stumbled(self, resource: str, error: BaseException) -> Problem:
+        """The problem of data over which reading itself fell."""
+        file = next(iter(self._prepared.paths.get(resource, ())), None)
+        if isinstance(error, BROKEN):
+            message = (
+                f"The compressed data cannot be unpacked ({error}): is the file whole? Compress it again."
+            )
+            return problem("compression-error", message, resource=resource, file=file)
+        message = f"The data could not be read to its end: {type(error).__name__}: {shown(str(error))}."
+        return problem("source-error", message, resource=resource, file=file)
+
+    def guessed(self, resource: Any) -> Iterator[Recorded]:
+        """What was guessed of the dialect of a table, where the descriptor says nothing of it."""
+        found = self._reading.guesses.get(resource.name)
+        stated = self._prepared.tables[resource.name].get("dialect")
+        if found and not stated:
+            yield {"resource": resource.name, "member": "dialect", "value": found}
+
+    def _place(self, resource: str, row: int | None) -> dict[str, Any]:
+        paths = self._prepared.paths.get(resource)
+        if not paths:
+            return {}
+        places = self._reading.places.get(resource)
+        if row is None or places is None:
+            return {"file": paths[0]} if len(paths) == 1 else {}
+        line = places.line(row)
+        if len(paths) == 1:
+            return {"file": paths[0], "line": line}
+        starts = self._part_starts(resource, paths)
+        part = bisect_right(starts, line) - 1
+        return {"file": paths[part], "line": line - starts[part] + 1}
+
+    def _part_starts(self, resource: str, paths: list[str]) -> list[int]:
+        """The line of the whole on which each part begins."""
+        if resource not in self._starts:
+            starts, compression = [1], self._prepared.compressions.get(resource)
+            for path in paths[:-1]:
+                lines = 0
+                with open_text_bytes([f"{self._prepared.folder}/{path}"], compression) as file:
+                    while data := file.read(_STEP):
+                        lines += data.count(b"\n")
+                starts.append(starts[-1] + lines)
+            self._starts[resource] = starts
+        return self._starts[resource]
+
+
+def _row_numbers(error: Any) -> Iterator[int]:
+    return iter(getattr(error, "row_numbers", None) or ())

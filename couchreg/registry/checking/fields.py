@@ -1,0 +1,270 @@
+"""Types of fields as the standard has them, where frictionless reads them otherwise. Child process only.
+
+Years, months and dates may lie before the year 0 and after 9999; integers may be grouped, and have a currency
+around them; `pattern` and `jsonSchema` are constraints. Everything else of these types is frictionless's.
+
+Source: https://datapackage.org/standard/table-schema/#field-types and https://www.w3.org/TR/xmlschema-2/#isoformats.
+"""
+
+import re
+from calendar import monthrange
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from functools import total_ordering
+from typing import Any
+
+import attrs
+from frictionless import Plugin, fields
+
+from couchreg.registry.checking.patterns import compiled
+from couchreg.registry.checking.profiles import validator
+
+_YEAR = r"(-?(?:[1-9][0-9]{4,}|[0-9]{4}))"
+_ZONE = r"(?:Z|[+-][0-9]{2}:[0-9]{2})?"
+_LONGEST = 60  # characters of a moment; no longer text is turned into numbers
+_YEARS = re.compile(_YEAR + _ZONE)
+_MONTHS = re.compile(f"{_YEAR}-([0-9]{{2}}){_ZONE}")
+_DAYS = re.compile(f"{_YEAR}-([0-9]{{2}})-([0-9]{{2}}){_ZONE}")
+_MOMENTS = re.compile(
+    f"{_YEAR}-([0-9]{{2}})-([0-9]{{2}})T([0-9]{{2}}):([0-9]{{2}}):([0-9]{{2}}(?:\\.[0-9]+)?){_ZONE}"
+)
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_SPECIAL = ("INF", "-INF", "NaN")
+
+Reader = Callable[[Any], Any]
+
+
+@total_ordering
+class FarMoment:
+    """A date or a moment that Python's own types cannot hold; compares with those."""
+
+    def __init__(self, *fields: float) -> None:
+        self._fields = fields
+
+    def __eq__(self, other: object) -> bool:
+        return self._fields == _fields_of(other)
+
+    def __lt__(self, other: object) -> bool:
+        return self._fields < _fields_of(other)
+
+    def __hash__(self) -> int:
+        return hash(self._fields)
+
+    def __str__(self) -> str:
+        return "-".join(f"{field:02}" for field in self._fields)
+
+
+def _fields_of(other: object) -> tuple[float, ...]:
+    if isinstance(other, FarMoment):
+        return other._fields
+    if isinstance(other, datetime):
+        return (other.year, other.month, other.day, other.hour, other.minute, other.second)
+    return (other.year, other.month, other.day) if isinstance(other, date) else ()
+
+
+def _far(match: re.Match[str]) -> FarMoment | None:
+    """The moment of a match; None if no calendar has it, or Python's own types do."""
+    year, month, day = (int(part) for part in match.groups()[:3])
+    clock = [float(part) for part in match.groups()[3:]]
+    if 1 <= year <= 9999 or not 1 <= month <= 12:
+        return None
+    if not 1 <= day <= monthrange(2000 + year % 400, month)[1]:  # leap years repeat every 400
+        return None
+    if clock and not (clock[0] < 24 and clock[1] < 60 and clock[2] < 61):
+        return None
+    return FarMoment(year, month, day, *clock)
+
+
+def _reader(base: Any, field: Any) -> Reader:
+    """frictionless's own reader of a field's values."""
+    found: Reader = base.create_value_reader(field)
+    return found
+
+
+def _reaching_far(inner: Reader, pattern: re.Pattern[str]) -> Reader:
+    def read(cell: Any) -> Any:
+        found = inner(cell)
+        if found is None and isinstance(cell, str) and len(cell) <= _LONGEST:
+            match = pattern.fullmatch(cell)
+            return _far(match) if match else None
+        return found
+
+    return read
+
+
+@attrs.define(kw_only=True, repr=False)
+class Year(fields.YearField):
+    def create_value_reader(self) -> Reader:
+        def read(cell: Any) -> int | None:
+            if isinstance(cell, int):
+                return None if isinstance(cell, bool) else cell
+            found = _YEARS.fullmatch(cell) if isinstance(cell, str) and len(cell) <= _LONGEST else None
+            return int(found[1]) if found else None
+
+        return read
+
+
+@attrs.define(kw_only=True, repr=False)
+class Yearmonth(fields.YearmonthField):
+    def create_value_reader(self) -> Reader:
+        inner = _reader(fields.YearmonthField, self)
+
+        def read(cell: Any) -> Any:
+            found = _MONTHS.fullmatch(cell) if isinstance(cell, str) and len(cell) <= _LONGEST else None
+            if found is None:
+                return inner(cell)
+            year, month = int(found[1]), int(found[2])
+            return inner((year, month)) if 1 <= month <= 12 else None
+
+        return read
+
+
+@attrs.define(kw_only=True, repr=False)
+class Date(fields.DateField):
+    def create_value_reader(self) -> Reader:
+        inner = _reader(fields.DateField, self)
+        return _reaching_far(inner, _DAYS) if self.format == "default" else inner
+
+
+@attrs.define(kw_only=True, repr=False)
+class Datetime(fields.DatetimeField):
+    def create_value_reader(self) -> Reader:
+        inner = _reader(fields.DatetimeField, self)
+        return _reaching_far(inner, _MOMENTS) if self.format == "default" else inner
+
+
+@attrs.define(kw_only=True, repr=False)
+class Integer(fields.IntegerField):
+    """With `groupChar`, which came with version 2."""
+
+    group_char: str = ""
+
+    def create_value_reader(self) -> Reader:
+        inner = _reader(fields.IntegerField, self)
+
+        def read(cell: Any) -> Any:
+            if not isinstance(cell, str):
+                return inner(cell)
+            text = cell.strip()
+            if not self.bare_number:
+                text = _bare(text, self.group_char)
+            if self.group_char:
+                text = text.replace(self.group_char, "")
+            try:
+                return int(text) if _WHOLE.fullmatch(text) else None
+            except ValueError:  # more digits than Python reads
+                return Decimal(text)
+
+        return read
+
+    metadata_profile_patch = {  # noqa: RUF012 — as the base class has it
+        "properties": {"bareNumber": {"type": "boolean"}, "groupChar": {"type": "string"}}
+    }
+
+
+@attrs.define(kw_only=True, repr=False)
+class Number(fields.NumberField):
+    def create_value_reader(self) -> Reader:
+        inner = _reader(fields.NumberField, self)
+
+        def read(cell: Any) -> Any:
+            if not isinstance(cell, str):
+                return inner(cell)
+            text = cell.strip()
+            if text in _SPECIAL:
+                return Decimal(text)
+            if not self.bare_number:
+                text = _bare(text, self.group_char, self.decimal_char)
+                text = text.replace(
+                    self.decimal_char, f"0{self.decimal_char}", text.startswith(self.decimal_char)
+                )
+            if not any(char.isdecimal() for char in text) or "_" in text:
+                return None  # what Python takes for a number beside these
+            return inner(text)
+
+        return read
+
+
+def _bare(text: str, *marks: str) -> str:
+    """A number without what stands around it: `-€ 5 each` is `-5`. `marks` may begin it as digits do."""
+    begins = re.compile("[0-9]" + "".join("|" + re.escape(mark) + "(?=[0-9])" for mark in marks if mark))
+    found = begins.search(text)
+    if found is None:
+        return text
+    before, rest = text[: found.start()], text[found.start() :]
+    end = max(at for at, char in enumerate(rest) if char.isdecimal()) + 1
+    return ("-" if "-" in before else "") + rest[:end]
+
+
+def _constrained(field: Any, base: Any, name: str, test: Callable[[Any], str | None]) -> Any:
+    """A reader of cells in which `test` (why a value does not fit) stands for the constraint `name`."""
+    kept = field.constraints
+    field.constraints = {key: value for key, value in kept.items() if key != name}
+    try:
+        inner = base.create_cell_reader(field)
+    finally:
+        field.constraints = kept
+
+    def read(cell: Any) -> Any:
+        value, notes = inner(cell)
+        why = test(value) if value is not None else None
+        return value, (notes if why is None else {**(notes or {}), name: why})
+
+    return read
+
+
+@attrs.define(kw_only=True, repr=False)
+class String(fields.StringField):
+    """With `pattern` as XML Schema has it."""
+
+    def create_cell_reader(self) -> Any:
+        pattern = self.constraints.get("pattern")
+        if pattern is None:
+            return fields.StringField.create_cell_reader(self)
+        matches = compiled(pattern)
+        note = f'constraint "pattern" is "{pattern}"'
+        return _constrained(self, fields.StringField, "pattern", lambda text: None if matches(text) else note)
+
+
+def _with_json_schema(base: Any) -> Any:
+    """A type whose values may have a `jsonSchema`, which came with version 2."""
+
+    @attrs.define(kw_only=True, repr=False)
+    class Shaped(base):  # type: ignore[misc]
+        supported_constraints = [*base.supported_constraints, "jsonSchema"]  # noqa: RUF012 — as the base class has it
+
+        def create_cell_reader(self) -> Any:
+            schema = self.constraints.get("jsonSchema")
+            if schema is None:
+                return base.create_cell_reader(self)
+            faults = validator(schema)
+
+            def test(value: Any) -> str | None:
+                fault = next(faults(value), None)
+                return fault and f'constraint "jsonSchema" is not met: {fault}'
+
+            return _constrained(self, base, "jsonSchema", test)
+
+    return Shaped
+
+
+_TYPES = {
+    "string": String,
+    "object": _with_json_schema(fields.ObjectField),
+    "array": _with_json_schema(fields.ArrayField),
+    "geojson": _with_json_schema(fields.GeojsonField),
+    "year": Year,
+    "yearmonth": Yearmonth,
+    "date": Date,
+    "datetime": Datetime,
+    "integer": Integer,
+    "number": Number,
+}
+
+
+class StandardFields(Plugin):
+    """Makes frictionless use the types above."""
+
+    def select_field_class(self, type: str | None = None) -> Any:
+        return _TYPES.get(type or "")

@@ -1,0 +1,240 @@
+"""The form of a descriptor, by frictionless, piece by piece: so that everything that is wrong has its place.
+
+frictionless says of a whole package that one of its fields is wrong, and not which. It is asked here
+about each field, schema, dialect and resource for itself. Only in the child process.
+
+Source: https://datapackage.org/standard/table-schema/.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+from frictionless import Dialect, Field, FrictionlessException, Package, Resource, Schema
+
+from couchreg.package.paths import is_url
+from couchreg.package.report import Problem, problem, shown
+from couchreg.registry.checking.naming import Names, renamed
+from couchreg.registry.checking.patterns import BadPattern, compiled
+from couchreg.registry.checking.preparing import Prepared
+from couchreg.registry.checking.profiles import BadSchema, validator
+
+MOST_FIELDS = 20_000
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_TYPES = (
+    "string, number, integer, boolean, object, array, list, date, time, datetime, year, yearmonth, duration, "
+    + ("geopoint, geojson, any")
+)
+_VERSION_2 = (
+    " That is of version 2 of the standard: state it in the package, as in "
+    '"$schema": "https://datapackage.org/profiles/2.0/datapackage.json".'
+)
+_NEEDS_VERSION_2 = re.compile(r"requires? datapackage v2|does not match '\^\(\[-a-z0-9")
+
+
+def check_form(prepared: Prepared) -> None:
+    """Report what is wrong with the form, and take the resources it concerns out of `prepared.tables`."""
+    version = _version(prepared.members.get("$schema"))
+    shell = {**prepared.members, "resources": [{"name": "x", "path": "x"}]}
+    for note in _notes(Package, shell, {}):
+        prepared.report.add(problem("package-error", note))
+    for resource in prepared.members["resources"]:
+        faults = list(_of_resource(prepared, resource, version))
+        for fault in faults:
+            prepared.report.add(fault)
+        if faults:
+            prepared.tables.pop(resource["name"], None)
+
+
+def _version(stated: Any) -> str:
+    if not stated:
+        return "v1"
+    match = re.match(r"https?://(?:www\.)?datapackage\.org/profiles/([12])\.", str(stated))
+    return f"v{match[1]}" if match else "unknown"
+
+
+def _notes(kind: Any, members: Any, options: Mapping[str, Any]) -> list[str]:
+    """What frictionless says of a piece of a descriptor, a sentence each."""
+    try:
+        kind.from_descriptor(deepcopy(members), **options)
+    except FrictionlessException as error:
+        notes = dict.fromkeys(item.note or item.message for item in (error.reasons or [error.error]))
+        return [_sentence(note) for note in notes]
+    except (TypeError, AttributeError, ValueError, KeyError, IndexError) as error:
+        return [_sentence(f"its form is not understood ({error})")]
+    return []
+
+
+def _sentence(note: str) -> str:
+    text = note[:1].upper() + note[1:].rstrip(".") + "."
+    return text + _VERSION_2 if _NEEDS_VERSION_2.search(note) else text
+
+
+def _of_resource(prepared: Prepared, resource: dict[str, Any], version: str) -> Iterator[Problem]:
+    name, options = resource["name"], {"datapackage_version": version}
+    plain = {key: value for key, value in resource.items() if key not in ("schema", "dialect")}
+    if "schema" in resource or name in prepared.skipped:
+        plain["schema"] = {"fields": []}  # a tabular resource has to have one
+    for note in _notes(Resource, plain, options):
+        yield problem("resource-error", note, resource=name)
+    if "dialect" in resource:
+        for note in _of(Dialect, resource["dialect"], "dialect", {}):
+            yield problem("dialect-error", note, resource=name, field="dialect")
+    if "schema" in resource:
+        yield from _of_schema(prepared, resource, options)
+
+
+def _of(kind: Any, value: Any, what: str, options: Mapping[str, Any]) -> list[str]:
+    if not isinstance(value, dict):
+        return [f"The {what} is {shown(value)}: it has to be an object, or the path of a file with one."]
+    return _notes(kind, value, options)
+
+
+def _of_schema(prepared: Prepared, resource: dict[str, Any], options: Mapping[str, Any]) -> Iterator[Problem]:
+    name, schema = resource["name"], resource["schema"]
+    fields = schema.get("fields") if isinstance(schema, dict) else None
+    if not isinstance(fields, list):
+        for note in _of(Schema, schema, "schema", options):
+            yield problem("schema-error", note, resource=name, field="schema")
+        return
+    if len(fields) > MOST_FIELDS:
+        yield problem("schema-error", f"A schema may have {MOST_FIELDS} fields here.", resource=name)
+        return
+    faults = [
+        fault for number, item in enumerate(fields, 1) for fault in _of_field(name, number, item, options)
+    ]
+    yield from faults
+    if faults:
+        return
+    own = prepared.names_of(name)
+    resource["schema"] = _renamed(prepared, name, own, schema)
+    notes = _of(Schema, resource["schema"], "schema", options)
+    for note in notes:
+        yield problem("schema-error", note, resource=name, field="schema")
+    if not notes:
+        yield from _of_keys(prepared, name, resource["schema"])
+    if name in prepared.tables:
+        prepared.tables[name]["schema"] = resource["schema"]
+
+
+def _of_field(resource: str, number: int, item: Any, options: Mapping[str, Any]) -> Iterator[Problem]:
+    if not isinstance(item, dict):
+        example = item if isinstance(item, str) else f"field{number}"
+        message = (
+            f'Field {number} of the schema is {shown(item)}: write an object, as in {{"name": "{example}"}}.'
+        )
+        yield problem("field-error", message, resource=resource)
+        return
+    name = item.get("name")
+    if not isinstance(name, str):
+        message = f"Field {number} of the schema has no “name” that is a string."
+        yield problem("field-error", message, resource=resource)
+        return
+    notes = _notes(Field, item, options)
+    for note in notes or _constraints(item, options):
+        if "is not supported" in note and "ield type" in note:
+            note = note.rstrip(".") + f": the standard has {_TYPES}."
+        yield problem("field-error", note, resource=resource, field=name)
+
+
+def _constraints(item: dict[str, Any], options: Mapping[str, Any]) -> Iterator[str]:
+    """Constraints that no value could be held against."""
+    constraints = item.get("constraints") or {}
+    pattern, shape = constraints.get("pattern"), constraints.get("jsonSchema")
+    try:
+        if pattern is not None:
+            compiled(pattern)
+    except BadPattern as error:
+        yield f"The pattern {shown(pattern)} is no regular expression of XML Schema: {error}."
+        return
+    try:
+        if shape is not None:
+            next(validator(shape)(None), None)
+    except BadSchema as error:
+        yield f"“jsonSchema” cannot be applied: {error}."
+        return
+    declared = Field.from_descriptor(deepcopy(item), **options)
+    read = declared.create_value_reader()
+    for member in _BOUNDS:
+        if constraints.get(member) is not None and read(constraints[member]) is None:
+            wrong = shown(constraints[member])
+            yield f"“{member}” is {wrong}, which is no value of the type {declared.type}."
+    unfit = [value for value in constraints.get("enum") or () if _is_unreadable(read, value)]
+    if unfit and "enum" in declared.supported_constraints:
+        yield f"“enum” has {shown(unfit[0])}, which is no value of the type {declared.type}."
+
+
+def _is_unreadable(read: Any, value: Any) -> bool:
+    return value is not None and read(value) is None
+
+
+def _renamed(prepared: Prepared, name: str, own: Names, schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema with the names of fields that frictionless can tell apart."""
+    found = dict(schema)
+    found["fields"] = [
+        {**item, "name": unique} for item, unique in zip(schema["fields"], own.own, strict=True)
+    ]
+    for member in ("primaryKey", "uniqueKeys"):
+        if member in found:
+            found[member] = renamed(found[member], own)
+    if isinstance(found.get("foreignKeys"), list):
+        found["foreignKeys"] = _own_keys(prepared, name, own, found["foreignKeys"])
+    return found
+
+
+def _own_keys(prepared: Prepared, name: str, own: Names, keys: list[Any]) -> list[Any]:
+    """The foreign keys that can be looked at here."""
+    kept = []
+    for key in keys:
+        reference = key.get("reference") if isinstance(key, dict) else None
+        elsewhere = _elsewhere(reference)
+        if elsewhere is not None:
+            prepared.leave(name, "foreignKeys", f"the key refers to {shown(elsewhere)}, which is elsewhere")
+            continue
+        if isinstance(reference, dict) and isinstance(key, dict):
+            target = reference.get("resource") or name
+            others = prepared.names_of(target) if isinstance(target, str) else own
+            reference = {**reference, "fields": renamed(reference.get("fields", []), others)}
+            key = {**key, "fields": renamed(key.get("fields", []), own), "reference": reference}
+        kept.append(key)
+    return kept
+
+
+def _elsewhere(reference: Any) -> Any:
+    """What is outside of the package in a reference; None for one that stays inside."""
+    if isinstance(reference, str):
+        return reference if is_url(reference) else None
+    if not isinstance(reference, dict):
+        return None
+    for member in ("package", "datapackage"):
+        if reference.get(member):
+            return reference[member]
+    target = reference.get("resource")
+    return target if isinstance(target, str) and is_url(target) else None
+
+
+def _of_keys(prepared: Prepared, name: str, schema: dict[str, Any]) -> Iterator[Problem]:
+    keys = schema.get("foreignKeys")
+    known = {item["name"]: item for item in prepared.members["resources"]}
+    for key in keys if isinstance(keys, list) else ():
+        reference = key.get("reference") if isinstance(key, dict) else None
+        if not isinstance(reference, dict):
+            message = "A foreign key is {“fields”, “reference”: {“resource”, “fields”}}."
+            yield problem("schema-error", message, resource=name, field="foreignKeys")
+            continue
+        target = reference.get("resource") or name
+        if target not in known:
+            message = (
+                f"A foreign key refers to the resource {shown(target)}, which this package does not have."
+            )
+            yield problem("schema-error", message, resource=name, field="foreignKeys")
+            continue
+        wanted = reference.get("fields", [])
+        names = prepared.names.get(target)
+        for item in wanted if isinstance(wanted, list) else [wanted]:
+            if names is not None and item not in names.own:
+                message = (
+                    f"A foreign key refers to the field {shown(item)}, which {shown(target)} does not have."
+                )
+                yield problem("schema-error", message, resource=name, field="foreignKeys")

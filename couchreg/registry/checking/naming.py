@@ -1,0 +1,60 @@
+"""Names of fields as frictionless can tell them apart, and the ones that the publisher gave.
+
+The standard allows fields of equal names, without a name, and with blanks around it; frictionless does
+not. So it is given other names where that is needed, and what it then says of labels that are right is
+left out. Pure.
+
+Source: https://specs.frictionlessdata.io/table-schema/#name.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+_ABOUT_LABELS = ("incorrect-label", "blank-label", "duplicate-label")
+
+
+class Names:
+    """The names of one schema's fields: `own` as frictionless gets them, in order."""
+
+    def __init__(self, stated: Sequence[str]) -> None:
+        self._stated = list(stated)
+        self.own: list[str] = []
+        taken: set[str] = set()
+        for number, name in enumerate(stated, 1):
+            wanted = name.strip() or f"field{number}"
+            unique, count = wanted, 2
+            while unique in taken:
+                unique, count = f"{wanted} ({count})", count + 1
+            taken.add(unique)
+            self.own.append(unique)
+        self._of = dict(reversed(list(zip(self.own, self._stated, strict=True))))
+        stripped = zip([name.strip() for name in self._stated], self.own, strict=True)
+        self._own_of = dict(reversed(list(stripped)))
+        self._own_of |= dict(reversed(list(zip(self._stated, self.own, strict=True))))
+
+    @property
+    def are_plain(self) -> bool:
+        return self.own == self._stated
+
+    def own_of(self, stated: str) -> str:
+        """The name that frictionless knows for one that is stated, as in a key; itself for an unknown one."""
+        return self._own_of.get(stated, stated)
+
+    def stated_of(self, own: str) -> str:
+        return self._of.get(own, own)
+
+    def allows(self, error: Any) -> bool:
+        """Whether what frictionless says of a label is nothing by the names that are stated."""
+        number = getattr(error, "field_number", None)
+        if error.type not in _ABOUT_LABELS or not isinstance(number, int) or number > len(self._stated):
+            return False
+        label = str(getattr(error, "label", "") or "")
+        stated = self._stated[number - 1]
+        return label.strip() == stated.strip() and (stated != self.own[number - 1])
+
+
+def renamed(keys: Any, names: Names) -> Any:
+    """A name, or a list of them (or of such lists), as frictionless knows it."""
+    if isinstance(keys, list):
+        return [renamed(key, names) for key in keys]
+    return names.own_of(keys) if isinstance(keys, str) else keys

@@ -1,0 +1,200 @@
+"""How tables of text are read: their parts as one file, their records by the dialect, and where rows stand.
+
+Takes the place of frictionless's own reading, which leaves out the first line of every part but the
+first, knows no `lineTerminator` and no `nullSequence`, and forgets which line a row began on. Only in
+the child process.
+
+Source: https://datapackage.org/standard/data-resource/#path-or-data and /table-dialect/.
+"""
+
+import bz2
+import csv
+import gzip
+import io
+import lzma
+import zlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from frictionless import FrictionlessException, Loader, Plugin, errors
+from frictionless.formats.csv import CsvControl, CsvParser
+
+FORMATS = ("csv", "tsv")
+SAMPLE = 100  # lines
+_STEPS = 100_000  # rows with line breaks in them whose places are kept
+_USUAL = ("\n", "\r\n", "\r", "")
+_OPENERS: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+BROKEN = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)  # what a damaged compressed file raises
+
+
+class Places:
+    """On which line each row of a table began: kept only where that is not its number."""
+
+    def __init__(self) -> None:
+        self._rows: list[int] = [1]
+        self._lines: list[int] = [1]
+
+    def note(self, row: int, line: int) -> None:
+        """Rows come in order."""
+        if line - row != self._lines[-1] - self._rows[-1] and len(self._rows) < _STEPS:
+            self._rows.append(row)
+            self._lines.append(line)
+
+    def line(self, row: int) -> int:
+        """The line of the table's text on which a row began."""
+        at = bisect_right(self._rows, row) - 1
+        return self._lines[at] + row - self._rows[at]
+
+
+class Parts(io.RawIOBase):
+    """Several files as one, each after the other: what an answer with the whole resource sends."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = list(paths)
+        self._at = 0
+        self._file: BinaryIO | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Only to the beginning, which is all that is asked for. Raises UnsupportedOperation."""
+        if offset or whence != io.SEEK_SET:
+            raise io.UnsupportedOperation("parts are read from the beginning")
+        self._shut()
+        self._at = 0
+        return 0
+
+    def readinto(self, buffer: Any) -> int:
+        while self._file is not None or self._at < len(self._paths):
+            if self._file is None:
+                self._file = Path(self._paths[self._at]).open("rb")  # noqa: SIM115 — closed by `_shut`
+                self._at += 1
+            data = self._file.read(len(buffer))
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+            self._shut()
+        return 0
+
+    def _shut(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def close(self) -> None:
+        self._shut()
+        super().close()
+
+
+def open_text_bytes(paths: Iterable[str], compression: str | None) -> BinaryIO:
+    """The bytes of a table's text. Raises ValueError for a compression whose parts cannot be put together."""
+    whole = io.BufferedReader(Parts(paths))
+    if not compression:
+        return whole
+    if compression not in _OPENERS:
+        raise ValueError(f"parts that are compressed as {compression} cannot be put together")
+    unpacked: BinaryIO = _OPENERS[compression](whole)
+    return unpacked
+
+
+class PartsLoader(Loader):
+    def read_byte_stream_create(self) -> Any:
+        return io.BufferedReader(Parts(self.resource.normpaths))
+
+    def read_byte_stream_decompress(self, byte_stream: Any) -> Any:
+        compression = self.resource.compression
+        if not compression:
+            return byte_stream
+        if compression not in _OPENERS:
+            note = f"parts that are compressed as {compression} cannot be put together: send them as they are"
+            raise FrictionlessException(errors.CompressionError(note=note))
+        return _OPENERS[compression](byte_stream)
+
+
+class TextParser(CsvParser):
+    """CSV by the dialect that is stated; what is not stated is guessed as frictionless does."""
+
+    places: Places
+    found: Callable[[Any, str], None]
+
+    def read_cell_stream_create(self) -> Iterator[Any]:
+        control = CsvControl.from_dialect(self.resource.dialect)
+        terminator = str(control.get_defined("line_terminator", default="") or "")
+        records: Iterator[str] = iter(self.loader.text_stream)
+        if terminator not in _USUAL:
+            records = split_records(self.loader.text_stream, terminator, str(control.quote_char or ""))
+        sample = [line for _, line in zip(range(SAMPLE), records, strict=False)]
+        guess(control, sample, "\t" if self.resource.format == "tsv" else ",\t;|")
+        self.found(control, str(self.resource.format))
+        dialect: Any = control.to_python()
+        reader = csv.reader(chain(sample, records), dialect=dialect)
+        null, line = control.null_sequence, 1
+        for row, cells in enumerate(reader, 1):
+            self.places.note(row, line)
+            line = reader.line_num + 1
+            yield cells if null is None else [None if cell == null else cell for cell in cells]
+
+
+def guess(control: Any, sample: list[str], usual: str) -> None:
+    """Fill in what a CSV control does not state, as frictionless guesses it, of the `usual` delimiters."""
+    delimiters = control.get_defined("delimiter", default=usual)
+    try:
+        found: Any = csv.Sniffer().sniff("".join(sample), delimiters)
+    except csv.Error:
+        found = csv.excel()
+        found.delimiter = delimiters[0]
+    if found.quotechar == "'":  # mostly JSON in a cell
+        found.quotechar = '"'
+    control.set_not_defined("delimiter", found.delimiter, distinct=True)
+    control.set_not_defined("escape_char", found.escapechar, distinct=True)
+    control.set_not_defined("quote_char", found.quotechar, distinct=True)
+    control.set_not_defined("skip_initial_space", found.skipinitialspace, distinct=True)
+
+
+def split_records(text: Iterable[str], terminator: str, quote: str) -> Iterator[str]:
+    """Records that end with a terminator of their own; one inside quotes ends none."""
+    held, waiting = "", ""
+    for chunk in text:
+        held += chunk
+        *whole, held = held.split(terminator)
+        for piece in whole:
+            waiting += piece
+            if quote and waiting.count(quote) % 2:
+                waiting += terminator
+                continue
+            yield waiting + "\n"
+            waiting = ""
+    if waiting + held.strip("\r\n"):
+        yield waiting + held
+
+
+class StandardReading(Plugin):
+    """Makes frictionless read by the classes above; `places` has those of each table that was read."""
+
+    def __init__(self) -> None:
+        self.places: dict[str, Places] = {}
+        self.guesses: dict[str, dict[str, Any]] = {}
+
+    def create_loader(self, resource: Any) -> Any:
+        return PartsLoader(resource) if resource.extrapaths else None
+
+    def create_parser(self, resource: Any) -> Any:
+        if resource.format not in FORMATS:
+            return None
+        parser = TextParser(resource)
+        parser.places = self.places[resource.name] = Places()
+        parser.found = lambda control, form: self._note(resource.name, control, form)
+        return parser
+
+    def _note(self, name: str, control: Any, form: str) -> None:
+        """What was found of a dialect, but for what every reader takes it for."""
+        usual = "\t" if form == "tsv" else ","
+        found = {"delimiter": control.delimiter, "skipInitialSpace": control.skip_initial_space}
+        self.guesses[name] = {key: value for key, value in found.items() if value not in (usual, False)}
