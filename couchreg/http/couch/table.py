@@ -55,7 +55,7 @@ SERVER: tuple[Endpoint, ...] = (
     ),
     endpoint("/_active_tasks", "GET,HEAD", op("GET", "server.cluster.active_tasks", SERVER_ADMIN)),
     endpoint("/_membership", "GET", op("GET", "server.cluster.membership", SERVER_ADMIN)),
-    endpoint("/_db_updates", "GET,HEAD", op("GET", "feeds.db_updates.feed", SERVER_ADMIN)),
+    endpoint("/_db_updates", "GET", op("GET", "feeds.db_updates.feed", SERVER_ADMIN)),
     endpoint(
         "/_session",
         "GET,HEAD,POST,DELETE",
@@ -66,8 +66,8 @@ SERVER: tuple[Endpoint, ...] = (
     endpoint(
         "/_cluster_setup",
         "GET,POST",
-        op("GET", "server.cluster.setup_state", SERVER_ADMIN),
-        op("POST", NOT_BUILT, SERVER_ADMIN),
+        op("GET", "server.setup.state", SERVER_ADMIN),
+        op("POST", "server.setup.set_up", SERVER_ADMIN),
     ),
     endpoint(
         "/_replicate",
@@ -83,30 +83,30 @@ SERVER: tuple[Endpoint, ...] = (
     endpoint("/_reload_query_servers", "POST", op("POST", NOT_BUILT, SERVER_ADMIN)),
     endpoint("/_utils", "GET,HEAD", op("GET", NOT_BUILT, PUBLIC)),
     endpoint("/_utils/{path*}", "GET,HEAD", op("GET", NOT_BUILT, PUBLIC)),
-    endpoint("/_reshard", "GET,HEAD", op("GET", "server.cluster.reshard", SERVER_ADMIN)),
+    endpoint("/_reshard", "GET,HEAD", op("GET", "server.resharding.summary", SERVER_ADMIN)),
     endpoint(
         "/_reshard/state",
         "GET,HEAD,PUT",
-        op("GET", "server.cluster.reshard_state", SERVER_ADMIN),
-        op("PUT", NOT_BUILT, SERVER_ADMIN),
+        op("GET", "server.resharding.state", SERVER_ADMIN),
+        op("PUT", "server.resharding.set_state", SERVER_ADMIN),
     ),
     endpoint(
         "/_reshard/jobs",
         "GET,HEAD,POST",
-        op("GET", "server.cluster.reshard_jobs", SERVER_ADMIN),
-        op("POST", NOT_BUILT, SERVER_ADMIN),
+        op("GET", "server.resharding.jobs", SERVER_ADMIN),
+        op("POST", "server.resharding.add_job", SERVER_ADMIN),
     ),
     endpoint(
         "/_reshard/jobs/{job}",
         "GET,HEAD,DELETE",
-        op("GET", "server.cluster.reshard_job", SERVER_ADMIN),
-        op("DELETE", "server.cluster.reshard_job", SERVER_ADMIN),
+        op("GET", "server.resharding.no_job", SERVER_ADMIN),
+        op("DELETE", "server.resharding.no_job", SERVER_ADMIN),
     ),
     endpoint(
         "/_reshard/jobs/{job}/state",
         "GET,HEAD,PUT",
-        op("GET", "server.cluster.reshard_job", SERVER_ADMIN),
-        op("PUT", "server.cluster.reshard_job", SERVER_ADMIN),
+        op("GET", "server.resharding.job_state", SERVER_ADMIN),
+        op("PUT", "server.resharding.job_state", SERVER_ADMIN),
     ),
 )
 
@@ -292,18 +292,12 @@ DOCUMENTS: tuple[Endpoint, ...] = (
     endpoint(
         "/{db}/_local/{local}/{attachment*}",
         DOCUMENT_METHODS,
-        *[
-            op(method, "documents.documents.local_attachment", MEMBER)
-            for method in ("GET", "PUT", "POST", "DELETE", "COPY")
-        ],
+        *[op(method, "documents.documents.local_attachment", MEMBER) for method in EVERY],
     ),
     endpoint(
         "/{db}/_local",
         DOCUMENT_METHODS,
-        *[
-            op(method, "documents.documents.local_without_id", MEMBER)
-            for method in ("GET", "PUT", "POST", "DELETE", "COPY")
-        ],
+        *[op(method, "documents.documents.local_without_id", MEMBER) for method in EVERY],
     ),
     endpoint("/{db}/_design/{ddoc}/_info", "GET", op("GET", "design.functions.not_built", MEMBER)),
     _design_function("/{db}/_design/{ddoc}/_view/{path?}", "GET,POST,HEAD", "view"),

@@ -34,6 +34,7 @@ class Services:
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     counters: RequestCounters = field(default_factory=RequestCounters)
     background: Background = field(default_factory=Background)
+    resharding: tuple[str, str | None] = ("running", None)  # whether jobs would run, and why not
     settings: Settings = field(init=False)
 
     def meaning(self, name: str) -> str:

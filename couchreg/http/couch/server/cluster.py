@@ -5,7 +5,6 @@ Source: https://docs.couchdb.org/en/stable/cluster/ and …/api/database/shard.h
 
 from zlib import crc32
 
-from couchreg.errors import NotFound
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.description import shard_count
 from couchreg.http.couch.frame.responses import Answer, answer_json
@@ -22,10 +21,6 @@ async def active_tasks(ctx: Context) -> Answer:
 
 async def membership(ctx: Context) -> Answer:
     return answer_json({"all_nodes": [NODE], "cluster_nodes": [NODE]})
-
-
-async def setup_state(ctx: Context) -> Answer:
-    return answer_json({"state": "single_node_enabled"})
 
 
 async def shards(ctx: Context) -> Answer:
@@ -46,29 +41,3 @@ def _range(place: int, number: int) -> str:
 
 async def sync_shards(ctx: Context) -> Answer:
     return answer_json({"ok": True}, status=202)
-
-
-async def reshard(ctx: Context) -> Answer:
-    return answer_json(
-        {
-            "state": "running",
-            "state_reason": None,
-            "completed": 0,
-            "failed": 0,
-            "running": 0,
-            "stopped": 0,
-            "total": 0,
-        }
-    )
-
-
-async def reshard_state(ctx: Context) -> Answer:
-    return answer_json({"state": "running", "reason": None})
-
-
-async def reshard_jobs(ctx: Context) -> Answer:
-    return answer_json({"jobs": [], "offset": 0, "total_rows": 0})
-
-
-async def reshard_job(ctx: Context) -> Answer:
-    raise NotFound("job not found")

@@ -56,9 +56,7 @@ async def change(ctx: Context) -> Answer:
     new = await ctx.json()
     if not isinstance(new, str):
         raise BadRequest("a JSON string expected")
-    new = new.strip()
-    if not _is_one_line(new):
-        raise BadRequest("Invalid configuration value")
+    new = checked_value(new)
     old = _shown(name, ctx.settings.section(name)).get(key, "")
     if name == ADMINS:
         new = await hash_admin_value(new, ctx.services.auth.passwords)
@@ -109,10 +107,23 @@ def _writable(ctx: Context) -> tuple[str, str]:
     name, key = ctx.match["section"], ctx.match["key"]
     if name in LOCKED:
         raise Forbidden("Config section blacklisted for modification over HTTP API.")
-    for part, what in ((name, "section"), (key, "key")):
-        if len(part) > LONGEST or not _is_one_line(part) or "[" in part or "]" in part:
-            raise BadRequest(f"Invalid configuration {what}")
+    checked_name("section", name)
+    checked_name("key", key)
     return name, key
+
+
+def checked_name(what: str, name: str) -> None:
+    """Raises BadRequest for the name of a `section` or `key` that no setting can have."""
+    if len(name) > LONGEST or not _is_one_line(name) or "[" in name or "]" in name:
+        raise BadRequest(f"Invalid configuration {what}")
+
+
+def checked_value(text: str) -> str:
+    """The value of a setting without blanks around it. Raises BadRequest for more than a line."""
+    text = text.strip()
+    if not _is_one_line(text):
+        raise BadRequest("Invalid configuration value")
+    return text
 
 
 def _is_one_line(text: str) -> bool:

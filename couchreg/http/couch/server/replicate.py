@@ -11,9 +11,10 @@ from couchreg.http.couch.frame.responses import Answer
 
 async def replicate(ctx: Context) -> Answer:
     """The body comes before the method, as in CouchDB: whoever sends none hears of that."""
+    body = await ctx.body()
     if ctx.method == "POST":
         ctx.require_json()
-    await ctx.json_object()
+    await ctx.as_object(body)
     if ctx.method != "POST":
         raise MethodNotAllowed("POST")
     raise NotImplementedHere
