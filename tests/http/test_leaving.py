@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from couchreg.docstore.sqlite.database import SqliteDatabase
+from couchreg.http.couch.table import TABLE
 from couchreg.http.leaving import ClientGone, Leaving
 from tests.couch.conftest import Couch, couch  # noqa: F401 — a fixture
 from tests.registry.conftest import Serve, serve  # noqa: F401 — a fixture
@@ -142,3 +143,8 @@ async def test_a_listing_at_the_couch_door_ends(couch: Couch, monkeypatch: pytes
     slow = Slow()
     monkeypatch.setattr(SqliteDatabase, "info", slow.run)
     await leave(f"{couch.url}/db", slow)
+
+
+def test_what_writes_by_the_rule_of_readers_is_carried_through() -> None:
+    writing = {row.name for line in TABLE for row in line.operations if row.writes}
+    assert writing == {"design.rendering.update"}

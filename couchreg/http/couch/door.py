@@ -106,7 +106,7 @@ class CouchDoor:
         if bound is None:
             raise MethodNotAllowed(route.allowed)
         _continue(ctx)
-        if rule not in READING:
+        if bound.writes or rule not in READING:
             return await bound.function(ctx)
         with self._leaving.watch(ctx.request):
             return await bound.function(ctx)

@@ -24,6 +24,7 @@ class Bound(NamedTuple):
     function: Function
     rule: Rule
     opens: bool
+    writes: bool
 
 
 class Route:
@@ -69,7 +70,9 @@ class Router:
     def __init__(self, table: Sequence[Endpoint], find: Callable[[str], Function]) -> None:
         self._root = _Node()
         for row in table:
-            bound = {one.method: Bound(find(one.name), one.rule, one.opens) for one in row.operations}
+            bound = {
+                one.method: Bound(find(one.name), one.rule, one.opens, one.writes) for one in row.operations
+            }
             _insert(self._root, Route(row, bound))
         self._document = _search(self._root, ("db", "id"), 0)
 

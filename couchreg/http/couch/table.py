@@ -20,6 +20,7 @@ class Operation(NamedTuple):
     name: str
     rule: Rule
     opens: bool  # whether the database of the path has to be there and is opened for it
+    writes: bool  # although its rule is that of readers
 
 
 class Endpoint(NamedTuple):
@@ -32,8 +33,8 @@ def endpoint(template: str, allowed: str, *operations: Operation) -> Endpoint:
     return Endpoint(template, allowed, operations)
 
 
-def op(method: str, name: str, rule: Rule, *, opens: bool = True) -> Operation:
-    return Operation(method, name, rule, opens)
+def op(method: str, name: str, rule: Rule, *, opens: bool = True, writes: bool = False) -> Operation:
+    return Operation(method, name, rule, opens, writes)
 
 
 PUBLIC, MEMBER, WRITER, LISTER = Rule.PUBLIC, Rule.MEMBER, Rule.WRITER, Rule.LISTER
@@ -311,7 +312,7 @@ DOCUMENTS: tuple[Endpoint, ...] = (
     endpoint(
         "/{db}/_design/{ddoc}/_update/{path?}",
         "POST,PUT,DELETE",
-        *[op(method, "design.rendering.update", MEMBER) for method in ("POST", "PUT", "DELETE")],
+        *[op(method, "design.rendering.update", MEMBER, writes=True) for method in ("POST", "PUT", "DELETE")],
         op("GET", "design.rendering.update_not_allowed", MEMBER),
     ),
     _design_function("/{db}/_design/{ddoc}/_rewrite/{path?}", "GET,POST,PUT,DELETE,COPY,OPTIONS,HEAD"),
