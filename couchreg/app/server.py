@@ -7,7 +7,7 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from typing import Self
 
@@ -36,7 +36,7 @@ from couchreg.designdocs.javascript.contexts import Contexts
 from couchreg.designdocs.validating import ValidatingStore, Validators
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
-from couchreg.docstore.base import ConfiguredStore, Store
+from couchreg.docstore.base import Attachment, ConfiguredStore, Store
 from couchreg.docstore.cached_config import CachedConfig
 from couchreg.docstore.maintenance.ownership import NotOurs, claim
 from couchreg.docstore.maintenance.sweeper import Sweeper, referred
@@ -63,6 +63,7 @@ log = logging.getLogger(__name__)
 
 COUCH_PREFIX = "/_couch"
 CLOSING = 2.0  # seconds that answers under way, open feeds among them, are given at the end
+LONGEST_TEXT = 64 << 10  # bytes of a README that are searched
 TICK = 1.0  # seconds: how far the clock of a file system may be behind
 
 
@@ -76,6 +77,10 @@ class Searching:
         self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
     ) -> SearchResult:
         page = await self._follower.search(words, limit=limit, offset=offset, types=types)
+        return SearchResult(page.total, [hit._asdict() for hit in page.hits])
+
+    async def dependents(self, name: str, limit: int, offset: int) -> SearchResult:
+        page = await self._follower.dependents(name, limit=limit, offset=offset)
         return SearchResult(page.total, [hit._asdict() for hit in page.hits])
 
 
@@ -246,7 +251,7 @@ class App:
 
     def _follow(self, stack: AsyncExitStack, data: DataDir) -> None:
         database = NamedDatabase(self.store, REGISTRY)
-        self.search = SearchFollower(WhooshIndex(data.search), database)
+        self.search = SearchFollower(WhooshIndex(data.search), database, self._read_text)
         datastore = DatastoreFollower(self.attachments, database, NamedNotes(self.store, REGISTRY))
         self.followers = {
             "datastore": FollowerLoop(datastore, self.store, REGISTRY),
@@ -256,6 +261,17 @@ class App:
         for loop in self.followers.values():
             stack.push_async_callback(loop.stop)
             loop.start()
+
+    async def _read_text(self, file: Attachment) -> str:
+        """The beginning of a file of a package."""
+        pieces, size = [], 0
+        async with aclosing(self.attachments.open(file)) as chunks:
+            async for chunk in chunks:
+                pieces.append(chunk)
+                size += len(chunk)
+                if size >= LONGEST_TEXT:
+                    break
+        return b"".join(pieces)[:LONGEST_TEXT].decode("utf-8", "replace")
 
     async def _registry(self, stack: AsyncExitStack) -> Registry:
         settings = self.settings

@@ -8,13 +8,15 @@ from couchreg.cli.account import account_options, logged_in
 from couchreg.cli.asking import NOBODY
 from couchreg.cli.install import split
 from couchreg.cli.showing import json_option, plain, print_json, run
-from couchreg.client.errors import NotAllowed, UsageError
+from couchreg.client.errors import Missing, NotAllowed, Unreachable, UsageError
 from couchreg.client.registry import Registry
+
+SHOWN = 10  # packages that depend on it
 
 
 @click.command()
 @click.argument("package", metavar="NAME[@VERSION]")
-@click.option("--yes", is_flag=True, help="Do not ask before all versions are deleted.")
+@click.option("--yes", is_flag=True, help="Do not ask before anything is deleted.")
 @account_options
 @json_option
 def unpublish(package: str, yes: bool, registry: str | None, user: str | None, as_json: bool) -> None:
@@ -29,17 +31,36 @@ def unpublish(package: str, yes: bool, registry: str | None, user: str | None, a
 
 async def _unpublish(package: str, registry: str | None, user: str | None, *, yes: bool) -> list[str]:
     name, version = split(package)
-    if version is None and not yes:
-        _confirm(name)
     account = logged_in(registry, user)
     if account.login is None:
         raise NotAllowed(NOBODY)
     async with Registry(account.registry, account.login) as found:
+        if not yes:
+            _confirm(name, version, await _dependents(found, name))
         return await found.unpublish(name, version)
 
 
-def _confirm(name: str) -> None:
+async def _dependents(found: Registry, name: str) -> list[str]:
+    """Who will miss it; nobody where the registry does not tell."""
+    try:
+        rows = await found.catalog.dependents(name)
+    except (Missing, Unreachable):
+        return []
+    return [f"{row.get('name')}@{row.get('version')}" for row in rows if row.get("name") != name]
+
+
+def _confirm(name: str, version: str | None, dependents: list[str]) -> None:
+    what = f"{name}@{version}" if version else f"all versions of {name}"
+    shown = ", ".join(dependents[:SHOWN]) + (" …" if len(dependents) > SHOWN else "")
+    one = len(dependents) == 1
+    missed = (
+        f" {len(dependents)} package{'' if one else 's'} depend{'s' if one else ''} on {name}: {shown}."
+        if dependents
+        else ""
+    )
     if not sys.stdin.isatty():
-        raise UsageError(f"This deletes all versions of {name}: name one, or add --yes.")
-    if not click.confirm(f"Delete all versions of {name}?", err=True):
+        raise UsageError(f"This deletes {what} for good.{missed} Add --yes if that is what you want.")
+    if missed:
+        click.echo(plain(missed.strip()), err=True)
+    if not click.confirm(f"Delete {plain(what)} for good?", err=True):
         raise UsageError("Nothing was deleted.")

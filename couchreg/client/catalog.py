@@ -35,6 +35,11 @@ class Catalog:
         """The highest first: `{version, published, publisher, bytes, files, hash, tags, deprecated, url}`."""
         return list((await self._object("GET", "-", "versions", name)).get("versions", []))
 
+    async def dependents(self, name: str) -> list[Members]:
+        """Packages whose latest version depends on this one: `{name, version, title, url}`, 200 at most."""
+        found = await self._object("GET", "-", "dependents", name, query={"limit": "200"})
+        return list(found.get("dependents", []))
+
     async def tags(self, name: str) -> Members:
         """Dist-tag -> version."""
         return await self._object("GET", "-", "dist-tags", name)

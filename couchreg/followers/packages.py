@@ -4,14 +4,17 @@ Pure: from a version document's id and members to an `IndexEntry`. Documents com
 replicate into the registry, so nothing is believed about the types of their members, and sizes are bounded.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
 from couchreg.model import json
 from couchreg.model.jsonld import all_types
+from couchreg.package.dependencies import stated_dependencies
 
 LONGEST_TEXT = 20_000  # characters of one text that are indexed
+_TEXTS = frozenset({"readme", "license", "licence", "copying", "notice", "citation"})
+_SUFFIXES = frozenset({"", "md", "markdown", "rst", "txt", "cff"})
 MOST_NAMES = 5_000  # resources, or fields, or keywords of one package that are indexed
 
 
@@ -26,10 +29,18 @@ class IndexEntry(NamedTuple):
     resources: tuple[str, ...]  # names and titles
     fields: tuple[str, ...]  # names and titles
     types: tuple[str, ...] = ()  # JSON-LD types in lower case: as written, as IRIs, and their last words
+    needs: tuple[str, ...] = ()  # the packages it depends on
+    texts: tuple[str, ...] = ()  # of files for people: README and licence
 
 
-def entry(name: str, version: str, members: bytes) -> IndexEntry:
-    """The entry of a version document; `members` are the stored ones."""
+def told_in(path: str) -> bool:
+    """Whether a file of a package is a text about it."""
+    stem, _, suffix = path.lower().partition(".")
+    return "/" not in path and stem in _TEXTS and suffix in _SUFFIXES
+
+
+def entry(name: str, version: str, members: bytes, texts: Sequence[str] = ()) -> IndexEntry:
+    """The entry of a version document; `members` are the stored ones, `texts` those of files `told_in`."""
     descriptor = json.body(members)
     resources = [item for item in _list(descriptor, "resources") if isinstance(item, dict)]
     return IndexEntry(
@@ -41,6 +52,8 @@ def entry(name: str, version: str, members: bytes) -> IndexEntry:
         _texts(_called(resources)),
         _texts(_called(_fields(resources))),
         _types(descriptor),
+        tuple(islice(stated_dependencies(descriptor), MOST_NAMES)),
+        tuple(text[:LONGEST_TEXT] for text in texts),
     )
 
 

@@ -8,14 +8,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from couchreg.docstore.base import Change, Database, Range
-from couchreg.errors import Unavailable
+from couchreg.docstore.base import Attachment, Change, Database, Range
+from couchreg.errors import NotFound, Unavailable
 from couchreg.followers.base import Checkpoint, RebuildNeeded
-from couchreg.followers.packages import IndexEntry, entry
+from couchreg.followers.packages import IndexEntry, entry, told_in
 from couchreg.followers.search_base import SearchIndex, SearchPage
 from couchreg.model import json
 from couchreg.package.names import package_of, split_version_id, version_id
@@ -24,6 +24,8 @@ from couchreg.package.standing import Standing
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+ReadText = Callable[[Attachment], Awaitable[str]]
+MOST_TEXTS = 4  # files of one package
 MOST_HITS = 1000  # of one page
 MEND_INTERVAL = 600.0  # seconds
 OPENING = 5.0  # seconds that a search waits for the index at the start
@@ -37,9 +39,11 @@ class SearchFollower:
     bodies = False
     linger = 0.5
 
-    def __init__(self, index: SearchIndex, database: Database) -> None:
+    def __init__(self, index: SearchIndex, database: Database, read: ReadText | None = None) -> None:
+        """`read` gives the beginning of a file as text."""
         self._index = index
         self._database = database
+        self._read = read
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="search-write")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="search-read")
         self._looked = asyncio.Event()  # whether the index can be opened is known
@@ -66,7 +70,7 @@ class SearchFollower:
         entries: list[IndexEntry] = []
         gone: list[str] = []
         for name in sorted(filter(None, touched)):
-            made = await _entry_of(database, name)
+            made = await self._entry_of(database, name)
             if made is None:
                 gone.append(name)
             else:
@@ -93,9 +97,17 @@ class SearchFollower:
         words, Unavailable while the index is built anew.
         """
         limit, offset = max(0, min(limit, MOST_HITS)), max(0, min(offset, FARTHEST))
+        return await self._asked(lambda: self._index.search(words, limit, offset, types))
+
+    async def dependents(self, name: str, *, limit: int = 25, offset: int = 0) -> SearchPage:
+        """The packages whose latest version depends on this one, by name. Raises Unavailable."""
+        limit, offset = max(0, min(limit, MOST_HITS)), max(0, min(offset, FARTHEST))
+        return await self._asked(lambda: self._index.dependents(name, limit, offset))
+
+    async def _asked(self, question: Callable[[], SearchPage]) -> SearchPage:
         await self._until_opened()
         try:
-            return await self._in(self._reading, lambda: self._index.search(words, limit, offset, types))
+            return await self._in(self._reading, question)
         except OSError as error:
             raise Unavailable("The search does not answer: its index cannot be read now.") from error
         except RebuildNeeded as error:
@@ -120,20 +132,32 @@ class SearchFollower:
     async def _in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(threads, work)
 
+    async def _entry_of(self, database: Database, name: str) -> IndexEntry | None:
+        """The entry of a package at its latest version, None when it has no version (any more)."""
+        versions: list[str] = []
+        wanted = Range(start=version_id(name, ""), end=version_id(name, "~"))
+        async for rows in database.all_docs(wanted, bodies=False):
+            found = [split_version_id(row.id) for row in rows]
+            versions += [pair[1] for pair in found if pair and pair[0] == name]
+        if not versions:
+            return None
+        [package] = await database.winners([name], bodies=True)
+        members = package.members if package and not package.deleted else None
+        version = Standing(json.body(members)).current(versions)
+        [row] = await database.winners([version_id(name, version)], bodies=True)
+        if row is None or row.deleted or row.members is None:
+            return await self._entry_of(database, name)  # deleted between the two reads
+        return entry(name, version, row.members, await self._texts(row.attachments))
 
-async def _entry_of(database: Database, name: str) -> IndexEntry | None:
-    """The entry of a package at its latest version, None when it has no version (any more)."""
-    versions: list[str] = []
-    wanted = Range(start=version_id(name, ""), end=version_id(name, "~"))
-    async for rows in database.all_docs(wanted, bodies=False):
-        found = [split_version_id(row.id) for row in rows]
-        versions += [pair[1] for pair in found if pair and pair[0] == name]
-    if not versions:
-        return None
-    [package] = await database.winners([name], bodies=True)
-    members = package.members if package and not package.deleted else None
-    version = Standing(json.body(members)).current(versions)
-    [row] = await database.winners([version_id(name, version)], bodies=True)
-    if row is None or row.deleted or row.members is None:
-        return await _entry_of(database, name)  # deleted between the two reads
-    return entry(name, version, row.members)
+    async def _texts(self, files: Sequence[Attachment]) -> list[str]:
+        """What is written for people; a file whose bytes are not here is left out."""
+        texts = []
+        read = self._read
+        if read is None:
+            return []
+        for file in [file for file in files if told_in(file.name)][:MOST_TEXTS]:
+            try:
+                texts.append(await read(file))
+            except NotFound:
+                log.warning("the file %s of a package is not here: it is not searched", file.key)
+        return texts

@@ -38,6 +38,9 @@ class SearchIndex(Protocol):
         self, words: Sequence[str], limit: int, offset: int, types: Sequence[str] = ()
     ) -> SearchPage: ...
 
+    def dependents(self, name: str, limit: int, offset: int) -> SearchPage:
+        """The packages that depend on this one, by name."""
+
     def clear(self) -> None:
         """Remove everything, whatever state it is in, and open an empty index."""
 

@@ -14,6 +14,7 @@ from typing import Any
 from whoosh.filedb.filestore import FileStorage
 from whoosh.filedb.structfile import StructFile
 from whoosh.index import FileIndex
+from whoosh.query import Query, Term
 from whoosh.searching import Searcher
 
 from couchreg.durable import sync
@@ -84,14 +85,11 @@ class WhooshIndex:
                 return (text.decode() if isinstance(text, bytes) else text for text in found)
 
             wanted = whoosh_text.build_query(words, expand, types)
-            order = None if words else "id"
-            results = searcher.search(wanted, limit=offset + max(limit, 1), sortedby=order)
-            found = [
-                (hit.fields(), hit.score if words else 0.0)  # sorted hits have their place for a score
-                for hit in islice(results, offset, offset + limit)
-            ]
-            total = len(results)
-        return SearchPage(total, [_hit(stored, score) for stored, score in found])
+            return _page(searcher, wanted, limit, offset, ranked=bool(words))
+
+    def dependents(self, name: str, limit: int, offset: int) -> SearchPage:
+        with trusting():
+            return _page(self._current(), Term("needs", name), limit, offset, ranked=False)
 
     def clear(self) -> None:
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -144,6 +142,16 @@ def trusting() -> Iterator[None]:
         raise
     except Exception as error:
         raise RebuildNeeded(f"the search index is damaged: {type(error).__name__}: {error}") from error
+
+
+def _page(searcher: Searcher, wanted: Query, limit: int, offset: int, *, ranked: bool) -> SearchPage:
+    """The best first, or by name."""
+    results = searcher.search(wanted, limit=offset + max(limit, 1), sortedby=None if ranked else "id")
+    found = [
+        (hit.fields(), hit.score if ranked else 0.0)  # sorted hits have their place for a score
+        for hit in islice(results, offset, offset + limit)
+    ]
+    return SearchPage(len(results), [_hit(stored, score) for stored, score in found])
 
 
 def _hit(stored: dict[str, Any], score: float) -> SearchHit:

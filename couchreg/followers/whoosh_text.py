@@ -17,7 +17,7 @@ from whoosh.support.charset import accent_map
 from couchreg.errors import BadRequest
 from couchreg.followers.packages import IndexEntry
 
-VERSION = 2  # of schema and analysis; another one in the index means that it is rebuilt
+VERSION = 3  # of schema and analysis; another one in the index means that it is rebuilt
 MOST_TERMS = 32  # of one search
 SHORTEST_PREFIX = 2
 MOST_EXPANSIONS = 64  # terms that a beginning of a word may stand for
@@ -32,6 +32,7 @@ WEIGHTS = {
     "in_resources": 1.5,
     "in_fields": 1.0,
     "in_description": 1.0,
+    "in_texts": 0.5,
 }
 EXACT_WEIGHT, PREFIX_WEIGHT = 0.5, 0.25
 
@@ -49,6 +50,7 @@ def schema() -> fields.Schema:
         shown=fields.STORED(),
         words=fields.TEXT(analyzer=PLAIN, phrase=False),
         types=fields.ID(),
+        needs=fields.ID(),
         **weighted,
     )
 
@@ -62,6 +64,7 @@ def document(entry: IndexEntry) -> dict[str, object]:
         "in_resources": _apart(entry.resources),
         "in_fields": _apart(entry.fields),
         "in_description": entry.description,
+        "in_texts": "\n".join(entry.texts),
     }
     shown = (entry.version, entry.title, entry.description)
     return {
@@ -70,6 +73,7 @@ def document(entry: IndexEntry) -> dict[str, object]:
         "shown": shown,
         "words": "\n".join(texts.values()),
         "types": list(entry.types),
+        "needs": list(entry.needs),
         **texts,
     }
 

@@ -41,6 +41,9 @@ class Search(Protocol):
     ) -> SearchResult:
         """The packages that match every word and have every JSON-LD type."""
 
+    async def dependents(self, name: str, limit: int, offset: int) -> SearchResult:
+        """The packages whose latest version depends on this one."""
+
 
 class Registry:
     """Reading and publishing over one database; `start` and `close` are the owner's to call.

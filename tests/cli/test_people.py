@@ -145,7 +145,9 @@ def test_versions_are_deleted_one_by_one_or_all_when_said(
     data = f"{user}-data"
     for version in ("1.0.0", "2.0.0", "3.0.0"):
         command("publish", package(tmp_path / data, version))
-    assert command("unpublish", f"{data}@3.0.0").out == f"Deleted {data}@3.0.0\n"
+    refused = command("unpublish", f"{data}@3.0.0")
+    assert (refused.status, f"{data}@3.0.0 for good" in refused.err) == (2, True)
+    assert command("unpublish", f"{data}@3.0.0", "--yes").out == f"Deleted {data}@3.0.0\n"
     assert command("info", data, "--json").json["version"] == "2.0.0"
     assert command("unpublish", data).status == 2
     assert command("unpublish", data, "--yes", "--json").json["versions"] == ["1.0.0", "2.0.0"]

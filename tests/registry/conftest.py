@@ -52,6 +52,9 @@ class NothingFound:
         self.asked.append((words, limit, offset, types))
         return SearchResult(1, [{"name": "gdp", "version": "2026", "title": "GDP"}])
 
+    async def dependents(self, name: str, limit: int, offset: int) -> SearchResult:
+        return await self.search([name], limit, offset, [])
+
 
 @dataclass
 class Served:

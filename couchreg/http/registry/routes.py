@@ -32,6 +32,7 @@ from couchreg.http.registry.frame.parameters import (
     PACKAGE,
     PROFILE,
     SEARCH,
+    SKIP,
     TARGET,
     TO,
     UPLOAD,
@@ -205,6 +206,15 @@ ROUTES: tuple[Route, ...] = (
         PUBLIC,
         "What a version needs, resolved to versions",
         gives("Dependencies"),
+    ),
+    Route(
+        "GET",
+        "/-/dependents/{name}",
+        "reading.packages.dependents",
+        PUBLIC,
+        "The packages whose latest version depends on this one",
+        gives("Dependents", 503, fresh=False),
+        (LIMIT, SKIP),
     ),
     Route(
         "GET",

@@ -1,7 +1,7 @@
 """Answers that are not files: JSON, errors as JSON, conditional GET, and what every answer carries."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -18,6 +18,9 @@ OPEN = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Content-Range, Content-Length, ETag, Link, Location",
 }
+ALLOWED = (
+    "Authorization, Content-Encoding, Content-MD5, Content-Type, If-Match, If-None-Match, If-Range, Range"
+)
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="couchreg", charset="UTF-8"'}
 
 
@@ -57,8 +60,20 @@ def failure(error: CouchregError) -> web.Response:
     return answer(value, status, {**headers, **(CHALLENGE if status == 401 else {})})
 
 
+def options(methods: Iterable[str]) -> web.Response:
+    """What may be done at an address, for a person or for a browser that asks on behalf of a page: pages of
+    any origin may, with a login of their own, since nothing here acts on cookies."""
+    allowed = ", ".join(sorted({"OPTIONS", *methods}))
+    asked = {"Access-Control-Allow-Methods": allowed, "Access-Control-Allow-Headers": ALLOWED}
+    return web.Response(
+        status=204, headers={"Allow": allowed, **OPEN, **asked, "Access-Control-Max-Age": "3600"}
+    )
+
+
 def rejected(error: web.HTTPException, request: web.Request) -> web.Response:
     """What aiohttp itself refuses (no such route, no such method …), in the door's shape."""
+    if isinstance(error, web.HTTPMethodNotAllowed) and request.method == "OPTIONS":
+        return options(error.allowed_methods)
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
         reason = f"{request.method} is not allowed here, but {allowed}: see /."

@@ -84,6 +84,12 @@ SCHEMAS: Mapping[str, Schema] = {
     "Versions": _object("name latest versions", name=_TEXT, latest=_TEXT, versions=_list(_VERSION_ROW)),
     "Tags": {"type": "object", "additionalProperties": _TEXT},
     "Deprecations": {"type": "object", "additionalProperties": _TEXT},
+    "Dependents": _object(
+        "name total dependents",
+        name=_TEXT,
+        total=_COUNT,
+        dependents=_list(_object("name version title url", name=_TEXT, version=_TEXT, title=_TEXT, url=_URL)),
+    ),
     "Dependencies": _object(
         "name version dependencies complete",
         name=_TEXT,

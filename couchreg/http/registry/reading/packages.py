@@ -61,6 +61,18 @@ async def search(call: Call) -> web.StreamResponse:
     return answer({"total": found.total, "hits": hits})
 
 
+async def dependents(call: Call) -> web.StreamResponse:
+    """`GET /-/dependents/:name`: the packages whose latest version depends on this one."""
+    name, limit = call.part("name"), number(call, "limit", HITS, MOST_HITS)
+    found = await call.services.search.dependents(name, limit, number(call, "skip", 0, 1_000_000))
+    base, shown = call.base, ("name", "version", "title")
+    rows = [
+        {**{key: hit.get(key) for key in shown}, "url": url_of(base, str(hit["name"]), str(hit["version"]))}
+        for hit in found.hits
+    ]
+    return answer({"name": name, "total": found.total, "dependents": rows})
+
+
 def _types(types: list[str]) -> list[str]:
     """JSON-LD types, each an IRI or its last word. Raises BadRequest."""
     if len(types) > MOST_WORDS or not all(0 < len(name) <= LONGEST_TYPE for name in types):
