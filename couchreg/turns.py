@@ -7,6 +7,7 @@ for much waits for itself and hardly delays the others, whoever else is at the s
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -138,3 +139,21 @@ class Turns:
                 del self._running[asker]
             if asker not in self._waiting and asker not in self._running:
                 self._served.pop(asker, None)
+
+
+SLICE = 0.005  # seconds that one piece of work has the loop for itself
+
+
+class Slice:
+    """`await slice.pass_on()` after each step of work on the event loop: others get their turn when this one
+    has had its time."""
+
+    __slots__ = ("_until",)
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + SLICE
+
+    async def pass_on(self) -> None:
+        if time.monotonic() >= self._until:
+            await asyncio.sleep(0)
+            self._until = time.monotonic() + SLICE

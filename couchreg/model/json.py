@@ -14,9 +14,12 @@ from couchreg.errors import BadRequest
 from couchreg.model import exactjson
 
 INVALID: Final = "invalid UTF-8 JSON"
+Raw = msgspec.Raw  # JSON text among values: it is printed as it stands
 
 _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
+_parts: Final = msgspec.json.Decoder(dict[str, Raw]).decode
+_items: Final = msgspec.json.Decoder(list[Raw]).decode
 _SIMPLE: Final = frozenset({str, int, bool, type(None)})
 _SCALARS: Final = _SIMPLE | {float}
 _CONTAINERS: Final = frozenset({dict, list, tuple})
@@ -27,6 +30,22 @@ _LOOSE_COLON: Final = re.compile(rb'"[ \t\r\n]+:')
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _EXPONENT: Final = re.compile(rb"e[-0-9][0-9]{1,3}[,}\]]")  # as msgspec spells them
 _LOWER_ESCAPE: Final = re.compile(rb"\\(?:u00[01][0-9a-f]|.)")
+
+
+def parts(text: bytes | Raw) -> dict[str, Raw]:
+    """The members of an object in text that `encode` made, each left as text: nothing is copied."""
+    try:
+        return _parts(text)
+    except (msgspec.MsgspecError, RecursionError):
+        raise BadRequest(INVALID) from None
+
+
+def items(text: bytes | Raw) -> list[Raw]:
+    """As `parts`, of a list."""
+    try:
+        return _items(text)
+    except (msgspec.MsgspecError, RecursionError):
+        raise BadRequest(INVALID) from None
 
 
 class NeedsTime(Exception):

@@ -34,8 +34,10 @@ class Type(NamedTuple):
 
 def context_of(members: Mapping[str, Any], above: Context | None = None) -> Context:
     """The definitions in force for an object: its own over those from above."""
-    found: dict[str, Any] = dict(above or {})
     own = members.get("@context")
+    if own is None and above is not None:
+        return above
+    found: dict[str, Any] = dict(above or {})
     for part in own if isinstance(own, list) else [own]:
         if isinstance(part, str) and _SCHEMA_ORG_URL.fullmatch(part):
             found |= {"@vocab": SCHEMA_ORG, "schema": SCHEMA_ORG}

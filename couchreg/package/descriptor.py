@@ -19,6 +19,8 @@ from couchreg.package.report import Report, problem, refusal, shown
 
 OWN = "couchreg"  # the member of a version document that is the registry's
 MAX_RESOURCE_NAME = 200  # characters of a resource's name
+MAX_RESOURCES = 20_000
+MAX_MEMBERS = 1_000
 MAX_DEPTH = 64  # of nested objects and lists; libraries that walk them recursively stop soon after
 _WEB = ("http", "https", "ftp", "ftps")
 # Of OWN: the members of a descriptor whose names begin with “_”, which CouchDB keeps for its own.
@@ -107,6 +109,7 @@ def examine(members: Any, name: str, version: str) -> Descriptor:
     own = {key: value for key, value in members.items() if key not in ("_attachments", "_id")}
     if _is_deep(own):
         raise BadRequest(f"A descriptor may be nested at most {MAX_DEPTH} levels deep.")
+    _check_numbers(own)
     report = Report()
     _check_identity(report, members, name, version)
     _check_members(report, own)
@@ -114,6 +117,16 @@ def examine(members: Any, name: str, version: str) -> Descriptor:
     if not report.valid:
         raise refusal(report.to_json())
     return Descriptor(name, version, own, resources_of(own))
+
+
+def _check_numbers(own: Mapping[str, Any]) -> None:
+    """Raises BadRequest for more than whoever reads the package would go through."""
+    resources = own.get("resources")
+    listed = resources if isinstance(resources, list) else []
+    if len(listed) > MAX_RESOURCES:
+        raise BadRequest(f"A package has {MAX_RESOURCES} resources at most: put rows of one table into one.")
+    if any(isinstance(item, dict) and len(item) > MAX_MEMBERS for item in [own, *listed]):
+        raise BadRequest(f"A descriptor and each of its resources has {MAX_MEMBERS} members at most.")
 
 
 def _is_deep(value: Any) -> bool:

@@ -55,6 +55,7 @@ class Shape:
 
 
 STUBS = Shape()
+LARGE = 256 << 10  # bytes of members that are better not copied
 
 
 def document(
@@ -83,6 +84,14 @@ def document_head(doc_id: str, rev: str, deleted: bool, members: bytes) -> bytes
         members,
         b',"_deleted":true' if deleted else b"",
     )
+
+
+def opened(doc_id: str, rev: str, deleted: bool, members: bytes) -> tuple[list[bytes], bytes]:
+    """`document_head` as pieces that come first and what goes on behind them: long members are not copied."""
+    if len(members) <= LARGE:
+        return [], document_head(doc_id, rev, deleted, members)
+    front = b'{"_id":%b,"_rev":%b,' % (quote(doc_id), quote(rev))
+    return [front, members], b',"_deleted":true' if deleted else b""
 
 
 def pieces(head: bytes, attachments: Sequence[A], shape: Shape) -> list[bytes | A]:
@@ -185,11 +194,11 @@ def local_seq_member(seq: int) -> bytes:
 
 
 def joined(parts: Iterable[bytes | A]) -> list[bytes | A]:
-    """Neighbouring texts made one, so that few large pieces are sent."""
+    """Neighbouring texts made one, so that few pieces are sent; a large one stands by itself."""
     found: list[bytes | A] = []
     texts: list[bytes] = []
     for part in parts:
-        if isinstance(part, bytes):
+        if isinstance(part, bytes) and len(part) <= LARGE:
             texts.append(part)
             continue
         found += [b"".join(texts), part]

@@ -30,7 +30,12 @@ def mixed_type(boundary: bytes, subtype: str = "mixed") -> str:
 
 def document_part(boundary: bytes, text: bytes) -> bytes:
     """The first part of a multipart/related body, the document itself, up to the next headers."""
-    return b"--%b\r\nContent-Type: application/json\r\n\r\n%b%b" % (boundary, text, between(boundary))
+    return document_head(boundary) + text + between(boundary)
+
+
+def document_head(boundary: bytes) -> bytes:
+    """What goes before the document itself."""
+    return b"--%b\r\nContent-Type: application/json\r\n\r\n" % boundary
 
 
 def attachment_head(attachment: AttachmentRecord) -> bytes:
@@ -62,7 +67,7 @@ def between(boundary: bytes) -> bytes:
 
 def related_length(boundary: bytes, text: bytes, attachments: Iterable[AttachmentRecord]) -> int:
     """The length of a whole multipart/related body."""
-    total = len(document_part(boundary, text)) + len(END)
+    total = len(document_part(boundary, b"")) + len(text) + len(END)
     for attachment in attachments:
         total += len(attachment_head(attachment)) + attachment.stored_length + len(between(boundary))
     return total

@@ -48,10 +48,11 @@ def _handler(route: Route, services: Services) -> Handler:
         identity = await services.identify(request.headers, services.proxies.address(request))
         call = Call(request, identity, services, route)
         await call.decide()
-        if route.method != "GET":
-            return await run(call)
-        with call.while_there():
-            return await run(call)
+        async with call.held:
+            if route.method != "GET":
+                return await run(call)
+            with call.while_there():
+                return await run(call)
 
     return handle
 

@@ -6,7 +6,7 @@ Source: https://schema.org/Dataset and https://developers.google.com/search/docs
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from couchreg.model.jsonld import context_of, types_of
+from couchreg.model.jsonld import Context, context_of, types_of
 from couchreg.registry.linked.contexts import SCHEMA_ORG_URL
 from couchreg.registry.linked.reading import (
     Agent,
@@ -33,10 +33,11 @@ Node = dict[str, Any]
 def dataset(source: Source) -> Node:
     """The version."""
     members = source.members
+    context = context_of(members)
     node: Node = {
         "@context": SCHEMA_ORG_URL,
         "@id": source.url,
-        "@type": _types("Dataset", members, {}),
+        "@type": _types("Dataset", members, context),
         "name": source.title,
         "alternateName": source.version.name,
         "description": source.description,
@@ -56,7 +57,7 @@ def dataset(source: Source) -> Node:
         "variableMeasured": _variables(source),
         "includedInDataCatalog": f"{source.base}/",
         "isAccessibleForFree": True,
-        "distribution": [_download(item, members) for item in source.downloads],
+        "distribution": [_download(item, context) for item in source.downloads],
     }
     return tidy(node)
 
@@ -70,9 +71,9 @@ def tidy(node: Node) -> Node:
     }
 
 
-def _types(own: str, members: Mapping[str, Any], above: Mapping[str, Any]) -> list[str]:
-    """Our type, and those that the descriptor states and that can be told."""
-    stated = types_of(members, context_of(members, context_of(above)))
+def _types(own: str, members: Mapping[str, Any], context: Context) -> list[str]:
+    """Our type, and those that the descriptor states and that can be told in this context."""
+    stated = types_of(members, context)
     known = [found.iri.replace("http://schema.org/", "") for found in stated if found.iri]
     return list(dict.fromkeys([own, *known]))
 
@@ -136,11 +137,11 @@ def _variables(source: Source) -> list[Node]:
     ]
 
 
-def _download(item: Download, package: Mapping[str, Any]) -> Node:
+def _download(item: Download, package: Context) -> Node:
     return tidy(
         {
             "@id": item.url,
-            "@type": _types("DataDownload", item.members, package),
+            "@type": _types("DataDownload", item.members, context_of(item.members, package)),
             "name": item.title or item.name,
             "description": item.description,
             "contentUrl": item.url,

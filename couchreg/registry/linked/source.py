@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 
 from couchreg.docstore.base import Attachment
 from couchreg.package.descriptor import Resource
 from couchreg.package.formats import mediatype
-from couchreg.registry.linked.reading import text
+from couchreg.registry.linked.reading import MOST, fields, text
 from couchreg.registry.reading.catalog import Version
 from couchreg.registry.reading.served import url_of
 
 LARGEST = 2**63  # bytes; a descriptor from elsewhere may state any number
+MOST_COLUMNS = 10_000
 
 
 class Download(NamedTuple):
@@ -58,7 +60,14 @@ class Source:
 
     @cached_property
     def downloads(self) -> list[Download]:
-        return [self._download(resource) for resource in self.version.resources.values()]
+        """The first MOST resources; of so many columns together that a view stays one."""
+        found: list[Download] = []
+        left = MOST_COLUMNS
+        for resource in islice(self.version.resources.values(), MOST):
+            one = self._download(resource)
+            left -= len(fields(one.members))
+            found.append(one if left >= 0 else one._replace(members={**one.members, "schema": None}))
+        return found
 
     def _download(self, resource: Resource) -> Download:
         members = resource.members

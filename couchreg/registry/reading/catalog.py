@@ -16,18 +16,24 @@ from couchreg.package.names import is_package_name, split_version_id, version_id
 from couchreg.package.paths import DESCRIPTOR
 from couchreg.package.standing import Standing
 from couchreg.package.versions import LATEST, choose, latest, sort_versions
+from couchreg.registry.reading.outline import LARGE, outline
 from couchreg.registry.reading.standing import standings
 
 
 @dataclass(frozen=True)
 class Version:
-    """One published version as it is stored."""
+    """One published version as it is stored; what is long in it may be JSON text (see `outline`)."""
 
     name: str
     version: str
     rev: str
     document: Mapping[str, Any]  # the descriptor's members, and `couchreg`
     attachments: tuple[Attachment, ...]
+    weight: int = 0  # bytes of the document
+
+    @property
+    def is_large(self) -> bool:
+        return self.weight > LARGE
 
     @property
     def descriptor(self) -> dict[str, Any]:
@@ -90,7 +96,8 @@ class Catalog:
             revision = await self._database.revision(version_id(name, exact))
         except NotFound:
             raise _absent(name, exact, await self.versions(name)) from None
-        return Version(name, exact, revision.rev, revision.body, revision.attachments)
+        weight, document = len(revision.members), await outline(revision.members)
+        return Version(name, exact, revision.rev, document, revision.attachments, weight)
 
     async def named(self, name: str, wanted: str = LATEST) -> Version:
         """An exact version, or the one that a dist-tag leads to. Raises NotFound."""

@@ -5,6 +5,7 @@ side. A name@version is looked into once, so that circles end.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from couchreg.errors import BadRequest, NotFound
@@ -34,18 +35,22 @@ class Dependencies:
     async def of(self, version: Version) -> tuple[list[Dependency], bool]:
         """All dependencies, those of dependencies too, nearest first; False when there are more than MOST."""
         found: list[Dependency] = []
-        waiting, known = deque([version]), {(version.name, version.version)}
+        waiting, known = deque([(version.name, version.version)]), {(version.name, version.version)}
         while waiting:
             dependent = waiting.popleft()
-            for name, wanted in stated_dependencies(dependent.document).items():
+            for name, wanted in (await self._stated(*dependent)).items():
                 if len(found) == MOST:
                     return found, False
                 exact = await self._resolve(name, wanted)
-                found.append(Dependency(name, wanted, exact, version_id(dependent.name, dependent.version)))
+                found.append(Dependency(name, wanted, exact, version_id(*dependent)))
                 if exact is not None and (name, exact) not in known:
                     known.add((name, exact))
-                    waiting.append(await self._catalog.version(name, exact))
+                    waiting.append((name, exact))
         return found, True
+
+    async def _stated(self, name: str, version: str) -> Mapping[str, str]:
+        """What one version says; nothing else of it is kept while others are read."""
+        return stated_dependencies((await self._catalog.version(name, version)).document)
 
     async def _resolve(self, name: str, wanted: str) -> str | None:
         """The version, None where there is no package, none in the range, or the range makes no sense."""

@@ -16,8 +16,8 @@ from couchreg.package.standing import Standing
 from couchreg.package.versions import LATEST
 from couchreg.registry.reading.catalog import Catalog
 from couchreg.registry.reading.standing import standings
+from couchreg.turns import Slice
 
-CHUNK = 20  # documents read at once
 MAX_TITLE = 300  # characters
 
 
@@ -89,11 +89,12 @@ class History:
         standing = await self._catalog.standing(name)
         tags = standing.tags(versions)
         found: list[HistoryEntry] = []
-        for start in range(0, len(versions), CHUNK):
-            part = versions[start : start + CHUNK]
-            rows = await self._database.winners([version_id(name, item) for item in part], bodies=True)
-            pairs = zip(part, rows, strict=True)
-            found += [_entry(item, row, standing, tags) for item, row in pairs if row and not row.deleted]
+        turn = Slice()
+        for item in versions:  # one at a time: each may be large
+            [row] = await self._database.winners([version_id(name, item)], bodies=True)
+            if row and not row.deleted:
+                found.append(_entry(item, row, standing, tags))
+            await turn.pass_on()
         return tags[LATEST], found
 
     async def newest(self, start: str | None, limit: int) -> tuple[list[Summary], str | None]:

@@ -2,18 +2,21 @@
 anywhere as it is. Pure; the base of the addresses comes as an argument.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from couchreg.docstore.base import Attachment
+from couchreg.model import json
 from couchreg.package.descriptor import OWN, UNDERSCORED, Resource
 from couchreg.package.formats import mediatype, split_format
 from couchreg.package.recording import RECORDED
 from couchreg.package.references import addressed
 from couchreg.registry.reading.catalog import Version
+from couchreg.turns import Slice
 
 _TOLD_ELSEWHERE = frozenset(("hashes", "report", RECORDED, UNDERSCORED))
+Buffer = bytes | memoryview
 
 
 def url_of(base: str, *segments: str) -> str:
@@ -31,18 +34,54 @@ def served_descriptor(version: Version, base: str, deprecated: str | None = None
     members.setdefault("name", version.name)
     members.setdefault("version", version.version)
     members["resources"] = [served_resource(version, item, base) for item in version.resources.values()]
-    members[OWN] = {**_about(version, base), **({"deprecated": deprecated} if deprecated else {})}
+    about = {**_about(version, base), **({"deprecated": deprecated} if deprecated else {})}
+    members[OWN] = {**about, "files": [file_entry(version, one, base) for one in version.files.values()]}
     return members
 
 
+async def served_pieces(version: Version, base: str, deprecated: str | None) -> AsyncIterator[Buffer]:
+    """The JSON text of `served_descriptor`, piece by piece, so that a long one is nowhere whole."""
+    members = _addressed(version.descriptor, version, base)
+    members = {"name": version.name, "version": version.version, **members, "resources": None, OWN: None}
+    turn, before = Slice(), b"{"
+    for name, value in members.items():
+        yield before + json.quote(name) + b":"
+        before = b","
+        if name == "resources":
+            resources = (served_resource(version, item, base) for item in version.resources.values())
+            async for piece in _listed(resources, turn):
+                yield piece
+        elif name == OWN:
+            about = {**_about(version, base), **({"deprecated": deprecated} if deprecated else {})}
+            yield b"{" + b"".join(json.quote(key) + b":" + json.encode(about[key]) + b"," for key in about)
+            yield b'"files":'
+            async for piece in _listed(
+                (file_entry(version, one, base) for one in version.files.values()), turn
+            ):
+                yield piece
+            yield b"}"
+        else:
+            yield memoryview(value) if isinstance(value, json.Raw) else json.encode(value)
+    yield b"}\n"
+
+
+async def _listed(values: Iterable[Any], turn: Slice) -> AsyncIterator[bytes]:
+    before = b"["
+    for value in values:
+        yield before + json.encode(value)
+        before = b","
+        await turn.pass_on()
+    yield b"]" if before == b"," else b"[]"
+
+
 def _about(version: Version, base: str) -> dict[str, Any]:
-    """Publisher, moment, files, and of the report only its outcome, for it can be long."""
+    """Publisher, moment, and of the report only its outcome, for it can be long."""
     about = {key: value for key, value in version.own.items() if key not in _TOLD_ELSEWHERE}
     report = version.own.get("report")
     if isinstance(report, dict):
         url = url_of(base, "-", "report", version.name, version.version)
         about["report"] = {"valid": report.get("valid"), "errors": report.get("errors"), "url": url}
-    return {**about, "files": [file_entry(version, item, base) for item in version.files.values()]}
+    return about
 
 
 def file_entry(version: Version, file: Attachment, base: str) -> dict[str, Any]:

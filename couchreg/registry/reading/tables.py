@@ -1,7 +1,8 @@
 """Data that stands in a descriptor, as the text its resource's format says. Pure.
 
 Rows are lists of cells, the first of them the header, or objects by field name; both are what Frictionless
-takes as inline data. Everything else, and every other format, is JSON.
+takes as inline data. Everything else, and every other format, is JSON: also rows beyond LARGEST, and objects
+that have so little in common that a table of them would be nearly empty.
 
 Source: https://specs.frictionlessdata.io/tabular-data-resource/#inline-tabular-data.
 """
@@ -20,15 +21,34 @@ _DELIMITERS = {"csv": ",", "tsv": "\t"}
 _FORMATS = {"text/csv": "csv", "text/tab-separated-values": "tsv"}
 
 
-def inline_text(resource: Resource) -> tuple[str, bytes]:
-    """Media type and bytes of a resource with `data`."""
+LARGEST = 1 << 20  # bytes of JSON that are made a table
+ENOUGH = 100_000  # cells that any table may have
+SPARSE = 8  # a table beyond that has at most so many cells for each that has something in it
+
+
+def inline_text(resource: Resource) -> tuple[str, bytes | memoryview]:
+    """Media type and bytes of a resource with `data`. Takes a while: not for the event loop."""
     data = resource.members.get("data")
     form = _format(resource.members)
+    if isinstance(data, json.Raw):
+        data = _unfolded(data, tabular=form in _DELIMITERS)
     if isinstance(data, str):
         return _kind(resource.members, form or "txt"), data.encode(errors="replace")
-    if form in _DELIMITERS and isinstance(data, list) and _is_table(data):
+    if form in _DELIMITERS and isinstance(data, list) and _is_table(data, resource.members):
         return _kind(resource.members, form), _csv(data, resource.members, form)
+    if isinstance(data, json.Raw):
+        return "application/json", memoryview(data)
     return "application/json", json.encode(data) + b"\n"
+
+
+def _unfolded(data: json.Raw, *, tabular: bool) -> Any:
+    """Text that stands for itself, and rows that may become a table; the rest stays as it is."""
+    first = bytes(memoryview(data)[:1])
+    if first == b'"':
+        return json.decode(bytes(data))
+    if tabular and first == b"[" and len(data) <= LARGEST:
+        return [json.decode(bytes(row)) for row in json.items(data)]
+    return data
 
 
 def _format(members: Mapping[str, Any]) -> str | None:
@@ -47,9 +67,12 @@ def _kind(members: Mapping[str, Any], form: str) -> str:
     return mediatype(f"x.{form}") if split_format(f"x.{form}")[0] == form else "text/plain"
 
 
-def _is_table(data: list[Any]) -> bool:
+def _is_table(data: list[Any], members: Mapping[str, Any]) -> bool:
     kinds = {type(row) for row in data}
-    return kinds in ({list}, {dict})
+    if kinds != {dict}:
+        return kinds == {list}
+    cells = len(data) * len(_header(data, members))
+    return cells <= max(ENOUGH, SPARSE * sum(map(len, data)))
 
 
 def _csv(data: list[Any], members: Mapping[str, Any], form: str) -> bytes:
@@ -71,10 +94,14 @@ def _rows(data: list[Any], members: Mapping[str, Any]) -> Iterator[Iterable[Any]
     if isinstance(data[0], list):
         yield from data
         return
-    header = list(dict.fromkeys([*_fields(members), *(name for row in data for name in row)]))
+    header = _header(data, members)
     yield header
     for row in data:
         yield [row.get(name) for name in header]
+
+
+def _header(data: list[dict[str, Any]], members: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys([*_fields(members), *(name for row in data for name in row)]))
 
 
 def _fields(members: Mapping[str, Any]) -> Iterator[str]:

@@ -15,12 +15,12 @@ from couchreg.docstore.base import Edit, Outcome
 from couchreg.errors import BadRequest, CouchregError
 from couchreg.http.couch.documents import local, quorum, writing
 from couchreg.http.couch.documents.bulk_get import bulk_get
-from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import answer_json, answer_raw
 from couchreg.http.couch.frame.uuids import new_uuid
 from couchreg.model import document, json
 from couchreg.model.document import Parsed
+from couchreg.turns import Slice
 
 __all__ = ["bulk_docs", "bulk_get"]
 
@@ -32,7 +32,7 @@ async def bulk_docs(ctx: Context) -> web.StreamResponse:
     docs = _docs_of(request)
     new_edits = _new_edits_of(request)
     limits = writing.DocumentLimits.of(ctx)
-    parsed, turn = [], Turn()
+    parsed, turn = [], Slice()
     for value in docs:
         parsed.append(_parse(ctx, limits, value, len(body), new_edits=new_edits))
         await turn.pass_on()

@@ -16,10 +16,10 @@ from couchreg.http.couch.documents.document_query import DocumentQuery
 from couchreg.http.couch.documents.multipart_sending import BulkParts
 from couchreg.http.couch.documents.reading import shown
 from couchreg.http.couch.documents.sending import write_pieces
-from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, answer_raw
 from couchreg.model import json
+from couchreg.turns import Slice
 from couchreg.wire import documents, related
 from couchreg.wire.accept import accepts_type
 
@@ -38,7 +38,7 @@ async def bulk_get(ctx: Context) -> web.StreamResponse:
     if not isinstance(docs, list):
         raise BadRequest("Missing JSON list of 'docs'.")
     query = query_of(ctx)
-    wanted, turn = [], Turn()
+    wanted, turn = [], Slice()
     for entry in docs:
         wanted.append(wanted_of(entry, query))
         await turn.pass_on()
@@ -93,7 +93,9 @@ async def _send_json(
         texts: list[bytes | Attachment] = []
         answered: list[Answered] = await anext(_answered(ctx, wanted, query), [])
         _render(answered, texts, first=True)
-        if len(answered) == len(wanted) and all(isinstance(text, bytes) for text in texts):
+        if len(answered) == len(wanted) and all(
+            isinstance(text, bytes) and len(text) <= documents.LARGE for text in texts
+        ):
             return answer_raw(b'{"results":[%b]}' % b"".join(texts))  # type: ignore[arg-type]
     return await _stream_json(ctx, wanted, query)
 
@@ -136,7 +138,11 @@ def _render_opened(
         parts.append(before + b'{"error":' + json.encode(_missing(one, opened.rev)) + b"}")
         return
     found = shown(opened.revision, opened.history, one.query)
-    head = before + b'{"ok":' + found.head
+    if found.front:
+        parts.extend([before + b'{"ok":', *found.front])
+        head = found.head
+    else:
+        head = before + b'{"ok":' + found.head
     if not found.revision.attachments:
         parts.append(head + b"}}")
         return

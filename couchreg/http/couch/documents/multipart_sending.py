@@ -25,6 +25,7 @@ def as_parts(found: FoundDocument, query: DocumentQuery) -> Parts:
     attachments = found.revision.attachments
     [text] = documents.pieces(found.head, attachments, shape)
     assert isinstance(text, bytes)
+    text = b"".join([*found.front, text])
     return text, [attachment for attachment in attachments if shape.shows_data(attachment)]
 
 
@@ -48,9 +49,11 @@ async def send_related(
 async def _write_document(ctx: Context, stream: web.StreamResponse, boundary: bytes, parts: Parts) -> None:
     text, attachments = parts
     if not attachments:
-        await stream.write(text)
+        await ctx.write(stream, text)
         return
-    await stream.write(related.document_part(boundary, text))
+    await stream.write(related.document_head(boundary))
+    await ctx.write(stream, text)
+    await stream.write(related.between(boundary))
     for attachment in attachments:
         await stream.write(related.attachment_head(attachment))
         async for chunk in ctx.attachments.open(attachment, encoded=True):

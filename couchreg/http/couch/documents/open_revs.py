@@ -39,5 +39,6 @@ async def _write_opened(
         return
     found = shown(one.revision, one.history, query)
     shape = query.shape(found.history)
-    parts = documents.pieces(before + b'{"ok":' + found.head, found.revision.attachments, shape)
-    await write_pieces(ctx, stream, [*parts, b"}"])
+    parts = documents.pieces(found.head, found.revision.attachments, shape)
+    whole = [before + b'{"ok":', *found.front, *parts, b"}"]
+    await write_pieces(ctx, stream, documents.joined(whole))

@@ -23,12 +23,18 @@ class FoundDocument:
     has_meta: bool = False  # then CouchDB sends no ETag, for these members can change without the revision
 
     @property
+    def front(self) -> list[bytes]:
+        """What comes before `head` where the document is large."""
+        return self._opened[0]
+
+    @property
     def head(self) -> bytes:
+        return self._opened[1] + self.extras
+
+    @property
+    def _opened(self) -> tuple[list[bytes], bytes]:
         revision = self.revision
-        return (
-            documents.document_head(revision.id, revision.rev, revision.deleted, revision.members)
-            + self.extras
-        )
+        return documents.opened(revision.id, revision.rev, revision.deleted, revision.members)
 
 
 async def find(db: Database, doc_id: str, query: DocumentQuery) -> FoundDocument:

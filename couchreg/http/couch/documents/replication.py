@@ -11,10 +11,10 @@ from couchreg.docstore.optional import purging
 from couchreg.errors import BadRequest
 from couchreg.http.couch.documents import quorum
 from couchreg.http.couch.documents.document_query import parse_revs
-from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.params import parse_int
 from couchreg.http.couch.frame.responses import answer_json
+from couchreg.turns import Slice
 
 
 async def revs_diff(ctx: Context) -> web.StreamResponse:
@@ -53,7 +53,7 @@ async def _revisions_by_id(ctx: Context) -> dict[str, tuple[str, ...]]:
     wanted = await ctx.json()
     if not isinstance(wanted, dict):
         raise BadRequest("Request body must be a JSON object")
-    found, turn = {}, Turn()
+    found, turn = {}, Slice()
     for doc_id, revs in wanted.items():
         found[doc_id] = parse_revs(revs)
         await turn.pass_on()

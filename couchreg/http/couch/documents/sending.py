@@ -24,12 +24,23 @@ async def send_document(ctx: Context, found: FoundDocument, query: DocumentQuery
         if not_modified(ctx.request, tag):
             return Answer(status=304, headers=headers)
     shape = query.shape(found.history)
+    if found.front and not (shape.data and found.revision.attachments):
+        return await _send_large(ctx, found, query, headers)
     if not shape.data or not found.revision.attachments:
         return answer_raw(stubs(found, query), headers=headers)
     if accepts_type(ctx.request.headers.get("Accept"), "multipart/related"):
         return await send_related(ctx, found, query, headers)
     parts = documents.pieces(found.head, found.revision.attachments, shape)
-    return await send_pieces(ctx, [*parts, b"\n"], headers=headers)
+    return await send_pieces(ctx, [*found.front, *parts, b"\n"], headers=headers)
+
+
+async def _send_large(
+    ctx: Context, found: FoundDocument, query: DocumentQuery, headers: Sequence[tuple[str, str]]
+) -> web.StreamResponse:
+    """With stubs, and without its text in one piece."""
+    shape = documents.Shape(encoding_info="att_encoding_info" in query.flags)
+    parts = documents.pieces(found.head, found.revision.attachments, shape)
+    return await send_pieces(ctx, [*found.front, *parts, b"\n"], headers=headers)
 
 
 def stubs(found: FoundDocument, query: DocumentQuery) -> bytes:
@@ -60,7 +71,7 @@ async def send_pieces(
 async def write_pieces(ctx: Context, stream: web.StreamResponse, parts: Sequence[bytes | Attachment]) -> None:
     for part in parts:
         if isinstance(part, bytes):
-            await stream.write(part)
+            await ctx.write(stream, part)
         else:
             async for text in ctx.attachments.base64(part):
                 await stream.write(text)

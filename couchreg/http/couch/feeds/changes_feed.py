@@ -11,13 +11,13 @@ from couchreg.http.couch.feeds.changes_query import ChangesQuery
 from couchreg.http.couch.feeds.feed_format import format_of
 from couchreg.http.couch.feeds.filters import AT_ONCE, Filter
 from couchreg.http.couch.feeds.timer import feed_timer
-from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import Headers
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.listings import rowdocs
 from couchreg.http.couch.listings.rowdocs import RowDocument
 from couchreg.model import json
+from couchreg.turns import Slice
 from couchreg.wire import documents, rows
 
 UNLIMITED = 10**15  # CouchDB counts down from here, and `seq_interval` shows it
@@ -35,7 +35,7 @@ class ChangesFeed:
         self._filter = chosen
         self._format = format_of(query.feed)
         self._writer = RowWriter(ctx, [*self._format.headers, *headers], self._format.content_type)
-        self._turn = Turn()
+        self._turn = Slice()
         self._left = UNLIMITED if query.limit is None else query.limit
         self._shown = 0
         self._pending = 0
@@ -112,7 +112,9 @@ class ChangesFeed:
             self._pending = await self._db.pending(last) if self._left == 0 else 0
 
     async def _show_simply(self, chunk: Sequence[Change]) -> Seq:
-        """All rows of a chunk in one go; the last one's sequence."""
+        """All rows of a chunk in one go; the last one's sequence. Large documents by themselves."""
+        if any(rowdocs.is_large(change.members) for change in chunk):
+            return await self._show_some(chunk)
         seqs = self._seqs(chunk)
         docs = [_plain(change) for change in chunk] if self._query.docs.include_docs else None
         await self._writer.write(self._format.rows(seqs, rows.changes(seqs, chunk), docs))

@@ -1,13 +1,11 @@
-"""What one request may cost: bytes of its body, JSON values in it, entries of a list, and turns on the loop.
+"""What one request may cost: bytes of its body, JSON values in it, entries of a list.
 
 The bound is drawn before anything is made of a body, for as Python objects a text takes twenty times its
-length, and the loop stands still while they are made. Operations that go through a list take a `Turn` with
-each entry, so that others are answered in between however long the list is. Queries of every kind stand on
-this: lists of keys, selectors, projections, revisions asked for.
+length, and the loop stands still while they are made. Queries of every kind stand on this: lists of keys,
+selectors, projections, revisions asked for. Whoever then goes through a list does so in slices of time
+(`couchreg.turns`), so that others are answered in between however long it is.
 """
 
-import asyncio
-import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,7 +13,6 @@ from couchreg.errors import TooLarge
 from couchreg.http.couch.frame.settings import Settings
 from couchreg.model import json
 
-SLICE = 0.005  # seconds that one request has the loop for itself
 ON_THE_LOOP = 64 * 1024  # bytes of JSON that are read on the loop, whatever they are
 
 
@@ -58,21 +55,3 @@ def of(settings: Settings, *, is_admin: bool, is_known: bool, asks_only: bool) -
     if asks_only:
         return Allowance(min(most, QUESTION.body), QUESTION.values)
     return Allowance(most) if is_known else Allowance(min(most, GUEST.body), GUEST.values)
-
-
-class Turn:
-    """`await turn.pass_on()` after each piece of work: others get theirs when this one has had its slice."""
-
-    __slots__ = ("_until",)
-
-    def __init__(self) -> None:
-        self._until = time.monotonic() + SLICE
-
-    @property
-    def is_over(self) -> bool:
-        return time.monotonic() >= self._until
-
-    async def pass_on(self) -> None:
-        if self.is_over:
-            await asyncio.sleep(0)
-            self._until = time.monotonic() + SLICE

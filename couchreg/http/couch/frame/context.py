@@ -18,7 +18,11 @@ from couchreg.http.couch.frame.responses import JSON_TYPE, Headers, start_stream
 from couchreg.http.couch.frame.services import Services
 from couchreg.http.couch.frame.settings import Settings
 from couchreg.http.forwarded import STANDARD, Names
+from couchreg.model.addresses import origin
 from couchreg.model.user import ANONYMOUS, User
+
+LARGE = 256 << 10  # bytes of an answer that are not gathered, and not sent to many at once
+SLICE = 64 << 10  # bytes of one write of those
 
 
 class Context:
@@ -200,6 +204,15 @@ class Context:
         body.require_type(self.request, JSON_TYPE)
 
     # -- the answer
+    async def write(self, stream: web.StreamResponse, piece: bytes) -> None:
+        """Part of an answer. A few of those that are large are sent at once, however slowly they are read."""
+        if len(piece) <= LARGE:
+            await stream.write(piece)
+            return
+        async with self.services.large.take(origin(self.address)):
+            for start in range(0, len(piece), SLICE):
+                await stream.write(memoryview(piece)[start : start + SLICE])
+
     @property
     def base_url(self) -> str:
         """`scheme://host[/prefix]` as the client knows this server, for Location."""

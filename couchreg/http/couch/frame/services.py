@@ -14,12 +14,18 @@ from couchreg.http.couch.frame.counters import RequestCounters
 from couchreg.http.couch.frame.settings import Sections, Settings
 from couchreg.http.forwarded import TRUSTING_NONE, Proxies
 from couchreg.model.user import User
+from couchreg.turns import Turns
 
 WithOwned = Callable[[User], Awaitable[User]]  # adds the roles `owner:<package>`
 
 
 async def as_they_are(user: User) -> User:
     return user
+
+
+def large_answers() -> Turns:
+    """For documents that are large, while they are sent."""
+    return Turns(4, waiting=16, waiting_of_one=8, what="large documents", retry_after=5)
 
 
 @dataclass(slots=True)
@@ -35,6 +41,7 @@ class Services:
     counters: RequestCounters = field(default_factory=RequestCounters)
     background: Background = field(default_factory=Background)
     resharding: tuple[str, str | None] = ("running", None)  # whether jobs would run, and why not
+    large: Turns = field(default_factory=large_answers)
     settings: Settings = field(init=False)
 
     def meaning(self, name: str) -> str:

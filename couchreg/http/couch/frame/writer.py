@@ -10,7 +10,7 @@ from aiohttp import web
 
 from couchreg.docstore.base import Attachment
 from couchreg.http.couch.frame import jsonp
-from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.context import LARGE, Context
 from couchreg.http.couch.frame.responses import JSON_TYPE, Answer, Headers
 
 FULL = 64 * 1024  # bytes of one write
@@ -29,6 +29,10 @@ class RowWriter:
         self._callback = ctx.callback if content_type == JSON_TYPE else ""
 
     async def write(self, piece: bytes) -> None:
+        if len(piece) > LARGE:
+            await self.flush()
+            await self._ctx.write(self._started(), piece)
+            return
         self._pieces.append(piece)
         self._size += len(piece)
         if self._size >= FULL:
@@ -55,6 +59,10 @@ class RowWriter:
             self._pieces.clear()
             self._size = 0
             await self._stream.write(data)
+
+    def _started(self) -> web.StreamResponse:
+        assert self._stream is not None  # `flush` begins it
+        return self._stream
 
     async def finish(self) -> web.StreamResponse:
         """Send the rest. A whole answer that fits into one buffer has a Content-Length."""

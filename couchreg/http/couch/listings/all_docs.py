@@ -9,13 +9,13 @@ from typing import Any
 from aiohttp import web
 
 from couchreg.errors import BadRequest
-from couchreg.http.couch.frame.allowance import Turn
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.listings import key_rows, range_rows
 from couchreg.http.couch.listings.namespaces import ALL, DESIGN, LOCAL, Namespace
 from couchreg.http.couch.listings.view_query import ViewQuery
+from couchreg.turns import Slice
 
 
 async def get(ctx: Context) -> web.StreamResponse:
@@ -114,7 +114,7 @@ async def _read_queries(ctx: Context) -> Sequence[ViewQuery]:
         raise BadRequest("`queries` member must be an array.")
     ctx.allowance.check_list(given, "queries")
     shared = ViewQuery().read(ctx.pairs)
-    wanted, turn = [], Turn()
+    wanted, turn = [], Slice()
     for one in given:
         wanted.append(_one_query(shared.shared(), one))
         await turn.pass_on()

@@ -1,9 +1,10 @@
 """Rows for certain ids, in the order in which they were asked for; deleted and unknown ones too."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from couchreg.docstore.base import Database, Row
+from couchreg.docstore.base import Database, Revision, Row
 from couchreg.errors import NotFound
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.listings.namespaces import Namespace
@@ -14,7 +15,7 @@ from couchreg.http.couch.listings.range_rows import (
     plain_document,
     write_elaborate_row,
 )
-from couchreg.http.couch.listings.rowdocs import DocOptions
+from couchreg.http.couch.listings.rowdocs import DocOptions, is_large
 from couchreg.http.couch.listings.view_query import ViewQuery
 from couchreg.wire import rows
 
@@ -50,19 +51,48 @@ def _selected(namespace: Namespace, query: ViewQuery) -> Sequence[Any]:
 async def _write_some(db: Database, writer: RowWriter, keys: Sequence[Any], options: DocOptions) -> None:
     spelt = [_id_of(key) for key in keys]
     ids = [doc_id for doc_id in spelt if doc_id is not None]
-    winners = iter(await db.winners(ids, bodies=options.include_docs))
+    winners = await db.winners(ids, bodies=False)
+    found = _with_documents(db, winners) if options.include_docs else _as_they_are(winners)
     for number, (key, doc_id) in enumerate(zip(keys, spelt, strict=True)):
-        row = next(winners) if doc_id is not None else None
+        row = await anext(found) if doc_id is not None else None
         if number:
             await writer.write(rows.BETWEEN)
         if row is None or row.deleted or not options.include_docs:
             await writer.write(_short(key, row, options))
         elif not isinstance(key, str):
             await writer.write(rows.with_docs([rows.spelt(key, row)], [plain_document(row)])[0])
-        elif options.are_plain:
+        elif options.are_plain and not is_large(row.members):
             await writer.write(joined_rows([row], [plain_document(row)]))
         else:
             await write_elaborate_row(db, writer, row, options)
+
+
+async def _as_they_are(winners: Sequence[Row | None]) -> AsyncIterator[Row | None]:
+    for row in winners:
+        yield row
+
+
+async def _with_documents(db: Database, winners: Sequence[Row | None]) -> AsyncIterator[Row | None]:
+    """The rows with their bodies, of which few are in memory when they are large. A document that has been
+    edited since is shown as it was; one that has lost that revision is not shown."""
+    live = [row for row in winners if row is not None and not row.deleted]
+    ready: deque[Row | None] = deque()
+    for row in winners:
+        if row is None or row.deleted:
+            yield row
+            continue
+        if not ready:
+            opened = await db.open_revs([(one.id, (one.rev,)) for one in live[:TOGETHER]])
+            pairs = zip(live, opened, strict=False)
+            ready.extend(_filled(one, revisions[0].revision) for one, revisions in pairs)
+            del live[: len(opened)]
+        yield ready.popleft()
+
+
+def _filled(row: Row, revision: Revision | None) -> Row | None:
+    if revision is None:
+        return None
+    return row._replace(members=revision.members, attachments=revision.attachments)
 
 
 def _short(key: Any, row: Row | None, options: DocOptions) -> bytes:

@@ -55,8 +55,8 @@ async def _write_rows(
     db: Database, writer: RowWriter, namespace: Namespace, wanted: Range, options: DocOptions
 ) -> None:
     separator = b""
-    if options.include_docs and not options.are_plain and not namespace.is_local:
-        await _write_elaborate(db, writer, wanted, options)
+    if options.include_docs and not namespace.is_local:
+        await _write_documents(db, writer, wanted, options)
         return
     async for chunk in _chunks(db, namespace, wanted, include_docs=options.include_docs):
         await writer.write(separator + chunk)
@@ -72,9 +72,8 @@ async def _chunks(
             docs = [local_document(one) for one in local] if include_docs else None
             yield joined_rows(local, docs)
     else:
-        async for chunk in db.all_docs(wanted, bodies=include_docs):
-            docs = [plain_document(row) for row in chunk] if include_docs else None
-            yield joined_rows(chunk, docs)
+        async for chunk in db.all_docs(wanted, bodies=False):
+            yield joined_rows(chunk, None)
 
 
 def joined_rows(chunk: Sequence[Row | LocalDocument], docs: Sequence[bytes] | None) -> bytes:
@@ -92,10 +91,14 @@ def local_document(one: LocalDocument) -> bytes:
     return documents.document(one.id, one.rev, False, one.members)
 
 
-async def _write_elaborate(db: Database, writer: RowWriter, wanted: Range, options: DocOptions) -> None:
-    """With conflicts or the data of attachments: a document at a time."""
+async def _write_documents(db: Database, writer: RowWriter, wanted: Range, options: DocOptions) -> None:
+    """A chunk at a time; with conflicts, the data of attachments, or large, a document at a time."""
     separator = b""
     async for chunk in db.all_docs(wanted, bodies=True):
+        if options.are_plain and not any(rowdocs.is_large(row.members) for row in chunk):
+            await writer.write(separator + joined_rows(chunk, [plain_document(row) for row in chunk]))
+            separator = rows.BETWEEN
+            continue
         for row in chunk:
             await writer.write(separator)
             await write_elaborate_row(db, writer, row, options)

@@ -37,11 +37,16 @@ class RowDocument(NamedTuple):
 
 async def parts(db: Database, shown: RowDocument, options: DocOptions) -> list[bytes | Attachment]:
     """The document as text, with attachments where their base64 data belongs."""
-    head = documents.document_head(shown.id, shown.rev, shown.deleted, shown.members)
+    front, head = documents.opened(shown.id, shown.rev, shown.deleted, shown.members)
     if options.conflicts:
         head += documents.conflicts_member(await _conflicts(db, shown))
     shape = documents.Shape(data=options.attachments, encoding_info=options.att_encoding_info)
-    return documents.pieces(head, shown.attachments, shape)
+    return [*front, *documents.pieces(head, shown.attachments, shape)]
+
+
+def is_large(members: bytes | None) -> bool:
+    """Whether a document is better written by itself."""
+    return members is not None and len(members) > documents.LARGE
 
 
 async def _conflicts(db: Database, shown: RowDocument) -> list[str]:

@@ -1,7 +1,7 @@
 """Answers that are not files: JSON, errors as JSON, conditional GET, and what every answer carries."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -12,6 +12,7 @@ from couchreg.model import json
 from couchreg.wire.status import status_of
 
 # Published content is never a page of ours: no script of it runs here, no type is guessed.
+CHUNK = 64 << 10  # bytes of one write of a long answer
 SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'"}
 # Reading is open to pages of any origin, as the datastore's own CORS rules have it.
 OPEN = {
@@ -32,14 +33,42 @@ def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = No
     )
 
 
-def cacheable(call: Call, value: Any) -> web.Response:
+def cacheable(call: Call, value: Any, headers: Mapping[str, str] | None = None) -> web.Response:
     """A JSON answer with an ETag, or 304 when the client has it already."""
-    response = answer(value, headers={"Cache-Control": "no-cache", "Vary": "Host"})
+    headers = {"Cache-Control": "no-cache", "Vary": "Host", **(headers or {})}
+    response = answer(value, headers=headers)
     body = response.body if isinstance(response.body, bytes) else b""
     tag = hashlib.sha256(body).hexdigest()[:32]
     response.etag = tag
     if not_modified(call.request, tag):
-        return web.Response(status=304, headers={"ETag": f'"{tag}"', "Cache-Control": "no-cache", **OPEN})
+        return web.Response(status=304, headers={**headers, "ETag": f'"{tag}"', **OPEN})
+    return response
+
+
+async def streamed(
+    call: Call,
+    pieces: AsyncIterable[bytes | memoryview],
+    headers: Mapping[str, str],
+    length: int | None = None,
+) -> web.StreamResponse:
+    """A long answer, sent as fast as it is read. Nothing of it is made for HEAD."""
+    response = web.StreamResponse(headers={**SAFE, **OPEN, **headers})
+    response.content_length = length
+    await response.prepare(call.request)
+    if call.request.method == "HEAD":
+        return response
+    waiting = bytearray()
+    async for piece in pieces:
+        if len(piece) < CHUNK:
+            waiting += piece
+        if len(piece) >= CHUNK or len(waiting) >= CHUNK:
+            await response.write(bytes(waiting))
+            waiting.clear()
+        if len(piece) >= CHUNK:
+            for start in range(0, len(piece), CHUNK):
+                await response.write(memoryview(piece)[start : start + CHUNK])
+    await response.write(bytes(waiting))
+    await response.write_eof()
     return response
 
 

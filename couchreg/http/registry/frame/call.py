@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -20,7 +21,9 @@ from couchreg.http.registry.frame.urls import base_url
 from couchreg.model.addresses import origin
 from couchreg.model.user import User
 from couchreg.registry.publishing.direct import Addresses
+from couchreg.registry.reading.catalog import Version
 from couchreg.registry.registry import Registry, Search
+from couchreg.turns import Turns
 
 NO_PROXIES = Proxies()
 LOG_IN = "Log in to do this: with a user name and a password, or with a token."
@@ -49,6 +52,11 @@ async def everyone() -> Security:
     return EVERYONE
 
 
+def large_packages() -> Turns:
+    """For answers about packages whose descriptors are large."""
+    return Turns(3, waiting=200, waiting_of_one=50, what="answers about large packages", retry_after=5)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the door stands on."""
@@ -69,6 +77,7 @@ class Services:
     upload_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))  # signs our addresses
     followers: Callable[[], Awaitable[Sequence[Status]]] = nobody_follows  # how far they have come
     leaving: Leaving = field(default_factory=Leaving)
+    large: Turns = field(default_factory=large_packages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,19 @@ class Call:
     identity: Identity
     services: Services
     route: Route
+    held: AsyncExitStack = field(default_factory=AsyncExitStack)  # until the answer has gone
+
+    async def version(self, find: Callable[[], Awaitable[Version]]) -> Version:
+        """What `find` finds. Few that are large are held at once, however slowly their answers are read.
+
+        Raises what `find` does, TooManyRequests, Unavailable.
+        """
+        found = await find()
+        if not found.is_large:
+            return found
+        del found
+        await self.held.enter_async_context(self.services.large.take(origin(self.address)))
+        return await find()
 
     async def decide(self) -> None:
         """Whether they may, by the same rules as at the couch door. Raises Unauthorized, Forbidden."""

@@ -2,27 +2,38 @@
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 
 from aiohttp import web
 
 from couchreg.errors import NotFound
-from couchreg.http.registry.frame.answers import OPEN, SAFE, not_modified
+from couchreg.http.registry.frame.answers import OPEN, SAFE, not_modified, streamed
 from couchreg.http.registry.frame.call import Call
+from couchreg.model import json
 from couchreg.model.media_types import disposition
 from couchreg.package.descriptor import Resource
+from couchreg.registry.reading.catalog import Version
 from couchreg.registry.reading.tables import inline_text
 
 
-async def inline(call: Call, found: Resource) -> web.StreamResponse:
-    """The `data` of a resource: CSV where its format says so, its own text, else JSON."""
-    kind, data = await asyncio.to_thread(inline_text, found)
-    tag = hashlib.sha256(data).hexdigest()
-    headers = {**SAFE, **OPEN, "ETag": f'"{tag}"', "Cache-Control": "no-cache"}
+async def inline(call: Call, version: Version, found: Resource) -> web.StreamResponse:
+    """The `data` of a resource: CSV where its format says so, its own text, else JSON.
+
+    Its tag is the version's, so that nothing has to be made of the data to know it.
+    """
+    state = json.encode([version.name, version.version, version.rev, found.name])
+    tag = hashlib.sha256(state).hexdigest()[:32]
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
     if not_modified(call.request, tag):
-        return web.Response(status=304, headers=headers)
+        return web.Response(status=304, headers={**SAFE, **OPEN, **headers})
+    kind, data = await asyncio.to_thread(inline_text, found)
     kind = kind if "charset" in kind or not kind.startswith("text/") else f"{kind}; charset=utf-8"
     headers |= {"Content-Type": kind, "Content-Disposition": disposition(found.name, kind)}
-    return web.Response(body=data, headers=headers)
+    return await streamed(call, _once(data), headers, len(data))
+
+
+async def _once(data: bytes | memoryview) -> AsyncIterator[bytes | memoryview]:
+    yield data
 
 
 def redirect(found: Resource) -> web.StreamResponse:

@@ -46,7 +46,7 @@ async def resource(call: Call) -> web.StreamResponse:
     if found.urls:
         return redirect(found)
     if found.inline:
-        return await inline(call, found)
+        return await inline(call, version, found)
     return await _send(call, version, found.name, _parts(version, found))
 
 
@@ -57,11 +57,13 @@ async def version_of(call: Call) -> Version:
     """
     name, version = call.part("name"), call.request.match_info.get("version", LATEST)
     wanted = call.request.query.get("range")
+    catalog = call.registry.catalog
     if wanted is None:
-        return await call.registry.catalog.named(name, version)
+        return await call.version(lambda: catalog.named(name, version))
     if version != LATEST:
         raise BadRequest(f"“range” chooses a version: ask for {name} or {name}/{LATEST} with it.")
-    return await call.registry.catalog.version(name, await call.registry.catalog.resolve(name, wanted))
+    exact = await catalog.resolve(name, wanted)
+    return await call.version(lambda: catalog.version(name, exact))
 
 
 def _meta(call: Call, version: Version, found: Resource | None, wanted: str) -> web.StreamResponse:

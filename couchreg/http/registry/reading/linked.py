@@ -1,6 +1,7 @@
 """Packages and the catalog as linked data, for clients that ask for it; all others get JSON as ever."""
 
-from collections.abc import Awaitable, Callable, Collection
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -29,29 +30,32 @@ Operation = Callable[[Call], Awaitable[web.StreamResponse]]
 async def welcome(call: Call) -> web.StreamResponse:
     """`GET /`: the greeting, or the catalog."""
     view = _wanted(call, CATALOGS)
+    links = _links(f"{call.base}/", CATALOGS)
     if view is None:
-        return _with_links(call, await packages.welcome(call), f"{call.base}/", CATALOGS)
+        response = await packages.welcome(call)
+        response.headers.update(links)
+        return response
     await call.admit()
     limit = number(call, "limit", PAGE, MOST)
     found, after = await call.registry.history.newest(call.request.query.get("start"), limit)
-    response = await _answer(call, CATALOGS[view.vocabulary](call.base, found), view)
     if after is not None:
         query = call.request.rel_url.with_query({**call.request.query, "start": after}).raw_query_string
-        response.headers.add("Link", f'<{call.base}/?{query}>; rel="next"')
-    return _with_links(call, response, f"{call.base}/", CATALOGS)
+        links["Link"] = f'<{call.base}/?{query}>; rel="next", {links["Link"]}'
+    return await _answer(call, CATALOGS[view.vocabulary](call.base, found), view, links)
 
 
 async def descriptor(call: Call) -> web.StreamResponse:
     """`GET /:name/:version?`: the descriptor, or the version as linked data."""
     if call.request.query.get("clone") == "true":
-        return await packages.descriptor(call)
+        return await packages.published(call)
     view = _wanted(call, DATASETS)
     version = await version_of(call)
-    address = url_of(call.base, version.name, version.version)
+    links = _links(url_of(call.base, version.name, version.version), DATASETS)
     if view is None:
-        return _with_links(call, await packages.descriptor(call), address, DATASETS)
-    response = await _answer(call, DATASETS[view.vocabulary](Source(version, call.base)), view)
-    return _with_links(call, response, address, DATASETS)
+        return await packages.descriptor(call, version, links)
+    make, source = DATASETS[view.vocabulary], Source(version, call.base)
+    node = await asyncio.to_thread(make, source) if version.is_large else make(source)
+    return await _answer(call, node, view, links)
 
 
 def _wanted(call: Call, offered: Collection[Vocabulary]) -> View | None:
@@ -60,20 +64,18 @@ def _wanted(call: Call, offered: Collection[Vocabulary]) -> View | None:
     return wanted_view(request.query.get("profile"), accept, offered)
 
 
-async def _answer(call: Call, view: dict[str, Any], wanted: View) -> web.StreamResponse:
-    response = cacheable(call, await call.registry.forms.of(view, wanted.form))
+async def _answer(
+    call: Call, view: dict[str, Any], wanted: View, links: Mapping[str, str]
+) -> web.StreamResponse:
+    response = cacheable(call, await call.registry.forms.of(view, wanted.form), links)
     if response.status == 200:
         response.headers["Content-Type"] = wanted.content_type
     return response
 
 
-def _with_links(
-    call: Call, response: web.StreamResponse, address: str, offered: Collection[Vocabulary]
-) -> web.StreamResponse:
+def _links(address: str, offered: Collection[Vocabulary]) -> dict[str, str]:
     """What else there is: https://www.rfc-editor.org/rfc/rfc8288."""
-    response.headers["Vary"] = "Accept, Host"
     kind = f'rel="alternate"; type="{LINKED}"'
     others = (f'<{address}?profile={word}>; {kind}; title="{word}"' for word in offered)
     links = [f'<{address}>; rel="canonical"', f'<{address}>; rel="alternate"; type="{JSON}"', *others]
-    response.headers.add("Link", ", ".join(links))
-    return response
+    return {"Vary": "Accept, Host", "Link": ", ".join(links)}

@@ -100,7 +100,8 @@ async def undeprecate(call: Call) -> web.StreamResponse:
 
 async def dependencies(call: Call) -> web.StreamResponse:
     """`GET /-/dependencies/:name/:version`: all that are needed, resolved to versions."""
-    version = await call.registry.catalog.version(call.part("name"), call.part("version"))
+    catalog = call.registry.catalog
+    version = await call.version(lambda: catalog.version(call.part("name"), call.part("version")))
     found, complete = await call.registry.dependencies.of(version)
     rows = [
         {

@@ -1,16 +1,19 @@
 """Reading what is published: descriptors, listings, reports, search; never the files themselves."""
 
+import hashlib
+from collections.abc import Mapping
 from importlib.metadata import version as installed_version
 
 from aiohttp import web
 
 from couchreg.errors import BadRequest, NotFound
-from couchreg.http.registry.frame.answers import answer, cacheable
+from couchreg.http.registry.frame.answers import OPEN, answer, cacheable, not_modified, streamed
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.reading.files import file, version_of
 from couchreg.model import json
 from couchreg.package.paths import DESCRIPTOR
-from couchreg.registry.reading.served import served_descriptor, url_of
+from couchreg.registry.reading.catalog import Version
+from couchreg.registry.reading.served import served_descriptor, served_pieces, url_of
 
 HITS, MOST_HITS = 20, 200
 MOST_WORDS = 50
@@ -29,22 +32,29 @@ async def welcome(call: Call) -> web.StreamResponse:
     return answer({"couchreg": "Welcome", "version": installed_version("couchreg"), "links": links})
 
 
-async def latest(call: Call) -> web.StreamResponse:
-    """The latest version, or with `?range=^1.2` the highest in a range."""
-    return await descriptor(call)
+async def published(call: Call) -> web.StreamResponse:
+    """A version's descriptor as it was published."""
+    return await file(call, await version_of(call), DESCRIPTOR)
 
 
-async def descriptor(call: Call) -> web.StreamResponse:
-    """A version's descriptor with addresses for paths; with `?clone=true` as it was published."""
-    version = await version_of(call)
-    if call.request.query.get("clone") == "true":
-        return await file(call, version, DESCRIPTOR)
+async def descriptor(call: Call, version: Version, headers: Mapping[str, str]) -> web.StreamResponse:
+    """A version's descriptor with addresses for paths. A long one goes out as it is read."""
     standing = await call.registry.catalog.standing(version.name)
-    return cacheable(call, served_descriptor(version, call.base, standing.deprecated(version.version)))
+    deprecated = standing.deprecated(version.version)
+    if not version.is_large:
+        return cacheable(call, served_descriptor(version, call.base, deprecated), headers)
+    state = json.encode([version.name, version.version, version.rev, call.base, deprecated])
+    tag = hashlib.sha256(state).hexdigest()[:32]
+    headers = {**headers, "ETag": f'"{tag}"', "Cache-Control": "no-cache"}
+    if not_modified(call.request, tag):
+        return web.Response(status=304, headers={**headers, **OPEN})
+    pieces = served_pieces(version, call.base, deprecated)
+    return await streamed(call, pieces, {**headers, "Content-Type": "application/json"})
 
 
 async def report(call: Call) -> web.StreamResponse:
-    version = await call.registry.catalog.named(call.part("name"), call.part("version"))
+    catalog = call.registry.catalog
+    version = await call.version(lambda: catalog.named(call.part("name"), call.part("version")))
     found = version.own.get("report")
     if not isinstance(found, dict):
         raise NotFound(f"{version.name} {version.version} was published without its data being checked.")
