@@ -56,8 +56,9 @@ async def test_a_part_is_there_or_refused(store: Store, part: Callable[[Database
 
 async def test_a_file_is_needed_where_the_store_cannot_tell(store: Store) -> None:
     database = await store.create("x")
-    assert not await optional.is_referred(database, "_blobs/aa/aa")
-    assert await optional.is_referred(core_of(database), "_blobs/aa/aa")
+    keys = ["_blobs/aa/aa"]
+    assert await optional.referred_in(database, keys) == set()
+    assert await optional.referred_in(core_of(database), keys) == set(keys)
 
 
 async def test_the_core_alone_is_a_database(store: Store) -> None:
