@@ -10,7 +10,7 @@ Every method raises ClientError, whose `reason` says what to do next.
 
 import io
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -66,67 +66,127 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connections. Using the client afterwards is an error."""
+        """Close the connections. Using the client afterwards is an error.
+
+        >>> client.close()
+        """
         if self._end.detach() is not None:
             self._loop.close(self._registry)
 
     # -- finding
 
     def search(self, *words: str, limit: int = 20) -> list[Members]:
-        """The packages that match all words, best first."""
+        """The packages that match all words, best first.
+
+        >>> [hit["name"] for hit in client.search("gross", "product")]
+        ['gdp']
+        """
         return self._loop.run(self._registry.search(words, limit))
 
     def packages(self) -> Iterator[Members]:
-        """All packages, the newest first: `{name, latest, versions, …}`."""
+        """All packages, the newest first: `{name, latest, versions, …}`.
+
+        >>> sorted(package["name"] for package in client.packages())
+        ['gdp']
+        """
         return self._loop.iterate(self._registry.catalog.packages())
 
     def info(self, package: str) -> Members:
-        """The descriptor as the registry serves it: each resource's path is a URL."""
+        """The descriptor as the registry serves it: each resource's path is a URL.
+
+        >>> client.info("gdp@2026")["version"]
+        '2026'
+        """
         return self._loop.run(self._registry.info(*read_package(package)))
 
     def versions(self, name: str) -> list[Members]:
-        """The published versions, the highest first: `{version, published, publisher, …}`."""
+        """The published versions, the highest first: `{version, published, publisher, …}`.
+
+        >>> [row["version"] for row in client.versions("gdp")]
+        ['2026']
+        """
         return self._loop.run(self._registry.catalog.versions(name))
 
     def diff(self, package: str, new: str) -> Members:
-        """What changed from `package` (`NAME@OLD`) to the version `new`, rows of tables included."""
+        """What changed from `package` (`NAME@OLD`) to the version `new`, rows of tables included.
+
+        >>> client.diff("gdp@2026", "2026")["resources"]["changed"]
+        {}
+        """
         name, old = read_package(package)
         return self._loop.run(self._registry.catalog.diff(name, old or LATEST, new))
 
+    def dependents(self, name: str) -> list[Members]:
+        """The packages whose latest version depends on this one: `{name, version, title, url}`.
+
+        >>> client.dependents("gdp")
+        []
+        """
+        return self._loop.run(self._registry.catalog.dependents(name))
+
     def tags(self, name: str) -> Members:
-        """Dist-tag -> version."""
+        """Dist-tag -> version.
+
+        >>> client.tags("gdp")
+        {'latest': '2026'}
+        """
         return self._loop.run(self._registry.catalog.tags(name))
 
     # -- reading
 
     def cat(self, address: str, start: int = 0, end: int | None = None) -> bytes:
-        """The bytes of a resource or file, from `start` up to `end`."""
+        """The bytes of a resource or file, from `start` up to `end`.
+
+        >>> client.cat("gdp@2026/gdp", end=12)
+        b'Country Name'
+        """
         opened = self.find(address)
         return self._loop.run(self._registry.reader.read(opened, start, end))
 
     def iterate(self, address: str) -> Iterator[bytes]:
-        """The same in pieces, for what is large."""
+        """The same in pieces, for what is large.
+
+        >>> sum(len(piece) for piece in client.iterate("gdp/gdp")) == len(client.cat("gdp/gdp"))
+        True
+        """
         return self._loop.iterate(self._registry.reader.chunks(self.find(address)))
 
     def open(self, address: str, mode: str = "rb", *, encoding: str = "utf-8") -> IO[Any]:
-        """A resource or file opened for reading (`rb`, or `r` for text), read in ranges as it is needed."""
+        """A resource or file opened for reading (`rb`, or `r` for text), read in ranges as it is needed.
+
+        >>> with client.open("gdp/gdp", "r") as file:
+        ...     file.readline()
+        'Country Name,Country Code,Year,Value\\n'
+        """
         if mode not in ("r", "rt", "rb"):
             raise ValueError(f"what is published never changes: open it with “r” or “rb”, not {mode!r}")
         file = io.BufferedReader(RangedFile(self, self.find(address)), 1 << 20)
         return file if mode == "rb" else io.TextIOWrapper(file, encoding)
 
     def package(self, package: str) -> Any:
-        """A `frictionless.Package` whose resources are read from the registry when they are asked for."""
+        """A `frictionless.Package` whose resources are read from the registry when they are asked for.
+
+        >>> client.package("gdp").resource_names
+        ['top-economies', 'gdp']
+        """
         from frictionless import Package
 
         return Package.from_descriptor(self.info(package))
 
     def find(self, address: str) -> OpenedFile:
-        """What an address leads to, for `read_range`."""
+        """What an address leads to, for `read_range`.
+
+        >>> client.find("gdp/gdp").descriptor["version"]
+        '2026'
+        """
         return self._loop.run(self._registry.reader.open(read_address(address)))
 
     def read_range(self, opened: OpenedFile, start: int, end: int | None) -> bytes:
-        """Bytes of what `find` has found: always of the same version."""
+        """Bytes of what `find` has found: always of the same version.
+
+        >>> client.read_range(client.find("gdp/gdp"), 0, 7)
+        b'Country'
+        """
         return self._loop.run(self._registry.reader.read(opened, start, end))
 
     # -- installing
@@ -143,6 +203,9 @@ class Client:
         """Write packages, and those they depend on, into folders of their names in `folder`, and lock them.
 
         Without packages: what datapackage.json and datapackage-lock.json in `folder` ask for.
+
+        >>> client.install("gdp", folder=folder).installed[0].version
+        '2026'
         """
         project = self._registry.project(Path(folder), cache or Cache(), offline=offline)
         named = [read_package(package) for package in packages]
@@ -153,27 +216,125 @@ class Client:
     def publish(
         self, folder: Path | str, version: str | None = None, *, progress: Progress = no_progress
     ) -> Published:
-        """Publish a data package folder; `version` where its descriptor has none."""
+        """Publish a data package folder; `version` where its descriptor has none.
+
+        >>> client.publish(folder / "bees", "1.0.0").new
+        True
+        """
         package = Folder.read(Path(folder), version)
         return self._loop.run(self._registry.publish(package, progress))
 
+    def validate(self, folder: Path | str, version: str | None = None) -> Members:
+        """The report of the registry's checks on a folder, made on this machine; raises Invalid with the
+        report of one that has errors. Needs the server's libraries: `pip install 'couchreg[server]'`.
+
+        >>> client.validate(folder / "bees", "1.0.0")["valid"]
+        True
+        """
+        from couchreg.client.checking import check
+
+        return self._loop.run(check(Path(folder), version))
+
     def set_tag(self, package: str, tag: str) -> Members:
-        """Let a dist-tag lead to `NAME@VERSION`; the tags afterwards."""
+        """Let a dist-tag lead to `NAME@VERSION`; the tags afterwards.
+
+        >>> client.set_tag("gdp@2026", "stable")
+        {'latest': '2026', 'stable': '2026'}
+        """
         name, version = read_package(package)
         return self._loop.run(self._registry.catalog.set_tag(name, tag, version or LATEST))
 
     def remove_tag(self, name: str, tag: str) -> Members:
-        """The tags afterwards."""
+        """The tags afterwards.
+
+        >>> client.remove_tag("gdp", "stable")
+        {'latest': '2026'}
+        """
         return self._loop.run(self._registry.catalog.remove_tag(name, tag))
 
     def deprecate(self, package: str, message: str) -> Members:
-        """Deprecate a version, a range or with a bare name the package; all messages afterwards."""
+        """Deprecate a version, a range or with a bare name the package; all messages afterwards.
+
+        >>> client.deprecate("gdp@2026", "use population")
+        {'2026': 'use population'}
+        """
         return self._loop.run(self._registry.catalog.deprecate(*read_package(package), message))
 
     def undeprecate(self, package: str) -> Members:
-        """Take it back; the messages that are left."""
+        """Take it back; the messages that are left.
+
+        >>> client.undeprecate("gdp@2026")
+        {}
+        """
         return self._loop.run(self._registry.catalog.undeprecate(*read_package(package)))
 
     def unpublish(self, package: str) -> list[str]:
-        """Delete a version, or with a bare name all of them; those that are deleted."""
+        """Delete a version, or with a bare name all of them; those that are deleted.
+
+        >>> client.unpublish("bees@1.0.0")
+        ['1.0.0']
+        """
         return self._loop.run(self._registry.unpublish(*read_package(package)))
+
+    # -- accounts, owners and tokens
+
+    def whoami(self) -> Members:
+        """Who the registry takes this client for: `{name, roles, packages}`, and `token` with one.
+
+        >>> client.whoami()["name"]
+        'admin'
+        """
+        return self._loop.run(self._registry.people.whoami())
+
+    def owners(self, name: str) -> list[str]:
+        """Who may publish a package, the first owner first.
+
+        >>> client.owners("gdp")
+        ['admin']
+        """
+        rows = self._loop.run(self._registry.people.owners(name))
+        return [str(row.get("name")) for row in rows]
+
+    def add_owner(self, name: str, user: str) -> list[str]:
+        """Let somebody publish a package too; the owners afterwards.
+
+        >>> client.add_owner("gdp", "anna")
+        ['admin', 'anna']
+        """
+        return self._loop.run(self._registry.people.add_owner(name, user))
+
+    def remove_owner(self, name: str, user: str) -> list[str]:
+        """The owners afterwards; the last one stays.
+
+        >>> client.remove_owner("gdp", "anna")
+        ['admin']
+        """
+        return self._loop.run(self._registry.people.remove_owner(name, user))
+
+    def create_token(
+        self, scope: str, *, packages: Sequence[str] = (), lifetime: float | None = None, label: str = ""
+    ) -> Members:
+        """`{token, id, scope, …}`: the only time that the token is shown. `scope` is read, publish or admin,
+        `packages` are patterns, `lifetime` is in seconds.
+
+        >>> made = client.create_token("read", label="notebook")
+        >>> made["scope"], made["token"][:9]
+        ('read', 'couchreg_')
+        """
+        made = self._registry.people.create_token(scope, packages=packages, lifetime=lifetime, label=label)
+        return self._loop.run(made)
+
+    def tokens(self) -> list[Members]:
+        """The tokens of this client's user: `{id, scope, packages, label, created, expires}`.
+
+        >>> [token["label"] for token in client.tokens()]
+        ['notebook']
+        """
+        return self._loop.run(self._registry.people.tokens())
+
+    def revoke_token(self, token_id: str) -> None:
+        """End a token now.
+
+        >>> client.revoke_token(client.tokens()[0]["id"])
+        """
+        self._loop.run(self._registry.people.revoke_token(token_id))
