@@ -59,8 +59,8 @@ class BlobStore(Protocol):
     def local_path(self, key: str) -> Path | None:
         """A file that holds the bytes, where there is one (for sendfile and validation), else None."""
 
-    async def delete(self, key: str) -> None:
-        """Absent keys are no error."""
+    async def delete(self, key: str, *, durably: bool = False) -> None:
+        """Absent keys are no error. With `durably` no power cut brings the key back after the return."""
 
     def keys(self, prefix: str = "") -> AsyncIterator[BlobInfo]:
         """Everything below a prefix, in no particular order."""

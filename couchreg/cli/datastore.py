@@ -100,6 +100,7 @@ async def _write_derived(app: App, doc_ids: Iterable[str]) -> None:
     checkpoint = await follower.checkpoint() or Checkpoint.at(seq)
     async for changes in database.changes(seq, bodies=True, ids=set(doc_ids)):
         await follower.apply(changes.results, checkpoint)
+    await follower.close()
 
 
 @datastore.command()

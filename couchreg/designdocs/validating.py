@@ -16,6 +16,7 @@ from couchreg.docstore.base import (
     Outcome,
     Range,
     Revision,
+    Setting,
     Store,
     Stub,
     Updated,
@@ -76,9 +77,9 @@ class ValidatingStore(StoreProxy):
     async def open(self, name: str) -> Database:
         return ValidatedDatabase(await self.inner.open(name), self._validators)
 
-    async def create(self, name: str) -> Database:
+    async def create(self, name: str, settings: Mapping[Setting, Any] | None = None) -> Database:
         try:
-            return ValidatedDatabase(await self.inner.create(name), self._validators)
+            return ValidatedDatabase(await self.inner.create(name, settings), self._validators)
         finally:
             self._validators.forget(name)
 

@@ -350,8 +350,9 @@ class Store(Protocol):
 
     uuid: str
 
-    async def create(self, name: str) -> Database:
-        """Raises FileExists. The name has been checked (`model/names.py`)."""
+    async def create(self, name: str, settings: Mapping[Setting, Any] | None = None) -> Database:
+        """A database that has these settings from its beginning. Raises FileExists: whoever is told so can
+        use it. The name has been checked (`model/names.py`)."""
 
     async def delete(self, name: str) -> None:
         """Raises NotFound."""

@@ -168,8 +168,8 @@ class StoreProxy:
         self.inner = inner
         self.uuid = inner.uuid
 
-    async def create(self, name: str) -> Database:
-        return await self.inner.create(name)
+    async def create(self, name: str, settings: Mapping[Setting, Any] | None = None) -> Database:
+        return await self.inner.create(name, settings)
 
     async def delete(self, name: str) -> None:
         await self.inner.delete(name)

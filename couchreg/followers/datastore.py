@@ -7,6 +7,7 @@ others: the files are attachments, and come and go with their documents.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from couchreg.blobstore.spool import Spool, once
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Attachment, Change, Database, Notes
 from couchreg.docstore.maintenance import recorded
-from couchreg.errors import Conflict
+from couchreg.errors import Conflict, CouchregError
 from couchreg.followers.base import Checkpoint
 from couchreg.model import json
 from couchreg.package.descriptor import descriptor_of
@@ -23,13 +24,15 @@ from couchreg.package.layout import descriptor_key, record_folder, record_key
 from couchreg.package.names import split_version_id
 from couchreg.package.paths import DESCRIPTOR
 
+log = logging.getLogger(__name__)
+
 AT_ONCE = 8  # documents whose blobs are put at the same time
 _NOTE = "follower-datastore"
 
 
 class DatastoreFollower:
     """Its writes are never undone by a crash and harmless to repeat, so the checkpoint, in a note beside the
-    database that is followed, may come after them."""
+    database that is followed, may come after them, and nobody waits for it."""
 
     name = "datastore"
     bodies = True
@@ -41,8 +44,11 @@ class DatastoreFollower:
         self._spool: Spool = attachments.spool
         self._database = database
         self._notes = notes
+        self._latest: Checkpoint | None = None  # to be written
+        self._saving: asyncio.Task[None] | None = None
 
     async def checkpoint(self) -> Checkpoint | None:
+        await self._saved()
         found = await self._notes.read(_NOTE)
         return Checkpoint(found["incarnation"], str(found["seq"])) if found else None
 
@@ -52,23 +58,52 @@ class DatastoreFollower:
             for outcome in await asyncio.gather(*map(self._follow, batch), return_exceptions=True):
                 if outcome is not None:
                     raise outcome
-        await self._notes.write(_NOTE, checkpoint._asdict())
+        self._save(checkpoint)
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        """Nobody waits for it: where it is lost or fails, the next start repeats what is there already."""
+        self._latest = checkpoint
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.create_task(self._save_latest(), name="datastore checkpoint")
+
+    async def _save_latest(self) -> None:
+        while (checkpoint := self._latest) is not None:
+            try:
+                await self._notes.write(_NOTE, checkpoint._asdict())
+            except CouchregError as error:
+                log.warning("the checkpoint of the datastore could not be written: %s", error)
+                return
+            if self._latest is checkpoint:
+                self._latest = None
+
+    async def _saved(self) -> None:
+        if self._saving is not None:
+            await self._saving
 
     async def reset(self) -> None:
         """What is written stays: versions that are still there get the same, others are nobody's harm."""
+        self._latest = None
+        await self._saved()
         await self._notes.write(_NOTE, None)
 
     async def close(self) -> None:
-        pass
+        await self._saved()
 
     async def _follow(self, change: Change) -> None:
-        await self._record(change.id)
+        """The record and the descriptor at the same time: each waits for the disk."""
+        for outcome in await asyncio.gather(
+            self._record(change.id), self._describe(change), return_exceptions=True
+        ):
+            if outcome is not None:
+                raise outcome
+
+    async def _describe(self, change: Change) -> None:
         version = split_version_id(change.id)
         if version is None:
             return
         key = descriptor_key(*version)
         if change.deleted:
-            await self._blobs.delete(key)
+            await self._blobs.delete(key, durably=True)
         elif not await self._put(key, self._descriptor(change)):
             raise Conflict(f"{key} holds the descriptor of another revision, which stays.")
 
@@ -86,7 +121,7 @@ class DatastoreFollower:
         if not leafs or any(len(leaf.history) > 1 for leaf in leafs) or len(leafs) > 1:
             async for blob in self._blobs.keys(record_folder(doc_id)):
                 if blob.key not in current:
-                    await self._blobs.delete(blob.key)
+                    await self._blobs.delete(blob.key, durably=True)
 
     async def _put(self, key: str, chunks: AsyncIterator[bytes]) -> bool:
         return await self._spool.put(self._blobs, key, chunks, content_type="application/json")

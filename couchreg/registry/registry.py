@@ -8,7 +8,7 @@ from couchreg.docstore.base import Database
 from couchreg.registry.changing.deprecation import Deprecations
 from couchreg.registry.changing.owners import Owners
 from couchreg.registry.changing.packages import Packages
-from couchreg.registry.changing.settling import Settled
+from couchreg.registry.changing.settling import Settled, bounded
 from couchreg.registry.changing.tags import Tags
 from couchreg.registry.changing.unpublish import Unpublisher
 from couchreg.registry.checking import checker
@@ -68,7 +68,7 @@ class Registry:
         self.catalog = Catalog(database)
         self.forks = ForkServer((checker.WORKER, diff_job.WORKER))
         self.checker = Checker(self.forks, checks)
-        self.packages = Packages(database, settled=settled)
+        self.packages = Packages(database, settled=bounded(settled))
         self.owners = Owners(database, self.packages)
         self.publisher = Publisher(
             database, attachments, self.checker, self.packages, validation=validation, settled=settled

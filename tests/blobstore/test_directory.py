@@ -49,7 +49,7 @@ async def test_empty_folders_go_with_their_last_file(blobs: DirectoryBlobStore, 
 async def test_the_order_of_fsyncs(
     blobs: DirectoryBlobStore, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bytes before the name, the name before the answer; new folders into their parents first."""
+    """The bytes before the name, the name before the answer; new folders into their parents before it too."""
     done: list[str] = []
     fsync, link = os.fsync, os.link
 
@@ -67,7 +67,7 @@ async def test_the_order_of_fsyncs(
     monkeypatch.setattr(os, "fsync", recorded_fsync)
     monkeypatch.setattr(os, "link", recorded_link)
     await put(blobs, spool, "a/b/c", b"x")
-    assert done == ["/.", "/a", "bytes", "link", "/a/b"]
+    assert (sorted(done[:3]), done[3:]) == (["/.", "/a", "bytes"], ["link", "/a/b"])
     done.clear()
     await put(blobs, spool, "a/b/d", b"y")
     assert done == ["bytes", "link", "/a/b"]

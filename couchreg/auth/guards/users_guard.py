@@ -17,7 +17,7 @@ from couchreg.auth.users import documents as user_documents
 from couchreg.auth.users.admins import SECTION as ADMINS
 from couchreg.auth.users.design import ensure_auth_design
 from couchreg.auth.users.users import UserChanges
-from couchreg.docstore.base import ConfiguredStore, Database, Edit, Updated
+from couchreg.docstore.base import ConfiguredStore, Database, Edit, Setting, Updated
 from couchreg.docstore.proxy import DatabaseProxy, StoreProxy
 from couchreg.errors import BadRequest, Conflict, CouchregError, NotFound
 from couchreg.model.user import User
@@ -67,10 +67,10 @@ class GuardedStore(StoreProxy):
         database = await self._store.open(name)
         return self._users(database) if self._holds_users(name) else database
 
-    async def create(self, name: str) -> Database:
-        database = await self._store.create(name)
+    async def create(self, name: str, settings: Mapping[Setting, Any] | None = None) -> Database:
         if name == REGISTRY:
-            await database.set_setting("security", dict(REGISTRY_SECURITY))
+            settings = {**(settings or {}), "security": dict(REGISTRY_SECURITY)}
+        database = await self._store.create(name, settings)
         if not self._holds_users(name):
             return database
         self._changes.note_all()

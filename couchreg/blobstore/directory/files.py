@@ -6,6 +6,8 @@ import os
 import secrets
 import shutil
 import stat
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from couchreg.blobstore.base import BlobInfo, Spooled
@@ -17,11 +19,26 @@ INCOMING = ".incoming"  # below the root: copies of files that were spooled on a
 ATTEMPTS = 100  # a put loses its directory only to a prune at the same instant
 
 
-def put(folders: Folders, key: str, spooled: Spooled) -> bool:
-    """Link `spooled` to `key` for good; False if the key holds something else."""
+def prepare(folders: Folders, folder: str) -> Mapping[str, object] | None:
+    """See `Folders.prepare`; None when a file is in the way."""
+    try:
+        return folders.prepare(folder)
+    except NotADirectoryError:
+        return None
+
+
+def sync_parent(folders: Folders, folder: str) -> None:
+    """Make the name of a folder durable; nothing is to be done for one that has been pruned meanwhile."""
+    with suppress(FileNotFoundError):
+        folders.sync(folder.rpartition("/")[0])
+
+
+def put(folders: Folders, key: str, spooled: Spooled, *, synced: bool) -> bool:
+    """Link `spooled` (whose bytes may be `synced`) to `key`, and make the link durable in its directory;
+    False if the key holds something else. The directory itself is the caller's care."""
     for _ in range(ATTEMPTS):
         try:
-            return _put(folders, key, spooled)
+            return _put(folders, key, spooled, synced)
         except NotADirectoryError:
             return False
         except FileNotFoundError:
@@ -30,12 +47,12 @@ def put(folders: Folders, key: str, spooled: Spooled) -> bool:
     raise Unavailable("The blob store does not answer: a directory is removed again and again")
 
 
-def _put(folders: Folders, key: str, spooled: Spooled) -> bool:
+def _put(folders: Folders, key: str, spooled: Spooled, synced: bool) -> bool:
     path = folders.root / key
     folder = key.rpartition("/")[0]
     folders.prepare(folder)
     try:
-        _link_new(folders.root, spooled.path, path)
+        _link_new(folders.root, spooled.path, path, synced)
     except FileExistsError:
         if not _holds(path, spooled) or not folders.spelt(key):
             return False
@@ -48,11 +65,12 @@ def _put(folders: Folders, key: str, spooled: Spooled) -> bool:
     return True
 
 
-def _link_new(root: Path, source: Path, target: Path) -> None:
+def _link_new(root: Path, source: Path, target: Path, synced: bool) -> None:
     """Raises FileExistsError; looks first, to save the fsync of bytes that are already stored."""
     if os.path.lexists(target):
         raise FileExistsError
-    sync(source)
+    if not synced:
+        sync(source)
     try:
         os.link(source, target)
     except OSError as error:
@@ -90,12 +108,19 @@ def info(root: Path, key: str) -> BlobInfo | None:
     return BlobInfo(key, found.st_size, found.st_mtime) if stat.S_ISREG(found.st_mode) else None
 
 
-def delete(folders: Folders, key: str) -> None:
+def delete(folders: Folders, key: str, *, durably: bool) -> None:
+    folder = key.rpartition("/")[0]
     try:
         os.unlink(folders.root / key)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+    except IsADirectoryError:
         return
-    folders.prune(key.rpartition("/")[0])
+    except (FileNotFoundError, NotADirectoryError):
+        if not durably:
+            return  # else whoever removed it may not have come to the fsync
+    else:
+        folders.prune(folder)
+    if durably:
+        folders.sync_deepest(folder)
 
 
 def clear_incoming(root: Path) -> None:

@@ -4,7 +4,8 @@ A blob appears under its key whole and durable, or not at all: its file is fsync
 temporary name, then linked to the key (which fails if the key is taken: nothing is ever
 overwritten), then the directory is fsynced. These two fsyncs are the fewest that survive a power
 cut at any moment: without the first a key could name missing bytes for good, without the second
-an acknowledged key could vanish. Directories made on the way are fsynced into their parents once.
+an acknowledged key could vanish. Directories made on the way are fsynced into their parents once, all
+the way up from the key, before the put returns.
 
 One process owns a directory. Which keys mean what is not known here.
 """
@@ -22,7 +23,7 @@ from couchreg.blobstore.directory.folders import Folders
 from couchreg.blobstore.directory.reading import Reader
 from couchreg.blobstore.failures import os_errors_as_unavailable
 from couchreg.blobstore.keys import is_valid
-from couchreg.durable import make_directory
+from couchreg.durable import make_directory, sync
 from couchreg.errors import DigestMismatch, NotFound
 
 CHUNK = 256 << 10
@@ -40,6 +41,7 @@ class DirectoryBlobStore:
             make_directory(root)
             self._folders = Folders(root)
             files.clear_incoming(root)
+        self._syncs: dict[object, asyncio.Future[None]] = {}  # under way: by what is to be durable
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="blobs")
 
     async def put(
@@ -51,7 +53,7 @@ class DirectoryBlobStore:
             return False
         if spooled.kept is not None:
             return await self.adopt(spooled.kept, key, spooled, content_type=content_type)
-        return await self._run(partial(files.put, self._folders, key, spooled))
+        return await self._put(key, spooled)
 
     async def adopt(
         self, source: str, key: str, spooled: Spooled, *, content_type: str = "application/octet-stream"
@@ -79,10 +81,10 @@ class DirectoryBlobStore:
         path = self.root / key
         return path if is_valid(key) and path.is_file() else None
 
-    async def delete(self, key: str) -> None:
-        """Absent keys are no error. Directories that become empty go too."""
+    async def delete(self, key: str, *, durably: bool = False) -> None:
+        """See `BlobStore.delete`. Directories that become empty go too."""
         if is_valid(key):
-            await self._run(partial(files.delete, self._folders, key))
+            await self._run(partial(files.delete, self._folders, key, durably=durably))
 
     async def keys(self, prefix: str = "") -> AsyncIterator[BlobInfo]:
         """Every blob whose key begins with `prefix`; what comes or goes meanwhile may be missed."""
@@ -94,8 +96,43 @@ class DirectoryBlobStore:
     async def close(self) -> None:
         self._threads.shutdown(wait=True)
 
+    async def _put(self, key: str, spooled: Spooled) -> bool:
+        """In one thread where the directory is there for certain. Else the directories above it are made
+        durable, all of them and the bytes at the same time: each takes as long as the disk does."""
+        folder, folders = key.rpartition("/")[0], self._folders
+        synced = not folders.is_durable(folder)
+        if synced:
+            made = self._make_durable(folder)
+            if not all(await asyncio.gather(made, self._run(partial(sync_bytes, spooled.path)))):
+                return False
+        stored = await self._run(partial(files.put, folders, key, spooled, synced=synced))
+        while stored and not folders.is_durable(folder):  # pruned meanwhile, and made again
+            stored = await self._make_durable(folder)
+        return stored
+
+    async def _make_durable(self, folder: str) -> bool:
+        """Make a directory that stays, those above it too; False if a file is in the way."""
+        prepared = await self._run(partial(files.prepare, self._folders, folder))
+        if prepared is None:
+            return False
+        for name, made in prepared.items():
+            if made not in self._syncs:
+                syncing = self._syncs[made] = asyncio.ensure_future(self._sync_parent(name))
+                syncing.add_done_callback(lambda _, made=made: self._syncs.pop(made))  # type: ignore[misc]
+        await asyncio.gather(*[asyncio.shield(self._syncs[made]) for made in prepared.values()])
+        self._folders.stays(prepared)
+        return True
+
+    async def _sync_parent(self, folder: str) -> None:
+        await self._run(partial(files.sync_parent, self._folders, folder))
+
     async def _run(self, function: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _called, function)
+
+
+def sync_bytes(path: Path) -> bool:
+    sync(path)
+    return True
 
 
 def _called(function: Callable[[], _T]) -> _T:

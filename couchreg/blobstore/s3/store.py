@@ -118,7 +118,7 @@ class S3BlobStore:
     def local_path(self, key: str) -> Path | None:
         return None
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, durably: bool = False) -> None:
         if not is_valid(key):
             return
         async with self._locks.hold(key):

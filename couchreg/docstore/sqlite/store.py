@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from couchreg import durable
-from couchreg.docstore.base import Config, DatabaseEvent, DatabaseEvents, Seq
+from couchreg.docstore.base import Config, DatabaseEvent, DatabaseEvents, Seq, Setting
 from couchreg.docstore.sqlite import connections, paths, roster, schema, sequences, server
 from couchreg.docstore.sqlite.aio import Pulse, in_thread
 from couchreg.docstore.sqlite.database import GONE, SqliteDatabase
@@ -60,7 +60,7 @@ class SqliteStore:
         self._recent = connections.Recent(self._pool, most_open or connections.most_open())
 
     # -- databases
-    async def create(self, name: str, settings: Mapping[str, Any] | None = None) -> SqliteDatabase:
+    async def create(self, name: str, settings: Mapping[Setting, Any] | None = None) -> SqliteDatabase:
         """Raises FileExists, IllegalDatabaseName (too long for a file). Who is told that it exists can use
         it: a creation that is under way is waited for."""
         return await self._alone(name, self._create(name, settings or {}))
@@ -147,11 +147,11 @@ class SqliteStore:
         if not task.cancelled():
             task.exception()  # told whoever still waits
 
-    async def _create(self, name: str, settings: Mapping[str, Any]) -> SqliteDatabase:
+    async def _create(self, name: str, settings: Mapping[Setting, Any]) -> SqliteDatabase:
         if name in self._files:
             raise FileExists
         file = paths.place(self._directory, name, secrets.token_hex(4))
-        stored = {key: json.encode(value) for key, value in settings.items()}
+        stored: dict[str, bytes] = {key: json.encode(value) for key, value in settings.items()}
         try:
             await in_thread(self._pool, lambda: durable.write_new(paths.half(file), schema.blank(stored)))
         except OSError as error:

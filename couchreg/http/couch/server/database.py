@@ -3,6 +3,8 @@
 Source: https://docs.couchdb.org/en/stable/api/database/common.html and …/misc.html
 """
 
+from typing import Any
+
 from couchreg.auth.policy import USERS, default_security
 from couchreg.docstore.base import Setting
 from couchreg.docstore.optional import compacting, purging
@@ -27,11 +29,10 @@ async def create(ctx: Context) -> Answer:
     shards = _shards(ctx)
     _check_placement(ctx)
     check_database_name(name)
-    db = await ctx.store.create(name)
+    settings: dict[Setting, Any] = {**shards}
     if ctx.settings.text("couchdb", "default_security") != "admin_only":
-        await db.set_setting("security", dict(default_security("everyone")))
-    for setting, number in shards.items():
-        await db.set_setting(setting, number)
+        settings["security"] = dict(default_security("everyone"))
+    await ctx.store.create(name, settings)
     location = f"{ctx.base_url}/{url_encode(name)}"
     return answer_json({"ok": True}, status=201, headers=[("Location", location)])
 
