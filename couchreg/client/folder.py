@@ -83,7 +83,7 @@ def _descriptor(root: Path) -> dict[str, Any]:
     file = root / DESCRIPTOR
     try:
         members = read_json(file.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UsageError(_lead_on(root)) from None
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}.") from None

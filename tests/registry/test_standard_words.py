@@ -207,6 +207,17 @@ def test_rules_of_the_package_that_are_elsewhere(tmp_path: Path, member: str) ->
     assert [(item["resource"], item["member"]) for item in report["unchecked"]] == [(None, member)]
 
 
+def test_a_tabular_package(tmp_path: Path) -> None:
+    package = {"profile": "tabular-data-package"}
+    assert (
+        table(tmp_path, "id,word\n1,one\n", package=package, profile="tabular-data-resource")["problems"]
+        == []
+    )
+    for profile in ("data-resource", None):
+        [found] = table(tmp_path, "id,word\n1,one\n", package=package, profile=profile)["problems"]
+        assert (found["type"], found["resource"], found["field"]) == ("resource-error", "t", "profile")
+
+
 @pytest.mark.parametrize("scheme", ["http", "https", "ftp", "ftps"])
 def test_data_that_is_elsewhere(tmp_path: Path, scheme: str) -> None:
     for member in ("path", "url"):

@@ -30,13 +30,14 @@ _VERSION_2 = (
     " That is of version 2 of the standard: state it in the package, as in "
     '"$schema": "https://datapackage.org/profiles/2.0/datapackage.json".'
 )
+_TABULAR = {"name": "x", "path": "x", "profile": "tabular-data-resource", "schema": {"fields": []}}
 _NEEDS_VERSION_2 = re.compile(r"requires? datapackage v2|does not match '\^\(\[-a-z0-9")
 
 
 def check_form(prepared: Prepared) -> None:
     """Report what is wrong with the form, and take the resources it concerns out of `prepared.tables`."""
     version = _version(prepared.members.get("$schema"))
-    shell = {**prepared.members, "resources": [{"name": "x", "path": "x"}]}
+    shell = {**prepared.members, "resources": [_TABULAR]}
     for note in _notes(Package, shell, {}):
         prepared.report.add(problem("package-error", note))
     for resource in prepared.members["resources"]:
@@ -73,6 +74,13 @@ def _sentence(note: str) -> str:
 
 def _of_resource(prepared: Prepared, resource: dict[str, Any], version: str) -> Iterator[Problem]:
     name, options = resource["name"], {"datapackage_version": version}
+    is_tabular = resource.get("profile") == "tabular-data-resource"
+    if prepared.members.get("profile") == "tabular-data-package" and not is_tabular:
+        message = (
+            "The package is a tabular-data-package, so that each of its resources has to have "
+            '"profile": "tabular-data-resource": add it, or make the package a data-package.'
+        )
+        yield problem("resource-error", message, resource=name, field="profile")
     plain = {key: value for key, value in resource.items() if key not in ("schema", "dialect")}
     if "schema" in resource or name in prepared.skipped:
         plain["schema"] = {"fields": []}  # a tabular resource has to have one

@@ -38,8 +38,8 @@ class Places:
         self._lines: list[int] = [1]
 
     def note(self, row: int, line: int) -> None:
-        """Rows come in order."""
-        if line - row != self._lines[-1] - self._rows[-1] and len(self._rows) < _STEPS:
+        """From this row on, lines are counted from this one; rows come in order."""
+        if len(self._rows) < _STEPS:
             self._rows.append(row)
             self._lines.append(line)
 
@@ -135,11 +135,12 @@ class TextParser(CsvParser):
         self.found(control, str(self.resource.format))
         dialect: Any = control.to_python()
         reader = csv.reader(chain(sample, records), dialect=dialect)
-        null, line = control.null_sequence, 1
+        null, ahead = control.null_sequence, 0  # `ahead`: by how much lines are more than rows
         for row, cells in enumerate(reader, 1):
-            self.places.note(row, line)
-            line = reader.line_num + 1
             yield cells if null is None else [None if cell == null else cell for cell in cells]
+            if reader.line_num - row != ahead:
+                ahead = reader.line_num - row
+                self.places.note(row + 1, reader.line_num + 1)
 
 
 def guess(control: Any, sample: list[str], usual: str) -> None:
