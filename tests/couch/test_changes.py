@@ -355,3 +355,16 @@ async def test_who_was_away_hears_what_was_done_to_databases(couch: Couch) -> No
     ]
     after = (await couch("GET", f"//_db_updates?since={rows[2]['seq']}")).json["results"]
     assert after == rows[3:]
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2])
+async def test_updates_of_databases_can_be_paged(couch: Couch, limit: int) -> None:
+    """Also by a page of nothing: who asks on from its last_seq misses nothing."""
+    await couch("PUT", "//_global_changes")
+    for name in ("a", "b", "c"):
+        await couch("PUT", f"//{name}")
+    every = (await couch("GET", "//_db_updates")).json["results"]
+    first = (await couch("GET", f"//_db_updates?limit={limit}")).json
+    assert first["results"] == every[:limit]
+    rest = (await couch("GET", f"//_db_updates?since={first['last_seq']}")).json
+    assert first["results"] + rest["results"] == every

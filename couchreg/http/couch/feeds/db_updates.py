@@ -70,7 +70,9 @@ class UpdatesFeed:
         self._shown += len(events)
         if self._left is not None:
             self._left -= len(events)
-        return events[-1].seq if events and self._left == 0 else found.last_seq
+        if self._left == 0:  # what was not shown is still to come
+            return events[-1].seq if events else since
+        return found.last_seq
 
     def _wanted(self, events: Sequence[DatabaseEvent]) -> Sequence[DatabaseEvent]:
         ordered = events[::-1] if self._query.descending else events
