@@ -397,5 +397,4 @@ class ConfiguredStore(Store, Protocol):
 
     async def forget_config(self) -> None: ...  # what did not persist
 
-    async def refresh_config(self) -> None:
-        """Read it now: somebody else may have changed it."""
+    async def refresh_config(self) -> None: ...  # somebody else may have changed what is stored

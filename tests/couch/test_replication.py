@@ -67,6 +67,11 @@ async def test_what_is_purged_was_never_there(couch: Couch) -> None:
     assert (reply.status, reply.json) == (201, {"purge_seq": None, "purged": {"a": [rev], "b": []}})
     assert (await couch("GET", f"/a?rev={rev}")).json == {"error": "not_found", "reason": "missing"}
     assert (await couch("POST", "/_purge", {"a": ["bad"]})).status == 400
+    many = {f"d{number}": ["1-a"] for number in range(101)}
+    reason = "Exceeded maximum number of documents."
+    assert (await couch("POST", "/_purge", many)).json["reason"] == reason
+    await couch.store.set_config("purge", "max_document_id_number", "infinity")
+    assert (await couch("POST", "/_purge", many)).status == 201
     await couch.store.set_config("purge", "max_revisions_number", "1")
     refused = await couch("POST", "/_purge", {"a": ["1-a", "1-b"]})
     assert refused.json["reason"] == "Exceeded maximum number of revisions."

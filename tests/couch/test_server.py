@@ -16,6 +16,14 @@ async def test_the_root_welcomes_everybody(couch: Couch) -> None:
     assert reply.json["uuid"] == couch.store.uuid
 
 
+async def test_the_vendor_is_as_configured(couch: Couch) -> None:
+    vendor = (await couch("GET", "//")).json["vendor"]
+    assert vendor["name"] == "couchreg"
+    for key, value in (("name", "me"), ("version", "9"), ("variant", "x")):
+        await couch("PUT", f"//_node/_local/_config/vendor/{key}", value)
+    assert (await couch("GET", "//")).json["vendor"] == {"name": "me", "version": "9", "variant": "x"}
+
+
 @pytest.mark.parametrize("name", ["_local", "nonode@nohost", "couchreg@127.0.0.1"])
 async def test_the_node_answers_to_each_of_its_names(couch: Couch, name: str) -> None:
     [own] = (await couch("GET", "//_membership")).json["all_nodes"]

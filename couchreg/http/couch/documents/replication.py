@@ -43,9 +43,15 @@ async def purge(ctx: Context) -> web.StreamResponse:
 
 
 def _check_number(ctx: Context, wanted: dict[str, tuple[str, ...]]) -> None:
-    most = parse_int(ctx.settings.text("purge", "max_revisions_number", "infinity"))
-    if most is not None and sum(map(len, wanted.values())) > most:
+    if _exceeds(ctx, "max_document_id_number", len(wanted)):
+        raise BadRequest("Exceeded maximum number of documents.")
+    if _exceeds(ctx, "max_revisions_number", sum(map(len, wanted.values()))):
         raise BadRequest("Exceeded maximum number of revisions.")
+
+
+def _exceeds(ctx: Context, setting: str, number: int) -> bool:
+    most = parse_int(ctx.settings.text("purge", setting))  # infinity, say: no bound
+    return most is not None and number > most
 
 
 async def _revisions_by_id(ctx: Context) -> dict[str, tuple[str, ...]]:

@@ -37,6 +37,7 @@ IMPLIED: dict[str, dict[str, str]] = {
         "max_document_size": "8000000",
     },
     "couchreg": {"max_json_body": "268435456"},
+    "purge": {"max_document_id_number": "100", "max_revisions_number": "1000"},
     "uuids": {"algorithm": "sequential", "max_count": "1000"},
 }
 

@@ -25,7 +25,7 @@ async def not_built(ctx: Context) -> Answer:
 
 
 async def welcome(ctx: Context) -> Answer:
-    name = ctx.settings.text("vendor", "name", "couchreg")
+    vendor = {"version": __version__, **ctx.settings.section("vendor")}
     return answer_json(
         {
             "couchdb": "Welcome",
@@ -33,7 +33,7 @@ async def welcome(ctx: Context) -> Answer:
             "git_sha": f"couchreg-{__version__}",
             "uuid": ctx.store.uuid,
             "features": FEATURES,
-            "vendor": {"name": name, "version": __version__},
+            "vendor": {"name": vendor.pop("name"), **vendor},
         }
     )
 
