@@ -313,6 +313,7 @@ class App:
             with_owned=self.registry.owners.with_roles,
             facts=facts(self.settings, self.store, ports[1].getsockname()[1]),
         )
+        stack.push_async_callback(door.close)
         blobs = self.attachments.blobs
         services = Services(
             self.registry,

@@ -19,7 +19,7 @@ from typing import Any, Final
 from couchreg.errors import BadRequest
 from couchreg.model import selector_operators as operators
 from couchreg.model.erlang import show
-from couchreg.model.work import Work
+from couchreg.model.work import STEPS, Work
 
 Selector = dict[str, Any]
 Test = operators.Test
@@ -40,12 +40,12 @@ class SelectorError(BadRequest):
     """A selector that means nothing; `error` is CouchDB's word for the kind of mistake."""
 
 
-def compile(selector: Any) -> Callable[[dict[str, Any]], bool]:
+def compile(selector: Any, *, steps: int = STEPS) -> Callable[[dict[str, Any]], bool]:
     """A function that tells whether a document (with its `_id` and `_rev`) is meant.
 
-    Raises SelectorError; the function raises TooMuchWork.
+    Raises SelectorError; the function raises TooMuchWork beyond so many steps.
     """
-    work = Work()
+    work = Work(steps)
     test = _test(normalize(selector), work)
 
     def matches(doc: dict[str, Any]) -> bool:

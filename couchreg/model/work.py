@@ -20,17 +20,17 @@ class TooMuchWork(BadRequest):
 class Work:
     """What is left for one document; `renew` before each."""
 
-    __slots__ = ("_left", "_seconds", "_tries")
+    __slots__ = ("_left", "_seconds", "_steps", "_tries")
 
-    def __init__(self) -> None:
-        self._left = STEPS
+    def __init__(self, steps: int = STEPS) -> None:
+        self._left = self._steps = steps
         self._seconds = REGEX_SECONDS
         self._tries = TRIES
 
     def renew(self) -> None:
         if self._seconds <= 0:
             self._tries -= 1
-        self._left, self._seconds = STEPS, REGEX_SECONDS
+        self._left, self._seconds = self._steps, REGEX_SECONDS
 
     def spend(self, steps: int = 1) -> None:
         """Raises TooMuchWork."""

@@ -146,6 +146,7 @@ async def couch(tmp_path: Path) -> AsyncIterator[Couch]:
     async with aiohttp.ClientSession(auto_decompress=False) as session:
         yield Couch(f"http://127.0.0.1:{runner.addresses[0][1]}", session, tmp_path, store)
     await runner.cleanup()
+    await door.close()
     await contexts.close()
     auth.passwords.close()
     await spool.close()

@@ -66,3 +66,15 @@ async def test_bulk_get(couch: Couch, rev: str, accept: str) -> None:
         assert is_large(found[1], rev)
         assert is_large(found[2], rev)
     assert reply.body.count(b'{"_id":"large"') == 2
+
+
+async def test_selectors_and_fields_of_large_documents(couch: Couch, rev: str) -> None:
+    async def found(selector: Any, **more: Any) -> list[Any]:
+        body = {"selector": selector, **more}
+        reply = await couch("POST", "/_changes?filter=_selector&include_docs=true", body)
+        return [row["doc"] for row in reply.json["results"]]
+
+    assert is_large((await found({"b": {"c": 1}}))[0], rev)
+    assert await found({"b": {"c": 2}}) == []
+    assert await found({"a": {"$elemMatch": {"$eq": "y"}}}) == []
+    assert await found({"b": {"$exists": True}}, fields=["b", "_id"]) == [{"b": {"c": 1}, "_id": "large"}]

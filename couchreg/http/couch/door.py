@@ -79,6 +79,10 @@ class CouchDoor:
                 jsonp.wrap(answer, ctx.callback)
         return answer
 
+    async def close(self) -> None:
+        """End what was started for requests. To be called when none comes any more."""
+        await self.services.selections.close()
+
     def server(self) -> web.Server:
         """A server of this door alone."""
         store = self.services.store

@@ -13,10 +13,12 @@ from couchreg.http.couch.feeds.filters import AT_ONCE, Filter
 from couchreg.http.couch.feeds.timer import feed_timer
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import Headers
+from couchreg.http.couch.frame.selections import Question
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.listings import rowdocs
 from couchreg.http.couch.listings.rowdocs import RowDocument
 from couchreg.model import json
+from couchreg.model.addresses import origin
 from couchreg.turns import Slice
 from couchreg.wire import documents, rows
 
@@ -160,6 +162,12 @@ class ChangesFeed:
 
     async def _write_document(self, change: Change) -> None:
         projection = self._filter.projection
+        if projection is not None and rowdocs.is_large(change.members):
+            question = Question(None, self._filter.fields)
+            asker = origin(self._ctx.address)
+            shown_fields = await self._ctx.services.selections.ask(question, _plain(change), asker)
+            await self._writer.write(shown_fields)
+            return
         if projection is not None:
             await self._writer.write(json.encode(projection(json.decode(_plain(change)))))
             return

@@ -11,7 +11,9 @@ from couchreg.docstore.base import Change, Database
 from couchreg.errors import BadRequest
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.request_object import request_object
+from couchreg.http.couch.frame.selections import LARGEST, Question
 from couchreg.model import json, selector
+from couchreg.model.addresses import origin
 from couchreg.model.projection import Projection
 from couchreg.wire import documents
 
@@ -32,6 +34,7 @@ class Filter:
     drops = False  # whether `passes` can say no
     skips = False
     projection: Projection | None = None
+    fields: list[Any] | None = None  # those of the projection
 
     async def prepare(self, db: Database, changes: Sequence[Change]) -> None:
         """Told of changes, `AT_ONCE` of them at most, before `passes` is asked about each."""
@@ -65,17 +68,30 @@ class Selected(Filter):
     needs_bodies = True
     drops = True
 
-    def __init__(self, matches: Callable[[dict[str, Any]], bool], projection: Projection | None) -> None:
-        self._matches = matches
-        self.projection = projection
+    def __init__(self, ctx: Context, wanted: dict[str, Any], fields: list[Any] | None) -> None:
+        """Raises BadRequest."""
+        self._ctx = ctx
+        self._wanted = wanted
+        self._matches = selector.compile(wanted)
+        self.fields = fields
+        self.projection = None if fields is None else Projection(fields)
 
     async def passes(self, db: Database, change: Change) -> Sequence[str]:
-        passed = []
-        for rev in change.revs:
-            doc = await _document(db, change, rev)
-            if doc is not None and self._matches(doc):
-                passed.append(rev)
-        return passed
+        return [rev for rev in change.revs if await self._passes(db, change, rev)]
+
+    async def _passes(self, db: Database, change: Change, rev: str) -> bool:
+        members, deleted = change.members, change.deleted
+        if rev != change.revs[0]:
+            [other] = await db.revisions(change.id, [rev])
+            if other is None:
+                return False
+            members, deleted = other.members, other.deleted
+        if members is not None and len(members) > LARGEST:
+            question = Question(self._wanted, id=change.id, rev=rev, deleted=deleted)
+            asker = origin(self._ctx.address)
+            return await self._ctx.services.selections.ask(question, members, asker) == b"true"
+        doc: dict[str, Any] = {"_id": change.id, "_rev": rev, **json.body(members)}
+        return self._matches({**doc, "_deleted": True} if deleted else doc)
 
 
 class Judged(Filter):
@@ -115,17 +131,6 @@ def _revisions(rev: str, history: Sequence[str]) -> bytes:
     return documents.revisions_member([rev, *history[1:REVISIONS]])
 
 
-async def _document(db: Database, change: Change, rev: str) -> dict[str, Any] | None:
-    members, deleted = change.members, change.deleted
-    if rev != change.revs[0]:
-        [other] = await db.revisions(change.id, [rev])
-        if other is None:
-            return None
-        members, deleted = other.members, other.deleted
-    doc: dict[str, Any] = {"_id": change.id, "_rev": rev, **json.body(members)}
-    return {**doc, "_deleted": True} if deleted else doc
-
-
 async def make_filter(ctx: Context, name: str, body: Mapping[str, Any] | None) -> Filter:
     """The filter of a request; `body` is that of a POST. Raises BadRequest, NotFound, NotImplementedHere."""
     if name == "":
@@ -163,10 +168,9 @@ def _selected(ctx: Context, body: Mapping[str, Any] | None) -> Filter:
     if fields is not None and not isinstance(fields, list):
         raise BadRequest("Selector error: fields must be JSON array")
     try:
-        matches = selector.compile(wanted)
+        return Selected(ctx, wanted, fields)
     except BadRequest as error:  # here CouchDB tells the reason, but not the word that _find has for it
         raise BadRequest(error.reason) from None
-    return Selected(matches, None if fields is None else Projection(fields))
 
 
 async def _view_filter(ctx: Context) -> Filter:

@@ -11,6 +11,7 @@ from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import ConfiguredStore
 from couchreg.http.couch.frame.background import Background
 from couchreg.http.couch.frame.counters import RequestCounters
+from couchreg.http.couch.frame.selections import Selections
 from couchreg.http.couch.frame.settings import Sections, Settings
 from couchreg.http.forwarded import TRUSTING_NONE, Proxies
 from couchreg.model.user import User
@@ -42,6 +43,7 @@ class Services:
     background: Background = field(default_factory=Background)
     resharding: tuple[str, str | None] = ("running", None)  # whether jobs would run, and why not
     large: Turns = field(default_factory=large_answers)
+    selections: Selections = field(default_factory=Selections)
     settings: Settings = field(init=False)
 
     def meaning(self, name: str) -> str:
