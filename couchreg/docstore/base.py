@@ -5,8 +5,8 @@ engines stand behind it: `docstore/sqlite` (embedded) and, later, a real CouchDB
 answer is asynchronous. Revisions travel as text, `"3-917fa23…"`; a sequence is a `Seq`, which engines make
 and everybody else only keeps, compares and shows.
 
-Stored bodies travel as *members*: the JSON text of a document's own members without the braces
-and without the `_` members, ready to be sent (`"a":1,"b":[]`, or nothing at all).
+Stored bodies travel as *members*: the JSON text of a document's own members without the braces and without
+the `_` members, ready to be sent (`"a":1,"b":[]`, or nothing at all); `body` decodes them, each time.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -94,7 +94,6 @@ class Revision(msgspec.Struct, frozen=True):
 
     @property
     def body(self) -> dict[str, Any]:
-        """The members, decoded each time."""
         return json.body(self.members)
 
 
@@ -170,7 +169,6 @@ class LocalDocument(NamedTuple):
 
     @property
     def body(self) -> dict[str, Any]:
-        """The members, decoded each time."""
         return json.body(self.members)
 
 

@@ -9,7 +9,7 @@ import pytest
 from couchreg.app import App
 from couchreg.client.transport import Credentials
 from tests.conftest import ServerFactory
-from tests.registry.packages import related, small
+from tests.packages import related, small
 
 ANNA, BOB, ADMIN = (Credentials(*pair) for pair in (("anna", "a"), ("bob", "b"), ("admin", "secret")))
 

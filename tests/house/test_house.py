@@ -47,23 +47,18 @@ def test_what_stands_before_a_database_is_written_out() -> None:
     assert found == {"couchreg/__init__.py"}  # which imports what is asked for
 
 
-def test_every_test_room_is_a_room() -> None:
-    """`tests/<room>/`: a test stands where the code it tests stands."""
-    rooms = {path.name for path in (ROOT / "couchreg").iterdir() if path.is_dir() or path.suffix == ".py"}
-    beside = {
-        "couch",
-        "registry",
-        "app",
-        "clients",
-        "conformance",
-        "crash",
-        "hostile",
-        "house",
-        "data",
-        "datastore",
-    }
-    found = {path.parts[1] for path in tracked() if path.parts[0] == "tests" and len(path.parts) > 2}
-    assert found <= {name.removesuffix(".py") for name in rooms} | beside
+def test_a_test_stands_where_its_code_stands() -> None:
+    """`tests/` mirrors rooms and wings of `couchreg/`; beside them stand tests of whole servers and tools."""
+    whole = {"clients", "conformance", "crash", "hostile", "house", "datastore"}
+    tests = [path for path in tracked() if path.parts[0] == "tests" and path.name.startswith("test_")]
+    folders = {path.parent.relative_to("tests") for path in tests}
+    mirrored = [folder for folder in folders if folder.parts[0] not in whole]
+    rooms = ROOT / "couchreg"
+    assert [
+        str(folder)
+        for folder in mirrored
+        if not (rooms / folder).is_dir() and not (rooms / folder).with_suffix(".py").exists()
+    ] == []
 
 
 def test_nothing_at_run_time_lies_outside_the_checkout() -> None:

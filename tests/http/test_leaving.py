@@ -11,8 +11,8 @@ from aiohttp import web
 from couchreg.docstore.sqlite.database import SqliteDatabase
 from couchreg.http.couch.table import TABLE
 from couchreg.http.leaving import ClientGone, Leaving
-from tests.couch.conftest import Couch, couch  # noqa: F401 — a fixture
-from tests.registry.conftest import Serve, serve  # noqa: F401 — a fixture
+from tests.http.couch.conftest import Couch, couch  # noqa: F401 — a fixture
+from tests.served import Serve, serve  # noqa: F401 — a fixture
 
 LATEST = 60  # seconds after which a test has failed
 

@@ -1,0 +1,65 @@
+"""What a design document does not have is not there, whether or not such things are run here."""
+
+import pytest
+
+from tests.http.couch.conftest import Couch
+
+BUILT = 501  # what is there and not run here yet
+
+
+@pytest.fixture
+async def designed(couch: Couch) -> Couch:
+    functions = {"s": "function () { return 'shown'; }"}
+    updates = {"u": "function () { return [null, 'updated']; }"}
+    shown = {"shows": functions, "lists": {"l": "function () {}"}, "updates": updates}
+    views = {"v": {"map": "function (doc) {}"}, "lib": {"map": "x"}}
+    await couch.rev("_design/full", {**shown, "views": views})
+    await couch.rev("_design/empty", {})
+    return couch
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "reason"),
+    [
+        ("full/_view/v", BUILT, None),
+        ("full/_view/nope", 404, "missing_named_view"),
+        ("full/_view/lib", 404, "missing_named_view"),
+        ("empty/_view/v", 404, "missing_named_view"),
+        ("none/_view/v", 404, "missing"),
+        ("full/_view", 405, "Only GET,POST,HEAD allowed"),
+        ("full/_show/s", 200, None),
+        ("full/_show/s/doc", 200, None),
+        ("full/_show/nope/doc", 404, "missing json key: nope"),
+        ("empty/_show/s", 404, "missing json key: shows"),
+        ("full/_list/l/v", BUILT, None),
+        ("full/_list/nope/v", 404, "missing json key: nope"),
+        ("full/_list/l/nope", 404, "missing_named_view"),
+        ("full/_list/l/empty/v", 404, "missing_named_view"),
+        ("full/_list/l/none/v", 404, "missing"),
+        ("empty/_list/l/v", 404, "missing json key: lists"),
+        ("full/_rewrite/x", BUILT, None),
+    ],
+)
+async def test_what_is_asked_for_has_to_be_there(
+    designed: Couch, path: str, status: int, reason: str | None
+) -> None:
+    reply = await designed("GET", f"/_design/{path}")
+    assert reply.status == status
+    assert reason is None or reply.json["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("full/_view/v", BUILT),
+        ("full/_view/nope", 404),
+        ("full/_view/v/queries", BUILT),
+        ("full/_view/nope/queries", 404),
+        ("full/_update/u", 200),
+        ("full/_update/u/doc", 200),
+        ("full/_update/nope", 404),
+        ("empty/_update/u", 404),
+    ],
+)
+async def test_the_same_holds_for_post(designed: Couch, path: str, status: int) -> None:
+    assert (await designed("POST", f"/_design/{path}", {})).status == status

@@ -1,0 +1,144 @@
+"""Validation, filters, shows and updates over HTTP, where the record of CouchDB does not look."""
+
+import json
+from typing import Any
+
+from tests.http.couch.conftest import Couch
+
+
+async def put_design(couch: Couch, **members: Any) -> None:
+    assert (await couch("PUT", "/_design/d", members)).status == 201
+
+
+REFUSES_BAD = "function(doc) { if (doc.bad) { throw({forbidden: 'bad'}); } }"
+
+
+async def test_a_replicated_edit_sees_the_nearest_revision_that_is_here(couch: Couch) -> None:
+    await couch.graft({"_id": "a", "_rev": "1-aa", "v": 1})
+    source = "function(doc, old) { throw({forbidden: JSON.stringify([old && old.v, doc._revisions])}); }"
+    await put_design(couch, validate_doc_update=source)
+    docs = [
+        {"_id": "a", "_rev": "3-cc", "_revisions": {"start": 3, "ids": ["cc", "bb", "aa"]}},
+        {"_id": "a", "_rev": "1-aa", "v": 1},
+        {"_id": "b", "_rev": "2-bb", "_revisions": {"start": 2, "ids": ["bb", "aa"]}},
+    ]
+    reply = await couch("POST", "/_bulk_docs", {"new_edits": False, "docs": docs})
+    refused = {row["id"]: (row["error"], json.loads(row["reason"])) for row in reply.json}
+    assert refused == {
+        "a": ("forbidden", [1, {"start": 3, "ids": ["cc", "bb", "aa"]}]),
+        "b": ("forbidden", [None, {"start": 2, "ids": ["bb", "aa"]}]),
+    }
+    assert (await couch("GET", "/a")).json["_rev"] == "1-aa"
+
+
+async def test_every_way_in_is_validated(couch: Couch) -> None:
+    good = await couch.rev("good", {"a": 1})
+    await put_design(couch, validate_doc_update=REFUSES_BAD)
+    ways = [
+        await couch("PUT", "/a", {"bad": 1}),
+        await couch("POST", "", {"bad": 1}),
+        await couch("PUT", "/a?new_edits=false", {"_rev": "1-aa", "bad": 1}),
+        await couch("PUT", "/good", {"_rev": good, "bad": 1}),
+    ]
+    assert [reply.status for reply in ways] == [403] * 4
+    bulk = await couch("POST", "/_bulk_docs", {"docs": [{"_id": "b", "bad": 1}, {"_id": "c"}]})
+    assert [row.get("error") for row in bulk.json] == ["forbidden", None]
+    assert [row["id"] for row in (await couch("GET", "/_all_docs")).json["rows"]] == [
+        "_design/d",
+        "c",
+        "good",
+    ]
+
+
+async def test_local_and_design_documents_are_not_asked_about(couch: Couch) -> None:
+    await put_design(couch, validate_doc_update="function() { throw({forbidden: 'nothing'}); }")
+    assert (await couch("PUT", "/_local/x", {})).status == 201
+    assert (await couch("PUT", "/_design/e", {})).status == 201
+    assert (await couch("PUT", "/x", {})).status == 403
+
+
+async def test_a_function_that_does_not_end_refuses(couch: Couch) -> None:
+    await couch.store.set_config("couchdb", "os_process_timeout", "500")
+    await put_design(couch, validate_doc_update="function() { while (true) {} }")
+    reply = await couch("PUT", "/x", {})
+    assert (reply.status, reply.json["error"]) == (500, "os_process_error")
+    assert (await couch("GET", "/x")).status == 404
+
+
+async def test_attachments_that_are_kept_are_shown(couch: Couch) -> None:
+    data = {"f.txt": {"content_type": "image/png", "data": "eA=="}}
+    rev = await couch.rev("a", {"_attachments": data})
+    shown = "Object.keys(doc._attachments).join() + doc._attachments['f.txt'].length"
+    source = f"function(doc) {{ throw({{forbidden: {shown}}}); }}"
+    await put_design(couch, validate_doc_update=source)
+    stub = {"f.txt": {"stub": True}}
+    reply = await couch("PUT", "/a", {"_rev": rev, "_attachments": stub})
+    assert reply.json == {"error": "forbidden", "reason": "f.txt1"}
+
+
+async def test_a_database_that_is_made_again_has_forgotten(couch: Couch) -> None:
+    await put_design(couch, validate_doc_update=REFUSES_BAD)
+    assert (await couch("PUT", "/a", {"bad": 1})).status == 403
+    assert (await couch("DELETE", "")).status == 200
+    assert (await couch("PUT", "")).status == 201
+    assert (await couch("PUT", "/a", {"bad": 1})).status == 201
+
+
+async def test_a_design_document_that_is_purged_validates_no_more(couch: Couch) -> None:
+    rev = (await couch("PUT", "/_design/d", {"validate_doc_update": REFUSES_BAD})).json["rev"]
+    assert (await couch("PUT", "/a", {"bad": 1})).status == 403
+    assert (await couch("POST", "/_purge", {"_design/d": [rev]})).status == 201
+    assert (await couch("PUT", "/a", {"bad": 1})).status == 201
+
+
+async def test_filters_see_every_leaf_and_many_documents(couch: Couch) -> None:
+    await put_design(
+        couch,
+        filters={"even": "function(doc, req) { return doc.n % 2 == req.query.rest; }"},
+        views={"v": {"map": "function(doc) { if (doc.n > 247) { emit(doc.n); emit(1); } }"}},
+    )
+    docs = [{"_id": f"{number:04}", "n": number} for number in range(250)]
+    await couch("POST", "/_bulk_docs", {"docs": docs})
+    await couch.graft(
+        {"_id": "0001", "_rev": "2-bb", "n": 2, "_revisions": {"start": 2, "ids": ["bb", "zz"]}}
+    )
+    every = await couch("GET", "/_changes?filter=d/even&rest=0&style=all_docs&include_docs=true")
+    found = {row["id"]: len(row["changes"]) for row in every.json["results"]}
+    assert (len(found), found["0001"], found["0248"]) == (126, 1, 1)
+    shown = await couch("GET", "/_changes?filter=_view&view=d/v")
+    assert [row["id"] for row in shown.json["results"]] == ["0248", "0249"]
+    two = await couch("GET", "/_changes?filter=d/even&rest=0&limit=2")
+    assert len(two.json["results"]) == 2
+
+
+async def test_functions_are_not_given_what_proves_who_asks(couch: Couch) -> None:
+    await put_design(
+        couch,
+        shows={"f": "function(doc, req) { return {json: [req.headers, req.cookie, req.userCtx.name]}; }"},
+    )
+    headers = {"Authorization": "anna", "Cookie": "AuthSession=secret; other=1"}
+    reply = await couch("GET", "/_design/d/_show/f", headers=headers)
+    sent, cookie, name = reply.json
+    assert (cookie, name) == ({"other": "1"}, "anna")
+    assert "secret" not in reply.body.decode()
+    assert "Authorization" not in sent
+
+
+async def test_an_update_function_writes_what_its_user_may_write(couch: Couch) -> None:
+    source = "function(doc, req) { return [{_id: req.query.id, a: 1}, 'ok']; }"
+    await put_design(couch, updates={"f": source}, validate_doc_update=REFUSES_BAD)
+    url = "/_design/d/_update/f?id="
+    assert (await couch("POST", url + "x")).status == 201
+    refused = await couch("POST", url + "_design/evil", headers={"Authorization": "anna"})
+    assert refused.status in (401, 403)
+    assert (await couch("POST", url + "_odd")).status == 400
+    assert (await couch("POST", url)).status == 400
+    reply = await couch("POST", url + "y")
+    assert reply.headers["X-Couch-Update-NewRev"] == (await couch("GET", "/y")).json["_rev"]
+
+
+async def test_headers_that_functions_set_stay_headers(couch: Couch) -> None:
+    source = "function(doc, req) { return {body: 'x', headers: {'X-A': 'a\\r\\nSet-Cookie: b=1'}}; }"
+    await put_design(couch, shows={"f": source})
+    reply = await couch("GET", "/_design/d/_show/f")
+    assert (reply.status, reply.json["error"]) == (500, "render_error")

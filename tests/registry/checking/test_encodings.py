@@ -1,0 +1,88 @@
+"""Encodings of tables: what is guessed, and where a text leaves the one that is stated."""
+
+import gzip
+import io
+from pathlib import Path
+
+import pytest
+
+from couchreg.registry.checking.encodings import Fault, detected, first_fault
+from tests.registry.checking.judging import kinds, table
+
+# frictionless leaves compressed files open.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+LONG = "id,word\n" + "".join(f"{number},tree{number}\n" for number in range(100_000))
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("id,word\n1,tree\n", "utf-8"),
+        ("id,word\n1,Müller\n2,café\n", "utf-8"),
+        ("id,word\n1,Müller\n2,café\n", "windows-1252"),
+        ("id;Größe\n1;5\n", "windows-1252"),
+        ("id,word\n1,“quoted” – 5 €\n", "windows-1252"),
+        ("id,word\n1,José Muñoz\n2,Zoë\n3,Ålesund\n", "windows-1252"),
+        (LONG + "5,café\n", "windows-1252"),
+        ("město;počet\nŽďár nad Sázavou;3\nČeské Budějovice;4\n", "cp1250"),
+        ("имя,город\nИван,Москва\nПётр,Казань\n" * 5, "cp1251"),
+        ("名前,市\n太郎,東京都千代田区\n" * 5, "cp932"),
+        ("id,word\n1,ä\n", "utf-16"),
+    ],
+)
+def test_what_is_guessed(text: str, encoding: str) -> None:
+    data = text.encode(encoding)
+    assert detected(lambda: io.BytesIO(data)) == encoding
+
+
+@pytest.mark.parametrize("size", [1, 3, 1 << 20])
+def test_where_a_text_leaves_its_encoding(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("couchreg.registry.checking.encodings._STEP", size)
+    data = "a\nÄÖ\n".encode() + b"b\n12\xe9\n"
+    assert first_fault(lambda: io.BytesIO(data), "utf-8") == Fault(0xE9, 11, 4)
+    assert first_fault(lambda: io.BytesIO(data[:-1]), "utf-8") == Fault(0xE9, 11, 4)  # the file ends in it
+    assert first_fault(lambda: io.BytesIO(data[:9]), "utf-8") is None
+    with pytest.raises(LookupError):
+        first_fault(lambda: io.BytesIO(data), "utf-9")
+
+
+@pytest.mark.parametrize("encoding", ["windows-1252", "utf-16"])
+@pytest.mark.parametrize("path", ["t.csv", "t.csv.gz"])
+def test_a_guess_is_recorded(tmp_path: Path, encoding: str, path: str) -> None:
+    data = "id,word\n1,Größe\n".encode(encoding)
+    report = table(tmp_path, gzip.compress(data) if path.endswith("gz") else data, path)
+    assert report["problems"] == []
+    assert report["recorded"] == [{"resource": "t", "member": "encoding", "value": encoding}]
+
+
+@pytest.mark.parametrize("stated", ["windows-1252", "ISO-8859-1"])
+def test_what_is_stated_is_no_guess(tmp_path: Path, stated: str) -> None:
+    report = table(tmp_path, "id,word\n1,Größe\n".encode(stated), encoding=stated)
+    assert (report["problems"], report["recorded"]) == ([], [])
+
+
+def test_a_mark_before_utf8_is_no_part_of_the_data(tmp_path: Path) -> None:
+    report = table(tmp_path, "\ufeffid,word\n1,Größe\n")
+    assert (report["problems"], report["recorded"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"encoding": "utf-9"}, "'utf-9' is not known"),
+        ({"encoding": "ascii"}, "none of the encoding ascii"),
+        ({"encoding": "utf-8"}, "may be windows-1252"),
+    ],
+)
+def test_an_encoding_that_is_not_the_datas(tmp_path: Path, members: dict[str, str], words: str) -> None:
+    report = table(tmp_path, "id,word\n1,Größe\n".encode("windows-1252"), **members)
+    assert kinds(report) == ["encoding-error"]
+    assert words in report["problems"][0]["message"]
+
+
+def test_the_place_in_the_part_that_has_the_fault(tmp_path: Path) -> None:
+    parts = {"a.csv": b"id,word\n1,one\n", "b.csv": b"2,two\n3,caf\xe9\n"}
+    report = table(tmp_path, b"", path=list(parts), encoding="utf-8", files=parts)
+    [found] = report["problems"]
+    assert (found["file"], found["line"], found["row"]) == ("b.csv", 2, 4)

@@ -1,0 +1,210 @@
+"""Every problem has a place and a remedy, and a publisher's mistake is never a failure of the check."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.registry.checking.judging import FIELDS, judged, kinds, laid, table
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+ROWS = "id,word\n1,one\n"
+V2 = "https://datapackage.org/profiles/2.0/datapackage.json"
+
+
+def schema(*fields: Any, **members: Any) -> dict[str, Any]:
+    return {"fields": list(fields), **members}
+
+
+def constrained(kind: str, **constraints: Any) -> dict[str, Any]:
+    return schema({"name": "id", "type": kind, "constraints": constraints}, FIELDS[1])
+
+
+@pytest.mark.parametrize(
+    ("members", "kind", "field", "words"),
+    [
+        (
+            {"schema": {"fields": ["id", "word"]}},
+            "field-error",
+            None,
+            'write an object, as in {"name": "id"}',
+        ),
+        ({"schema": {"fields": [5]}}, "field-error", None, "Field 1"),
+        ({"schema": schema({"type": "integer"}, FIELDS[1])}, "field-error", None, "Field 1"),
+        ({"schema": {"fields": "id"}}, "schema-error", "schema", "array"),
+        ({"schema": {"fields": {"id": "integer"}}}, "schema-error", "schema", "array"),
+        ({"schema": []}, "schema-error", "schema", "has to be an object"),
+        ({"schema": {}}, "schema-error", "schema", "fields"),
+        (
+            {"schema": schema({"name": "id", "type": "varchar"}, FIELDS[1])},
+            "field-error",
+            "id",
+            "the standard has",
+        ),
+        ({"schema": schema({"name": "id", "type": 5}, FIELDS[1])}, "field-error", "id", ""),
+        (
+            {"schema": schema({"name": "id", "type": "string", "format": "x"}, FIELDS[1])},
+            "field-error",
+            "id",
+            "x",
+        ),
+        ({"schema": constrained("string", pattern="[")}, "field-error", "id", "no regular expression"),
+        ({"schema": constrained("string", pattern=5)}, "field-error", "id", "5"),
+        ({"schema": constrained("integer", minimum="abc")}, "field-error", "id", "“minimum” is 'abc'"),
+        (
+            {"schema": constrained("date", maximum="31.12.2020")},
+            "field-error",
+            "id",
+            "no value of the type date",
+        ),
+        ({"schema": constrained("integer", enum=[1, "two"])}, "field-error", "id", "“enum” has 'two'"),
+        ({"schema": constrained("string", minLength="3")}, "field-error", "id", "minLength"),
+        ({"schema": constrained("integer", minLength=3)}, "field-error", "id", "minLength"),
+        ({"schema": constrained("integer", required="yes")}, "field-error", "id", "required"),
+        ({"schema": constrained("integer", colour="red")}, "field-error", "id", "colour"),
+        ({"schema": schema(*FIELDS, primaryKey="nope")}, "schema-error", "schema", "nope"),
+        ({"schema": schema(*FIELDS, primaryKey={"a": 1})}, "schema-error", "schema", ""),
+        ({"schema": schema(*FIELDS, foreignKeys=["id"])}, "schema-error", "schema", "foreignKeys/0"),
+        ({"schema": schema(*FIELDS, foreignKeys="id")}, "schema-error", "schema", ""),
+        ({"schema": schema(*FIELDS, missingValues="-")}, "schema-error", "schema", ""),
+        ({"dialect": []}, "dialect-error", "dialect", "has to be an object"),
+        ({"dialect": {"delimiter": 5}}, "dialect-error", "dialect", "5"),
+        ({"dialect": {"header": "no"}}, "dialect-error", "dialect", "no"),
+        ({"encoding": 5}, "resource-error", None, "5"),
+        ({"format": 5}, "resource-error", None, "5"),
+        ({"title": 5}, "resource-error", None, "5"),
+        ({"licenses": "CC0"}, "resource-error", None, "CC0"),
+        ({"licenses": ["CC0"]}, "resource-error", None, "licenses/0"),
+        ({"sources": [{"email": "nobody"}]}, "resource-error", None, "email"),
+    ],
+)
+def test_faults_of_form(
+    tmp_path: Path, members: dict[str, Any], kind: str, field: str | None, words: str
+) -> None:
+    good = {"name": "good", "path": "t.csv", "schema": {"fields": FIELDS}}
+    bad = {"name": "bad", "path": "t.csv", "schema": {"fields": FIELDS}, **members}
+    report = judged(laid(tmp_path, {"resources": [good, bad]}, **{"t.csv": ROWS}))
+    assert kinds(report) == [kind]
+    found = report["problems"][0]
+    assert (found["resource"], found["field"]) == ("bad", field)
+    assert words in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"licenses": [{"id": "CC0"}]}, "License"),
+        ({"created": "yesterday"}, "created"),
+        ({"contributors": [{"title": "A", "email": "nobody"}]}, "email"),
+        ({"keywords": "a"}, "'a'"),
+        ({"title": 5}, "5"),
+        ({"image": []}, "image"),
+    ],
+)
+def test_faults_of_the_package(tmp_path: Path, members: dict[str, Any], words: str) -> None:
+    resource = {"name": "t", "path": "t.csv", "schema": {"fields": FIELDS}}
+    report = judged(laid(tmp_path, {"resources": [resource], **members}, **{"t.csv": ROWS}))
+    assert kinds(report) == ["package-error"]
+    assert words in report["problems"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"schema": constrained("integer", exclusiveMinimum=0)},
+        {"schema": schema(FIELDS[0], {**FIELDS[1], "missingValues": [{"value": "-"}]})},
+        {"name": "Words of All"},
+    ],
+)
+def test_a_feature_of_version_2_says_how_to_state_it(tmp_path: Path, members: dict[str, Any]) -> None:
+    report = table(tmp_path, ROWS, **members)
+    assert [f'"$schema": "{V2}"' in item["message"] for item in report["problems"]] == [True]
+    assert table(tmp_path, ROWS, package={"$schema": V2}, **members)["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "kind", "words"),
+    [
+        (
+            "t.csv.gz",
+            gzip.compress(ROWS.encode() * 1000, mtime=0)[:-9],
+            "compression-error",
+            "is the file whole?",
+        ),
+        (
+            "t.csv.gz",
+            gzip.compress(ROWS.encode() * 9, mtime=0)[:-1] + b"x",
+            "compression-error",
+            "is the file whole?",
+        ),
+        ("t.csv.gz", b"\x1f\x8b\x08\x00" + b"\xff" * 40, "compression-error", "is the file whole?"),
+        ("t.csv.gz", b"id,word\n", "compression-error", ""),
+        ("t.csv.zip", b"PK\x03\x04", "compression-error", ""),
+        ("t.xlsx", b"PK\x03\x04", "format-error", ""),
+        ("t.csv", b"id,word\n1,one\n\x00,two\n", "type-error", ""),
+        ("t.csv", b'id,word\n1,"one\n', "missing-cell", ""),
+        ("t.csv", b"", "source-error", "empty"),
+    ],
+)
+def test_data_that_is_broken(tmp_path: Path, path: str, data: bytes, kind: str, words: str) -> None:
+    report = table(tmp_path, data, path)
+    if kind == "missing-cell":  # an open quote takes the rest of the file
+        assert report["valid"]
+        return
+    assert kinds(report) == [kind]
+    found = report["problems"][0]
+    assert (found["resource"], found.get("file"), words in found["message"]) == ("t", path, True)
+
+
+@pytest.mark.parametrize(
+    ("member", "path", "text", "line"),
+    [
+        ("schema", "s.json", '{"fields": [\n {"name": "id"},\n oops]}', 3),
+        ("schema", "s.yaml", "fields:\n - name: id\n - {name", 4),
+        ("schema", "s.json", "[]", 1),
+        ("dialect", "d.json", '{"header": tru}', 1),
+        ("profile", "p.json", '{"type":', 1),
+    ],
+)
+def test_a_broken_file_beside_the_data(tmp_path: Path, member: str, path: str, text: str, line: int) -> None:
+    report = table(tmp_path, ROWS, **{member: path}, files={path: text})
+    [found] = report["problems"]
+    assert (found["resource"], found["field"], found["file"]) == ("t", member, path)
+    assert found["line"] in (line, line - 1)
+    assert "column" in found
+
+
+def test_a_row_after_cells_of_many_lines_has_its_line(tmp_path: Path) -> None:
+    text = 'id,word\n1,"one\nand\nmore"\n2,two\nx,three\n'
+    [found] = table(tmp_path, text)["problems"]
+    assert (found["row"], found["line"], found["file"], found["column"]) == (4, 6, "t.csv", 1)
+
+
+def test_long_names_are_not_cut(tmp_path: Path) -> None:
+    name = "n" * 200
+    [found] = table(tmp_path, "id,word\nx,one\n", name=name)["problems"]
+    assert found["resource"] == name
+    path = "/".join(["p" * 100] * 4) + ".csv"
+    report = judged(laid(tmp_path, {"resources": [{"name": "t", "path": path}]}))
+    assert path in report["problems"][0]["message"]
+    report = judged(laid(tmp_path, {"resources": [{"name": "t", "path": f"../{path}"}]}))
+    assert f"'../{path}'" in report["problems"][0]["message"]
+
+
+def test_the_keys_of_a_table_that_is_broken_are_not_held_against_others(tmp_path: Path) -> None:
+    key = {"fields": "id", "reference": {"resource": "bad", "fields": "id"}}
+    good = {"name": "good", "path": "t.csv", "schema": schema(*FIELDS, foreignKeys=[key])}
+    bad = {"name": "bad", "path": "t.csv", "schema": constrained("string", pattern="[")}
+    report = judged(laid(tmp_path, {"resources": [good, bad]}, **{"t.csv": ROWS}))
+    assert [(item["resource"], item["type"]) for item in report["problems"]] == [("bad", "field-error")]
+    assert [(item["resource"], item["member"]) for item in report["unchecked"]] == [("good", "foreignKeys")]
+
+
+def test_a_descriptor_with_a_mark_before_it(tmp_path: Path) -> None:
+    folder = laid(tmp_path, {"resources": [{"name": "t", "path": "t.csv"}]}, **{"t.csv": ROWS})
+    text = json.dumps(json.loads((folder / "datapackage.json").read_text()))
+    (folder / "datapackage.json").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert judged(folder)["problems"] == []

@@ -1,0 +1,218 @@
+"""A registry on the real engine and the directory store, behind its door on a free port."""
+
+import io
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from couchreg.auth.guards.users_guard import GuardedStore
+from couchreg.auth.login.authenticator import Authenticator
+from couchreg.auth.passwords.hashing import PasswordWork
+from couchreg.auth.policy import USERS
+from couchreg.auth.tokens import Tokens
+from couchreg.auth.users.accounts import Accounts, Login
+from couchreg.auth.users.admins import Admins, set_admin
+from couchreg.auth.users.users import UserChanges, Users
+from couchreg.blobstore.spool import Spool
+from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.attachments.compression import Compression
+from couchreg.docstore.base import Database
+from couchreg.docstore.cached_config import CachedConfig
+from couchreg.docstore.maintenance.sweeper import referred
+from couchreg.docstore.sqlite import SqliteStore
+from couchreg.http.registry.door import registry_application
+from couchreg.http.registry.frame.call import Services
+from couchreg.package.layout import registry_layout
+from couchreg.registry.checking.checker import CheckLimits
+from couchreg.registry.registry import Registry, SearchResult
+from tests.blob_stores import blob_store
+from tests.packages import Package, related
+
+PASSWORD = "secret"
+basic = aiohttp.encode_basic_auth
+ADMIN, ANNA, BOB = basic("admin", PASSWORD), basic("anna", PASSWORD), basic("bob", PASSWORD)
+
+
+class NothingFound:
+    """An index that remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Sequence[str], int, int, Sequence[str]]] = []
+
+    async def search(
+        self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
+    ) -> SearchResult:
+        self.asked.append((words, limit, offset, types))
+        return SearchResult(1, [{"name": "gdp", "version": "2026", "title": "GDP"}])
+
+    async def dependents(self, name: str, limit: int, offset: int) -> SearchResult:
+        return await self.search([name], limit, offset, [])
+
+
+@dataclass
+class Served:
+    """A running registry and a client of its door."""
+
+    registry: Registry
+    store: SqliteStore
+    database: Database
+    url: str
+    client: aiohttp.ClientSession
+    datastore: Path
+    spool: Path
+    index: NothingFound
+    people: "People"
+
+    async def ask(self, method: str, path: str, *, auth: str | None = None, **sent: Any) -> tuple[int, Any]:
+        """A request as somebody; the status and the answer."""
+        headers = {**sent.pop("headers", {}), **({"Authorization": auth} if auth else {})}
+        async with self.client.request(method, self.url + path, headers=headers, **sent) as response:
+            return response.status, await response.json()
+
+    async def put(
+        self,
+        package: Package,
+        version: str,
+        *,
+        auth: str = ADMIN,
+        name: str | None = None,
+    ) -> tuple[int, Any]:
+        """Publish a folder as multipart/related; the status and the answer."""
+        body, headers = related(package)
+        return await self.send(f"/{name or package.name}/{version}", body, headers, auth=auth)
+
+    async def send(
+        self, path: str, body: bytes, headers: Mapping[str, str], *, auth: str = ADMIN
+    ) -> tuple[int, Any]:
+        async with self.client.put(
+            self.url + path, data=io.BytesIO(body), headers={**headers, "Authorization": auth}
+        ) as response:
+            return response.status, await response.json()
+
+    async def put_json(self, path: str, value: Any, *, auth: str = ADMIN) -> tuple[int, Any]:
+        async with self.client.put(self.url + path, json=value, headers={"Authorization": auth}) as response:
+            return response.status, await response.json()
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        async with self.client.get(self.url + path) as response:
+            return response.status, await response.json()
+
+    async def fetch(self, path: str, **headers: str) -> tuple[int, Mapping[str, str], bytes]:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with self.client.get(self.url + path, headers=sent) as response:
+            return response.status, response.headers, await response.read()
+
+    def blobs(self) -> list[str]:
+        """Every file of the blob store, and whatever waits in the spool."""
+        roots = (self.datastore, self.spool)
+        return sorted(
+            str(path.relative_to(root)) for root in roots for path in root.rglob("*") if path.is_file()
+        )
+
+
+@dataclass
+class People:
+    """Who there is: an admin, and anna and bob, with the same password."""
+
+    auth: Authenticator
+    accounts: Accounts
+    tokens: Tokens
+    work: PasswordWork
+    now: list[float]  # the time, as tokens see it
+
+    async def close(self) -> None:
+        self.work.close()
+
+
+async def identity(opened: SqliteStore, registry: Registry, registration: str) -> People:
+    inner = await CachedConfig.load(opened)
+    work, changes = PasswordWork(inner.config, iterations=1), UserChanges()
+    store = guard = GuardedStore(inner, work, changes)
+    await store.create(USERS)
+    await set_admin(store, "admin", PASSWORD, iterations=1)
+    admins, now = Admins(store.config), [time.time()]
+    auth = Authenticator([admins, Users(store, changes)], work, config=store.config)
+    auth.tokens = tokens = Tokens(store, auth, clock=lambda: now[0])
+    accounts = Accounts(
+        store, admins, tokens, work, registry.owners.owned_by, registration_open=registration == "open"
+    )
+    guard.tell(accounts)
+    for name in ("anna", "bob"):
+        await accounts.create(name, Login(PASSWORD), email=f"{name}@example.org")
+    return People(auth, accounts, tokens, work, now)
+
+
+Serve = Callable[..., Awaitable[Served]]
+
+
+@pytest.fixture
+async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
+    """Start a registry; options are those of `Registry`. Everything is closed behind the test."""
+    closers: list[Callable[[], Awaitable[None]]] = []
+
+    async def start(
+        *, couch: Any = None, public_url: str | None = None, registration: str = "open", **options: Any
+    ) -> Served:
+        blobs, spool = await blob_store(tmp_path / "datastore"), Spool(tmp_path / "spool")
+        store = SqliteStore(tmp_path)
+        attachments = Attachments(
+            blobs,
+            spool,
+            registry_layout("registry"),
+            lambda: Compression.of({}),
+            uncompressed=["registry"],
+            referred=partial(referred, store),
+        )
+        database = await store.create("registry")
+        options.setdefault("checks", CheckLimits(workers=1))
+        registry = Registry(database, attachments, **options)
+        await registry.start()
+        index, people = NothingFound(), await identity(store, registry, registration)
+        application = registry_application(
+            Services(
+                registry,
+                people.auth.identify_publisher,
+                index,
+                people.accounts,
+                people.tokens,
+                confirm=people.auth.confirm_publisher,
+                couch=couch,
+                public_url=public_url,
+            )
+        )
+        runner = web.AppRunner(
+            application, auto_decompress=False, access_log=None, shutdown_timeout=2
+        )  # as the real one
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        client = aiohttp.ClientSession()
+        closers.extend(
+            [
+                client.close,
+                runner.cleanup,
+                registry.close,
+                people.close,
+                store.close,
+                blobs.close,
+                spool.close,
+            ]
+        )
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        folders = (tmp_path / "datastore", tmp_path / "spool")
+        return Served(registry, store, database, url, client, *folders, index, people)
+
+    yield start
+    for close in closers:
+        await close()
+
+
+@pytest.fixture
+async def served(serve: Serve) -> Served:
+    return await serve()
