@@ -1,0 +1,107 @@
+"""Nobody without an account can keep others waiting, or fill the memory, by any request.
+
+Requests for all routes of both doors, as bad as they come, one at a time; what each does to the server is
+measured. COUCHREG_TEST_GUESTS says how many (10,000 else), COUCHREG_TEST_SEED which ones.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.hostile.content import publish
+from tests.hostile.routes import Guests
+from tests.hostile.sending import Request, send
+from tests.hostile.watching import Watch, watching
+from tests.processes import Server, running
+
+COUNT = int(os.environ.get("COUCHREG_TEST_GUESTS", "10000"))
+SEED = int(os.environ.get("COUCHREG_TEST_SEED", "1"))
+WAIT = 0.1  # seconds
+MEMORY = 64 << 20  # bytes
+BEFORE = 4  # requests whose work may still go on when the next one is measured
+TRIES = 3
+
+
+class Cost(NamedTuple):
+    """Seconds that `/_up` waited, and bytes of memory that were added."""
+
+    wait: float
+    memory: int
+
+    @property
+    def bad(self) -> bool:
+        return self.wait > WAIT or self.memory > MEMORY
+
+
+class Attack:
+    """Sends requests to a server and measures each."""
+
+    def __init__(self, server: Server, watch: Watch) -> None:
+        self._watch = watch
+        self.log = server.log
+        self._ports = {
+            "couch": urlsplit(server.couch_url).port or 0,
+            "registry": urlsplit(server.registry_url).port or 0,
+        }
+        self.statuses: dict[int, int] = {}
+
+    def cost(self, request: Request) -> Cost:
+        watch = self._watch
+        watch.reset()
+        before, worked = watch.mark_memory(), watch.cpu()
+        status = send(self._ports[request.door], request)
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        memory = watch.peak() - before
+        dear = watch.cpu() - worked > 0.02 or memory > MEMORY
+        return Cost(watch.waited() if dear else 0.0, memory)
+
+    def confirmed(self, requests: Sequence[Request]) -> Cost | None:
+        """What the last of these costs again and again; None when it was an accident."""
+        least = Cost(1e9, 1 << 60)
+        for _ in range(TRIES):
+            for request in requests[:-1]:
+                send(self._ports[request.door], request)
+            cost = self.cost(requests[-1])
+            least = Cost(min(least.wait, cost.wait), min(least.memory, cost.memory))
+            if not least.bad:
+                return None
+        return least
+
+
+@pytest.fixture(scope="module")
+def attack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attack]:
+    data: Path = tmp_path_factory.mktemp("hostile") / "data"
+    with running(data, "--validation", "off") as server:
+        publish(server)
+        ports = [
+            (urlsplit(url).port or 0, path)
+            for url, path in ((server.couch_url, "/_up"), (server.registry_url, "/_couch/_up"))
+        ]
+        with watching(server.process.pid, ports) as watch:
+            yield Attack(server, watch)
+
+
+@pytest.mark.timeout(0)
+def test_no_guest_keeps_others_waiting_or_fills_the_memory(attack: Attack) -> None:
+    for request in islice(Guests(SEED + 1_000_000), 300):  # what is made once has been made
+        attack.cost(request)
+    recent: deque[Request] = deque(maxlen=BEFORE + 1)
+    bad: list[str] = []
+    for number, request in enumerate(islice(Guests(SEED), COUNT)):
+        recent.append(request)
+        if number % 10_000 == 0:
+            print(f"{number} requests, {attack.statuses}", flush=True)
+        if attack.cost(request).bad:
+            again = attack.confirmed([request]) or attack.confirmed(list(recent))
+            if again is not None:
+                bad.append(f"{number}: waited {again.wait:.3f} s, {again.memory >> 20} MiB for\n{request}")
+                print(bad[-1], flush=True)
+    assert not bad, f"{len(bad)} of {COUNT}:\n" + "\n\n".join(bad[:20])
+    assert "Traceback" not in attack.log.read_text()
+    assert attack.statuses.get(200, 0) > COUNT // 50  # they do reach what they are for
