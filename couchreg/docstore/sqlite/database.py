@@ -82,7 +82,8 @@ class SqliteDatabase:
 
     # -- sequences
     async def update_seq(self) -> Seq:
-        self._check_open()
+        if self._closed:
+            raise NotFound(GONE)
         return self._stamp(self._counters.update_seq)
 
     async def parse_since(self, since: str) -> Seq:
@@ -109,12 +110,9 @@ class SqliteDatabase:
 
     def _reader(self) -> apsw.Connection:
         """The connection for reads, asked for anew at every step. Raises NotFound once deleted."""
-        self._check_open()
-        return self._files.reader()
-
-    def _check_open(self) -> None:
         if self._closed:
             raise NotFound(GONE)
+        return self._files.reader()
 
     def touch(self) -> None:
         """Somebody has just asked for this database: keep it open rather than another."""
