@@ -20,7 +20,16 @@ from couchreg.durable import make_directory, sync, write_new
 
 LOCK_NAME = "couchreg.lock"
 OPEN = ("datastore", "spool")  # what lies in these two is published, or is about to be
-OURS = ("databases", "downloads.sqlite", "search", "server.sqlite", "upload-secret", LOCK_NAME, *OPEN)
+OURS = (
+    "databases",
+    "downloads.sqlite",
+    "search",
+    "server.sqlite",
+    "upload-secret",
+    "views",
+    LOCK_NAME,
+    *OPEN,
+)
 
 
 class DataDirError(CannotStart):
@@ -65,6 +74,10 @@ class DataDir:
     def spool(self) -> Path:
         """Beside the blob store, so that finished bytes move there by a link."""
         return self.path / "spool"
+
+    @property
+    def views(self) -> Path:
+        return self.path / "views"
 
     @property
     def search(self) -> Path:

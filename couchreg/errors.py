@@ -8,6 +8,7 @@ The tree (each leaf is one of CouchDB's error words; `wire/status.py` gives it a
     │   ├── IllegalDatabaseName     illegal_database_name
     │   ├── DocValidation           doc_validation: a member with "_" that no document may have
     │   └── QueryParseError         query_parse_error
+    │       └── ReversedRange       the same word: a range that ends before it begins
     ├── Unauthorized                unauthorized: who are you?
     ├── Forbidden                   forbidden: we know who you are, and no
     ├── NotFound                    not_found; the reason says what: missing, deleted, no_db_file …
@@ -72,6 +73,10 @@ class DocValidation(BadRequest):
 
 class QueryParseError(BadRequest):
     error = "query_parse_error"
+
+
+class ReversedRange(QueryParseError):
+    """The end of a range comes before its start. CouchDB finds out late, and gives a number of its log."""
 
 
 class Unauthorized(CouchregError):

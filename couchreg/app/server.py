@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Self
 
 from aiohttp import web
@@ -34,6 +35,7 @@ from couchreg.datadir import DataDir
 from couchreg.designdocs.functions import Functions
 from couchreg.designdocs.javascript.contexts import Contexts
 from couchreg.designdocs.validating import ValidatingStore, Validators
+from couchreg.designdocs.views.engine import ViewEngine
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.base import Attachment, ConfiguredStore, Store
@@ -113,7 +115,7 @@ class App:
         data = stack.enter_context(DataDir(settings.data_dir))
         wanted = ((settings.port, "--port"), (settings.couch_port, "--couch-port"))
         ports = [stack.enter_context(listen(settings.host, port, flag)) for port, flag in wanted]
-        store = await CachedConfig.load(self._validated(stack, self._engine(stack, data)))
+        store = await CachedConfig.load(self._validated(stack, self._engine(stack, data), data.views))
         stack.push_async_callback(store.stop)
         store.start()
         self.passwords = self._passwords(stack, store)
@@ -209,11 +211,13 @@ class App:
         stack.push_async_callback(engine.close)
         return engine
 
-    def _validated(self, stack: AsyncExitStack, engine: Store) -> Store:
+    def _validated(self, stack: AsyncExitStack, engine: Store, directory: Path) -> Store:
         """The store as the functions of its design documents guard it."""
         contexts = Contexts(lambda: self.store.config())
         stack.push_async_callback(contexts.close)
         self.functions = Functions(contexts)
+        self.views = ViewEngine(self.functions, directory)
+        stack.push_async_callback(self.views.close)
         # What `_users/_auth` says in JavaScript is what `UsersDatabase` holds by itself.
         own = auth_design()["validate_doc_update"]
         return ValidatingStore(engine, Validators(self.functions, trusted=[own]))
@@ -309,6 +313,7 @@ class App:
             self.attachments,
             self.auth,
             self.functions,
+            self.views,
             proxies=proxies,
             with_owned=self.registry.owners.with_roles,
             facts=facts(self.settings, self.store, ports[1].getsockname()[1]),

@@ -56,6 +56,31 @@ class Functions:
             found += [failure(item["word"], item["reason"]) if item else None for item in refusals]
         return found
 
+    async def compile(self, database: str, design: Design, source: str) -> None:
+        """Raises Failure (compilation_error) for what is no function."""
+        command = json.encode({"command": "compile", "sources": [source]})
+        await self._contexts.ask(database, design.text, command)
+
+    async def map(
+        self, database: str, design: Design, sources: Sequence[str], docs: Sequence[bytes]
+    ) -> list[list[list[list[Any]]]]:
+        """For each document, for each map function, the pairs of key and value that it emitted."""
+        found: list[list[list[list[Any]]]] = []
+        functions = json.encode(list(sources))
+        for batch in batches(docs):
+            command = b'{"command":"map","sources":%b,"docs":[%b]}' % (functions, b",".join(batch))
+            found += await self._contexts.ask(database, design.text, command)
+        return found
+
+    async def reduce(
+        self, database: str, design: Design, source: str, jobs: Sequence[tuple[Any, Sequence[Any], bool]]
+    ) -> list[Any]:
+        """What a reduce function makes of each ``(keys, values, rereduce)``."""
+        if not jobs:
+            return []
+        command = json.encode({"command": "reduce", "source": source, "jobs": [list(job) for job in jobs]})
+        return list(await self._contexts.ask(database, design.text, command))
+
     async def filter(self, design: Design, name: str, docs: Sequence[bytes], request: bytes) -> list[bool]:
         """Whether each document passes the filter function of this name."""
         found: list[bool] = []

@@ -12,7 +12,16 @@ from couchreg.errors import BadRequest
 Body = Mapping[str, Any]
 
 ANY = ""  # stands for every member
-BUILT_IN_REDUCES = ("_sum", "_count", "_stats", "_approx_count_distinct")
+BUILT_IN_REDUCES = (
+    "_sum",
+    "_count",
+    "_stats",
+    "_approx_count_distinct",
+    "_first",
+    "_last",
+    "_top_",
+    "_bottom_",
+)
 COMPILED = frozenset({"javascript", "coffeescript", "erlang", "query"})
 
 _IS: dict[str, Callable[[Any], bool]] = {

@@ -149,7 +149,13 @@ class _Running:
         asked = _Asked(self._loop.create_future(), ours, writer)
         self._asked[number] = asked
         self._post({"fork": number, "module": module}, theirs, reader)
-        return await asked.forked
+        try:
+            return await asked.forked
+        except asyncio.CancelledError:
+            # It may have come in the moment in which its caller left.
+            if asked.forked.done() and not asked.forked.cancelled() and asked.forked.exception() is None:
+                asked.forked.result().kill()
+            raise
 
     async def stop(self) -> None:
         """Kill it and its children, and wait for its end."""

@@ -16,6 +16,7 @@
     "globalThis BigInt Date RegExp JSON Map Set WeakMap WeakSet"
   ).split(" ");
   var LOGS = 100, LOG_LENGTH = 1000; // of one command
+  var OVERFLOW = 5000; // characters that a reduce function may always answer
   var parse = JSON.parse, stringify = JSON.stringify, evaluate = world.eval;
   var isArray = Array.isArray, freeze = Object.freeze, keys = Object.keys, apply = Reflect.apply;
   var has = function (object, name) { return apply(Object.prototype.hasOwnProperty, object, [name]); };
@@ -219,19 +220,19 @@
       });
     },
 
-    // What each function makes of the values.
+    // What a function makes of each [keys, values, rereduce].
     reduce: function (job) {
-      return job.sources.map(function (source) {
-        var reduce = compile(source);
+      var reduce = compile(job.source);
+      return job.jobs.map(function (arguments_) {
+        var made;
         try {
-          var made = apply(reduce, null, [job.keys, job.values, job.rereduce]);
-          return made === undefined ? null : made;
+          made = apply(reduce, null, arguments_);
         } catch (error) {
           var found = failure(error);
           if (found[0] === "fatal") { throw error; }
           log("function raised exception (" + found[1] + ")");
-          return null;
         }
+        return made === undefined ? null : overflown(made, arguments_);
       });
     },
 
@@ -311,6 +312,15 @@
       return apply(compile(design.rewrites), null, [job.req]);
     }
   };
+
+  // A reduce function has to make less of what it is given: what grows would fill the index.
+  function overflown(made, arguments_) {
+    var size = toJSON(made).length, input = toJSON(arguments_[1]).length;
+    if (size <= OVERFLOW || size * 2 <= input) { return made; }
+    var reason = "Reduce output must shrink more rapidly: input size: " + input + " output size: " + size;
+    log("reduce_overflow_error: " + reason);
+    return { reduce_overflow_error: reason };
+  }
 
   function rendered(render, arguments_) {
     try { return apply(render, null, arguments_); } catch (error) { throw raised(error); }

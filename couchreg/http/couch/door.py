@@ -11,6 +11,7 @@ from aiohttp import web
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.policy import Rule
 from couchreg.designdocs.functions import Functions
+from couchreg.designdocs.views.engine import ViewEngine
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import ConfiguredStore
 from couchreg.errors import BadRequest, CouchregError, NotFound
@@ -43,13 +44,14 @@ class CouchDoor:
         attachments: Attachments,
         auth: Authenticator,
         functions: Functions,
+        views: ViewEngine,
         *,
         proxies: Proxies = TRUSTING_NONE,
         with_owned: WithOwned = as_they_are,
         facts: Sections = NO_FACTS,
     ) -> None:
         """`facts` are settings that the server was started with, as `_config` shows them."""
-        self.services = Services(store, attachments, auth, functions, proxies, with_owned, facts)
+        self.services = Services(store, attachments, auth, functions, views, proxies, with_owned, facts)
         self._router = routing.Router(TABLE, routing.load)
         self._leaving = Leaving()
 

@@ -19,6 +19,7 @@ from couchreg.blobstore.spool import Spool
 from couchreg.designdocs.functions import Functions
 from couchreg.designdocs.javascript.contexts import Contexts
 from couchreg.designdocs.validating import ValidatingStore, Validators
+from couchreg.designdocs.views.engine import ViewEngine
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.cached_config import CachedConfig
@@ -125,6 +126,7 @@ async def couch(tmp_path: Path) -> AsyncIterator[Couch]:
     """A running door with an empty database called `db`."""
     contexts = Contexts(lambda: store.config())
     functions = Functions(contexts)
+    views = ViewEngine(functions, tmp_path / "views")
     store = await CachedConfig.load(ValidatingStore(SqliteStore(tmp_path), Validators(functions)))
     await store.create("db")
     await (await store.open("db")).set_setting("security", {})
@@ -136,6 +138,7 @@ async def couch(tmp_path: Path) -> AsyncIterator[Couch]:
         attachments,
         cast(Authenticator, auth),
         functions,
+        views,
         proxies=Proxies("127.0.0.2"),
         facts=FACTS,
     )
@@ -147,6 +150,7 @@ async def couch(tmp_path: Path) -> AsyncIterator[Couch]:
         yield Couch(f"http://127.0.0.1:{runner.addresses[0][1]}", session, tmp_path, store)
     await runner.cleanup()
     await door.close()
+    await views.close()
     await contexts.close()
     auth.passwords.close()
     await spool.close()

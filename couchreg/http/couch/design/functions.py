@@ -1,4 +1,4 @@
-"""What of design documents is still to come: views, lists, rewrites. That the design document has what is
+"""What of design documents is still to come: lists, rewrites. That the design document has what is
 asked for is checked, for those errors come first.
 """
 
@@ -7,25 +7,13 @@ from typing import Any
 
 from couchreg.errors import CouchregError, NotFound, NotImplementedHere
 from couchreg.http.couch.frame.context import Context
-from couchreg.http.couch.frame.failures import MethodNotAllowed
 from couchreg.http.couch.frame.responses import Answer
 
 NO_VIEW = "missing_named_view"
-VIEW_METHODS = "GET,POST,HEAD"
 
 
 async def not_built(ctx: Context) -> Answer:
     await _members(ctx)
-    raise _not_built()
-
-
-async def view(ctx: Context) -> Answer:
-    """Raises NotFound for a view that the design document does not have, MethodNotAllowed for none at all."""
-    members = await _members(ctx)
-    name = ctx.match["view"] if "view" in ctx.match else ctx.match["path"]
-    if not name:
-        raise MethodNotAllowed(VIEW_METHODS)
-    _check_view(members, name)
     raise _not_built()
 
 
@@ -63,4 +51,4 @@ def _check_function(members: Mapping[str, Any], kind: str, name: str) -> None:
 
 
 def _not_built() -> CouchregError:
-    return NotImplementedHere("Views, lists and rewrites of design documents are not supported yet.")
+    return NotImplementedHere("Lists and rewrites of design documents are not supported yet.")

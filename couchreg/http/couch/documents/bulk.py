@@ -102,7 +102,7 @@ async def _write(ctx: Context, parsed: Sequence[Parsed], *, new_edits: bool) -> 
                 body = None if doc.deleted else doc.body
                 outcomes[place] = await local.write(ctx, doc_id, body, doc.rev)
                 continue
-            invalid = refusal or _invalid_design(doc)
+            invalid = refusal or await _invalid_design(ctx, doc)
             if invalid is not None:
                 outcomes[place] = invalid
                 continue
@@ -124,9 +124,9 @@ async def _design_refusal(ctx: Context, parsed: Sequence[Parsed]) -> CouchregErr
     return None
 
 
-def _invalid_design(doc: Parsed) -> CouchregError | None:
+async def _invalid_design(ctx: Context, doc: Parsed) -> CouchregError | None:
     try:
-        writing.check_design(doc)
+        await writing.check_design(ctx, doc)
     except CouchregError as error:
         return error
     return None

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from couchreg.auth.policy import Rule, authorize
 from couchreg.designdocs.shape import check_design_document
+from couchreg.designdocs.views.compiling import check_views
 from couchreg.docstore.base import Attachment, Edit, Stub
 from couchreg.errors import BadRequest, CouchregError, IllegalDocid, TooLarge
 from couchreg.http.couch.documents import local
@@ -122,10 +123,12 @@ async def authorize_id(ctx: Context, doc_id: str) -> None:
         authorize(rule, ctx.user, ctx.db.name, await ctx.db.setting("security"))
 
 
-def check_design(parsed: Parsed) -> None:
-    """Raises BadRequest (invalid_design_doc) for a design document that CouchDB would not store."""
-    if id_of(parsed).startswith("_design/"):
+async def check_design(ctx: Context, parsed: Parsed) -> None:
+    """Raises BadRequest (invalid_design_doc, compilation_error) for a design document that CouchDB would not
+    store."""
+    if id_of(parsed).startswith("_design/") and not parsed.deleted:
         check_design_document(parsed.body)
+        await check_views(ctx.services.functions, ctx.db.name, parsed.body)
 
 
 # -- from a parsed document to a revision
@@ -147,7 +150,7 @@ async def write_with(
     doc_id = id_of(parsed)
     if local.is_local(doc_id):
         return await local.write(ctx, doc_id, None if parsed.deleted else parsed.body, parsed.rev)
-    check_design(parsed)
+    await check_design(ctx, parsed)
     return await update(ctx, as_edit(parsed, records), new_edits=new_edits)
 
 

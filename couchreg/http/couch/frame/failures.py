@@ -15,7 +15,7 @@ from couchreg.wire.accept import accepts_type
 from couchreg.wire.status import status_of
 
 # Refusals that CouchDB finds out about where it does not expect them; then it gives a number of its log.
-CRASHES = frozenset({"badmatch", "error_saving_ddoc"})
+CRASHES = frozenset({"badmatch", "error_saving_ddoc", "invalid_value"})
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +41,9 @@ def answer_error(
         return error_body(403, errors.Forbidden.error, error.reason, _headers(error))
     if isinstance(error, errors.Unauthorized):
         return _unauthorized(error, request, settings, base)
-    if error.error in CRASHES:
+    if error.error in CRASHES or isinstance(error, errors.ReversedRange):
         body = {"error": error.error, "reason": error.reason, "ref": secrets.randbits(32)}
-        return answer_json(body, status=500)
+        return answer_json(body, status=status_of(error))
     return error_body(status_of(error), error.error, error.shown, _headers(error))
 
 

@@ -7,6 +7,7 @@ from couchreg.auth.guards.checkpoints import Checkpoints
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.policy import USERS
 from couchreg.designdocs.functions import Functions
+from couchreg.designdocs.views.engine import ViewEngine
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import ConfiguredStore
 from couchreg.http.couch.frame.background import Background
@@ -35,6 +36,7 @@ class Services:
     attachments: Attachments
     auth: Authenticator
     functions: Functions
+    views: ViewEngine
     proxies: Proxies = TRUSTING_NONE
     with_owned: WithOwned = as_they_are
     facts: Sections = field(default_factory=dict)

@@ -36,6 +36,12 @@ KEYS = {
     "endkey": ("end",),
     "end_key": ("end",),
 }
+DOCIDS = {
+    "startkey_docid": "start_docid",
+    "start_key_doc_id": "start_docid",
+    "endkey_docid": "end_docid",
+    "end_key_doc_id": "end_docid",
+}
 CHOICES = {"stale": ("ok", "update_after"), "stable": ("true", "false"), "update": ("true", "false", "lazy")}
 
 
@@ -49,10 +55,13 @@ class ViewQuery:
     flags: dict[str, bool] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     partition: str | None = None
+    start_docid: str | None = None
+    end_docid: str | None = None
 
     def shared(self) -> "ViewQuery":
         """What a query of several takes over from the query string: everything but keys."""
-        return ViewQuery(self.start, self.end, None, dict(self.flags), dict(self.numbers), self.partition)
+        taken = (dict(self.flags), dict(self.numbers), self.partition, self.start_docid, self.end_docid)
+        return ViewQuery(self.start, self.end, None, *taken)
 
     @property
     def descending(self) -> bool:
@@ -92,6 +101,8 @@ class ViewQuery:
         if name in KEYS:
             for bound in KEYS[name]:
                 setattr(self, bound, decoded(value))
+        elif name in DOCIDS:
+            setattr(self, DOCIDS[name], _text(value))
         elif name == "keys":
             self._take_keys(decoded(value))
         elif name in BOOLEANS:
@@ -110,12 +121,27 @@ class ViewQuery:
         else:
             self.keys = "null" if value is None else value  # not the same as no keys
 
-    def check(self) -> None:
+    def check_reduce(self) -> None:
+        """What cannot go together where rows are reduced. Raises QueryParseError."""
+        level = self.numbers.get("group_level", 0)
+        if self.flags.get("include_docs"):
+            raise QueryParseError("`include_docs` is invalid for reduce")
+        if self.flags.get("conflicts"):
+            raise QueryParseError("`conflicts` is invalid for reduce views.")
+        if self.flags.get("group") is False and level:
+            raise QueryParseError("Can't specify group=false and group_level>0 at the same time")
+        self._check_keys()
+        if self.keys is not None and not level and not self.flags.get("group"):
+            raise QueryParseError("Multi-key fetches for reduce views must use `group=true`")
+        if self.partition is not None:
+            raise QueryParseError("`partition` parameter is not supported on this db")
+
+    def check(self, *, map_only: bool = True) -> None:
         """What cannot go together where nothing is reduced. Raises QueryParseError."""
         level = self.numbers.get("group_level", 0)
         if self.flags.get("group") is False and level:
             raise QueryParseError("Can't specify group=false and group_level>0 at the same time")
-        if self.flags.get("reduce"):
+        if self.flags.get("reduce") and map_only:
             raise QueryParseError("Reduce is invalid for map-only views.")
         self._check_keys()
         if level or (self.flags.get("group") and "group_level" not in self.numbers):

@@ -159,10 +159,6 @@ async def compact_views(ctx: Context) -> Answer:
     return answer_json({"ok": True}, status=202)
 
 
-async def view_cleanup(ctx: Context) -> Answer:
-    return answer_json({"ok": True}, status=202)
-
-
 async def purged_infos(ctx: Context) -> Answer:
     found = await purging(ctx.db).purged_infos()
     return answer_json({"purged_infos": [{"id": doc_id, "revs": revs} for doc_id, revs in found]})

@@ -21,7 +21,7 @@ async def designed(couch: Couch) -> Couch:
 @pytest.mark.parametrize(
     ("path", "status", "reason"),
     [
-        ("full/_view/v", BUILT, None),
+        ("full/_view/v", 200, None),
         ("full/_view/nope", 404, "missing_named_view"),
         ("full/_view/lib", 404, "missing_named_view"),
         ("empty/_view/v", 404, "missing_named_view"),
@@ -51,9 +51,9 @@ async def test_what_is_asked_for_has_to_be_there(
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("full/_view/v", BUILT),
+        ("full/_view/v", 200),
         ("full/_view/nope", 404),
-        ("full/_view/v/queries", BUILT),
+        ("full/_view/v/queries", 400),
         ("full/_view/nope/queries", 404),
         ("full/_update/u", 200),
         ("full/_update/u/doc", 200),

@@ -1,0 +1,79 @@
+"""What a design document says of its views. Pure.
+
+Views with the same map function share their rows, and design documents whose maps, options and library are
+equal share an index, whatever their names are and whatever they reduce.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from couchreg.errors import NotFound
+from couchreg.model import json
+
+LIBRARY = "lib"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view: the place of its map among those of the index, and its reduce function or built-in name."""
+
+    name: str
+    map: int
+    reduce: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """All views of a design document. `text` is the design document as their functions see it."""
+
+    maps: tuple[str, ...]
+    raw: tuple[bool, ...]  # of each map, whether its keys are ordered as Erlang's terms
+    views: Mapping[str, View]
+    language: str
+    include_design: bool
+    local_seq: bool
+    text: bytes
+    signature: str
+
+    def view(self, name: str) -> View:
+        """Raises NotFound in CouchDB's word."""
+        if name not in self.views:
+            raise NotFound("missing_named_view")
+        return self.views[name]
+
+
+def definition_of(body: Mapping[str, Any]) -> Definition:
+    """Of a design document's members."""
+    listed = body.get("views")
+    found = listed if isinstance(listed, dict) else {}
+    maps: dict[tuple[str, bool], int] = {}
+    views = {}
+    for name, members in found.items():
+        if name == LIBRARY or not isinstance(members, dict) or not isinstance(members.get("map"), str):
+            continue
+        options = members.get("options")
+        raw = isinstance(options, dict) and options.get("collation") == "raw"
+        place = maps.setdefault((members["map"], raw), len(maps))
+        reduce = members.get("reduce")
+        views[name] = View(name, place, reduce if isinstance(reduce, str) else None)
+    options = body.get("options")
+    options = options if isinstance(options, dict) else {}
+    language = body.get("language", "javascript")
+    ordered = sorted(maps)  # so that the order of the views makes no difference
+    library = found.get(LIBRARY) if isinstance(found.get(LIBRARY), dict) else {}
+    include_design, local_seq = bool(options.get("include_design")), bool(options.get("local_seq"))
+    signed = [language, ordered, library, include_design, local_seq]
+    digest = hashlib.md5(json.encode(signed), usedforsecurity=False).hexdigest()
+    places = {maps[pair]: place for place, pair in enumerate(ordered)}
+    return Definition(
+        maps=tuple(source for source, _ in ordered),
+        raw=tuple(raw for _, raw in ordered),
+        views={name: View(name, places[view.map], view.reduce) for name, view in views.items()},
+        language=language,
+        include_design=include_design,
+        local_seq=local_seq,
+        text=json.encode({"views": {LIBRARY: library}}),
+        signature=digest,
+    )

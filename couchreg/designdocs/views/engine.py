@@ -1,0 +1,264 @@
+"""Indexes: opened when asked for, brought up to date by one task each, removed when nothing needs them."""
+
+import asyncio
+import hashlib
+import logging
+import shutil
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from couchreg.designdocs.functions import Design, Functions, text_of
+from couchreg.designdocs.views.definition import Definition, definition_of
+from couchreg.designdocs.views.index import Emitted, IndexFile, IndexRow, Read
+from couchreg.designdocs.views.raw_order import raw_sort_key
+from couchreg.docstore.base import BEGINNING, Change, Database, Range, Revision, Seq
+from couchreg.docstore.optional import purging
+from couchreg.errors import Failure, NotImplementedHere
+from couchreg.model import json
+from couchreg.model.collation import sort_key
+from couchreg.wire import documents
+
+log = logging.getLogger(__name__)
+
+OPEN = 64  # index files at the same time
+DESIGN = "_design/"
+TOGETHER = 100  # documents mapped and stored together
+PAGE = 500  # rows read together
+
+Pairs = Sequence[Sequence[Any]]  # of key and value
+
+
+class Index:
+    """The index of one definition over one life of a database."""
+
+    def __init__(self, path: Path, definition: Definition, functions: Functions) -> None:
+        self.path = path
+        self.definition = definition
+        self._functions = functions
+        self._file: IndexFile | None = None
+        self._opening = asyncio.Lock()
+        self._updating: asyncio.Task[None] | None = None
+        self.waiting = 0
+
+    @property
+    def is_updating(self) -> bool:
+        return self._updating is not None and not self._updating.done()
+
+    async def file(self) -> IndexFile:
+        async with self._opening:
+            if self._file is None:
+                self._file = await asyncio.to_thread(IndexFile, self.path)
+            return self._file
+
+    async def close(self) -> None:
+        if self._updating is not None:
+            self._updating.cancel()
+            await asyncio.gather(self._updating, return_exceptions=True)
+        if self._file is not None:
+            await asyncio.to_thread(self._file.close)
+
+    def refresh(self, database: Database) -> "asyncio.Task[None]":
+        """The task that brings it up to date. It goes on when nobody waits for it any more."""
+        if self._updating is None or self._updating.done():
+            self._updating = asyncio.create_task(self._update(database))
+            self._updating.add_done_callback(_forgiven)
+        return self._updating
+
+    async def fresh(self, database: Database) -> None:
+        """Return when all that was written before the call is in the index."""
+        wanted = await database.update_seq()
+        self.waiting += 1
+        try:
+            while (await self._seq(database)) < wanted:
+                await asyncio.shield(self.refresh(database))
+        finally:
+            self.waiting -= 1
+
+    async def seq(self) -> str:
+        """Up to where the database has been read."""
+        return await asyncio.to_thread((await self.file()).meta, "seq") or "0"
+
+    async def _seq(self, database: Database) -> Seq:
+        text = await self.seq()
+        return BEGINNING if text == "0" else await database.parse_since(text)
+
+    async def _update(self, database: Database) -> None:
+        since = await self._seq(database)
+        since = await self._follow_purges(database, since)
+        async for stretch in database.changes(since, bodies=True, all_leafs=True):
+            for place in range(0, len(stretch.results), TOGETHER):
+                some = stretch.results[place : place + TOGETHER]
+                await self._map(database, some, some[-1].seq)
+            await self._store([], stretch.last_seq)
+
+    async def _follow_purges(self, database: Database, since: Seq) -> Seq:
+        """Map again what was purged since; where from to read the changes."""
+        file = await self.file()
+        now = (await database.info()).purge_seq.number
+        before = int(await asyncio.to_thread(file.meta, "purge_seq") or 0)
+        if now == before:
+            return since
+        infos = await purging(database).purged_infos()
+        if since != BEGINNING and now - before <= len(infos):
+            ids = list({doc_id for doc_id, _ in infos[-(now - before) :]})
+            rows = await database.winners(ids, bodies=True)
+            found = [
+                Revision(row.id, row.rev, row.deleted, row.members or b"", row.attachments)
+                for row in rows
+                if row is not None
+            ]
+            gone = [Emitted(doc_id, ()) for doc_id, row in zip(ids, rows, strict=True) if row is None]
+            mapped = await self._mapped([(revision, b"") for revision in found])
+            await asyncio.to_thread(file.apply, [*gone, *mapped], {"purge_seq": str(now)})
+            return since
+        await asyncio.to_thread(file.clear, {"purge_seq": str(now)})
+        return BEGINNING
+
+    async def _map(self, database: Database, changes: Sequence[Change], seq: Seq) -> None:
+        living = []
+        for change in changes:
+            revision = Revision(
+                change.id, change.revs[0], change.deleted, change.members or b"", change.attachments
+            )
+            living.append((revision, await self._extras(database, change)))
+        await self._store(await self._mapped(living), seq)
+
+    async def _extras(self, database: Database, change: Change) -> bytes:
+        """What a document shows to maps beside itself: its conflicts, and where it stands, if asked for."""
+        extras = b""
+        if len(change.revs) > 1:
+            tree = await database.tree(change.id)
+            leafs = [leaf for leaf in (tree.leafs() if tree else ()) if leaf.rev != change.revs[0]]
+            extras += documents.conflicts_member([leaf.rev for leaf in leafs if not leaf.deleted])
+            extras += documents.deleted_conflicts_member([leaf.rev for leaf in leafs if leaf.deleted])
+        if self.definition.local_seq:
+            extras += documents.local_seq_member(change.seq.number)
+        return extras
+
+    async def _mapped(self, revisions: Sequence[tuple[Revision, bytes]]) -> list[Emitted]:
+        wanted = [pair for pair in revisions if self._is_mapped(pair[0])]
+        design = Design("", "", "", self.definition.text)
+        texts = [text_of(revision, extras) for revision, extras in wanted]
+        made = await self._functions.map(self.path.parent.name, design, self.definition.maps, texts)
+        rest = [Emitted(revision.id, ()) for revision, _ in revisions if not self._is_mapped(revision)]
+        return rest + await asyncio.to_thread(self._emitted, [pair[0].id for pair in wanted], made)
+
+    def _is_mapped(self, revision: Revision) -> bool:
+        is_design = revision.id.startswith(DESIGN)
+        return not revision.deleted and (self.definition.include_design or not is_design)
+
+    def _emitted(self, ids: Sequence[str], made: Sequence[Sequence[Pairs]]) -> list[Emitted]:
+        """Rows of one document with equal keys are in the order of Erlang's terms, whatever the collation."""
+        orders = [raw_sort_key if raw else sort_key for raw in self.definition.raw]
+        found = []
+        for doc_id, of_maps in zip(ids, made, strict=True):
+            rows = [
+                (place, orders[place](key), raw_sort_key(value), json.encode(key), json.encode(value))
+                for place, pairs in enumerate(of_maps)
+                for key, value in pairs
+            ]
+            rows.sort(key=itemgetter(0, 1, 2))
+            found.append(Emitted(doc_id, [(place, sort, key, value) for place, sort, _, key, value in rows]))
+        return found
+
+    async def _store(self, emitted: Sequence[Emitted], seq: Seq) -> None:
+        await asyncio.to_thread((await self.file()).apply, emitted, {"seq": seq.text})
+
+    async def rows(
+        self, read: Read, *, skip: int = 0, limit: int | None = None
+    ) -> AsyncIterator[list[IndexRow]]:
+        """The rows of a range, some at a time."""
+        file = await self.file()
+        left = limit
+        while left is None or left > 0:
+            page = PAGE if left is None else min(PAGE, left)
+            found = await asyncio.to_thread(file.rows, read, skip=skip, limit=page)
+            if found:
+                yield found
+            if len(found) < page:
+                return
+            skip, read = 0, read._replace(after=found[-1])
+            left = None if left is None else left - len(found)
+
+
+def _forgiven(task: "asyncio.Task[None]") -> None:
+    """Who waits for an update gets its failure; who does not shall find it in the log."""
+    if not task.cancelled() and task.exception() is not None:
+        log.warning("an index could not be brought up to date: %s", task.exception())
+
+
+class ViewEngine:
+    """The indexes of a server. `close` when it ends."""
+
+    def __init__(self, functions: Functions, directory: Path) -> None:
+        self.functions = functions
+        self._directory = directory
+        self._open: OrderedDict[Path, Index] = OrderedDict()
+        self._opening = asyncio.Lock()  # while folders come and go
+
+    async def index(self, database: Database, design: Revision) -> tuple[Index, Definition]:
+        """The index of a design document's views, which others may share, and what this one says of them.
+
+        Raises NotImplementedHere for Mango's, Failure for other languages.
+        """
+        definition = definition_of(design.body)
+        if definition.language == "query":
+            raise NotImplementedHere("Indexes of Mango are not supported yet.")
+        if definition.language != "javascript":
+            raise Failure(
+                f"{definition.language} is not a supported query language", error="unknown_query_language"
+            )
+        async with self._opening:
+            path = await self._folder(database) / f"{definition.signature}.view"
+            index = self._open.get(path)
+            if index is None:
+                await self._make_room()
+                index = self._open[path] = Index(path, definition, self.functions)
+            self._open.move_to_end(path)
+        return index, definition
+
+    async def cleanup(self, database: Database) -> None:
+        """Remove the indexes that no design document of the database needs."""
+        needed = set()
+        wanted = Range(start=DESIGN, end="_design0", inclusive_end=False)
+        async for rows in database.all_docs(wanted, bodies=True):
+            needed |= {f"{definition_of(row.body).signature}.view" for row in rows}
+        async with self._opening:
+            folder = await self._folder(database)
+            for path in await asyncio.to_thread(lambda: list(folder.glob("*.view"))):
+                if path.name not in needed:
+                    await self._remove(path)
+
+    async def close(self) -> None:
+        while self._open:
+            _, index = self._open.popitem()
+            await index.close()
+
+    async def _folder(self, database: Database) -> Path:
+        """Where the indexes of this life of a database are; those of its lives before are removed."""
+        digest = hashlib.sha256(database.name.encode()).hexdigest()[:32]
+        incarnation = (await database.update_seq()).incarnation
+        folder = self._directory / digest / incarnation
+        if not folder.exists():
+            for path in [path for path in self._open if path.parent.parent == folder.parent]:
+                await self._open.pop(path).close()
+            await asyncio.to_thread(shutil.rmtree, folder.parent, ignore_errors=True)
+            await asyncio.to_thread(folder.mkdir, parents=True, mode=0o700)
+        return folder
+
+    async def _remove(self, path: Path) -> None:
+        index = self._open.pop(path, None)
+        if index is not None:
+            await index.close()
+        for suffix in ("", "-wal", "-shm"):
+            await asyncio.to_thread(Path(f"{path}{suffix}").unlink, missing_ok=True)
+
+    async def _make_room(self) -> None:
+        while len(self._open) >= OPEN:
+            idle = next((path for path, index in self._open.items() if not index.waiting), None)
+            if idle is None:
+                return
+            await self._open.pop(idle).close()

@@ -1,0 +1,57 @@
+"""Rows of a view as CouchDB writes them, with the documents they lead to."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from couchreg.designdocs.views.index import IndexRow
+from couchreg.docstore.base import Database, Revision
+from couchreg.http.couch.frame.writer import RowWriter
+from couchreg.http.couch.listings import rowdocs
+from couchreg.http.couch.listings.rowdocs import DocOptions, RowDocument
+from couchreg.model import json
+from couchreg.wire import rows
+
+
+async def write_rows(
+    db: Database, writer: RowWriter, pages: AsyncIterator[Sequence[IndexRow]], options: DocOptions
+) -> None:
+    separator = b""
+    async for page in pages:
+        if not options.include_docs:
+            await writer.write(separator + rows.BETWEEN.join(map(_text, page)))
+            separator = rows.BETWEEN
+            continue
+        for row in page:
+            await writer.write(separator + _text(row)[:-1] + b',"doc":')
+            await _write_document(db, writer, row, options)
+            await writer.write(b"}")
+            separator = rows.BETWEEN
+
+
+def _text(row: IndexRow) -> bytes:
+    return b'{"id":%b,"key":%b,"value":%b}' % (json.quote(row.id), row.key, row.value)
+
+
+async def _write_document(db: Database, writer: RowWriter, row: IndexRow, options: DocOptions) -> None:
+    """The document of a row, or the one that its value names by `_id` and `_rev`; `null` without one."""
+    doc_id, rev = row.id, None
+    if row.value.startswith(b"{"):
+        value: Any = json.decode(row.value)
+        doc_id = value.get("_id", doc_id)
+        rev = value.get("_rev")
+    found = await _revision(db, doc_id, rev) if isinstance(doc_id, str) else None
+    if found is None:
+        await writer.write(b"null")
+        return
+    shown = RowDocument(found.id, found.rev, found.deleted, found.members, found.attachments)
+    await writer.write_document(await rowdocs.parts(db, shown, options))
+
+
+async def _revision(db: Database, doc_id: str, rev: Any) -> Revision | None:
+    if isinstance(rev, str):
+        [found] = await db.revisions(doc_id, [rev])
+        return found
+    [row] = await db.winners([doc_id], bodies=True)
+    if row is None or row.deleted:
+        return None
+    return Revision(row.id, row.rev, row.deleted, row.members or b"", row.attachments)

@@ -1,0 +1,251 @@
+"""Views over HTTP: one query, several, and what the index says of itself.
+
+Source: https://docs.couchdb.org/en/stable/api/ddoc/views.html
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from couchreg.designdocs.functions import Design
+from couchreg.designdocs.views.definition import View
+from couchreg.designdocs.views.engine import Index
+from couchreg.designdocs.views.index import Bound, IndexRow, Read
+from couchreg.designdocs.views.raw_order import raw_sort_key
+from couchreg.designdocs.views.reducing import EXACT, reduced
+from couchreg.errors import BadRequest, ReversedRange
+from couchreg.http.couch.design.view_rows import write_rows
+from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.failures import MethodNotAllowed
+from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_json
+from couchreg.http.couch.frame.writer import RowWriter
+from couchreg.http.couch.listings.view_query import UNSET, ViewQuery
+from couchreg.model import json
+from couchreg.model.collation import sort_key
+from couchreg.wire import rows
+
+METHODS = "GET,POST,HEAD"
+REVERSED = "No rows can match your key range, reverse your start_key and end_key or set descending={}"
+
+
+async def get(ctx: Context) -> web.StreamResponse:
+    return await _view(ctx, ViewQuery().read(ctx.pairs))
+
+
+async def post(ctx: Context) -> web.StreamResponse:
+    """The body may hold every parameter; the query string is read first."""
+    ctx.require_json()
+    body = await ctx.body()
+    query = ViewQuery().read(ctx.pairs)
+    members = await ctx.as_object(body) if body else {}
+    return await _view(ctx, query.read_body(members))
+
+
+async def queries(ctx: Context) -> web.StreamResponse:
+    """`POST …/queries`: several queries of one view, answered in order."""
+    ctx.require_json()
+    body = await ctx.json_object()
+    shared = ViewQuery().read(ctx.pairs)
+    index, view = await _opened(ctx)
+    if "queries" not in body:
+        raise BadRequest("POST body must include `queries` parameter.")
+    if not isinstance(body["queries"], list):
+        raise BadRequest("`queries` member must be an array.")
+    wanted = []
+    for item in body["queries"]:
+        if not isinstance(item, dict):
+            raise BadRequest("`queries` must be an array of objects.")
+        wanted.append(shared.shared().read_body(item))
+    await _refreshed(ctx, index)
+    answers = [Answering(ctx, index, view, query) for query in wanted]
+    writer = RowWriter(ctx, [MUST_REVALIDATE])
+    await writer.write(b'{"results":[')
+    for place, answer in enumerate(answers):
+        if place:
+            await writer.write(b",")
+        await answer.write(writer)
+    await writer.write(b"]}")
+    return await writer.finish()
+
+
+async def info(ctx: Context) -> Answer:
+    """`…/_info`: the index of a design document."""
+    design = await ctx.db.revision(f"_design/{ctx.match['ddoc']}")
+    index, _ = await ctx.services.views.index(ctx.db, design)
+    size = index.path.stat().st_size if index.path.exists() else 0
+    about = {
+        "signature": index.definition.signature,
+        "language": index.definition.language,
+        "sizes": {"file": size, "external": size, "active": size},
+        "updater_running": index.is_updating,
+        "compact_running": False,
+        "waiting_commit": False,
+        "waiting_clients": index.waiting,
+        "update_seq": await index.seq(),
+        "purge_seq": 0,
+        "collator_versions": [],
+        "updates_pending": {"total": await ctx.db.pending(await ctx.db.parse_since(await index.seq()))},
+    }
+    return answer_json({"name": ctx.match["ddoc"], "view_index": about})
+
+
+async def cleanup(ctx: Context) -> Answer:
+    """`POST /{db}/_view_cleanup`: remove indexes that no design document needs."""
+    await ctx.services.views.cleanup(ctx.db)
+    return answer_json({"ok": True}, status=202)
+
+
+async def _opened(ctx: Context) -> tuple[Index, View]:
+    name = ctx.match["view"] if "view" in ctx.match else ctx.match["path"]
+    design = await ctx.db.revision(f"_design/{ctx.match['ddoc']}")
+    if not name or "/" in name:
+        raise MethodNotAllowed(METHODS)
+    index, definition = await ctx.services.views.index(ctx.db, design)
+    return index, definition.view(name)
+
+
+async def _refreshed(ctx: Context, index: Index) -> None:
+    """As `update` and the older `stale` ask: before the answer, after it, or not at all."""
+    update = ctx.query.get("update", "true")
+    stale = ctx.query.get("stale")
+    if update == "lazy" or stale == "update_after":
+        index.refresh(ctx.db)
+    elif update != "false" and stale != "ok":
+        await index.fresh(ctx.db)
+
+
+async def _view(ctx: Context, query: ViewQuery) -> web.StreamResponse:
+    index, view = await _opened(ctx)
+    answering = Answering(ctx, index, view, query)
+    await _refreshed(ctx, index)
+    writer = RowWriter(ctx, [MUST_REVALIDATE])
+    await answering.write(writer)
+    return await writer.finish()
+
+
+class Answering:
+    """One query of a view. Raises QueryParseError for what cannot go together."""
+
+    def __init__(self, ctx: Context, index: Index, view: View, query: ViewQuery) -> None:
+        self._ctx = ctx
+        self._index = index
+        self._view = view
+        self._query = query
+        raw = index.definition.raw[view.map]
+        self._order: Callable[[Any], bytes] = raw_sort_key if raw else sort_key
+        self._reduces = bool(view.reduce) and query.flags.get("reduce", True)
+        if self._reduces:
+            query.check_reduce()
+        else:
+            query.check(map_only=not view.reduce)
+        self._check_range()
+
+    def _check_range(self) -> None:
+        query = self._query
+        if query.keys is not None or UNSET in (query.start, query.end):
+            return
+        first, last = self._order(query.start), self._order(query.end)
+        if (first < last) if query.descending else (first > last):
+            raise ReversedRange(REVERSED.format("false" if query.descending else "true"))
+
+    async def write(self, writer: RowWriter) -> None:
+        if self._reduces:
+            await self._write_reduced(writer)
+        else:
+            await self._write_mapped(writer)
+
+    # -- rows as they are
+
+    async def _write_mapped(self, writer: RowWriter) -> None:
+        query, file = self._query, await self._index.file()
+        with_seq = query.flags.get("update_seq", False)
+        total = file.total(self._view.map)
+        reads = self._reads()
+        offset = await self._offset(reads, total)
+        seq = await self._index.seq() if with_seq else None
+        await writer.write(rows.head(total, offset, seq, with_seq=with_seq))
+        await write_rows(self._ctx.db, writer, self._paged(reads), query.docs)
+        await writer.write(rows.TAIL)
+
+    async def _offset(self, reads: Sequence[Read], total: int) -> int:
+        """How many rows come before the first one, in reading order."""
+        if not reads or reads[0].first is None:
+            return min(self._query.skip, total)
+        first = reads[0].first
+        before = Bound(first.sort, first.id, inclusive=False)
+        read = Read(self._view.map, None, before, reads[0].descending)
+        file = await self._index.file()
+        return min(total, file.count(read) + self._query.skip)
+
+    def _reads(self) -> list[Read]:
+        """The ranges that are asked for: one, or one for each key."""
+        query = self._query
+        if query.keys is not None:
+            keys = list(reversed(query.keys)) if query.descending else query.keys
+            bounds = [Bound(self._order(key), None) for key in keys]
+            return [Read(self._view.map, bound, bound, query.descending) for bound in bounds]
+        first = last = None
+        if query.start is not UNSET:
+            first = Bound(self._order(query.start), query.start_docid)
+        if query.end is not UNSET:
+            last = Bound(self._order(query.end), query.end_docid, query.inclusive_end)
+        return [Read(self._view.map, first, last, query.descending)]
+
+    async def _paged(self, reads: Sequence[Read]) -> AsyncIterator[list[IndexRow]]:
+        """The rows of the ranges, one after the other, as `skip` and `limit` leave them."""
+        skip, left = self._query.skip, self._query.limit
+        for read in reads:
+            if left == 0:
+                return
+            if len(reads) > 1 and skip:
+                passed = min(skip, (await self._index.file()).count(read))
+                skip -= passed
+            else:
+                passed, skip = skip, 0
+            async for found in self._index.rows(read, skip=passed, limit=left):
+                left = None if left is None else left - len(found)
+                yield found
+
+    # -- rows reduced
+
+    async def _write_reduced(self, writer: RowWriter) -> None:
+        query = self._query
+        head = b"{"
+        if query.flags.get("update_seq", False):
+            head += b'"update_seq":%b,' % json.encode(await self._index.seq())
+        await writer.write(head + b'"rows":[')
+        separator = b"\r\n"
+        skip, left = query.skip, query.limit
+        async for key, value in self._groups():
+            if skip:
+                skip -= 1
+                continue
+            if left == 0:
+                break
+            left = None if left is None else left - 1
+            row = b'{"key":%b,"value":%b}' % (json.encode(key), json.encode(value))
+            await writer.write(separator + row)
+            separator = rows.BETWEEN
+        await writer.write(rows.TAIL)
+
+    async def _groups(self) -> AsyncIterator[tuple[Any, Any]]:
+        level = self._query.numbers.get("group_level", 0)
+        if self._query.flags.get("group"):
+            level = EXACT if "group_level" not in self._query.numbers else level
+        functions, text = self._ctx.services.functions, self._index.definition.text
+        place = (self._index.path.parent.name, Design("", "", "", text))
+        if self._query.limit == 0:
+            return
+        reads = self._reads()
+        together = reads if self._query.keys is None else [[read] for read in reads]
+        for read in together:
+            some = read if isinstance(read, list) else [read]
+            pages = self._every(some)
+            async for group in reduced(pages, level, self._order, self._view.reduce or "", functions, place):
+                yield group.key, group.value
+
+    async def _every(self, reads: Sequence[Read]) -> AsyncIterator[list[IndexRow]]:
+        for read in reads:
+            async for found in self._index.rows(read):
+                yield found
