@@ -12,6 +12,7 @@ from couchreg.client.address import Address, read_address
 from couchreg.client.errors import UsageError
 from couchreg.client.registry import Registry
 
+_CONTROLS = frozenset(range(0x20)) - frozenset(b"\t\n\r\f")
 PIPE_CLOSED = 141  # as other programs end whose reader went away: 128 and SIGPIPE
 
 
@@ -41,8 +42,16 @@ def _resource(text: str) -> Address:
 
 async def _copy(found: Registry, text: str) -> None:
     opened = await found.reader.open(_resource(text))
+    shown = sys.stdout.isatty()
     async for chunk in found.reader.chunks(opened):
+        if shown and not _is_text(chunk):
+            raise UsageError(f"{text} is binary: send it to a file or a pipe, as in couchreg cat … > FILE.")
         sys.stdout.buffer.write(chunk)
+
+
+def _is_text(chunk: bytes) -> bool:
+    """Whether a terminal can show it: no control characters but those of lines and tabs."""
+    return not _CONTROLS & set(chunk)
 
 
 async def _about(found: Registry, text: str) -> dict[str, object]:

@@ -7,26 +7,42 @@ import click
 from couchreg.cli.showing import json_option, plain, print_json, run
 from couchreg.client.inferring import Inferred
 
+SHOWN = 10  # files that are left out
+
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 @click.argument("files", metavar="[FILES]...", nargs=-1)
 @click.option("--name", metavar="NAME", help="The package's name.  [default: that of the folder]")
 @click.option("--version", metavar="V", default="0.1.0", show_default=True, help="Its first version.")
+@click.option("--update", is_flag=True, help="Add files that came later to the datapackage.json there is.")
 @json_option
-def init(folder: Path, files: tuple[str, ...], name: str | None, version: str, as_json: bool) -> None:
+def init(
+    folder: Path, files: tuple[str, ...], name: str | None, version: str, update: bool, as_json: bool
+) -> None:
     """Write DIR/datapackage.json for the data files in DIR, or for FILES there. Overwrites nothing."""
-    found = run(_init(folder, files, name, version), as_json=as_json)
+    work = _update(folder, files) if update else _init(folder, files, name, version)
+    found = run(work, as_json=as_json)
     if as_json:
         print_json(found.descriptor)
         return
-    click.echo(f"Wrote {found.file}")
-    for resource in found.descriptor["resources"]:
+    click.echo(f"Wrote {found.file}" if found.added else f"{found.file} names all data files.")
+    for resource in found.added:
         fields = len((resource.get("schema") or {}).get("fields") or [])
         click.echo(f"  {plain(resource['name'])}  {plain(resource['path'])}  {fields} fields")
     for path, reason in found.unread:
         click.echo(f"{plain(path)} was not inspected: {plain(reason)}", err=True)
+    if found.left_out:
+        more = " …" if len(found.left_out) > SHOWN else ""
+        names = ", ".join(plain(path) for path in found.left_out[:SHOWN])
+        click.echo(f"Left out, since it is no data: {names}{more}", err=True)
     click.echo("Edit it: title, description, licences, types. Then: couchreg validate, couchreg publish.")
+
+
+async def _update(folder: Path, files: tuple[str, ...]) -> Inferred:
+    from couchreg.client.inferring import update
+
+    return update(folder, files)
 
 
 async def _init(folder: Path, files: tuple[str, ...], name: str | None, version: str) -> Inferred:

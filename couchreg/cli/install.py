@@ -63,8 +63,11 @@ def install(
     if as_json:
         print_json(_as_json(outcome, None if into else folder / LOCK))
         return
-    for done in outcome.installed:
+    changed = [done for done in outcome.installed if done.written]
+    for done in changed:
         click.echo(plain(_line(done)))
+    if not changed:
+        click.echo("Nothing to do: all of it is there.")
     for package, message in outcome.deprecated.items():
         click.echo(f"{plain(package)} is deprecated: {plain(message)}", err=True)
 

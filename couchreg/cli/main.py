@@ -5,6 +5,7 @@ the small commands start without the server's libraries.
 """
 
 import importlib
+import os
 import sys
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from click.shell_completion import CompletionItem
 from couchreg import __version__
 from couchreg.errors import CouchregError
 
+INTERRUPTED, PIPE_CLOSED = 130, 141  # as shells have it: 128 and the signal
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -69,6 +71,19 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(lazy.module), lazy.attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches  # only now: it is slow to import
+
+            near = get_close_matches(args[0], COMMANDS, 1) if args else []
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from None
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Completing a name imports nothing: it happens at every press of a key."""
         fitting = [name for name in COMMANDS if name.startswith(incomplete)]
@@ -89,7 +104,17 @@ def cli() -> None:
 def main() -> None:
     """Run the command line. What is foreseen to go wrong is shown as one sentence, without a traceback."""
     try:
-        cli(prog_name="couchreg")
+        status = cli.main(prog_name="couchreg", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # `couchreg ls | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is flushed at the end
+        sys.exit(PIPE_CLOSED)
     except CouchregError as error:
         from couchreg.cli.showing import complain  # only now: it brings libraries of the client
 

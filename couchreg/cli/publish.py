@@ -10,7 +10,11 @@ from couchreg.cli.account import account_options, logged_in
 from couchreg.cli.showing import complain, json_option, plain, print_json, progress_bar, run
 from couchreg.client.errors import AlreadyPublished, ClientError, Invalid
 from couchreg.client.folder import Folder
+from couchreg.client.inferring import PLACEHOLDER
 from couchreg.client.registry import Published, Registry
+from couchreg.errors import BadRequest
+from couchreg.model import json
+from couchreg.package.paths import DESCRIPTOR
 
 MOST_SHOWN = 20  # files that are left out
 
@@ -61,10 +65,21 @@ async def _publish(
     folder: Path, version: str | None, registry: str | None, user: str | None, *, direct: bool, hidden: bool
 ) -> Published:
     package = Folder.read(folder, version)
+    warn(folder)
     account = logged_in(registry, user)
     async with Registry(account.registry, account.login) as found:
         with progress_bar(f"{package.name}@{package.version}", package.length, hidden=hidden) as (advance, _):
             return await found.publish(package, advance, direct=direct)
+
+
+def warn(folder: Path) -> None:
+    """Of what is no error, and surely not meant."""
+    try:
+        written = json.decode((folder / DESCRIPTOR).read_bytes())
+    except (OSError, BadRequest):
+        return  # a zip file, or something that the registry explains better
+    if isinstance(written, dict) and written.get("description") == PLACEHOLDER:
+        click.echo("The description is still the one that couchreg init has written.", err=True)
 
 
 def explain(error: ClientError) -> None:

@@ -5,7 +5,9 @@ Results go to standard output; progress, prompts and errors to standard error.
 
 import asyncio
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -18,7 +20,6 @@ from couchreg.errors import CouchregError
 from couchreg.model import json
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
-INTERRUPTED = 130
 T = TypeVar("T")
 # Controls of the second block, marks of direction, separators of lines: terminals act on some of them.
 _UNSEEN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
@@ -38,9 +39,6 @@ def run(
         else:
             complain(error)
         sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        click.echo("Interrupted.", err=True)
-        sys.exit(INTERRUPTED)
 
 
 def _report(error: ClientError) -> dict[str, Any]:
@@ -67,6 +65,26 @@ def _escaped(found: re.Match[str]) -> str:
 def plain(value: Any) -> str:
     """Text of a registry made fit for a terminal: no control characters."""
     return "".join(char if char.isprintable() else " " for char in str(value))
+
+
+def human(size: Any) -> str:
+    """A number of bytes as people read it: `4.9 MB`."""
+    if isinstance(size, bool) or not isinstance(size, int):
+        return plain(size)
+    number, unit = float(size), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if number < 1000:
+            break
+        number, unit = number / 1000, larger
+    return f"{size} {'byte' if size == 1 else 'bytes'}" if unit == "bytes" else f"{number:.1f} {unit}"
+
+
+def wrapped(text: str, indent: str, hanging: str | None = None) -> str:
+    """Text in lines that the terminal has room for; into a file or a pipe, the whole in one line."""
+    if not sys.stdout.isatty():
+        return indent + text
+    width = max(40, shutil.get_terminal_size().columns - 1)
+    return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=hanging or indent)
 
 
 @contextmanager

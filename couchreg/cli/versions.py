@@ -9,7 +9,7 @@ from couchreg.cli.account import account_options
 from couchreg.cli.asking import ask
 from couchreg.cli.differences import show_difference
 from couchreg.cli.install import split
-from couchreg.cli.showing import json_option, plain, print_json
+from couchreg.cli.showing import human, json_option, plain, print_json
 from couchreg.client.address import file_entries, read_address
 from couchreg.client.errors import UsageError
 from couchreg.client.registry import Registry
@@ -31,7 +31,7 @@ def versions(package: str, registry: str | None, user: str | None, as_json: bool
         tags = f"  [{', '.join(map(plain, row.get('tags') or []))}]" if row.get("tags") else ""
         click.echo(
             f"{plain(row.get('version'))}  {plain(row.get('published'))}  {plain(row.get('publisher'))}  "
-            f"{plain(row.get('files'))} files, {plain(row.get('bytes'))} bytes{tags}"
+            f"{plain(row.get('files'))} files, {human(row.get('bytes'))}{tags}"
         )
         if row.get("deprecated"):
             click.echo(f"  deprecated: {plain(row['deprecated'])}")

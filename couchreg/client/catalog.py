@@ -40,6 +40,11 @@ class Catalog:
         found = await self._object("GET", "-", "dependents", name, query={"limit": "200"})
         return list(found.get("dependents", []))
 
+    async def downloads(self, name: str) -> int:
+        """How often files of it were fetched in the last 30 days."""
+        total = (await self._object("GET", "-", "downloads", name)).get("total")
+        return total if isinstance(total, int) else 0
+
     async def tags(self, name: str) -> Members:
         """Dist-tag -> version."""
         return await self._object("GET", "-", "dist-tags", name)

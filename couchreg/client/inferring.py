@@ -4,19 +4,27 @@ Formats, encodings, dialects and schemas are frictionless's guesses; names are m
 into the folder only where there is none yet.
 """
 
+import contextlib
+import csv
+import itertools
 import json
 import re
+import secrets
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from couchreg.client.errors import UsageError
+from couchreg.client.local_forms import recognise
 from couchreg.errors import BadRequest
+from couchreg.package.formats import mediatype, split_format
 from couchreg.package.names import check_package_name, check_version
 from couchreg.package.paths import DESCRIPTOR, path_fault
 
+PLACEHOLDER = "What this data is about, where it comes from, and what to know before using it."
+SAMPLE = 10_000  # rows of a table that are looked at
 SCHEMA = "https://datapackage.org/profiles/2.0/datapackage.json"
 _TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".parquet")
 _BINARY = _TABLES[2:]
@@ -28,11 +36,14 @@ _KEPT = ("name", "path", "type", "title", "format", "mediatype", "encoding", "di
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """What was written, and the files that nothing could be seen in: path and why."""
+    """What was written; `added` are the new resources of it, `unread` the files that nothing could be seen in
+    (path and why), and `left_out` those that are no data."""
 
     file: Path
     descriptor: dict[str, Any]
+    added: tuple[dict[str, Any], ...]
     unread: tuple[tuple[str, str], ...]
+    left_out: tuple[str, ...]
 
 
 def infer(
@@ -43,7 +54,9 @@ def infer(
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}: name one with data in it.")
     if target.exists() or target.is_symlink():
-        raise UsageError(f"{target} is there already: edit it, or move it away.")
+        raise UsageError(
+            f"{target} is there already: edit it, or let --update add the files that it does not name."
+        )
     package = name or slug(folder.resolve().name)
     _check(package, version)
     paths = [_given(folder, path) for path in files] or list(_found(folder))
@@ -56,11 +69,60 @@ def infer(
         "name": package,
         "version": version,
         "title": package.replace("-", " ").replace("_", " ").capitalize(),
-        "description": "What this data is about, where it comes from, and what to know before using it.",
+        "description": PLACEHOLDER,
         "resources": resources,
     }
     _write(target, descriptor)
-    return Inferred(target, descriptor, tuple(unread))
+    return Inferred(target, descriptor, tuple(resources), tuple(unread), _left_out(folder, paths))
+
+
+def update(folder: Path, files: Sequence[str] = ()) -> Inferred:
+    """Add resources for the data files that a descriptor does not name yet; all else in it stays.
+
+    Raises UsageError where there is none, or one that is no JSON.
+    """
+    target = folder / DESCRIPTOR
+    descriptor = _read(target)
+    resources = descriptor.setdefault("resources", [])
+    if not isinstance(resources, list):
+        raise UsageError(f"The “resources” of {target} are no list: correct that first.")
+    named = {path for resource in resources for path in _paths_of(resource)}
+    paths = [
+        path for path in ([_given(folder, path) for path in files] or _found(folder)) if path not in named
+    ]
+    unread: list[tuple[str, str]] = []
+    taken = {resource.get("name") for resource in resources if isinstance(resource, dict)}
+    added = list(_named(_resources(folder, paths, unread), taken))
+    if added:
+        resources.extend(added)
+        _replace(target, descriptor)
+    return Inferred(target, descriptor, tuple(added), tuple(unread), _left_out(folder, [*paths, *named]))
+
+
+def _read(target: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(target.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise UsageError(f"There is no {target} to update: write a first one without --update.") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise UsageError(f"{target} is no JSON ({place}: {error.msg}): correct it first.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{target} cannot be read: {error}.") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{target} is no JSON object: a descriptor is one.")
+    return value
+
+
+def _paths_of(resource: Any) -> list[str]:
+    path = resource.get("path") if isinstance(resource, dict) else None
+    listed = path if isinstance(path, list) else [path]
+    return [text.removeprefix("./") for text in listed if isinstance(text, str)]
+
+
+def _left_out(folder: Path, named: Collection[str]) -> tuple[str, ...]:
+    """The files that are no data, but for hidden ones and those of packages inside."""
+    return tuple(path for path in _files(folder) if path not in named)
 
 
 def _check(name: str, version: str) -> None:
@@ -72,26 +134,46 @@ def _check(name: str, version: str) -> None:
 
 
 def _write(target: Path, descriptor: dict[str, Any]) -> None:
-    text = json.dumps(descriptor, indent=2, ensure_ascii=False) + "\n"
     try:
         with target.open("x", encoding="utf-8") as file:
-            file.write(text)
+            file.write(_text(descriptor))
     except FileExistsError:
         raise UsageError(f"{target} is there already: edit it, or move it away.") from None
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror}.") from None
 
 
-def _found(folder: Path) -> Iterator[str]:
-    """The data files of a folder, but for hidden ones and those of packages inside."""
-    packages = {file.parent for file in folder.rglob(DESCRIPTOR)}
+def _replace(target: Path, descriptor: dict[str, Any]) -> None:
+    """The new text, whole or not at all."""
+    new = target.with_name(f".{DESCRIPTOR}.{secrets.token_hex(8)}")
+    try:
+        with new.open("x", encoding="utf-8") as file:
+            file.write(_text(descriptor))
+        new.replace(target)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise UsageError(f"{target} cannot be written: {error.strerror}.") from None
+
+
+def _text(descriptor: dict[str, Any]) -> str:
+    return json.dumps(descriptor, indent=2, ensure_ascii=False) + "\n"
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """The files of a folder, but for hidden ones and those of packages inside."""
+    packages = {file.parent for file in folder.rglob(DESCRIPTOR)} - {folder}
     for file in sorted(folder.rglob("*")):
         path = file.relative_to(folder)
         hidden = any(part.startswith((".", "~$")) for part in path.parts)
-        if hidden or file.name in _OURS or packages & set(file.parents) or not file.is_file():
-            continue
-        if file.suffix.lower() in _DATA and not path_fault(path.as_posix()):
+        if not (hidden or file.name in _OURS or packages & set(file.parents)) and file.is_file():
             yield path.as_posix()
+
+
+def _found(folder: Path) -> Iterator[str]:
+    """The data files among them."""
+    for path in _files(folder):
+        if Path(path).suffix.lower() in _DATA and not path_fault(path):
+            yield path
 
 
 def _given(folder: Path, path: str) -> str:
@@ -142,11 +224,28 @@ def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, An
         members, fault = {"path": path}, f"{error.name} is not installed"
     stem = Path(path).name.partition(".")[0]
     members["name"] = slug(f"{stem}-{sheet}" if sheet else stem)
+    members["mediatype"] = mediatype(path)
+    members["format"] = split_format(path)[0] or members.get("format")
     if Path(path).suffix.lower() in _BINARY:
         members.pop("encoding", None)
+    elif not fault:
+        _look_closer(folder / path, members)
     if isinstance(members.get("dialect"), dict):
         members["dialect"] = _standard(members["dialect"])
     return {key: members[key] for key in _KEPT if key in members}, fault
+
+
+def _look_closer(file: Path, members: dict[str, Any]) -> None:
+    """Types that frictionless does not guess, in the first rows of a text table."""
+    fields = (members.get("schema") or {}).get("fields")
+    if not fields or members.get("type") != "table" or file.suffix.lower() not in (".csv", ".tsv"):
+        return
+    options = _standard(members.get("dialect") or {})
+    delimiter = options.get("delimiter", "\t" if file.suffix.lower() == ".tsv" else ",")
+    with file.open(encoding=members.get("encoding") or "utf-8", errors="replace", newline="") as text:
+        rows = csv.reader(text, delimiter=delimiter)
+        with contextlib.suppress(csv.Error):  # frictionless has read it otherwise, and its types stay
+            recognise(fields, itertools.islice(rows, 1, SAMPLE))
 
 
 def _standard(dialect: dict[str, Any]) -> dict[str, Any]:
@@ -157,9 +256,9 @@ def _standard(dialect: dict[str, Any]) -> dict[str, Any]:
     return found | ({"sheetName": sheet} if sheet else {})
 
 
-def _named(resources: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _named(resources: Iterable[dict[str, Any]], before: Collection[Any] = ()) -> Iterator[dict[str, Any]]:
     """Names that are taken get a number."""
-    taken: set[str] = set()
+    taken = set(before)
     for resource in resources:
         name, number = resource["name"], 2
         while resource["name"] in taken:

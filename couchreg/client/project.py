@@ -16,6 +16,7 @@ from couchreg.client.install import Installation, Installed, InstallOptions, pla
 from couchreg.client.lock import ANY, Lock, Locked, read_lock, write_lock
 from couchreg.client.reading import Reader
 from couchreg.client.resolving import Descriptor, Resolver, Versions
+from couchreg.client.suggesting import absent_package
 from couchreg.client.transport import Progress, Transport, no_progress
 from couchreg.errors import BadRequest
 from couchreg.model import json
@@ -41,8 +42,7 @@ class Online:
         try:
             found = await self._transport.json(self._transport.address("-", "versions", name))
         except Missing:
-            url = self._transport.url
-            raise Missing(f"{url} has no package {name}: find it with couchreg search.") from None
+            raise Missing(await absent_package(self._transport, name)) from None
         try:
             return {str(row["version"]): tuple(row.get("tags", ())) for row in found["versions"]}
         except (KeyError, TypeError, AttributeError):

@@ -13,7 +13,8 @@ from typing import Any
 from yarl import URL
 
 from couchreg.client.address import Address, FileEntry, file_entries, find_entry
-from couchreg.client.errors import ClientError, Missing, not_a_registry
+from couchreg.client.errors import Missing, UsageError, not_a_registry
+from couchreg.client.suggesting import absent_package, absent_version
 from couchreg.client.transport import Transport
 from couchreg.package.names import is_version
 from couchreg.package.versions import LATEST
@@ -65,11 +66,12 @@ class Reader:
                 return await self._descriptor_at(url)
             except Missing:
                 continue
-            except ClientError as error:  # 400: the word is no range, so it was a version or tag
-                if url is not ranged or len(urls) == 1 or type(error) is not ClientError:
+            except UsageError:  # 400: the word is no range, so it was a version or tag
+                if url is not ranged or len(urls) == 1:
                     raise
-        what = name if wanted == LATEST else f"{name}@{wanted}"
-        raise Missing(f"{self._transport.url} has no package {what}: find it with couchreg search.")
+        if wanted == LATEST:
+            raise Missing(await absent_package(self._transport, name))
+        raise Missing(await absent_version(self._transport, name, wanted))
 
     async def _descriptor_at(self, url: URL) -> Descriptor:
         found = await self._transport.json(url)

@@ -162,6 +162,7 @@ async def read_json(response: aiohttp.ClientResponse) -> Any:
 _BY_STATUS: dict[int, type[ClientError]] = {
     401: NotAllowed,
     403: NotAllowed,
+    400: UsageError,
     404: Missing,
     409: AlreadyPublished,
 }
@@ -170,14 +171,18 @@ _WAIT = {429, 502, 503, 504}
 
 async def _error(response: aiohttp.ClientResponse) -> ClientError:
     """The error that an answer of 400 and more stands for."""
-    if response.status in _WAIT and response.content_type != "application/json":
-        answer: Any = {}  # the page of a proxy in front of the registry
-    else:
-        answer = await read_json(response)
+    said = f"{response.status} {response.reason}"
+    later = f"Try again in {response.headers.get('Retry-After', 'a few')} seconds."
+    if response.content_type != "application/json":
+        place = f"Something in front of the registry at {response.url.origin()} answers in its place ({said})"
+        if response.status in _WAIT:
+            return Unreachable(f"{place}: the registry may be down. {later}")
+        return ClientError(f"{place}: is the address right, or is there a proxy that wants a login?")
+    answer = await read_json(response)
     answer = answer if isinstance(answer, dict) else {}
-    reason = str(answer.get("reason") or f"The registry answered {response.status} {response.reason}.")
+    reason = str(answer.get("reason") or f"The registry answered {said}.")
     if response.status == 422:
         return Invalid(reason, answer.get("report", answer))
     if response.status in _WAIT:
-        return Unreachable(f"{reason} Try again in {response.headers.get('Retry-After', 'a few')} seconds.")
+        return Unreachable(f"{reason} {later}")
     return _BY_STATUS.get(response.status, ClientError)(reason)

@@ -1,0 +1,57 @@
+"""What people may have meant who named a package or a version that is not there. Asks the registry, and
+raises nothing: without an answer there is no suggestion.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from couchreg.client.errors import ClientError
+from couchreg.client.transport import Transport
+
+SHOWN = 10  # versions
+LOOKED_AT = "200"  # packages beside the name in the alphabet
+
+
+async def absent_package(transport: Transport, name: str) -> str:
+    """The sentence about a package that is not there."""
+    near = close(name, await _names_beside(transport, name))
+    hint = f"did you mean {near}?" if near else "find it with couchreg search."
+    return f"{transport.url} has no package {name}: {hint}"
+
+
+async def absent_version(transport: Transport, name: str, wanted: str) -> str:
+    """The sentence about a version that is not there, of a package that may not be, either."""
+    versions = await versions_of(transport, name)
+    if not versions:
+        return await absent_package(transport, name)
+    near = close(wanted, versions)
+    more = " …" if len(versions) > SHOWN else ""
+    hint = f" Did you mean {near}?" if near else ""
+    return f"{name} has no version {wanted}; it has {', '.join(versions[:SHOWN])}{more}.{hint}"
+
+
+async def versions_of(transport: Transport, name: str) -> list[str]:
+    """The highest first; none of a package that is not there."""
+    try:
+        found = await transport.json(transport.address("-", "versions", name))
+    except ClientError:
+        return []
+    rows = found.get("versions") if isinstance(found, dict) else None
+    return [str(row.get("version")) for row in rows or () if isinstance(row, dict)]
+
+
+async def _names_beside(transport: Transport, name: str) -> list[str]:
+    """Packages that begin as this one does, and those behind it in the alphabet."""
+    query = {"order": "name", "start": name[:1], "limit": LOOKED_AT}
+    try:
+        found = await transport.json(transport.address("-", "packages", query=query))
+    except ClientError:
+        return []
+    rows = found.get("packages") if isinstance(found, dict) else None
+    return [str(row.get("name")) for row in rows or () if isinstance(row, dict)]
+
+
+def close(word: str, known: Iterable[str]) -> str:
+    """The one of these that is meant, if any is."""
+    found = get_close_matches(word, list(known), 1)
+    return found[0] if found else ""

@@ -1,0 +1,160 @@
+"""How commands behave towards people: suggestions, sizes, what is new, what a terminal should not get."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from couchreg.cli.showing import human
+from tests.cli.conftest import Couchreg, run
+from tests.processes import Server, environment
+
+
+@pytest.fixture(scope="module")
+def bees(live: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A package in two versions, with all that can be told of one."""
+    folder = tmp_path_factory.mktemp("manners")
+    (folder / "hives.csv").write_text("hive,bees\n" + "north,40000\n" * 500)
+    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    descriptor = {
+        "name": "manners",
+        "title": "Beehives of the valley",
+        "description": "word " * 60,
+        "dataDependencies": {"flowers": "^1"},
+        "resources": [
+            {"name": "hives", "path": "hives.csv"},
+            {"name": "picture", "path": "picture.png"},
+        ],
+    }
+    (folder / "datapackage.json").write_text(json.dumps(descriptor))
+    admin = {"registry": live.registry_url, "user": live.admin[0], "password": live.admin[1]}
+    for version in ("1.0.0", "1.1.0"):
+        assert run("publish", "--version", version, cwd=folder, **admin).status == 0
+    assert run("deprecate", "manners@1.0.0", "counted twice", cwd=folder, **admin).status == 0
+    assert run("dist-tag", "add", "manners@1.0.0", "old", cwd=folder, **admin).status == 0
+    return "manners"
+
+
+def test_info_tells_all_there_is(couchreg: Couchreg, bees: str) -> None:
+    told = couchreg("info", f"{bees}@1.0.0").out
+    for text in (
+        "DEPRECATED: counted twice",
+        "owners       admin",
+        "dist-tags    latest: 1.1.0, old: 1.0.0",
+        "depends on   flowers ^1",
+        "versions     1.1.0, 1.0.0",
+        "6.0 kB",
+        "10 bytes",
+    ):
+        assert text in told
+    assert "DEPRECATED" not in couchreg("info", bees).out
+
+
+def test_lines_fit_the_terminal(live: Server, bees: str, tmp_path: Path) -> None:
+    shown = at_terminal(tmp_path, "info", bees, registry=live.registry_url)
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert sum(line.count("word") for line in lines) == 60
+
+
+def test_what_was_meant(couchreg: Couchreg, bees: str) -> None:
+    assert "Did you mean publish?" in couchreg("pubish").err
+    absent = couchreg("info", "maners")
+    assert (absent.status, f"did you mean {bees}?" in absent.err) == (3, True)
+    for command in (["info"], ["install"], ["cat"], ["ls"]):
+        ran = couchreg(*command, f"{bees}@1999" + ("/hives" if command == ["cat"] else ""))
+        assert ran.status != 0
+        assert "1.1.0" in ran.err
+        assert "1.0.0" in ran.err
+    assert "Did you mean 1.1.0?" in couchreg("info", f"{bees}@1.1.9").err
+
+
+def test_install_tells_what_changed(couchreg: Couchreg, live: Server, tmp_path: Path) -> None:
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    (folder / "a.csv").write_text("n\n1\n")
+    resources = [{"name": "a", "path": "a.csv"}]
+    (folder / "datapackage.json").write_text(json.dumps({"name": "alone", "resources": resources}))
+    couchreg("publish", "alone", "--version", "1.0.0")
+    assert "Installed alone@1.0.0" in couchreg("install", "alone", "--dir", "project").out
+    assert couchreg("install", "alone", "--dir", "project").out == "Nothing to do: all of it is there.\n"
+
+
+def test_binary_data_is_for_no_terminal(live: Server, bees: str, tmp_path: Path, couchreg: Couchreg) -> None:
+    shown = at_terminal(tmp_path, "cat", f"{bees}/picture", registry=live.registry_url)
+    assert "is binary" in shown
+    assert "PNG" not in shown
+    assert "north,40000" in at_terminal(tmp_path, "cat", f"{bees}/hives", registry=live.registry_url)
+
+
+def test_a_bad_name_is_a_wrong_command(couchreg: Couchreg, bees: str) -> None:
+    for arguments in (
+        ["dist-tag", "add", f"{bees}@1.0.0", "not a tag"],
+        ["dist-tag", "add", f"{bees}@1.0.0", "1.0.0"],
+        ["adduser", "Not A Name", "--password-stdin"],
+    ):
+        assert couchreg(*arguments).status == 2
+
+
+class Proxy(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        status = 502 if "502" in self.path else 403
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<html>Blocked</html>")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def proxy() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_proxy_that_answers_is_named(proxy: str, tmp_path: Path) -> None:
+    blocked = run("search", "x", cwd=tmp_path, registry=proxy)
+    assert (blocked.status, "in its place" in blocked.err) == (1, True)
+    down = run("search", "x", cwd=tmp_path, registry=f"{proxy}/502")
+    assert (down.status, "in its place" in down.err) == (7, True)
+
+
+def test_sizes() -> None:
+    sizes = {0: "0 bytes", 1: "1 byte", 999: "999 bytes", 1000: "1.0 kB", 4_900_000: "4.9 MB"}
+    assert {size: human(size) for size in sizes} == sizes
+    assert human(5 * 10**15) == "5000.0 TB"
+
+
+def at_terminal(cwd: Path, *arguments: str, **variables: str) -> str:
+    """What a command shows at a terminal 60 characters wide."""
+    env = environment(COUCHREG_CONFIG=str(cwd / "no-config.toml"), COLUMNS="60", TERM="dumb")
+    env |= {f"COUCHREG_{name.upper()}": value for name, value in variables.items()}
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "couchreg", *arguments]
+    with subprocess.Popen(command, cwd=cwd, env=env, stdin=theirs, stdout=theirs, stderr=theirs):
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # Linux says so when the other end is closed
+                break
+            if not piece:
+                break
+            shown += piece
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n")
