@@ -4,7 +4,8 @@ A server of the checkout is started on an empty directory, and six requests are 
 each; the middle value counts (the first time, caches are filled). Counted are starts of functions of couchreg
 in the order in which they happen, in each thread by itself, until the answer is there. A room is a directory
 of `couchreg/` (each door below `http/` is one), a wing is a directory of a room, and a module of
-`couchreg/` itself counts as both. `install` is what the client does, not the server.
+`couchreg/` itself counts as both. Connections are kept, as clients do. `install` is what
+the client does, not the server.
 
     scripts/paths                        this checkout
     scripts/paths . ../before            this one and another, side by side

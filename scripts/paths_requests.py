@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -39,22 +39,24 @@ class Server:
         self.registry, self.couch = registry, couch
         self._orders, self._scratch = orders, scratch
         self._asked = 0
+        self._connections: dict[str, http.client.HTTPConnection] = {}
 
     def send(self, method: str, url: str, body: bytes = b"", kind: str = "application/json") -> None:
-        """One request on a connection of its own, to the end of its answer; it must succeed."""
+        """One request, to the end of its answer; it must succeed. The connection is kept, as clients do."""
         parts = urlsplit(url)
         login = base64.b64encode(LOGIN.encode()).decode()
-        connection = http.client.HTTPConnection(parts.netloc, timeout=START)
-        try:
-            path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-            headers = {"Authorization": f"Basic {login}", "Content-Type": kind}
-            connection.request(method, path, body or None, headers)
-            response = connection.getresponse()
-            answer = response.read()
-        finally:
-            connection.close()
+        kept = self._connections
+        connection = kept.setdefault(parts.netloc, http.client.HTTPConnection(parts.netloc, timeout=START))
+        headers = {"Authorization": f"Basic {login}", "Content-Type": kind}
+        connection.request(method, parts.path, body or None, headers)
+        response = connection.getresponse()
+        answer = response.read()
         if response.status >= 400:
-            sys.exit(f"scripts/paths: {method} {path} answered {response.status}: {answer.decode()}")
+            sys.exit(f"scripts/paths: {method} {parts.path} answered {response.status}: {answer.decode()}")
+
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
 
     def recorded(self, method: str, url: str, body: bytes = b"", kind: str = "application/json") -> Calls:
         """The same, and what the server did for it."""
@@ -164,11 +166,12 @@ def serving(checkout: Path, scratch: Path) -> Iterator[Server]:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            registry, couch = addresses(process.stdout)
-            yield Server(process.stdin, scratch, registry, couch)
+            server = Server(process.stdin, scratch, *addresses(process.stdout))
+            with closing(server):
+                yield server
         finally:
             process.terminate()
 

@@ -37,8 +37,11 @@ class Context:
     db: Database
 
     __slots__ = (
+        "_allowance",
+        "_meaning",
         "_pairs",
         "_query",
+        "_settings",
         "address",
         "callback",
         "db",
@@ -77,6 +80,9 @@ class Context:
         self.callback = ""  # the function that a JSON answer is to be wrapped in (JSONP)
         self._pairs: list[tuple[str, str]] | None = None
         self._query: dict[str, str] | None = None
+        self._settings: Settings | None = None
+        self._meaning: str | None = None
+        self._allowance: Allowance | None = None
 
     # -- where things are
     @property
@@ -89,7 +95,17 @@ class Context:
 
     @property
     def settings(self) -> Settings:
-        return self.services.settings
+        """As they were when this request first asked. Those of this moment: `services.settings`."""
+        if self._settings is None:
+            self._settings = self.services.settings.now()
+        return self._settings
+
+    @property
+    def meaning(self) -> str:
+        """The name of the path's database, `_users` for the one whose users log in; "" without one."""
+        if self._meaning is None:
+            self._meaning = self.services.meaning(self.match.get("db", ""))
+        return self._meaning
 
     @property
     def doc_id(self) -> str:
@@ -131,12 +147,11 @@ class Context:
 
     async def _open(self, name: str) -> None:
         self.db = await self.services.store.open(name)
-        meaning = self.services.meaning(name)
         if self.user.is_admin:
             return
-        if meaning == USERS:
+        if self.meaning == USERS:
             self.db = UserView(self.db, self.user, self.services.store.config)
-        elif meaning == REGISTRY:
+        elif self.meaning == REGISTRY:
             self.user = await self.services.with_owned(without_owner_roles(self.user))
             sender = sender_of(self.user, self.address)
             self.db = RegistryView(self.db, self.user, self.services.checkpoints, sender)
@@ -148,15 +163,19 @@ class Context:
             return authorize(self.rule, self.user)
         db = self.db
         security = await db.setting("security")
-        name = self.services.meaning(db.name)
-        return authorize(self.rule, self.user, name, security, self.match.get("docid", ""))
+        return authorize(self.rule, self.user, self.meaning, security, self.match.get("docid", ""))
 
     # -- the body
     @property
     def allowance(self) -> Allowance:
         """What this request may send."""
+        if self._allowance is None:
+            self._allowance = self._allowed()
+        return self._allowance
+
+    def _allowed(self) -> Allowance:
         user = self.user
-        asks_only = self.services.meaning(self.match.get("db", REGISTRY)) in (USERS, REGISTRY)
+        asks_only = self.meaning in ("", USERS, REGISTRY)
         if asks_only and not user.is_admin and self.match.get("docid", "").startswith("_local/"):
             return allowance.CHECKPOINT
         return allowance.of(
@@ -177,6 +196,7 @@ class Context:
         somebody else, changes its password, or is no admin any more; and a database gets other members.
         """
         await self.services.auth.confirm(self.identity, self.request.headers, self.address)
+        self._meaning = None  # which database holds the users may have changed, too
         await self._authorize()
 
     async def json(self) -> Any:

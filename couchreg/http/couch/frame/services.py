@@ -53,4 +53,4 @@ class Services:
         return USERS if name == self.auth.options.users_database else name
 
     def __post_init__(self) -> None:
-        self.settings = Settings(self.store, self.facts)
+        self.settings = Settings(self.store.config, self.facts)

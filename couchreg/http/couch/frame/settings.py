@@ -4,10 +4,11 @@ Owns the defaults and their reading as numbers and booleans; storing is the docu
 and showing and changing them over HTTP is `config.py`'s.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Self
 
 from couchreg.docstore.attachments.compression import DEFAULT_LEVEL, DEFAULT_TYPES
-from couchreg.docstore.base import ConfiguredStore
+from couchreg.docstore.base import Config
 
 # What a CouchDB that was never configured shows.
 SHOWN: dict[str, dict[str, str]] = {
@@ -48,15 +49,20 @@ _TRUE = {"true", "on", "yes", "1"}
 
 
 class Settings:
-    """What is configured now; every read sees the latest change."""
+    """What `config()` says at each read, over the defaults."""
 
-    def __init__(self, store: ConfiguredStore, facts: Sections = NO_FACTS) -> None:
+    def __init__(self, config: Callable[[], Config], facts: Sections = NO_FACTS) -> None:
         """`facts` are shown and hold where nothing is set: what this server was started with."""
-        self._store = store
+        self._config = config
         self._facts = facts
 
+    def now(self) -> Self:
+        """The settings as they are at this moment and stay: a request sees one state of them."""
+        stored = self._config()
+        return type(self)(lambda: stored, self._facts)
+
     def text(self, section: str, key: str, default: str = "") -> str:
-        value = self._store.config().get(section, {}).get(key)
+        value = self._config().get(section, {}).get(key)
         if value is None:
             known = (self._facts, SHOWN, IMPLIED)
             value = next((of[section][key] for of in known if key in of.get(section, ())), None)
@@ -74,11 +80,11 @@ class Settings:
 
     def all(self) -> dict[str, dict[str, str]]:
         """Every section as it is shown, stored values over defaults, sorted."""
-        stored = self._store.config()
+        stored = self._config()
         return {name: self.section(name) for name in sorted({*SHOWN, *self._facts, *stored})}
 
     def section(self, name: str) -> dict[str, str]:
         """One section with the stored values laid over the defaults."""
-        layers = (SHOWN, self._facts, self._store.config())
+        layers = (SHOWN, self._facts, self._config())
         found = {key: value for layer in layers for key, value in layer.get(name, {}).items()}
         return dict(sorted(found.items()))

@@ -35,14 +35,14 @@ LOCKED = frozenset(
 
 async def everything(ctx: Context) -> Answer:
     check_node(ctx)
-    shown = {name: _shown(name, values) for name, values in ctx.settings.all().items()}
+    shown = {name: _shown(name, values) for name, values in ctx.services.settings.all().items()}
     return answer_json(shown)
 
 
 async def section(ctx: Context) -> Answer:
     check_node(ctx)
     name = ctx.match["section"]
-    return answer_json(_shown(name, ctx.settings.section(name)))
+    return answer_json(_shown(name, ctx.services.settings.section(name)))
 
 
 async def value(ctx: Context) -> Answer:
@@ -57,7 +57,7 @@ async def change(ctx: Context) -> Answer:
     if not isinstance(new, str):
         raise BadRequest("a JSON string expected")
     new = checked_value(new)
-    old = _shown(name, ctx.settings.section(name)).get(key, "")
+    old = _shown(name, ctx.services.settings.section(name)).get(key, "")
     if name == ADMINS:
         new = await hash_admin_value(new, ctx.services.auth.passwords)
         await ctx.confirm()  # to hash takes a while, and its turn has to come
@@ -95,7 +95,7 @@ def _known(ctx: Context) -> str:
     """The value asked for. Raises NotFound."""
     check_node(ctx)
     name = ctx.match["section"]
-    found = _shown(name, ctx.settings.section(name)).get(ctx.match["key"])
+    found = _shown(name, ctx.services.settings.section(name)).get(ctx.match["key"])
     if found is None:
         raise NotFound("unknown_config_value")
     return found
