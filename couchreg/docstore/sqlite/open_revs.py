@@ -21,7 +21,7 @@ _OPEN = (
     " FROM json_each(?) j CROSS JOIN docs d ON d.id = j.value LEFT JOIN bodies b ON b.num = d.body"
 )
 
-ENOUGH = 4 << 20  # bytes of bodies after which the rest is left for another read
+ENOUGH = 1 << 20  # bytes of bodies after which the rest is left for another read
 
 Wanted = Sequence[tuple[str, Sequence[str] | None]]
 

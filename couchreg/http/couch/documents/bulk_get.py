@@ -138,7 +138,7 @@ def _render_opened(
         parts.append(before + b'{"error":' + json.encode(_missing(one, opened.rev)) + b"}")
         return
     found = shown(opened.revision, opened.history, one.query)
-    if found.front:
+    if found.is_large:
         parts.extend([before + b'{"ok":', *found.front])
         head = found.head
     else:

@@ -23,6 +23,10 @@ class FoundDocument:
     has_meta: bool = False  # then CouchDB sends no ETag, for these members can change without the revision
 
     @property
+    def is_large(self) -> bool:
+        return len(self.revision.members) > documents.LARGE
+
+    @property
     def front(self) -> list[bytes]:
         """What comes before `head` where the document is large."""
         return self._opened[0]

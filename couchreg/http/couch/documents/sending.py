@@ -24,7 +24,7 @@ async def send_document(ctx: Context, found: FoundDocument, query: DocumentQuery
         if not_modified(ctx.request, tag):
             return Answer(status=304, headers=headers)
     shape = query.shape(found.history)
-    if found.front and not (shape.data and found.revision.attachments):
+    if found.is_large and not (shape.data and found.revision.attachments):
         return await _send_large(ctx, found, query, headers)
     if not shape.data or not found.revision.attachments:
         return answer_raw(stubs(found, query), headers=headers)
