@@ -15,6 +15,7 @@ from frictionless import Dialect, Field, FrictionlessException, Package, Resourc
 
 from couchreg.package.paths import is_url
 from couchreg.package.report import Problem, problem, shown
+from couchreg.registry.checking import shapes
 from couchreg.registry.checking.naming import Names, renamed
 from couchreg.registry.checking.patterns import BadPattern, compiled
 from couchreg.registry.checking.preparing import Prepared
@@ -67,6 +68,11 @@ def _notes(kind: Any, members: Any, options: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def _shape_notes(shape: dict[str, Any], members: Any) -> list[str]:
+    """What has a type that no reader expects; left to others where there is not even an object."""
+    return [_sentence(fault) for fault in validator(shape)(members)] if isinstance(members, dict) else []
+
+
 def _sentence(note: str) -> str:
     text = note[:1].upper() + note[1:].rstrip(".") + "."
     return text + _VERSION_2 if _NEEDS_VERSION_2.search(note) else text
@@ -84,10 +90,11 @@ def _of_resource(prepared: Prepared, resource: dict[str, Any], version: str) -> 
     plain = {key: value for key, value in resource.items() if key not in ("schema", "dialect")}
     if "schema" in resource or name in prepared.skipped:
         plain["schema"] = {"fields": []}  # a tabular resource has to have one
-    for note in _notes(Resource, plain, options):
+    for note in _shape_notes(shapes.RESOURCE, plain) or _notes(Resource, plain, options):
         yield problem("resource-error", note, resource=name)
     if "dialect" in resource:
-        for note in _of(Dialect, resource["dialect"], "dialect", {}):
+        dialect = resource["dialect"]
+        for note in _shape_notes(shapes.DIALECT, dialect) or _of(Dialect, dialect, "dialect", {}):
             yield problem("dialect-error", note, resource=name, field="dialect")
     if "schema" in resource:
         yield from _of_schema(prepared, resource, options)
@@ -117,7 +124,8 @@ def _of_schema(prepared: Prepared, resource: dict[str, Any], options: Mapping[st
         return
     own = prepared.names_of(name)
     resource["schema"] = _renamed(prepared, name, own, schema)
-    notes = _of(Schema, resource["schema"], "schema", options)
+    whole = resource["schema"]
+    notes = _shape_notes(shapes.SCHEMA, whole) or _of(Schema, whole, "schema", options)
     for note in notes:
         yield problem("schema-error", note, resource=name, field="schema")
     if not notes:
@@ -139,7 +147,7 @@ def _of_field(resource: str, number: int, item: Any, options: Mapping[str, Any])
         message = f"Field {number} of the schema has no “name” that is a string."
         yield problem("field-error", message, resource=resource)
         return
-    notes = _notes(Field, item, options)
+    notes = _shape_notes(shapes.FIELD, item) or _notes(Field, item, options)
     for note in notes or _constraints(item, options):
         if "is not supported" in note and "ield type" in note:
             note = note.rstrip(".") + f": the standard has {_TYPES}."

@@ -112,6 +112,11 @@ def _add(prepared: Prepared, resource: dict[str, Any]) -> None:
 
 def _obey(prepared: Prepared, found: dict[str, Any], resource: str | None, whole: Mapping[str, Any]) -> None:
     """Check by the profiles that are files of the package, and say which others are not known here."""
+    for rule in RULES:
+        if rule in found and not isinstance(found[rule], str):
+            message = f"“{rule}” is {shown(found.pop(rule))}: it has to be a string."
+            kind = "package-error" if resource is None else "resource-error"
+            prepared.report.add(problem(kind, message, resource=resource, field=rule))
     profiles = found.pop("profiles", None)  # as frictionless 5 called it
     first = profiles[0] if isinstance(profiles, list) and profiles else None
     for member, value in (*((rule, found.get(rule)) for rule in RULES), ("profiles", first)):
