@@ -250,3 +250,24 @@ async def test_who_has_not_changed_goes_on(app: App, client: Client) -> None:
         await gone(client, "bob")
         await app.accounts.change("anna", email="anna@example.org")
         assert await held.finish() == 201
+
+
+async def test_a_hash_that_came_late_makes_no_account(
+    app: App, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for the turn to hash a password may have lost the account when it comes."""
+    await opened(client)
+    anna = await made(client, "anna")
+    hash_password = app.passwords.hash
+
+    async def late(password: str, **given: Any) -> Any:
+        if password == "mine now":
+            await gone(client, "anna")
+        return await hash_password(password, **given)
+
+    monkeypatch.setattr(app.passwords, "hash", late)
+    doc = {"name": "anna", "type": "user", "roles": [], "password": "mine now"}
+    headers = {"Authorization": anna}
+    path = "/_users/org.couchdb.user:anna"
+    assert (await client("PUT", path, doc, who=None, headers=headers))[0] == 409
+    assert (await client("GET", path))[0] == 404

@@ -100,7 +100,7 @@ def test_deprecate(couchreg: Couchreg, steps: str) -> None:
     installed = couchreg("install", f"{steps}@1.0.0")
     assert (installed.status, "deprecated: use 1.1" in installed.err) == (0, True)
     assert couchreg("deprecate", f"{steps}@1.0.0").status == 2
-    assert couchreg("deprecate", f"{steps}@1.0.0", "").out == f"Nothing of {steps} is deprecated.\n"
+    assert couchreg("deprecate", f"{steps}@1.0.0", "").out == f"No version of {steps} is deprecated.\n"
     assert couchreg("deprecate", steps, "all of it").out == f"{steps}@*: all of it\n"
     assert couchreg("deprecate", steps, "--undo", "--json").json == {}
 

@@ -212,9 +212,13 @@ class UsersDatabase(DatabaseProxy):
             for registrar in self._registrars:
                 await registrar.admit(checked["name"])
         if password is not None:
-            return await self._hashed(edit, password)
-        if not admin and user_documents.brings_hash(edit.body, old):
+            edit = await self._hashed(edit, password)
+        elif not admin and user_documents.brings_hash(edit.body, old):
             await self._work.admit_hash(user_documents.iterations_of(edit.body))
+        else:
+            return edit
+        if not admin and await self._document(edit.id) != old:
+            raise Conflict  # the turn to hash came late: the account has changed, or is somebody else's
         return edit
 
     async def _document(self, doc_id: str) -> dict[str, Any] | None:
