@@ -1,6 +1,6 @@
 """Who asks: the value that travels with every write. Deciding what they may do is `auth`'s."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ADMIN_ROLE = "_admin"
 
@@ -11,10 +11,10 @@ class User:
 
     name: str | None = None
     roles: tuple[str, ...] = ()
+    is_admin: bool = field(init=False, repr=False, compare=False)  # follows from the roles
 
-    @property
-    def is_admin(self) -> bool:
-        return ADMIN_ROLE in self.roles
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_admin", ADMIN_ROLE in self.roles)
 
 
 ANONYMOUS = User()

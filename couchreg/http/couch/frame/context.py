@@ -175,8 +175,8 @@ class Context:
 
     def _allowed(self) -> Allowance:
         user = self.user
-        asks_only = self.meaning in ("", USERS, REGISTRY)
-        if asks_only and not user.is_admin and self.match.get("docid", "").startswith("_local/"):
+        asks_only = not user.is_admin and self.meaning in ("", USERS, REGISTRY)
+        if asks_only and self.match.get("docid", "").startswith("_local/"):
             return allowance.CHECKPOINT
         return allowance.of(
             self.settings, is_admin=user.is_admin, is_known=user.name is not None, asks_only=asks_only
