@@ -1,7 +1,9 @@
 """A whole server: what it needs to start, what it has then, how it ends."""
 
 import asyncio
+import os
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +166,8 @@ async def test_bytes_that_nothing_refers_to_are_swept_at_the_start(server: Serve
     for path in (orphan, kept, data / "spool/left"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
-    app = await server(sweep_grace=0)
+    for path in (orphan, kept):  # by a life that ended a moment ago
+        os.utime(path, (time.time() - 3, time.time() - 3))
+    app = await server()
     await app.sweeper.sweep()
     assert (orphan.exists(), kept.exists(), list((data / "spool").iterdir())) == (False, True, [])

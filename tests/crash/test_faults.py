@@ -195,6 +195,18 @@ async def test_a_search_over_an_index_that_cannot_be_opened_is_told_so(tmp_path:
                 await one.until(200, "GET", path)
 
 
+async def test_a_publish_waits_for_the_disk_a_few_times(tmp_path: Path) -> None:
+    """And for several things at once: what is printed are fsyncs, and how many of them one after another."""
+    async with world(tmp_path) as one:
+        assert await one.status("PUT", "//gdp/1", {"resources": [{"name": "a", "data": [1]}]}) == 201
+        one.faults.rule(0, Calls.SYNC, delay=400)
+        began = asyncio.get_running_loop().time()
+        assert await one.status("PUT", "//gdp/2", {"resources": [{"name": "a", "data": [2]}]}) == 201
+        rounds = (asyncio.get_running_loop().time() - began) / 0.4
+        print(f"{rounds:.1f} rounds, {one.faults.hits()} fsyncs")
+        assert one.faults.hits() <= 16
+
+
 async def test_a_slow_disk_holds_nobody_else_up(tmp_path: Path) -> None:
     """While each fsync takes long, answers that need no disk come before those that do."""
     async with world(tmp_path) as one:

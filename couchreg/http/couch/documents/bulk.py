@@ -4,7 +4,7 @@ https://docs.couchdb.org/en/stable/api/database/bulk-api.html#db-bulk-docs
 """
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +15,8 @@ from couchreg.docstore.base import Edit, Outcome
 from couchreg.errors import BadRequest, CouchregError
 from couchreg.http.couch.documents import local, quorum, writing
 from couchreg.http.couch.documents.bulk_get import bulk_get
+from couchreg.http.couch.frame.allowance import ON_THE_LOOP
+from couchreg.http.couch.frame.body import decoded
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import answer_json, answer_raw
 from couchreg.http.couch.frame.uuids import new_uuid
@@ -28,12 +30,19 @@ __all__ = ["bulk_docs", "bulk_get"]
 async def bulk_docs(ctx: Context) -> web.StreamResponse:
     ctx.require_json()
     body = await ctx.body()
-    request = await ctx.decoded(body)
+    async with ctx.room(len(body)):
+        return await _bulk_docs(ctx, body)
+
+
+async def _bulk_docs(ctx: Context, body: bytes) -> web.StreamResponse:
+    request = await _request_of(ctx, body)
     docs = _docs_of(request)
     new_edits = _new_edits_of(request)
     limits = writing.DocumentLimits.of(ctx)
     parsed, turn = [], Slice()
     for value in docs:
+        if isinstance(value, json.Raw):
+            value = await decoded(bytes(value))
         parsed.append(_parse(ctx, limits, value, len(body), new_edits=new_edits))
         await turn.pass_on()
     if new_edits and request.get("all_or_nothing") is True:
@@ -43,6 +52,18 @@ async def bulk_docs(ctx: Context) -> web.StreamResponse:
         return answer_json(_failures(parsed, outcomes), status=201)
     status = quorum.status_of(ctx, 201, request.get("w"))
     return answer_raw(_results(parsed, outcomes, accepted=status == quorum.ACCEPTED), status=status)
+
+
+async def _request_of(ctx: Context, body: bytes) -> Any:
+    """The request; the documents of a large one as text, to be read one by one, since the loop would stand
+    still while all of them are made. Raises BadRequest, TooLarge."""
+    if len(body) > ON_THE_LOOP:
+        ctx.allowance.check(body)
+        with suppress(BadRequest):  # then it is read as a whole, which tells what is wrong
+            members = json.parts(body)
+            docs = json.items(members.pop("docs", b""))
+            return {name: await decoded(bytes(text)) for name, text in members.items()} | {"docs": docs}
+    return await ctx.decoded(body)
 
 
 def _docs_of(request: Any) -> list[Any]:

@@ -1,5 +1,7 @@
 """One request on its way through the couch door: what an operation gets as its only argument."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
@@ -21,6 +23,7 @@ from couchreg.http.forwarded import STANDARD, Names
 from couchreg.model.addresses import origin
 from couchreg.model.user import ANONYMOUS, User
 
+LARGE_BODY = 4 << 20  # bytes of a body from which on one at a time is made something of
 LARGE = 256 << 10  # bytes of an answer that are not gathered, and not sent to many at once
 SLICE = 64 << 10  # bytes of one write of those
 
@@ -218,6 +221,15 @@ class Context:
         """JSON text of this request. Raises BadRequest, TooLarge."""
         self.allowance.check(data)
         return await body.decoded(data)
+
+    @asynccontextmanager
+    async def room(self, size: int) -> AsyncIterator[None]:
+        """While something is made of a body of so many bytes. Raises TooManyRequests, Unavailable."""
+        if size <= LARGE_BODY:
+            yield
+        else:
+            async with self.services.large_bodies.take(origin(self.address)):
+                yield
 
     def require_json(self) -> None:
         """Raises BadContentType unless Content-Type is application/json."""

@@ -30,6 +30,11 @@ def large_answers() -> Turns:
     return Turns(4, waiting=16, waiting_of_one=8, what="large documents", retry_after=5)
 
 
+def large_bodies() -> Turns:
+    """For what is made of a large body, which takes ten times its length: one at a time."""
+    return Turns(1, waiting=64, waiting_of_one=32, what="large requests", retry_after=5)
+
+
 @dataclass(slots=True)
 class Services:
     store: ConfiguredStore
@@ -46,6 +51,7 @@ class Services:
     resharding: tuple[str, str | None] = ("running", None)  # whether jobs would run, and why not
     large: Turns = field(default_factory=large_answers)
     selections: Selections = field(default_factory=Selections)
+    large_bodies: Turns = field(default_factory=large_bodies)
     settings: Settings = field(init=False)
 
     def meaning(self, name: str) -> str:

@@ -1,10 +1,16 @@
 """Many documents in one request: `_bulk_docs` and `_bulk_get`."""
 
+import asyncio
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from couchreg.docstore.base import Edit
+from couchreg.http.couch.documents import bulk
+from couchreg.http.couch.frame import context
+from couchreg.http.couch.frame.context import Context
+from couchreg.model import json
 from couchreg.model.user import SYSTEM
 from tests.http.couch.conftest import Couch
 
@@ -147,3 +153,58 @@ async def test_bulk_get_as_multipart_is_framed_like_couchdbs(couch: Couch) -> No
     assert end == b"--\r\n"
     empty = await couch("POST", "/_bulk_get", {"docs": []}, headers={"Accept": "multipart/related"})
     assert (empty.status, empty.body) == (200, b"")
+
+
+async def test_a_large_request_is_read_a_document_at_a_time(
+    couch: Couch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docs = [{"_id": f"d{n}", "n": 10**30 + n, "text": "é" * 200} for n in range(1000)]
+    sizes: list[int] = []
+    read = json.decode_quickly
+
+    def measured(data: bytes) -> Any:
+        sizes.append(len(data))
+        return read(data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(json, "decode_quickly", measured)
+        rows = (await couch("POST", "/_bulk_docs", {"docs": docs, "w": 1})).json
+    assert max(sizes) < 10_000
+    alone = await couch.rev("alone", {"n": 10**30, "text": "é" * 200})
+    assert (len(rows), rows[0]["rev"]) == (1000, alone)
+    assert (await couch("GET", "/d999")).json["n"] == 10**30 + 999
+
+
+async def test_a_large_request_that_is_wrong_is_refused_as_a_small_one(couch: Couch) -> None:
+    filling = [{"text": "x" * 100_000}]
+    for body, reason in (
+        ({"docs": [*filling, 1]}, "Document must be a JSON object"),
+        ({"docs": {"a": filling}}, "`docs` parameter must be an array."),
+        ({"dogs": filling}, "POST body must include `docs` parameter."),
+        (filling, "Request body must be a JSON object"),
+        ({"docs": filling, "new_edits": 1}, "`new_edits` parameter must be a boolean."),
+    ):
+        reply = await couch("POST", "/_bulk_docs", body)
+        assert (reply.status, reply.json["reason"]) == (400, reason)
+    broken = b'{"docs":[{"a":"' + b"x" * 100_000 + b'"},{"a":}]}'
+    reply = await couch("POST", "/_bulk_docs", data=broken, headers={"Content-Type": "application/json"})
+    assert (reply.status, reply.json["reason"]) == (400, "invalid UTF-8 JSON")
+
+
+async def test_large_requests_take_turns(couch: Couch, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, most = 0, 0
+    write = bulk._bulk_docs
+
+    async def watched(ctx: Context, body: bytes) -> web.StreamResponse:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        answer = await write(ctx, body)
+        inside -= 1
+        return answer
+
+    monkeypatch.setattr(bulk, "_bulk_docs", watched)
+    monkeypatch.setattr(context, "LARGE_BODY", 1000)
+    body = {"docs": [{"text": "x" * 100} for _ in range(100)]}
+    replies = await asyncio.gather(*[couch("POST", "/_bulk_docs", body) for _ in range(5)])
+    assert ([reply.status for reply in replies], most) == ([201] * 5, 1)

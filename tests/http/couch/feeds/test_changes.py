@@ -10,6 +10,8 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from couchreg.docstore.base import Seq
+from couchreg.docstore.sqlite.database import SqliteDatabase
 from tests.http.couch.conftest import Couch
 
 
@@ -252,6 +254,27 @@ async def test_continuous_shows_changes_as_they_come(couch: Couch) -> None:
         for name in "bc":
             await couch.rev(name, {})
             assert (await feed.row())["id"] == name
+
+
+async def test_live_feeds_wait_quietly_after_a_purge(couch: Couch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No row carries the last sequence: who waits for what comes behind it does not look again and again."""
+    rev = await couch.rev("a", {})
+    looks = 0
+    waited = SqliteDatabase.wait
+
+    async def counted(self: SqliteDatabase, since: Seq) -> None:
+        nonlocal looks
+        looks += 1
+        await waited(self, since)
+
+    monkeypatch.setattr(SqliteDatabase, "wait", counted)
+    for feed in ("longpoll", "continuous"):
+        waiting = asyncio.create_task(couch("GET", f"/_changes?feed={feed}&since=now&timeout=1000&limit=1"))
+        await asyncio.sleep(0.1)
+        assert (await couch("POST", "/_purge", {"a": [rev]})).status == 201
+        assert (await waiting).status == 200
+        assert await couch.rev("a", {}) == rev
+    assert looks <= 8
 
 
 async def test_continuous_ends_with_its_limit_or_timeout(abcd: Couch) -> None:
