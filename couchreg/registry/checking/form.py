@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from frictionless import Dialect, Field, FrictionlessException, Package, Resource, Schema
+from frictionless import Dialect, Field, FrictionlessException, Package, Resource, Schema, system
 
 from couchreg.package.paths import is_url
 from couchreg.package.report import Problem, problem, shown
@@ -87,6 +87,7 @@ def _of_resource(prepared: Prepared, resource: dict[str, Any], version: str) -> 
             '"profile": "tabular-data-resource": add it, or make the package a data-package.'
         )
         yield problem("resource-error", message, resource=name, field="profile")
+    yield from _of_type(prepared, resource, version)
     plain = {key: value for key, value in resource.items() if key not in ("schema", "dialect")}
     if "schema" in resource or name in prepared.skipped:
         plain["schema"] = {"fields": []}  # a tabular resource has to have one
@@ -98,6 +99,22 @@ def _of_resource(prepared: Prepared, resource: dict[str, Any], version: str) -> 
             yield problem("dialect-error", note, resource=name, field="dialect")
     if "schema" in resource:
         yield from _of_schema(prepared, resource, options)
+
+
+def _of_type(prepared: Prepared, resource: dict[str, Any], version: str) -> Iterator[Problem]:
+    """Version 2 knows one type of resource. Before, `type` could mean anything, and counts for nothing."""
+    stated = resource.get("type")
+    if not isinstance(stated, str):
+        return
+    try:
+        system.select_resource_class(stated)
+    except FrictionlessException:
+        if version == "v2":
+            message = f'The “type” of a resource can be "table", or be left out; it is {shown(stated)}.'
+            yield problem("resource-error", message, resource=resource["name"], field="type")
+        else:
+            prepared.leave(resource["name"], "type", f"{shown(stated)} is no type that is known here")
+        del resource["type"]
 
 
 def _of(kind: Any, value: Any, what: str, options: Mapping[str, Any]) -> list[str]:

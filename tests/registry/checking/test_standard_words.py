@@ -207,6 +207,14 @@ def test_rules_of_the_package_that_are_elsewhere(tmp_path: Path, member: str) ->
     assert [(item["resource"], item["member"]) for item in report["unchecked"]] == [(None, member)]
 
 
+def test_a_type_of_resource(tmp_path: Path) -> None:
+    assert table(tmp_path, "id,word\n1,one\n", type="table")["problems"] == []
+    report = table(tmp_path, "id,word\n1,one\n", type="spreadsheet")
+    assert (report["problems"], [item["member"] for item in report["unchecked"]]) == ([], ["type"])
+    report = table(tmp_path, "id,word\n1,one\n", type="spreadsheet", package={"$schema": V2})
+    assert [(item["resource"], item["field"]) for item in report["problems"]] == [("t", "type")]
+
+
 def test_a_tabular_package(tmp_path: Path) -> None:
     package = {"profile": "tabular-data-package"}
     assert (
