@@ -2,13 +2,18 @@
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 import apsw
 import pytest
 
+from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.maintenance.audit import Audit
+from couchreg.docstore.maintenance.sweeper import referred
 from couchreg.docstore.sqlite import SqliteStore
 from couchreg.errors import Failure
+from tests.docstore.attachments.arriving import received
 from tests.docstore.writing import edit, ids, put_one
 
 
@@ -74,3 +79,71 @@ async def test_check_sees_what_is_broken(tmp_path: Path) -> None:
     broken = ["9-x as the winner", "no body 1", "Body 77 belongs", "doc_count is 7", "last_body", "size"]
     assert [words for words in broken if words not in found] == []
     await store.close()
+
+
+def rows(data: Path, text: str) -> None:
+    conn = apsw.Connection(str(data / "server.sqlite"))
+    conn.execute(text)
+    conn.close()
+
+
+async def test_a_start_finishes_a_creation_that_was_cut_off(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await put_one(await store.create("x"), edit("a"))
+    await store.close()
+    [file] = (tmp_path / "databases").glob("x@*.db")
+    file.rename(file.with_name(f".new-{file.name.rpartition('@')[2]}"))
+    again = SqliteStore(tmp_path)
+    assert await ids(await again.open("x")) == ["a"]
+    await again.close()
+
+
+async def test_a_start_finishes_a_deletion_that_was_cut_off(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await put_one(await store.create("x"), edit("a"))
+    await store.close()
+    rows(tmp_path, "UPDATE databases SET gone = 1")
+    again = SqliteStore(tmp_path)
+    assert await again.names() == []
+    assert list((tmp_path / "databases").iterdir()) == []
+    await again.create("x")
+    await again.close()
+
+
+async def test_a_file_that_somebody_put_there_is_taken_in_unless_its_name_is_taken(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await put_one(await store.create("x"), edit("mine"))
+    await store.close()
+    [file] = (tmp_path / "databases").glob("x@*.db")
+    for name in ("x@01234567.db", "y@89abcdef.db"):
+        shutil.copy(file, file.with_name(name))
+    for start in range(2):
+        again = SqliteStore(tmp_path)
+        assert await again.names() == ["x", "y"]
+        assert (tmp_path / "databases/x@01234567.db").exists()
+        await put_one(await again.open("x"), edit(f"more{start}"))
+        assert await ids(await again.open("y")) == ["mine"]
+        await again.close()
+
+
+async def test_nothing_that_an_unreadable_database_may_need_is_removed(
+    tmp_path: Path, attachments: Attachments
+) -> None:
+    store = SqliteStore(tmp_path)
+    for name in ("bad", "registry"):
+        await put_one(await store.create(name), edit("a"))
+    await store.close()
+    [file] = (tmp_path / "databases").glob("bad@*.db")
+    whole = file.read_bytes()
+    file.write_bytes(b"damaged " * 1000)
+    await received(attachments, "image/png", b"orphan")
+    again = SqliteStore(tmp_path)
+    audit = Audit(again, attachments, "registry")
+    assert await referred(again, ["k"]) == {"k"}
+    found = await audit.check()
+    assert (found.unreadable, found.orphans, found.sound) == (["bad"], [], False)
+    assert await audit.gc(0) == 0
+    file.write_bytes(whole)
+    assert (await audit.check()).unreadable == []
+    assert await audit.gc(0) == 1
+    await again.close()
