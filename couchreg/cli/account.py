@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from couchreg.cli.showing import interruptible
 from couchreg.client.account import DEFAULT_REGISTRY, Account, look_up
 from couchreg.client.environment import PASSWORD, REGISTRY, TOKEN, USER
 from couchreg.client.errors import UsageError
@@ -53,7 +54,8 @@ def ask_password(prompt: str, *, from_stdin: bool = False, confirm: bool = False
         return password
     if not sys.stdin.isatty():
         raise UsageError("There is no terminal to ask for the password: use --password-stdin.")
-    entered: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
+    with interruptible():
+        entered: str = click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)
     return entered
 
 
@@ -71,5 +73,6 @@ def logged_in(registry: str | None, user: str | None) -> Account:
     account = account_of(registry, user)
     if account.login is not None or not sys.stdin.isatty():
         return account
-    name = click.prompt(f"User at {account.registry}", err=True)
+    with interruptible():
+        name = click.prompt(f"User at {account.registry}", err=True)
     return Account(account.registry, Credentials(name, ask_password(f"Password of {name}")), name)

@@ -19,6 +19,7 @@ from couchreg.blobstore.copying import Copied
 from couchreg.blobstore.copying import copy as copy_blobs
 from couchreg.blobstore.spool import Spool
 from couchreg.cli.data_flags import data_flags
+from couchreg.cli.showing import interruptible
 from couchreg.config import Settings, load
 from couchreg.docstore.maintenance.audit import Audit, Findings
 from couchreg.docstore.maintenance.ownership import claim
@@ -54,12 +55,17 @@ async def _setup(settings: Settings, yes: bool) -> int:
             click.echo(f"{step.name} will be:\n{json.dumps(step.after, indent=2, default=str)}")
         if not steps:
             click.echo("Everything is set up.")
-        elif not yes and not click.confirm("Apply these changes?", err=True):
+        elif not yes and not _sure():
             return 1
         faults = {step.name: await perform(step) for step in steps}
     for name, fault in faults.items():
         click.echo(f"{name}: {fault or 'done'}", err=fault is not None)
     return 1 if any(faults.values()) else 0
+
+
+def _sure() -> bool:
+    with interruptible():
+        return bool(click.confirm("Apply these changes?", err=True))
 
 
 # -- check and gc

@@ -14,7 +14,7 @@ from couchreg.cli.account import (
     registry_option,
 )
 from couchreg.cli.asking import call
-from couchreg.cli.showing import json_option, plain, print_json, run
+from couchreg.cli.showing import interruptible, json_option, plain, print_json, run
 from couchreg.client.account import look_up
 from couchreg.client.config_file import config_file, read, write
 from couchreg.client.environment import PASSWORD, USER, value
@@ -53,7 +53,8 @@ async def _login(
     if not name:
         if from_stdin or not sys.stdin.isatty():
             raise UsageError("Name the user: couchreg login NAME.")
-        name = str(click.prompt(f"User at {account.registry}", err=True))
+        with interruptible():
+            name = str(click.prompt(f"User at {account.registry}", err=True))
     given = None if from_stdin else value(PASSWORD)
     password = given or ask_password(f"Password of {name}", from_stdin=from_stdin)
     async with Registry(account.registry, Credentials(name, password)) as found:

@@ -6,6 +6,7 @@ Results go to standard output; progress, prompts and errors to standard error.
 import asyncio
 import re
 import shutil
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Coroutine, Iterator
@@ -85,6 +86,16 @@ def wrapped(text: str, indent: str, hanging: str | None = None) -> str:
         return indent + text
     width = max(40, shutil.get_terminal_size().columns - 1)
     return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=hanging or indent)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """While a person is asked: asyncio would only note the first Ctrl-C, and the prompt go on waiting."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

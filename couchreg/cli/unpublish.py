@@ -7,7 +7,7 @@ import click
 from couchreg.cli.account import account_options, logged_in
 from couchreg.cli.asking import NOBODY
 from couchreg.cli.install import split
-from couchreg.cli.showing import json_option, plain, print_json, run
+from couchreg.cli.showing import interruptible, json_option, plain, print_json, run
 from couchreg.client.errors import Missing, NotAllowed, Unreachable, UsageError
 from couchreg.client.registry import Registry
 
@@ -62,5 +62,7 @@ def _confirm(name: str, version: str | None, dependents: list[str]) -> None:
         raise UsageError(f"This deletes {what} for good.{missed} Add --yes if that is what you want.")
     if missed:
         click.echo(plain(missed.strip()), err=True)
-    if not click.confirm(f"Delete {plain(what)} for good?", err=True):
+    with interruptible():
+        sure = click.confirm(f"Delete {plain(what)} for good?", err=True)
+    if not sure:
         raise UsageError("Nothing was deleted.")

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -137,6 +138,26 @@ def test_sizes() -> None:
     sizes = {0: "0 bytes", 1: "1 byte", 999: "999 bytes", 1000: "1.0 kB", 4_900_000: "4.9 MB"}
     assert {size: human(size) for size in sizes} == sizes
     assert human(5 * 10**15) == "5000.0 TB"
+
+
+def test_an_interruption_has_one_word(live: Server, tmp_path: Path) -> None:
+    """At a prompt as elsewhere."""
+    env = environment(COUCHREG_CONFIG=str(tmp_path / "no-config.toml"), COUCHREG_REGISTRY=live.registry_url)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "couchreg", "login", "anna"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as asked:
+        os.close(theirs)
+        shown = b""
+        while b"Password of anna" not in shown:
+            shown += os.read(ours, 65536)
+        asked.send_signal(signal.SIGINT)
+        while b"Interrupted." not in shown:
+            shown += os.read(ours, 65536)
+        assert asked.wait(60) == 130
+    os.close(ours)
+    assert b"Aborted" not in shown
 
 
 def at_terminal(cwd: Path, *arguments: str, **variables: str) -> str:
