@@ -7,7 +7,8 @@ A file is the database of its name if its row says so; no name of a file decides
 * Its row is marked as gone: this is the moment of deletion. Then its files are removed, by a start if need
   be, and the row is dropped only when no power cut can bring them back.
 
-A database's file that has no row at all was put there by somebody, from a backup say: it is taken in.
+A database's file that has no row at all was put there by somebody, from a backup say: it is taken in. One
+that has been moved away, damaged perhaps, is a database no more.
 """
 
 import logging
@@ -57,6 +58,7 @@ def settle(conn: apsw.Connection, directory: Path) -> dict[str, DatabaseFile]:
     files = {row.name: _place(directory, row) for row in rows if not row.gone}
     for file in files.values():
         paths.complete(file)
+    _let_go(conn, files)
     paths.sweep(directory)
     _take_in(conn, directory, files)
     return files
@@ -75,6 +77,17 @@ def _remove(conn: apsw.Connection, directory: Path, gone: list[DatabaseFile]) ->
     if gone:
         with conn:
             drop(conn, gone)
+
+
+def _let_go(conn: apsw.Connection, files: dict[str, DatabaseFile]) -> None:
+    """Databases whose files somebody has moved away: nothing of ours takes a file before its row."""
+    moved = [file for file in files.values() if not file.path.exists()]
+    for file in moved:
+        log.warning("%s has been moved away: the database %s is no more.", file.path, file.name)
+        del files[file.name]
+    if moved:
+        with conn:
+            drop(conn, moved)
 
 
 def _take_in(conn: apsw.Connection, directory: Path, files: dict[str, DatabaseFile]) -> None:

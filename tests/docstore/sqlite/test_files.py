@@ -147,3 +147,19 @@ async def test_nothing_that_an_unreadable_database_may_need_is_removed(
     assert (await audit.check()).unreadable == []
     assert await audit.gc(0) == 1
     await again.close()
+
+
+async def test_a_database_whose_file_was_moved_away_is_made_anew(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await put_one(await store.create("x"), edit("a"))
+    await store.close()
+    [file] = (tmp_path / "databases").glob("x@*.db")
+    file.rename(tmp_path / "kept")
+    again = SqliteStore(tmp_path)
+    assert await again.names() == []
+    assert await ids(await again.create("x")) == []
+    await again.close()
+    shutil.move(tmp_path / "kept", file)
+    last = SqliteStore(tmp_path)
+    assert await ids(await last.open("x")) == []
+    await last.close()
