@@ -141,6 +141,7 @@ class App:
             self.attachments,
             grace=settings.sweep_grace,
             begun=None if others_write else begun - TICK,
+            recorded=REGISTRY,
         )
         stack.push_async_callback(self.sweeper.stop)
         if swept:

@@ -8,11 +8,15 @@ import contextlib
 import logging
 import time
 from collections.abc import Collection
+from contextlib import aclosing
 
+from couchreg.blobstore.base import BlobInfo
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
+from couchreg.docstore.maintenance import recorded
 from couchreg.docstore.optional import referred_in
 from couchreg.errors import CouchregError, NotFound
+from couchreg.package.layout import RECORDS
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +47,9 @@ class Sweeper:
     """Sweeps at the start and then every `interval` seconds; blobs younger than `grace` seconds stay.
 
     With `begun` (Unix time) the first sweep takes what is older than that: where nobody but this server
-    writes, what an earlier life of it left unfinished is waited for by nobody.
+    writes, what an earlier life of it left unfinished is waited for by nobody. Not so beside databases that
+    were put back from an older copy: there what no document refers to are the files of versions that the copy
+    lacks. So the newest record of the blob store has to be known first.
     """
 
     def __init__(
@@ -54,12 +60,15 @@ class Sweeper:
         grace: float,
         interval: float = INTERVAL,
         begun: float | None = None,
+        recorded: str | None = None,
     ) -> None:
+        """`recorded` names the database whose revisions are recorded in the blob store."""
         self._store = store
         self._attachments = attachments
         self._grace = grace
         self._interval = interval
         self._begun = begun
+        self._recorded = recorded
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -73,12 +82,36 @@ class Sweeper:
 
     async def sweep(self) -> int:
         """One sweep; how many blobs it removed."""
+        if self._begun is not None and not await self._knows_newest():
+            log.warning(
+                "The datastore has records of revisions that the databases lack: are these an older copy? "
+                "Nothing young is swept; couchreg rebuild takes in what is missing."
+            )
+            self._begun = None
         grace = self._grace if self._begun is None else min(self._grace, time.time() - self._begun)
         removed = await self._attachments.sweep(
             grace, lambda keys: referred(self._store, keys), waiting=self._grace
         )
         self._begun = None
         return removed
+
+    async def _knows_newest(self) -> bool:
+        """Whether the database has the revision that was recorded last."""
+        if self._recorded is None:
+            return True
+        newest = BlobInfo("", 0, 0.0)
+        async for blob in self._attachments.blobs.keys(RECORDS):
+            newest = max(newest, blob, key=lambda item: item.modified)
+        if not newest.key:
+            return True
+        async with aclosing(self._attachments.blobs.open(newest.key)) as chunks:
+            record = recorded.decode(b"".join([chunk async for chunk in chunks]))
+        try:
+            database = await self._store.open(self._recorded)
+        except NotFound:
+            return False
+        tree = await database.tree(record.id)
+        return tree is not None and record.rev is not None and tree.find(record.rev) is not None
 
     async def _run(self) -> None:
         while True:
