@@ -122,6 +122,8 @@ class App:
         changes = UserChanges()
         guard = GuardedStore(store, self.passwords, changes)
         self.store: ConfiguredStore = guard
+        # No users are ever kept where packages are, so the guard of users need not stand before these.
+        self._packages = NamedDatabase(store, REGISTRY)
         self.new_admin = await self._admins()
         await ensure_secret(self.store)
         await self._databases(data)
@@ -255,9 +257,8 @@ class App:
         )
 
     def _follow(self, stack: AsyncExitStack, data: DataDir) -> None:
-        database = NamedDatabase(self.store, REGISTRY)
-        self.search = SearchFollower(WhooshIndex(data.search), database, self._read_text)
-        datastore = DatastoreFollower(self.attachments, database, NamedNotes(self.store, REGISTRY))
+        self.search = SearchFollower(WhooshIndex(data.search), self._packages, self._read_text)
+        datastore = DatastoreFollower(self.attachments, self._packages, NamedNotes(self.store, REGISTRY))
         self.followers = {
             "datastore": FollowerLoop(datastore, self.store, REGISTRY),
             "search": FollowerLoop(self.search, self.store, REGISTRY),
@@ -292,7 +293,7 @@ class App:
             descriptor=settings.max_descriptor_size << 20,
         )
         registry = Registry(
-            NamedDatabase(self.store, REGISTRY),
+            self._packages,
             self.attachments,
             validation=Validation(settings.validation),
             checks=checks,
@@ -328,7 +329,7 @@ class App:
             self.accounts,
             self.tokens,
             confirm=self.auth.confirm_publisher,
-            security=partial(NamedDatabase(self.store, REGISTRY).setting, "security"),
+            security=partial(self._packages.setting, "security"),
             user_required=partial(user_required, self.store.config),
             couch=partial(door.handle_below, prefix=COUCH_PREFIX),
             public_url=self.settings.public_url,
