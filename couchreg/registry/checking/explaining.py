@@ -2,14 +2,17 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from couchreg.package.report import Problem, problem, shown
+from couchreg.package.text import BadText, read_json
 from couchreg.registry.checking.preparing import Prepared
 from couchreg.registry.checking.reading import BROKEN, StandardReading, open_text_bytes
 from couchreg.registry.checking.texts import Recorded
 
 _STEP = 1 << 20
+_LARGEST_JSON = 64 << 20  # bytes of a broken table in which the place is looked for
 
 
 class Explainer:
@@ -35,6 +38,9 @@ class Explainer:
         field = (names.stated_of(own) if own else None) or getattr(error, "label", None) or None
         column = getattr(error, "field_number", None)
         place = self._place(resource, row)
+        if error.type == "source-error" and row is None:
+            place |= self._place_in_json(resource)
+            column = place.pop("column", column)
         return problem(
             error.type, error.message, resource=resource, row=row, field=field, column=column, **place
         )
@@ -70,6 +76,20 @@ class Explainer:
         starts = self._part_starts(resource, paths)
         part = bisect_right(starts, line) - 1
         return {"file": paths[part], "line": line - starts[part] + 1}
+
+    def _place_in_json(self, resource: str) -> dict[str, Any]:
+        """Where a file of JSON is broken, which the reader of tables does not tell."""
+        paths = self._prepared.paths.get(resource, ())
+        if len(paths) != 1 or not paths[0].lower().endswith((".json", ".geojson")):
+            return {}
+        file = Path(self._prepared.folder, paths[0])
+        if file.stat().st_size > _LARGEST_JSON:
+            return {}
+        try:
+            read_json(file.read_bytes())
+        except BadText as fault:
+            return {"line": fault.line, "column": fault.column}
+        return {}
 
     def _part_starts(self, resource: str, paths: list[str]) -> list[int]:
         """The line of the whole on which each part begins."""

@@ -27,6 +27,7 @@ SAMPLE = 100  # lines
 _STEPS = 100_000  # rows with line breaks in them whose places are kept
 _USUAL = ("\n", "\r\n", "\r", "")
 _OPENERS: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+COMPRESSIONS = ("zip", *_OPENERS)
 BROKEN = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)  # what a damaged compressed file raises
 
 

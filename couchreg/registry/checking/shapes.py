@@ -9,6 +9,7 @@ _TEXT: dict[str, Any] = {"type": "string"}
 _TEXTS: dict[str, Any] = {"type": "array", "items": _TEXT}
 _NAMES: dict[str, Any] = {"type": ["string", "array"], "items": _TEXT}
 _ROWS: dict[str, Any] = {"type": "array", "items": {"type": "integer", "minimum": 1}}
+_MISSING: dict[str, Any] = {"type": "array", "items": {"type": ["string", "object"]}}
 _OBJECT: dict[str, Any] = {"type": "object"}
 
 
@@ -32,7 +33,7 @@ FIELD = _shape(
     type=_TEXT,
     format=_TEXT,
     constraints=_OBJECT,
-    missingValues={"type": "array"},
+    missingValues=_MISSING,
     trueValues=_TEXTS,
     falseValues=_TEXTS,
     groupChar=_TEXT,
@@ -41,7 +42,7 @@ FIELD = _shape(
 )
 SCHEMA = _shape(
     primaryKey=_NAMES,
-    missingValues={"type": "array"},
+    missingValues=_MISSING,
     fieldsMatch=_TEXT,
     foreignKeys={
         "type": "array",

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, TypedDict
 from couchreg.package.report import Problem, problem, shown
 from couchreg.registry.checking.encodings import UTF_8, detected, first_fault
 from couchreg.registry.checking.preparing import Prepared
-from couchreg.registry.checking.reading import BROKEN, FORMATS, open_text_bytes
+from couchreg.registry.checking.reading import BROKEN, COMPRESSIONS, FORMATS, open_text_bytes
 
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _HEAD = 1 << 20  # bytes of a part in which its first line has to end to be compared
@@ -41,7 +41,10 @@ def check_text(prepared: Prepared, resource: Any) -> list[Recorded]:
     prepared.compressions[name] = resource.compression or None
     faults: list[Problem] = []
     recorded: list[Recorded] = []
-    if len(paths) > 1:
+    if resource.compression and resource.compression not in COMPRESSIONS:
+        message = f"The compression {shown(resource.compression)} is not read here: use gz or zip, or none."
+        faults.append(problem("compression-error", message, resource=name, field="compression"))
+    elif len(paths) > 1:
         faults += _of_parts(prepared, resource, paths)
     if not faults and format in FORMATS and resource.compression != "zip":
         try:

@@ -84,6 +84,8 @@ def constrained(kind: str, **constraints: Any) -> dict[str, Any]:
             "constraints",
         ),
         ({"schema": schema({"name": "id", "trueValues": 5}, FIELDS[1])}, "field-error", "id", "trueValues"),
+        ({"schema": schema(*FIELDS, missingValues=[-99])}, "schema-error", "schema", "missingValues/0"),
+        ({"compression": "rar"}, "compression-error", "compression", "use gz or zip"),
         ({"dialect": {"headerRows": [None]}}, "dialect-error", "dialect", "headerRows/0"),
         ({"dialect": {"headerRows": [0]}}, "dialect-error", "dialect", "headerRows/0"),
         ({"dialect": {"commentRows": "1"}}, "dialect-error", "dialect", "commentRows"),
@@ -198,6 +200,11 @@ def test_a_broken_file_beside_the_data(tmp_path: Path, member: str, path: str, t
     assert (found["resource"], found["field"], found["file"]) == ("t", member, path)
     assert found["line"] in (line, line - 1)
     assert "column" in found
+
+
+def test_a_broken_table_of_json_has_a_line_and_a_column(tmp_path: Path) -> None:
+    [found] = table(tmp_path, '[{"id": 1, "word": "a"},\n {"id":]', "t.json", type="table")["problems"]
+    assert (found["type"], found["file"], found["line"], found["column"]) == ("source-error", "t.json", 2, 8)
 
 
 def test_a_row_after_cells_of_many_lines_has_its_line(tmp_path: Path) -> None:
