@@ -56,7 +56,7 @@ async def _answered(
 ) -> AsyncIterator[list[Answered]]:
     """The entries with what was found for them, a batch at a time."""
     latest = "latest" in query.flags
-    done = 0
+    done, turn = 0, Slice()
     while done < len(wanted):
         batch = wanted[done : done + BATCH]
         asked = [(one.id, None if one.rev is None else (one.rev,)) for one in batch if one.error is None]
@@ -65,6 +65,7 @@ async def _answered(
         answered = _matched(batch, found)
         done += len(answered)
         yield answered
+        await turn.pass_on()  # a client that reads fast lets nobody else in between
 
 
 def _matched(batch: Sequence[RequestedDocument], found: Sequence[list[Opened]]) -> list[Answered]:

@@ -22,6 +22,7 @@ from couchreg.http.couch.frame.settings import Settings
 from couchreg.http.forwarded import STANDARD, Names
 from couchreg.model.addresses import origin
 from couchreg.model.user import ANONYMOUS, User
+from couchreg.turns import Slice
 
 LARGE_BODY = 4 << 20  # bytes of a body from which on one at a time is made something of
 LARGE = 256 << 10  # bytes of an answer that are not gathered, and not sent to many at once
@@ -242,8 +243,10 @@ class Context:
             await stream.write(piece)
             return
         async with self.services.large.take(origin(self.address)):
+            turn = Slice()
             for start in range(0, len(piece), SLICE):
                 await stream.write(memoryview(piece)[start : start + SLICE])
+                await turn.pass_on()
 
     @property
     def base_url(self) -> str:

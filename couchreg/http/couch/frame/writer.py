@@ -12,6 +12,7 @@ from couchreg.docstore.base import Attachment
 from couchreg.http.couch.frame import jsonp
 from couchreg.http.couch.frame.context import LARGE, Context
 from couchreg.http.couch.frame.responses import JSON_TYPE, Answer, Headers
+from couchreg.turns import Slice
 
 FULL = 64 * 1024  # bytes of one write
 
@@ -25,6 +26,7 @@ class RowWriter:
         self._type = content_type
         self._pieces: list[bytes] = []
         self._size = 0
+        self._turn = Slice()
         self._stream: web.StreamResponse | None = None
         self._callback = ctx.callback if content_type == JSON_TYPE else ""
 
@@ -59,6 +61,7 @@ class RowWriter:
             self._pieces.clear()
             self._size = 0
             await self._stream.write(data)
+            await self._turn.pass_on()
 
     def _started(self) -> web.StreamResponse:
         assert self._stream is not None  # `flush` begins it

@@ -17,6 +17,7 @@ from couchreg.http.couch.listings.range_rows import (
 )
 from couchreg.http.couch.listings.rowdocs import DocOptions, is_large
 from couchreg.http.couch.listings.view_query import ViewQuery
+from couchreg.turns import Slice
 from couchreg.wire import rows
 
 TOGETHER = 500  # ids looked up in one read
@@ -77,6 +78,7 @@ async def _with_documents(db: Database, winners: Sequence[Row | None]) -> AsyncI
     edited since is shown as it was; one that has lost that revision is not shown."""
     live = [row for row in winners if row is not None and not row.deleted]
     ready: deque[Row | None] = deque()
+    turn = Slice()
     for row in winners:
         if row is None or row.deleted:
             yield row
@@ -86,6 +88,7 @@ async def _with_documents(db: Database, winners: Sequence[Row | None]) -> AsyncI
             pairs = zip(live, opened, strict=False)
             ready.extend(_filled(one, revisions[0].revision) for one, revisions in pairs)
             del live[: len(opened)]
+            await turn.pass_on()
         yield ready.popleft()
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from couchreg.errors import CouchregError, InvalidPackage, TooManyRequests, Unavailable
 from couchreg.http.registry.frame.call import Call
 from couchreg.model import json
+from couchreg.turns import Slice
 from couchreg.wire.status import status_of
 
 # Published content is never a page of ours: no script of it runs here, no type is guessed.
@@ -57,7 +58,7 @@ async def streamed(
     await response.prepare(call.request)
     if call.request.method == "HEAD":
         return response
-    waiting = bytearray()
+    waiting, turn = bytearray(), Slice()
     async for piece in pieces:
         if len(piece) < CHUNK:
             waiting += piece
@@ -67,6 +68,7 @@ async def streamed(
         if len(piece) >= CHUNK:
             for start in range(0, len(piece), CHUNK):
                 await response.write(memoryview(piece)[start : start + CHUNK])
+                await turn.pass_on()
     await response.write(bytes(waiting))
     await response.write_eof()
     return response
