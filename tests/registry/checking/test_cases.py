@@ -7,7 +7,7 @@ import pytest
 
 from tests.registry.checking.judging import judged
 
-CASES = Path(__file__).parents[1] / "data" / "cases"
+CASES = Path(__file__).parents[2] / "data" / "cases"
 VALID = [
     "dialect-nullsequence-lineterminator/d-lineterm",
     "dialect-nullsequence-lineterminator/d-nullsequence",

@@ -13,7 +13,7 @@ from frictionless import Package as Frictionless
 from tests.packages import Package, related, small, zipped
 from tests.served import ADMIN, Served
 
-CASE = Path(__file__).parents[1] / "data" / "cases" / "files-left-out-silently"
+CASE = Path(__file__).parents[2] / "data" / "cases" / "files-left-out-silently"
 NAMED = [
     "datapackage.json",
     "CITATION.cff",
