@@ -23,7 +23,7 @@ from tests.processes import Server, running
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
-ROUNDS = int(os.environ.get("COUCHREG_CRASH_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("COUCHREG_CRASH_ROUNDS", "3"))
 LIVES = 10  # rounds of one data directory
 RECOVERY = 60  # seconds: followers try again after 30 at the latest
 

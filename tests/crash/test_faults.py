@@ -4,7 +4,7 @@ import asyncio
 import errno
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +205,30 @@ async def test_a_publish_waits_for_the_disk_a_few_times(tmp_path: Path) -> None:
         rounds = (asyncio.get_running_loop().time() - began) / 0.4
         print(f"{rounds:.1f} rounds, {one.faults.hits()} fsyncs")
         assert one.faults.hits() <= 16
+
+
+STARTS = [
+    *[(Calls.SYNC, errno.EIO, "", skip) for skip in (0, 8)],
+    (Calls.WRITE, errno.ENOSPC, "", 2),
+    (Calls.OPEN, errno.EMFILE, "/databases", 0),
+    (Calls.RENAME | Calls.UNLINK | Calls.MKDIR, errno.EIO, "", 0),
+]
+
+
+async def test_a_start_on_a_failing_disk_ends_and_the_next_needs_no_hand(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for calls, error, match, skip in STARTS:
+        with Faults(tmp_path / "faults", data) as faults:
+            faults.rule(0, calls, error, match=match, skip=skip)
+            # It stops with a sentence, or runs: then it may as well be killed.
+            with suppress(AssertionError), running(data, env=faults.environment()) as server:
+                server.kill()
+        assert "Traceback" not in (tmp_path / "data.log").read_text()
+        async with world(tmp_path) as one:
+            assert await one.status("PUT", "/x") in (201, 412)
+            assert await one.status("PUT", f"/x/{skip}{int(calls)}", {}) == 201
+    async with world(tmp_path) as one:
+        assert (await one.ask("GET", "/x"))[1]["doc_count"] == len(STARTS)
 
 
 async def test_a_slow_disk_holds_nobody_else_up(tmp_path: Path) -> None:

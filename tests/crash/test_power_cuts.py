@@ -21,7 +21,7 @@ from tests.processes import Server, running
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
-ROUNDS = int(os.environ.get("COUCHREG_CRASH_ROUNDS", "9"))
+ROUNDS = int(os.environ.get("COUCHREG_CRASH_ROUNDS", "6"))
 CUTS = 60  # of one run
 
 

@@ -44,10 +44,14 @@ class SqliteStore:
         self._directory = data / "databases"
         durable.make_directory(self._directory, mode=0o700)
         conn = server.open_server(data / "server.sqlite")
-        self.uuid = server.identity(conn)
+        try:
+            self.uuid = server.identity(conn)
+            self._files = roster.settle(conn, self._directory)
+            self._events = Events(conn, self._files)
+        except apsw.Error as error:
+            conn.close(True)
+            raise foreseen(error) from error
         self._life = self.uuid[:8]
-        self._files = roster.settle(conn, self._directory)
-        self._events = Events(conn, self._files)
         self._open: dict[str, SqliteDatabase] = {}
         self._changing: dict[str, asyncio.Task[Any]] = {}  # databases that are being made or deleted
         self._unsure: set[str] = set()  # databases that nobody knows to be deleted or not
