@@ -81,7 +81,8 @@ def _start_and_end(data: Path) -> str:
         (
             ["--data-dir", "/dev/null/x"],
             {},
-            "couchreg: The data directory /dev/null/x cannot be written: Not a directory.\n",
+            "couchreg: /dev/null/x cannot be used: Not a directory. "
+            "Mend it, or choose another data directory with --data-dir.\n",
         ),
     ],
 )

@@ -241,7 +241,7 @@
       var validate = member(["validate_doc_update"]);
       return job.cases.map(function (arguments_) {
         try {
-          apply(validate, null, arguments_);
+          apply(validate, design, arguments_);
           return null;
         } catch (error) {
           return refusal(error);
@@ -251,7 +251,7 @@
 
     filter: function (job) {
       var filter = member(job.path);
-      return job.docs.map(function (doc) { return Boolean(apply(filter, null, [doc, job.req])); });
+      return job.docs.map(function (doc) { return Boolean(apply(filter, design, [doc, job.req])); });
     },
 
     // Whether the map functions of a view emit anything for a document.
@@ -276,7 +276,7 @@
           found = rendered(chosen(job.req), []);
           found = typeof found === "string" ? found : ""; // as CouchDB: what `provides` gives is text
         }
-        found = page.started ? begun(found) : found;
+        found = page.chunks.length ? sent(found) : found;
         if (typeof found === "string") { found = found ? { body: found } : {}; }
         if (found === null || typeof found !== "object") {
           fail("render_error", "undefined response from show function");
@@ -288,7 +288,7 @@
     update: function (job) {
       var update = member(job.path), made;
       try {
-        made = apply(update, null, [job.doc, job.req]);
+        made = apply(update, design, [job.doc, job.req]);
       } catch (error) {
         throw raised(error);
       }
@@ -309,7 +309,7 @@
     },
 
     rewrite: function (job) {
-      return apply(compile(design.rewrites), null, [job.req]);
+      return apply(compile(design.rewrites), design, [job.req]);
     }
   };
 
@@ -323,7 +323,7 @@
   }
 
   function rendered(render, arguments_) {
-    try { return apply(render, null, arguments_); } catch (error) { throw raised(error); }
+    try { return apply(render, design, arguments_); } catch (error) { throw raised(error); }
   }
 
   function raised(error) {
@@ -333,12 +333,13 @@
     return new Failure("render_error", "function raised error: " + text(found[1]));
   }
 
-  // What `start` was given, with all that was sent and returned as its body.
-  function begun(tail) {
-    var body = page.chunks.join("") + (typeof tail === "string" ? tail : "");
-    var response = {};
-    keys(page.started).forEach(function (name) { response[name] = page.started[name]; });
-    response.body = body;
+  // A show that sends as lists do: the headers that `start` was given, and all that was sent before what it returns.
+  function sent(last) {
+    var response = last !== null && typeof last === "object" ? last : { body: typeof last === "string" ? last : "" };
+    var headers = response.headers || {};
+    keys(page.started || {}).forEach(function (name) { headers[name] = page.started[name]; });
+    response.headers = headers;
+    response.body = page.chunks.join("") + (response.body || "");
     return response;
   }
 

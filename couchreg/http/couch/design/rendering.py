@@ -116,7 +116,9 @@ def _answer(
     code = response.get("code", status)
     if not isinstance(code, int) or not 100 <= code <= 599:
         raise Failure("the function gave no status", error="render_error")
-    every = [*headers, *_headers(ctx, response.get("headers"))]
+    given = _headers(ctx, response.get("headers"))
+    own = {name.lower() for name, _ in given}
+    every = [*(pair for pair in headers if pair[0].lower() not in own), *given]
     if "json" in response:
         return answer_json(response["json"], status=code, headers=every)
     body, kind = _body(response)

@@ -142,3 +142,17 @@ async def test_headers_that_functions_set_stay_headers(couch: Couch) -> None:
     await put_design(couch, shows={"f": source})
     reply = await couch("GET", "/_design/d/_show/f")
     assert (reply.status, reply.json["error"]) == (500, "render_error")
+
+
+async def test_a_show_may_send_as_lists_do(couch: Couch) -> None:
+    returned = "{headers: {'X-C': 'd'}, body: 'you'}"
+    shows = {
+        "plain": f"function() {{ start({{'X-A': 'b'}}); send('Hey '); return {returned}; }}",
+        "offered": "function() { provides('text', function() { send('a, '); send('b'); }); }",
+        "this": "function() { return String(this === undefined) + this.note; }",
+    }
+    await put_design(couch, shows=shows, note="!")
+    plain = await couch("GET", "/_design/d/_show/plain")
+    assert (plain.body, plain.headers["X-A"], plain.headers["X-C"]) == (b"Hey you", "b", "d")
+    assert (await couch("GET", "/_design/d/_show/offered?format=text")).body == b"a, b"
+    assert (await couch("GET", "/_design/d/_show/this")).body == b"false!"
