@@ -1,5 +1,6 @@
 """What of a folder or a zip file is published, what is left out, and what is said of what is no package."""
 
+import gc
 import json
 import shutil
 import zipfile
@@ -43,9 +44,19 @@ def test_a_folder_and_its_zip_file_are_one_version(couchreg: Couchreg, tmp_path:
     expected = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
     found = {path.relative_to(tmp_path / "copy") for path in (tmp_path / "copy").rglob("*") if path.is_file()}
     assert found == expected - {Path("docs/codebook.pdf")}
-    assert [
-        path.name for path in Path("/tmp").glob("couchreg-*") if (path / "datapackage.json").exists()
-    ] == []
+
+
+def test_what_a_zip_file_was_unpacked_to_goes_with_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = archived(whole(tmp_path / "whole", "x"), tmp_path / "whole.zip")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    package = Folder.read(archive)
+    assert package.files[0].source.is_relative_to(tmp_path / "temporary")
+    del package
+    gc.collect()
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_a_zip_file_is_checked_like_a_folder(couchreg: Couchreg, tmp_path: Path) -> None:
