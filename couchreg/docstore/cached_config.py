@@ -8,7 +8,8 @@ that time at the latest.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Self
 
 from couchreg.docstore.base import Config, Store
@@ -26,6 +27,9 @@ class CachedConfig(StoreProxy):
 
     def __init__(self, inner: Store, snapshot: Config, *, interval: float = REFRESH) -> None:
         super().__init__(inner)
+        # Both are asked on every request, the configuration several times: without a detour of their own.
+        self.open = inner.open  # type: ignore[method-assign]
+        self.config: Callable[[], Config] = partial(getattr, self, "_snapshot")
         self._snapshot = snapshot
         self._held: dict[tuple[str, str], str | None] = {}  # set for this run alone, over what is stored
         self._interval = interval
@@ -35,9 +39,6 @@ class CachedConfig(StoreProxy):
     @classmethod
     async def load(cls, inner: Store, *, interval: float = REFRESH) -> Self:
         return cls(inner, await inner.read_config(), interval=interval)
-
-    def config(self) -> Config:
-        return self._snapshot
 
     async def refresh_config(self) -> None:
         async with self._reading:  # an older answer never comes after a newer one

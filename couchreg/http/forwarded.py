@@ -6,6 +6,7 @@ proxy (`local`), for the address of the server alone, never for the client's.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
@@ -76,6 +77,7 @@ class Proxies:
         return parsed is not None and any(parsed in network for network in self._networks)
 
 
+@lru_cache(1024)
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     try:
         parsed = ip_address(text.partition("%")[0])

@@ -102,7 +102,7 @@ class GuardedStore(StoreProxy):
             await ensure_auth_design(await self.open(name))
 
     def _holds_users(self, name: str) -> bool:
-        return name == USERS or name == self._options.users_database
+        return name == USERS or name == self.config().get(SECTION, {}).get(USERS_KEY)
 
     async def _set_admin(self, key: str, value: str | None, *, persist: bool) -> None:
         """A server admin is an account too: it comes, goes, changes passwords."""

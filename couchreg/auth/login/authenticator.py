@@ -101,7 +101,8 @@ class Authenticator:
 
         Raises Unauthorized and LockedOut as `login`; BadRequest for what is garbled.
         """
-        names = self.handlers.names
+        written = self.options.config().get("chttpd", {}).get("authentication_handlers", "")
+        names = self.handlers.names if written else DEFAULT
         if names is DEFAULT:
             if "Cookie" not in headers:
                 return await self._basic(headers, address)
@@ -148,7 +149,8 @@ class Authenticator:
         digest = hashlib.blake2b(authorization.encode("utf-8", "surrogateescape"), key=self._key).digest()
         known = self._verified.get(digest)
         if known is not None and self._still_holds(known):
-            self._lockout.check(known.name, address)
+            if self._lockout.remembers:
+                self._lockout.check(known.name, address)
             return known
         credentials = parse_basic(authorization)
         if credentials is None:
@@ -304,5 +306,5 @@ def _second_factor(credential: Credential, given: str | None) -> bool:
 
 def _refuse_token(authorization: str) -> None:
     """To be anonymous without a word would hide from a client that its token is of no use here."""
-    if is_token(authorization.removeprefix(BEARER)):
+    if authorization.startswith(BEARER) and is_token(authorization.removeprefix(BEARER)):
         raise Unauthorized("API tokens are for the registry itself, not for CouchDB's API.")

@@ -10,7 +10,7 @@ import logging
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -36,6 +36,7 @@ class Lockout:
         self._config = config
         self._clock = clock
         self._failed: OrderedDict[bytes, _Failures] = OrderedDict()
+        self.remembers: Mapping[bytes, object] = self._failed  # empty: there is nothing to check
 
     def check(self, name: str, address: str) -> None:
         """Raises LockedOut, which says when to come again."""

@@ -94,10 +94,11 @@ class CouchDoor:
     async def _answer(self, ctx: Context) -> web.StreamResponse:
         _locate(ctx)
         _check_length(ctx)
-        preflight = cors.preflight(ctx)
-        if preflight is not None:
-            return preflight
-        cors.mark(ctx)
+        if "Origin" in ctx.request.headers:
+            preflight = cors.preflight(ctx)
+            if preflight is not None:
+                return preflight
+            cors.mark(ctx)
         if ctx.raw_query:
             jsonp.read(ctx)
         ctx.identity = await session.identify(ctx)
@@ -159,7 +160,8 @@ def _locate(ctx: Context) -> None:
     ctx.raw_path = raw[len(ctx.prefix) :]
     parts = ctx.raw_path.split("/")
     plus = "+" not in ctx.raw_path or ctx.settings.boolean("chttpd", "decode_plus_to_space")
-    ctx.parts = [params.unquote_path(part, plus=plus) for part in parts if part]
+    plain = "%" not in ctx.raw_path and "+" not in ctx.raw_path  # as nearly always
+    ctx.parts = [part if plain else params.unquote_path(part, plus=plus) for part in parts if part]
     method = request.method
     if method == "POST":
         override = request.headers.get("X-HTTP-Method-Override")

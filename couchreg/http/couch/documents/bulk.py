@@ -15,7 +15,6 @@ from couchreg.docstore.base import Edit, Outcome
 from couchreg.errors import BadRequest, CouchregError
 from couchreg.http.couch.documents import local, quorum, writing
 from couchreg.http.couch.documents.bulk_get import bulk_get
-from couchreg.http.couch.frame.allowance import ON_THE_LOOP
 from couchreg.http.couch.frame.body import decoded
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import answer_json, answer_raw
@@ -25,6 +24,8 @@ from couchreg.model.document import Parsed
 from couchreg.turns import Slice
 
 __all__ = ["bulk_docs", "bulk_get"]
+
+WHOLE = 1 << 20  # bytes of a request that is read in one go: some milliseconds of the loop
 
 
 async def bulk_docs(ctx: Context) -> web.StreamResponse:
@@ -57,7 +58,7 @@ async def _bulk_docs(ctx: Context, body: bytes) -> web.StreamResponse:
 async def _request_of(ctx: Context, body: bytes) -> Any:
     """The request; the documents of a large one as text, to be read one by one, since the loop would stand
     still while all of them are made. Raises BadRequest, TooLarge."""
-    if len(body) > ON_THE_LOOP:
+    if len(body) > WHOLE:
         ctx.allowance.check(body)
         with suppress(BadRequest):  # then it is read as a whole, which tells what is wrong
             members = json.parts(body)

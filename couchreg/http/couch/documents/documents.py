@@ -67,7 +67,8 @@ async def put(ctx: Context) -> web.StreamResponse:
 
 
 def _reached(ctx: Context, parsed: Parsed) -> int:
-    return quorum.status_of(ctx, 200 if parsed.deleted else 201)
+    reached = 200 if parsed.deleted else 201
+    return quorum.status_of(ctx, reached) if ctx.raw_query else reached
 
 
 async def create(ctx: Context) -> web.StreamResponse:

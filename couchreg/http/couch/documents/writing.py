@@ -89,7 +89,7 @@ class DocumentLimits(NamedTuple):
     def of(cls, ctx: Context) -> "DocumentLimits":
         longest = ctx.settings.text("couchdb", "max_document_id_length", "infinity")
         most = ctx.settings.integer("couchdb", "max_document_size", MAX_DOCUMENT)
-        return cls(most, parse_int(longest))
+        return cls(most, None if longest == "infinity" else parse_int(longest))
 
 
 def check_limits(limits: DocumentLimits, parsed: Parsed, received: int) -> None:

@@ -115,7 +115,7 @@ class ChangesFeed:
 
     async def _show_simply(self, chunk: Sequence[Change]) -> Seq:
         """All rows of a chunk in one go; the last one's sequence. Large documents by themselves."""
-        if any(rowdocs.is_large(change.members) for change in chunk):
+        if rowdocs.holds_large(chunk):
             return await self._show_some(chunk)
         seqs = self._seqs(chunk)
         docs = [_plain(change) for change in chunk] if self._query.docs.include_docs else None

@@ -45,6 +45,7 @@ IMPLIED: dict[str, dict[str, str]] = {
 Sections = Mapping[str, Mapping[str, str]]
 
 NO_FACTS: Sections = {}
+_UNREAD = "\0"  # can be no setting's text
 _TRUE = {"true", "on", "yes", "1"}
 
 
@@ -55,18 +56,36 @@ class Settings:
         """`facts` are shown and hold where nothing is set: what this server was started with."""
         self._config = config
         self._facts = facts
+        self._latest: Self | None = None
+        self._texts: dict[tuple[str, str], str | None] | None = None  # what was read, where it stays
 
     def now(self) -> Self:
-        """The settings as they are at this moment and stay: a request sees one state of them."""
+        """The settings as they are at this moment and stay: a request sees one state of them.
+
+        Requests between two changes share it, so that each setting is looked for once.
+        """
         stored = self._config()
-        return type(self)(lambda: stored, self._facts)
+        if self._latest is None or self._latest._config() is not stored:
+            self._latest = type(self)(lambda: stored, self._facts)
+            self._latest._texts = {}
+        return self._latest
 
     def text(self, section: str, key: str, default: str = "") -> str:
+        texts = self._texts
+        if texts is None:
+            value = self._stored(section, key)
+        else:
+            value = texts.get((section, key), _UNREAD)
+            if value is _UNREAD:
+                value = texts[section, key] = self._stored(section, key)
+        return default if value is None else value
+
+    def _stored(self, section: str, key: str) -> str | None:
         value = self._config().get(section, {}).get(key)
         if value is None:
             known = (self._facts, SHOWN, IMPLIED)
             value = next((of[section][key] for of in known if key in of.get(section, ())), None)
-        return default if value is None else value
+        return value
 
     def integer(self, section: str, key: str, default: int) -> int:
         """The number; `default` where the text is none (CouchDB logs and falls back as well)."""

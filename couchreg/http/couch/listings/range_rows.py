@@ -95,7 +95,7 @@ async def _write_documents(db: Database, writer: RowWriter, wanted: Range, optio
     """A chunk at a time; with conflicts, the data of attachments, or large, a document at a time."""
     separator = b""
     async for chunk in db.all_docs(wanted, bodies=True):
-        if options.are_plain and not any(rowdocs.is_large(row.members) for row in chunk):
+        if options.are_plain and not rowdocs.holds_large(chunk):
             await writer.write(separator + joined_rows(chunk, [plain_document(row) for row in chunk]))
             separator = rows.BETWEEN
             continue

@@ -1,9 +1,9 @@
 """The `doc` of a row of `_all_docs` or `_changes`: stubs as a rule, more where it was asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from couchreg.docstore.base import Attachment, Database
+from couchreg.docstore.base import Attachment, Change, Database, Row
 from couchreg.wire import documents
 
 
@@ -47,6 +47,11 @@ async def parts(db: Database, shown: RowDocument, options: DocOptions) -> list[b
 def is_large(members: bytes | None) -> bool:
     """Whether a document is better written by itself."""
     return members is not None and len(members) > documents.LARGE
+
+
+def holds_large(rows: Sequence[Row | Change]) -> bool:
+    """Whether one of these has a document that is better written by itself."""
+    return max([len(row.members) if row.members else 0 for row in rows], default=0) > documents.LARGE
 
 
 async def _conflicts(db: Database, shown: RowDocument) -> list[str]:

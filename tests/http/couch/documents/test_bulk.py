@@ -168,6 +168,7 @@ async def test_a_large_request_is_read_a_document_at_a_time(
 
     with monkeypatch.context() as patched:
         patched.setattr(json, "decode_quickly", measured)
+        patched.setattr("couchreg.http.couch.documents.bulk.WHOLE", 100_000)
         rows = (await couch("POST", "/_bulk_docs", {"docs": docs, "w": 1})).json
     assert max(sizes) < 10_000
     alone = await couch.rev("alone", {"n": 10**30, "text": "é" * 200})
