@@ -111,12 +111,19 @@ def test_search_and_info(couchreg: Couchreg) -> None:
     assert couchreg("info", "gdp@2026", "--json").json["name"] == "gdp"
 
 
-@pytest.mark.parametrize("command", [("info", "nothing"), ("install", "nothing"), ("info", "gdp@0.0.1")])
-def test_what_is_not_there(couchreg: Couchreg, command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("command", "remedy"),
+    [
+        (("info", "nothing"), "find it with couchreg search"),
+        (("install", "nothing"), "find it with couchreg search"),
+        (("info", "gdp@0.0.1"), "it has 2026"),
+    ],
+)
+def test_what_is_not_there(couchreg: Couchreg, command: tuple[str, ...], remedy: str) -> None:
     publish(couchreg, "gdp")
     done = couchreg(*command)
     assert done.status == 3
-    assert "couchreg search" in done.err
+    assert remedy in done.err
     assert couchreg(*command, "--json").json["error"] == "not_found"
 
 

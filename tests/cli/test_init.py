@@ -81,7 +81,7 @@ def test_what_cannot_be_read_is_listed_and_said(couchreg: Couchreg, data: Path) 
     (data / "p.parquet").write_text("not a parquet file")
     done = couchreg("init", str(data))
     assert done.status == 0
-    assert "p.parquet was not looked into" in done.err
+    assert "p.parquet was not inspected" in done.err
 
 
 def test_validate_says_what_a_registry_would(couchreg: Couchreg, tmp_path: Path) -> None:

@@ -237,8 +237,8 @@ async def answering(serve: Serve, status: int, text: str, content_type: str) -> 
 @pytest.mark.parametrize(
     ("status", "text", "kind", "said"),
     [
-        (404, '{"error": "not_found", "reason": "missing"}', Missing, "nothing@2"),
-        (404, "<h1>no</h1>", ClientError, "not a couchreg registry"),
+        (404, '{"error": "not_found", "reason": "missing"}', Missing, "no package nothing: find it"),
+        (404, "<h1>no</h1>", ClientError, "in front of the registry"),
         (200, "<h1>yes</h1>", ClientError, "not a couchreg registry"),
         (200, "[]", ClientError, "not a couchreg registry"),
         (200, "{}", ClientError, "is it a couchreg"),

@@ -1,7 +1,8 @@
 """A registry with packages in it, and programs that read from it."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,15 @@ def write_package(folder: Path, version: str, files: dict[str, str], **members: 
     descriptor = {"name": folder.name, "version": version, "resources": resources, **members}
     (folder / "datapackage.json").write_text(json.dumps(descriptor))
     return folder
+
+
+def eventually(ask: Callable[[], list[Any]]) -> list[Any]:
+    """The search index follows what is published."""
+    for _ in range(200):
+        if found := ask():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("nothing is found")
 
 
 @pytest.fixture(scope="package")

@@ -10,7 +10,7 @@ import pytest
 import couchreg
 from couchreg import Client
 from couchreg.client import errors, facade
-from tests.client.conftest import PACKAGES, write_package
+from tests.client.conftest import PACKAGES, eventually, write_package
 from tests.processes import ADMIN, running
 
 CALLS = [name for name, member in inspect.getmembers(Client, inspect.isfunction) if name[0] != "_"]
@@ -26,6 +26,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with Client(server.registry_url, user=ADMIN[0], password=ADMIN[1]) as client:
             client.publish(PACKAGES / "gdp")
             client._loop.run(client._registry.people.register("anna", "a long enough one"))
+            eventually(lambda: client.search("gross", "product"))
         yield server.registry_url
 
 

@@ -30,6 +30,7 @@ EXPECTED = {
     "GET /-/dist-tags/{name}": EVERYONE,
     "GET /-/deprecated/{name}": EVERYONE,
     "GET /-/dependencies/{name}/{version}": EVERYONE,
+    "GET /-/dependents/{name}": EVERYONE,
     "GET /-/diff/{name}/{old}/{new}": EVERYONE,
     "GET /-/downloads/{name}": EVERYONE,
     "GET /-/followers": EVERYONE,
