@@ -1,6 +1,6 @@
 """`couchreg publish`: send a data package folder, and say what is wrong with one that is refused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ def publish(
                 "new": result.new,
                 "report": result.report,
                 "left_out": list(result.left_out),
+                "unchecked": list(result.unchecked),
             }
         )
         return
@@ -50,6 +51,7 @@ def publish(
     click.echo(f"  {plain(result.url)}")
     if result.left_out:
         click.echo(_left_out(result.left_out))
+    show_unchecked(result.unchecked)
     if result.report:
         click.echo("The registry published it in spite of these errors:", err=True)
         show_report(result.report)
@@ -92,6 +94,13 @@ def explain(error: ClientError) -> None:
         click.echo(
             "A published version never changes: publish the new content under a new version.", err=True
         )
+
+
+def show_unchecked(items: Iterable[Mapping[str, Any]]) -> None:
+    """What no check vouches for, a line each."""
+    for item in items:
+        whose = plain(item.get("resource") or "the package")
+        click.echo(f"  not checked: {plain(item.get('member'))} of {whose}: {plain(item.get('reason'))}")
 
 
 def show_report(report: Mapping[str, Any]) -> None:

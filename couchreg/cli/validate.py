@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from couchreg.cli.publish import show_report
+from couchreg.cli.publish import show_report, show_unchecked
 from couchreg.cli.showing import complain, json_option, plain, print_json, run
 from couchreg.client.errors import ClientError, Invalid
 
@@ -28,9 +28,7 @@ def validate(folder: Path, version: str | None, as_json: bool) -> None:
     click.echo(f"{plain(report['name'])} is valid.")
     for name in report.get("skipped") or ():
         click.echo(f"  not read: {plain(name)} (not a table, or stored elsewhere)")
-    for item in report.get("unchecked") or ():
-        whose = plain(item.get("resource") or "the package")
-        click.echo(f"  not checked: {plain(item.get('member'))} of {whose}: {plain(item.get('reason'))}")
+    show_unchecked(report.get("unchecked") or ())
     for item in report.get("recorded") or ():
         found = f"{plain(item.get('member'))} {json.dumps(item.get('value'), ensure_ascii=False)}"
         click.echo(f"  found out, and better stated: {found} of {plain(item.get('resource'))}")

@@ -32,6 +32,7 @@ class Published:
     new: bool
     report: dict[str, Any] | None  # of a registry that accepts packages with errors
     left_out: tuple[str, ...] = ()  # files beside the package's, which were not sent
+    unchecked: tuple[dict[str, Any], ...] = ()  # {resource, member, reason}: what no check vouches for
 
 
 class Registry:
@@ -73,8 +74,13 @@ class Registry:
             answer, new = await DirectUpload(self._transport, folder, progress).run()
         else:
             answer, new = await self._sent(folder, progress, url)
-        report = answer.get("report") if isinstance(answer, dict) else None
-        return Published(folder.name, folder.version, str(url), new, report, folder.left_out)
+        said = answer if isinstance(answer, dict) else {}
+        listed = said.get("unchecked")
+        unchecked = (
+            tuple(item for item in listed if isinstance(item, dict)) if isinstance(listed, list) else ()
+        )
+        report = said.get("report")
+        return Published(folder.name, folder.version, str(url), new, report, folder.left_out, unchecked)
 
     async def _sent(self, folder: Folder, progress: Progress, url: URL) -> tuple[Any, bool]:
         upload = Upload(folder, progress)

@@ -42,6 +42,24 @@ async def test_dependents_are_those_whose_latest_version_depends(app: App, door:
     assert (await door("GET", "/-/dependents/base"))[1]["total"] == 0
 
 
+async def test_a_dependency_that_nobody_could_install_is_named(app: App, door: Client) -> None:
+    await publish(door, "base")
+    needed = {"base": "banana", "nobody-has-this": "^1"}
+    package = {
+        "name": "needy",
+        "resources": [{"name": "t", "data": [{"n": 1}]}],
+        "dataDependencies": {**needed, "base-too": 5},
+    }
+    status, answer = await door("PUT", "/needy/1.0.0", package)
+    assert status == 201
+    named = {item["reason"].partition(":")[0]: item for item in answer["unchecked"]}
+    assert named.keys() == needed.keys()
+    assert all(item["member"] == "dataDependencies" for item in named.values())
+    assert (await door("GET", "/-/report/needy/1.0.0"))[1]["unchecked"] == answer["unchecked"]
+    await publish(door, "content", dataDependencies={"base": "^1"})
+    assert (await door("GET", "/-/report/content/1.0.0"))[1]["unchecked"] == []
+
+
 async def test_readme_and_licence_are_searched(app: App, door: Client) -> None:
     form = aiohttp.FormData()
     texts = {

@@ -24,6 +24,7 @@ from couchreg.docstore.optional import referred_in
 from couchreg.errors import Conflict, CouchregError, NotFound
 from couchreg.model import json
 from couchreg.model.user import User
+from couchreg.package.dependencies import MEMBER as DEPENDENCIES
 from couchreg.package.descriptor import Descriptor, document_of, examine
 from couchreg.package.moments import Clock, moment_text, utc_now
 from couchreg.package.names import check_package_name, check_version, version_id
@@ -38,6 +39,7 @@ from couchreg.registry.publishing import integrity
 from couchreg.registry.publishing.intake import Intake, Received
 from couchreg.registry.publishing.threads import Abandoned, IsStopped, ended, in_thread
 from couchreg.registry.reading.catalog import Catalog, Version
+from couchreg.registry.reading.dependencies import Dependencies
 from couchreg.turns import Turns
 
 Result = TypeVar("Result")
@@ -92,6 +94,7 @@ class Publisher:
         self._clock = clock
         self._settled = bounded(settled)
         self._catalog = Catalog(database)
+        self._dependencies = Dependencies(self._catalog)
         self._hashing = Turns(2, waiting=64, waiting_of_one=8, what="packages to hash")
         self._packages = packages
 
@@ -207,7 +210,12 @@ class Publisher:
             report = await self._checker.check(folder, scratch, document, askers=askers)
         if self._validation is Validation.STRICT and not report["valid"]:
             raise refusal(report)
-        return report
+        unmet = await self._dependencies.unmet(descriptor.members)
+        missing = [
+            {"resource": None, "member": DEPENDENCIES, "reason": f"{name}: {why}"}
+            for name, why in unmet.items()
+        ]
+        return {**report, "unchecked": [*report.get("unchecked", ()), *missing]}
 
     async def _write(
         self,

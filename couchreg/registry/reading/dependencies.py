@@ -7,6 +7,8 @@ side. A name@version is looked into once, so that circles end.
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 from couchreg.errors import BadRequest, NotFound
 from couchreg.package.dependencies import stated_dependencies
@@ -14,6 +16,7 @@ from couchreg.package.names import version_id
 from couchreg.registry.reading.catalog import Catalog, Version
 
 MOST = 500  # dependencies of one answer
+MOST_LOOKED_FOR = 100  # of one descriptor, when it is published
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,16 @@ class Dependencies:
                     known.add((name, exact))
                     waiting.append((name, exact))
         return found, True
+
+    async def unmet(self, members: Mapping[str, Any]) -> dict[str, str]:
+        """Of what a descriptor states, package -> why nobody could install it today."""
+        found: dict[str, str] = {}
+        for name, wanted in islice(stated_dependencies(members).items(), MOST_LOOKED_FOR):
+            try:
+                await self._catalog.resolve(name, wanted)
+            except (NotFound, BadRequest) as error:
+                found[name] = error.reason
+        return found
 
     async def _stated(self, name: str, version: str) -> Mapping[str, str]:
         """What one version says; nothing else of it is kept while others are read."""

@@ -152,6 +152,7 @@ SCHEMAS: Mapping[str, Schema] = {
         url=_URL,
         dry_run={"const": True},
         left_out=_list(_TEXT),
+        unchecked=_list({"type": "object"}),
         report={"type": ["object", "null"]},
     ),
     "Deleted": _object("ok name versions", ok={"const": True}, name=_TEXT, versions=_list(_TEXT)),

@@ -84,6 +84,9 @@ def outcome(
     if dry_run:
         return answer({**value, "dry_run": True, "report": published.report})
     value["rev"] = published.rev
-    if published.report is not None and not published.report.get("valid", True):
-        value["report"] = published.report
+    report = published.report or {}
+    if report.get("unchecked"):
+        value["unchecked"] = report["unchecked"]
+    if not report.get("valid", True):
+        value["report"] = report
     return answer(value, 201 if published.created else 200, {"Location": url})
