@@ -26,7 +26,6 @@ T = TypeVar("T")
 Work = Callable[[apsw.Connection, Counters], Generator[None, None, T]]
 
 STOPPING = "The server is stopping."
-STOPPED = Unavailable(STOPPING)
 _MOST_WAITING = 1000  # writes in the queue; more wait outside for room
 _MOST_TOGETHER = 1000  # edits in one transaction, unless a single write has more
 
@@ -170,7 +169,7 @@ class Writer:
 
     async def _transaction(self, batch: list[_Write]) -> None:
         """Whatever happens, everybody who waits hears of it, and those behind get their turn."""
-        failure: BaseException | None = STOPPED  # until it is on disk
+        failure: BaseException | None = Unavailable(STOPPING)  # until it is on disk
         conn: apsw.Connection | None = None
         try:
             if batch:
