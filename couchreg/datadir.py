@@ -21,6 +21,7 @@ from couchreg.durable import make_directory, sync, write_new
 LOCK_NAME = "couchreg.lock"
 OPEN = ("datastore", "spool")  # what lies in these two is published, or is about to be
 OURS = (
+    "contents.sqlite",
     "databases",
     "downloads.sqlite",
     "search",
@@ -82,6 +83,11 @@ class DataDir:
     @property
     def search(self) -> Path:
         return self.path / "search"
+
+    @property
+    def contents(self) -> Path:
+        """Which versions have files of which hashes; may be deleted."""
+        return self.path / "contents.sqlite"
 
     @property
     def counts(self) -> Path:

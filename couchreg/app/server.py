@@ -45,6 +45,7 @@ from couchreg.docstore.maintenance.sweeper import Sweeper, referred
 from couchreg.docstore.named import NamedDatabase, NamedNotes
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.errors import Unavailable
+from couchreg.followers.contents import ContentsFollower
 from couchreg.followers.datastore import DatastoreFollower
 from couchreg.followers.loop import FollowerLoop, Status
 from couchreg.followers.search import SearchFollower
@@ -258,10 +259,12 @@ class App:
 
     def _follow(self, stack: AsyncExitStack, data: DataDir) -> None:
         self.search = SearchFollower(WhooshIndex(data.search), self._packages, self._read_text)
+        self._contents = ContentsFollower(data.contents)
         datastore = DatastoreFollower(self.attachments, self._packages, NamedNotes(self.store, REGISTRY))
         self.followers = {
             "datastore": FollowerLoop(datastore, self.store, REGISTRY),
             "search": FollowerLoop(self.search, self.store, REGISTRY),
+            "contents": FollowerLoop(self._contents, self.store, REGISTRY),
         }
         self.search.when_broken(self.followers["search"].restart)
         for loop in self.followers.values():
@@ -300,6 +303,7 @@ class App:
             publishing=publishing,
             settled=self.followers["datastore"].caught_up,
             downloads=Downloads(self.counts),
+            holders=self._contents,
         )
         stack.push_async_callback(registry.close)
         await registry.start()

@@ -17,6 +17,7 @@ from couchreg.registry.comparing import diff_job
 from couchreg.registry.comparing.diff import Differ
 from couchreg.registry.linked.forms import Forms
 from couchreg.registry.publishing.direct import Direct
+from couchreg.registry.publishing.held import Held, Holders
 from couchreg.registry.publishing.intake import Intake, PublishLimits
 from couchreg.registry.publishing.publish import Publisher, Validation
 from couchreg.registry.reading.catalog import Catalog
@@ -49,7 +50,8 @@ class Registry:
     """Reading and publishing over one database; `start` and `close` are the owner's to call.
 
     `settled` is awaited with a sequence before a publish is acknowledged: the place for a follower
-    that writes what has to be there as soon as the version is.
+    that writes what has to be there as soon as the version is. With `holders`, files whose bytes are stored
+    already are linked to those.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Registry:
         publishing: PublishLimits | None = None,
         settled: Settled | None = None,
         downloads: Downloads | None = None,
+        holders: Holders | None = None,
     ) -> None:
         self.database = database
         self.attachments = attachments
@@ -70,8 +73,15 @@ class Registry:
         self.checker = Checker(self.forks, checks)
         self.packages = Packages(database, settled=bounded(settled))
         self.owners = Owners(database, self.packages)
+        self.held = Held(database, holders)
         self.publisher = Publisher(
-            database, attachments, self.checker, self.packages, validation=validation, settled=settled
+            database,
+            attachments,
+            self.checker,
+            self.packages,
+            validation=validation,
+            settled=settled,
+            held=self.held,
         )
         self.unpublisher = Unpublisher(database, attachments, self.packages, settled=settled)
         self.tags = Tags(self.catalog, self.packages)

@@ -74,7 +74,7 @@ def _link_new(root: Path, source: Path, target: Path, synced: bool) -> None:
     try:
         os.link(source, target)
     except OSError as error:
-        if error.errno != errno.EXDEV:
+        if error.errno not in (errno.EXDEV, errno.EMLINK):  # another device; as many links as there may be
             raise
         copy = _copied(root, source)
         try:

@@ -9,7 +9,7 @@ import asyncio
 import errno
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from couchreg.docstore.attachments.attachments import Attachments
-from couchreg.docstore.attachments.upload import Upload
-from couchreg.docstore.base import Attachment, Database, Edit, Seq, Updated
+from couchreg.docstore.base import Database, Edit, Seq, Updated
 from couchreg.docstore.optional import referred_in
 from couchreg.errors import Conflict, CouchregError, NotFound
 from couchreg.model import json
@@ -35,7 +34,8 @@ from couchreg.registry.changing.packages import Packages
 from couchreg.registry.changing.settling import Settled, bounded
 from couchreg.registry.changing.tombstones import may_return, ordered
 from couchreg.registry.checking.checker import Checker
-from couchreg.registry.publishing import integrity
+from couchreg.registry.publishing import integrity, storing
+from couchreg.registry.publishing.held import Held
 from couchreg.registry.publishing.intake import Intake, Received
 from couchreg.registry.publishing.threads import Abandoned, IsStopped, ended, in_thread
 from couchreg.registry.reading.catalog import Catalog, Version
@@ -43,7 +43,6 @@ from couchreg.registry.reading.dependencies import Dependencies
 from couchreg.turns import Turns
 
 Result = TypeVar("Result")
-AT_ONCE = 8  # files put at the same time
 _CHUNK = 1 << 20
 
 Confirm = Callable[[], Awaitable[None]]
@@ -86,6 +85,7 @@ class Publisher:
         validation: Validation = Validation.STRICT,
         clock: Clock = utc_now,
         settled: Settled | None = None,
+        held: Held | None = None,
     ) -> None:
         self._database = database
         self._attachments = attachments
@@ -97,6 +97,7 @@ class Publisher:
         self._dependencies = Dependencies(self._catalog)
         self._hashing = Turns(2, waiting=64, waiting_of_one=8, what="packages to hash")
         self._packages = packages
+        self._held = held or Held(database, None)
 
     @property
     def checks_data(self) -> bool:
@@ -235,8 +236,9 @@ class Publisher:
         if recorded:
             own[RECORDED] = recorded
         await self._clear(doc_id, intake)
+        found = await storing.sources(self._held, self._attachments.blobs, intake)
         async with self._attachments.upload(self._database.name) as upload:
-            attached = await _store(upload, doc_id, intake)
+            attached = await storing.store(upload, doc_id, intake, found)
             edit = Edit(doc_id, None, False, document_of(filled_in(body, recorded), own), attached)
             await confirm()
             written = await self._commit(edit, descriptor.name, user)
@@ -274,25 +276,6 @@ async def _whole(write: Coroutine[Any, Any, Result]) -> Result:
     except asyncio.CancelledError:
         await ended(writing)
         raise
-
-
-async def _store(upload: Upload, doc_id: str, intake: Intake) -> tuple[Attachment, ...]:
-    """Put the files, several at a time, because most of it is waiting for the disk.
-
-    All of a batch have ended when this raises, so that the upload knows what to take back.
-    """
-    stored: list[Attachment] = []
-    for batch in _batches(list(intake.files.items())):
-        jobs = [upload.store(doc_id, path, file.content_type, file.spooled) for path, file in batch]
-        for outcome in await asyncio.gather(*jobs, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
-            stored.append(outcome)
-    return tuple(stored)
-
-
-def _batches(files: list[tuple[str, Received]]) -> Iterator[list[tuple[str, Received]]]:
-    return (files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE))
 
 
 def _same_content(version: Version, body: Mapping[str, Any], intake: Intake) -> bool:

@@ -1,0 +1,60 @@
+"""Bytes that published versions have already: where they lie, so that they are neither sent nor stored again.
+
+Only versions of this registry count, which whoever may publish may also read: so to know a hash opens
+nothing to anybody.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from couchreg.docstore.base import Attachment, Database
+from couchreg.errors import CouchregError
+
+MOST_DOCUMENTS = 64  # versions that are looked at for one publish
+_TOGETHER = 500  # hashes that are asked for at once
+
+
+class Holders(Protocol):
+    """Remembers which documents have a file of some bytes; what it says is tried out."""
+
+    async def holders(self, hashes: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Of each of these SHA-256 (hex) a few ids of documents that have or had such a file."""
+
+
+class Held:
+    """Finds files by their hashes in the versions of one `registry` database."""
+
+    def __init__(self, database: Database, holders: Holders | None) -> None:
+        self._database = database
+        self._holders = holders
+
+    async def find(self, hashes: Collection[str]) -> dict[str, Attachment]:
+        """Files that versions of today have, by their SHA-256; nothing where nobody remembers."""
+        found: dict[str, Attachment] = {}
+        if self._holders is None or not hashes:
+            return found
+        wanted = set(hashes)
+        ids = await self._candidates(self._holders, list(wanted))
+        for doc_id in ids[:MOST_DOCUMENTS]:
+            [row] = await self._database.winners([doc_id], bodies=True)
+            if row is None or row.deleted:
+                continue
+            for file in row.attachments:
+                if file.sha256 in wanted and file.encoding == "identity":
+                    found.setdefault(file.sha256, file)
+            if len(found) == len(wanted):
+                break
+        return found
+
+    async def _candidates(self, holders: Holders, wanted: Sequence[str]) -> list[str]:
+        """Documents, those that hold most first."""
+        counted: Counter[str] = Counter()
+        for start in range(0, len(wanted), _TOGETHER):
+            try:
+                known = await holders.holders(wanted[start : start + _TOGETHER])
+            except CouchregError:
+                continue  # it is a saving only, and the follower says what is the matter with it
+            for ids in known.values():
+                counted.update(ids)
+        return [doc_id for doc_id, _ in counted.most_common()]
