@@ -7,6 +7,8 @@ documentation.
 """
 
 import struct
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Final, Protocol
 
 import icu
@@ -22,6 +24,8 @@ _OBJECT: Final = b"\x07"
 _SIGN: Final = 1 << 63
 _ALL: Final = (1 << 64) - 1
 _MIDDLE: Final = 0x80
+_CONTAINERS: Final = (dict, list, tuple)
+_NOTHING: Final = object()
 
 
 class _Collator(Protocol):
@@ -54,8 +58,28 @@ def compare(left: Any, right: Any) -> int:
         return int(left > right) - int(left < right)
     if ranks[0] < _NUMBER:
         return 0
-    keys = sort_key(left), sort_key(right)
-    return (keys[0] > keys[1]) - (keys[0] < keys[1])
+    return _compare_containers(left, right)
+
+
+def _compare_containers(left: Any, right: Any) -> int:
+    """Two arrays or two objects, looked at up to where they differ: that is cheap when one is short."""
+    todo = [(_inside(left), _inside(right))]
+    while todo:
+        pair = next(todo[-1][0], _NOTHING), next(todo[-1][1], _NOTHING)
+        if pair[0] is _NOTHING or pair[1] is _NOTHING:
+            if pair[0] is not pair[1]:
+                return -1 if pair[0] is _NOTHING else 1
+            todo.pop()
+        elif type(pair[0]) in _CONTAINERS and _rank(pair[0]) == _rank(pair[1]):
+            todo.append((_inside(pair[0]), _inside(pair[1])))
+        elif found := compare(*pair):
+            return found
+    return 0
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    """The items of an array; the names and values of an object."""
+    return chain.from_iterable(value.items()) if type(value) is dict else iter(value)
 
 
 def sort_key(value: Any) -> bytes:

@@ -121,8 +121,8 @@ def _order(name: str, argument: Any, work: Work) -> Test:
     weight = size(argument)
 
     def test(value: Any) -> bool:
-        if type(value) in _CONTAINERS and weight > 1:
-            work.spend(weight + size(value))
+        if type(value) in _CONTAINERS:
+            work.spend(2 * weight)  # what it is compared with is read no further than that
         return holds(compare(value, argument), 0)
 
     return test
@@ -130,17 +130,25 @@ def _order(name: str, argument: Any, work: Work) -> Test:
 
 def _membership(name: str, wanted: Sequence[Any], key: Callable[[Any], bytes], work: Work) -> Test:
     known = {key(each) for each in wanted}
+    shapes = {_shape(each) for each in wanted}
 
     def is_in(value: Any) -> bool:
         """A list is in when one of its items is."""
         items = value if type(value) is list else [value]
         for item in items:
-            work.spend(size(item) if type(item) in _CONTAINERS else 1)
-            if key(item) in known:
+            has_shape = _shape(item) in shapes
+            work.spend(size(item) if has_shape and type(item) in _CONTAINERS else 1)
+            if has_shape and key(item) in known:
                 return True
         return False
 
     return is_in if name == "$in" else lambda value: not is_in(value)
+
+
+def _shape(value: Any) -> object:
+    """What equal values have in common, and is known at a glance."""
+    kind = type(value)
+    return (kind, len(value)) if kind in _CONTAINERS else float if kind is int else kind
 
 
 def _all(wanted: list[Any], work: Work) -> Test:

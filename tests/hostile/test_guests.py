@@ -2,9 +2,13 @@
 
 Requests for all routes of both doors, as bad as they come, one at a time; what each does to the server is
 measured. COUCHREG_TEST_GUESTS says how many (10,000 else), COUCHREG_TEST_SEED which ones.
+
+What a wait is held to is work and not time: as much as a quiet core does in 100 ms, measured beside it. So
+the verdict is the same on a machine of half the speed.
 """
 
 import os
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -23,6 +27,7 @@ from tests.processes import Server, running
 COUNT = int(os.environ.get("COUCHREG_TEST_GUESTS", "10000"))
 SEED = int(os.environ.get("COUCHREG_TEST_SEED", "1"))
 WAIT = 0.1  # seconds
+WORK = 1_000_000  # rounds of `allowed` that a core of 2026 does in WAIT
 MEMORY = 64 << 20  # bytes
 BEFORE = 4  # requests whose work may still go on when the next one is measured
 TRIES = 3
@@ -34,9 +39,17 @@ class Cost(NamedTuple):
     wait: float
     memory: int
 
-    @property
-    def bad(self) -> bool:
-        return self.wait > WAIT or self.memory > MEMORY
+    def is_bad(self, wait: float = WAIT) -> bool:
+        return self.wait > wait or self.memory > MEMORY
+
+
+def allowed() -> float:
+    """Seconds that others may wait on a machine that is as fast as this one is just now; not below WAIT."""
+    began = time.thread_time()
+    found = {}
+    for number in range(WORK):
+        found[number % 1000] = str(number)
+    return max(WAIT, time.thread_time() - began)
 
 
 class Attack:
@@ -69,7 +82,7 @@ class Attack:
                 send(self._ports[request.door], request)
             cost = self.cost(requests[-1])
             least = Cost(min(least.wait, cost.wait), min(least.memory, cost.memory))
-            if not least.bad:
+            if not least.is_bad(allowed()):
                 return None
         return least
 
@@ -97,7 +110,7 @@ def test_no_guest_keeps_others_waiting_or_fills_the_memory(attack: Attack) -> No
         recent.append(request)
         if number % 10_000 == 0:
             print(f"{number} requests, {attack.statuses}", flush=True)
-        if attack.cost(request).bad:
+        if attack.cost(request).is_bad():
             again = attack.confirmed([request]) or attack.confirmed(list(recent))
             if again is not None:
                 bad.append(f"{number}: waited {again.wait:.3f} s, {again.memory >> 20} MiB for\n{request}")

@@ -90,3 +90,15 @@ def test_deep_keys() -> None:
 def test_what_is_no_json() -> None:
     with pytest.raises(TypeError):
         sort_key({1})
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.5, 1.0, "a", "A", "b", ""]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("aAb"), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(VALUES, VALUES)
+def test_comparing_and_sort_keys_agree(left: Any, right: Any) -> None:
+    assert compare(left, right) == sign(sort_key(left), sort_key(right))

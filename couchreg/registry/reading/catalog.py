@@ -4,12 +4,12 @@ Versions are found by their documents' ids, so that a version which arrived by r
 soon as its document is.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from couchreg.docstore.base import Attachment, Database, Range, Row
+from couchreg.docstore.base import Attachment, Database, Range, Revision, Row
 from couchreg.errors import NotFound
 from couchreg.package.descriptor import OWN, Resource, descriptor_of, resources_of
 from couchreg.package.names import is_package_name, split_version_id, version_id
@@ -18,6 +18,8 @@ from couchreg.package.standing import Standing
 from couchreg.package.versions import LATEST, choose, latest, sort_versions
 from couchreg.registry.reading.outline import LARGE, outline
 from couchreg.registry.reading.standing import standings
+
+Room = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -89,25 +91,35 @@ class Catalog:
             raise _absent(name, LATEST, versions)
         return versions
 
-    async def version(self, name: str, version: str = LATEST) -> Version:
-        """Raises NotFound with a reason that says where to look."""
+    async def version(self, name: str, version: str = LATEST, *, room: Room | None = None) -> Version:
+        """Raises NotFound with a reason that says where to look.
+
+        `room` is awaited before a large document is held, and raises what it does.
+        """
         exact = await self.resolve(name) if version == LATEST else version
-        try:
-            revision = await self._database.revision(version_id(name, exact))
-        except NotFound:
-            raise _absent(name, exact, await self.versions(name)) from None
+        revision = await self._revision(name, exact)
+        if room is not None and len(revision.members) > LARGE:
+            del revision  # nothing is held while one waits
+            await room()
+            revision = await self._revision(name, exact)
         weight, document = len(revision.members), await outline(revision.members)
         return Version(name, exact, revision.rev, document, revision.attachments, weight)
 
-    async def named(self, name: str, wanted: str = LATEST) -> Version:
-        """An exact version, or the one that a dist-tag leads to. Raises NotFound."""
+    async def _revision(self, name: str, version: str) -> Revision:
         try:
-            return await self.version(name, wanted)
+            return await self._database.revision(version_id(name, version))
+        except NotFound:
+            raise _absent(name, version, await self.versions(name)) from None
+
+    async def named(self, name: str, wanted: str = LATEST, *, room: Room | None = None) -> Version:
+        """An exact version, or the one that a dist-tag leads to. Raises NotFound, and what `room` does."""
+        try:
+            return await self.version(name, wanted, room=room)
         except NotFound:
             tags = (await self.standing(name)).tags(await self.versions(name))
             if wanted not in tags:
                 raise
-            return await self.version(name, tags[wanted])
+            return await self.version(name, tags[wanted], room=room)
 
     async def standing(self, name: str) -> Standing:
         """What the package's document says of its versions."""

@@ -1,12 +1,14 @@
 """What was published when: packages by their newest version, the versions of one, their dependencies.
 
-Only what a listing shows is decoded of a document, so that long descriptors cost little.
+Only what a listing shows is decoded of a document, once for each revision, so that long descriptors cost
+little.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -19,24 +21,45 @@ from couchreg.registry.reading.standing import standings
 from couchreg.turns import Slice
 
 MAX_TITLE = 300  # characters
+KNOWN = 10_000  # versions of which what listings show is remembered
 
 
-class VersionSummary(msgspec.Struct):
+class _Members(msgspec.Struct):
     """The members of a version document that listings show; any of them may have any type."""
 
     title: Any = None
     couchreg: Any = None
 
-    @classmethod
-    def of(cls, row: Row) -> "VersionSummary":
-        return msgspec.json.decode(b"{" + (row.members or b"") + b"}", type=cls)
 
-    def own(self, member: str) -> str | None:
-        found = self.couchreg.get(member) if isinstance(self.couchreg, dict) else None
-        return found if isinstance(found, str) else None
+class _Shown(NamedTuple):
+    """What listings show of a version, whatever else its document holds."""
 
-    def text(self) -> str | None:
-        return self.title[:MAX_TITLE] if isinstance(self.title, str) else None
+    title: str | None
+    published: str | None
+    publisher: str | None
+    bytes: int
+    files: int
+    hash: str | None
+
+
+def _shown(row: Row) -> _Shown:
+    found = msgspec.json.decode(b"{" + (row.members or b"") + b"}", type=_Members)
+    own = found.couchreg if isinstance(found.couchreg, dict) else {}
+    files = row.attachments
+    return _Shown(
+        found.title[:MAX_TITLE] if isinstance(found.title, str) else None,
+        _text(own, "published"),
+        _text(own, "publisher"),
+        sum(file.length for file in files),
+        len(files),
+        manifest_hash(files),
+    )
+
+
+def _text(members: Mapping[str, Any], name: str) -> str | None:
+    """A short text; None for anything else, which a document from elsewhere may have there."""
+    found = members.get(name)
+    return found if isinstance(found, str) and len(found) <= MAX_TITLE else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +105,7 @@ class History:
     def __init__(self, database: Database, catalog: Catalog) -> None:
         self._database = database
         self._catalog = catalog
+        self._known: OrderedDict[tuple[str, str], _Shown] = OrderedDict()  # by id and revision
 
     async def versions(self, name: str) -> tuple[str, list[HistoryEntry]]:
         """What `latest` is, and all versions from the highest to the lowest. Raises NotFound."""
@@ -91,9 +115,9 @@ class History:
         found: list[HistoryEntry] = []
         turn = Slice()
         for item in versions:  # one at a time: each may be large
-            [row] = await self._database.winners([version_id(name, item)], bodies=True)
-            if row and not row.deleted:
-                found.append(_entry(item, row, standing, tags))
+            shown = await self._version(version_id(name, item))
+            if shown:
+                found.append(_entry(item, shown, standing, tags))
             await turn.pass_on()
         return tags[LATEST], found
 
@@ -143,23 +167,43 @@ class History:
         if not versions:
             return None
         exact = standing.tags(versions)[LATEST]
-        [row] = await self._database.winners([version_id(name, exact)], bodies=True)
-        shown = VersionSummary.of(row) if row else VersionSummary()
+        shown = await self._version(version_id(name, exact))
         return Summary(
-            name, exact, tuple(versions), shown.text(), shown.own("published"), standing.deprecated(exact)
+            name,
+            exact,
+            tuple(versions),
+            shown.title if shown else None,
+            shown.published if shown else None,
+            standing.deprecated(exact),
         )
 
+    async def _version(self, doc_id: str) -> _Shown | None:
+        """None for a version that is no longer there. A document is read once for each of its revisions."""
+        [row] = await self._database.winners([doc_id], bodies=False)
+        if row is None or row.deleted:
+            return None
+        key = (doc_id, row.rev)
+        if key not in self._known:
+            [row] = await self._database.winners([doc_id], bodies=True)
+            if row is None or row.deleted:
+                return None
+            key = (doc_id, row.rev)
+            self._known[key] = _shown(row)
+        self._known.move_to_end(key)
+        while len(self._known) > KNOWN:
+            self._known.popitem(last=False)
+        return self._known[key]
 
-def _entry(version: str, row: Row, standing: Standing, tags: dict[str, str]) -> HistoryEntry:
-    shown = VersionSummary.of(row)
+
+def _entry(version: str, shown: _Shown, standing: Standing, tags: dict[str, str]) -> HistoryEntry:
     own = tuple(tag for tag, target in tags.items() if target == version)
     return HistoryEntry(
         version,
-        shown.own("published"),
-        shown.own("publisher"),
-        sum(file.length for file in row.attachments),
-        len(row.attachments),
-        manifest_hash(row.attachments),
+        shown.published,
+        shown.publisher,
+        shown.bytes,
+        shown.files,
+        shown.hash,
         own,
         standing.deprecated(version),
     )

@@ -21,7 +21,6 @@ from couchreg.http.registry.frame.urls import base_url
 from couchreg.model.addresses import origin
 from couchreg.model.user import User
 from couchreg.registry.publishing.direct import Addresses
-from couchreg.registry.reading.catalog import Version
 from couchreg.registry.registry import Registry, Search
 from couchreg.turns import Turns
 
@@ -90,17 +89,10 @@ class Call:
     route: Route
     held: AsyncExitStack = field(default_factory=AsyncExitStack)  # until the answer has gone
 
-    async def version(self, find: Callable[[], Awaitable[Version]]) -> Version:
-        """What `find` finds. Few that are large are held at once, however slowly their answers are read.
-
-        Raises what `find` does, TooManyRequests, Unavailable.
-        """
-        found = await find()
-        if not found.is_large:
-            return found
-        del found
+    async def room(self) -> None:
+        """Few large documents are held at once, however slowly their answers are read: waits for a place, and
+        has it until the answer has gone. Raises TooManyRequests, Unavailable."""
         await self.held.enter_async_context(self.services.large.take(origin(self.address)))
-        return await find()
 
     async def decide(self) -> None:
         """Whether they may, by the same rules as at the couch door. Raises Unauthorized, Forbidden."""

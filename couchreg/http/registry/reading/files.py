@@ -59,11 +59,11 @@ async def version_of(call: Call) -> Version:
     wanted = call.request.query.get("range")
     catalog = call.registry.catalog
     if wanted is None:
-        return await call.version(lambda: catalog.named(name, version))
+        return await catalog.named(name, version, room=call.room)
     if version != LATEST:
         raise BadRequest(f"“range” chooses a version: ask for {name} or {name}/{LATEST} with it.")
     exact = await catalog.resolve(name, wanted)
-    return await call.version(lambda: catalog.version(name, exact))
+    return await catalog.version(name, exact, room=call.room)
 
 
 def _meta(call: Call, version: Version, found: Resource | None, wanted: str) -> web.StreamResponse:

@@ -101,7 +101,7 @@ async def undeprecate(call: Call) -> web.StreamResponse:
 async def dependencies(call: Call) -> web.StreamResponse:
     """`GET /-/dependencies/:name/:version`: all that are needed, resolved to versions."""
     catalog = call.registry.catalog
-    version = await call.version(lambda: catalog.version(call.part("name"), call.part("version")))
+    version = await catalog.version(call.part("name"), call.part("version"), room=call.room)
     found, complete = await call.registry.dependencies.of(version)
     rows = [
         {

@@ -54,7 +54,7 @@ async def descriptor(call: Call, version: Version, headers: Mapping[str, str]) -
 
 async def report(call: Call) -> web.StreamResponse:
     catalog = call.registry.catalog
-    version = await call.version(lambda: catalog.named(call.part("name"), call.part("version")))
+    version = await catalog.named(call.part("name"), call.part("version"), room=call.room)
     found = version.own.get("report")
     if not isinstance(found, dict):
         raise NotFound(f"{version.name} {version.version} was published without its data being checked.")
