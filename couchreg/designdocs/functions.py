@@ -4,13 +4,15 @@ What each function is given and may answer: https://docs.couchdb.org/en/stable/d
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from couchreg.designdocs.javascript.contexts import Contexts
 from couchreg.designdocs.javascript.failures import failure
+from couchreg.designdocs.javascript.talking import Talk
 from couchreg.docstore.base import Revision
-from couchreg.errors import CouchregError, NotFound
+from couchreg.errors import CouchregError, Failure, NotFound
 from couchreg.model import json
 from couchreg.wire import documents
 
@@ -30,7 +32,15 @@ class Design:
 
     @classmethod
     def of(cls, database: str, revision: Revision) -> "Design":
+        """Raises Failure (unknown_query_language) for one whose language is not run here."""
+        check_language(revision.body.get("language", JAVASCRIPT))
         return cls(database, revision.id, revision.rev, text_of(revision))
+
+
+def check_language(language: Any) -> None:
+    """Raises Failure in CouchDB's words for those that it has to be told to run, and those it has not."""
+    if language not in (JAVASCRIPT, "query"):
+        raise Failure(str(language), error="unknown_query_language")
 
 
 def text_of(revision: Revision, extras: bytes = b"") -> bytes:
@@ -110,6 +120,19 @@ class Functions:
         members = b'"command":"update","path":%b,"doc":%b,"req":%b'
         answer = await self._ask(design, members % (json.encode(["updates", name]), doc, request))
         return dict(answer)
+
+    def listing(
+        self, design: Design, name: str, asker: str, *, head: bytes, request: bytes, rows: bytes, last: bool
+    ) -> AbstractAsyncContextManager[Talk]:
+        """A list function at work on its first rows (JSON joined by commas), for whoever `asker` is."""
+        members = b'"command":"list","path":%b,"head":%b,"req":%b,"rows":[%b],"last":%b'
+        path = json.encode(["lists", name])
+        command = members % (path, head, request, rows, b"true" if last else b"false")
+        return self._contexts.talk(asker, design.database, design.text, b"{" + command + b"}")
+
+    async def rewrite(self, design: Design, request: bytes) -> Any:
+        """What the rewrite function makes of a request: None for nothing."""
+        return await self._ask(design, b'"command":"rewrite","req":%b' % request)
 
     async def _ask(self, design: Design, members: bytes) -> Any:
         return await self._contexts.ask(design.database, design.text, b"{" + members + b"}")

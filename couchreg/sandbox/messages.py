@@ -13,7 +13,7 @@ HEAD_SIZE: Final = _HEAD.size
 
 
 class Tag(IntEnum):
-    """What a message is. OPEN and JOB go to the child, the others come from it."""
+    """What a message is. OPEN, JOB and MORE go to the child, the others come from it."""
 
     OPEN = 1  # JSON: the walls and limits of this child; the first message
     JOB = 2
@@ -21,6 +21,8 @@ class Tag(IntEnum):
     NOTE = 4  # of progress; nothing of the answer
     DONE = 5  # the rest of the answer, often all of it; the child waits for the next job
     FAILED = 6  # UTF-8: the name of an exception that the job's module did not expect
+    WANT = 7  # part of the answer; the child waits for more of its job
+    MORE = 8  # of the job, which a child has asked for
 
 
 class BadMessage(ValueError):

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict
 from typing import TypeVar
 
@@ -51,26 +51,52 @@ class Session:
 
         Raises Stopped, and Unavailable when the server is stopping.
         """
+        await self.begin(job)
+        while True:
+            tag, body = await self.receive()
+            if tag is Tag.DONE:
+                if body:
+                    yield body
+                return
+            if tag is Tag.PART:
+                yield body
+            elif tag is Tag.NOTE:
+                if note is not None:
+                    note(body)
+            else:
+                raise self._failed(tag, body)
+
+    # -- a job that is told as it goes on
+
+    async def begin(self, job: bytes) -> None:
+        """Begin a job whose messages are taken with `receive`, up to DONE. Raises as `stream`."""
         if self._is_answering:
             raise RuntimeError("the session has not finished another job")
         self._is_answering = True
         self._left = self._kind.limits.seconds
-        try:
+        async with self._watched():
             await self._within(self._child.send(Tag.JOB, job))
-            while True:
-                tag, body = await self._within(self._child.receive(self._kind.limits.message))
-                if tag is Tag.DONE:
-                    self._is_answering = False
-                    if body:
-                        yield body
-                    return
-                if tag is Tag.PART:
-                    yield body
-                elif tag is Tag.NOTE:
-                    if note is not None:
-                        note(body)
-                else:
-                    raise self._failed(tag, body)
+
+    async def receive(self) -> tuple[Tag, bytes]:
+        """The next message of the job; after WANT the child waits for `more`. Raises as `stream`."""
+        async with self._watched():
+            tag, body = await self._within(self._child.receive(self._kind.limits.message))
+        if tag is Tag.DONE:
+            self._is_answering = False
+        elif tag is Tag.FAILED:
+            raise self._failed(tag, body)
+        return tag, body
+
+    async def more(self, body: bytes) -> None:
+        """What the child has asked for. Raises as `stream`."""
+        async with self._watched():
+            await self._within(self._child.send(Tag.MORE, body))
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[None]:
+        """How the child ended, where it does."""
+        try:
+            yield
         except TimeoutError:
             raise Stopped(Cause.TIME, self._kind.name) from None
         except BadMessage as error:

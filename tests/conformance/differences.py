@@ -24,7 +24,6 @@ LATER = (
 
 _CRASH = "CouchDB answers 500 to this mistake of the client's; here the answer says what is wrong"
 _ENGINE = "the sentence about what is no function is the JavaScript engine's own"
-_LISTS = "lists and rewrites come with the views"
 _MANGO = "asks mango, which is not built"
 
 DIFFERENCES = (
@@ -42,20 +41,7 @@ DIFFERENCES = (
             "replication/revs-diff-bad-shapes",
         )
     ),
-    *(
-        Difference(f"ddoc_functions/{name}", _LISTS)
-        for name in (
-            "list-head",
-            "list-no-rows",
-            "list-of-another-design-document",
-            "list-query",
-            "list-rows",
-            "list-start-code",
-            "rewrite-array",
-            "rewrite-function",
-            "rewrite-missing",
-        )
-    ),
+    Difference("ddoc_functions/rewrite-array", _MANGO),
     Difference("views/broken-map-two-functions", _ENGINE),
     Difference("auth/member-may-find-not-purge", _MANGO),
     Difference(

@@ -139,8 +139,22 @@ def _passes(attempt: Callable[[], object]) -> bool:
     return True
 
 
+def _sum(argument: bytes, reply: Reply) -> bytes:
+    """The sum of what the server has to say until it says nothing."""
+    total, more = 0, argument
+    while more:
+        total += int(more)
+        more = reply.want(b"%d" % total, 1)
+    return b"sum %d" % total
+
+
+def _idle(argument: bytes, reply: Reply) -> bytes:
+    """Work for so long after it was given more."""
+    return _spin(reply.want(b"", float(argument)), reply)
+
+
 JOBS: dict[str, Callable[[bytes, Reply], bytes]] = {
-    "long": _long, "spin": _spin,
+    "long": _long, "spin": _spin, "sum": _sum, "idle": _idle,
     "echo": _echo, "count": _count, "process": _process, "parts": _parts, "flood": _flood, "regex": _regex,
     "sleep": _sleep, "memory": _memory, "raise": _raise, "crash": _crash, "exit": _exit,
     "environment": _environment, "read": _read, "write": _write, "thread": _thread, "forbidden": _forbidden,

@@ -11,6 +11,7 @@ import pytest
 from couchreg.errors import TooManyRequests, Unavailable
 from couchreg.sandbox.ending import Cause, Stopped
 from couchreg.sandbox.forks import ForkServer
+from couchreg.sandbox.messages import Tag
 from couchreg.sandbox.pool import Pool
 from tests.sandbox.conftest import SMALL, Make
 from tests.sandbox.processes import gone, is_gone_within
@@ -50,6 +51,27 @@ async def test_a_child_waits_for_a_reader_that_is_behind(pool: Pool) -> None:
             await asyncio.sleep(0.01)
         assert len(child._reader._buffer) < 1 << 20  # type: ignore[attr-defined]
         assert sum([len(part) async for part in parts]) == 199 << 20
+
+
+async def test_a_job_is_told_more_while_it_runs(pool: Pool) -> None:
+    async with pool.session() as session:
+        for _ in range(2):
+            await session.begin(b"sum 1")
+            for more, found in ((b"2", b"1"), (b"3", b"3"), (b"", b"6")):
+                assert await session.receive() == (Tag.WANT, found)
+                await session.more(more)
+            assert await session.receive() == (Tag.DONE, b"sum 6")
+        assert await session.ask(b"echo x") == b"x"
+
+
+async def test_a_job_has_its_cpu_time_anew_for_what_it_is_told(pool: Pool) -> None:
+    async with pool.session() as session:
+        await session.begin(b"idle 0.05")
+        assert await session.receive() == (Tag.WANT, b"")
+        await session.more(b"5")
+        with pytest.raises(Stopped) as caught:
+            await session.receive()
+    assert caught.value.cause is Cause.CPU
 
 
 async def test_a_stream_that_is_left_ends_the_session(pool: Pool) -> None:

@@ -4,12 +4,13 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from couchreg.designdocs.javascript.failures import failure
+from couchreg.designdocs.javascript.failures import failure, said
+from couchreg.designdocs.javascript.talking import TIMED_OUT, Talk, stopped
 from couchreg.errors import Failure, Unavailable
 from couchreg.model import json
 from couchreg.sandbox.ending import Stopped
@@ -24,6 +25,7 @@ WORKER = "couchreg.designdocs.javascript.worker"
 PLACES = 8  # contexts that live at the same time
 OF_ONE = 4  # of one database
 WAITING = 256  # commands
+TALKS = 4  # lists at the same time
 MEMORY = 64 << 20  # bytes of one context
 STACK = 512 << 10
 TIMEOUT = 5.0  # seconds of one command, unless `[couchdb] os_process_timeout` says otherwise
@@ -53,6 +55,9 @@ class Contexts:
     def __init__(self, config: Config) -> None:
         self._forks = ForkServer((WORKER,))
         self._pool = Pool(Kind("design functions", WORKER, LIMITS, places=PLACES, spares=1), self._forks)
+        self._talks = Pool(
+            Kind("lists of design documents", WORKER, LIMITS, places=TALKS, waiting_of_one=16), self._forks
+        )
         self._config = config
         self._live: OrderedDict[Place, _Context] = OrderedDict()
         self._changed = asyncio.Condition()
@@ -72,8 +77,32 @@ class Contexts:
         finally:
             self._inside -= 1
 
+    @asynccontextmanager
+    async def talk(self, asker: str, database: str, design: bytes, command: bytes) -> AsyncIterator[Talk]:
+        """A command that asks for more while it runs, in a context of its own, so that whoever is slow in
+        reading its answer keeps nobody from anything else. `asker` is who takes turns.
+
+        Raises Failure (os_process_error), TooManyRequests, Unavailable.
+        """
+        timeout = self._timeout()
+        async with self._talks.session(asker) as session:
+            limits = {"memory": MEMORY, "stack": STACK, "seconds": timeout, "talks": True}
+            try:
+                await session.ask(json.encode(limits))
+                await session.ask(b'{"command":"load","design":' + design + b"}")
+                await session.begin(command)
+            except Stopped as error:
+                raise stopped(error) from None
+            talk = Talk(session, timeout + SLACK)
+            try:
+                yield talk
+            finally:
+                for message in talk.logs:
+                    log.info("%s: %s", database, message)
+
     async def close(self) -> None:
         await self._pool.close()
+        await self._talks.close()
         while self._live:
             _, context = self._live.popitem()
             await context.stack.aclose()
@@ -93,19 +122,19 @@ class Contexts:
         alive = False
         try:
             async with asyncio.timeout(context.timeout + SLACK):
-                found = json.decode(await context.session.ask(command))
+                found = said(await context.session.ask(command))
             alive = found.get("error", [""])[0] != "os_process_error"
         except TimeoutError:
-            raise Failure("OS process timed out.", error="os_process_error") from None
+            raise Failure(TIMED_OUT, error="os_process_error") from None
         except Stopped as error:
-            raise Failure(f"OS process died: {error.cause}", error="os_process_error") from None
+            raise stopped(error) from None
         finally:
             context.is_dead = not alive  # what it was in the middle of is not known
         for message in found.get("logs", ()):
             log.info("%s: %s", context.place[0], message)
         if "error" in found:
             raise failure(*found["error"])
-        return found["ok"]
+        return found.get("ok")
 
     async def _context(self, place: Place, design: bytes) -> _Context:
         """The context for this design document, alive, with us among its users."""
@@ -141,7 +170,7 @@ class Contexts:
                 await session.ask(json.encode(limits))
                 await session.ask(b'{"command":"load","design":' + design + b"}")
             except Stopped as error:
-                raise Failure(f"OS process died: {error.cause}", error="os_process_error") from None
+                raise stopped(error) from None
             context = _Context(place, stack.pop_all(), session, timeout)
         self._live[place] = context
         return context

@@ -3,6 +3,7 @@
 from typing import Any
 
 from couchreg import errors
+from couchreg.model import json
 
 _KINDS: dict[str, type[errors.CouchregError]] = {
     "forbidden": errors.Forbidden,
@@ -12,6 +13,16 @@ _KINDS: dict[str, type[errors.CouchregError]] = {
     "not_acceptable": errors.NotAcceptable,
     "conflict": errors.Conflict,
 }
+
+
+def said(data: bytes) -> dict[str, Any]:
+    """What a context said, whose functions may have changed how it says things: an object in which `error` is
+    a pair that begins with a word. Raises Failure for anything else."""
+    found = json.decode(data)
+    error = found.get("error", ("", None)) if isinstance(found, dict) else None
+    if not isinstance(error, list | tuple) or len(error) != 2 or not isinstance(error[0], str):
+        raise errors.Failure("the functions have broken the world they run in", error="unknown_error")
+    return dict(found)
 
 
 def failure(word: str, reason: Any) -> errors.CouchregError:

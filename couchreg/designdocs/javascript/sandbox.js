@@ -1,12 +1,12 @@
 /*
  * The world in which the functions of one design document run, as CouchDB 3.5's is with QuickJS.
  *
- * Called once in a new context with its global object; gives `dispatch`, which takes a command as JSON and
- * gives the answer as JSON: {ok} or {error: [word, reason]}, and in both cases `logs`. What the functions of users
- * may see is set on the global object; everything else stays in this closure, for they may change whatever
- * they see.
+ * Called once in a new context with its global object and what `pages.js` and `negotiation.js` are; gives `dispatch`,
+ * which takes a command as JSON and gives the answer as JSON: {ok} or {error: [word, reason]}, and in both cases
+ * `logs`. What the functions of users may see is set on the global object; everything else stays in this closure, for
+ * they may change whatever they see.
  */
-(function (world, negotiation) {
+(function (world, makePages, negotiation) {
   "use strict";
 
   var KEPT = (
@@ -26,11 +26,12 @@
   var compiled = {};    // functions, by source
   var logs = [];
   var emitted = null;   // what a map has emitted for one document
-  var page = null;      // the answer that a show or list is making
 
   // -- what goes wrong
 
   function Failure(word, reason) { this.word = word; this.reason = reason; }
+
+  var pages = makePages(negotiation, world.exchange, Failure);
 
   function fail(word, reason) { throw new Failure(word, reason); }
 
@@ -154,34 +155,6 @@
     return value;
   }
 
-  // -- the answer of a show or list
-
-  function provides(name, render) {
-    page.offered.push({ name: name, render: render });
-  }
-
-  function chosen(req) {
-    var found = negotiation.choose(page.offered, req);
-    if (found.refused) { fail("not_acceptable", found.refused); }
-    page.type = found.type;
-    return found.render;
-  }
-
-  // A context of its own for the answer of a show or list: what it starts, sends and offers.
-  function rendering(run) {
-    page = { offered: [], type: null, started: null, chunks: [] };
-    try { return run(); } finally { page = null; }
-  }
-
-  function start(response) { page.started = response || {}; }
-
-  function send(chunk) { page.chunks.push(String(chunk)); }
-
-  function getRow() {
-    if (!page.rows) { fail("list_error", "getRow is for lists"); }
-    return page.rows.length ? page.rows.shift() : null;
-  }
-
   // -- commands
 
   var commands = {
@@ -269,20 +242,7 @@
     },
 
     show: function (job) {
-      var show = member(job.path);
-      return rendering(function () {
-        var found = rendered(show, [job.doc, job.req]);
-        if (page.offered.length) {
-          found = rendered(chosen(job.req), []);
-          found = typeof found === "string" ? found : ""; // as CouchDB: what `provides` gives is text
-        }
-        found = page.chunks.length ? sent(found) : found;
-        if (typeof found === "string") { found = found ? { body: found } : {}; }
-        if (found === null || typeof found !== "object") {
-          fail("render_error", "undefined response from show function");
-        }
-        return { response: found, type: page.type };
-      });
+      return pages.show(member(job.path), job, rendered);
     },
 
     update: function (job) {
@@ -298,18 +258,18 @@
     },
 
     list: function (job) {
-      var list = member(job.path);
-      return rendering(function () {
-        page.rows = job.rows;
-        var tail = rendered(list, [job.head, job.req]);
-        if (page.offered.length) { tail = rendered(chosen(job.req), []); }
-        if (tail !== undefined && tail !== null) { send(tail); }
-        return { start: page.started, chunks: page.chunks, type: page.type };
-      });
+      return pages.list(member(job.path), job, rendered);
     },
 
     rewrite: function (job) {
-      return apply(compile(design.rewrites), design, [job.req]);
+      var found;
+      try {
+        found = apply(compile(design.rewrites), design, [job.req]);
+      } catch (error) {
+        throw raised(error, "rewrite_error");
+      }
+      if (!found) { return null; }
+      return typeof found === "string" ? { path: found, method: job.req.method } : found;
     }
   };
 
@@ -326,21 +286,11 @@
     try { return apply(render, design, arguments_); } catch (error) { throw raised(error); }
   }
 
-  function raised(error) {
+  function raised(error, word) {
     if (error instanceof Failure) { return error; }
     var found = failure(error);
     if (isArray(error) && error[0] === "error") { return new Failure(found[0], found[1]); }
-    return new Failure("render_error", "function raised error: " + text(found[1]));
-  }
-
-  // A show that sends as lists do: the headers that `start` was given, and all that was sent before what it returns.
-  function sent(last) {
-    var response = last !== null && typeof last === "object" ? last : { body: typeof last === "string" ? last : "" };
-    var headers = response.headers || {};
-    keys(page.started || {}).forEach(function (name) { headers[name] = page.started[name]; });
-    response.headers = headers;
-    response.body = page.chunks.join("") + (response.body || "");
-    return response;
+    return new Failure(word || "render_error", "function raised error: " + text(found[1]));
   }
 
   function shown(pair) {
@@ -366,8 +316,8 @@
     if (KEPT.indexOf(name) < 0) { delete world[name]; }
   });
   var seen = {
-    emit: emit, sum: sum, log: log, isArray: isArray, toJSON: toJSON, provides: provides, registerType: negotiation.registerType,
-    start: start, send: send, getRow: getRow, require: requirer([])
+    emit: emit, sum: sum, log: log, isArray: isArray, toJSON: toJSON, provides: pages.provides,
+    registerType: pages.registerType, start: pages.start, send: pages.send, getRow: pages.getRow, require: requirer([])
   };
   keys(seen).forEach(function (name) { world[name] = seen[name]; });
 

@@ -1,11 +1,13 @@
 """The process in which the functions of one design document run: a QuickJS context and nothing else.
 
 Runs only in a child of the sandbox. A job is a command of `sandbox.js` as JSON, the answer its answer. The
-first job of a session makes the context: ``{memory, stack, seconds}``: bytes, bytes, CPU seconds of a
-command.
+first job of a session makes the context: ``{memory, stack, seconds, talks}``: bytes, bytes, CPU seconds of a
+command, and whether functions may ask for more while they run, as lists do. QuickJS cannot call out while it
+watches the time; then the process's own timer does, and ends the process.
 """
 
 import json
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -14,14 +16,16 @@ from typing import Any
 # The package `quickjs` around it starts a thread when it is imported, and threads do not survive a fork.
 import _quickjs
 
-SANDBOX, NEGOTIATION = (Path(__file__).with_name(name) for name in ("sandbox.js", "negotiation.js"))
+PARTS = [Path(__file__).with_name(name) for name in ("sandbox.js", "pages.js", "negotiation.js")]
 _HALF = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")
 _context: list[Any] = []  # the context and its `dispatch`; they last as long as the process
+_talk: list[Any] = []  # of a context that talks: CPU seconds between two messages, and where they go
 
 
 @cache
 def _world() -> str:
-    return f"{SANDBOX.read_text('utf-8')}(globalThis, {NEGOTIATION.read_text('utf-8')})"
+    sandbox, pages, negotiation = [path.read_text("utf-8") for path in PARTS]
+    return f"{sandbox}(globalThis, {pages}, {negotiation})"
 
 
 def warm() -> None:
@@ -35,6 +39,9 @@ def answer(job: bytes, reply: Any) -> bytes:
         _begin(json.loads(job))
         return b"{}"
     context, dispatch = _context
+    if _talk:
+        _talk[1:] = [reply]
+        reply.limit(_talk[0])
     try:
         return _encoded(dispatch(job.decode()))
     except _quickjs.JSException as error:
@@ -47,9 +54,25 @@ def _begin(limits: dict[str, Any]) -> None:
     context = _quickjs.Context()
     context.set_memory_limit(limits["memory"])
     context.set_max_stack_size(limits["stack"])
+    context.add_callable("exchange", _exchange)
     dispatch = context.eval(_world())
-    context.set_time_limit(limits["seconds"])
+    if limits.get("talks"):
+        _talk.append(limits["seconds"])
+    else:
+        context.set_time_limit(limits["seconds"])
     _context.extend((context, dispatch))
+
+
+def _exchange(text: str, waits: bool) -> str:
+    """Send what a function has made; with `waits`, what the server has to say to that."""
+    seconds, reply = _talk
+    try:
+        if waits:
+            return str(reply.want(_encoded(text), seconds).decode())
+        reply.part(_encoded(text))
+        return ""
+    except (EOFError, ConnectionError):
+        os._exit(0)  # the server has closed its end: nobody waits for the answer
 
 
 def _encoded(text: Any) -> bytes:

@@ -10,13 +10,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from couchreg.designdocs.functions import Design, Functions, text_of
+from couchreg.designdocs.functions import Design, Functions, check_language, text_of
 from couchreg.designdocs.views.definition import Definition, definition_of
 from couchreg.designdocs.views.index import Emitted, IndexFile, IndexRow, Read
 from couchreg.designdocs.views.raw_order import raw_sort_key
 from couchreg.docstore.base import BEGINNING, Change, Database, Range, Revision, Seq
 from couchreg.docstore.optional import purging
-from couchreg.errors import Failure, NotImplementedHere
+from couchreg.errors import NotImplementedHere
 from couchreg.model import json
 from couchreg.model.collation import sort_key
 from couchreg.wire import documents
@@ -207,10 +207,7 @@ class ViewEngine:
         definition = definition_of(design.body)
         if definition.language == "query":
             raise NotImplementedHere("Indexes of Mango are not supported yet.")
-        if definition.language != "javascript":
-            raise Failure(
-                f"{definition.language} is not a supported query language", error="unknown_query_language"
-            )
+        check_language(definition.language)
         async with self._opening:
             path = await self._folder(database) / f"{definition.signature}.view"
             index = self._open.get(path)

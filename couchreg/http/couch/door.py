@@ -5,6 +5,7 @@ operation, errors into answers). Knows no endpoint: those are in `table.py`.
 """
 
 import logging
+from functools import partial
 
 from aiohttp import web
 
@@ -102,7 +103,12 @@ class CouchDoor:
         if ctx.raw_query:
             jsonp.read(ctx)
         ctx.identity = await session.identify(ctx)
+        return await self._routed(ctx)
+
+    async def _routed(self, ctx: Context) -> web.StreamResponse:
+        """Answer a request whose sender is known."""
         ctx.user = ctx.identity.user
+        ctx.again = partial(self._again, ctx)
         route = self._router.find(ctx.parts)
         if route is None:
             raise NotFound("Database does not exist." if len(ctx.parts) == 1 else "missing")
@@ -117,6 +123,16 @@ class CouchDoor:
             return await bound.function(ctx)
         with self._leaving.watch(ctx.request):
             return await bound.function(ctx)
+
+    async def _again(self, before: Context, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request as a design document has rewritten it: for the same person, decided anew."""
+        ctx = Context(self.services, request, before.prefix)
+        ctx.identity, ctx.credentials, ctx.address = before.identity, before.credentials, before.address
+        ctx.headers, ctx.callback, ctx.rewritten = before.headers, before.callback, before.rewritten + 1
+        _locate(ctx)
+        answer = await self._routed(ctx)
+        before.callback = ctx.callback
+        return answer
 
     def _failed(self, ctx: Context, error: CouchregError | None) -> web.StreamResponse:
         """Once a part of an answer is out, all that is left is to hang up."""

@@ -241,6 +241,7 @@ DATABASE: tuple[Endpoint, ...] = (
 )
 
 DOCUMENT_METHODS = "DELETE,GET,HEAD,POST,PUT,COPY"
+REWRITTEN = ("GET", "POST", "PUT", "DELETE", "COPY", "OPTIONS")
 ATTACHMENT_METHODS = "DELETE,GET,HEAD,PUT"
 
 
@@ -268,11 +269,11 @@ def _attachment(template: str, writer: Rule) -> Endpoint:
     )
 
 
-def _design_function(template: str, allowed: str, name: str = "not_built") -> Endpoint:
-    """What a design document serves; it has to exist, and have that, before anything else is said."""
-    methods = [method for method in allowed.split(",") if method != "HEAD"]
+def _search(template: str, allowed: str) -> Endpoint:
+    """The design document has to exist before anything else is said."""
+    methods = allowed.split(",")
     return endpoint(
-        template, allowed, *[op(method, f"design.functions.{name}", MEMBER) for method in methods]
+        template, allowed, *[op(method, "design.functions.not_built", MEMBER) for method in methods]
     )
 
 
@@ -313,18 +314,28 @@ DOCUMENTS: tuple[Endpoint, ...] = (
         "GET,POST,HEAD,PUT,DELETE",
         *[op(method, "design.rendering.show", MEMBER) for method in ("GET", "POST", "PUT", "DELETE")],
     ),
-    _design_function("/{db}/_design/{ddoc}/_list/{path?}", "GET,POST,HEAD,OPTIONS", "listed"),
+    endpoint(
+        "/{db}/_design/{ddoc}/_list/{path?}",
+        "GET,POST,HEAD",
+        op("GET", "design.listing.get", MEMBER),
+        op("OPTIONS", "design.listing.get", MEMBER),
+        op("POST", "design.listing.post", MEMBER),
+    ),
     endpoint(
         "/{db}/_design/{ddoc}/_update/{path?}",
         "POST,PUT,DELETE",
         *[op(method, "design.rendering.update", MEMBER, writes=True) for method in ("POST", "PUT", "DELETE")],
         op("GET", "design.rendering.update_not_allowed", MEMBER),
     ),
-    _design_function("/{db}/_design/{ddoc}/_rewrite/{path?}", "GET,POST,PUT,DELETE,COPY,OPTIONS,HEAD"),
-    _design_function("/{db}/_design/{ddoc}/_search/{path?}", "GET,POST"),
-    _design_function("/{db}/_design/{ddoc}/_search_info/{path?}", "GET"),
-    _design_function("/{db}/_design/{ddoc}/_nouveau/{path?}", "GET,POST"),
-    _design_function("/{db}/_design/{ddoc}/_nouveau_info/{path?}", "GET"),
+    endpoint(
+        "/{db}/_design/{ddoc}/_rewrite/{path?}",
+        "GET,POST,PUT,DELETE,COPY,OPTIONS,HEAD",
+        *[op(method, "design.rewriting.rewrite", MEMBER, writes=True) for method in REWRITTEN],
+    ),
+    _search("/{db}/_design/{ddoc}/_search/{path?}", "GET,POST"),
+    _search("/{db}/_design/{ddoc}/_search_info/{path?}", "GET"),
+    _search("/{db}/_design/{ddoc}/_nouveau/{path?}", "GET,POST"),
+    _search("/{db}/_design/{ddoc}/_nouveau_info/{path?}", "GET"),
 )
 
 TABLE: tuple[Endpoint, ...] = SERVER + NODE + DATABASE + DOCUMENTS

@@ -2,6 +2,7 @@
 
 import os
 
+from couchreg.sandbox.inside import limits
 from couchreg.sandbox.messages import HEAD_SIZE, Tag, head, read_head
 
 
@@ -52,6 +53,20 @@ class Reply:
     def part(self, body: bytes) -> None:
         """Send a part of the answer now; waits while its reader is behind."""
         self._channel.send(Tag.PART, body)
+
+    def limit(self, cpu_seconds: float) -> None:
+        """From now on the job has so much CPU time."""
+        limits.begin(cpu_seconds)
+
+    def want(self, body: bytes, cpu_seconds: float) -> bytes:
+        """Send a part of the answer and wait for more of the job, with so much CPU time for it."""
+        limits.end()
+        self._channel.send(Tag.WANT, body)
+        tag, more = self._channel.receive()
+        if tag is not Tag.MORE:
+            raise ValueError(f"a message {tag.name} for a child in the middle of a job")
+        limits.begin(cpu_seconds)
+        return more
 
     def note(self, body: bytes) -> None:
         """Tell of progress."""

@@ -39,7 +39,7 @@ async def show(ctx: Context) -> web.StreamResponse:
         if not_modified(ctx.request, tag):
             return Answer(status=304, headers=[*headers, ("ETag", tag)])
         headers.append(("ETag", tag))
-    return _answer(ctx, made["response"], headers, content_type=made["type"])
+    return function_answer(ctx, made["response"], headers, content_type=made["type"])
 
 
 async def update(ctx: Context) -> web.StreamResponse:
@@ -49,18 +49,18 @@ async def update(ctx: Context) -> web.StreamResponse:
     request = await request_object(ctx, doc_id)
     made = await ctx.services.functions.update(design, name, _text(found), request)
     if made["doc"] is None:
-        return _answer(ctx, made["response"], [])
+        return function_answer(ctx, made["response"], [])
     if not isinstance(made["doc"], dict):
         raise BadRequest("Document must be a JSON object")
     parsed = document.parse(made["doc"], new_edits=True)
     if not parsed.id:
-        raise BadRequest("The update function gave a document without an id.")
+        raise BadRequest("Document id must not be empty", error="illegal_docid")
     writing.check_id(ctx, parsed.id)
     writing.check_limits(writing.DocumentLimits.of(ctx), parsed, writing.MAX_DOCUMENT + 1)
     await writing.authorize_id(ctx, parsed.id)
     rev = await writing.write(ctx, parsed, new_edits=True)
     headers = [("X-Couch-Update-NewRev", rev), ("X-Couch-Id", parsed.id)]
-    return _answer(ctx, made["response"], headers, status=201)
+    return function_answer(ctx, made["response"], headers, status=201)
 
 
 async def update_not_allowed(ctx: Context) -> Answer:
@@ -102,7 +102,7 @@ def _tag(design: Design, found: Revision | None, key: str) -> str:
     return f'"{hashlib.md5(state.encode(), usedforsecurity=False).hexdigest()}"'
 
 
-def _answer(
+def function_answer(
     ctx: Context,
     response: Any,
     headers: list[tuple[str, str]],
@@ -114,11 +114,11 @@ def _answer(
     if not isinstance(response, Mapping):
         raise Failure("undefined response from the function", error="render_error")
     code = response.get("code", status)
-    if not isinstance(code, int) or not 100 <= code <= 599:
+    if not isinstance(code, int) or not 200 <= code <= 599:
         raise Failure("the function gave no status", error="render_error")
     given = _headers(ctx, response.get("headers"))
-    own = {name.lower() for name, _ in given}
-    every = [*(pair for pair in headers if pair[0].lower() not in own), *given]
+    own = {name.lower() for name, _ in headers}  # which functions cannot change
+    every = [*headers, *(pair for pair in given if pair[0].lower() not in own)]
     if "json" in response:
         return answer_json(response["json"], status=code, headers=every)
     body, kind = _body(response)

@@ -14,6 +14,7 @@ from couchreg.designdocs.views.engine import Index
 from couchreg.designdocs.views.index import Bound, IndexRow, Read
 from couchreg.designdocs.views.raw_order import raw_sort_key
 from couchreg.designdocs.views.reducing import EXACT, reduced
+from couchreg.docstore.base import Revision
 from couchreg.errors import BadRequest, ReversedRange
 from couchreg.http.couch.design.view_rows import write_rows
 from couchreg.http.couch.frame.context import Context
@@ -98,9 +99,13 @@ async def cleanup(ctx: Context) -> Answer:
 
 async def _opened(ctx: Context) -> tuple[Index, View]:
     name = ctx.match["view"] if "view" in ctx.match else ctx.match["path"]
-    design = await ctx.db.revision(f"_design/{ctx.match['ddoc']}")
+    design = await ctx.db.revision(ctx.doc_id)
     if not name or "/" in name:
         raise MethodNotAllowed(METHODS)
+    return await _indexed(ctx, design, name)
+
+
+async def _indexed(ctx: Context, design: Revision, name: str) -> tuple[Index, View]:
     index, definition = await ctx.services.views.index(ctx.db, design)
     return index, definition.view(name)
 
@@ -117,11 +122,21 @@ async def _refreshed(ctx: Context, index: Index) -> None:
 
 async def _view(ctx: Context, query: ViewQuery) -> web.StreamResponse:
     index, view = await _opened(ctx)
+    writer = RowWriter(ctx, [MUST_REVALIDATE])
+    await _write(ctx, writer, query, index, view)
+    return await writer.finish()
+
+
+async def write(ctx: Context, writer: RowWriter, query: ViewQuery, design: str, name: str) -> None:
+    """The rows of a view of any design document, for a list function. Raises NotFound, QueryParseError."""
+    found = await ctx.db.revision(f"_design/{design}")
+    await _write(ctx, writer, query, *await _indexed(ctx, found, name))
+
+
+async def _write(ctx: Context, writer: RowWriter, query: ViewQuery, index: Index, view: View) -> None:
     answering = Answering(ctx, index, view, query)
     await _refreshed(ctx, index)
-    writer = RowWriter(ctx, [MUST_REVALIDATE])
     await answering.write(writer)
-    return await writer.finish()
 
 
 class Answering:

@@ -29,6 +29,10 @@ LARGE = 256 << 10  # bytes of an answer that are not gathered, and not sent to m
 SLICE = 64 << 10  # bytes of one write of those
 
 
+async def _nowhere(request: web.BaseRequest) -> web.StreamResponse:
+    raise NotImplementedError("the door says where requests go")
+
+
 class Context:
     """`method` is the one asked for after X-HTTP-Method-Override, with HEAD as GET (`is_head` tells);
     `parts` are the decoded path parts, `match` those that the row's placeholders took:
@@ -47,7 +51,9 @@ class Context:
         "_query",
         "_settings",
         "address",
+        "again",
         "callback",
+        "credentials",
         "db",
         "headers",
         "identity",
@@ -60,6 +66,7 @@ class Context:
         "raw_path",
         "raw_query",
         "request",
+        "rewritten",
         "rule",
         "services",
         "user",
@@ -81,6 +88,9 @@ class Context:
         self.in_database = False
         self.address = ""  # the client's, as far as it is known
         self.headers: list[tuple[str, str]] = []  # to be added to whatever is answered (CORS)
+        self.credentials = request.headers  # those that `identity` was told from
+        self.rewritten = 0  # how often a design document has sent this request on
+        self.again = _nowhere  # answers the request as a design document has rewritten it
         self.callback = ""  # the function that a JSON answer is to be wrapped in (JSONP)
         self._pairs: list[tuple[str, str]] | None = None
         self._query: dict[str, str] | None = None
@@ -199,7 +209,7 @@ class Context:
         A body may take hours, or be held back on purpose. Meanwhile an account goes, is made anew by
         somebody else, changes its password, or is no admin any more; and a database gets other members.
         """
-        await self.services.auth.confirm(self.identity, self.request.headers, self.address)
+        await self.services.auth.confirm(self.identity, self.credentials, self.address)
         self._meaning = None  # which database holds the users may have changed, too
         await self._authorize()
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.description import describe
-from couchreg.http.couch.frame.params import json_value
+from couchreg.http.couch.frame.params import json_value, unquote_path
 from couchreg.http.couch.frame.uuids import new_uuid
 from couchreg.model import json
 
@@ -18,32 +18,53 @@ SESSION = "AuthSession"
 FORM = "application/x-www-form-urlencoded"
 _JSON_KEYS = frozenset({"startkey", "endkey", "key", "descending"})
 _SECRET = frozenset({"authorization", "proxy-authorization", "cookie"})
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_NOT_FOR_REWRITING = frozenset({"info", "form", "uuid", "id"})
+WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-async def request_object(ctx: Context, doc_id: str | None = None) -> bytes:
-    """`req` as JSON. Reads the body, where the method has one. Raises BadRequest."""
-    body = await ctx.body() if ctx.method in _WITH_BODY else b""
+async def request_object(
+    ctx: Context,
+    doc_id: str | None = None,
+    *,
+    body: dict[str, Any] | None = None,
+    data: bytes | None = None,
+    for_rewriting: bool = False,
+) -> bytes:
+    """`req` as JSON; for rewrites a part of it. Reads the body, where the method has one and neither its
+    `data` nor what was made of it is given. Raises BadRequest."""
+    if data is None:
+        data = await ctx.body() if ctx.method in WITH_BODY and body is None else b""
     request = ctx.request
-    text = body.decode("utf-8", "replace")
+    text = data.decode("utf-8", "replace")
     found: dict[str, Any] = {
-        "info": await describe(ctx.db, ctx.settings),
+        "info": {} if for_rewriting else await describe(ctx.db, ctx.settings),
         "id": doc_id,
         "uuid": new_uuid(ctx),
         "method": "HEAD" if ctx.is_head else ctx.method,
-        "requested_path": list(ctx.parts),
+        "requested_path": _requested(ctx),
         "path": list(ctx.parts),
         "raw_path": request.raw_path,
-        "query": {key: _query_value(key, value) for key, value in ctx.query.items()},
+        "query": {key: _query_value(key, value) for key, value in ctx.pairs},
         "headers": _headers(request.headers),
-        "body": text if ctx.method in _WITH_BODY else "undefined",
+        "body": body or (text if ctx.method in WITH_BODY else "undefined"),
         "peer": ctx.address,
         "form": _form(request.content_type, text),
         "cookie": _cookies(request.headers.get("Cookie", "")),
         "userCtx": {"db": ctx.db.name, "name": ctx.user.name, "roles": list(ctx.user.roles)},
         "secObj": await ctx.db.setting("security") or {},
     }
+    if for_rewriting:
+        found = {name: value for name, value in found.items() if name not in _NOT_FOR_REWRITING}
     return json.encode(found)
+
+
+def _requested(ctx: Context) -> list[str]:
+    """The path as the client has it, where a proxy says that it is another than here."""
+    headers = ctx.request.headers
+    stated = headers.get("X-CouchDB-Vhost-Path") or headers.get("X-CouchDB-Requested-Path")
+    if stated is None:
+        return list(ctx.parts)
+    return [unquote_path(part, plus=False) for part in stated.partition("?")[0].split("/") if part]
 
 
 def _query_value(key: str, value: str) -> Any:

@@ -88,7 +88,12 @@ class Answer(web.StreamResponse):
         await request.writer.write(head if empty else head + self.answer_body)
 
     def _head(self, request: web.BaseRequest) -> str:
-        lines = [_STATUS_LINES[self.answer_status], _clock.head(), request_id(request)]
+        status = self.answer_status
+        lines = [
+            _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown\r\n",
+            _clock.head(),
+            request_id(request),
+        ]
         lines.extend([header_line(name, value) for name, value in self.extra])
         if self.answer_status not in (204, 304):
             lines.append(f"Content-Type: {self.content_kind}\r\n")

@@ -28,6 +28,8 @@ IMPLIED: dict[str, dict[str, str]] = {
         "changes_timeout": "60000",
         "max_db_number_for_dbs_info_req": "100",
         "max_http_request_size": "4294967296",
+        "rewrite_limit": "100",
+        "secure_rewrites": "true",
     },
     "chttpd_auth": {"authentication_redirect": "/_utils/session.html"},
     "cluster": {"n": "1", "q": "2"},

@@ -20,10 +20,13 @@ FULL = 64 * 1024  # bytes of one write
 class RowWriter:
     """Collects pieces of an answer and sends them."""
 
-    def __init__(self, ctx: Context, headers: Headers, content_type: str = JSON_TYPE) -> None:
+    def __init__(
+        self, ctx: Context, headers: Headers, content_type: str = JSON_TYPE, *, status: int = 200
+    ) -> None:
         self._ctx = ctx
         self._headers = list(headers)
         self._type = content_type
+        self._status = status
         self._pieces: list[bytes] = []
         self._size = 0
         self._turn = Slice()
@@ -55,7 +58,9 @@ class RowWriter:
             if self._callback:
                 self._type = jsonp.SCRIPT
                 self._pieces.insert(0, jsonp.opening(self._callback))
-            self._stream = await self._ctx.stream(headers=self._headers, content_type=self._type)
+            self._stream = await self._ctx.stream(
+                status=self._status, headers=self._headers, content_type=self._type
+            )
         if self._pieces:
             data = b"".join(self._pieces)
             self._pieces.clear()
@@ -70,7 +75,8 @@ class RowWriter:
     async def finish(self) -> web.StreamResponse:
         """Send the rest. A whole answer that fits into one buffer has a Content-Length."""
         if self._stream is None:
-            return Answer(b"".join(self._pieces), headers=self._headers, content_type=self._type)
+            body = b"".join(self._pieces)
+            return Answer(body, status=self._status, headers=self._headers, content_type=self._type)
         if self._callback:
             self._pieces.append(jsonp.CLOSING)
         await self.flush()

@@ -86,6 +86,12 @@ async def _answer(ctx: Context, namespace: Namespace, query: ViewQuery) -> web.S
     return await writer.finish()
 
 
+async def write_all(ctx: Context, writer: RowWriter, query: ViewQuery) -> None:
+    """The rows of `_all_docs`, for a list function. Raises QueryParseError."""
+    query.check()
+    await _write(ctx, writer, ALL, query)
+
+
 async def _write(ctx: Context, writer: RowWriter, namespace: Namespace, query: ViewQuery) -> None:
     if query.keys is None:
         await range_rows.write(ctx.db, writer, namespace, query)
