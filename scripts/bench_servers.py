@@ -1,5 +1,6 @@
 """The servers that are measured: couchreg, pouchdb-server, or one that runs already. For `scripts/bench`."""
 
+import json
 import os
 import resource
 import shutil
@@ -9,12 +10,14 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 POUCHDB = "pouchdb-server@4.2.0"
+VERDACCIO = "verdaccio@^5.33.0"
+NODE_FETCH = "^2.7.0"  # what verdaccio 5 asks for is not on every mirror of npm's registry
 LOGIN = "admin:bench"
 TIMEOUT = 60  # seconds for a start
 
@@ -34,38 +37,42 @@ def allow_many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def at(url: str) -> Subject:
-    return Subject("other", url.rstrip("/"))
+def at(url: str, pid: int | None = None) -> Subject:
+    return Subject("other", url.rstrip("/"), pid)
 
 
 @contextmanager
-def couchreg() -> Iterator[Subject]:
-    """A server of this checkout on an empty directory, removed afterwards."""
+def couchreg(*arguments: str, door: str = "CouchDB") -> Iterator[Subject]:
+    """A server of this checkout on an empty directory, removed afterwards; the address is that of one of
+    its doors, as the start announces it."""
     with tempfile.TemporaryDirectory(prefix="couchreg-bench-") as folder:
         command = [sys.executable, "-m", "couchreg", "serve", "--port", "0", "--couch-port", "0"]
-        command += ["--data-dir", f"{folder}/data"]
+        command += ["--data-dir", f"{folder}/data", *arguments]
         env = {name: value for name, value in os.environ.items() if not name.startswith("COUCHREG_")}
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env=env | {"COUCHREG_ADMIN": LOGIN}
         ) as process:
             try:
-                address = _announced(process)
+                address = _announced(process, door)
                 yield Subject("couchreg", address.replace("://", f"://{LOGIN}@"), process.pid)
             finally:
                 process.terminate()
 
 
-def _announced(process: subprocess.Popen[str]) -> str:
+def _announced(process: subprocess.Popen[str], door: str) -> str:
+    found = ""
     for line in process.stdout or ():
         label, _, value = line.partition(" ")
-        if label == "CouchDB":
-            return value.strip().rstrip("/")
+        if label == door:
+            found = value.strip().rstrip("/")
+        if label == "Ready":
+            return found
     sys.exit("scripts/bench: couchreg did not start")
 
 
 def pouchdb(stack: ExitStack) -> Subject | None:
     """pouchdb-server with its databases on disk; None, and a sentence, where it cannot be had."""
-    program = _installed()
+    program = _installed(POUCHDB)
     if program is None:
         return None
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pouchdb-bench-"))
@@ -80,20 +87,52 @@ def pouchdb(stack: ExitStack) -> Subject | None:
     return Subject("pouchdb-server", url, process.pid)
 
 
-def _installed() -> Path | None:
-    """The program in a cache of ours, installed when it is not there yet."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        print("scripts/bench: without Node and npm couchreg is measured alone", file=sys.stderr)
+_CONFIG = """
+storage: {folder}/storage
+auth: {{htpasswd: {{file: {folder}/htpasswd, max_users: 10}}}}
+packages: {{"**": {{access: $all, publish: $authenticated}}}}
+web: {{enable: false}}
+max_body_size: 10mb
+log: {{type: stdout, format: json, level: fatal}}
+userRateLimit: {{windowMs: 1000, max: 1000}}
+"""
+
+
+def verdaccio(stack: ExitStack) -> Subject | None:
+    """verdaccio 5 with its storage on disk and no registry behind it; None, and a sentence, where it cannot
+    be had."""
+    program = _installed(VERDACCIO, overrides={"node-fetch": NODE_FETCH})
+    if program is None:
         return None
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "couchreg-bench"
-    program = cache / "node_modules" / ".bin" / "pouchdb-server"
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="verdaccio-bench-"))
+    config = Path(folder) / "config.yaml"
+    config.write_text(_CONFIG.format(folder=folder))
+    address = f"127.0.0.1:{_free_port()}"
+    command = [str(program), "--config", str(config), "--listen", address]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stack.callback(_end, process)
+    if not _answers(f"http://{address}/-/ping", process):
+        print("scripts/bench_publishing: verdaccio does not answer and is left out", file=sys.stderr)
+        return None
+    return Subject("verdaccio", f"http://{address}", process.pid)
+
+
+def _installed(package: str, overrides: Mapping[str, str] | None = None) -> Path | None:
+    """The program of an npm package in a cache of ours, installed when it is not there yet."""
+    name = package.partition("@")[0]
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        print(f"scripts/bench: without Node and npm there is no {name}", file=sys.stderr)
+        return None
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "couchreg-bench" / name
+    program = cache / "node_modules" / ".bin" / name
     if not program.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        print(f"Installing {POUCHDB} into {cache}", file=sys.stderr)
+        print(f"Installing {package} into {cache}", file=sys.stderr)
+        (cache / "package.json").write_text(json.dumps({"private": True, "overrides": overrides or {}}))
         command = ["npm", "install", "--prefix", str(cache), "--no-audit", "--no-fund", "--loglevel=error"]
-        done = subprocess.run([*command, POUCHDB], stdout=subprocess.DEVNULL)
+        done = subprocess.run([*command, package], stdout=subprocess.DEVNULL)
         if done.returncode:
-            print("scripts/bench: npm failed; couchreg is measured alone", file=sys.stderr)
+            print(f"scripts/bench: npm failed, so {name} is left out", file=sys.stderr)
             return None
     return program
 

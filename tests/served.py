@@ -154,11 +154,17 @@ Serve = Callable[..., Awaitable[Served]]
 
 @pytest.fixture
 async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
-    """Start a registry; options are those of `Registry`. Everything is closed behind the test."""
+    """Start a registry; options are those of `Registry`, and `services` more of the door's. Everything is
+    closed behind the test."""
     closers: list[Callable[[], Awaitable[None]]] = []
 
     async def start(
-        *, couch: Any = None, public_url: str | None = None, registration: str = "open", **options: Any
+        *,
+        couch: Any = None,
+        public_url: str | None = None,
+        registration: str = "open",
+        services: Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> Served:
         blobs, spool = await blob_store(tmp_path / "datastore"), Spool(tmp_path / "spool")
         store = SqliteStore(tmp_path)
@@ -185,6 +191,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
                 confirm=people.auth.confirm_publisher,
                 couch=couch,
                 public_url=public_url,
+                **(services or {}),
             )
         )
         runner = web.AppRunner(

@@ -94,6 +94,11 @@ def is_member(user: User, security: Security) -> bool:
     """A database without members is open to everyone, as in CouchDB."""
     if is_database_admin(user, security) or _listed(user, security, "members"):
         return True
+    return has_no_members(security)
+
+
+def has_no_members(security: Security) -> bool:
+    """Whether a database is open to everyone."""
     return not _names(security, "members", "names") and not _names(security, "members", "roles")
 
 

@@ -85,7 +85,7 @@ class Transport:
 
     async def open(self) -> None:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=_SILENCE)
-        headers = self.credentials.header() if self.credentials else {}
+        headers = {"Accept-Encoding": "identity"} | (self.credentials.header() if self.credentials else {})
         self._session = aiohttp.ClientSession(timeout=timeout, headers=headers, auto_decompress=False)
 
     async def close(self) -> None:

@@ -4,6 +4,7 @@ Published files share one origin with everything else that is served there, so n
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -31,6 +32,15 @@ _ACTIVE: Final = re.compile(
 )
 
 
+# What shrinks: text, and what is written as text.
+_TEXT: Final = re.compile(
+    r"text/.*|[^/]+/(?:.+\+)?(?:json|xml|yaml|csv|ndjson|x-ndjson|jsonl|json-seq|javascript|sql|toml|x-yaml)"
+)
+_UNQUOTED: Final = re.compile(
+    r"[^ !#$&-\[\]-~]"
+)  # not to be put in a quoted file name that every reader takes
+
+
 def essence(media_type: str) -> str:
     """The type without its parameters, in lower case: `text/html` of `Text/HTML; charset=utf-8`."""
     return media_type.partition(";")[0].strip().lower()
@@ -41,7 +51,20 @@ def may_run(media_type: str) -> bool:
     return _ACTIVE.search(essence(media_type)) is not None
 
 
+@lru_cache(maxsize=1024)
+def is_text(media_type: str) -> bool:
+    """Whether it is written in letters, so that a content coding makes it smaller."""
+    return _TEXT.fullmatch(essence(media_type)) is not None
+
+
+@lru_cache(maxsize=1024)
 def disposition(path: str, media_type: str) -> str:
-    """The Content-Disposition of a file: its name to save under, and whether it may be shown at all."""
+    """The Content-Disposition of a file: its name to save under, and whether it may be shown at all.
+
+    `filename` is for readers that do not know `filename*`: what it cannot hold is a `_` there.
+    Source: https://www.rfc-editor.org/rfc/rfc6266#section-4.3.
+    """
     form = "inline" if essence(media_type) in _SHOWN else "attachment"
-    return f"{form}; filename*=UTF-8''{quote(path.rpartition('/')[2], safe='')}"
+    name = path.rpartition("/")[2]
+    plain = _UNQUOTED.sub("_", name)
+    return f"{form}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,6 +1,17 @@
-"""Accept and Accept-Encoding as CouchDB weighs them: yes or no for one type or coding at a time."""
+"""Accept and Accept-Encoding: as CouchDB weighs them, yes or no for one type or coding at a time, and which
+of several codings a client wants most.
+
+Source: https://www.rfc-editor.org/rfc/rfc9110#name-accept-encoding.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
 
 from couchreg.wire import fields
+
+IDENTITY: Final = "identity"
+_QUALITY: Final = re.compile(r"[01](?:\.\d{0,3})?")
 
 
 def qualities(header: str) -> list[tuple[str, float]] | None:
@@ -38,3 +49,22 @@ def accepts_coding(header: str | None, wanted: str) -> bool:
         return False
     found = dict(qualities(header) or ())
     return found.get(wanted, found.get("*", 0.0)) > 0
+
+
+def wanted_coding(header: str | None, offered: Sequence[str]) -> str:
+    """The coding that a client with this Accept-Encoding header wants most; of equals the one offered first.
+
+    What is sent as it is (`identity`) comes last, unless the client says how much it wants that; and it is
+    what is sent where nothing that is offered will do.
+    """
+    if header is None:
+        return IDENTITY
+    stated: dict[str, float] = {}
+    for member in fields.members(header):
+        name, parameters = fields.item(member)
+        quality = parameters.get("q", "1")
+        stated.setdefault(name, float(quality) if _QUALITY.fullmatch(quality) else 0.0)
+    other = stated.get("*", 0.0)
+    best = max(offered, key=lambda coding: stated.get(coding, other), default=IDENTITY)
+    quality_of_best = stated.get(best, other)
+    return best if quality_of_best > 0 and quality_of_best >= stated.get(IDENTITY, 0.0) else IDENTITY

@@ -1,4 +1,4 @@
-"""`scripts/bench` measures what it says, on amounts that say nothing about speed."""
+"""`scripts/bench` and `scripts/bench_publishing` measure what they say, on amounts that show no speed."""
 
 import re
 import subprocess
@@ -60,3 +60,16 @@ def test_an_operation_that_does_not_exist() -> None:
     done = bench("--only", "bulk,fly")
     assert done.returncode == 1
     assert "there is no operation fly" in done.stderr
+
+
+def test_packages_are_published_and_read_beside_a_couchdb(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server:
+        command = [sys.executable, str(SCRIPTS / "bench_publishing.py"), "--alone", "--rounds", "1"]
+        command += ["--seconds", "0.1", "--url", server.couch_url_with_login]
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    _, heading, *lines = done.stdout.splitlines()
+    assert heading.split() == ["publish", "1", "publish", "16", "descriptor", "file"]
+    figures = r"( +[\d,]+ +\(([\d.]+|-)\)){4}"
+    assert [bool(re.fullmatch(rf"\S.*?{figures}", line)) for line in lines[:3]] == [True] * 3
+    assert re.fullmatch(r"couchreg, no checks / CouchDB: \d+\.\d\d(, \d+\.\d\d){3}", lines[4])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from couchreg.model.media_types import disposition, essence, may_run
+from couchreg.model.media_types import disposition, essence, is_text, may_run
 
 
 @pytest.mark.parametrize(
@@ -36,10 +36,27 @@ def test_what_a_browser_might_run(media_type: str) -> None:
 @pytest.mark.parametrize("media_type", ["text/csv", "image/png", "application/pdf", "text/plain; charset=x"])
 def test_what_a_browser_shows(media_type: str) -> None:
     assert not may_run(media_type)
-    assert disposition("data/a b.csv", media_type) == "inline; filename*=UTF-8''a%20b.csv"
+    assert (
+        disposition("data/a b.csv", media_type) == "inline; filename=\"a b.csv\"; filename*=UTF-8''a%20b.csv"
+    )
 
 
 def test_a_type_that_nobody_knows_is_a_download_under_a_safe_name() -> None:
     assert disposition('x/"; évil\r\n.bin', "what/ever") == (
-        "attachment; filename*=UTF-8''%22%3B%20%C3%A9vil%0D%0A.bin"
+        "attachment; filename=\"_; _vil__.bin\"; filename*=UTF-8''%22%3B%20%C3%A9vil%0D%0A.bin"
     )
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["text/csv", "TEXT/plain; charset=utf-8", "application/json", "application/geo+json", "image/svg+xml"],
+)
+def test_text_is_what_a_coding_makes_smaller(media_type: str) -> None:
+    assert is_text(media_type)
+
+
+@pytest.mark.parametrize(
+    "media_type", ["image/png", "application/zip", "application/jsonp2", "", "json", "text"]
+)
+def test_other_bytes_are_left_alone(media_type: str) -> None:
+    assert not is_text(media_type)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from couchreg.wire.accept import accepts_coding, accepts_type, qualities
+from couchreg.wire.accept import accepts_coding, accepts_type, qualities, wanted_coding
 
 HTML = "text/html"
 
@@ -50,3 +50,26 @@ def test_a_type_is_accepted_or_not(header: str | None, accepted: bool) -> None:
 )
 def test_a_coding_is_accepted_or_not(header: str | None, accepted: bool) -> None:
     assert accepts_coding(header, "gzip") is accepted
+
+
+@pytest.mark.parametrize(
+    ("header", "coding"),
+    [
+        (None, "identity"),
+        ("", "identity"),
+        ("gzip", "gzip"),
+        ("gzip, deflate, br", "br"),
+        ("GZIP;q=1, br;q=0.9", "gzip"),
+        ("*", "br"),
+        ("*, br;q=0", "gzip"),
+        ("br;q=0, gzip;q=0", "identity"),
+        ("gzip;q=0.5, identity", "identity"),
+        ("gzip;q=0.5, identity;q=0.5", "gzip"),
+        ("identity;q=0", "identity"),
+        ("*;q=0", "identity"),
+        ("gzip;q=nan, br;q=inf", "identity"),
+        ("deflate, compress", "identity"),
+    ],
+)
+def test_the_coding_that_is_wanted_most(header: str | None, coding: str) -> None:
+    assert wanted_coding(header, ("br", "gzip")) == coding

@@ -32,8 +32,8 @@ class CheckLimits:
     memory: int = 2 << 30  # bytes of address space
     file_size: int = 4 << 30  # bytes of one temporary file, for compressed data
     workers: int = 3  # of which one user has one
-    waiting: int = 32
-    waiting_of_one: int = 8
+    waiting: int = 128
+    waiting_of_one: int = 32
     # The settings by which the operator changes the first two, as people write them.
     cpu_setting: str = ""
     memory_setting: str = ""

@@ -95,7 +95,7 @@ class Publisher:
         self._settled = bounded(settled)
         self._catalog = Catalog(database)
         self._dependencies = Dependencies(self._catalog)
-        self._hashing = Turns(2, waiting=64, waiting_of_one=8, what="packages to hash")
+        self._hashing = Turns(2, waiting=128, waiting_of_one=32, what="packages to hash")
         self._packages = packages
         self._held = held or Held(database, None)
 

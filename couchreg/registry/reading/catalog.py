@@ -17,7 +17,11 @@ from couchreg.package.paths import DESCRIPTOR
 from couchreg.package.standing import Standing
 from couchreg.package.versions import LATEST, choose, latest, sort_versions
 from couchreg.registry.reading.outline import LARGE, outline
-from couchreg.registry.reading.standing import standings
+from couchreg.registry.reading.remembered import MOST, Remembered
+from couchreg.registry.reading.standing import standing_of
+
+_LEAST_WEIGHT = 500  # bytes of whatever is remembered
+_AS_OBJECTS = 8  # how much more memory values take than their text
 
 Room = Callable[[], Awaitable[None]]
 
@@ -59,13 +63,26 @@ class Version:
 
 
 class Catalog:
-    """The packages of one `registry` database."""
+    """The packages of one `registry` database. What it answers is for reading: others are given the same."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._remembered = Remembered(database)
+
+    def forget(self) -> None:
+        """Read everything anew."""
+        self._remembered = Remembered(self._database)
 
     async def versions(self, name: str) -> list[str]:
         """The versions of a package, from lowest to highest; empty for an unknown one."""
+
+        async def read() -> tuple[list[str], int]:
+            found = await self._versions(name)
+            return found, _LEAST_WEIGHT + 100 * len(found)
+
+        return list(await self._remembered.until_written(("versions", name), read))
+
+    async def _versions(self, name: str) -> list[str]:
         wanted = Range(start=version_id(name, ""), end=version_id(name, "~"))
         found = [split_version_id(row.id) async for row in self._rows(wanted)]
         return sort_versions([pair[1] for pair in found if pair and pair[0] == name])
@@ -91,19 +108,45 @@ class Catalog:
             raise _absent(name, LATEST, versions)
         return versions
 
+    async def point(self, name: str, wanted: str = LATEST) -> tuple[str, str]:
+        """The version that is asked for, exactly or by a dist-tag, and its revision. Raises NotFound."""
+        exact = await self.resolve(name) if wanted == LATEST else wanted
+        rev = await self._rev(name, exact)
+        if rev is None and wanted != LATEST:
+            exact = (await self.standing(name)).tags(await self.versions(name)).get(wanted, exact)
+            rev = await self._rev(name, exact)
+        if rev is None:
+            raise _absent(name, exact, await self.versions(name))
+        return exact, rev
+
+    async def _rev(self, name: str, exact: str) -> str | None:
+        doc_id = version_id(name, exact)
+
+        async def read() -> tuple[str | None, str | None, int]:
+            [row] = await self._database.winners([doc_id], bodies=False)
+            rev = None if row is None or row.deleted else row.rev
+            return rev, rev, _LEAST_WEIGHT
+
+        return await self._remembered.of_document(("rev", name, exact), doc_id, read)
+
     async def version(self, name: str, version: str = LATEST, *, room: Room | None = None) -> Version:
         """Raises NotFound with a reason that says where to look.
 
         `room` is awaited before a large document is held, and raises what it does.
         """
         exact = await self.resolve(name) if version == LATEST else version
-        revision = await self._revision(name, exact)
-        if room is not None and len(revision.members) > LARGE:
-            del revision  # nothing is held while one waits
-            await room()
+
+        async def read() -> tuple[str | None, Version, int]:
             revision = await self._revision(name, exact)
-        weight, document = len(revision.members), await outline(revision.members)
-        return Version(name, exact, revision.rev, document, revision.attachments, weight)
+            if room is not None and len(revision.members) > LARGE:
+                del revision  # nothing is held while one waits
+                await room()
+                revision = await self._revision(name, exact)
+            weight, document = len(revision.members), await outline(revision.members)
+            found = Version(name, exact, revision.rev, document, revision.attachments, weight)
+            return revision.rev, found, _weight(found)
+
+        return await self._remembered.of_document(("version", name, exact), version_id(name, exact), read)
 
     async def _revision(self, name: str, version: str) -> Revision:
         try:
@@ -113,17 +156,19 @@ class Catalog:
 
     async def named(self, name: str, wanted: str = LATEST, *, room: Room | None = None) -> Version:
         """An exact version, or the one that a dist-tag leads to. Raises NotFound, and what `room` does."""
-        try:
-            return await self.version(name, wanted, room=room)
-        except NotFound:
-            tags = (await self.standing(name)).tags(await self.versions(name))
-            if wanted not in tags:
-                raise
-            return await self.version(name, tags[wanted], room=room)
+        return await self.version(name, (await self.point(name, wanted))[0], room=room)
 
     async def standing(self, name: str) -> Standing:
         """What the package's document says of its versions."""
-        return (await standings(self._database, [name]))[0]
+
+        async def read() -> tuple[str | None, Standing, int]:
+            [row] = await self._database.winners([name], bodies=True)
+            found = standing_of(row)
+            there = row is not None and not row.deleted
+            size = len(row.members or b"") if row is not None else 0
+            return row.rev if row is not None and there else None, found, _LEAST_WEIGHT + _AS_OBJECTS * size
+
+        return await self._remembered.of_document(("standing", name), name, read)
 
     async def published(self, name: str) -> list[Version]:
         """All versions of a package with their documents, from the latest to the oldest."""
@@ -148,6 +193,13 @@ class Catalog:
         async for rows in self._database.all_docs(wanted, bodies=False):
             for row in rows:
                 yield row
+
+
+def _weight(version: Version) -> int:
+    """What a version takes in memory; one that is large is not kept."""
+    if version.is_large:
+        return MOST
+    return _LEAST_WEIGHT + _AS_OBJECTS * version.weight + 800 * len(version.attachments)
 
 
 def _absent(name: str, wanted: str, versions: list[str]) -> NotFound:

@@ -9,10 +9,11 @@ from couchreg.package.standing import Standing
 
 async def standings(database: Database, names: Sequence[str]) -> list[Standing]:
     """What is said of packages, in order."""
-    return [_of(row) for row in await database.winners(names, bodies=True)]
+    return [standing_of(row) for row in await database.winners(names, bodies=True)]
 
 
-def _of(row: Row | None) -> Standing:
+def standing_of(row: Row | None) -> Standing:
+    """What a package's document, or its absence, says."""
     if row is None or row.deleted:
         return Standing()
     return Standing(row.body)

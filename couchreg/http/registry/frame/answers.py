@@ -8,8 +8,10 @@ from aiohttp import web
 
 from couchreg.errors import CouchregError, InvalidPackage, TooManyRequests, Unavailable
 from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.frame.codings import tag_in
 from couchreg.model import json
 from couchreg.turns import Slice
+from couchreg.wire.accept import IDENTITY
 from couchreg.wire.status import status_of
 
 # Published content is never a page of ours: no script of it runs here, no type is guessed.
@@ -44,6 +46,31 @@ def cacheable(call: Call, value: Any, headers: Mapping[str, str] | None = None) 
     if not_modified(call.request, tag):
         return web.Response(status=304, headers={**headers, "ETag": f'"{tag}"', **OPEN})
     return response
+
+
+async def text(
+    call: Call, tag: str, body: bytes, kind: str, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """A text with its tag, in a coding that the client takes; for HEAD in one that is at hand."""
+    codings = call.services.codings
+    coding = codings.wanted(call.request, kind, len(body))
+    headers = {**SAFE, **OPEN, **headers, "Content-Type": kind, "ETag": f'"{tag}"'}
+    if coding == IDENTITY:
+        return web.Response(body=body, headers=headers)
+    coded = {**headers, "ETag": f'"{tag_in(tag, coding)}"', "Content-Encoding": coding}
+
+    async def read() -> bytes:
+        return body
+
+    if call.request.method != "HEAD":
+        smaller = await codings.body(tag, coding, read)
+        return (
+            web.Response(body=smaller, headers=coded)
+            if smaller is not None
+            else web.Response(body=body, headers=headers)
+        )
+    smaller = codings.kept(tag, coding)
+    return web.StreamResponse(headers=coded) if smaller is None else web.Response(body=smaller, headers=coded)
 
 
 async def streamed(

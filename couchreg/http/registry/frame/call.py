@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from couchreg.auth.login.authenticator import Identity
-from couchreg.auth.policy import EVERYONE, REGISTRY, Rule, Security, authorize, without_owner_roles
+from couchreg.auth.policy import (
+    EVERYONE,
+    REGISTRY,
+    Rule,
+    Security,
+    authorize,
+    has_no_members,
+    without_owner_roles,
+)
 from couchreg.auth.tokens import Grant, Tokens
 from couchreg.auth.users.accounts import Accounts
 from couchreg.docstore.base import Attachment
@@ -16,6 +24,8 @@ from couchreg.errors import Unauthorized
 from couchreg.followers.loop import Status
 from couchreg.http.forwarded import Proxies
 from couchreg.http.leaving import Leaving, Watch
+from couchreg.http.registry.frame.codings import Codings
+from couchreg.http.registry.frame.rendered import Renderings
 from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.frame.urls import base_url
 from couchreg.model.addresses import origin
@@ -77,6 +87,16 @@ class Services:
     followers: Callable[[], Awaitable[Sequence[Status]]] = nobody_follows  # how far they have come
     leaving: Leaving = field(default_factory=Leaving)
     large: Turns = field(default_factory=large_packages)
+    codings: Codings = field(default_factory=Codings)
+    rendered: Renderings = field(default_factory=Renderings)
+
+
+@dataclass(slots=True)
+class Audience:
+    """Who may have the answer to a request; nobody else, until it has been found out."""
+
+    must_log_in: bool = True
+    is_everyone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +108,7 @@ class Call:
     services: Services
     route: Route
     held: AsyncExitStack = field(default_factory=AsyncExitStack)  # until the answer has gone
+    audience: Audience = field(default_factory=Audience)
 
     async def room(self) -> None:
         """Few large documents are held at once, however slowly their answers are read: waits for a place, and
@@ -96,7 +117,8 @@ class Call:
 
     async def decide(self) -> None:
         """Whether they may, by the same rules as at the couch door. Raises Unauthorized, Forbidden."""
-        if self.services.user_required() and self.user.name is None and not self.route.signed:
+        self.audience.must_log_in = self.services.user_required()
+        if self.audience.must_log_in and self.user.name is None and not self.route.signed:
             raise Unauthorized(LOG_IN)
         try:
             authorize(self.route.rule, self.user)
@@ -109,7 +131,9 @@ class Call:
     async def admit(self) -> None:
         """Raises Unauthorized, Forbidden for those who may not read the database `registry`."""
         security = await self.services.security()
-        if security != EVERYONE and not self.user.is_admin:
+        is_open = security is not None and has_no_members(security)
+        self.audience.is_everyone = is_open and not self.audience.must_log_in
+        if not is_open and not self.user.is_admin:
             user = await self.registry.owners.with_roles(without_owner_roles(self.user))
             authorize(Rule.MEMBER, user, REGISTRY, security)
 

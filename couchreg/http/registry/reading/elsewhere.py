@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from couchreg.errors import NotFound
-from couchreg.http.registry.frame.answers import OPEN, SAFE, not_modified, streamed
+from couchreg.http.registry.frame.answers import OPEN, SAFE, not_modified, streamed, text
 from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.frame.codings import CODINGS, MOST, tag_in
+from couchreg.http.registry.frame.freshness import cache_control
 from couchreg.model import json
 from couchreg.model.media_types import disposition
 from couchreg.package.descriptor import Resource
@@ -23,12 +25,16 @@ async def inline(call: Call, version: Version, found: Resource) -> web.StreamRes
     """
     state = json.encode([version.name, version.version, version.rev, found.name])
     tag = hashlib.sha256(state).hexdigest()[:32]
-    headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
-    if not_modified(call.request, tag):
-        return web.Response(status=304, headers={**SAFE, **OPEN, **headers})
+    pinned = call.request.match_info.get("version") == version.version
+    headers = {"ETag": f'"{tag}"', "Cache-Control": cache_control(call, pinned=pinned)}
+    for one in (tag, *(tag_in(tag, coding) for coding in CODINGS)):
+        if not_modified(call.request, one):
+            return web.Response(status=304, headers={**SAFE, **OPEN, **headers, "ETag": f'"{one}"'})
     kind, data = await asyncio.to_thread(inline_text, found)
     kind = kind if "charset" in kind or not kind.startswith("text/") else f"{kind}; charset=utf-8"
     headers |= {"Content-Type": kind, "Content-Disposition": disposition(found.name, kind)}
+    if len(data) <= MOST:
+        return await text(call, tag, bytes(data), kind, headers | {"Vary": "Accept-Encoding"})
     return await streamed(call, _once(data), headers, len(data))
 
 

@@ -49,13 +49,17 @@ async def descriptor(call: Call) -> web.StreamResponse:
     if call.request.query.get("clone") == "true":
         return await packages.published(call)
     view = _wanted(call, DATASETS)
-    version = await version_of(call)
-    links = _links(url_of(call.base, version.name, version.version), DATASETS)
     if view is None:
-        return await packages.descriptor(call, version, links)
+        return await packages.descriptor(call, lambda name, version: _links_of(call, name, version))
+    version = await version_of(call)
+    links = _links_of(call, version.name, version.version)
     make, source = DATASETS[view.vocabulary], Source(version, call.base)
     node = await asyncio.to_thread(make, source) if version.is_large else make(source)
     return await _answer(call, node, view, links)
+
+
+def _links_of(call: Call, name: str, version: str) -> dict[str, str]:
+    return _links(url_of(call.base, name, version), DATASETS)
 
 
 def _wanted(call: Call, offered: Collection[Vocabulary]) -> View | None:
@@ -78,4 +82,4 @@ def _links(address: str, offered: Collection[Vocabulary]) -> dict[str, str]:
     kind = f'rel="alternate"; type="{LINKED}"'
     others = (f'<{address}?profile={word}>; {kind}; title="{word}"' for word in offered)
     links = [f'<{address}>; rel="canonical"', f'<{address}>; rel="alternate"; type="{JSON}"', *others]
-    return {"Vary": "Accept, Host", "Link": ", ".join(links)}
+    return {"Vary": "Accept, Accept-Encoding, Host", "Link": ", ".join(links)}

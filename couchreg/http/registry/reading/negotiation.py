@@ -11,6 +11,7 @@ https://www.w3.org/TR/json-ld11/#iana-considerations.
 import re
 from collections.abc import Collection, Iterator
 from enum import StrEnum
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -65,7 +66,7 @@ def wanted_view(profile: str | None, accept: str | None, offered: Collection[Voc
         return view
     if accept is None or not accept.strip():
         return None
-    return _by_header(accept, offered)
+    return _by_header(accept, tuple(offered))
 
 
 def view_of(profile: str) -> View | None:
@@ -98,7 +99,8 @@ class _Choice(NamedTuple):
     view: View | None
 
 
-def _by_header(accept: str, offered: Collection[Vocabulary]) -> View | None:
+@lru_cache(maxsize=256)  # most clients send one of a few
+def _by_header(accept: str, offered: tuple[Vocabulary, ...]) -> View | None:
     choices = list(_choices(list(_kinds(accept)), offered))
     best = max(choices, key=lambda choice: (choice.quality, -choice.place), default=None)
     if best is None or best.quality <= 0:

@@ -1,23 +1,28 @@
 """Reading what is published: descriptors, listings, reports, search; never the files themselves."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version as installed_version
 
 from aiohttp import web
 
 from couchreg.errors import BadRequest, NotFound
-from couchreg.http.registry.frame.answers import OPEN, answer, cacheable, not_modified, streamed
+from couchreg.http.registry.frame.answers import OPEN, answer, cacheable, not_modified, streamed, text
 from couchreg.http.registry.frame.call import Call
-from couchreg.http.registry.reading.files import file, version_of
+from couchreg.http.registry.frame.codings import LEAST, tag_in
+from couchreg.http.registry.frame.describing import JSON
+from couchreg.http.registry.frame.freshness import cache_control
+from couchreg.http.registry.frame.rendered import Rendering
+from couchreg.http.registry.reading.files import file, is_pinned, point, version_of
 from couchreg.model import json
 from couchreg.package.paths import DESCRIPTOR
-from couchreg.registry.reading.catalog import Version
 from couchreg.registry.reading.served import served_descriptor, served_pieces, url_of
 
+Links = Callable[[str, str], Mapping[str, str]]
 HITS, MOST_HITS = 20, 200
 MOST_WORDS = 50
 LONGEST_TYPE = 1000  # characters
+_RELEASE = installed_version("couchreg")
 
 
 async def welcome(call: Call) -> web.StreamResponse:
@@ -29,7 +34,7 @@ async def welcome(call: Call) -> web.StreamResponse:
         "version": f"{base}/NAME/VERSION",
         "couchdb": f"{base}/_couch/",
     }
-    return answer({"couchreg": "Welcome", "version": installed_version("couchreg"), "links": links})
+    return answer({"couchreg": "Welcome", "version": _RELEASE, "links": links})
 
 
 async def published(call: Call) -> web.StreamResponse:
@@ -37,19 +42,39 @@ async def published(call: Call) -> web.StreamResponse:
     return await file(call, await version_of(call), DESCRIPTOR)
 
 
-async def descriptor(call: Call, version: Version, headers: Mapping[str, str]) -> web.StreamResponse:
-    """A version's descriptor with addresses for paths. A long one goes out as it is read."""
-    standing = await call.registry.catalog.standing(version.name)
-    deprecated = standing.deprecated(version.version)
-    if not version.is_large:
-        return cacheable(call, served_descriptor(version, call.base, deprecated), headers)
-    state = json.encode([version.name, version.version, version.rev, call.base, deprecated])
-    tag = hashlib.sha256(state).hexdigest()[:32]
-    headers = {**headers, "ETag": f'"{tag}"', "Cache-Control": "no-cache"}
-    if not_modified(call.request, tag):
-        return web.Response(status=304, headers={**headers, **OPEN})
-    pieces = served_pieces(version, call.base, deprecated)
-    return await streamed(call, pieces, {**headers, "Content-Type": "application/json"})
+async def descriptor(call: Call, links: Links) -> web.StreamResponse:
+    """A version's descriptor with addresses for paths; `links` gives headers for a name and a version.
+
+    Its tag follows from the revision, so that nobody reads the document to find that nothing has changed; its
+    text is kept for the next who asks. A long one goes out as it is read.
+    """
+    name, catalog = call.part("name"), call.registry.catalog
+    exact, rev = await point(call)
+    deprecated = (await catalog.standing(name)).deprecated(exact)
+    key = (name, exact, rev, call.base, deprecated)
+    kept = call.services.rendered.get(key)
+    tag = kept.tag if kept else _tag(key)
+    headers = dict(kept.headers if kept else links(name, exact))
+    headers["Cache-Control"] = cache_control(call, pinned=is_pinned(call, exact) and deprecated is None)
+    coding = call.services.codings.wanted(call.request, JSON, len(kept.body) if kept else LEAST)
+    for one in (tag_in(tag, coding), tag):
+        if not_modified(call.request, one):
+            return web.Response(status=304, headers={**headers, **OPEN, "ETag": f'"{one}"'})
+    if kept is None:
+        version = await catalog.version(name, exact, room=call.room)
+        if version.is_large:
+            pieces = served_pieces(version, call.base, deprecated)
+            return await streamed(call, pieces, {**headers, "ETag": f'"{tag}"', "Content-Type": JSON})
+        body = json.encode(served_descriptor(version, call.base, deprecated)) + b"\n"
+        kept = Rendering(tag, body, links(name, exact))
+        if version.rev == rev:  # else it has been deleted and published again in this moment
+            call.services.rendered.keep(key, kept)
+    return await text(call, kept.tag, kept.body, JSON, headers)
+
+
+def _tag(key: tuple[str | None, ...]) -> str:
+    """What a text depends on; another release may make another text of it."""
+    return hashlib.sha256(json.encode([_RELEASE, *key])).hexdigest()[:32]
 
 
 async def report(call: Call) -> web.StreamResponse:
