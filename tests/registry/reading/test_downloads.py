@@ -99,5 +99,5 @@ async def test_a_restarted_server_still_knows(server: ServerFactory) -> None:
             assert (await response.json())["total"] == 1
         async with client.get(f"{app.registry_url}/-/followers") as response:
             rows = (await response.json())["followers"]
-            assert {row["name"] for row in rows} == {"datastore", "search"}
+            assert {row["name"] for row in rows} == {"contents", "datastore", "search"}
             assert all(row["problems"] == 0 and row["last_error"] is None for row in rows)
