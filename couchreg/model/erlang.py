@@ -1,10 +1,12 @@
-"""Erlang's way to print a value (`~w`), which some of CouchDB's error sentences contain.
+"""Erlang's ways to print a value (`~w` and `~p`), which some of CouchDB's error sentences contain.
 
 Owns only the text of decoded JSON: `<<97,98>>` for "ab", `{[{<<97>>,1}]}` for {"a": 1}.
 """
 
+import re
 from typing import Any
 
+PRINTABLE = re.compile(rb"[\n\r\t -~]*")
 _WORDS = {None: "null", True: "true", False: "false"}
 
 
@@ -22,6 +24,19 @@ def show(value: Any) -> str:
     if kind is int:
         return str(value)
     return _WORDS[value]
+
+
+def pretty(value: Any) -> str:
+    """As `show`, with plain text for what it is: `<<"ab">>`. Long values are not broken into lines."""
+    kind = type(value)
+    if kind is str and value and PRINTABLE.fullmatch(value.encode()):
+        text = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'<<"{text}">>'
+    if kind is dict:
+        return f"{{[{','.join([f'{{{pretty(name)},{pretty(inner)}}}' for name, inner in value.items()])}]}}"
+    if kind is list:
+        return f"[{','.join(map(pretty, value))}]"
+    return show(value)
 
 
 def _float(value: float) -> str:

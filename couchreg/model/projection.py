@@ -5,16 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from couchreg.errors import BadRequest
+from couchreg.model import selector_operators as operators
+from couchreg.model.selector_operators import ABSENT
 from couchreg.model.work import STEPS
 
 DEEPEST: Final = 200  # names of a path
-_SEPARATOR: Final = re.compile(r"(?<!\\)\.")
+_INDEX: Final = re.compile("0|[1-9][0-9]{0,17}", re.ASCII)
 
 
 class Projection:
     """`Projection(["_id", "a.b"])({"_id": "x", "a": {"b": 1, "c": 2}})` is `{"_id": "x", "a": {"b": 1}}`.
 
-    A backslash before a dot makes it part of a name. Raises BadRequest for fields that are no text.
+    A backslash before a dot makes it part of a name, an item of a list becomes a member of its index. Raises
+    BadRequest for fields that are no text or no path.
     """
 
     def __init__(self, fields: Sequence[Any]) -> None:
@@ -27,33 +30,36 @@ class Projection:
     def __call__(self, doc: Mapping[str, Any]) -> dict[str, Any]:
         chosen: dict[str, Any] = {}
         for path in self._paths:
-            _copy(doc, chosen, path)
+            value = _found(doc, path)
+            if value is not ABSENT:
+                put(chosen, path, value)
         return chosen
 
 
 def split_path(field: str) -> list[str]:
-    r"""`"a.b\.c"` -> `["a", "b.c"]`."""
-    return [part.replace("\\.", ".") for part in _SEPARATOR.split(field)]
+    r"""`"a.b\.c"` -> `["a", "b.c"]`. Raises BadRequest for a part without a name."""
+    path = operators.split(field)
+    if "" in path:
+        raise BadRequest(f"Invalid field name: {field}", error="invalid_field_name")
+    return path
 
 
-def _copy(source: Mapping[str, Any], target: dict[str, Any], path: Sequence[str]) -> None:
-    name = path[0]
-    if name not in source:
-        return
-    if len(path) == 1:
-        target[name] = source[name]
-    elif isinstance(source[name], dict):
-        inside: dict[str, Any] = {}
-        _copy(source[name], inside, path[1:])
-        if inside:
-            _merge(target, name, inside)
+def _found(value: Any, path: Sequence[str]) -> Any:
+    """What stands at a path. An item of a list has one name only, so that nothing is shown twice."""
+    for name in path:
+        if type(value) is list and not _INDEX.fullmatch(name):
+            return ABSENT
+        value = operators.value_at(value, (name,))
+        if value is ABSENT:
+            return ABSENT
+    return value
 
 
-def _merge(target: dict[str, Any], name: str, inside: dict[str, Any]) -> None:
-    """Put parts of an object beside those that other paths have put there."""
-    there = target.setdefault(name, {})
-    for key, value in inside.items():
-        if isinstance(value, dict) and isinstance(there.get(key), dict):
-            _merge(there, key, value)
-        else:
-            there[key] = value
+def put(target: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Make `value` stand at a path, with an object for each name on the way; what is there and no object
+    stays as it is."""
+    for name in path[:-1]:
+        target = target.setdefault(name, {})
+        if type(target) is not dict:
+            return
+    target[path[-1]] = value

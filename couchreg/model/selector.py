@@ -45,8 +45,13 @@ def compile(selector: Any, *, steps: int = STEPS) -> Callable[[dict[str, Any]], 
 
     Raises SelectorError; the function raises TooMuchWork beyond so many steps.
     """
+    return compile_form(normalize(selector), steps=steps)
+
+
+def compile_form(form: Selector, *, steps: int = STEPS) -> Callable[[dict[str, Any]], bool]:
+    """As `compile`, of what `normalize` made. Raises SelectorError for names of fields that are none."""
     work = Work(steps)
-    test = _test(normalize(selector), work)
+    test = _test(form, work)
 
     def matches(doc: dict[str, Any]) -> bool:
         work.renew()

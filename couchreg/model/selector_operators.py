@@ -21,7 +21,7 @@ _LONGEST_EXPRESSION: Final = 2_000
 _CONTAINERS: Final = (dict, list)
 _SEPARATOR: Final = re.compile(r"(?<!\\)\.")
 _INDEX: Final = re.compile(r"[+-]?[0-9]{1,18}\Z", re.ASCII)
-_ABSENT: Final = object()
+ABSENT: Final = object()
 _NO_PATH: Final = object()
 
 
@@ -296,7 +296,7 @@ def at(path: list[str], test: Test, work: Work, *, absent: bool) -> Test:
         work.spend(len(path))
         for name in path:
             value = _step(value, name)
-            if value is _ABSENT:
+            if value is ABSENT:
                 return absent
             if value is _NO_PATH:
                 return False
@@ -305,10 +305,19 @@ def at(path: list[str], test: Test, work: Work, *, absent: bool) -> Test:
     return holds
 
 
+def value_at(value: Any, path: Sequence[str]) -> Any:
+    """What stands at a path; `ABSENT` where there is nothing, or no way there."""
+    for name in path:
+        value = _step(value, name)
+        if value is ABSENT or value is _NO_PATH:
+            return ABSENT
+    return value
+
+
 def _step(value: Any, name: str) -> Any:
     """A member by its name, or an item of a list by its index."""
     if type(value) is dict:
-        return value.get(name, _ABSENT)
+        return value.get(name, ABSENT)
     if type(value) is not list or not _INDEX.match(name):
         return _NO_PATH
     index = int(name)

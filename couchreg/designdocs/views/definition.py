@@ -13,6 +13,7 @@ from couchreg.errors import NotFound
 from couchreg.model import json
 
 LIBRARY = "lib"
+QUERY = "query"  # the language of Mango's indexes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +49,26 @@ def definition_of(body: Mapping[str, Any]) -> Definition:
     """Of a design document's members."""
     listed = body.get("views")
     found = listed if isinstance(listed, dict) else {}
+    language = body.get("language", "javascript")
     maps: dict[tuple[str, bool], int] = {}
     views = {}
     for name, members in found.items():
-        if name == LIBRARY or not isinstance(members, dict) or not isinstance(members.get("map"), str):
+        if name == LIBRARY or not isinstance(members, dict):
+            continue
+        source = _source(members.get("map"), language)
+        if source is None:
             continue
         options = members.get("options")
-        raw = isinstance(options, dict) and options.get("collation") == "raw"
-        place = maps.setdefault((members["map"], raw), len(maps))
+        raw = language != QUERY and isinstance(options, dict) and options.get("collation") == "raw"
+        place = maps.setdefault((source, raw), len(maps))
         reduce = members.get("reduce")
         views[name] = View(name, place, reduce if isinstance(reduce, str) else None)
     options = body.get("options")
     options = options if isinstance(options, dict) else {}
-    language = body.get("language", "javascript")
     ordered = sorted(maps)  # so that the order of the views makes no difference
     library = found.get(LIBRARY) if isinstance(found.get(LIBRARY), dict) else {}
-    include_design, local_seq = bool(options.get("include_design")), bool(options.get("local_seq"))
+    include_design = bool(options.get("include_design")) and language != QUERY
+    local_seq = bool(options.get("local_seq"))
     signed = [language, ordered, library, include_design, local_seq]
     digest = hashlib.md5(json.encode(signed), usedforsecurity=False).hexdigest()
     places = {maps[pair]: place for place, pair in enumerate(ordered)}
@@ -77,3 +82,10 @@ def definition_of(body: Mapping[str, Any]) -> Definition:
         text=json.encode({"views": {LIBRARY: library}}),
         signature=digest,
     )
+
+
+def _source(view_map: Any, language: Any) -> str | None:
+    """The text of a map: a function, or for Mango the fields and the selector of an index."""
+    if language == QUERY:
+        return json.encode(view_map).decode() if isinstance(view_map, dict) else None
+    return view_map if isinstance(view_map, str) else None

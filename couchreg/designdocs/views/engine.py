@@ -5,18 +5,18 @@ import hashlib
 import logging
 import shutil
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from couchreg.designdocs.functions import Design, Functions, check_language, text_of
-from couchreg.designdocs.views.definition import Definition, definition_of
+from couchreg.designdocs.views.definition import QUERY, Definition, definition_of
 from couchreg.designdocs.views.index import Emitted, IndexFile, IndexRow, Read
+from couchreg.designdocs.views.json_map import map_documents
 from couchreg.designdocs.views.raw_order import raw_sort_key
 from couchreg.docstore.base import BEGINNING, Change, Database, Range, Revision, Seq
 from couchreg.docstore.optional import purging
-from couchreg.errors import NotImplementedHere
 from couchreg.model import json
 from couchreg.model.collation import sort_key
 from couchreg.wire import documents
@@ -28,16 +28,22 @@ DESIGN = "_design/"
 TOGETHER = 100  # documents mapped and stored together
 PAGE = 500  # rows read together
 
+KNOWN = 200  # definitions that are remembered, of design documents with so many bytes
+REMEMBERED = 32 << 10
+FEW = 100  # rows that are read on the event loop
+
 Pairs = Sequence[Sequence[Any]]  # of key and value
+Mapper = Callable[[Sequence[bytes]], Awaitable[Sequence[Sequence[Pairs]]]]  # documents as text
 
 
 class Index:
     """The index of one definition over one life of a database."""
 
-    def __init__(self, path: Path, definition: Definition, functions: Functions) -> None:
+    def __init__(self, path: Path, definition: Definition, mapper: Mapper) -> None:
         self.path = path
         self.definition = definition
-        self._functions = functions
+        self._mapper = mapper
+        self._known_seq: str | None = None  # what the file says, once it has been read
         self._file: IndexFile | None = None
         self._opening = asyncio.Lock()
         self._updating: asyncio.Task[None] | None = None
@@ -79,7 +85,9 @@ class Index:
 
     async def seq(self) -> str:
         """Up to where the database has been read."""
-        return await asyncio.to_thread((await self.file()).meta, "seq") or "0"
+        if self._known_seq is None:
+            self._known_seq = await asyncio.to_thread((await self.file()).meta, "seq") or "0"
+        return self._known_seq
 
     async def _seq(self, database: Database) -> Seq:
         text = await self.seq()
@@ -114,6 +122,7 @@ class Index:
             mapped = await self._mapped([(revision, b"") for revision in found])
             await asyncio.to_thread(file.apply, [*gone, *mapped], {"purge_seq": str(now)})
             return since
+        self._known_seq = None
         await asyncio.to_thread(file.clear, {"purge_seq": str(now)})
         return BEGINNING
 
@@ -140,9 +149,7 @@ class Index:
 
     async def _mapped(self, revisions: Sequence[tuple[Revision, bytes]]) -> list[Emitted]:
         wanted = [pair for pair in revisions if self._is_mapped(pair[0])]
-        design = Design("", "", "", self.definition.text)
-        texts = [text_of(revision, extras) for revision, extras in wanted]
-        made = await self._functions.map(self.path.parent.name, design, self.definition.maps, texts)
+        made = await self._mapper([text_of(revision, extras) for revision, extras in wanted])
         rest = [Emitted(revision.id, ()) for revision, _ in revisions if not self._is_mapped(revision)]
         return rest + await asyncio.to_thread(self._emitted, [pair[0].id for pair in wanted], made)
 
@@ -166,6 +173,7 @@ class Index:
 
     async def _store(self, emitted: Sequence[Emitted], seq: Seq) -> None:
         await asyncio.to_thread((await self.file()).apply, emitted, {"seq": seq.text})
+        self._known_seq = seq.text
 
     async def rows(
         self, read: Read, *, skip: int = 0, limit: int | None = None
@@ -183,6 +191,13 @@ class Index:
             skip, read = 0, read._replace(after=found[-1])
             left = None if left is None else left - len(found)
 
+    async def peek(self, read: Read, limit: int) -> list[IndexRow]:
+        """The first rows of a range. Few are read at once, for a thread costs more than they do."""
+        file = await self.file()
+        if limit <= FEW:
+            return file.peek(read, limit)
+        return await asyncio.to_thread(file.rows, read, skip=0, limit=limit)
+
 
 def _forgiven(task: "asyncio.Task[None]") -> None:
     """Who waits for an update gets its failure; who does not shall find it in the log."""
@@ -197,25 +212,46 @@ class ViewEngine:
         self.functions = functions
         self._directory = directory
         self._open: OrderedDict[Path, Index] = OrderedDict()
+        self._definitions: OrderedDict[bytes, Definition] = OrderedDict()
         self._opening = asyncio.Lock()  # while folders come and go
 
     async def index(self, database: Database, design: Revision) -> tuple[Index, Definition]:
         """The index of a design document's views, which others may share, and what this one says of them.
 
-        Raises NotImplementedHere for Mango's, Failure for other languages.
+        Raises Failure for languages that are not understood.
         """
-        definition = definition_of(design.body)
-        if definition.language == "query":
-            raise NotImplementedHere("Indexes of Mango are not supported yet.")
-        check_language(definition.language)
+        definition = self._definition(design)
+        if definition.language != QUERY:
+            check_language(definition.language)
         async with self._opening:
             path = await self._folder(database) / f"{definition.signature}.view"
             index = self._open.get(path)
             if index is None:
                 await self._make_room()
-                index = self._open[path] = Index(path, definition, self.functions)
+                index = self._open[path] = Index(path, definition, self._mapper(path, definition))
             self._open.move_to_end(path)
         return index, definition
+
+    def _definition(self, design: Revision) -> Definition:
+        """Design documents are asked for much more often than they change."""
+        known = self._definitions.get(design.members)
+        if known is None:
+            known = definition_of(design.body)
+            if len(design.members) <= REMEMBERED:
+                if len(self._definitions) >= KNOWN:
+                    self._definitions.popitem(last=False)
+                self._definitions[design.members] = known
+        return known
+
+    def _mapper(self, path: Path, definition: Definition) -> Mapper:
+        async def by_fields(docs: Sequence[bytes]) -> Sequence[Sequence[Pairs]]:
+            return await asyncio.to_thread(map_documents, definition.maps, docs)
+
+        async def by_functions(docs: Sequence[bytes]) -> Sequence[Sequence[Pairs]]:
+            design = Design("", "", "", definition.text)
+            return await self.functions.map(path.parent.name, design, definition.maps, docs)
+
+        return by_fields if definition.language == QUERY else by_functions
 
     async def cleanup(self, database: Database) -> None:
         """Remove the indexes that no design document of the database needs."""

@@ -1,8 +1,9 @@
 """The file of an index: rows of its maps in the order of their keys, and up to where the database was read.
 
-Blocking: callers use threads. One connection writes, another reads; a read is one short query, so that no
-transaction stays open between the parts of an answer. Rows and the sequence they go up to are committed
-together; after a power cut the file is as it was at some commit before, and goes on from there.
+Blocking: callers use threads, but for `peek`. One connection writes, another reads, a third is the event
+loop's. A read is one short query, so that no transaction stays open between the parts of an answer. Rows and
+the sequence they go up to are committed together; after a power cut the file is as it was at some commit
+before, and goes on from there.
 """
 
 import threading
@@ -66,17 +67,19 @@ class IndexFile:
         self._writer = self._opened(path)
         self._writer.execute(SCHEMA)
         self._reader = self._opened(path)
+        self._peeker = self._opened(path, kilobytes=2048)
 
     @staticmethod
-    def _opened(path: Path) -> Any:
+    def _opened(path: Path, kilobytes: int = 8192) -> Any:
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(10_000)
-        for pragma in ("journal_mode = wal", "synchronous = normal", "cache_size = -8192"):
+        for pragma in ("journal_mode = wal", "synchronous = normal", f"cache_size = -{kilobytes}"):
             connection.execute(f"pragma {pragma}").fetchall()
         return connection
 
     def close(self) -> None:
         with self._writing, self._reading:
+            self._peeker.close()
             self._reader.close()
             self._writer.close()
 
@@ -122,14 +125,12 @@ class IndexFile:
 
     def rows(self, read: Read, *, skip: int, limit: int) -> list[IndexRow]:
         """The next rows of a range."""
-        where, values = _where(read)
-        order = " desc" if read.descending else ""
-        query = (
-            f"select sort, id, number, key, value from rows where {where} "  # noqa: S608 — no text of users
-            f"order by sort{order}, id{order}, number limit ? offset ?"
-        )
         with self._reading:
-            return [IndexRow(*row) for row in self._reader.execute(query, (*values, limit, skip)).fetchall()]
+            return _rows(self._reader, read, skip, limit)
+
+    def peek(self, read: Read, limit: int) -> list[IndexRow]:
+        """The first rows of a range, few of them. For the event loop alone: it waits for no thread."""
+        return _rows(self._peeker, read, 0, limit)
 
     def count(self, read: Read) -> int:
         """How many rows a range has."""
@@ -137,6 +138,16 @@ class IndexFile:
         with self._reading:
             [number] = self._reader.execute(f"select count(*) from rows where {where}", values).fetchone()  # noqa: S608
         return int(number)
+
+
+def _rows(connection: Any, read: Read, skip: int, limit: int) -> list[IndexRow]:
+    where, values = _where(read)
+    order = " desc" if read.descending else ""
+    query = (
+        f"select sort, id, number, key, value from rows where {where} "  # noqa: S608 — no text of users
+        f"order by sort{order}, id{order}, number limit ? offset ?"
+    )
+    return [IndexRow(*row) for row in connection.execute(query, (*values, limit, skip)).fetchall()]
 
 
 def _where(read: Read) -> tuple[str, list[Any]]:

@@ -212,16 +212,16 @@ DATABASE: tuple[Endpoint, ...] = (
     endpoint(
         "/{db}/_temp_view", "POST", *[op(method, "server.database.temp_view", MEMBER) for method in EVERY]
     ),
-    endpoint("/{db}/_find", "POST", op("POST", "design.mango.not_built", MEMBER)),
-    endpoint("/{db}/_explain", "POST", op("POST", "design.mango.not_built", MEMBER)),
+    endpoint("/{db}/_find", "POST", op("POST", "design.mango.find", MEMBER)),
+    endpoint("/{db}/_explain", "POST", op("POST", "design.mango.explain", MEMBER)),
     endpoint(
         "/{db}/_index",
         "GET,POST",
-        op("GET", NOT_BUILT, MEMBER),
-        op("POST", "design.mango.not_built", Rule.INDEX_WRITER),
+        op("GET", "design.indexes.every", MEMBER),
+        op("POST", "design.indexes.create", Rule.INDEX_WRITER),
     ),
-    endpoint("/{db}/_index/_bulk_delete", "POST", op("POST", NOT_BUILT, DB_ADMIN)),
-    endpoint("/{db}/_index/{path*}", "DELETE", op("DELETE", NOT_BUILT, DB_ADMIN)),
+    endpoint("/{db}/_index/_bulk_delete", "POST", op("POST", "design.indexes.bulk_delete", DB_ADMIN)),
+    endpoint("/{db}/_index/{path*}", "DELETE", op("DELETE", "design.indexes.delete", DB_ADMIN)),
     endpoint(
         "/{db}/_partition",
         "GET",

@@ -7,6 +7,7 @@ from couchreg.auth.guards.checkpoints import Checkpoints
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.policy import USERS
 from couchreg.designdocs.functions import Functions
+from couchreg.designdocs.mango.catalog import Catalog
 from couchreg.designdocs.views.engine import ViewEngine
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import ConfiguredStore
@@ -46,6 +47,7 @@ class Services:
     with_owned: WithOwned = as_they_are
     facts: Sections = field(default_factory=dict)
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    catalog: Catalog = field(default_factory=Catalog)
     counters: RequestCounters = field(default_factory=RequestCounters)
     background: Background = field(default_factory=Background)
     resharding: tuple[str, str | None] = ("running", None)  # whether jobs would run, and why not

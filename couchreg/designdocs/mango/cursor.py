@@ -1,0 +1,253 @@
+"""The documents of a query, in the order of an index: read in parts, matched one by one.
+
+Nothing here grows with the database: a page of an index and a few documents are held at a time.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
+
+from couchreg.designdocs.mango import bookmarks, ranges
+from couchreg.designdocs.mango.bookmarks import Mark, Place
+from couchreg.designdocs.mango.intervals import Interval
+from couchreg.designdocs.mango.options import Query
+from couchreg.designdocs.mango.planner import Choice, is_covered, means_nothing
+from couchreg.designdocs.views.engine import FEW, Index
+from couchreg.designdocs.views.index import Bound, IndexRow, Read
+from couchreg.docstore.base import Database, Range, Row
+from couchreg.model import json, selector
+from couchreg.model.collation import sort_key
+from couchreg.model.projection import Projection, put
+from couchreg.model.selector_operators import split
+from couchreg.turns import Slice
+from couchreg.wire import documents
+
+DESIGN: Final = "_design/"
+PAGE: Final = 500  # rows of an index at once
+TOGETHER: Final = 16  # documents at once, and more where they are small
+MOST_TOGETHER: Final = 64
+SMALL: Final = 256 << 10  # bytes of documents
+LARGEST: Final = 256 << 10  # bytes of a document that becomes objects here
+BEHIND: Final = 1 << 62  # a number behind those of all rows of one document
+
+
+class Elsewhere(Protocol):
+    """Where documents are matched and cut that are too large for the event loop."""
+
+    async def matches(self, form: selector.Selector, row: Row, members: bytes) -> bool: ...
+
+    async def projected(self, fields: Sequence[str], text: bytes) -> bytes: ...
+
+
+@dataclass(slots=True)
+class Stats:
+    """What a query has looked at so far."""
+
+    keys: int = 0
+    docs: int = 0
+    quorum_docs: int = 0
+    results: int = 0
+
+
+class Hit(NamedTuple):
+    """A row of an index, or of the database itself; without its document where the keys are enough."""
+
+    key: bytes
+    id: str
+    row: Row | None
+
+
+class Cursor:
+    """One query. `documents` once; afterwards `stats` and `bookmark` are told.
+
+    Raises BadRequest for a bookmark, or for names of fields, that are none.
+    """
+
+    def __init__(
+        self, db: Database, query: Query, choice: Choice, found: tuple[Index, int] | None, large: Elsewhere
+    ) -> None:
+        """`found` is the index that was chosen, and which of its maps."""
+        winner = choice.winner
+        assert winner is not None  # `_find` has one, or has been refused
+        self._db, self._query, self._winner, self._found, self._large = db, query, winner, found, large
+        self._covered = is_covered(query, winner.index, choice.analysis)
+        self._matches = selector.compile_form(query.selector)
+        self._project = None if query.fields is None else Projection(query.fields)
+        self._columns = [split(name) for name in winner.index.columns]
+        self._mark: Mark | None = None
+        if query.bookmark is not None:
+            self._mark = bookmarks.read(query.bookmark, of_ids=winner.index.is_special)
+        self._ranges = [] if found is None or self.means_nothing else ranges.key_intervals(query, winner)
+        self._ids = ranges.ids(query, winner) if winner.index.is_special else None
+        self.stats = Stats()
+        self._last: Place | None = None
+
+    @property
+    def means_nothing(self) -> bool:
+        """Whether nothing is read at all."""
+        return means_nothing(self._query, self._winner)
+
+    @property
+    def bookmark(self) -> str:
+        """Where the next query goes on."""
+        if self._last is None:
+            return self._query.bookmark or bookmarks.NONE
+        return self._last.text()
+
+    async def documents(self) -> AsyncIterator[bytes]:
+        """The text of each, with the fields that are wanted."""
+        skip, left, turn = self._query.skip, self._query.limit, Slice()
+        if not left or self.means_nothing:
+            return
+        async for hits in self._hits():
+            for hit in hits:
+                text = await self._shown(hit)
+                await turn.pass_on()
+                if text is None:
+                    continue
+                self._last = Place(hit.key, hit.id)
+                if skip:
+                    skip -= 1
+                    continue
+                self.stats.results += 1
+                yield text
+                left -= 1
+                if not left:
+                    return
+
+    # -- rows
+
+    async def _hits(self) -> AsyncIterator[list[Hit]]:
+        if self._found is None:
+            async for rows in self._listed():
+                self.stats.keys += len(rows)
+                yield [Hit(json.quote(row.id), row.id, row) for row in rows]
+            return
+        index, place = self._found
+        async for page in self._pages(index, place):
+            async for hits in self._opened(page):
+                yield hits
+
+    async def _pages(self, index: Index, place: int) -> AsyncIterator[list[IndexRow]]:
+        """Of the ranges of an index, one after the other; they grow with what has been in vain."""
+        wanted = max(1, min(self._query.skip + self._query.limit, FEW))
+        for interval in self._intervals():
+            read = self._read(place, interval)
+            while True:
+                page = await index.peek(read, wanted)
+                if page:
+                    yield page
+                if len(page) < wanted:
+                    break
+                read = read._replace(after=page[-1])
+                wanted = min(2 * wanted, PAGE)
+
+    def _intervals(self) -> list[Interval]:
+        """Those that are behind the bookmark, in reading order."""
+        found = list(self._ranges)
+        if self._query.sort.descending:
+            found.reverse()
+        if self._mark is None:
+            return found
+        at = sort_key(self._mark.key)
+        if self._query.sort.descending:
+            return [one for one in found if one.low <= at]
+        return [one for one in found if one.high > at]
+
+    def _read(self, place: int, interval: Interval) -> Read:
+        low, high = Bound(interval.low, None), Bound(interval.high, None, inclusive=False)
+        after = None
+        if self._mark is not None:
+            after = IndexRow(sort_key(self._mark.key), self._mark.id, BEHIND, b"", b"")
+        if self._query.sort.descending:
+            return Read(place, high, low, descending=True, after=after)
+        return Read(place, low, high, descending=False, after=after)
+
+    async def _opened(self, page: Sequence[IndexRow]) -> AsyncIterator[list[Hit]]:
+        """Rows with their documents, a few at a time."""
+        if self._covered:
+            self.stats.keys += len(page)
+            yield [Hit(row.key, row.id, None) for row in page]
+            return
+        start, together = 0, TOGETHER
+        while start < len(page):
+            some = page[start : start + together]
+            start += len(some)
+            self.stats.keys += len(some)
+            rows = await self._db.winners([row.id for row in some], bodies=True)
+            yield [
+                Hit(of.key, of.id, row)
+                for of, row in zip(some, rows, strict=True)
+                if row is not None and not row.deleted
+            ]
+            size = sum(len(row.members or b"") for row in rows if row is not None)
+            together = min(2 * together, MOST_TOGETHER) if size < SMALL else max(1, together // 4)
+
+    async def _listed(self) -> AsyncIterator[list[Row]]:
+        """The documents themselves, by their ids."""
+        wanted = self._ids
+        if wanted is None:
+            return
+        descending = self._query.sort.descending
+        if wanted.ones is not None:
+            async for rows in self._of_ids(wanted.ones, descending=descending):
+                yield rows
+            return
+        first, last = (wanted.high, wanted.low) if descending else (wanted.low, wanted.high)
+        if self._mark is not None:
+            first = self._mark.id
+        async for rows in self._db.all_docs(Range(first, last, descending=descending), bodies=True):
+            yield [row for row in rows if self._mark is None or row.id != self._mark.id]
+
+    async def _of_ids(self, ids: Sequence[str], *, descending: bool) -> AsyncIterator[list[Row]]:
+        ordered = list(reversed(ids)) if descending else list(ids)
+        if self._mark is not None:
+            at = self._mark.id.encode()
+            ordered = [one for one in ordered if (one.encode() < at if descending else one.encode() > at)]
+        for start in range(0, len(ordered), TOGETHER):
+            found = await self._db.winners(ordered[start : start + TOGETHER], bodies=True)
+            yield [row for row in found if row is not None and not row.deleted]
+
+    # -- documents
+
+    async def _shown(self, hit: Hit) -> bytes | None:
+        """What is answered of a document; None for one that is not meant."""
+        if hit.row is None:
+            return self._of_keys(hit)
+        if self._query.r > 1:
+            self.stats.quorum_docs += 1
+        else:
+            self.stats.docs += 1
+        if self._found is None and hit.id.startswith(DESIGN):
+            return None
+        extras = await self._conflicts(hit.row) if self._query.conflicts else b""
+        row, members = hit.row, hit.row.members or b""
+        text = documents.document(row.id, row.rev, False, members, row.attachments, extras)
+        if len(text) > LARGEST:
+            return await self._shown_large(row, text)
+        doc = json.decode(text)
+        if not self._matches(doc):
+            return None
+        return text if self._project is None else json.encode(self._project(doc))
+
+    async def _shown_large(self, row: Row, text: bytes) -> bytes | None:
+        if not await self._large.matches(self._query.selector, row, text[1:-1]):
+            return None
+        fields = self._query.fields
+        return text if fields is None else await self._large.projected(fields, text)
+
+    def _of_keys(self, hit: Hit) -> bytes | None:
+        """A document made of the key of its row, which has all that is asked about."""
+        doc: dict[str, Any] = {"_id": hit.id}
+        for path, value in zip(self._columns, json.decode(hit.key), strict=True):
+            put(doc, path, value)
+        if not self._matches(doc):
+            return None
+        project: Callable[[dict[str, Any]], dict[str, Any]] = self._project or dict
+        return json.encode(project(doc))
+
+    async def _conflicts(self, row: Row) -> bytes:
+        tree = await self._db.tree(row.id)
+        leafs = tree.leafs() if tree is not None else []
+        revs = [leaf.rev for leaf in leafs if not leaf.deleted and leaf.rev != row.rev]
+        return documents.conflicts_member(revs)

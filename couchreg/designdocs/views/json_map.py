@@ -1,0 +1,58 @@
+"""What is in a JSON index: the map of a view that is a list of fields and a selector. Blocking and pure.
+
+Source: https://docs.couchdb.org/en/stable/api/database/find.html#find-partial-indexes
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from couchreg.errors import BadRequest
+from couchreg.model import json, selector
+from couchreg.model import selector_operators as operators
+from couchreg.model.work import TooMuchWork
+
+Pairs = list[list[Any]]  # of key and value
+ABSENT: Final = operators.ABSENT
+
+
+def partial_filter(view_map: Mapping[str, Any]) -> Any:
+    """The selector that documents of an index fit; older indexes have it by another name."""
+    return view_map.get("partial_filter_selector") or view_map.get("selector") or {}
+
+
+class JsonMap:
+    """The map of one index. Raises BadRequest for names of fields or selectors that are none."""
+
+    def __init__(self, view_map: Mapping[str, Any]) -> None:
+        fields = view_map.get("fields")
+        self._paths = [_path(name) for name in fields] if isinstance(fields, dict) else None
+        self._matches: Callable[[dict[str, Any]], bool] = selector.compile(partial_filter(view_map))
+
+    def pairs(self, doc: dict[str, Any]) -> Pairs:
+        """One pair or none: a document that lacks a field, or that is too much work for the selector."""
+        if self._paths is None:
+            return []
+        try:
+            if not self._matches(doc):
+                return []
+        except TooMuchWork:
+            return []
+        values = [operators.value_at(doc, path) for path in self._paths]
+        return [] if any(value is ABSENT for value in values) else [[values, None]]
+
+
+def _path(name: str) -> list[str]:
+    path = operators.split(name)
+    if "" in path:
+        raise BadRequest(f"Invalid field name: {name}", error="invalid_field_name")
+    return path
+
+
+def map_documents(sources: Sequence[str], docs: Sequence[bytes]) -> list[list[Pairs]]:
+    """For each document, for each map, its pairs. `sources` are the maps' JSON, `docs` documents' text."""
+    maps = [JsonMap(json.decode(source)) for source in sources]
+    found = []
+    for text in docs:
+        doc = json.decode(text)
+        found.append([one.pairs(doc) for one in maps])
+    return found
