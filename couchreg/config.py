@@ -214,12 +214,27 @@ class Settings:
         metavar="strict|warn|off",
     )
     validation_timeout: int = setting(
-        120, "Seconds of CPU time that the check of one package may use.", whole(1, 86_400), metavar="SECONDS"
+        120,
+        "Seconds of CPU time that the check of one package may use, and as many for each GiB of its files.",
+        whole(1, 86_400),
+        metavar="SECONDS",
     )
     validation_memory: int = setting(
         2048,
         "MiB of address space for the process that checks a package.",
         whole(256, 1 << 20),
+        metavar="MIB",
+    )
+    publish_wait: int = setting(
+        60,
+        "Seconds that a publish waits for its check; after that it is answered with 202, and goes on.",
+        whole(0, 86_400),
+        metavar="SECONDS",
+    )
+    publish_space: int = setting(
+        81_920,
+        "MiB that all publishes under way may bring together; those of one user half of it.",
+        whole(1, 1 << 30),
         metavar="MIB",
     )
     max_package_size: int = setting(

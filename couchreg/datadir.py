@@ -24,6 +24,7 @@ OURS = (
     "contents.sqlite",
     "databases",
     "downloads.sqlite",
+    "publishing",
     "search",
     "server.sqlite",
     "upload-secret",
@@ -75,6 +76,11 @@ class DataDir:
     def spool(self) -> Path:
         """Beside the blob store, so that finished bytes move there by a link."""
         return self.path / "spool"
+
+    @property
+    def publishing(self) -> Path:
+        """Publishes under way, with the files that have come."""
+        return self.path / "publishing"
 
     @property
     def views(self) -> Path:

@@ -34,6 +34,7 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerFactory]:
                 "data_dir": tmp_path / "data",
                 "admin": ":".join(ADMIN),
                 "password_iterations": 1000,
+                "publish_wait": 3600,  # as long as a busy machine takes
             }
             settings |= given
             settings = await blob_settings(Path(settings["data_dir"])) | settings

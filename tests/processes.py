@@ -45,7 +45,8 @@ def running(data_dir: Path, *flags: str, env: Mapping[str, str] | None = None) -
     environment."""
     log = data_dir.parent / f"{data_dir.name}.log"
     command = [sys.executable, "-m", "couchreg", "serve", "--port", "0", "--couch-port", "0"]
-    command += ["--data-dir", str(data_dir), "--password-iterations", "1000", *flags]
+    command += ["--data-dir", str(data_dir), "--password-iterations", "1000"]
+    command += ["--publish-wait", "3600", *flags]  # as long as a busy machine takes
     whole = environment(COUCHREG_ADMIN=":".join(ADMIN)) | dict(env or {})
     with log.open("a") as errors:
         process = subprocess.Popen(command, env=whole, stdout=subprocess.PIPE, stderr=errors, text=True)

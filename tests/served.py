@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 from aiohttp import web
 
 from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
+from couchreg.auth.login.pledges import Pledge, Pledges
 from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.auth.policy import USERS
 from couchreg.auth.tokens import Tokens
@@ -29,6 +31,7 @@ from couchreg.docstore.maintenance.sweeper import referred
 from couchreg.docstore.sqlite import SqliteStore
 from couchreg.http.registry.door import registry_application
 from couchreg.http.registry.frame.call import Services
+from couchreg.model.user import User
 from couchreg.package.layout import registry_layout
 from couchreg.registry.checking.checker import CheckLimits
 from couchreg.registry.registry import Registry, SearchResult
@@ -178,9 +181,15 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
         )
         database = await store.create("registry")
         options.setdefault("checks", CheckLimits(workers=1))
-        registry = Registry(database, attachments, **options)
+        pledges: list[Pledges] = []
+
+        async def redeem(pledge: Any, package: str) -> User:
+            return await pledges[0].redeem(msgspec.convert(pledge, Pledge), package)
+
+        registry = Registry(database, attachments, redeem=redeem, **options)
         await registry.start()
         index, people = NothingFound(), await identity(store, registry, registration)
+        pledges.append(Pledges(people.auth))
         application = registry_application(
             Services(
                 registry,
@@ -191,6 +200,8 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
                 confirm=people.auth.confirm_publisher,
                 couch=couch,
                 public_url=public_url,
+                pledges=pledges[0],
+                publish_wait=3600,  # as long as a busy machine takes
                 **(services or {}),
             )
         )

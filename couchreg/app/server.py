@@ -16,14 +16,23 @@ from aiohttp import web
 
 from couchreg.app.facts import facts
 from couchreg.app.listening import listen, serve, tls_context
+from couchreg.app.redeeming import redeem
 from couchreg.app.refusing import BACKUP, MENDING, open_database, using
 from couchreg.app.stores import direct_uploads, elsewhere, largest_attachment, open_blobs
 from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
+from couchreg.auth.login.pledges import Pledges
 from couchreg.auth.login.sessions import ensure_secret
 from couchreg.auth.options import user_required
 from couchreg.auth.passwords.hashing import PasswordWork
-from couchreg.auth.policy import GLOBAL_CHANGES, REGISTRY, REGISTRY_SECURITY, REPLICATOR, USERS
+from couchreg.auth.policy import (
+    GLOBAL_CHANGES,
+    REGISTRY,
+    REGISTRY_SECURITY,
+    REPLICATOR,
+    USERS,
+    Security,
+)
 from couchreg.auth.tokens import Tokens
 from couchreg.auth.users.accounts import Accounts
 from couchreg.auth.users.admins import Admins, ensure_admin, set_admin
@@ -59,6 +68,7 @@ from couchreg.package.layout import registry_layout
 from couchreg.registry.checking.checker import CheckLimits
 from couchreg.registry.publishing.intake import PublishLimits
 from couchreg.registry.publishing.publish import Validation
+from couchreg.registry.publishing.sessions import SessionLimits
 from couchreg.registry.reading.counts import Downloads
 from couchreg.registry.registry import Registry, SearchResult
 
@@ -133,7 +143,7 @@ class App:
         self._identity(guard, changes)
         stack.push_async_callback(self.auth.upgrades.close)
         self._follow(stack, data)
-        self.counts = data.counts
+        self.counts, self._shelf = data.counts, data.publishing
         self._upload_secret = data.upload_secret()
         self.registry = await self._registry(stack)
         await self._serve(stack, ports)
@@ -190,6 +200,7 @@ class App:
 
         self.auth = Authenticator([admins, Users(self.store, changes)], self.passwords, config=config)
         self.auth.tokens = self.tokens = Tokens(self.store, self.auth)
+        self.pledges = Pledges(self.auth)
         self.accounts = Accounts(
             self.store,
             admins,
@@ -304,10 +315,20 @@ class App:
             settled=self.followers["datastore"].caught_up,
             downloads=Downloads(self.counts),
             holders=self._contents,
+            holders_caught_up=self.followers["contents"].caught_up,
+            shelf=self._shelf,
+            sessions=SessionLimits(space=settings.publish_space << 20, setting="publish-space"),
+            redeem=partial(redeem, self),
         )
         stack.push_async_callback(registry.close)
+        self.registry = registry  # what was left to be checked asks for it
         await registry.start()
         return registry
+
+    async def packages_security(self) -> Security | None:
+        """Who may read the database of packages."""
+        found: Security | None = await self._packages.setting("security")
+        return found
 
     async def _statuses(self) -> list[Status]:
         return [await loop.status() for loop in self.followers.values()]
@@ -333,7 +354,7 @@ class App:
             self.accounts,
             self.tokens,
             confirm=self.auth.confirm_publisher,
-            security=partial(self._packages.setting, "security"),
+            security=self.packages_security,
             user_required=partial(user_required, self.store.config),
             couch=partial(door.handle_below, prefix=COUCH_PREFIX),
             public_url=self.settings.public_url,
@@ -342,6 +363,8 @@ class App:
             uploads=direct_uploads(blobs),
             upload_secret=self._upload_secret,
             followers=self._statuses,
+            pledges=self.pledges,
+            publish_wait=self.settings.publish_wait,
         )
         registry = ApplicationRunner(
             registry_application(services),

@@ -185,7 +185,7 @@ class Tokens:
             if token.id == token_id and hmac.compare_digest(token.hash, given):
                 user = await self._accounts.user(name)
                 if user is not None:
-                    return _limited(user, token.scope), Grant(token.id, token.scope, token.packages)
+                    return limited(user, token.scope), Grant(token.id, token.scope, token.packages)
         raise Unauthorized(WRONG)
 
     async def _keep(self, name: str, tokens: Sequence[Token]) -> None:
@@ -203,7 +203,7 @@ def is_token(text: str) -> bool:
     return text.startswith(PREFIX)
 
 
-def _limited(user: User, scope: Scope) -> User:
+def limited(user: User, scope: Scope) -> User:
     """Less than `admin` never makes a server admin."""
     if scope is Scope.ADMIN:
         return user

@@ -38,6 +38,8 @@ class Damaged(Unavailable):
 class BlobStore(Protocol):
     """Immutable bytes by key. Every method may raise Unavailable when the store does not answer."""
 
+    is_local: bool  # whether what is stored is files, which a link holds on to
+
     async def put(
         self, key: str, spooled: Spooled, *, content_type: str = "application/octet-stream"
     ) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from couchreg.cli.account import account_options, logged_in
-from couchreg.cli.showing import complain, json_option, plain, print_json, progress_bar, run
+from couchreg.cli.showing import complain, json_option, plain, print_json, run, status_bar
 from couchreg.client.errors import AlreadyPublished, ClientError, Invalid
 from couchreg.client.folder import Folder
 from couchreg.client.inferring import PLACEHOLDER
@@ -25,14 +25,31 @@ MOST_SHOWN = 20  # files that are left out
 @click.option(
     "--direct", is_flag=True, help="Upload the files straight to the datastore, which suits large ones."
 )
+@click.option(
+    "--wait/--no-wait", default=True, help="Whether to wait for the end of a check that takes long."
+)
 @account_options
 @json_option
 def publish(
-    folder: Path, version: str | None, direct: bool, registry: str | None, user: str | None, as_json: bool
+    folder: Path,
+    version: str | None,
+    direct: bool,
+    wait: bool,
+    registry: str | None,
+    user: str | None,
+    as_json: bool,
 ) -> None:
-    """Publish the data package in DIR (by default the current folder), or in a zip file."""
-    work = _publish(folder, version, registry, user, direct=direct, hidden=as_json)
-    result = run(work, as_json=as_json, explain=explain)
+    """Publish the data package in DIR (by default the current folder), or in a zip file.
+
+    What the registry has already is not sent. A publish that was interrupted goes on when it is repeated.
+    """
+    seen: dict[str, Any] = {}
+    work = _publish(folder, version, registry, user, direct=direct, wait=wait, hidden=as_json, seen=seen)
+    try:
+        result = run(work, as_json=as_json, explain=explain)
+    except KeyboardInterrupt:
+        click.echo(_interrupted(seen), err=True)
+        raise
     if as_json:
         print_json(
             {
@@ -43,8 +60,14 @@ def publish(
                 "report": result.report,
                 "left_out": list(result.left_out),
                 "unchecked": list(result.unchecked),
+                "checking": result.checking,
             }
         )
+        return
+    if result.checking:
+        click.echo(f"Sent and being checked: {plain(result.name)}@{plain(result.version)}")
+        click.echo(f"  {plain(result.checking)}")
+        click.echo("  It is published when the check ends well; the same command shows how far it is.")
         return
     said = "Published" if result.new else "Already published, unchanged:"
     click.echo(f"{said} {plain(result.name)}@{plain(result.version)}")
@@ -63,15 +86,37 @@ def _left_out(paths: Sequence[str]) -> str:
     return f"  left out, since datapackage.json does not name them: {listed}{more}"
 
 
+def _interrupted(seen: Mapping[str, Any]) -> str:
+    """What has become of a publish that was left."""
+    if seen.get("state") == "checking":
+        return "The registry goes on with the check: the same command shows how far it is."
+    return "Nothing was published. The same command goes on: what has arrived is not sent again."
+
+
 async def _publish(
-    folder: Path, version: str | None, registry: str | None, user: str | None, *, direct: bool, hidden: bool
+    folder: Path,
+    version: str | None,
+    registry: str | None,
+    user: str | None,
+    *,
+    direct: bool,
+    wait: bool,
+    hidden: bool,
+    seen: dict[str, Any],
 ) -> Published:
+    """Send it; `seen` has the last status."""
     package = Folder.read(folder, version)
     warn(folder)
     account = logged_in(registry, user)
     async with Registry(account.registry, account.login) as found:
-        with progress_bar(f"{package.name}@{package.version}", package.length, hidden=hidden) as (advance, _):
-            return await found.publish(package, advance, direct=direct)
+        label = f"{package.name}@{package.version}"
+        with status_bar(label, package.length, hidden=hidden) as (advance, show):
+
+            def told(status: Mapping[str, Any]) -> None:
+                seen.update(status)
+                show(status)
+
+            return await found.publish(package, advance, direct=direct, wait=wait, told=told)
 
 
 def warn(folder: Path) -> None:

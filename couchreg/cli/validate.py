@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from couchreg.cli.publish import show_report, show_unchecked
-from couchreg.cli.showing import complain, json_option, plain, print_json, run
+from couchreg.cli.showing import complain, json_option, plain, print_json, run, status_bar
 from couchreg.client.errors import ClientError, Invalid
 
 
@@ -19,9 +20,7 @@ def validate(folder: Path, version: str | None, as_json: bool) -> None:
 
     Sends nothing.
     """
-    from couchreg.client.checking import check  # the libraries of the checks
-
-    report = run(check(folder, version), as_json=as_json, explain=explain)
+    report = run(_checked(folder, version, hidden=as_json), as_json=as_json, explain=explain)
     if as_json:
         print_json(report)
         return
@@ -32,6 +31,13 @@ def validate(folder: Path, version: str | None, as_json: bool) -> None:
     for item in report.get("recorded") or ():
         found = f"{plain(item.get('member'))} {json.dumps(item.get('value'), ensure_ascii=False)}"
         click.echo(f"  found out, and better stated: {found} of {plain(item.get('resource'))}")
+
+
+async def _checked(folder: Path, version: str | None, *, hidden: bool) -> dict[str, Any]:
+    from couchreg.client.checking import check  # the libraries of the checks
+
+    with status_bar(folder.name or "package", None, hidden=hidden) as (_, told):
+        return await check(folder, version, told)
 
 
 def explain(error: ClientError) -> None:

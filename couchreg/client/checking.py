@@ -12,21 +12,27 @@ from typing import Any
 from couchreg.blobstore.digests import digests_of_file
 from couchreg.client.errors import Invalid
 from couchreg.client.folder import Folder
+from couchreg.client.following import Told, unheard
 from couchreg.errors import BadRequest, InvalidPackage
 from couchreg.model import json
 from couchreg.package.descriptor import Descriptor, examine
 from couchreg.package.names import check_package_name, check_version
 from couchreg.registry.checking.checker import WORKER, Checker, CheckLimits
+from couchreg.registry.checking.progress import Progress
 from couchreg.registry.publishing import integrity
 from couchreg.sandbox.forks import ForkServer
 
 _LIMITS = CheckLimits(cpu_seconds=3600, memory=8 << 30, workers=1)  # of this person's machine
+_OFTEN = 0.3  # seconds between two accounts of how far it is
 _UNVERSIONED = "0.0.0"
 
 
-async def check(folder: Path, version: str | None = None) -> dict[str, Any]:
-    """The report of a valid package. Raises Invalid with the report of one that is not, UsageError, and
-    ModuleNotFoundError where only the client is installed."""
+async def check(folder: Path, version: str | None = None, told: Told = unheard) -> dict[str, Any]:
+    """The report of a valid package; `told` is given how far the check is, a few times a second.
+
+    Raises Invalid with the report of one that is not, UsageError, and ModuleNotFoundError where only the
+    client is installed.
+    """
     if find_spec("frictionless") is None:  # only the checking process would see it
         raise ModuleNotFoundError("the checks need frictionless", name="frictionless")
     package = Folder.read(folder, version, unversioned=_UNVERSIONED)
@@ -40,14 +46,30 @@ async def check(folder: Path, version: str | None = None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="couchreg-") as scratch:
         document = Path(scratch, "descriptor.json")
         document.write_bytes(json.encode(descriptor.members))
+        progress = Progress()
+        telling = asyncio.create_task(_tell(progress, told))
         try:
-            report = await checker.check(root, Path(scratch), document, elsewhere=elsewhere)
+            report = await checker.check(
+                root,
+                Path(scratch),
+                document,
+                elsewhere=elsewhere,
+                progress=progress,
+                size=package.length,
+            )
         finally:
+            telling.cancel()
             await checker.close()
             await forks.close()
     if not report["valid"]:
         raise Invalid("The package has errors.", report)
     return {"name": package.name, "version": package.version, **report}
+
+
+async def _tell(progress: Progress, told: Told) -> None:
+    while True:
+        told({"state": "checking", "progress": progress.shown()})
+        await asyncio.sleep(_OFTEN)
 
 
 def _examined(package: Folder) -> Descriptor:

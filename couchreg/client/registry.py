@@ -1,6 +1,6 @@
 """A registry as its users see it: publish, install, search, info, unpublish. Each raises ClientError."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,13 +13,17 @@ from couchreg.client.catalog import Catalog
 from couchreg.client.direct import DirectUpload
 from couchreg.client.errors import ClientError, NotAllowed, not_a_registry
 from couchreg.client.folder import Folder
+from couchreg.client.following import Told, follow, status_address, unheard
 from couchreg.client.install import Installation, Installed, InstallOptions, plan
 from couchreg.client.people import People
 from couchreg.client.project import Project
 from couchreg.client.reading import Reader
+from couchreg.client.stepwise import StepwiseUpload
 from couchreg.client.transport import Login, Progress, Transport, no_progress, read_json
 from couchreg.client.upload import Upload
 from couchreg.model import json
+
+SMALL = 64 << 10  # bytes of a package up to which everything is sent at once, in one request
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Published:
     report: dict[str, Any] | None  # of a registry that accepts packages with errors
     left_out: tuple[str, ...] = ()  # files beside the package's, which were not sent
     unchecked: tuple[dict[str, Any], ...] = ()  # {resource, member, reason}: what no check vouches for
+    checking: str | None = None  # where to see how far it is, of one that is not published yet
 
 
 class Registry:
@@ -65,38 +70,59 @@ class Registry:
         await self.close()
 
     async def publish(
-        self, folder: Folder, progress: Progress = no_progress, *, direct: bool = False
+        self,
+        folder: Folder,
+        progress: Progress = no_progress,
+        *,
+        direct: bool = False,
+        wait: bool = True,
+        told: Told = unheard,
     ) -> Published:
-        """Send a package, with `direct` straight to the datastore. Returns when the registry keeps it."""
-        await self._greet()
+        """Send a package, with `direct` straight to the datastore. Returns when the registry keeps it, or,
+        without `wait`, when it has everything and checks it. `told` is given each status meanwhile."""
+        able = "publishing" in await self._greet()
         url = self._transport.address(folder.name, folder.version)
         if direct:
             answer, new = await DirectUpload(self._transport, folder, progress).run()
+        elif able and folder.length > SMALL:
+            answer, new = await StepwiseUpload(self._transport, folder, progress, told).run(wait=wait)
         else:
-            answer, new = await self._sent(folder, progress, url)
+            place = url if wait or not able else url.with_query({"wait": "0"})
+            answer, new = await self._sent(folder, progress, place, told, wait=wait)
         said = answer if isinstance(answer, dict) else {}
         listed = said.get("unchecked")
         unchecked = (
             tuple(item for item in listed if isinstance(item, dict)) if isinstance(listed, list) else ()
         )
         report = said.get("report")
-        return Published(folder.name, folder.version, str(url), new, report, folder.left_out, unchecked)
+        checking = str(status_address(self._transport, said)) if said.get("state") == "checking" else None
+        return Published(
+            folder.name, folder.version, str(url), new, report, folder.left_out, unchecked, checking
+        )
 
-    async def _sent(self, folder: Folder, progress: Progress, url: URL) -> tuple[Any, bool]:
+    async def _sent(
+        self, folder: Folder, progress: Progress, url: URL, told: Told, *, wait: bool
+    ) -> tuple[Any, bool]:
+        """All in one request."""
         upload = Upload(folder, progress)
         try:
             async with self._transport.request("PUT", url, headers=upload.headers(), data=upload) as response:
-                return await read_json(response), response.status == 201
+                answer, status = await read_json(response), response.status
         except ClientError as error:
             raise upload.fault or error from None
+        if status == 202 and wait:
+            return await follow(self._transport, status_address(self._transport, answer), told), True
+        return answer, status in (201, 202)
 
-    async def _greet(self) -> None:
-        """See that a registry answers and takes the password, before much is sent."""
+    async def _greet(self) -> Mapping[str, Any]:
+        """See that a registry answers and takes the password, before much is sent; what it offers."""
         if self.credentials is None:
             raise NotAllowed("Publishing needs a login: use couchreg login, or set COUCHREG_TOKEN.")
         answer = await self._transport.json(self._transport.url)
         if not isinstance(answer, dict) or "couchreg" not in answer:
             raise not_a_registry(self.url)
+        links = answer.get("links")
+        return links if isinstance(links, dict) else {}
 
     async def unpublish(self, name: str, version: str | None = None) -> list[str]:
         """Delete a version, or all of them; those that are deleted."""

@@ -98,6 +98,12 @@ class Transport:
         url = URL(f"{str(self.url).rstrip('/')}/{path}", encoded=True)
         return url.with_query(query) if query else url
 
+    @staticmethod
+    def below(url: URL, *segments: str) -> URL:
+        """The URL below another one of the registry's."""
+        path = "/".join(quote(segment, safe="@") for segment in segments)
+        return URL(f"{str(url).rstrip('/')}/{path}", encoded=True)
+
     @asynccontextmanager
     async def request(
         self, method: str, url: URL, *, headers: Mapping[str, str] | None = None, data: Any = None

@@ -1,10 +1,13 @@
 """The registry as the doors see it: reading, publishing, and what has to run for that."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Database
+from couchreg.errors import Unauthorized
+from couchreg.model.user import User
 from couchreg.registry.changing.deprecation import Deprecations
 from couchreg.registry.changing.owners import Owners
 from couchreg.registry.changing.packages import Packages
@@ -20,6 +23,9 @@ from couchreg.registry.publishing.direct import Direct
 from couchreg.registry.publishing.held import Held, Holders
 from couchreg.registry.publishing.intake import Intake, PublishLimits
 from couchreg.registry.publishing.publish import Publisher, Validation
+from couchreg.registry.publishing.runs import Redeem, Runs
+from couchreg.registry.publishing.sessions import SessionLimits, Sessions
+from couchreg.registry.publishing.shelf import Shelf
 from couchreg.registry.reading.catalog import Catalog
 from couchreg.registry.reading.counts import Downloads
 from couchreg.registry.reading.dependencies import Dependencies
@@ -51,7 +57,8 @@ class Registry:
 
     `settled` is awaited with a sequence before a publish is acknowledged: the place for a follower
     that writes what has to be there as soon as the version is. With `holders`, files whose bytes are stored
-    already are linked to those.
+    already are linked to those. Publishes that outlive their requests lie in the folder `shelf`, and are
+    done for whom `redeem` finds.
     """
 
     def __init__(
@@ -65,6 +72,10 @@ class Registry:
         settled: Settled | None = None,
         downloads: Downloads | None = None,
         holders: Holders | None = None,
+        holders_caught_up: Settled | None = None,
+        shelf: Path | None = None,
+        sessions: SessionLimits | None = None,
+        redeem: Redeem | None = None,
     ) -> None:
         self.database = database
         self.attachments = attachments
@@ -73,7 +84,7 @@ class Registry:
         self.checker = Checker(self.forks, checks)
         self.packages = Packages(database, settled=bounded(settled))
         self.owners = Owners(database, self.packages)
-        self.held = Held(database, holders)
+        self.held = Held(database, holders, holders_caught_up)
         self.publisher = Publisher(
             database,
             attachments,
@@ -92,8 +103,22 @@ class Registry:
         self.forms = Forms()
         self.downloads = downloads or Downloads()
         self._limits = publishing or PublishLimits()
+        self.sessions = Sessions(
+            Shelf(shelf or attachments.spool.directory.parent / "publishing"),
+            self.held,
+            attachments.blobs,
+            sessions or SessionLimits(),
+        )
+        self.runs = Runs(
+            self.publisher, self.sessions, attachments.spool, self._limits, redeem or _nobody_vouches
+        )
         self.direct = Direct(self.publisher, attachments.blobs, attachments.spool, self._limits)
         self._validation = Validation(validation)
+
+    @property
+    def limits(self) -> PublishLimits:
+        """What one publish may bring."""
+        return self._limits
 
     def intake(self) -> Intake:
         """A place for what one publisher sends."""
@@ -103,9 +128,11 @@ class Registry:
         self.downloads.start()
         if self._validation is not Validation.OFF:
             await self.checker.start()
+        await self.runs.start()
 
     async def stop_work(self) -> None:
         """End checks and comparisons: who waits for them gets Unavailable. The first step of an end."""
+        await self.runs.stop()
         await self.checker.close()
         await self.differ.close()
 
@@ -113,3 +140,7 @@ class Registry:
         await self.stop_work()
         await self.forks.close()
         await self.downloads.close()
+
+
+async def _nobody_vouches(pledge: Any, package: str) -> User:
+    raise Unauthorized("Nobody can tell whose publish this is.")

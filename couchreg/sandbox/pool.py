@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from couchreg.errors import Unavailable
 from couchreg.sandbox.child import Child
 from couchreg.sandbox.forks import ForkServer
-from couchreg.sandbox.kinds import Grant, Kind
+from couchreg.sandbox.kinds import Grant, Kind, Limits
 from couchreg.sandbox.session import Note, Session
 from couchreg.turns import Turns
 
@@ -51,18 +51,21 @@ class Pool:
         askers: tuple[str, ...] = (),
         grant: Grant | None = None,
         note: Note | None = None,
+        limits: Limits | None = None,
     ) -> bytes:
-        """The answer of a job in a child of its own."""
-        async with self.session(*askers, grant=grant) as session:
+        """The answer of a job in a child of its own; `limits` in place of those of the kind."""
+        async with self.session(*askers, grant=grant, limits=limits) as session:
             return await session.ask(job, note)
 
     @asynccontextmanager
-    async def session(self, *askers: str, grant: Grant | None = None) -> AsyncIterator[Session]:
+    async def session(
+        self, *askers: str, grant: Grant | None = None, limits: Limits | None = None
+    ) -> AsyncIterator[Session]:
         """A child while the block lasts; behind it the child is gone, also when the block is cancelled."""
         async with self._turns.take(*askers):
             self._check_open()
             child = await self._child()
-            session = Session(self.kind, child)
+            session = Session(self.kind, child, limits or self.kind.limits)
             self._sessions.add(session)
             try:
                 self._check_open()  # it may have closed while the child was made

@@ -10,7 +10,7 @@ from typing import TypeVar
 from couchreg.errors import Unavailable
 from couchreg.sandbox.child import Child
 from couchreg.sandbox.ending import Cause, Stopped, cause_of
-from couchreg.sandbox.kinds import Grant, Kind
+from couchreg.sandbox.kinds import Grant, Kind, Limits
 from couchreg.sandbox.messages import BadMessage, Tag
 
 Note = Callable[[bytes], None]
@@ -20,8 +20,9 @@ Result = TypeVar("Result")
 class Session:
     """A child for several jobs. What its module keeps between them lasts as long."""
 
-    def __init__(self, kind: Kind, child: Child) -> None:
+    def __init__(self, kind: Kind, child: Child, limits: Limits) -> None:
         self._kind = kind
+        self._limits = limits
         self._child = child
         self._is_answering = False
         self._is_abandoned = False
@@ -30,7 +31,7 @@ class Session:
     async def open(self, grant: Grant) -> None:
         """Raise the walls; to be called once, before the first job."""
         opened = {
-            "limits": asdict(self._kind.limits),
+            "limits": asdict(self._limits),
             "read": [str(path.resolve()) for path in grant.read],
             "write": [str(path.resolve()) for path in grant.write],
         }
@@ -73,14 +74,14 @@ class Session:
         if self._is_answering:
             raise RuntimeError("the session has not finished another job")
         self._is_answering = True
-        self._left = self._kind.limits.seconds
+        self._left = self._limits.seconds
         async with self._watched():
             await self._within(self._child.send(Tag.JOB, job))
 
     async def receive(self) -> tuple[Tag, bytes]:
         """The next message of the job; after WANT the child waits for `more`. Raises as `stream`."""
         async with self._watched():
-            tag, body = await self._within(self._child.receive(self._kind.limits.message))
+            tag, body = await self._within(self._child.receive(self._limits.message))
         if tag is Tag.DONE:
             self._is_answering = False
         elif tag is Tag.FAILED:

@@ -17,6 +17,8 @@ from tests.processes import ADMIN, Server, running
 
 ASKED = os.environ.get("COUCHREG_CRASH_ROUNDS")
 ROUNDS, PUBLISHES = (int(ASKED), 200) if ASKED else (3, 30)
+PROMISES = 6
+FINISHING = 300  # seconds for checks that a crash has interrupted
 CATCHING_UP = 60  # seconds for the search index after a restart
 
 
@@ -70,6 +72,27 @@ def await_search(server: Server, seen: set[str]) -> None:
 def found(server: Server, name: str, number: int) -> bool:
     keys = quote(f'["unusual{number}"]')
     return any(hit["name"] == name for hit in get_json(server, f"/search?keys={keys}")["hits"])
+
+
+def test_nothing_that_is_being_checked_is_forgotten(tmp_path: Path) -> None:
+    """What was answered with 202 is published after the restart, without anybody's help."""
+    seed = int(os.environ.get("COUCHREG_TEST_SEED", random.randrange(1 << 32)))
+    print(f"COUCHREG_TEST_SEED={seed}")
+    chance, story = random.Random(seed), Story(wait=False)
+    for number in range(ROUNDS if ASKED else 1):
+        packages = tmp_path / f"round-{number}"
+        numbers = range(number * PROMISES, (number + 1) * PROMISES)
+        folders = [Folder.read(make_package(packages, n, chance)) for n in numbers]
+        kill_while_publishing(tmp_path / "data", story, folders, chance)
+        with running(tmp_path / "data") as server:
+            deadline = time.monotonic() + FINISHING
+            while not story.acknowledged <= (seen := visible(server)):
+                assert time.monotonic() < deadline, story.acknowledged - seen
+                time.sleep(0.2)
+            assert [fault for key in seen for fault in faults(server, key, story.told[key])] == []
+            under_way = get_json(server, "/-/publishing", server.admin)["publishing"]
+            assert [row for row in under_way if row["state"] in ("refused", "failed")] == []
+    assert story.acknowledged
 
 
 async def test_the_databases_are_sound_after_a_kill(tmp_path: Path) -> None:

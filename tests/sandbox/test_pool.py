@@ -116,7 +116,7 @@ async def test_a_message_that_is_too_long_is_refused_unread(make: Make, forks: F
     """Also when a child that does not keep to the protocol sends it."""
     pool = make()
     async with pool.session() as session:
-        session._kind = replace(session._kind, limits=replace(SMALL, message=100))
+        session._limits = replace(SMALL, message=100)
         with pytest.raises(Stopped) as stopped:
             await session.ask(b"long 101")
     assert stopped.value.cause is Cause.LENGTH

@@ -35,6 +35,8 @@ _T = TypeVar("_T")
 class DirectoryBlobStore:
     """Implements `BlobStore`. Raises Unavailable where the file system refuses."""
 
+    is_local = True
+
     def __init__(self, root: Path) -> None:
         self.root = root
         with os_errors_as_unavailable():

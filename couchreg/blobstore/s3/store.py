@@ -36,6 +36,8 @@ ATTEMPTS = 5  # of a put whose key comes and goes
 class S3BlobStore:
     """Implements `BlobStore`. Use `await S3BlobStore.connect(options)`."""
 
+    is_local = False
+
     def __init__(self, calls: Calls) -> None:
         self.options = calls.options
         self.calls = calls

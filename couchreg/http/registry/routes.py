@@ -36,9 +36,11 @@ from couchreg.http.registry.frame.parameters import (
     TARGET,
     TO,
     UPLOAD,
+    WAIT,
 )
 from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.people import routes as people
+from couchreg.http.registry.publishing import routes as publishing
 
 READ, PUBLISH = Scope.READ, Scope.PUBLISH
 PUBLIC, LOGIN = Rule.PUBLIC, Rule.AUTHENTICATED
@@ -107,6 +109,7 @@ ROUTES: tuple[Route, ...] = (
         scope=READ,
         signed=True,
     ),
+    *publishing.ROUTES,
     Route(
         "GET",
         "/-/packages",
@@ -291,8 +294,8 @@ ROUTES: tuple[Route, ...] = (
         "publishing.publish.publish",
         LOGIN,
         "Publish a version",
-        makes("Published", 404, 409, 413, 415, 422, 503, statuses=(200, 201)),
-        (DRY_RUN,),
+        {**makes("Published", 404, 409, 413, 415, 422, 503, statuses=(200, 201)), 202: Answer("Publishing")},
+        (DRY_RUN, WAIT),
         PACKAGE,
         scope=PUBLISH,
     ),

@@ -12,6 +12,7 @@ from typing import Any
 
 from couchreg.model import json
 from couchreg.package.report import STOPPED, Report, problem
+from couchreg.registry.checking.progress import Progress
 from couchreg.sandbox.ending import Cause, Stopped
 from couchreg.sandbox.forks import ForkServer
 from couchreg.sandbox.kinds import Grant, Kind
@@ -21,6 +22,7 @@ from couchreg.sandbox.pool import Pool
 log = logging.getLogger(__name__)
 WORKER = "couchreg.registry.checking.worker"
 _PATIENCE = 10  # how many times its CPU time a check may last: the machine may have other work
+_GIB = 1 << 30
 _LEAST = 60  # seconds that it may last at least
 
 
@@ -28,7 +30,7 @@ _LEAST = 60  # seconds that it may last at least
 class CheckLimits:
     """What checking one package may use, and how many are checked and wait at once."""
 
-    cpu_seconds: float = 300
+    cpu_seconds: float = 300  # and as many again for each GiB of files
     memory: int = 2 << 30  # bytes of address space
     file_size: int = 4 << 30  # bytes of one temporary file, for compressed data
     workers: int = 3  # of which one user has one
@@ -38,10 +40,15 @@ class CheckLimits:
     cpu_setting: str = ""
     memory_setting: str = ""
 
-    @property
-    def seconds(self) -> float:
-        """How long a check may last, whatever it waits for."""
-        return self.cpu_seconds * _PATIENCE + _LEAST
+    def of(self, size: int) -> JobLimits:
+        """For a package with so many bytes of files. Checks last longer than they compute: they wait, too."""
+        cpu_seconds = self.cpu_seconds * (1 + size / _GIB)
+        return JobLimits(
+            seconds=cpu_seconds * _PATIENCE + _LEAST,
+            cpu_seconds=cpu_seconds,
+            memory=self.memory,
+            file_size=self.file_size,
+        )
 
 
 class Checker:
@@ -53,12 +60,7 @@ class Checker:
             Kind(
                 "package checks",
                 WORKER,
-                JobLimits(
-                    seconds=limits.seconds,
-                    cpu_seconds=limits.cpu_seconds,
-                    memory=limits.memory,
-                    file_size=limits.file_size,
-                ),
+                limits.of(0),
                 places=limits.workers,
                 waiting=limits.waiting,
                 waiting_of_one=limits.waiting_of_one,
@@ -83,40 +85,46 @@ class Checker:
         *,
         askers: Sequence[str] = (),
         elsewhere: Sequence[Path] = (),
+        progress: Progress | None = None,
+        size: int = 0,
     ) -> dict[str, Any]:
         """The report on the package in `folder` (see `checks.check`). `askers` are those it is checked for;
-        `elsewhere` are files that links in the folder lead to.
+        `elsewhere` are files that links in the folder lead to. `progress` is told how far it is. `size` are
+        the bytes of its files.
 
         Raises TooManyRequests and Unavailable when too many packages wait already. Whoever is cancelled
         leaves no check behind.
         """
         job = json.encode({"folder": str(folder), "descriptor": str(descriptor)})
         grant = Grant([folder, descriptor, *elsewhere], [scratch])
+        note = progress.note if progress is not None else None
+        limits = self.limits.of(size)
         try:
-            report: dict[str, Any] = json.decode(await self._pool.ask(job, askers=tuple(askers), grant=grant))
+            answer = await self._pool.ask(job, askers=tuple(askers), grant=grant, note=note, limits=limits)
+            report: dict[str, Any] = json.decode(answer)
         except Stopped as stopped:
             log.warning("%s", stopped)
-            return _stopped(self.limits, stopped.cause)
+            return _stopped(self.limits, limits, stopped.cause)
         return report
 
     async def close(self) -> None:
         await self._pool.close()
 
 
-def _stopped(limits: CheckLimits, cause: Cause) -> dict[str, Any]:
+def _stopped(limits: CheckLimits, used: JobLimits, cause: Cause) -> dict[str, Any]:
     report = Report()
     report.complete = False
-    report.add(problem(STOPPED, _why(limits, cause)))
+    report.add(problem(STOPPED, _why(limits, used, cause)))
     return report.to_json()
 
 
-def _why(limits: CheckLimits, cause: Cause) -> str:
+def _why(limits: CheckLimits, held: JobLimits, cause: Cause) -> str:
     unknown = "so it is not known whether the package is valid"
     used, setting = {
-        Cause.CPU: (f"used the {limits.cpu_seconds:g} s of CPU time that it may use", limits.cpu_setting),
-        Cause.TIME: (f"lasted longer than the {limits.seconds:g} s that it may last", limits.cpu_setting),
+        Cause.CPU: (f"used the {held.cpu_seconds:.4g} s of CPU time that it may use", limits.cpu_setting),
+        Cause.TIME: (f"lasted longer than the {held.seconds:.4g} s that it may last", limits.cpu_setting),
         Cause.MEMORY: (
-            f"needed more than the {limits.memory >> 20} MiB of memory that it may use",
+            f"needed more than the {held.memory >> 20} MiB of memory that it may use",
             limits.memory_setting,
         ),
     }.get(cause, ("", ""))

@@ -25,6 +25,7 @@ from couchreg.registry.checking.form import check_form
 from couchreg.registry.checking.preparing import Prepared, prepare
 from couchreg.registry.checking.reading import BROKEN, StandardReading
 from couchreg.registry.checking.sifting import Sifter, Wanted, sifted
+from couchreg.registry.checking.telling import Tell, Telling, silent, sizes_of
 from couchreg.registry.checking.texts import Recorded, check_text
 
 MAX_ERRORS = 10_000  # of one resource; checking stops there
@@ -62,11 +63,12 @@ def warm() -> None:
         check(folder, {"name": "warm", "resources": [typed, inferred]})
 
 
-def check(folder: str, members: dict[str, Any]) -> dict[str, Any]:
+def check(folder: str, members: dict[str, Any], tell: Tell = silent) -> dict[str, Any]:
     """Check the package whose files lie in `folder`; a `Report` as JSON, and what was not checked:
     `skipped`, resources whose data is not read (another format, or elsewhere), and `unchecked`,
     ``{resource, member, reason}`` for what a descriptor demands of data that is. `recorded` has what was
-    found out of the data and the descriptor does not say, ``{resource, member, value}``."""
+    found out of the data and the descriptor does not say, ``{resource, member, value}``. `tell` is given
+    notes of progress."""
     report = Report()
     reading = StandardReading()
     system.register("standard-fields", StandardFields())
@@ -79,7 +81,8 @@ def check(folder: str, members: dict[str, Any]) -> dict[str, Any]:
         prepared.skipped += _take_out_unread(package, prepared)
         for name in list(prepared.tables):
             recorded += check_text(prepared, package.get_resource(name))
-        _run(prepared, reading, recorded)
+        telling = Telling(tell, sizes_of(folder, prepared.tables))
+        _run(prepared, reading, recorded, telling)
     return {
         **report.to_json(),
         "skipped": prepared.skipped,
@@ -108,14 +111,14 @@ def _is_unread_table(resource: Any) -> bool:
     return bool(resource.path) and resource.datatype == "table" and resource.format not in TABULAR
 
 
-def _run(prepared: Prepared, reading: StandardReading, recorded: list[Recorded]) -> None:
+def _run(prepared: Prepared, reading: StandardReading, recorded: list[Recorded], telling: Telling) -> None:
     _leave_keys_into_absent(prepared)
     more, faults = declared(prepared.tables)
     for name, fault in faults:
         prepared.report.add(problem("schema-error", fault + ".", resource=name))
     package = _package(prepared)
     explainer = Explainer(prepared, reading)
-    sifter = Sifter(MAX_ERRORS)
+    sifter = Sifter(MAX_ERRORS, telling)
     with sifted(sifter, {}):
         plans = {item.name: _suspects(sifter, item, _wanted(more, item.name)) for item in _tables(package)}
     with sifted(sifter, plans):

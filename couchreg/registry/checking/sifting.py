@@ -23,6 +23,7 @@ from frictionless.table.lookup import Lookup
 
 from couchreg.registry.checking.columns import CHUNK, Cells, Column
 from couchreg.registry.checking.keys import Key, Reference, Values
+from couchreg.registry.checking.telling import Telling
 
 KNOWN = 1_000_000  # distinct values of all columns of a table that are remembered as clean
 
@@ -62,7 +63,8 @@ class Wanted:
 class Sifter:
     """Sifts the tables of one package, and remembers what their foreign keys refer to."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, telling: Telling) -> None:
+        self._telling = telling
         self._most = most  # rows that are wrong; a table is not looked through further
         self._targets: dict[tuple[str, tuple[str, ...]], set[tuple[Any, ...]]] = {}
 
@@ -74,7 +76,7 @@ class Sifter:
                     return None
                 table = Table(opened, wanted.allowed)
                 keys = list(_keys(table, opened.schema, wanted))
-                found = self._sift(table, [*keys, *self._references(resource, table)])
+                found = self._sift(table, [*keys, *self._references(resource, table)], resource.name)
             repeating = [key for key in keys if key.has_repeats(2 * self._most)]
             if repeating:
                 with _without_references(resource) as opened:
@@ -93,12 +95,13 @@ class Sifter:
                 self._targets[place] = Table(opened, {}).tuples(names)
         return self._targets[place]
 
-    def _sift(self, table: "Table", looks: Sequence[Key | Reference]) -> Suspects:
+    def _sift(self, table: "Table", looks: Sequence[Key | Reference], name: str) -> Suspects:
         suspects = Suspects()
         last = 0
         try:
             for last, rows in table.walk([(item.places, item.look) for item in looks], cells_too=True):
                 suspects.rows.extend(rows)
+                self._telling.look(name, last, table.opened)
                 if len(suspects.rows) >= self._most:
                     suspects.until = last
                     break
@@ -117,7 +120,7 @@ class Table:
     """An open table, with a column for each field that its header lets expect."""
 
     def __init__(self, opened: Any, allowed: Mapping[str, frozenset[Any]]) -> None:
-        self._opened = opened
+        self.opened = opened
         self.fields = opened.header.get_expected_fields()
         self._names = [declared.name for declared in self.fields]
         share = KNOWN // max(len(self.fields), 1)
@@ -160,7 +163,7 @@ class Table:
 
     def _chunks(self) -> Iterator[tuple[Sequence[int], list[list[Any]]]]:
         """The rows that hold data, and their numbers."""
-        dialect, stream = self._opened.dialect, self._opened.cell_stream
+        dialect, stream = self.opened.dialect, self.opened.cell_stream
         if dialect.create_comment_filter() or dialect.create_blank_filter():
             numbered = dialect.read_enumerated_content_stream(stream)
             while chunk := list(islice(numbered, CHUNK)):

@@ -1,7 +1,7 @@
 """The checks of a package as a job of the sandbox; imported in child processes only.
 
 A job is JSON: ``{folder, descriptor}``, the package's folder and the path of the file with its descriptor.
-The answer is the report as JSON.
+The answer is the report as JSON; before it come notes of progress (see `progress`).
 """
 
 import json
@@ -18,4 +18,4 @@ def answer(job: bytes, reply: Reply) -> bytes:
     asked = json.loads(job)
     with open(asked["descriptor"], "rb") as file:
         members = json.load(file)
-    return json.dumps(checks.check(asked["folder"], members)).encode()
+    return json.dumps(checks.check(asked["folder"], members, reply.note)).encode()

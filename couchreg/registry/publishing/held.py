@@ -4,14 +4,18 @@ Only versions of this registry count, which whoever may publish may also read: s
 nothing to anybody.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from couchreg.docstore.base import Attachment, Database
 from couchreg.errors import CouchregError
+from couchreg.registry.changing.settling import Settled
 
 MOST_DOCUMENTS = 64  # versions that are looked at for one publish
+_PATIENCE = 2.0  # seconds that the newest versions are waited for
 _TOGETHER = 500  # hashes that are asked for at once
 
 
@@ -25,15 +29,23 @@ class Holders(Protocol):
 class Held:
     """Finds files by their hashes in the versions of one `registry` database."""
 
-    def __init__(self, database: Database, holders: Holders | None) -> None:
+    def __init__(
+        self, database: Database, holders: Holders | None = None, caught_up: Settled | None = None
+    ) -> None:
+        """`caught_up` waits until the holders know of all changes up to a sequence."""
         self._database = database
         self._holders = holders
+        self._caught_up = caught_up
 
-    async def find(self, hashes: Collection[str]) -> dict[str, Attachment]:
-        """Files that versions of today have, by their SHA-256; nothing where nobody remembers."""
+    async def find(self, hashes: Collection[str], *, fresh: bool = False) -> dict[str, Attachment]:
+        """Files that versions of today have, by their SHA-256; nothing where nobody remembers. With `fresh`
+        those published in this moment count, too."""
         found: dict[str, Attachment] = {}
         if self._holders is None or not hashes:
             return found
+        if fresh and self._caught_up is not None:
+            with suppress(TimeoutError, CouchregError):
+                await asyncio.wait_for(self._caught_up(await self._database.update_seq()), _PATIENCE)
         wanted = set(hashes)
         ids = await self._candidates(self._holders, list(wanted))
         for doc_id in ids[:MOST_DOCUMENTS]:

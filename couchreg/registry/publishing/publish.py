@@ -9,13 +9,13 @@ import asyncio
 import errno
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Database, Edit, Seq, Updated
@@ -34,15 +34,15 @@ from couchreg.registry.changing.packages import Packages
 from couchreg.registry.changing.settling import Settled, bounded
 from couchreg.registry.changing.tombstones import may_return, ordered
 from couchreg.registry.checking.checker import Checker
+from couchreg.registry.checking.progress import STORING, Progress
 from couchreg.registry.publishing import integrity, storing
 from couchreg.registry.publishing.held import Held
 from couchreg.registry.publishing.intake import Intake, Received
-from couchreg.registry.publishing.threads import Abandoned, IsStopped, ended, in_thread
+from couchreg.registry.publishing.threads import Abandoned, IsStopped, in_thread, whole
 from couchreg.registry.reading.catalog import Catalog, Version
 from couchreg.registry.reading.dependencies import Dependencies
 from couchreg.turns import Turns
 
-Result = TypeVar("Result")
 _CHUNK = 1 << 20
 
 Confirm = Callable[[], Awaitable[None]]
@@ -97,7 +97,7 @@ class Publisher:
         self._dependencies = Dependencies(self._catalog)
         self._hashing = Turns(2, waiting=128, waiting_of_one=32, what="packages to hash")
         self._packages = packages
-        self._held = held or Held(database, None)
+        self._held = held or Held(database)
 
     @property
     def checks_data(self) -> bool:
@@ -123,9 +123,10 @@ class Publisher:
         dry_run: bool = False,
         confirm: Confirm = confirmed,
         askers: Sequence[str] = (),
+        progress: Progress | None = None,
     ) -> Published:
         """Check and publish what has arrived; with `dry_run` only check it, as if it were published. `askers`
-        are those whose turn it has to be (see `Turns`).
+        are those whose turn it has to be (see `Turns`); `progress` is told how far it is.
 
         `confirm` is awaited before the version is written: the checks take long, and raises when `user` has
         lost the account meanwhile. Whoever is cancelled before anything is written leaves no work behind;
@@ -141,15 +142,17 @@ class Publisher:
         if before:
             await self._settled(await self._database.update_seq())
             return before
-        report = await self._report(descriptor, intake, askers)
+        progress = progress or Progress()
+        report = await self._report(descriptor, intake, askers, progress)
         if dry_run:
             return Published(name, version, None, True, report)
+        progress.enter(STORING)
         async with self._packages.locks.hold(name):
             before = await self._published_before(descriptor, body, intake, user)
             if before:
                 published, seq = before, await self._database.update_seq()
             else:
-                published, seq = await _whole(self._write(descriptor, body, intake, user, report, confirm))
+                published, seq = await whole(self._write(descriptor, body, intake, user, report, confirm))
         await self._settled(seq)
         return published
 
@@ -202,13 +205,16 @@ class Publisher:
             )
 
     async def _report(
-        self, descriptor: Descriptor, intake: Intake, askers: Sequence[str]
+        self, descriptor: Descriptor, intake: Intake, askers: Sequence[str], progress: Progress
     ) -> Mapping[str, Any] | None:
         """The report to keep with the version. Raises InvalidPackage."""
         if self._validation is Validation.OFF:
             return None
         async with _laid_out(intake, descriptor) as (folder, scratch, document):
-            report = await self._checker.check(folder, scratch, document, askers=askers)
+            size = sum(file.spooled.length for file in intake.files.values() if file.local)
+            report = await self._checker.check(
+                folder, scratch, document, askers=askers, progress=progress, size=size
+            )
         if self._validation is Validation.STRICT and not report["valid"]:
             raise refusal(report)
         unmet = await self._dependencies.unmet(descriptor.members)
@@ -266,16 +272,6 @@ class Publisher:
                 await self._packages.give_up(name, claim, user)
             raise
         return written
-
-
-async def _whole(write: Coroutine[Any, Any, Result]) -> Result:
-    """Write to the end, also when nobody waits for it any more: half of it would be of no use."""
-    writing = asyncio.ensure_future(write)
-    try:
-        return await asyncio.shield(writing)
-    except asyncio.CancelledError:
-        await ended(writing)
-        raise
 
 
 def _same_content(version: Version, body: Mapping[str, Any], intake: Intake) -> bool:

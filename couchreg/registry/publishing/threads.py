@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 IsStopped = Callable[[], bool]
@@ -37,3 +37,13 @@ async def ended(running: "asyncio.Future[Result]") -> None:
             continue
     if not running.cancelled():
         running.exception()
+
+
+async def whole(write: Coroutine[Any, Any, Result]) -> Result:
+    """Write to the end, also when nobody waits for it any more: half of it would be of no use."""
+    writing = asyncio.ensure_future(write)
+    try:
+        return await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await ended(writing)
+        raise

@@ -51,6 +51,12 @@ EXPECTED = {
     "POST /datastore/finalize": "401 404 404 404 403 404 404 404",  # there is no such upload
     "PUT /-/uploads/{id}/{number}": "403 403 403 403 403 403 403 403",  # the address is not signed
     "OPTIONS /-/uploads/{id}/{number}": "204 204 204 204 204 204 204 204",
+    "POST /-/publishing": "401 403 201 201 403 200 403 200",
+    "GET /-/publishing": "401 200 200 200 403 200 200 200",
+    "GET /-/publishing/{id}": "401 404 404 404 403 404 404 404",  # there is none, as for somebody else's
+    "PUT /-/publishing/{id}/{path}": "401 404 404 404 403 404 404 404",
+    "POST /-/publishing/{id}": "401 404 404 404 403 404 404 404",
+    "DELETE /-/publishing/{id}": "401 404 404 404 403 404 404 404",
     "POST /owner/add": "401 403 200 200 403 403 403 200",
     "POST /owner/rm": "401 403 200 200 403 403 403 200",
     "PUT /-/dist-tags/{name}/{tag}": "401 403 200 200 403 200 403 200",
@@ -148,6 +154,12 @@ class Stage:
                 "filedata": {"datapackage.json": {"length": 1, "md5": "0" * 32}},
             },
             "POST /owner/rm": {"username": "carl", "dpkgName": "small"},
+            "POST /-/publishing": {
+                "name": "small",
+                "version": "2",
+                "files": {},
+                "descriptor": '{"name": "small", "resources": [{"name": "r", "data": []}]}',
+            },
             "PUT /-/dist-tags/{name}/{tag}": {"version": "1"},
             "PUT /-/deprecated/{name}": {"message": "m"},
             "PUT /-/deprecated/{name}/{version}": {"message": "m"},

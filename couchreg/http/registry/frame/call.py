@@ -4,10 +4,13 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from couchreg.auth.login.authenticator import Identity
+from couchreg.auth.login.pledges import Pledge, Pledges
 from couchreg.auth.policy import (
     EVERYONE,
     REGISTRY,
@@ -20,7 +23,7 @@ from couchreg.auth.policy import (
 from couchreg.auth.tokens import Grant, Tokens
 from couchreg.auth.users.accounts import Accounts
 from couchreg.docstore.base import Attachment
-from couchreg.errors import Unauthorized
+from couchreg.errors import NotImplementedHere, Unauthorized
 from couchreg.followers.loop import Status
 from couchreg.http.forwarded import Proxies
 from couchreg.http.leaving import Leaving, Watch
@@ -31,6 +34,7 @@ from couchreg.http.registry.frame.urls import base_url
 from couchreg.model.addresses import origin
 from couchreg.model.user import User
 from couchreg.registry.publishing.direct import Addresses
+from couchreg.registry.publishing.records import Record
 from couchreg.registry.registry import Registry, Search
 from couchreg.turns import Turns
 
@@ -89,6 +93,8 @@ class Services:
     large: Turns = field(default_factory=large_packages)
     codings: Codings = field(default_factory=Codings)
     rendered: Renderings = field(default_factory=Renderings)
+    pledges: Pledges | None = None  # for publishes that outlive their requests
+    publish_wait: float = 60  # seconds
 
 
 @dataclass(slots=True)
@@ -168,6 +174,19 @@ class Call:
     def address(self) -> str:
         """Where the request comes from."""
         return self.services.proxies.address(self.request)
+
+    async def pledge(self) -> Any:
+        """What tells later whose publish this is, as JSON. Raises Unauthorized for nobody."""
+        if self.services.pledges is None:
+            raise NotImplementedHere
+        return msgspec.to_builtins(await self.services.pledges.take(self.identity))
+
+    async def is_mine(self, record: Record) -> bool:
+        """Whether a publish is of the account that asks."""
+        if self.services.pledges is None or record.user != self.user.name:
+            return False
+        pledge = msgspec.convert(record.pledge, Pledge)
+        return await self.services.pledges.belongs(pledge, self.identity)
 
     def while_there(self) -> Watch:
         """A context for work that ends when the client goes; see `Leaving.watch`."""

@@ -10,6 +10,7 @@ Schema = Mapping[str, Any]
 TEXT: Schema = {"type": "string"}
 DAY: Schema = {"type": "string", "format": "date"}
 JSON, LINKED, BYTES = "application/json", "application/ld+json", "application/octet-stream"
+EVENTS = "text/event-stream"
 
 
 class Parameter(NamedTuple):

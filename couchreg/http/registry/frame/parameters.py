@@ -26,6 +26,15 @@ TYPE = Parameter("type", "A JSON-LD type, as an IRI or its last word; with or wi
 SEARCH = (KEYS, TYPE, count("limit", "The largest number of entries to return", 20, 200), SKIP)
 PACKAGE = Body(("multipart/form-data", "multipart/related", "application/zip", JSON), {"type": "object"})
 DRY_RUN = flag("dry-run", "Check the package, store nothing")
+WAIT = Parameter(
+    "wait",
+    "Seconds to wait for the check, no more than the server would; after that the answer is 202",
+    {"type": "integer", "minimum": 0, "maximum": 86_400},
+)
+MANIFEST = Body(
+    (JSON,),
+    members("name version files", name=TEXT, version=TEXT, files={"type": "object"}, descriptor=TEXT),
+)
 FROM = Parameter("from", "The first day, 29 days before the last unless given", DAY)
 TO = Parameter("to", "The last day, today unless given", DAY)
 PROFILE = Parameter(

@@ -51,6 +51,25 @@ _VERSION_ROW = _object(
     url=_URL,
 )
 
+_PUBLISHING = _object(
+    "id name version state url",
+    ok={"const": True},
+    id=_TEXT,
+    name=_TEXT,
+    version=_TEXT,
+    state={"enum": ["open", "checking", "published", "refused", "failed"]},
+    url=_URL,
+    expires=_TEXT,
+    missing=_list(_TEXT),
+    partial={"type": "object"},
+    progress={"type": "object"},
+    published={"type": "object"},
+    error=_TEXT,
+    reason=_TEXT,
+    report={"type": "object"},
+    left_out=_list(_TEXT),
+)
+
 _TOKEN = _object(
     "id scope packages label created expires",
     id=_TEXT,
@@ -155,6 +174,9 @@ SCHEMAS: Mapping[str, Schema] = {
         unchecked=_list({"type": "object"}),
         report={"type": ["object", "null"]},
     ),
+    "Publishing": _PUBLISHING,
+    "AllPublishing": _object("publishing", publishing=_list(_PUBLISHING)),
+    "Arrived": _object("ok bytes", ok={"const": True}, bytes=_COUNT),
     "Deleted": _object("ok name versions", ok={"const": True}, name=_TEXT, versions=_list(_TEXT)),
     "Registered": _object("ok id rev name", ok={"const": True}, id=_TEXT, rev=_TEXT, name=_TEXT),
     "Whoami": _object(
@@ -183,6 +205,7 @@ SCHEMAS: Mapping[str, Schema] = {
 REASONS: Mapping[int, str] = {
     200: "Success",
     201: "Made",
+    202: "Accepted: its check goes on, and its address tells how far it is",
     204: "Success, with nothing to return",
     206: "The range of bytes that was asked for",
     302: "It is at another address",

@@ -32,6 +32,7 @@ async def welcome(call: Call) -> web.StreamResponse:
         "search": f'{base}/search?keys=["word"]',
         "package": f"{base}/NAME",
         "version": f"{base}/NAME/VERSION",
+        "publishing": f"{base}/-/publishing",
         "couchdb": f"{base}/_couch/",
     }
     return answer({"couchreg": "Welcome", "version": _RELEASE, "links": links})
