@@ -14,6 +14,7 @@ from typing import Self
 
 from aiohttp import web
 
+from couchreg.app import designs
 from couchreg.app.facts import facts
 from couchreg.app.listening import listen, serve, tls_context
 from couchreg.app.redeeming import redeem
@@ -36,13 +37,14 @@ from couchreg.auth.policy import (
 from couchreg.auth.tokens import Tokens
 from couchreg.auth.users.accounts import Accounts
 from couchreg.auth.users.admins import Admins, ensure_admin, set_admin
-from couchreg.auth.users.design import auth_design, ensure_auth_design
+from couchreg.auth.users.design import ensure_auth_design
 from couchreg.auth.users.users import UserChanges, Users
 from couchreg.blobstore.spool import Spool
 from couchreg.config import CannotStart, Settings
 from couchreg.datadir import DataDir
 from couchreg.designdocs.functions import Functions
 from couchreg.designdocs.javascript.contexts import Contexts
+from couchreg.designdocs.loading import DesignFolder
 from couchreg.designdocs.validating import ValidatingStore, Validators
 from couchreg.designdocs.views.engine import ViewEngine
 from couchreg.docstore.attachments.attachments import Attachments
@@ -159,6 +161,14 @@ class App:
         stack.push_async_callback(self.sweeper.stop)
         if swept:
             self.sweeper.start()
+        self._design_folder(stack)
+
+    def _design_folder(self, stack: AsyncExitStack) -> None:
+        folder = designs.folder(self.settings)
+        if folder is not None:
+            kept = DesignFolder(folder, self.store, self.attachments, self.views, left=designs.LEFT)
+            stack.push_async_callback(kept.stop)
+            kept.start()
 
     @asynccontextmanager
     async def offline(self) -> AsyncIterator[Self]:
@@ -233,9 +243,7 @@ class App:
         self.functions = Functions(contexts)
         self.views = ViewEngine(self.functions, directory)
         stack.push_async_callback(self.views.close)
-        # What `_users/_auth` says in JavaScript is what `UsersDatabase` holds by itself.
-        own = auth_design()["validate_doc_update"]
-        return ValidatingStore(engine, Validators(self.functions, trusted=[own]))
+        return ValidatingStore(engine, Validators(self.functions, trusted=designs.trusted()))
 
     async def _databases(self, data: DataDir) -> None:
         """The databases every server has, and of a new one those that a CouchDB has after its set-up.

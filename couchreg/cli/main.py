@@ -54,6 +54,7 @@ COMMANDS: dict[str, Lazy] = {
     "completion": Lazy(
         "couchreg.cli.completion", "completion", "Print what lets your shell complete commands."
     ),
+    "design": Lazy("couchreg.cli.design", "design", "Keep design documents in folders."),
     "unpublish": Lazy("couchreg.cli.unpublish", "unpublish", "Delete versions of a package."),
 }
 

@@ -29,18 +29,18 @@ class Design:
     id: str
     rev: str
     text: bytes  # JSON
+    language: str = JAVASCRIPT
 
     @classmethod
     def of(cls, database: str, revision: Revision) -> "Design":
-        """Raises Failure (unknown_query_language) for one whose language is not run here."""
-        check_language(revision.body.get("language", JAVASCRIPT))
-        return cls(database, revision.id, revision.rev, text_of(revision))
+        language = str(revision.body.get("language", JAVASCRIPT))
+        return cls(database, revision.id, revision.rev, text_of(revision), language)
 
 
-def check_language(language: Any) -> None:
+def check_language(language: str) -> None:
     """Raises Failure in CouchDB's words for those that it has to be told to run, and those it has not."""
     if language not in (JAVASCRIPT, "query"):
-        raise Failure(str(language), error="unknown_query_language")
+        raise Failure(language, error="unknown_query_language")
 
 
 def text_of(revision: Revision, extras: bytes = b"") -> bytes:
@@ -51,8 +51,9 @@ def text_of(revision: Revision, extras: bytes = b"") -> bytes:
 
 
 class Functions:
-    """The functions of design documents, run in `contexts`. Each method raises what the function threw, and
-    Failure (os_process_error) where it used too much time or memory."""
+    """The functions of design documents, run in `contexts`. Each method raises what the function threw,
+    Failure (os_process_error) where it used too much time or memory, and Failure (unknown_query_language)
+    for a design document in another language."""
 
     def __init__(self, contexts: Contexts) -> None:
         self._contexts = contexts
@@ -125,6 +126,7 @@ class Functions:
         self, design: Design, name: str, asker: str, *, head: bytes, request: bytes, rows: bytes, last: bool
     ) -> AbstractAsyncContextManager[Talk]:
         """A list function at work on its first rows (JSON joined by commas), for whoever `asker` is."""
+        check_language(design.language)
         members = b'"command":"list","path":%b,"head":%b,"req":%b,"rows":[%b],"last":%b'
         path = json.encode(["lists", name])
         command = members % (path, head, request, rows, b"true" if last else b"false")
@@ -135,6 +137,7 @@ class Functions:
         return await self._ask(design, b'"command":"rewrite","req":%b' % request)
 
     async def _ask(self, design: Design, members: bytes) -> Any:
+        check_language(design.language)
         return await self._contexts.ask(design.database, design.text, b"{" + members + b"}")
 
 

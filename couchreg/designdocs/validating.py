@@ -36,9 +36,10 @@ KNOWN = 1000  # databases whose functions are remembered
 class Validators:
     """Which design documents of which databases validate: read once, and again after they have changed."""
 
-    def __init__(self, functions: Functions, *, trusted: Sequence[str] = ()) -> None:
+    def __init__(self, functions: Functions, *, trusted: Sequence[tuple[str, str]] = ()) -> None:
+        """`trusted`: databases and the sources whose rules the server itself holds there already."""
         self.functions = functions
-        self._trusted = frozenset(trusted)  # sources whose rules the server itself enforces already
+        self._trusted = frozenset(trusted)
         self._known: dict[str, tuple[Design, ...]] = {}
         self._changes = 0
 
@@ -52,7 +53,7 @@ class Validators:
         async for rows in database.all_docs(DESIGN_DOCUMENTS, bodies=True):
             for row in rows:
                 source = row.body.get("validate_doc_update")
-                if isinstance(source, str) and source not in self._trusted:
+                if isinstance(source, str) and (database.name, source) not in self._trusted:
                     revision = Revision(row.id, row.rev, row.deleted, row.members or b"", row.attachments)
                     found.append(Design.of(database.name, revision))
         if changes == self._changes:

@@ -49,7 +49,7 @@ def definition_of(body: Mapping[str, Any]) -> Definition:
     """Of a design document's members."""
     listed = body.get("views")
     found = listed if isinstance(listed, dict) else {}
-    language = body.get("language", "javascript")
+    language = str(body.get("language", "javascript"))
     maps: dict[tuple[str, bool], int] = {}
     views = {}
     for name, members in found.items():
