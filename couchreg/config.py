@@ -114,13 +114,6 @@ def s3_endpoint(value: Any) -> str:
     return http_url(value if "://" in text(value) else f"https://{value}")
 
 
-def design_docs(value: Any) -> str:
-    """`none`, `shipped`, or a folder."""
-    if not text(value):
-        raise ValueError("it is empty")
-    return str(value)
-
-
 def networks(value: Any) -> str:
     """Addresses and networks, as `127.0.0.1, 10.0.0.0/8, ::1`."""
     given = ",".join(value) if isinstance(value, list) else text(value)
@@ -266,10 +259,7 @@ class Settings:
         metavar="N",
     )
     design_docs: str = setting(
-        "none",
-        "Design documents that are kept in the databases: those that come along, or those of a folder.",
-        design_docs,
-        metavar="none|shipped|DIR",
+        "none", "Design documents that the databases are kept with.", text, metavar="none|shipped|DIR"
     )
     registration: str = setting(
         "open",
