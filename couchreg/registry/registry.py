@@ -14,7 +14,7 @@ from couchreg.registry.changing.packages import Packages
 from couchreg.registry.changing.settling import Settled, bounded
 from couchreg.registry.changing.tags import Tags
 from couchreg.registry.changing.unpublish import Unpublisher
-from couchreg.registry.checking import checker
+from couchreg.registry.checking import checker, small
 from couchreg.registry.checking.checker import Checker, CheckLimits
 from couchreg.registry.comparing import diff_job
 from couchreg.registry.comparing.diff import Differ
@@ -80,8 +80,9 @@ class Registry:
         self.database = database
         self.attachments = attachments
         self.catalog = Catalog(database)
-        self.forks = ForkServer((checker.WORKER, diff_job.WORKER))
+        self.forks = ForkServer((checker.WORKER, small.WORKER, diff_job.WORKER))
         self.checker = Checker(self.forks, checks)
+        self.small_tables = small.SmallTables(self.forks)
         self.packages = Packages(database, settled=bounded(settled))
         self.owners = Owners(database, self.packages)
         self.held = Held(database, holders, holders_caught_up)
@@ -93,6 +94,7 @@ class Registry:
             validation=validation,
             settled=settled,
             held=self.held,
+            small=self.small_tables,
         )
         self.unpublisher = Unpublisher(database, attachments, self.packages, settled=settled)
         self.tags = Tags(self.catalog, self.packages)
@@ -128,11 +130,13 @@ class Registry:
         self.downloads.start()
         if self._validation is not Validation.OFF:
             await self.checker.start()
+            await self.small_tables.start()
         await self.runs.start()
 
     async def stop_work(self) -> None:
         """End checks and comparisons: who waits for them gets Unavailable. The first step of an end."""
         await self.runs.stop()
+        await self.small_tables.close()
         await self.checker.close()
         await self.differ.close()
 

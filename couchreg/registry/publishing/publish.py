@@ -35,6 +35,7 @@ from couchreg.registry.changing.settling import Settled, bounded
 from couchreg.registry.changing.tombstones import may_return, ordered
 from couchreg.registry.checking.checker import Checker
 from couchreg.registry.checking.progress import STORING, Progress
+from couchreg.registry.checking.small import SmallTables
 from couchreg.registry.publishing import integrity, storing
 from couchreg.registry.publishing.held import Held
 from couchreg.registry.publishing.intake import Intake, Received
@@ -86,10 +87,12 @@ class Publisher:
         clock: Clock = utc_now,
         settled: Settled | None = None,
         held: Held | None = None,
+        small: SmallTables | None = None,
     ) -> None:
         self._database = database
         self._attachments = attachments
         self._checker = checker
+        self._small = small
         self._validation = Validation(validation)
         self._clock = clock
         self._settled = bounded(settled)
@@ -210,11 +213,13 @@ class Publisher:
         """The report to keep with the version. Raises InvalidPackage."""
         if self._validation is Validation.OFF:
             return None
-        async with _laid_out(intake, descriptor) as (folder, scratch, document):
-            size = sum(file.spooled.length for file in intake.files.values() if file.local)
-            report = await self._checker.check(
-                folder, scratch, document, askers=askers, progress=progress, size=size
-            )
+        report = await self._small_report(descriptor, intake)
+        if report is None:
+            async with _laid_out(intake, descriptor) as (folder, scratch, document):
+                size = sum(file.spooled.length for file in intake.files.values() if file.local)
+                report = await self._checker.check(
+                    folder, scratch, document, askers=askers, progress=progress, size=size
+                )
         if self._validation is Validation.STRICT and not report["valid"]:
             raise refusal(report)
         unmet = await self._dependencies.unmet(descriptor.members)
@@ -223,6 +228,13 @@ class Publisher:
             for name, why in unmet.items()
         ]
         return {**report, "unchecked": [*report.get("unchecked", ()), *missing]}
+
+    async def _small_report(self, descriptor: Descriptor, intake: Intake) -> dict[str, Any] | None:
+        """The report on small tables that are right beyond doubt."""
+        if self._small is None or not all(file.local for file in intake.files.values()):
+            return None
+        files = {path: file.spooled for path, file in intake.files.items()}
+        return await self._small.report({**descriptor.members, "name": descriptor.name}, files)
 
     async def _write(
         self,
