@@ -44,7 +44,7 @@ async def test_one_user_has_few_packages_waiting(serve: Serve) -> None:
     served = await serve(checks=CheckLimits(workers=1, cpu_seconds=3000, waiting_of_one=2))
     slow = [asyncio.create_task(served.put(endless(f"slow{n}"), "1", auth=ANNA)) for n in range(3)]
     await running(served, 3)
-    status, headers, answer = await _tried(served, small("more"))
+    status, headers, answer = await _tried(served, endless("more"))
     assert (status, headers["Retry-After"], answer["error"]) == (429, "10", "too_many_requests")
     await _leave(served, *slow)
 
