@@ -122,7 +122,7 @@ def _order(name: str, argument: Any, work: Work) -> Test:
 
     def test(value: Any) -> bool:
         if type(value) in _CONTAINERS:
-            work.spend(2 * weight)  # what it is compared with is read no further than that
+            work.spend(2 * size(value, weight))  # neither is read further than the other
         return holds(compare(value, argument), 0)
 
     return test
@@ -259,8 +259,8 @@ def combination(name: str, tests: list[Test], work: Work) -> Test:
 
     if name == "$and":
         return lambda value: all(results(value))
-    if name == "$or":
-        return lambda value: any(results(value))
+    if name == "$or":  # one of nothing asks for nothing
+        return lambda value: not tests or any(results(value))
     return lambda value: not any(results(value))
 
 

@@ -47,10 +47,12 @@ class Work:
         self._seconds -= seconds
 
 
-def size(value: Any) -> int:
-    """How many values a JSON value consists of."""
+def size(value: Any, enough: int | None = None) -> int:
+    """How many values a JSON value consists of; counted no further than to `enough` of them."""
     todo = [value]
     for inner in todo:  # grows while it is read: any depth, no recursion
+        if enough is not None and len(todo) >= enough:
+            return enough
         if type(inner) is dict:
             todo += inner.values()
         elif type(inner) is list:

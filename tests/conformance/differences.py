@@ -21,7 +21,6 @@ LATER = (Later("replicator", "the server's own replicator is not built"),)
 
 _CRASH = "CouchDB answers 500 to this mistake of the client's; here the answer says what is wrong"
 _ENGINE = "the sentence about what is no function is the JavaScript engine's own"
-_NARROW = "only the part of an index that can match is read, so fewer keys and documents are examined"
 
 DIFFERENCES = (
     *(
@@ -41,7 +40,6 @@ DIFFERENCES = (
         )
     ),
     Difference("views/broken-map-two-functions", _ENGINE),
-    *(Difference(f"mango/{name}", _NARROW) for name in ("execution-stats", "random-selectors-11")),
     Difference(
         "changes/db-updates",
         "a new server has _global_changes, as CouchDB's manual has it after the set-up, and so the feed",

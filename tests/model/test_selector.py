@@ -48,6 +48,12 @@ def test_a_document_without_the_field_matches_no_negation() -> None:
     assert finds({"a": {"$not": {"$regex": "x"}}}, {"a": 1})
 
 
+def test_one_of_nothing_asks_for_nothing() -> None:
+    matches = compile({"a": 1, "$or": []})
+    assert matches({"a": 1})
+    assert not matches({"a": 2})
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_double_negations_vanish(count: int) -> None:
     selector: dict[str, Any] = {"a": 1}

@@ -103,7 +103,8 @@ class Cursor:
             for hit in hits:
                 text = await self._shown(hit)
                 await turn.pass_on()
-                if text is None:
+                if text is None or self._is_design(hit):
+                    self._uncount(hit, fits=text is not None)
                     continue
                 self._last = Place(hit.key, hit.id)
                 if skip:
@@ -218,8 +219,6 @@ class Cursor:
             self.stats.quorum_docs += 1
         else:
             self.stats.docs += 1
-        if self._found is None and hit.id.startswith(DESIGN):
-            return None
         extras = await self._conflicts(hit.row) if self._query.conflicts else b""
         row, members = hit.row, hit.row.members or b""
         text = documents.document(row.id, row.rev, False, members, row.attachments, extras)
@@ -229,6 +228,19 @@ class Cursor:
         if not self._matches(doc):
             return None
         return text if self._project is None else json.encode(self._project(doc))
+
+    def _is_design(self, hit: Hit) -> bool:
+        return self._found is None and hit.id.startswith(DESIGN)
+
+    def _uncount(self, hit: Hit, *, fits: bool) -> None:
+        """Design documents are never found; CouchDB counts those that do not fit."""
+        if not self._is_design(hit) or not (fits or self._query.r > 1):
+            return
+        self.stats.keys -= 1
+        if self._query.r > 1:
+            self.stats.quorum_docs -= 1
+        else:
+            self.stats.docs -= 1
 
     async def _shown_large(self, row: Row, text: bytes) -> bytes | None:
         if not await self._large.matches(self._query.selector, row, text[1:-1]):

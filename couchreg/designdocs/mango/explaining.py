@@ -100,9 +100,14 @@ class _Ranks:
         return {"index": index.shown(), "analysis": analysis}
 
     def _verdict(self, index: JsonIndex) -> tuple[bool, str, int]:
+        if not index.is_partial:
+            return self._verdict_of_complete(index)
+        # That it is partial comes first, even where the query has named it; then CouchDB adds up the ranks.
+        more = self._verdict_of_complete(index)[2] if index in self._choice.considered else 0
+        return False, "is_partial", self._partial + more
+
+    def _verdict_of_complete(self, index: JsonIndex) -> tuple[bool, str, int]:
         choice = self._choice
-        if index.is_partial and index not in choice.considered:
-            return False, "is_partial", self._partial
         if index not in choice.considered:
             return False, "scope_mismatch", self._scope
         if choice.reasons[index]:

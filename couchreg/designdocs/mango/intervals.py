@@ -32,79 +32,37 @@ Intervals = list[Interval]  # in order, and apart from each other
 ALL: Final = Interval(b"", TOP)
 
 
-def _kind(*first_bytes: int) -> Interval:
-    return Interval(bytes([first_bytes[0]]), bytes([first_bytes[-1] + 1]))
-
-
-_NULL = _kind(sort_key(None)[0])
-_BOOLEANS = _kind(sort_key(False)[0], sort_key(True)[0])
-_NUMBERS = _kind(sort_key(0)[0])
-_STRINGS = _kind(sort_key("")[0])
-_ARRAYS = _kind(sort_key([])[0])
-_OBJECTS = _kind(sort_key({})[0])
-_TYPES: Final = {
-    "null": _NULL,
-    "boolean": _BOOLEANS,
-    "number": _NUMBERS,
-    "string": _STRINGS,
-    "array": _ARRAYS,
-    "object": _OBJECTS,
-}
-_KINDS: Final = {
-    "$regex": _STRINGS,
-    "$mod": _NUMBERS,
-    "$size": _ARRAYS,
-    "$all": _ARRAYS,
-    "$elemMatch": _ARRAYS,
-    "$allMatch": _ARRAYS,
-    "$keyMapMatch": _OBJECTS,
-}
+_ARRAYS: Final = Interval(sort_key([])[:1], bytes([sort_key([])[0] + 1]))
 
 Order = Callable[[Any], bytes]  # the sort key of a value
 
 
-def values_of(form: Selector, name: str, order: Order = sort_key, *, exact: bool = True) -> Intervals:
-    """The values that a field can have in what a normalized selector means, and maybe more.
-
-    Not `exact`: what the selector compares otherwise than `order` has it, so ends are always within.
-    """
+def values_of(form: Selector, name: str, order: Order = sort_key) -> Intervals:
+    """The values that a field can have in what a normalized selector means, and maybe more: the ends of
+    comparisons are always within, so that as many keys are examined as CouchDB examines."""
     for field, argument in form.items():
         if field == "$and":
-            return _both(values_of(inner, name, order, exact=exact) for inner in argument)
+            return _both(values_of(inner, name, order) for inner in argument)
         if field == "$or":
-            found = [values_of(inner, name, order, exact=exact) for inner in argument]
+            found = [values_of(inner, name, order) for inner in argument]
             return united(merge(*found)) if found else [ALL]
         if field == name:
-            return _of_condition(argument, order, exact=exact)
+            return _of_condition(argument, order)
     return [ALL]
 
 
-def _of_condition(condition: Selector, order: Order, *, exact: bool) -> Intervals:
+def _of_condition(condition: Selector, order: Order) -> Intervals:
     [(operator, argument)] = condition.items()
     if operator == "$beginsWith":
         return [Interval(order(argument), order(argument + LAST) + TOP)]
     if operator in COMPARISONS:
-        return _of_comparison(operator, order(argument), exact=exact)
+        key = order(argument)
+        low = key if operator in ("$eq", "$gt", "$gte") else b""
+        return [Interval(low, key + TOP if operator in ("$eq", "$lt", "$lte") else TOP)]
     if operator == "$in":
         ones = sorted({order(one) for one in argument if not isinstance(one, list)})
-        return united(merge([Interval(key, key + TOP) for key in ones], [_ARRAYS]))
-    if operator == "$type":
-        return [_TYPES[argument]] if argument in _TYPES else []
-    kind = _KINDS.get(operator)
-    return [ALL] if kind is None else [kind]
-
-
-def _of_comparison(operator: str, key: bytes, *, exact: bool) -> Intervals:
-    low, high = b"", TOP
-    if operator in ("$eq", "$gte"):
-        low = key
-    if operator == "$gt":
-        low = key + TOP if exact else key
-    if operator in ("$eq", "$lte"):
-        high = key + TOP
-    if operator == "$lt":
-        high = key if exact else key + TOP
-    return [Interval(low, high)]
+        return united(merge([Interval(key, key + TOP) for key in ones], [_ARRAYS]))  # an item may be in
+    return [ALL]
 
 
 def united(intervals: Iterable[Interval]) -> Intervals:

@@ -21,7 +21,7 @@ def key_intervals(query: Query, winner: Candidate) -> Intervals:
     """The sort keys of an index's rows that can match, in ascending order."""
     found = [Interval(_LIST, _LIST + TOP)]
     for column in winner.index.columns:
-        values = values_of(query.selector, column, exact=column != "_id")
+        values = values_of(query.selector, column)
         ones = sum(prefix.is_one for prefix in found)
         if values == [ALL] or not ones or len(found) + ones * len(values) > MOST:
             break
@@ -62,7 +62,7 @@ def ids(query: Query, winner: Candidate) -> Ids | None:
 
 def _single_ids(query: Query, low: str, high: str | None) -> list[str] | None:
     """The ids that a selector lists; None if it does not."""
-    values = values_of(query.selector, "_id", _id_order, exact=False)
+    values = values_of(query.selector, "_id", _id_order)
     texts = [one for one in values if one.low[:1] == _TEXT]
     if values == [ALL] or not _listed(values, texts):
         return None

@@ -221,7 +221,12 @@ DATABASE: tuple[Endpoint, ...] = (
         op("POST", "design.indexes.create", Rule.INDEX_WRITER),
     ),
     endpoint("/{db}/_index/_bulk_delete", "POST", op("POST", "design.indexes.bulk_delete", DB_ADMIN)),
-    endpoint("/{db}/_index/{path*}", "DELETE", op("DELETE", "design.indexes.delete", DB_ADMIN)),
+    endpoint(
+        "/{db}/_index/{path*}",
+        "DELETE",
+        op("DELETE", "design.indexes.delete", DB_ADMIN),
+        *[op(method, "design.indexes.other_method", MEMBER) for method in EVERY if method != "DELETE"],
+    ),
     endpoint(
         "/{db}/_partition",
         "GET",

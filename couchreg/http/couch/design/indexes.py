@@ -11,11 +11,14 @@ from couchreg.designdocs.mango.definition import LANGUAGE, NewIndex
 from couchreg.designdocs.mango.options import DESIGN, shown
 from couchreg.designdocs.shape import check_design_document
 from couchreg.docstore.base import Edit, Revision
-from couchreg.errors import BadRequest, CouchregError, Failure, NotFound
+from couchreg.errors import BadRequest, CouchregError, Failure, NotFound, TooLarge
 from couchreg.http.couch.design.mango import listed
+from couchreg.http.couch.documents.writing import DocumentLimits, check_id
 from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.failures import MethodNotAllowed
 from couchreg.http.couch.frame.params import parse_int
 from couchreg.http.couch.frame.responses import Answer, answer_json
+from couchreg.model import json
 
 OF_THE_LANGUAGE: Final = {"language": LANGUAGE}
 
@@ -43,6 +46,7 @@ async def create(ctx: Context) -> Answer:
     """`POST /{db}/_index`: `created`, or `exists` where it was there already."""
     ctx.require_json()
     new = NewIndex(options.index(await ctx.json_object()))
+    check_id(ctx, new.ddoc)
     found = await _design(ctx, new.ddoc)
     before = OF_THE_LANGUAGE if found is None else found.body
     body = _with_index(before, new, is_new=found is None)
@@ -55,15 +59,26 @@ async def create(ctx: Context) -> Answer:
 
 async def delete(ctx: Context) -> Answer:
     """`DELETE /{db}/_index/{ddoc}/json/{name}`, where `{ddoc}` may have its prefix."""
+    ddoc, kind, name = _address(ctx)
+    if not await _removed(ctx, _with_prefix(ddoc), name if kind == options.JSON else None):
+        raise NotFound("missing")
+    return answer_json({"ok": True})
+
+
+async def other_method(ctx: Context) -> Answer:
+    """What there is no index for, whatever is to be done with it; else all but DELETE."""
+    _address(ctx)
+    raise MethodNotAllowed("DELETE")
+
+
+def _address(ctx: Context) -> list[str]:
+    """Design document, type and name of an index. Raises NotFound."""
     parts = ctx.parts[2:]
     if len(parts) == 4 and parts[0] == "_design":
         parts = ["/".join(parts[:2]), *parts[2:]]
     if len(parts) != 3:
         raise NotFound("missing")
-    ddoc, kind, name = parts
-    if not await _removed(ctx, _with_prefix(ddoc), name if kind == options.JSON else None):
-        raise NotFound("missing")
-    return answer_json({"ok": True})
+    return parts
 
 
 async def bulk_delete(ctx: Context) -> Answer:
@@ -140,6 +155,8 @@ async def _save(ctx: Context, ddoc: str, before: Revision | None, body: dict[str
     """Write a design document; None deletes it. Raises Failure (error_saving_ddoc)."""
     if body is not None:
         check_design_document(body)
+        if len(json.encode(body)) > DocumentLimits.of(ctx).document:
+            raise TooLarge(ddoc, error="document_too_large")
     await ctx.confirm()
     attachments = before.attachments if before is not None and body is not None else ()
     edit = Edit(
