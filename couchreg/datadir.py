@@ -19,12 +19,11 @@ from couchreg.config import CannotStart
 from couchreg.durable import make_directory, sync, write_new
 
 LOCK_NAME = "couchreg.lock"
-OPEN = ("datastore", "spool")  # what lies in these two is published, or is about to be
+OPEN = ("datastore", "spool", "publishing")  # what lies in these is published, or is about to be
 OURS = (
     "contents.sqlite",
     "databases",
     "downloads.sqlite",
-    "publishing",
     "search",
     "server.sqlite",
     "upload-secret",

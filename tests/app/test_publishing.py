@@ -319,6 +319,43 @@ async def test_publishes_under_way_are_bounded(server: ServerFactory, session: a
     assert (status, answer["error"]) == (429, "too_many_requests")
 
 
+@pytest.mark.directory_only
+async def test_a_start_leaves_the_permissions_of_published_files(
+    server: ServerFactory, session: aiohttp.ClientSession
+) -> None:
+    """Those that a publish under way shares with a published version, too."""
+    first = await server()
+    admin = Client(first, session, aiohttp.encode_basic_auth(*ADMIN))
+    await admin.publish("gdp", "1", {"t.csv": CSV})
+    _, begun = await admin.begin("gdp", "2", {"t.csv": CSV, "u.csv": b"a\n1\n"})
+    assert begun["missing"] == ["u.csv"]
+    file = first.settings.data_dir / "datastore" / "gdp" / "1" / "t.csv"
+    file.chmod(0o644)
+    await first.stop()
+    admin.app = await server()
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert (first.settings.data_dir / "publishing").stat().st_mode & 0o777 == 0o700
+    status, again = await admin.begin("gdp", "2", {"t.csv": CSV, "u.csv": b"a\n1\n"})
+    assert (status, again["id"], again["missing"]) == (200, begun["id"], ["u.csv"])
+
+
+async def test_who_goes_before_the_answer_takes_the_check_along(app: App, admin: Client) -> None:
+    _, package = endless("slow")
+    data = package["resources"][0].pop("data")
+    package["resources"][0]["path"] = "t.csv"
+    rows = "".join(f"{','.join(row)}\n" for row in data).encode()
+    _, begun = await admin.begin("slow", "1", {"t.csv": rows}, descriptor=json.dumps(package))
+    await admin.send(begun, {"t.csv": rows})
+    waiting = asyncio.create_task(admin("POST", begun["url"]))
+    while not app.registry.checker.busy:
+        await asyncio.sleep(0.02)
+    waiting.cancel()
+    while app.registry.checker.busy:
+        await asyncio.sleep(0.02)
+    _, now = await admin("GET", begun["url"])
+    assert (now["state"], now["missing"]) == ("open", [])
+
+
 async def test_what_nobody_touches_expires(app: App, admin: Client) -> None:
     _, begun = await admin.begin("gdp", "1", {"t.csv": CSV})
     sessions = app.registry.sessions
