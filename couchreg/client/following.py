@@ -39,7 +39,8 @@ def status_address(transport: Transport, status: Any) -> URL:
 
 
 async def follow(transport: Transport, url: URL, told: Told) -> dict[str, Any]:
-    """What came of a publish: `{rev, url, report}`. A registry that is away for a while is waited for.
+    """What came of a publish: `{rev, created, url, unchecked, report}`. A registry that is
+    away for a while is waited for.
 
     Raises Invalid with the report of a package that was refused, and what else stood in the way.
     """

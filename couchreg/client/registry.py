@@ -110,8 +110,9 @@ class Registry:
                 answer, status = await read_json(response), response.status
         except ClientError as error:
             raise upload.fault or error from None
-        if status == 202 and wait:
-            return await follow(self._transport, status_address(self._transport, answer), told), True
+        if status == 202 and (wait or answer.get("state") != "checking"):
+            found = await follow(self._transport, status_address(self._transport, answer), told)
+            return found, bool(found.get("created", True))
         return answer, status in (201, 202)
 
     async def _greet(self) -> Mapping[str, Any]:

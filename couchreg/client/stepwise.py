@@ -42,9 +42,10 @@ class StepwiseUpload:
             if status != 202:
                 return answer, status == 201
             begun = answer
-        if not wait:
+        if not wait and begun.get("state") == "checking":
             return begun, True
-        return await follow(self._transport, url, self._told), True
+        found = await follow(self._transport, url, self._told)
+        return found, bool(found.get("created", True))
 
     async def _begun(self) -> dict[str, Any]:
         self._told({"state": "hashing"})

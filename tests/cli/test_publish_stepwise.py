@@ -13,11 +13,12 @@ import pytest
 
 from couchreg.cli.showing import stage_of
 from couchreg.client import Credentials, Folder, Registry, stepwise
+from couchreg.client.errors import AlreadyPublished, Invalid
 from tests.cli.conftest import Couchreg
 from tests.processes import Server
 
-ROWS = "a,b\n" + "1,2\n" * 20_000
-IMAGE = random.Random(5).randbytes(3_000_000)
+ROWS = "a,b\n" + "1,2\n" * 5_000
+IMAGE = random.Random(5).randbytes(1_000_000)
 
 
 def folder(root: Path, name: str, version: str = "1.0.0", rows: str = ROWS) -> Path:
@@ -90,7 +91,7 @@ async def test_a_file_whose_connection_breaks_goes_on(
     monkeypatch.setattr(stepwise._Body, "__init__", noted)
     package = Folder.read(folder(tmp_path, "broken"))
     async with relayed(live) as relay, Registry(relay.url, Credentials(*live.admin)) as registry:
-        relay.cut_after = 2_000_000
+        relay.cut_after = 700_000
         done: list[int] = []
         published = await registry.publish(package, done.append)
         assert published.new
@@ -120,13 +121,16 @@ def test_a_publish_need_not_wait(couchreg: Couchreg, tmp_path: Path) -> None:
     assert couchreg("cat", "hurried/t").out == ROWS
 
 
-def test_what_is_refused_says_why(couchreg: Couchreg, tmp_path: Path) -> None:
-    done = couchreg("publish", str(folder(tmp_path, "wrong", rows=ROWS + "x,y\n")))
-    assert done.status == 6
-    assert "type-error" in done.err
-    assert couchreg("publish", str(folder(tmp_path, "firm"))).status == 0
-    other = couchreg("publish", str(folder(tmp_path, "firm", rows=ROWS + "3,4\n")))
-    assert other.status == 5, other.err
+async def test_what_is_refused_says_why(live: Server, tmp_path: Path) -> None:
+    async with Registry(live.registry_url, Credentials(*live.admin)) as registry:
+        with pytest.raises(Invalid) as refused:
+            await registry.publish(Folder.read(folder(tmp_path, "wrong", rows=ROWS + "x,y\n")))
+        assert {problem["type"] for problem in refused.value.problems} == {"type-error"}
+        for wait in (True, False):
+            found = await registry.publish(Folder.read(folder(tmp_path, "firm")), wait=wait)
+            assert wait == found.new or found.checking
+        with pytest.raises(AlreadyPublished):
+            await registry.publish(Folder.read(folder(tmp_path, "firm", rows=ROWS + "3,4\n")))
 
 
 def test_the_words_of_a_check() -> None:

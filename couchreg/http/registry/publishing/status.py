@@ -60,6 +60,7 @@ async def shown(call: Call, record: Record, *, files: bool = True) -> dict[str, 
     if record.state is State.PUBLISHED:
         value["published"] = {
             "rev": record.outcome["rev"],
+            "created": record.outcome["created"],
             "url": url_of(call.base, record.name, record.version),
             **told_of(record.outcome["report"]),
         }
