@@ -23,7 +23,7 @@ def trusted() -> list[tuple[str, str]]:
 
 def folder(settings: Settings) -> Path | None:
     """The folder of the settings, None for none. Raises CannotStart when it is not there."""
-    if settings.design_docs == "none":
+    if settings.design_docs in ("", "none"):
         return None
     found = SHIPPED if settings.design_docs == "shipped" else Path(settings.design_docs).expanduser()
     if not found.is_dir():

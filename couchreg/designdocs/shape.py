@@ -12,6 +12,7 @@ from couchreg.errors import BadRequest
 Body = Mapping[str, Any]
 
 ANY = ""  # stands for every member
+RANKED = ("_top_", "_bottom_")
 BUILT_IN_REDUCES = (
     "_sum",
     "_count",
@@ -19,8 +20,7 @@ BUILT_IN_REDUCES = (
     "_approx_count_distinct",
     "_first",
     "_last",
-    "_top_",
-    "_bottom_",
+    *RANKED,
 )
 COMPILED = frozenset({"javascript", "coffeescript", "erlang", "query"})
 
@@ -88,10 +88,19 @@ def _check_view(body: Body, name: str, view: Body) -> None:
     if "map" not in view:
         raise _invalid(f"View `{name}` must contain map function")
     reduce = view.get("reduce", "")
+    if reduce.startswith(RANKED):
+        _check_rank(reduce.removeprefix("_").partition("_")[2])
     if not reduce.startswith("_") or reduce.startswith(BUILT_IN_REDUCES):
         return
     if body.get("language", "javascript") in COMPILED:
         raise _invalid(f"`{reduce}` is not a supported reduce function.")
+
+
+def _check_rank(text: str) -> None:
+    if not (text.isascii() and text.isdigit()):
+        raise _invalid("invalid rank reducer")
+    if len(text) > 9 or not 1 <= int(text) <= 100:
+        raise _invalid("rank value must be between 1 and 100")
 
 
 def _invalid(reason: str) -> BadRequest:

@@ -37,6 +37,9 @@ class _Collator(Protocol):
 _collator: Final[_Collator] = icu.Collator.createInstance(icu.Locale.getRoot())
 
 
+COLLATOR_VERSION: Final = str(icu.ICU_VERSION)
+
+
 def compare_strings(left: str, right: str) -> int:
     """-1, 0 or 1. Strings that differ only in what ICU ignores are equal."""
     return 0 if left == right else _collator.compare(left, right)

@@ -38,6 +38,8 @@
   // What was thrown, as a pair of texts. `fallback` names what has no name.
   function failure(thrown, fallback) {
     if (thrown instanceof Failure) { return [thrown.word, thrown.reason]; }
+    // Where there is no memory left for an error, null is thrown.
+    if (thrown === null) { return ["os_process_error", "OS process died: out of memory"]; }
     if (isArray(thrown) && thrown[0] === "error" && thrown.length > 2) { return [text(thrown[1]), thrown[2]]; }
     if (isArray(thrown) && thrown[0] === "fatal") { return ["fatal", text(thrown[2])]; }
     if (thrown instanceof Error) {

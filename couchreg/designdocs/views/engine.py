@@ -47,11 +47,25 @@ class Index:
         self._file: IndexFile | None = None
         self._opening = asyncio.Lock()
         self._updating: asyncio.Task[None] | None = None
+        self._compacting: asyncio.Task[None] | None = None
         self.waiting = 0
 
     @property
     def is_updating(self) -> bool:
         return self._updating is not None and not self._updating.done()
+
+    @property
+    def is_compacting(self) -> bool:
+        return self._compacting is not None and not self._compacting.done()
+
+    def compact(self) -> None:
+        """Begin to give back what the file does not use, if that is not under way."""
+        if not self.is_compacting:
+            self._compacting = asyncio.create_task(self._compact())
+            self._compacting.add_done_callback(_forgiven)
+
+    async def _compact(self) -> None:
+        await asyncio.to_thread((await self.file()).compact)
 
     async def file(self) -> IndexFile:
         async with self._opening:
@@ -63,6 +77,8 @@ class Index:
         if self._updating is not None:
             self._updating.cancel()
             await asyncio.gather(self._updating, return_exceptions=True)
+        if self._compacting is not None:
+            await asyncio.gather(self._compacting, return_exceptions=True)
         if self._file is not None:
             await asyncio.to_thread(self._file.close)
 
@@ -202,7 +218,7 @@ class Index:
 def _forgiven(task: "asyncio.Task[None]") -> None:
     """Who waits for an update gets its failure; who does not shall find it in the log."""
     if not task.cancelled() and task.exception() is not None:
-        log.warning("an index could not be brought up to date: %s", task.exception())
+        log.warning("an index could not be brought up to date or compacted: %s", task.exception())
 
 
 class ViewEngine:

@@ -63,6 +63,7 @@ class IndexFile:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._writing, self._reading = threading.Lock(), threading.Lock()
         self._writer = self._opened(path)
         self._writer.execute(SCHEMA)
@@ -116,6 +117,23 @@ class IndexFile:
     def _note(self, meta: dict[str, str]) -> None:
         for pair in meta.items():
             self._writer.execute("insert or replace into meta values (?, ?)", pair)
+
+    def sizes(self) -> tuple[int, int]:
+        """Bytes on disk, and those of them that are in use."""
+        with self._reading:
+            [pages], [free], [size] = (
+                self._reader.execute(f"pragma {name}").fetchone()
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        journal = Path(f"{self._path}-wal")
+        waiting = journal.stat().st_size if journal.exists() else 0
+        return self._path.stat().st_size + waiting, max(0, pages - free - 1) * size
+
+    def compact(self) -> None:
+        """Give back what is not in use. Readers go on; who writes waits."""
+        with self._writing:
+            self._writer.execute("vacuum")
+            self._writer.execute("pragma wal_checkpoint(truncate)").fetchall()
 
     def total(self, place: int) -> int:
         """How many rows a map has."""

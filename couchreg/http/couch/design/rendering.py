@@ -64,7 +64,8 @@ async def update(ctx: Context) -> web.StreamResponse:
 
 
 async def update_not_allowed(ctx: Context) -> Answer:
-    """Reading through an update function."""
+    """Reading through an update function, which has to be there."""
+    await _function(ctx, "updates", "update_error")
     raise CouchregError("Update functions do not allow GET", error="method_not_allowed")
 
 

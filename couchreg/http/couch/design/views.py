@@ -3,6 +3,7 @@
 Source: https://docs.couchdb.org/en/stable/api/ddoc/views.html
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -23,10 +24,11 @@ from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.listings.view_query import UNSET, ViewQuery
 from couchreg.model import json
-from couchreg.model.collation import sort_key
+from couchreg.model.collation import COLLATOR_VERSION, sort_key
 from couchreg.wire import rows
 
 METHODS = "GET,POST,HEAD"
+OVERFLOW = "reduce_overflow_error"  # in place of what a reduce function made too much of
 REVERSED = "No rows can match your key range, reverse your start_key and end_key or set descending={}"
 
 
@@ -35,12 +37,13 @@ async def get(ctx: Context) -> web.StreamResponse:
 
 
 async def post(ctx: Context) -> web.StreamResponse:
-    """The body may hold every parameter; the query string is read first."""
+    """The body may hold every parameter; those of the query string win."""
     ctx.require_json()
     body = await ctx.body()
-    query = ViewQuery().read(ctx.pairs)
     members = await ctx.as_object(body) if body else {}
-    return await _view(ctx, query.read_body(members))
+    if not isinstance(members.get("keys", []), list):
+        raise BadRequest("`keys` member must be an array.")
+    return await _view(ctx, ViewQuery().read_body(members).read(ctx.pairs))
 
 
 async def queries(ctx: Context) -> web.StreamResponse:
@@ -74,19 +77,21 @@ async def info(ctx: Context) -> Answer:
     """`…/_info`: the index of a design document."""
     design = await ctx.db.revision(f"_design/{ctx.match['ddoc']}")
     index, _ = await ctx.services.views.index(ctx.db, design)
-    size = index.path.stat().st_size if index.path.exists() else 0
+    seq = await ctx.db.parse_since(await index.seq())
+    pending = await ctx.db.pending(seq)
+    size, used = await asyncio.to_thread((await index.file()).sizes)
     about = {
         "signature": index.definition.signature,
         "language": index.definition.language,
-        "sizes": {"file": size, "external": size, "active": size},
+        "sizes": {"file": size, "external": used, "active": used},
         "updater_running": index.is_updating,
-        "compact_running": False,
+        "compact_running": index.is_compacting,
         "waiting_commit": False,
         "waiting_clients": index.waiting,
-        "update_seq": await index.seq(),
+        "update_seq": seq.number,
         "purge_seq": 0,
-        "collator_versions": [],
-        "updates_pending": {"total": await ctx.db.pending(await ctx.db.parse_since(await index.seq()))},
+        "collator_versions": [COLLATOR_VERSION],
+        "updates_pending": dict.fromkeys(("minimum", "preferred", "total"), pending),
     }
     return answer_json({"name": ctx.match["ddoc"], "view_index": about})
 
@@ -137,6 +142,12 @@ async def _write(ctx: Context, writer: RowWriter, query: ViewQuery, index: Index
     answering = Answering(ctx, index, view, query)
     await _refreshed(ctx, index)
     await answering.write(writer)
+
+
+def _reduced_row(key: Any, value: Any) -> bytes:
+    if isinstance(value, dict) and set(value) == {OVERFLOW}:
+        return b'{"key":null,"error":"%b","reason":%b}' % (OVERFLOW.encode(), json.encode(value[OVERFLOW]))
+    return b'{"key":%b,"value":%b}' % (json.encode(key), json.encode(value))
 
 
 class Answering:
@@ -198,8 +209,9 @@ class Answering:
         query = self._query
         if query.keys is not None:
             keys = list(reversed(query.keys)) if query.descending else query.keys
-            bounds = [Bound(self._order(key), None) for key in keys]
-            return [Read(self._view.map, bound, bound, query.descending) for bound in bounds]
+            sorts = [self._order(key) for key in keys]
+            ends = [(Bound(sort, query.start_docid), Bound(sort, query.end_docid)) for sort in sorts]
+            return [Read(self._view.map, *pair, query.descending) for pair in ends]
         first = last = None
         if query.start is not UNSET:
             first = Bound(self._order(query.start), query.start_docid)
@@ -239,8 +251,7 @@ class Answering:
             if left == 0:
                 break
             left = None if left is None else left - 1
-            row = b'{"key":%b,"value":%b}' % (json.encode(key), json.encode(value))
-            await writer.write(separator + row)
+            await writer.write(separator + _reduced_row(key, value))
             separator = rows.BETWEEN
         await writer.write(rows.TAIL)
 

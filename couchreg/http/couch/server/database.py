@@ -153,9 +153,11 @@ async def compact(ctx: Context) -> Answer:
 
 
 async def compact_views(ctx: Context) -> Answer:
-    """Views of one design document; there are none on disk to compact."""
+    """The index of one design document, in the background."""
     ctx.require_json()
-    await ctx.db.revision("_design/" + ctx.match["path"].partition("/")[0])
+    design = await ctx.db.revision("_design/" + ctx.match["path"].partition("/")[0])
+    index, _ = await ctx.services.views.index(ctx.db, design)
+    index.compact()
     return answer_json({"ok": True}, status=202)
 
 

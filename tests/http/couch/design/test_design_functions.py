@@ -61,3 +61,8 @@ async def test_what_is_asked_for_has_to_be_there(
 )
 async def test_the_same_holds_for_post(designed: Couch, path: str, status: int) -> None:
     assert (await designed("POST", f"/_design/{path}", {})).status == status
+
+
+async def test_an_update_function_has_to_be_there_before_its_methods_are_told(designed: Couch) -> None:
+    assert (await designed("GET", "/_design/full/_update/nope")).status == 404
+    assert (await designed("GET", "/_design/full/_update/u")).status == 405

@@ -152,7 +152,8 @@ async def test_what_grows_in_a_reduce_is_said(couch: Couch) -> None:
     await put_view(couch, reduce="function(keys, values) { return new Array(9000).join('x'); }")
     await couch.rev("a", {"keys": [1], "value": 1})
     [row] = await rows(couch)
-    assert "shrink more rapidly" in row["value"]["reduce_overflow_error"]
+    assert (row["key"], row["error"]) == (None, "reduce_overflow_error")
+    assert "shrink more rapidly" in row["reason"]
 
 
 def test_built_in_functions_join_as_they_start() -> None:
