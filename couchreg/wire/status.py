@@ -33,6 +33,7 @@ WORDS: dict[str, int] = {
     "expectation_failed": 417,
     "precondition_failed": 412,
     "too_long": 414,
+    "service unavailable": 503,
 }
 
 

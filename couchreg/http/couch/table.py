@@ -79,8 +79,8 @@ SERVER: tuple[Endpoint, ...] = (
     endpoint("/_scheduler/jobs/{job}", "GET,HEAD", op("GET", NOT_BUILT, SERVER_ADMIN)),
     endpoint("/_scheduler/docs", "GET,HEAD", op("GET", NOT_BUILT, SERVER_ADMIN)),
     endpoint("/_scheduler/docs/{path*}", "GET,HEAD", op("GET", NOT_BUILT, SERVER_ADMIN)),
-    endpoint("/_search_analyze", "POST", op("POST", NOT_BUILT, SERVER_ADMIN)),
-    endpoint("/_nouveau_analyze", "POST", op("POST", NOT_BUILT, SERVER_ADMIN)),
+    endpoint("/_search_analyze", "POST", op("POST", "design.searches.unavailable", SERVER_ADMIN)),
+    endpoint("/_nouveau_analyze", "POST", op("POST", "design.searches.nouveau", SERVER_ADMIN)),
     endpoint("/_reload_query_servers", "POST", op("POST", NOT_BUILT, SERVER_ADMIN)),
     endpoint("/_utils", "GET,HEAD", op("GET", NOT_BUILT, PUBLIC)),
     endpoint("/_utils/{path*}", "GET,HEAD", op("GET", NOT_BUILT, PUBLIC)),
@@ -204,8 +204,8 @@ DATABASE: tuple[Endpoint, ...] = (
     endpoint("/{db}/_compact", "POST", op("POST", "server.database.compact", DB_ADMIN)),
     endpoint("/{db}/_compact/{path*}", "POST", op("POST", "server.database.compact_views", DB_ADMIN)),
     endpoint("/{db}/_view_cleanup", "POST", op("POST", "design.views.cleanup", DB_ADMIN)),
-    endpoint("/{db}/_search_cleanup", "POST", op("POST", NOT_BUILT, DB_ADMIN)),
-    endpoint("/{db}/_nouveau_cleanup", "POST", op("POST", NOT_BUILT, DB_ADMIN)),
+    endpoint("/{db}/_search_cleanup", "POST", op("POST", "design.searches.unavailable", DB_ADMIN)),
+    endpoint("/{db}/_nouveau_cleanup", "POST", op("POST", "design.searches.nothing_to_clean", DB_ADMIN)),
     endpoint("/{db}/_shards", "GET", op("GET", "server.cluster.shards", MEMBER)),
     endpoint("/{db}/_shards/{id*}", "GET", op("GET", "server.cluster.shard_of", MEMBER)),
     endpoint("/{db}/_sync_shards", "POST", op("POST", "server.cluster.sync_shards", SERVER_ADMIN)),
@@ -274,12 +274,10 @@ def _attachment(template: str, writer: Rule) -> Endpoint:
     )
 
 
-def _search(template: str, allowed: str) -> Endpoint:
-    """The design document has to exist before anything else is said."""
+def _search(kind: str, allowed: str, name: str) -> Endpoint:
     methods = allowed.split(",")
-    return endpoint(
-        template, allowed, *[op(method, "design.functions.not_built", MEMBER) for method in methods]
-    )
+    template = "/{db}/_design/{ddoc}/" + kind + "/{path?}"
+    return endpoint(template, allowed, *[op(method, f"design.searches.{name}", MEMBER) for method in methods])
 
 
 DOCUMENTS: tuple[Endpoint, ...] = (
@@ -337,10 +335,10 @@ DOCUMENTS: tuple[Endpoint, ...] = (
         "GET,POST,PUT,DELETE,COPY,OPTIONS,HEAD",
         *[op(method, "design.rewriting.rewrite", MEMBER, writes=True) for method in REWRITTEN],
     ),
-    _search("/{db}/_design/{ddoc}/_search/{path?}", "GET,POST"),
-    _search("/{db}/_design/{ddoc}/_search_info/{path?}", "GET"),
-    _search("/{db}/_design/{ddoc}/_nouveau/{path?}", "GET,POST"),
-    _search("/{db}/_design/{ddoc}/_nouveau_info/{path?}", "GET"),
+    _search("_search", "GET,POST", "search"),
+    _search("_search_info", "GET", "search"),
+    _search("_nouveau", "GET,POST", "nouveau"),
+    _search("_nouveau_info", "GET", "nouveau"),
 )
 
 TABLE: tuple[Endpoint, ...] = SERVER + NODE + DATABASE + DOCUMENTS

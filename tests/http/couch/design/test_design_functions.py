@@ -66,3 +66,26 @@ async def test_the_same_holds_for_post(designed: Couch, path: str, status: int) 
 async def test_an_update_function_has_to_be_there_before_its_methods_are_told(designed: Couch) -> None:
     assert (await designed("GET", "/_design/full/_update/nope")).status == 404
     assert (await designed("GET", "/_design/full/_update/u")).status == 405
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "error"),
+    [
+        ("GET", "/_design/full/_search/i?q=a", 503, "service unavailable"),
+        ("POST", "/_design/full/_search/i", 503, "service unavailable"),
+        ("GET", "/_design/full/_search_info/i", 503, "service unavailable"),
+        ("GET", "/_design/full/_search", 400, "bad_request"),
+        ("GET", "/_design/none/_search/i", 404, "not_found"),
+        ("GET", "/_design/full/_nouveau/i", 404, "not_found"),
+        ("GET", "/_design/full/_nouveau_info/i", 404, "not_found"),
+        ("POST", "//_search_analyze", 503, "service unavailable"),
+        ("POST", "//_nouveau_analyze", 404, "not_found"),
+        ("POST", "/_search_cleanup", 503, "service unavailable"),
+        ("POST", "/_nouveau_cleanup", 202, None),
+    ],
+)
+async def test_searches_answer_as_without_their_service(
+    designed: Couch, method: str, path: str, status: int, error: str | None
+) -> None:
+    reply = await designed(method, path, {} if method == "POST" else None)
+    assert (reply.status, reply.json.get("error")) == (status, error)
