@@ -330,6 +330,7 @@ class App:
         )
         stack.push_async_callback(registry.close)
         self.registry = registry  # what was left to be checked asks for it
+        self.attachments.equal = registry.held.equal
         await registry.start()
         return registry
 

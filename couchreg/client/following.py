@@ -5,6 +5,7 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -57,6 +58,12 @@ async def follow(transport: Transport, url: URL, told: Told) -> dict[str, Any]:
             if failures == PATIENCE:
                 raise
         await asyncio.sleep(min(2**failures, _LONGEST))
+        with suppress(Unreachable):  # what stands in between may keep a stream back, and not an answer
+            status = await transport.json(url)
+            failures = 0
+            told(status)
+            if status.get("state") != "checking":
+                return _outcome(status)
 
 
 async def _statuses(transport: Transport, url: URL) -> AsyncIterator[dict[str, Any]]:

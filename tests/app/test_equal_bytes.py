@@ -1,6 +1,7 @@
 """Equal bytes lie once on the disk, whatever versions and packages have them; each file stands for itself."""
 
 import asyncio
+import base64
 import json
 import os
 from pathlib import Path
@@ -91,6 +92,27 @@ async def test_a_file_that_was_lost_is_stored_again(app: App) -> None:
     await publish(app, "gdp", "1", {"data/t.csv": DATA})
     place(app, "gdp/1/data/t.csv").unlink()
     await publish(app, "gdp", "2", {"data/t.csv": DATA})
+    assert await ask(app, "GET", "/gdp/2/data/t.csv") == (200, DATA)
+
+
+async def test_what_arrives_by_replication_is_linked_too(app: App) -> None:
+    await publish(app, "gdp", "1", {"data/t.csv": DATA})
+    file = {"content_type": "text/csv", "data": base64.b64encode(DATA).decode(), "revpos": 1}
+    doc = {
+        "_id": "gdp@2",
+        "_rev": "1-" + "a" * 32,
+        "_attachments": {"data/t.csv": file},
+        "name": "gdp",
+        "resources": [{"name": "t", "path": "data/t.csv"}],
+    }
+    async with (
+        aiohttp.ClientSession(headers=LOGIN) as session,
+        session.post(
+            f"{app.couch_url}/registry/_bulk_docs", json={"docs": [doc], "new_edits": False}
+        ) as response,
+    ):
+        assert response.status == 201, await response.text()
+    assert inode(app, "gdp/2/data/t.csv") == inode(app, "gdp/1/data/t.csv")
     assert await ask(app, "GET", "/gdp/2/data/t.csv") == (200, DATA)
 
 

@@ -20,6 +20,7 @@ from couchreg.docstore.attachments.upload import Upload
 from couchreg.docstore.base import Attachment
 from couchreg.package.layout import Layout, is_kept, waits
 
+Equal = Callable[[str, int], Awaitable[Attachment | None]]  # a file with this SHA-256 and length
 Referred = Callable[[Collection[str]], Awaitable[Collection[str]]]  # those of some keys that are needed
 _TOGETHER = 500  # blobs that documents are asked about at once
 INLINE = 16 << 10  # stored bytes that are decompressed on the loop
@@ -52,6 +53,7 @@ class Attachments:
         self.uncompressed = frozenset(uncompressed)
         self.max_size = max_size
         self.pins = Pins()
+        self.equal: Equal | None = None  # may be set later, by who knows what is stored
         self._referred = referred
 
     def upload(self, db: str) -> Upload:

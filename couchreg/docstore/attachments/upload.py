@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +19,7 @@ from couchreg.errors import (
     BadContentType,
     BadRequest,
     CouchregError,
+    DigestMismatch,
     Failure,
     NotFound,
     TooLarge,
@@ -194,17 +197,33 @@ class Upload:
                 encoding, identity_length = "gzip", gzip.length
             elif encoding == "identity":
                 identity_length = spooled.length
-            return await self.store(
+            store = partial(
+                self.store,
                 doc_id,
                 name,
                 content_type,
-                spooled,
                 encoding=encoding,
                 revpos=revpos,
                 identity_length=identity_length,
             )
+            if encoding == "identity" and self._attachments.layout(self._db, doc_id, name):
+                with suppress(NotFound, DigestMismatch):  # the other file has been lost in this moment
+                    return await store(await self._linked(spooled))
+            return await store(spooled)
         finally:
             self._attachments.spool.remove(spooled)
+
+    async def _linked(self, spooled: Spooled) -> Spooled:
+        """From where equal bytes lie already, if a link may lead there."""
+        attachments = self._attachments
+        found = await attachments.equal(spooled.sha256, spooled.length) if attachments.equal else None
+        if found is None or not attachments.blobs.is_local:
+            return spooled
+        try:
+            await self.keep(found)
+        except NotFound:
+            return spooled
+        return spooled._replace(kept=found.key)
 
     async def _put(self, doc_id: str, name: str, content_type: str, encoding: str, spooled: Spooled) -> str:
         """Into the package's folder if the bytes are plain and the place is free, else by content."""

@@ -59,6 +59,11 @@ class Held:
                 break
         return found
 
+    async def equal(self, sha256: str, length: int) -> Attachment | None:
+        """One file of these bytes."""
+        found = (await self.find([sha256])).get(sha256) if length else None
+        return found if found is not None and found.stored_length == length else None
+
     async def _candidates(self, holders: Holders, wanted: Sequence[str]) -> list[str]:
         """Documents, those that hold most first."""
         counted: Counter[str] = Counter()
