@@ -15,6 +15,7 @@ from yarl import URL
 from couchreg.blobstore.digests import digests_of_file
 from couchreg.client.errors import ClientError, Unreachable, UsageError
 from couchreg.client.folder import File, Folder
+from couchreg.client.following import Told, ended
 from couchreg.client.transport import Progress, Transport, read_json
 from couchreg.model import json
 
@@ -28,15 +29,21 @@ _LATER = "The registry published nothing. Run the command again when the connect
 class DirectUpload:
     """One package on its way."""
 
-    def __init__(self, transport: Transport, folder: Folder, progress: Progress) -> None:
+    def __init__(self, transport: Transport, folder: Folder, progress: Progress, told: Told) -> None:
         self._transport, self._folder, self._progress = transport, folder, progress
+        self._told = told
         self._sent = 0
 
-    async def run(self) -> tuple[Any, bool]:
-        """The registry's answer, and whether the version is new. Raises ClientError."""
+    async def run(self, *, wait: bool) -> tuple[Any, bool]:
+        """The registry's answer, and whether the version is new; without `wait` perhaps the status of a
+        publish that is being checked. Raises ClientError."""
+        self._told({"state": "hashing"})
         allowed = await self._authorized()
+        self._told({"state": "sending"})
         await self._send_all(allowed["filedata"])
-        return await self._finalized(allowed["upload"])
+        self._told({"state": "committing"})
+        answer, status = await self._finalized(allowed["upload"], wait=wait)
+        return await ended(self._transport, answer, status, self._told, wait=wait)
 
     async def _authorized(self) -> dict[str, Any]:
         hashed = [await asyncio.to_thread(_announced, file) for file in self._folder.files]
@@ -100,15 +107,16 @@ class DirectUpload:
         why = {403: "its address has expired", 400: "it has changed meanwhile", 413: "it has grown"}
         raise ClientError(f"The datastore did not take {file.path}: {why.get(status, status)}. {_LATER}")
 
-    async def _finalized(self, upload: str) -> tuple[Any, bool]:
-        url = self._transport.address("datastore", "finalize")
+    async def _finalized(self, upload: str, *, wait: bool) -> tuple[Any, int]:
+        query = None if wait else {"wait": "0"}
+        url = self._transport.address("datastore", "finalize", query=query)
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         body = json.encode({"upload": upload})
         failures = 0
         while True:
             try:
                 async with self._transport.request("POST", url, headers=headers, data=body) as response:
-                    return await read_json(response), response.status == 201
+                    return await read_json(response), response.status
             except Unreachable:  # the files are there, so asking again costs little
                 failures += 1
                 if failures == ATTEMPTS:

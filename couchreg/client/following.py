@@ -39,6 +39,20 @@ def status_address(transport: Transport, status: Any) -> URL:
     return transport.address("-", "publishing", found)
 
 
+async def ended(
+    transport: Transport, answer: Any, status: int, told: Told, *, wait: bool
+) -> tuple[Any, bool]:
+    """The answer to a publish when it is over, and whether the version is new; without `wait` the status of
+    one that is being checked. Raises as `follow`."""
+    if status != 202:
+        return answer, status == 201
+    url = status_address(transport, answer)
+    if not wait and answer.get("state") == "checking":
+        return answer, True
+    found = await follow(transport, url, told)
+    return found, bool(found.get("created", True))
+
+
 async def follow(transport: Transport, url: URL, told: Told) -> dict[str, Any]:
     """What came of a publish: `{rev, created, url, unchecked, report}`. A registry that is
     away for a while is waited for.

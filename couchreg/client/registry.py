@@ -13,7 +13,7 @@ from couchreg.client.catalog import Catalog
 from couchreg.client.direct import DirectUpload
 from couchreg.client.errors import ClientError, NotAllowed, not_a_registry
 from couchreg.client.folder import Folder
-from couchreg.client.following import Told, follow, status_address, unheard
+from couchreg.client.following import Told, ended, status_address, unheard
 from couchreg.client.install import Installation, Installed, InstallOptions, plan
 from couchreg.client.people import People
 from couchreg.client.project import Project
@@ -83,7 +83,7 @@ class Registry:
         able = "publishing" in await self._greet()
         url = self._transport.address(folder.name, folder.version)
         if direct:
-            answer, new = await DirectUpload(self._transport, folder, progress).run()
+            answer, new = await DirectUpload(self._transport, folder, progress, told).run(wait=wait)
         elif able and folder.length > SMALL:
             answer, new = await StepwiseUpload(self._transport, folder, progress, told).run(wait=wait)
         else:
@@ -110,10 +110,7 @@ class Registry:
                 answer, status = await read_json(response), response.status
         except ClientError as error:
             raise upload.fault or error from None
-        if status == 202 and (wait or answer.get("state") != "checking"):
-            found = await follow(self._transport, status_address(self._transport, answer), told)
-            return found, bool(found.get("created", True))
-        return answer, status in (201, 202)
+        return await ended(self._transport, answer, status, told, wait=wait)
 
     async def _greet(self) -> Mapping[str, Any]:
         """See that a registry answers and takes the password, before much is sent; what it offers."""

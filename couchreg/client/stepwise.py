@@ -13,7 +13,7 @@ from yarl import URL
 from couchreg.blobstore.digests import digests_of_file
 from couchreg.client.errors import ClientError, Unreachable, UsageError
 from couchreg.client.folder import File, Folder
-from couchreg.client.following import Told, follow, status_address
+from couchreg.client.following import Told, ended, status_address
 from couchreg.client.transport import Progress, Transport, read_json
 from couchreg.package.paths import DESCRIPTOR
 
@@ -39,13 +39,8 @@ class StepwiseUpload:
         if begun.get("state") == "open":
             await self._send_all(url, begun)
             answer, status = await self._committed(url, wait=wait)
-            if status != 202:
-                return answer, status == 201
-            begun = answer
-        if not wait and begun.get("state") == "checking":
-            return begun, True
-        found = await follow(self._transport, url, self._told)
-        return found, bool(found.get("created", True))
+            return await ended(self._transport, answer, status, self._told, wait=wait)
+        return await ended(self._transport, begun, 202, self._told, wait=wait)
 
     async def _begun(self) -> dict[str, Any]:
         self._told({"state": "hashing"})

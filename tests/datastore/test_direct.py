@@ -1,5 +1,6 @@
 """Direct uploads: files go straight to the bucket, or to a signed address of the server's own."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -60,6 +61,20 @@ async def test_authorize_upload_finalize(client: Client) -> None:
     assert left == []
     status, _ = await client.registry("POST", "/datastore/finalize", {"upload": allowed["upload"]})
     assert status == 404
+
+
+async def test_a_check_that_takes_long_goes_on(client: Client) -> None:
+    _, allowed = await client.registry("POST", "/datastore/authorize", asked(FILES))
+    for path, data in FILES.items():
+        await sent(allowed["filedata"][path], data)
+    upload = {"upload": allowed["upload"]}
+    status, answer = await client.registry("POST", "/datastore/finalize?wait=0", upload)
+    assert status == 202, answer
+    for record in client.app.registry.sessions.of("admin"):
+        while not record.is_finished:
+            await asyncio.sleep(0.02)
+        assert record.state == "published"
+    assert await client.bytes("/gdp/1/data/t.csv") == CSV
 
 
 async def test_what_differs_or_is_missing_is_not_published(client: Client) -> None:

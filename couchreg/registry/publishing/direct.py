@@ -9,8 +9,8 @@ import base64
 import binascii
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -23,9 +23,12 @@ from couchreg.model.user import User
 from couchreg.package.layout import UPLOADS
 from couchreg.package.paths import DESCRIPTOR, check_path
 from couchreg.registry.publishing.intake import Intake, PublishLimits, content_type_of
-from couchreg.registry.publishing.publish import Confirm, Published, Publisher, confirmed
+from couchreg.registry.publishing.publish import Published, Publisher
+from couchreg.registry.publishing.records import Record
 from couchreg.registry.publishing.staged import looked_into, reference
 
+# What has arrived, what holds it, name and version.
+Publish = Callable[[Intake, AsyncExitStack, str, str], Awaitable[Published | Record]]
 LASTS = 3600  # seconds an address is good for
 FINALIZED_WITHIN = 6 * 3600  # seconds
 _ID = frozenset("0123456789abcdef")
@@ -107,22 +110,21 @@ class Direct:
         upload: str,
         user: User,
         allow: Callable[[str], None],
-        *,
-        confirm: Confirm = confirmed,
-        askers: Sequence[str] = (),
-    ) -> Published:
-        """Check what has arrived, and publish it. `allow` raises for a package this request may not touch.
+        publish: Publish,
+    ) -> Published | Record:
+        """Check what has arrived, and `publish` it. `allow` raises for a package this request may not touch.
 
         Raises NotFound for an unknown or expired upload, Forbidden for somebody else's, Conflict while
         files are missing, DigestMismatch, and what `Publisher.publish` raises.
         """
         allowed = await self._authorization(upload, user)
         allow(allowed.name)
-        async with Intake(self._spool, self._limits) as intake:
+        async with AsyncExitStack() as held:
+            intake = await held.enter_async_context(Intake(self._spool, self._limits))
             await self._take_all(intake, upload, allowed)
-            published = await self._publisher.publish(
-                intake, allowed.name, allowed.version, user, confirm=confirm, askers=askers
-            )
+            published = await publish(intake, held, allowed.name, allowed.version)
+        if isinstance(published, Record):
+            return published  # its check reads what was uploaded, which the sweep takes later
         for number in range(len(allowed.files)):
             await self._blobs.delete(staged_key(upload, number))
         await self._blobs.delete(_note_key(upload))

@@ -6,6 +6,7 @@ import hmac
 import time
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from functools import partial
 
 from aiohttp import web
@@ -15,8 +16,11 @@ from couchreg.errors import BadRequest, DigestMismatch, Forbidden, TooLarge
 from couchreg.http.registry.frame.answers import OPEN, answer
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.json_body import json_object, text_of
-from couchreg.http.registry.publishing.publish import outcome
+from couchreg.http.registry.publishing.publish import ended_or_going_on, waiting_time
 from couchreg.registry.publishing.direct import Address, staged_key
+from couchreg.registry.publishing.intake import Intake
+from couchreg.registry.publishing.publish import Published
+from couchreg.registry.publishing.records import Record
 
 MOST = 8 << 20  # bytes of JSON that announce files: 20,000 of them with long paths
 PREFLIGHT = {
@@ -40,14 +44,26 @@ async def authorize(call: Call) -> web.StreamResponse:
 
 
 async def finalize(call: Call) -> web.StreamResponse:
-    """`POST /datastore/finalize`: publish what was uploaded."""
+    """`POST /datastore/finalize`: publish what was uploaded; 202 when its check goes on."""
     upload = text_of(await json_object(call), "upload")
-    allow = partial(_allow, call)
-    with call.while_there():
-        published = await call.registry.direct.finalize(
-            upload, call.user, allow, confirm=call.confirm, askers=call.askers
+    allow, seconds = partial(_allow, call), waiting_time(call)
+
+    async def publish(intake: Intake, held: AsyncExitStack, name: str, version: str) -> Published | Record:
+        return await call.registry.runs.publish(
+            intake,
+            held,
+            name,
+            version,
+            call.user,
+            seconds=seconds,
+            confirm=call.confirm,
+            pledge=call.pledge,
+            askers=call.askers,
         )
-    return outcome(call, published)
+
+    with call.while_there():
+        found = await call.registry.direct.finalize(upload, call.user, allow, publish)
+    return await ended_or_going_on(call, found)
 
 
 def _allow(call: Call, name: str) -> None:
