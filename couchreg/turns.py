@@ -154,6 +154,11 @@ class Slice:
     def __init__(self) -> None:
         self._until = time.monotonic() + SLICE
 
+    @property
+    def is_over(self) -> bool:
+        """Whether `pass_on` lets others in now: asked where even a call that does nothing costs."""
+        return time.monotonic() >= self._until
+
     async def pass_on(self) -> None:
         if time.monotonic() >= self._until:
             for _ in range(ROUNDS):

@@ -6,7 +6,9 @@ only documents that hold one take a slower way. Does not know what a document is
 """
 
 import re
-from typing import Any, Final
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final, TypedDict
 
 import msgspec
 
@@ -16,6 +18,8 @@ from couchreg.model import exactjson
 INVALID: Final = "invalid UTF-8 JSON"
 Raw = msgspec.Raw  # JSON text among values: it is printed as it stands
 
+_READ_APART: Final = 16  # names of members, so many characters together, that are read apart from others
+_NAMES_APART: Final = 500
 _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
 _parts: Final = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -77,6 +81,37 @@ def decode_quickly(data: bytes | bytearray | memoryview | str) -> Any:
     if _may_be_tiny(text) or _has_namesakes(value, text):
         raise NeedsTime
     return value
+
+
+def decode_own(text: bytes) -> Any:
+    """`decode` of text that `encode` made, several times faster: it holds nothing that is read in another way
+    than it is spelt."""
+    try:
+        return _decode(text)
+    except (msgspec.ValidationError, RecursionError):
+        return _decode_slowly(text)
+
+
+def reader(names: frozenset[str]) -> Callable[[bytes], dict[str, Any]]:
+    """Reads an object in text that `encode` made, of its members only those that have one of these names."""
+    if len(names) > _READ_APART or sum(map(len, names)) > _NAMES_APART:
+        return decode_own
+    return _reader(names)
+
+
+@lru_cache(maxsize=256)
+def _reader(names: frozenset[str]) -> Callable[[bytes], dict[str, Any]]:
+    shape = TypedDict("shape", dict.fromkeys(names, Any), total=False)  # type: ignore[misc]
+    read = msgspec.json.Decoder(shape).decode
+
+    def decode(text: bytes) -> dict[str, Any]:
+        try:
+            return read(text)  # type: ignore[return-value]
+        except (msgspec.ValidationError, RecursionError):
+            found: dict[str, Any] = _decode_slowly(text)
+            return found
+
+    return decode
 
 
 def count_values(text: bytes, enough: int) -> int:

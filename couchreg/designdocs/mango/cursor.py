@@ -3,7 +3,8 @@
 Nothing here grows with the database: a page of an index and a few documents are held at a time.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -24,10 +25,12 @@ from couchreg.wire import documents
 
 DESIGN: Final = "_design/"
 PAGE: Final = 500  # rows of an index at once
-TOGETHER: Final = 16  # documents at once, and more where they are small
+TOGETHER: Final = 25  # documents at once, and more where they are small
 MOST_TOGETHER: Final = 64
 SMALL: Final = 256 << 10  # bytes of documents
 LARGEST: Final = 256 << 10  # bytes of a document that becomes objects here
+AT_ONCE: Final = 1 << 20  # bytes of documents that are handed on
+LARGE: Final = b""  # stands for a document that is not read at once
 BEHIND: Final = 1 << 62  # a number behind those of all rows of one document
 
 
@@ -80,7 +83,15 @@ class Cursor:
         self._ranges = [] if found is None or self.means_nothing else ranges.key_intervals(query, winner)
         self._ids = ranges.ids(query, winner) if winner.index.is_special else None
         self.stats = Stats()
-        self._last: Place | None = None
+        self._last: Hit | None = None
+        self._read = self._reader(choice)
+
+    def _reader(self, choice: Choice) -> Callable[[bytes], dict[str, Any]] | None:
+        """Reads of a document what is asked about; None where that is more than its own members."""
+        names = {split(name)[0] for name in (*choice.analysis.fields, *(self._query.fields or ()))}
+        if any(name.startswith("_") and name not in ("_id", "_rev") for name in names):
+            return None
+        return json.reader(frozenset(names))
 
     @property
     def means_nothing(self) -> bool:
@@ -92,48 +103,66 @@ class Cursor:
         """Where the next query goes on."""
         if self._last is None:
             return self._query.bookmark or bookmarks.NONE
-        return self._last.text()
+        return Place(self._last.key, self._last.id).text()
 
-    async def documents(self) -> AsyncIterator[bytes]:
-        """The text of each, with the fields that are wanted."""
+    async def documents(self) -> AsyncIterator[list[bytes]]:
+        """The text of each, with the fields that are wanted; some at a time."""
         skip, left, turn = self._query.skip, self._query.limit, Slice()
         if not left or self.means_nothing:
             return
-        async for hits in self._hits():
-            for hit in hits:
-                text = await self._shown(hit)
-                await turn.pass_on()
-                if text is None or self._is_design(hit):
-                    self._uncount(hit, fits=text is not None)
-                    continue
-                self._last = Place(hit.key, hit.id)
-                if skip:
-                    skip -= 1
-                    continue
-                self.stats.results += 1
-                yield text
-                left -= 1
+        async with aclosing(self._hits()) as every:
+            async for hits in every:
+                found: list[bytes] = []
+                size = 0
+                for hit in hits:
+                    text = self._matched(hit)
+                    if text is LARGE:
+                        text = await self._matched_slowly(hit)
+                    if turn.is_over:
+                        await turn.pass_on()
+                    if text is None or self._is_design(hit):
+                        self._uncount(hit, fits=text is not None)
+                        continue
+                    self._last = hit
+                    if skip:
+                        skip -= 1
+                        continue
+                    found.append(text)
+                    size += len(text)
+                    if len(found) == left:
+                        break
+                    if size > AT_ONCE:
+                        self.stats.results += len(found)
+                        left -= len(found)
+                        yield found
+                        found, size = [], 0
+                self.stats.results += len(found)
+                left -= len(found)
+                if found:
+                    yield found
                 if not left:
                     return
 
-    # -- rows
+    # What iterates here is closed where it is left, for else tasks are made to close it.
 
-    async def _hits(self) -> AsyncIterator[list[Hit]]:
+    async def _hits(self) -> AsyncGenerator[list[Hit], None]:
         if self._found is None:
-            async for rows in self._listed():
-                self.stats.keys += len(rows)
-                yield [Hit(json.quote(row.id), row.id, row) for row in rows]
+            async with aclosing(self._listed()) as listed:
+                async for rows in listed:
+                    self.stats.keys += len(rows)
+                    yield [Hit(json.quote(row.id), row.id, row) for row in rows]
             return
-        index, place = self._found
-        async for page in self._pages(index, place):
-            async for hits in self._opened(page):
-                yield hits
+        async with aclosing(self._pages(*self._found)) as pages:
+            async for page in pages:
+                async with aclosing(self._opened(page)) as opened:
+                    async for hits in opened:
+                        yield hits
 
-    async def _pages(self, index: Index, place: int) -> AsyncIterator[list[IndexRow]]:
+    async def _pages(self, index: Index, place: int) -> AsyncGenerator[list[IndexRow], None]:
         """Of the ranges of an index, one after the other; they grow with what has been in vain."""
         wanted = max(1, min(self._query.skip + self._query.limit, FEW))
         for interval in self._intervals():
-            read = self._read(place, interval)
+            read = self._part(place, interval)
             while True:
                 page = await index.peek(read, wanted)
                 if page:
@@ -155,7 +184,7 @@ class Cursor:
             return [one for one in found if one.low <= at]
         return [one for one in found if one.high > at]
 
-    def _read(self, place: int, interval: Interval) -> Read:
+    def _part(self, place: int, interval: Interval) -> Read:
         low, high = Bound(interval.low, None), Bound(interval.high, None, inclusive=False)
         after = None
         if self._mark is not None:
@@ -164,7 +193,7 @@ class Cursor:
             return Read(place, high, low, descending=True, after=after)
         return Read(place, low, high, descending=False, after=after)
 
-    async def _opened(self, page: Sequence[IndexRow]) -> AsyncIterator[list[Hit]]:
+    async def _opened(self, page: Sequence[IndexRow]) -> AsyncGenerator[list[Hit], None]:
         """Rows with their documents, a few at a time."""
         if self._covered:
             self.stats.keys += len(page)
@@ -184,7 +213,7 @@ class Cursor:
             size = sum(len(row.members or b"") for row in rows if row is not None)
             together = min(2 * together, MOST_TOGETHER) if size < SMALL else max(1, together // 4)
 
-    async def _listed(self) -> AsyncIterator[list[Row]]:
+    async def _listed(self) -> AsyncGenerator[list[Row], None]:
         """The documents themselves, by their ids."""
         wanted = self._ids
         if wanted is None:
@@ -211,23 +240,44 @@ class Cursor:
 
     # -- documents
 
-    async def _shown(self, hit: Hit) -> bytes | None:
-        """What is answered of a document; None for one that is not meant."""
-        if hit.row is None:
+    def _matched(self, hit: Hit) -> bytes | None:
+        """What is answered of a document; None for one that is not meant, LARGE where that takes longer."""
+        row = hit.row
+        if row is None:
             return self._of_keys(hit)
         if self._query.r > 1:
             self.stats.quorum_docs += 1
         else:
             self.stats.docs += 1
-        extras = await self._conflicts(hit.row) if self._query.conflicts else b""
-        row, members = hit.row, hit.row.members or b""
-        text = documents.document(row.id, row.rev, False, members, row.attachments, extras)
-        if len(text) > LARGEST:
-            return await self._shown_large(row, text)
-        doc = json.decode(text)
+        members = row.members or b""
+        if len(members) > LARGEST or self._query.conflicts:
+            return LARGE
+        if self._read is None or row.attachments:
+            text = documents.document(row.id, row.rev, False, members, row.attachments)
+            return self._answer(json.decode_own(text), text)
+        doc = {"_id": row.id, "_rev": row.rev, **self._read(b"{%b}" % members)}
+        if not self._matches(doc):
+            return None
+        if self._project is not None:
+            return json.encode(self._project(doc))
+        return documents.document(row.id, row.rev, False, members)
+
+    def _answer(self, doc: dict[str, Any], text: bytes) -> bytes | None:
         if not self._matches(doc):
             return None
         return text if self._project is None else json.encode(self._project(doc))
+
+    async def _matched_slowly(self, hit: Hit) -> bytes | None:
+        row = hit.row
+        assert row is not None  # only documents are large
+        extras = await self._conflicts(row) if self._query.conflicts else b""
+        text = documents.document(row.id, row.rev, False, row.members or b"", row.attachments, extras)
+        if len(text) <= LARGEST:
+            return self._answer(json.decode_own(text), text)
+        if not await self._large.matches(self._query.selector, row, text[1:-1]):
+            return None
+        fields = self._query.fields
+        return text if fields is None else await self._large.projected(fields, text)
 
     def _is_design(self, hit: Hit) -> bool:
         return self._found is None and hit.id.startswith(DESIGN)
@@ -242,16 +292,10 @@ class Cursor:
         else:
             self.stats.docs -= 1
 
-    async def _shown_large(self, row: Row, text: bytes) -> bytes | None:
-        if not await self._large.matches(self._query.selector, row, text[1:-1]):
-            return None
-        fields = self._query.fields
-        return text if fields is None else await self._large.projected(fields, text)
-
     def _of_keys(self, hit: Hit) -> bytes | None:
         """A document made of the key of its row, which has all that is asked about."""
         doc: dict[str, Any] = {"_id": hit.id}
-        for path, value in zip(self._columns, json.decode(hit.key), strict=True):
+        for path, value in zip(self._columns, json.decode_own(hit.key), strict=True):
             put(doc, path, value)
         if not self._matches(doc):
             return None

@@ -228,6 +228,7 @@ class ViewEngine:
         self.functions = functions
         self._directory = directory
         self._open: OrderedDict[Path, Index] = OrderedDict()
+        self._folders: dict[str, Path] = {}  # that are there
         self._definitions: OrderedDict[bytes, Definition] = OrderedDict()
         self._opening = asyncio.Lock()  # while folders come and go
 
@@ -288,8 +289,18 @@ class ViewEngine:
 
     async def _folder(self, database: Database) -> Path:
         """Where the indexes of this life of a database are; those of its lives before are removed."""
-        digest = hashlib.sha256(database.name.encode()).hexdigest()[:32]
         incarnation = (await database.update_seq()).incarnation
+        known = self._folders.get(database.name)
+        if known is not None and known.name == incarnation:
+            return known
+        folder = await self._made_folder(database, incarnation)
+        if len(self._folders) >= KNOWN:
+            self._folders.clear()
+        self._folders[database.name] = folder
+        return folder
+
+    async def _made_folder(self, database: Database, incarnation: str) -> Path:
+        digest = hashlib.sha256(database.name.encode()).hexdigest()[:32]
         folder = self._directory / digest / incarnation
         if not folder.exists():
             for path in [path for path in self._open if path.parent.parent == folder.parent]:

@@ -53,6 +53,6 @@ def map_documents(sources: Sequence[str], docs: Sequence[bytes]) -> list[list[Pa
     maps = [JsonMap(json.decode(source)) for source in sources]
     found = []
     for text in docs:
-        doc = json.decode(text)
+        doc = json.decode_own(text)
         found.append([one.pairs(doc) for one in maps])
     return found

@@ -22,7 +22,7 @@ from couchreg.designdocs.views.engine import Index
 from couchreg.docstore.base import Range, Row
 from couchreg.errors import BadRequest
 from couchreg.http.couch.frame.allowance import ON_THE_LOOP
-from couchreg.http.couch.frame.context import Context
+from couchreg.http.couch.frame.context import LARGE, Context
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_json
 from couchreg.http.couch.frame.selections import Question
 from couchreg.http.couch.frame.writer import RowWriter
@@ -33,6 +33,7 @@ from couchreg.model.selector import Selector
 
 DEFAULT_LIMIT: Final = 25
 SCAN_THRESHOLD: Final = 10
+BETWEEN: Final = b",\r\n"
 FIRST: Final = Range(limit=1)
 
 
@@ -45,10 +46,11 @@ async def find(ctx: Context) -> web.StreamResponse:
     writer = RowWriter(ctx, [MUST_REVALIDATE])
     await writer.write(b'{"docs":[')
     separator = b"\r\n"
-    async for text in cursor.documents():
-        await writer.write(separator)
-        await writer.write(text)
-        separator = b",\r\n"
+    async for texts in cursor.documents():
+        for text in texts if max(map(len, texts)) > LARGE else [BETWEEN.join(texts)]:
+            await writer.write(separator)
+            await writer.write(text)
+            separator = BETWEEN
     members = {} if cursor.means_nothing else _about(ctx, query, choice, cursor, time.monotonic() - began)
     await writer.write(b"\r\n]" + b"".join(b",\r\n%b: %b" % pair for pair in members.items()) + b"}\r\n")
     return await writer.finish()

@@ -179,6 +179,17 @@ async def test_the_limit_can_be_another_by_default(couch: Couch) -> None:
     assert await ids(couch, {}, limit=0) == []
 
 
+async def test_numbers_beyond_machine_words_and_odd_names(couch: Couch) -> None:
+    large, names = 10**30, [f"n{number}" for number in range(30)]
+    await fill(
+        couch, {"_id": "a", "n": large, "": {"x": 1}, "a b": [large]}, dict.fromkeys(["_id", *names], "b")
+    )
+    assert await ids(couch, {"n": large}) == ["a"]
+    assert await ids(couch, {"n": {"$gt": 10**29}, "a b.0": large}) == ["a"]
+    assert await ids(couch, dict.fromkeys(names, "b")) == ["b"]
+    assert (await find(couch, {"n": {"$gt": 5}}, fields=["a b"]))["docs"] == [{"a b": [large]}]
+
+
 # -- indexes follow the database
 
 
