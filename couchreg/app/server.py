@@ -243,7 +243,9 @@ class App:
         self.functions = Functions(contexts)
         self.views = ViewEngine(self.functions, directory)
         stack.push_async_callback(self.views.close)
-        return ValidatingStore(engine, Validators(self.functions, trusted=designs.trusted()))
+        return ValidatingStore(
+            engine, Validators(self.functions, holds=designs.holds(lambda: self.store.config()))
+        )
 
     async def _databases(self, data: DataDir) -> None:
         """The databases every server has, and of a new one those that a CouchDB has after its set-up.

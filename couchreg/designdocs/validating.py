@@ -5,7 +5,7 @@ COPY, and the registry's own writes all end in `Database.update`. A database wit
 one look into a dictionary.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from couchreg.designdocs.functions import Design, Functions, text_of
@@ -33,29 +33,41 @@ DESIGN_DOCUMENTS = Range(start=DESIGN, end="_design0", inclusive_end=False)
 KNOWN = 1000  # databases whose functions are remembered
 
 
+Holds = Callable[
+    [str, str], bool
+]  # whether the server holds the rules of this source in this database itself
+
+
+def holds_none(database: str, source: str) -> bool:
+    return False
+
+
 class Validators:
     """Which design documents of which databases validate: read once, and again after they have changed."""
 
-    def __init__(self, functions: Functions, *, trusted: Sequence[tuple[str, str]] = ()) -> None:
-        """`trusted`: databases and the sources whose rules the server itself holds there already."""
+    def __init__(self, functions: Functions, *, holds: Holds = holds_none) -> None:
         self.functions = functions
-        self._trusted = frozenset(trusted)
-        self._known: dict[str, tuple[Design, ...]] = {}
+        self._holds = holds
+        self._known: dict[str, tuple[tuple[Design, str], ...]] = {}
         self._changes = 0
 
     async def of(self, database: Database) -> tuple[Design, ...]:
-        """In the order of their ids."""
+        """Those that have to be asked, in the order of their ids."""
         known = self._known.get(database.name)
-        if known is not None:
-            return known
+        if known is None:
+            known = await self._read(database)
+        # Asked each time: a setting may say that another database holds the users.
+        return tuple([design for design, source in known if not self._holds(database.name, source)])
+
+    async def _read(self, database: Database) -> tuple[tuple[Design, str], ...]:
         changes = self._changes
         found = []
         async for rows in database.all_docs(DESIGN_DOCUMENTS, bodies=True):
             for row in rows:
                 source = row.body.get("validate_doc_update")
-                if isinstance(source, str) and (database.name, source) not in self._trusted:
+                if isinstance(source, str):
                     revision = Revision(row.id, row.rev, row.deleted, row.members or b"", row.attachments)
-                    found.append(Design.of(database.name, revision))
+                    found.append((Design.of(database.name, revision), source))
         if changes == self._changes:
             if len(self._known) >= KNOWN:
                 self._known.pop(next(iter(self._known)))

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from couchreg.app import App, build, designs
+from couchreg.auth.users.design import auth_design
 from couchreg.config import CannotStart
+from couchreg.designdocs import folders
 from couchreg.designdocs.loading import DesignFolder
 from couchreg.errors import NotFound
 
@@ -101,3 +103,18 @@ async def is_there(app: App) -> bool:
         return bool(await stored(app, name="registry"))
     except NotFound:
         return False
+
+
+def test_rules_are_held_where_the_server_holds_them() -> None:
+    config: dict[str, dict[str, str]] = {}
+    held = designs.holds(lambda: config)
+    users = auth_design()["validate_doc_update"]
+    packages = folders.read(designs.SHIPPED / "registry/registry").members["validate_doc_update"]
+    assert held("_users", users)
+    assert held("registry", packages)
+    assert not held("registry", users)
+    assert not held("mirror", packages)
+    assert not held("registry", packages + " ")
+    config["chttpd_auth"] = {"authentication_db": "people"}
+    assert held("people", users)
+    assert not held("_users", users)

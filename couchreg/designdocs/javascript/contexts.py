@@ -56,7 +56,8 @@ class Contexts:
         self._forks = ForkServer((WORKER,))
         self._pool = Pool(Kind("design functions", WORKER, LIMITS, places=PLACES, spares=1), self._forks)
         self._talks = Pool(
-            Kind("lists of design documents", WORKER, LIMITS, places=TALKS, waiting_of_one=16), self._forks
+            Kind("lists of design documents", WORKER, LIMITS, places=TALKS, waiting_of_one=16, spares=1),
+            self._forks,
         )
         self._config = config
         self._live: OrderedDict[Place, _Context] = OrderedDict()
