@@ -58,6 +58,10 @@ class Functions:
     def __init__(self, contexts: Contexts) -> None:
         self._contexts = contexts
 
+    async def renew(self) -> None:
+        """Let functions begin anew, without what they remember."""
+        await self._contexts.renew()
+
     async def validate(self, design: Design, cases: Sequence[Sequence[bytes]]) -> list[CouchregError | None]:
         """What `validate_doc_update` says to each case: new document, old one, user context, security."""
         found: list[CouchregError | None] = []

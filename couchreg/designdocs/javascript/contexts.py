@@ -101,6 +101,15 @@ class Contexts:
                 for message in talk.logs:
                     log.info("%s: %s", database, message)
 
+    async def renew(self) -> None:
+        """Give up every context; those at work end with what they do."""
+        async with self._changed:
+            for context in list(self._live.values()):
+                context.is_dead = True
+                if not context.users:
+                    await self._end(context)
+            self._changed.notify_all()
+
     async def close(self) -> None:
         await self._pool.close()
         await self._talks.close()
@@ -124,7 +133,7 @@ class Contexts:
         try:
             async with asyncio.timeout(context.timeout + SLACK):
                 found = said(await context.session.ask(command))
-            alive = found.get("error", [""])[0] != "os_process_error"
+            alive = found.get("error", [""])[0] != "os_process_error" and not context.is_dead
         except TimeoutError:
             raise Failure(TIMED_OUT, error="os_process_error") from None
         except Stopped as error:

@@ -81,7 +81,7 @@ SERVER: tuple[Endpoint, ...] = (
     endpoint("/_scheduler/docs/{path*}", "GET,HEAD", op("GET", NOT_BUILT, SERVER_ADMIN)),
     endpoint("/_search_analyze", "POST", op("POST", "design.searches.unavailable", SERVER_ADMIN)),
     endpoint("/_nouveau_analyze", "POST", op("POST", "design.searches.nouveau", SERVER_ADMIN)),
-    endpoint("/_reload_query_servers", "POST", op("POST", NOT_BUILT, SERVER_ADMIN)),
+    endpoint("/_reload_query_servers", "POST", op("POST", "design.reloading.renew", SERVER_ADMIN)),
     endpoint("/_utils", "GET,HEAD", op("GET", NOT_BUILT, PUBLIC)),
     endpoint("/_utils/{path*}", "GET,HEAD", op("GET", NOT_BUILT, PUBLIC)),
     endpoint("/_reshard", "GET,HEAD", op("GET", "server.resharding.summary", SERVER_ADMIN)),

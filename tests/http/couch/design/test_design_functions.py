@@ -89,3 +89,15 @@ async def test_searches_answer_as_without_their_service(
 ) -> None:
     reply = await designed(method, path, {} if method == "POST" else None)
     assert (reply.status, reply.json.get("error")) == (status, error)
+
+
+async def test_functions_begin_anew_when_they_are_told_to(couch: Couch) -> None:
+    counting = "function() { Array.seen = (Array.seen || 0) + 1; return String(Array.seen); }"
+    await couch.rev("_design/d", {"shows": {"f": counting}})
+    address = "/_design/d/_show/f"
+    assert [(await couch("GET", address)).body for _ in range(2)] == [b"1", b"2"]
+    assert (await couch("POST", "//_reload_query_servers", {})).json == {"ok": True}
+    assert (await couch("GET", address)).body == b"1"
+    assert (
+        await couch("POST", "//_reload_query_servers", {}, headers={"Authorization": "anna"})
+    ).status == 401
