@@ -17,7 +17,7 @@ from couchreg.errors import CouchregError, NotFound, TooLarge
 from couchreg.http.couch.design import views
 from couchreg.http.couch.design.rendering import function_answer
 from couchreg.http.couch.frame.context import Context
-from couchreg.http.couch.frame.request_object import request_object
+from couchreg.http.couch.frame.request_object import LARGEST, request_object
 from couchreg.http.couch.frame.responses import Answer
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.listings import all_docs
@@ -41,7 +41,7 @@ async def post(ctx: Context) -> web.StreamResponse:
     """Parameters may stand in the body too; those of the query string win."""
     design, name, place = await _function(ctx)
     ctx.require_json()
-    body = await ctx.json_object()
+    body = await ctx.as_object(await ctx.body(LARGEST))
     query = ViewQuery().read_body(body).read(ctx.pairs)
     return await _listed(ctx, design, name, place, query, body)
 

@@ -196,10 +196,11 @@ class Context:
             self.settings, is_admin=user.is_admin, is_known=user.name is not None, asks_only=asks_only
         )
 
-    async def body(self) -> bytes:
+    async def body(self, most: int | None = None) -> bytes:
         """The whole body, Content-Encoding undone. Raises TooLarge, BadRequest, BadContentType, and
         Unauthorized where who sends it has lost their account before it was here."""
-        data = await body.read(self.request, self.allowance.body)
+        allowed = self.allowance.body if most is None else min(most, self.allowance.body)
+        data = await body.read(self.request, allowed)
         await self.confirm()
         return data
 

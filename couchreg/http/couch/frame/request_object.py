@@ -19,6 +19,7 @@ FORM = "application/x-www-form-urlencoded"
 _JSON_KEYS = frozenset({"startkey", "endkey", "key", "descending"})
 _SECRET = frozenset({"authorization", "proxy-authorization", "cookie"})
 _NOT_FOR_REWRITING = frozenset({"info", "form", "uuid", "id"})
+LARGEST = 16 << 20  # bytes of a body that functions are given: all of it goes to them as text
 WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -33,7 +34,7 @@ async def request_object(
     """`req` as JSON; for rewrites a part of it. Reads the body, where the method has one and neither its
     `data` nor what was made of it is given. Raises BadRequest."""
     if data is None:
-        data = await ctx.body() if ctx.method in WITH_BODY and body is None else b""
+        data = await ctx.body(LARGEST) if ctx.method in WITH_BODY and body is None else b""
     request = ctx.request
     text = data.decode("utf-8", "replace")
     found: dict[str, Any] = {

@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
+from couchreg.http.couch.design import rewriting
+from couchreg.http.couch.frame import request_object
 from tests.http.couch.conftest import Couch
 
 SHOW = (
@@ -150,3 +152,14 @@ async def test_other_languages_are_said_to_be_unknown(couch: Couch) -> None:
         assert (await couch("GET", f"/_changes?filter={language}/f")).json[
             "error"
         ] == "unknown_query_language"
+
+
+async def test_functions_are_given_bodies_of_some_length(
+    designed: Couch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (rewriting, request_object):
+        monkeypatch.setattr(module, "LARGEST", 100)
+    long = {"x": "y" * 200}
+    assert (await designed("POST", saying(path="_show/f"), long)).status == 413
+    assert (await designed("POST", "/_design/r/_show/f", long)).status == 413
+    assert (await designed("PUT", "/_design/r/_rewrite/doc/long", long)).status == 201
