@@ -69,6 +69,30 @@ async def test_what_is_not_asked_for_in_public_stays_hidden(client: Client, bob:
             assert key not in json.dumps(answer)
 
 
+async def test_keys_of_an_index_are_hidden_as_well(client: Client, bob: tuple[str, str]) -> None:
+    """An index that an admin has made, and brought up to date, is not read by others."""
+    await opened(client)
+    await client("PUT", "/_users/org.couchdb.user:ann", {**BOB, "name": "ann"})
+    key = (await stored(client, "ann"))["derived_key"]
+    index = {"index": {"fields": ["derived_key"]}, "ddoc": "i", "name": "i"}
+    assert (await client("POST", "/_users/_index", index))[1]["result"] == "created"
+    wanted = {"selector": {"derived_key": {"$gt": None}}, "fields": ["derived_key"]}
+    status, found = await client("POST", "/_users/_find", wanted)
+    assert status == 200
+    assert key in json.dumps(found)
+    for who in (bob, None):
+        for method, path, body in (
+            ("POST", "_find", wanted),
+            ("POST", "_find", {**wanted, "update": False}),
+            ("POST", "_explain", wanted),
+            ("GET", "_index", None),
+            ("GET", "_design/i/_view/i?reduce=false", None),
+        ):
+            status, answer = await client(method, f"/_users/{path}", body, who=who)
+            assert status in (401, 403), (path, status)
+            assert key not in json.dumps(answer)
+
+
 # -- the registry's database
 
 

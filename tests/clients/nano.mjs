@@ -1,4 +1,4 @@
-// nano: databases, documents, bulk, changes and attachments. Argument: the server's address with the login.
+// nano: databases, documents, bulk, queries, changes and attachments. Argument: the server's address with the login.
 
 import assert from "node:assert/strict";
 import Nano from "nano";
@@ -27,6 +27,13 @@ const fetched = await db.fetch({ keys: ["d01", "nobody"] });
 assert.equal(fetched.rows[0].doc.i, 1);
 assert.equal(fetched.rows[1].error, "not_found");
 
+assert.equal((await db.createIndex({ index: { fields: ["i"] }, ddoc: "by", name: "i" })).result, "created");
+const sorted = { selector: { i: { $gt: 45 } }, sort: [{ i: "desc" }], fields: ["_id"], limit: 2 };
+const page = await db.find(sorted);
+assert.deepEqual(page.docs, [{ _id: "d49" }, { _id: "d48" }]);
+assert.equal((await db.find({ ...sorted, bookmark: page.bookmark })).docs[0]._id, "d47");
+await db.destroy("_design/by", (await db.get("_design/by"))._rev);
+
 const bytes = Buffer.from(Array.from({ length: 100000 }, (_, i) => (i * 31) % 256));
 const put = await db.attachment.insert("rabbit", "a/picture ü.png", bytes, "image/png", { rev: first.rev });
 assert.ok(bytes.equals(await db.attachment.get("rabbit", "a/picture ü.png")));
@@ -44,7 +51,7 @@ assert.ok(bytes.equals(await db.attachment.get("parts", "two.bin")));
 await db.attachment.destroy("rabbit", "a/picture ü.png", { rev: put.rev });
 
 const changes = await db.changes({ include_docs: false });
-assert.equal(changes.results.length, 52);
+assert.equal(changes.results.length, 53);
 assert.equal(changes.pending, 0);
 const seen = await new Promise((resolve, reject) => {
   const ids = [];
@@ -53,8 +60,8 @@ const seen = await new Promise((resolve, reject) => {
     .on("end", () => resolve(ids))
     .on("error", reject);
 });
-assert.equal(new Set(seen).size, 52);
+assert.equal(new Set(seen).size, 53);
 await db.destroy("parts", (await db.get("parts"))._rev);
-assert.equal((await db.info()).doc_del_count, 1);
+assert.equal((await db.info()).doc_del_count, 2);
 await nano.db.destroy(name);
 console.log(JSON.stringify({ ok: true }));

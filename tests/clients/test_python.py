@@ -1,4 +1,4 @@
-"""pycouchdb, aiocouch and ibmcloudant: documents, bulk, changes and attachments against a couchreg."""
+"""pycouchdb, aiocouch and ibmcloudant: documents, bulk, queries, changes and attachments."""
 
 import io
 import warnings
@@ -36,6 +36,8 @@ def test_pycouchdb(live: Server, name: str) -> None:
     assert len(list(db.all())) == 101
     with_file = db.put_attachment(saved, io.BytesIO(BYTES), "data/file.bin", "application/octet-stream")
     assert db.get_attachment(with_file, "data/file.bin") == BYTES
+    found = list(db.find({"i": {"$gte": 97}}, limit=2))
+    assert {doc["_id"] for doc in found} <= {"b97", "b98", "b99"}
     last_seq, changes = db.changes_list()
     assert {change["id"] for change in changes} >= {"one", "b0", "b99"}
     assert db.changes_list(since=last_seq)[1] == []
@@ -65,7 +67,10 @@ async def test_aiocouch(live: Server, name: str) -> None:
             async for created in bulk:
                 created["made"] = "in bulk"
         assert len(bulk.ok) == 50
-        ids = [change.id async for change in db.changes()]
+        await db.index({"fields": ["made"]}, ddoc="made", name="made")
+        found = [doc async for doc in db.find({"made": "in bulk"}, limit=60, use_index="made")]
+        assert len(found) == 50
+        ids = [change.id async for change in db.changes() if not change.id.startswith("_design/")]
         assert set(ids) == {"one", *(f"b{i}" for i in range(50))}
         assert [doc.id async for doc in db.docs(["b1", "b2"])] == ["b1", "b2"]
         await (await db["b1"]).delete()
@@ -88,7 +93,13 @@ def cloudant(live: Server) -> Iterator[Any]:
 
 def test_ibmcloudant(cloudant: Any, name: str) -> None:
     from ibm_cloud_sdk_core import ApiException
-    from ibmcloudant.cloudant_v1 import BulkDocs, BulkGetQueryDocument, Document
+    from ibmcloudant.cloudant_v1 import (
+        BulkDocs,
+        BulkGetQueryDocument,
+        Document,
+        IndexDefinition,
+        IndexField,
+    )
 
     assert cloudant.get_server_information().get_result()["couchdb"] == "Welcome"
     cloudant.put_database(db=name)
@@ -102,6 +113,14 @@ def test_ibmcloudant(cloudant: Any, name: str) -> None:
     cloudant.post_bulk_docs(db=name, bulk_docs=BulkDocs(docs=docs))
     rows = cloudant.post_all_docs(db=name, include_docs=True, start_key="b", limit=5).get_result()["rows"]
     assert len(rows) == 5
+    index = IndexDefinition(fields=[IndexField(i="asc")])
+    made = cloudant.post_index(db=name, index=index, ddoc="by", name="i").get_result()
+    assert made == {"result": "created", "id": "_design/by", "name": "i"}
+    query = {"selector": {"i": {"$in": [3, 5, 700]}}, "fields": ["i"]}
+    assert cloudant.post_find(db=name, **query).get_result()["docs"] == [{"i": 3}, {"i": 5}]
+    assert cloudant.post_explain(db=name, **query).get_result()["index"]["name"] == "i"
+    assert cloudant.get_indexes_information(db=name).get_result()["total_rows"] == 2
+    assert cloudant.delete_index(db=name, ddoc="by", type="json", index="i").get_result() == {"ok": True}
     wanted = [BulkGetQueryDocument(id="b7"), BulkGetQueryDocument(id="nobody")]
     got = cloudant.post_bulk_get(db=name, docs=wanted).get_result()["results"]
     assert got[0]["docs"][0]["ok"]["i"] == 7

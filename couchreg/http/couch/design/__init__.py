@@ -1,1 +1,1 @@
-"""What design documents serve: views, functions, Mango. Their addresses answer; most are still to come."""
+"""What design documents serve: views, functions, Mango."""

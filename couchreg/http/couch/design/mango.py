@@ -21,7 +21,6 @@ from couchreg.designdocs.mango.planner import Choice
 from couchreg.designdocs.views.engine import Index
 from couchreg.docstore.base import Range, Row
 from couchreg.errors import BadRequest
-from couchreg.http.couch.frame.allowance import ON_THE_LOOP
 from couchreg.http.couch.frame.context import LARGE, Context
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_json
 from couchreg.http.couch.frame.selections import Question
@@ -34,6 +33,8 @@ from couchreg.model.selector import Selector
 DEFAULT_LIMIT: Final = 25
 SCAN_THRESHOLD: Final = 10
 BETWEEN: Final = b",\r\n"
+SHORT: Final = 8 << 10  # bytes of a query that is planned on the event loop
+MANY: Final = 500  # values of a selector that is made ready elsewhere
 FIRST: Final = Range(limit=1)
 
 
@@ -96,7 +97,7 @@ async def _planned(ctx: Context, *, explain: bool) -> tuple[Query, Choice]:
         _refuse_partition(query)
         return query, planner.choose(indexes, query, analyse(query.selector), explain=explain)
 
-    return await asyncio.to_thread(planned) if len(body) > ON_THE_LOOP else planned()
+    return await asyncio.to_thread(planned) if len(body) > SHORT else planned()
 
 
 async def listed(ctx: Context) -> Sequence[JsonIndex]:
@@ -139,9 +140,6 @@ async def _off_loop(query: Query, make: type[Cursor], *arguments: Any) -> Cursor
     if len(query.selector) and json.count_values(json.encode(query.selector), MANY) > MANY:
         return await asyncio.to_thread(make, *arguments)
     return make(*arguments)
-
-
-MANY: Final = 1000  # values of a selector
 
 
 class _Large:
