@@ -13,7 +13,7 @@ are spelt out, fields are whole paths beside their condition, and negations move
 So a document without the field `a` matches none of the last two.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from couchreg.errors import BadRequest
@@ -73,6 +73,16 @@ def normalize(selector: Any) -> Selector:
     if "" in form:
         raise SelectorError("One or more conditions is missing a field name.", error="invalid_selector")
     return form
+
+
+def named_fields(form: Selector) -> Iterator[str]:
+    """Every field that a normalized selector asks about, but for those within `$elemMatch` and its like."""
+    for name, argument in form.items():
+        if name.startswith("$") and type(argument) is list:
+            for inner in argument:
+                yield from named_fields(inner)
+        else:
+            yield name
 
 
 def _check_depth(selector: Any) -> None:

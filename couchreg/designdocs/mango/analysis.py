@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from couchreg.model.collation import sort_key
-from couchreg.model.selector import Selector
+from couchreg.model.selector import Selector, named_fields
 
 COMPARISONS: Final = frozenset({"$lt", "$lte", "$eq", "$gt", "$gte", "$beginsWith"})
 INDEXABLE: Final = COMPARISONS | {"$exists"}
@@ -74,7 +74,7 @@ def analyse(selector: Selector) -> Analysis:
             constant.add(name)
         span = spans.get(name, ANYTHING)
         spans[name] = span if span is None else narrowed(span, operator, argument)
-    every = list(_fields(selector))
+    every = list(named_fields(selector))
     return Analysis(
         indexable=tuple(sorted(indexable, key=str.encode)),
         spans=spans,
@@ -93,16 +93,6 @@ def _conjuncts(form: Selector) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield from _conjuncts(inner)
         elif not name.startswith("$"):
             yield name, argument
-
-
-def _fields(form: Selector) -> Iterator[str]:
-    """Every field that is named, those of `$elemMatch` and its like left out."""
-    for name, argument in form.items():
-        if name.startswith("$") and isinstance(argument, list):
-            for inner in argument:
-                yield from _fields(inner)
-        else:
-            yield name
 
 
 def _required(form: Selector) -> frozenset[str] | None:

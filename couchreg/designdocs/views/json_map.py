@@ -26,7 +26,10 @@ class JsonMap:
     def __init__(self, view_map: Mapping[str, Any]) -> None:
         fields = view_map.get("fields")
         self._paths = [_path(name) for name in fields] if isinstance(fields, dict) else None
-        self._matches: Callable[[dict[str, Any]], bool] = selector.compile(partial_filter(view_map))
+        form = selector.normalize(partial_filter(view_map))
+        self._matches: Callable[[dict[str, Any]], bool] = selector.compile_form(form)
+        asked = [operators.split(name) for name in selector.named_fields(form)]
+        self.names = {path[0] for path in (*asked, *(self._paths or ()))}  # of the members that count
 
     def pairs(self, doc: dict[str, Any]) -> Pairs:
         """One pair or none: a document that lacks a field, or that is too much work for the selector."""
@@ -51,8 +54,9 @@ def _path(name: str) -> list[str]:
 def map_documents(sources: Sequence[str], docs: Sequence[bytes]) -> list[list[Pairs]]:
     """For each document, for each map, its pairs. `sources` are the maps' JSON, `docs` documents' text."""
     maps = [JsonMap(json.decode(source)) for source in sources]
+    read = json.reader(frozenset().union(*(one.names for one in maps)))
     found = []
     for text in docs:
-        doc = json.decode_own(text)
+        doc = read(text)
         found.append([one.pairs(doc) for one in maps])
     return found
