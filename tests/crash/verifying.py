@@ -58,6 +58,7 @@ class Verifier:
             lambda: self._documents("docs" in names),
             lambda: self._databases(names),
             self._settings,
+            self._finished,
             lambda: self._versions(packages),
             self._sound,
             lambda: self._followed(packages),
@@ -110,6 +111,18 @@ class Verifier:
         found = await self._json(f"{self._app.couch_url}/_node/_local/_config/crash")
         for key in self._ledger.begun("setting", self._at):
             self._compare(key, found.get(key[1], ABSENT))
+
+    async def _finished(self) -> None:
+        """What was promised is kept without anybody's help."""
+        deadline = asyncio.get_running_loop().time() + CATCHING_UP
+        sessions = self._app.registry.sessions
+        while any(record.state == "checking" for record in sessions.of(ADMIN[0])):
+            if asyncio.get_running_loop().time() > deadline:
+                self._found.append("a publish that was promised comes to no end")
+                return
+            await asyncio.sleep(0.02)
+        failed = [record for record in sessions.of(ADMIN[0]) if record.state in ("refused", "failed")]
+        self._found += [f"{record.name} {record.version}: {record.outcome}" for record in failed]
 
     async def _versions(self, names: set[str]) -> None:
         """Every version there is has all its files, as they were sent; `names` gets the packages with any."""

@@ -13,7 +13,14 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from couchreg.blobstore.spool import Spool
-from couchreg.errors import Conflict, CouchregError, InvalidPackage, TooManyRequests, Unavailable
+from couchreg.errors import (
+    Conflict,
+    CouchregError,
+    InvalidPackage,
+    StorageFailure,
+    TooManyRequests,
+    Unavailable,
+)
 from couchreg.model.user import User
 from couchreg.registry.checking.progress import WAITING, Progress
 from couchreg.registry.publishing.filling import fill
@@ -26,7 +33,8 @@ from couchreg.registry.publishing.threads import ended, whole
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 50  # of a check that has no place or no store: some hours
-LONGEST_WAIT = 300.0  # seconds between two of them
+FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0  # seconds between two of them
+LATER = (TooManyRequests, Unavailable, StorageFailure, OSError)  # no fault of a package, and may pass
 EXPIRING = 600.0  # seconds between two looks for what has expired
 
 Redeem = Callable[[Any, str], Awaitable[User]]  # a pledge and a package; raises Unauthorized, Forbidden
@@ -273,13 +281,14 @@ class Runs:
         for attempt in range(ATTEMPTS):
             try:
                 published = await asyncio.shield(run.task)
-            except (TooManyRequests, Unavailable) as error:
+            except LATER as error:
                 if self._stopping:
                     return None
                 if attempt == ATTEMPTS - 1:
                     return await self._settle(record, State.FAILED, _failure(error))
                 run.progress.enter(WAITING)
-                await asyncio.sleep(min(error.retry_after * 2**attempt, LONGEST_WAIT))
+                wait = getattr(error, "retry_after", FIRST_WAIT)
+                await asyncio.sleep(min(wait * 2**attempt, LONGEST_WAIT))
                 run.task = asyncio.create_task(self._work(record, None, run.asking, run.progress))
             except InvalidPackage as error:
                 return await self._settle(record, State.REFUSED, _failure(error))
