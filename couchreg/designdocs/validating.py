@@ -86,9 +86,14 @@ class ValidatingStore(StoreProxy):
     def __init__(self, inner: Store, validators: Validators) -> None:
         super().__init__(inner)
         self._validators = validators
+        self._open: dict[str, ValidatedDatabase] = {}
 
     async def open(self, name: str) -> Database:
-        return ValidatedDatabase(await self.inner.open(name), self._validators)
+        database = await self.inner.open(name)
+        known = self._open.get(name)
+        if known is None or known.inner is not database:
+            known = self._open[name] = ValidatedDatabase(database, self._validators)
+        return known
 
     async def create(self, name: str, settings: Mapping[Setting, Any] | None = None) -> Database:
         try:
@@ -100,6 +105,7 @@ class ValidatingStore(StoreProxy):
         try:
             await self.inner.delete(name)
         finally:
+            self._open.pop(name, None)
             self._validators.forget(name)
 
 
@@ -125,7 +131,7 @@ class ValidatedDatabase(DatabaseProxy):
                 return Updated([refused[place] for place in range(len(edits))], await self.update_seq())
             updated = await self.inner.update(written, new_edits=new_edits, user=user)
         finally:
-            if any(edit.id.startswith(DESIGN) for edit in edits):
+            if [True for edit in edits if edit.id.startswith(DESIGN)]:  # a generator costs each edit more
                 self._validators.forget(self.name)
         outcomes = iter(updated.outcomes)
         merged: list[Outcome] = [

@@ -92,15 +92,26 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if data and self._is_idle():
+            data = self.beginning(data)
         super().data_received(data)
-        waiter = self._waiter
-        idle = not self._messages and (not self._request_count or (waiter is not None and not waiter.done()))
-        if not idle:
+        if self._messages or not self._is_idle():
             self._has_begun = False
             self._since = self._loop.time()
         elif not self._has_begun:
             self._has_begun = True
             self._since = self._loop.time()
+
+    def _is_idle(self) -> bool:
+        """Whether no request is under way, as far as its head is here."""
+        if self._messages:
+            return False
+        waiter = self._waiter
+        return not waiter.done() if waiter is not None else not self._request_count
+
+    def beginning(self, data: bytes) -> bytes:
+        """The first bytes of a request as the parser shall see them."""
+        return data
 
     def handle_error(
         self,

@@ -69,12 +69,17 @@ class Proxies:
         peer = request.remote or ""
         if self._networks:
             return self._trusts(peer)
-        parsed = _parsed(peer) if local else None
-        return parsed is not None and parsed.is_loopback
+        return local and _is_loopback(peer)
 
     def _trusts(self, address: str) -> bool:
         parsed = _parsed(address)
         return parsed is not None and any(parsed in network for network in self._networks)
+
+
+@lru_cache(1024)
+def _is_loopback(text: str) -> bool:
+    parsed = _parsed(text)
+    return parsed is not None and parsed.is_loopback
 
 
 @lru_cache(1024)

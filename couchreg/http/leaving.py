@@ -21,7 +21,7 @@ class Leaving:
     """Looks after the requests of one door; one timer for all, since most are over before it comes."""
 
     def __init__(self) -> None:
-        self._watched: set[Watch] = set()
+        self.watched: set[Watch] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, request: web.BaseRequest) -> "Watch":
@@ -31,19 +31,16 @@ class Leaving:
         """
         return Watch(self, request)
 
-    def add(self, watch: "Watch") -> None:
-        self._watched.add(watch)
+    def start(self) -> None:
+        """Look at them from now on."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look)
 
-    def discard(self, watch: "Watch") -> None:
-        self._watched.discard(watch)
-
     def _look(self) -> None:
         self._timer = None
-        for watch in list(self._watched):
+        for watch in list(self.watched):
             watch.look()
-        if self._watched:
+        if self.watched:
             self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look)
 
 
@@ -55,28 +52,28 @@ class Watch:
     def __init__(self, leaving: Leaving, request: web.BaseRequest) -> None:
         self._leaving = leaving
         self._request = request
-        self._task: asyncio.Task[object] | None = None
-        self._before = 0
+        self._task = asyncio.current_task()
         self._has_cancelled = False
 
     def look(self) -> None:
         if self._task is not None and has_gone(self._request):
+            self._before = self._task.cancelling()
             self._has_cancelled = True
             self._task.cancel()
-            self._leaving.discard(self)
+            self._leaving.watched.discard(self)
 
     def __enter__(self) -> None:
-        self._task = task = asyncio.current_task()
-        self._before = task.cancelling() if task is not None else 0
-        self._leaving.add(self)
+        if not self._leaving.watched:
+            self._leaving.start()
+        self._leaving.watched.add(self)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leaving.discard(self)
+        self._leaving.watched.discard(self)
         task = self._task
         if not self._has_cancelled or task is None:
-            return
+            return  # as nearly always
         others = task.uncancel() > self._before  # the server is stopping, say
         if kind is not None and issubclass(kind, asyncio.CancelledError) and not others:
             raise ClientGone("the client has gone") from None

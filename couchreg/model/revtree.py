@@ -39,6 +39,8 @@ from couchreg.model.revid import raw
 _pack: Final = msgspec.msgpack.Encoder().encode
 _unpack: Final = msgspec.msgpack.Decoder().decode
 
+FEW: Final = 8  # revisions that are looked for one by one
+
 Key = tuple[int, bytes]  # generation and id, as they compare
 
 
@@ -157,15 +159,20 @@ class RevTree:
 
     def missing(self, revs: Sequence[str]) -> list[str]:
         """Those of `revs` that are not here, oldest generation first (a known one named twice: once)."""
+        if len(revs) <= FEW:
+            return self._missing(revs)
+        with self.looked_up():
+            return self._missing(revs)
+
+    def _missing(self, revs: Sequence[str]) -> list[str]:
         known: set[str] = set()
         unknown = []
-        with self.looked_up():
-            for rev in revs:
-                if rev not in known and self._find(rev):
-                    known.add(rev)
-                else:
-                    unknown.append(rev)
-        return sorted(unknown, key=_key)
+        for rev in revs:
+            if rev not in known and self._find(rev):
+                known.add(rev)
+            else:
+                unknown.append(rev)
+        return sorted(unknown, key=_key) if len(unknown) > 1 else unknown
 
     @contextmanager
     def looked_up(self) -> Iterator[None]:

@@ -86,7 +86,7 @@ async def test_what_a_block_awaits_is_cancelled(start: Start) -> None:
     await leave(await start(handler), slow)
     async with asyncio.timeout(LATEST):
         await raised.wait()
-    assert not leaving._watched
+    assert not leaving.watched
 
 
 async def test_whoever_stays_is_answered(start: Start) -> None:
@@ -100,7 +100,7 @@ async def test_whoever_stays_is_answered(start: Start) -> None:
 
     async with aiohttp.ClientSession() as client, client.get(await start(handler)) as response:
         assert await response.text() == "there"
-    assert not leaving._watched
+    assert not leaving.watched
 
 
 async def test_another_cancellation_stays_one(start: Start) -> None:

@@ -122,17 +122,16 @@ class Authenticator:
         return Identity(user, "token", grant=grant)
 
     async def confirm(self, identity: Identity, headers: Headers, address: str = "") -> None:
-        """Ask again who sends these headers to the couch door: a body may take hours, and meanwhile accounts
-        go, change their passwords, or are made anew by others.
+        """Ask again who sends these headers to the couch door, where what was believed no longer `stands`: a
+        body may take hours, and meanwhile accounts go, change their passwords, or are made anew by others.
 
         Raises Unauthorized when it is not whom `identify` has found.
         """
-        if not self._stands(identity):
-            _same(identity, await self.identify(headers, address))
+        _same(identity, await self.identify(headers, address))
 
     async def confirm_publisher(self, identity: Identity, headers: Headers, address: str = "") -> None:
-        """As `confirm`, for the registry door."""
-        if not self._stands(identity):
+        """As `confirm`, for the registry door; asks nothing where what was believed stands."""
+        if not self.stands(identity):
             _same(identity, await self.identify_publisher(headers, address))
 
     async def authenticate(self, authorization: str | None, address: str = "") -> User:
@@ -146,11 +145,9 @@ class Authenticator:
     async def _authenticated(self, authorization: str | None, address: str) -> "_Verified | None":
         if authorization is None:
             return None
-        digest = hashlib.blake2b(authorization.encode("utf-8", "surrogateescape"), key=self._key).digest()
-        known = self._verified.get(digest)
-        if known is not None and self._still_holds(known):
-            if self._lockout.remembers:
-                self._lockout.check(known.name, address)
+        digest = self._digest(authorization)
+        known = self._remembered(digest, address)
+        if known is not None:
             return known
         credentials = parse_basic(authorization)
         if credentials is None:
@@ -211,7 +208,9 @@ class Authenticator:
         if authorization is None:
             return NOBODY
         _refuse_token(authorization)
-        verified = await self._authenticated(authorization, address)
+        verified = self._remembered(self._digest(authorization), address)
+        if verified is None:
+            verified = await self._authenticated(authorization, address)
         return NOBODY if verified is None else Identity(verified.user, "default", standing=verified.versions)
 
     async def _cookie(self, headers: Headers, address: str) -> Identity | None:
@@ -239,6 +238,18 @@ class Authenticator:
         return None if user is None else Identity(user, "proxy", standing=self._configured("proxy"))
 
     # -- Basic, remembered
+    def _digest(self, authorization: str) -> bytes:
+        return hashlib.blake2b(authorization.encode("utf-8", "surrogateescape"), key=self._key).digest()
+
+    def _remembered(self, digest: bytes, address: str) -> _Verified | None:
+        """Raises LockedOut."""
+        known = self._verified.get(digest)
+        if known is None or not self._still_holds(known):
+            return None
+        if self._lockout.remembers:
+            self._lockout.check(known.name, address)
+        return known
+
     async def _verify_once(self, digest: bytes, name: str, password: str, address: str) -> _Verified:
         """Requests of one address that arrive together with the same header share one verification."""
         key = (digest, address)
@@ -269,7 +280,7 @@ class Authenticator:
     def _versions(self, name: str) -> tuple[Hashable, ...]:
         return tuple([source.version(name) for source in self._sources])
 
-    def _stands(self, identity: Identity) -> bool:
+    def stands(self, identity: Identity) -> bool:
         """Whether nothing has changed of what was believed; an API token is always asked again."""
         if identity.user.name is None:
             return True

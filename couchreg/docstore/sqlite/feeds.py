@@ -4,8 +4,8 @@ No read transaction stays open between steps, so a slow reader keeps neither the
 being reset nor the event loop from its other work. Every function here is one step.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
 
@@ -13,11 +13,15 @@ from couchreg.docstore.base import Change, LocalDocument, Range, Row, Seq
 from couchreg.docstore.sqlite.records import as_row, unpack_atts, unpack_revs
 from couchreg.docstore.sqlite.sql import query, query_each, query_in, query_some
 
+R = TypeVar("R", Change, Row)
+
 ROWS: Final = 1000  # of a step without bodies: about a millisecond
 BODIES: Final = 500  # of a step with bodies, if they are small
 BYTES: Final = 1_000_000  # of the bodies of a step, and one body more at most
 FEW: Final = 50  # documents looked up one by one in a step
 STRIDE: Final = 20_000  # rows that a step passes over without reading them
+
+_made: Final[Callable[[type[R], tuple[Any, ...]], R]] = tuple.__new__  # without a call of Python's for a row
 
 # Indexed by whether bodies are wanted.
 _ROWS: Final = (
@@ -61,7 +65,7 @@ def rows(
         found = query_some(conn, text, (*values, _least(most, BODIES)), column=3, most=BYTES)
         return [as_row(*row) for row in found]
     found = query(conn, text, (*values, _least(most, ROWS)))
-    return [Row(doc_id, rev, False, None, ()) for doc_id, rev in found]
+    return [_made(Row, (doc_id, rev, False, None, ())) for doc_id, rev in found]
 
 
 def _least(most: int | None, step: int) -> int:
@@ -103,24 +107,30 @@ def _changes(found: Sequence[Any], options: ChangesOptions) -> list[Change]:
     all_leafs, incarnation = options.all_leafs, options.incarnation
     if options.bodies:
         return [
-            Change(
-                Seq(seq, f"{seq}-{incarnation}", incarnation),
-                doc_id,
-                unpack_revs(leafs) if leafs and all_leafs else (rev,),
-                deleted == 1,
-                members,
-                unpack_atts(atts) if atts else (),
+            _made(
+                Change,
+                (
+                    Seq(seq, f"{seq}-{incarnation}", incarnation),
+                    doc_id,
+                    unpack_revs(leafs) if leafs and all_leafs else (rev,),
+                    deleted == 1,
+                    members,
+                    unpack_atts(atts) if atts else (),
+                ),
             )
             for seq, doc_id, rev, deleted, leafs, members, atts in found
         ]
     return [
-        Change(
-            Seq(seq, f"{seq}-{incarnation}", incarnation),
-            doc_id,
-            unpack_revs(leafs) if leafs and all_leafs else (rev,),
-            deleted == 1,
-            None,
-            (),
+        _made(
+            Change,
+            (
+                Seq(seq, f"{seq}-{incarnation}", incarnation),
+                doc_id,
+                unpack_revs(leafs) if leafs and all_leafs else (rev,),
+                deleted == 1,
+                None,
+                (),
+            ),
         )
         for seq, doc_id, rev, deleted, leafs in found
     ]

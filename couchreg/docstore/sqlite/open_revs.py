@@ -92,6 +92,8 @@ def _of_tree(
 def _asked(known: RevTree, revs: Sequence[str] | None, latest: bool) -> list[tuple[Node | None, str]]:
     if revs is None:
         return [(leaf, leaf.rev) for leaf in known.leafs()]
+    if len(revs) == 1 and not latest:
+        return [(known.find(revs[0]), revs[0])]
     asked: list[tuple[Node | None, str]] = []
     with known.looked_up():
         for rev in dict.fromkeys(revs):

@@ -24,7 +24,7 @@ from couchreg.http.couch.frame.failures import MethodNotAllowed, answer_error, a
 from couchreg.http.couch.frame.listener import Listener
 from couchreg.http.couch.frame.responses import Answer, Gone
 from couchreg.http.couch.frame.services import Services, WithOwned, as_they_are
-from couchreg.http.couch.frame.settings import NO_FACTS, Sections
+from couchreg.http.couch.frame.settings import NO_FACTS, Sections, Settings
 from couchreg.http.couch.server import session
 from couchreg.http.couch.table import TABLE
 from couchreg.http.forwarded import TRUSTING_NONE, Proxies
@@ -158,9 +158,13 @@ def _continue(ctx: Context) -> None:
 
 def _check_length(ctx: Context) -> None:
     """Raises BadRequest (too_long) for an address beyond `[chttpd] max_uri_length`, unbounded as a rule."""
-    most = ctx.settings.integer("chttpd", "max_uri_length", 0)
+    most = ctx.settings.once(_longest_uri)
     if 0 < most < len(ctx.request.raw_path):
         raise BadRequest("the request uri is too long", error="too_long")
+
+
+def _longest_uri(settings: Settings) -> int:
+    return settings.integer("chttpd", "max_uri_length", 0)
 
 
 def _locate(ctx: Context) -> None:
@@ -170,14 +174,15 @@ def _locate(ctx: Context) -> None:
     if "%" in target:
         params.check_encoding(target)
     raw, _, ctx.raw_query = target.partition("?")
-    raw = raw.partition("#")[0]
-    if "://" in raw and not raw.startswith("/"):
+    if "#" in raw:
+        raw = raw.partition("#")[0]
+    if raw[:1] != "/" and "://" in raw:
         raw = "/" + raw.partition("://")[2].partition("/")[2]  # the absolute form, as sent to proxies
-    ctx.raw_path = raw[len(ctx.prefix) :]
-    parts = ctx.raw_path.split("/")
-    plus = "+" not in ctx.raw_path or ctx.settings.boolean("chttpd", "decode_plus_to_space")
-    plain = "%" not in ctx.raw_path and "+" not in ctx.raw_path  # as nearly always
-    ctx.parts = [part if plain else params.unquote_path(part, plus=plus) for part in parts if part]
+    ctx.raw_path = raw = raw[len(ctx.prefix) :]
+    ctx.parts = [part for part in raw.split("/") if part]
+    if "%" in raw or "+" in raw:
+        plus = ctx.settings.boolean("chttpd", "decode_plus_to_space")
+        ctx.parts = [params.unquote_path(part, plus=plus) for part in ctx.parts]
     method = request.method
     if method == "POST":
         override = request.headers.get("X-HTTP-Method-Override")

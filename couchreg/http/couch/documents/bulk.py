@@ -45,14 +45,16 @@ async def _bulk_docs(ctx: Context, body: bytes) -> web.StreamResponse:
         if isinstance(value, json.Raw):
             value = await decoded(bytes(value))
         parsed.append(_parse(ctx, limits, value, len(body), new_edits=new_edits))
-        await turn.pass_on()
+        if turn.is_over:
+            await turn.pass_on()
     if new_edits and request.get("all_or_nothing") is True:
         return _all_or_nothing(parsed)
     outcomes = await _write(ctx, parsed, new_edits=new_edits)
     if not new_edits:
         return answer_json(_failures(parsed, outcomes), status=201)
     status = quorum.status_of(ctx, 201, request.get("w"))
-    return answer_raw(_results(parsed, outcomes, accepted=status == quorum.ACCEPTED), status=status)
+    rows = await _results(parsed, outcomes, accepted=status == quorum.ACCEPTED)
+    return answer_raw(rows, status=status)
 
 
 async def _request_of(ctx: Context, body: bytes) -> Any:
@@ -159,7 +161,11 @@ async def _update(ctx: Context, parsed: Sequence[Parsed], *, new_edits: bool) ->
         upload: Upload | None = None
         if any(doc.attachments for doc in parsed):
             upload = await stack.enter_async_context(ctx.attachments.upload(ctx.db.name))
-        edits = [await _edit(doc, upload, new_edits=new_edits) for doc in parsed]
+        edits, turn = [], Slice()
+        for doc in parsed:
+            edits.append(await _edit(doc, upload, new_edits=new_edits))
+            if turn.is_over:
+                await turn.pass_on()
         await ctx.confirm()
         return (await ctx.db.update(edits, new_edits=new_edits, user=ctx.user)).outcomes if edits else []
 
@@ -174,14 +180,16 @@ async def _edit(doc: Parsed, upload: Upload | None, *, new_edits: bool) -> Edit:
 # -- answering
 
 
-def _results(parsed: Sequence[Parsed], outcomes: Sequence[Outcome], *, accepted: bool) -> bytes:
-    rows, end = [], b',"accepted":true}' if accepted else b"}"
+async def _results(parsed: Sequence[Parsed], outcomes: Sequence[Outcome], *, accepted: bool) -> bytes:
+    rows, end, turn = [], b',"accepted":true}' if accepted else b"}", Slice()
     for doc, outcome in zip(parsed, outcomes, strict=True):
         doc_id = writing.id_of(doc)
         if isinstance(outcome, str):
             rows.append(b'{"ok":true,"id":%b,"rev":%b%b' % (json.quote(doc_id), json.quote(outcome), end))
         else:
             rows.append(json.encode(writing.failure(doc_id, outcome)))
+        if turn.is_over:
+            await turn.pass_on()
     return b"[" + b",".join(rows) + b"]"
 
 

@@ -24,6 +24,7 @@ from couchreg.wire import documents, related
 from couchreg.wire.accept import accepts_type
 
 BATCH = 200
+LOOK = 64  # entries that are read between two looks at the time
 
 
 Answered = tuple[RequestedDocument, list[Opened]]
@@ -41,7 +42,8 @@ async def bulk_get(ctx: Context) -> web.StreamResponse:
     wanted, turn = [], Slice()
     for entry in docs:
         wanted.append(wanted_of(entry, query))
-        await turn.pass_on()
+        if len(wanted) % LOOK == 0 and turn.is_over:
+            await turn.pass_on()
     subtype = _multipart_subtype(ctx)
     if subtype is not None:
         return await _send_multipart(ctx, wanted, query, subtype)
@@ -65,7 +67,8 @@ async def _answered(
         answered = _matched(batch, found)
         done += len(answered)
         yield answered
-        await turn.pass_on()  # a client that reads fast lets nobody else in between
+        if turn.is_over:  # a client that reads fast lets nobody else in between
+            await turn.pass_on()
 
 
 def _matched(batch: Sequence[RequestedDocument], found: Sequence[list[Opened]]) -> list[Answered]:
@@ -138,12 +141,13 @@ def _render_opened(
     if opened.revision is None:
         parts.append(before + b'{"error":' + json.encode(_missing(one, opened.rev)) + b"}")
         return
-    found = shown(opened.revision, opened.history, one.query)
-    if found.is_large:
+    found, revision = shown(opened.revision, opened.history, one.query), opened.revision
+    if len(revision.members) > documents.LARGE:
         parts.extend([before + b'{"ok":', *found.front])
         head = found.head
     else:
-        head = before + b'{"ok":' + found.head
+        head = documents.document_head(revision.id, revision.rev, revision.deleted, revision.members)
+        head = before + b'{"ok":' + head + found.extras
     if not found.revision.attachments:
         parts.append(head + b"}}")
         return

@@ -62,5 +62,6 @@ async def _revisions_by_id(ctx: Context) -> dict[str, tuple[str, ...]]:
     found, turn = {}, Slice()
     for doc_id, revs in wanted.items():
         found[doc_id] = parse_revs(revs)
-        await turn.pass_on()
+        if turn.is_over:
+            await turn.pass_on()
     return found

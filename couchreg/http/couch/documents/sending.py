@@ -72,7 +72,8 @@ async def send_pieces(
 async def write_pieces(ctx: Context, stream: web.StreamResponse, parts: Sequence[bytes | Attachment]) -> None:
     turn = Slice()
     for part in parts:
-        await turn.pass_on()
+        if turn.is_over:
+            await turn.pass_on()
         if isinstance(part, bytes):
             await ctx.write(stream, part)
         else:

@@ -18,6 +18,7 @@ from couchreg.http.couch.documents import local
 from couchreg.http.couch.documents.document_query import DocumentQuery, header_rev, is_utf8, parse_rev
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.params import parse_int
+from couchreg.http.couch.frame.settings import Settings
 from couchreg.http.couch.frame.uuids import new_uuid
 from couchreg.model import document, json
 from couchreg.model.document import Parsed
@@ -87,9 +88,13 @@ class DocumentLimits(NamedTuple):
 
     @classmethod
     def of(cls, ctx: Context) -> "DocumentLimits":
-        longest = ctx.settings.text("couchdb", "max_document_id_length", "infinity")
-        most = ctx.settings.integer("couchdb", "max_document_size", MAX_DOCUMENT)
-        return cls(most, None if longest == "infinity" else parse_int(longest))
+        return ctx.settings.once(_limits)
+
+
+def _limits(settings: Settings) -> DocumentLimits:
+    longest = settings.text("couchdb", "max_document_id_length", "infinity")
+    most = settings.integer("couchdb", "max_document_size", MAX_DOCUMENT)
+    return DocumentLimits(most, None if longest == "infinity" else parse_int(longest))
 
 
 def check_limits(limits: DocumentLimits, parsed: Parsed, received: int) -> None:

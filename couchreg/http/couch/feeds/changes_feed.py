@@ -6,7 +6,7 @@ from functools import partial
 from aiohttp import web
 
 from couchreg.docstore.base import BEGINNING, Change, Changes, Database, Seq
-from couchreg.errors import NotFound
+from couchreg.errors import Forbidden, NotFound, Unauthorized
 from couchreg.http.couch.feeds.changes_query import ChangesQuery
 from couchreg.http.couch.feeds.feed_format import format_of
 from couchreg.http.couch.feeds.filters import AT_ONCE, Filter
@@ -37,7 +37,6 @@ class ChangesFeed:
         self._filter = chosen
         self._format = format_of(query.feed)
         self._writer = RowWriter(ctx, [*self._format.headers, *headers], self._format.content_type)
-        self._turn = Slice()
         self._left = UNLIMITED if query.limit is None else query.limit
         self._shown = 0
         self._pending = 0
@@ -60,8 +59,8 @@ class ChangesFeed:
             await self._writer.flush()
             try:
                 news = await timer.wait(partial(self._db.wait, last))
-            except NotFound:
-                break  # the database has been deleted: the feed ends
+            except (NotFound, Unauthorized, Forbidden):
+                break  # the database has been deleted, or may be seen no longer
             if not news and not timer.heartbeat:
                 break
             if not news:
@@ -135,7 +134,7 @@ class ChangesFeed:
 
     async def _show_some(self, chunk: Sequence[Change]) -> Seq:
         """The rows of a chunk that pass, one at a time; the sequence of the last one looked at."""
-        last = chunk[0].seq
+        last, turn = chunk[0].seq, Slice()  # from now on: who holds what is large shall not pause before it
         for place, change in enumerate(chunk):
             if place % AT_ONCE == 0:
                 await self._filter.prepare(self._db, chunk[place : place + AT_ONCE])
@@ -146,7 +145,8 @@ class ChangesFeed:
                 self._count(1)
             if self._left == 0:
                 break
-            await self._turn.pass_on()
+            if turn.is_over:
+                await turn.pass_on()
         return last
 
     async def _show(self, change: Change, revs: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from couchreg.auth.policy import GLOBAL_CHANGES
 from couchreg.docstore.base import DatabaseEvent, Seq
+from couchreg.errors import Forbidden, Unauthorized
 from couchreg.http.couch.feeds.changes_query import ChangesQuery, read_changes_query
 from couchreg.http.couch.feeds.feed_format import format_of
 from couchreg.http.couch.feeds.timer import FeedTimer
@@ -46,7 +47,11 @@ class UpdatesFeed:
         last = await self._show(since)
         while self._query.feed != "normal" and not self._done():
             await self._writer.flush()
-            if await self._timer.wait(partial(self._store.wait_event, last)):
+            try:
+                news = await self._timer.wait(partial(self._store.wait_event, last))
+            except (Unauthorized, Forbidden):
+                break  # no administrator any more
+            if news:
                 last = await self._show(last)
                 self._timer.restart()
             elif self._timer.heartbeat:

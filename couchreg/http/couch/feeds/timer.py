@@ -22,7 +22,7 @@ class FeedTimer:
         asked = timeout if heartbeat is None else heartbeat or None
         self.heartbeat = heartbeat is not None
         self._period = (most if asked is None else min(most, asked)) / 1000
-        self._request = ctx.request
+        self._ctx = ctx
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + self._period
 
@@ -33,20 +33,24 @@ class FeedTimer:
     async def wait(self, news: Callable[[], Awaitable[None]]) -> bool:
         """True when `news()` returns, False when the time is over before (and runs anew).
 
-        Raises what `news` raises, and ConnectionError when the client goes away.
+        Raises what `news` raises; ConnectionError when the client goes away; Unauthorized and Forbidden when
+        whoever asked may see no more.
         """
         while (left := self._deadline - self._loop.time()) > 0:
             try:
                 async with asyncio.timeout(min(left, LOOK)):
                     await news()
-                return True
             except TimeoutError:
                 self._look()
+                await self._ctx.confirm()
+            else:
+                await self._ctx.confirm()
+                return True
         self.restart()
         return False
 
     def _look(self) -> None:
-        transport = self._request.transport
+        transport = self._ctx.request.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError
 

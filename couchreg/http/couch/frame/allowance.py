@@ -46,12 +46,16 @@ CHECKPOINT = Allowance(64 << 10, 10_000)
 
 def of(settings: Settings, *, is_admin: bool, is_known: bool, asks_only: bool) -> Allowance:
     """What a user may send. The settings bound administrators and members too."""
-    most = min(
-        settings.integer("chttpd", "max_http_request_size", 2**32),
-        settings.integer("couchreg", "max_json_body", 2**28),
-    )
+    most = settings.once(_most)
     if is_admin:
         return Allowance(most)
     if asks_only:
         return Allowance(min(most, QUESTION.body), QUESTION.values)
     return Allowance(most) if is_known else Allowance(min(most, GUEST.body), GUEST.values)
+
+
+def _most(settings: Settings) -> int:
+    return min(
+        settings.integer("chttpd", "max_http_request_size", 2**32),
+        settings.integer("couchreg", "max_json_body", 2**28),
+    )

@@ -155,14 +155,14 @@ class Context:
         if not self.in_database:
             authorize(rule, self.user)
         if opens:
-            await self._open(self.match["db"])
-        if self.in_database:
+            self.db = await self.services.store.open(self.match["db"])
+            if not self.user.is_admin:
+                await self._narrow()
+        if self.in_database and not self.user.is_admin:
             await self._authorize()
 
-    async def _open(self, name: str) -> None:
-        self.db = await self.services.store.open(name)
-        if self.user.is_admin:
-            return
+    async def _narrow(self) -> None:
+        """The database as somebody sees it who is no administrator."""
         if self.meaning == USERS:
             self.db = UserView(self.db, self.user, self.services.store.config)
         elif self.meaning == REGISTRY:
@@ -171,8 +171,6 @@ class Context:
             self.db = RegistryView(self.db, self.user, self.services.checkpoints, sender)
 
     async def _authorize(self) -> None:
-        if self.user.is_admin:
-            return None
         if not self.in_database:
             return authorize(self.rule, self.user)
         db = self.db
@@ -200,8 +198,10 @@ class Context:
         """The whole body, Content-Encoding undone. Raises TooLarge, BadRequest, BadContentType, and
         Unauthorized where who sends it has lost their account before it was here."""
         allowed = self.allowance.body if most is None else min(most, self.allowance.body)
+        waits = not self.request.content.is_eof()
         data = await body.read(self.request, allowed)
-        await self.confirm()
+        if waits:
+            await self.confirm()
         return data
 
     async def confirm(self) -> None:
@@ -210,9 +210,11 @@ class Context:
         A body may take hours, or be held back on purpose. Meanwhile an account goes, is made anew by
         somebody else, changes its password, or is no admin any more; and a database gets other members.
         """
-        await self.services.auth.confirm(self.identity, self.credentials, self.address)
+        if not self.services.auth.stands(self.identity):
+            await self.services.auth.confirm(self.identity, self.credentials, self.address)
         self._meaning = None  # which database holds the users may have changed, too
-        await self._authorize()
+        if not self.user.is_admin:
+            await self._authorize()
 
     async def json(self) -> Any:
         """The body as JSON. Raises BadRequest("invalid UTF-8 JSON") also for an empty one; TooLarge."""
@@ -273,9 +275,7 @@ class Context:
     @property
     def _forwarded(self) -> Names:
         """The headers of proxies, which may have other names by `[chttpd] x_forwarded_…`."""
-        read = self.settings.text
-        wanted = zip(STANDARD._fields, STANDARD, strict=True)
-        return Names(*[read("chttpd", f"x_forwarded_{kind}", usual) for kind, usual in wanted])
+        return self.settings.once(_names)
 
     async def stream(
         self,
@@ -290,3 +290,8 @@ class Context:
         return await start_stream(
             self.request, status=status, headers=every, content_type=content_type, length=length
         )
+
+
+def _names(settings: Settings) -> Names:
+    wanted = zip(STANDARD._fields, STANDARD, strict=True)
+    return Names(*[settings.text("chttpd", f"x_forwarded_{kind}", usual) for kind, usual in wanted])

@@ -8,16 +8,15 @@ from couchreg.http.connections import Connection, Connections
 from couchreg.http.couch.frame.failures import error_body
 
 _REQUEST_LINE = re.compile(rb"[A-Z]+ \S+ HTTP/1\.[01]\r\n")
+_TYPE, _AGENT = b"\r\ncontent-type:", b"\r\nuser-agent:"
 _TWICE = (b"content-type", b"user-agent")  # what clients of CouchDB send twice over, and CouchDB takes
 
 
 class Protocol(Connection):
     """One connection."""
 
-    def data_received(self, data: bytes) -> None:
-        waiter = self._waiter
-        idle = not self._messages and (not self._request_count or (waiter is not None and not waiter.done()))
-        super().data_received(once(data) if idle else data)
+    def beginning(self, data: bytes) -> bytes:
+        return once(data)
 
     def handle_error(
         self,
@@ -39,10 +38,10 @@ class Protocol(Connection):
 def once(data: bytes) -> bytes:
     """The first bytes of a request, in which some headers stand once only that were sent twice with one
     value. What differs stays, and is refused as any header is that must not be repeated."""
-    head, end, rest = data.partition(b"\r\n\r\n")
-    low = head.lower()
-    if all(low.count(b"\r\n" + name + b":") < 2 for name in _TWICE) or not _REQUEST_LINE.match(data):
+    low = data[: data.find(b"\r\n\r\n")].lower()
+    if (low.count(_TYPE) < 2 and low.count(_AGENT) < 2) or not _REQUEST_LINE.match(data):
         return data
+    head, end, rest = data.partition(b"\r\n\r\n")
     kept, seen = [], set()
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")

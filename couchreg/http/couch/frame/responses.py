@@ -94,7 +94,8 @@ class Answer(web.StreamResponse):
             _clock.head(),
             request_id(request),
         ]
-        lines.extend([header_line(name, value) for name, value in self.extra])
+        for name, value in self.extra:
+            lines.append(header_line(name, value))
         if self.answer_status not in (204, 304):
             lines.append(f"Content-Type: {self.content_kind}\r\n")
             if self.answer_body or request.method != "HEAD":  # else nobody has counted

@@ -5,7 +5,7 @@ and showing and changing them over HTTP is `config.py`'s.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Self
+from typing import Self, TypeVar, cast
 
 from couchreg.docstore.attachments.compression import DEFAULT_LEVEL, DEFAULT_TYPES
 from couchreg.docstore.base import Config
@@ -44,6 +44,8 @@ IMPLIED: dict[str, dict[str, str]] = {
     "uuids": {"algorithm": "sequential", "max_count": "1000"},
 }
 
+T = TypeVar("T")
+
 Sections = Mapping[str, Mapping[str, str]]
 
 NO_FACTS: Sections = {}
@@ -59,7 +61,9 @@ class Settings:
         self._config = config
         self._facts = facts
         self._latest: Self | None = None
+        self._of: Config | None = None  # what the latest was made of
         self._texts: dict[tuple[str, str], str | None] | None = None  # what was read, where it stays
+        self._made: dict[Callable[[Settings], object], object] = {}
 
     def now(self) -> Self:
         """The settings as they are at this moment and stay: a request sees one state of them.
@@ -67,9 +71,10 @@ class Settings:
         Requests between two changes share it, so that each setting is looked for once.
         """
         stored = self._config()
-        if self._latest is None or self._latest._config() is not stored:
+        if self._latest is None or self._of is not stored:
             self._latest = type(self)(lambda: stored, self._facts)
             self._latest._texts = {}
+            self._of = stored
         return self._latest
 
     def text(self, section: str, key: str, default: str = "") -> str:
@@ -88,6 +93,15 @@ class Settings:
             known = (self._facts, SHOWN, IMPLIED)
             value = next((of[section][key] for of in known if key in of.get(section, ())), None)
         return value
+
+    def once(self, make: Callable[["Settings"], T]) -> T:
+        """What `make` makes of the settings, which is remembered for as long as they stay."""
+        if self._texts is None:
+            return make(self)
+        found = self._made.get(make)
+        if found is None:
+            found = self._made[make] = make(self)
+        return cast(T, found)
 
     def integer(self, section: str, key: str, default: int) -> int:
         """The number; `default` where the text is none (CouchDB logs and falls back as well)."""

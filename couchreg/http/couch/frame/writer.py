@@ -35,13 +35,15 @@ class RowWriter:
 
     async def write(self, piece: bytes) -> None:
         if len(piece) > LARGE:
-            await self.flush()
+            await self.flush()  # and no pause: what is large shall wait for its turn, or be refused, at once
             await self._ctx.write(self._started(), piece)
             return
         self._pieces.append(piece)
         self._size += len(piece)
         if self._size >= FULL:
             await self.flush()
+            if self._turn.is_over:
+                await self._turn.pass_on()
 
     async def write_document(self, parts: Iterable[bytes | Attachment]) -> None:
         """A document whose attachments stand between the pieces of its text; they go out in base64."""
@@ -66,7 +68,6 @@ class RowWriter:
             self._pieces.clear()
             self._size = 0
             await self._stream.write(data)
-            await self._turn.pass_on()
 
     def _started(self) -> web.StreamResponse:
         assert self._stream is not None  # `flush` begins it
