@@ -169,21 +169,21 @@ class Writer:
 
     async def _transaction(self, batch: list[_Write]) -> None:
         """Whatever happens, everybody who waits hears of it, and those behind get their turn."""
-        failure: BaseException | None = Unavailable(STOPPING)  # until it is on disk
+        failure: Exception | None = None
         conn: apsw.Connection | None = None
         try:
             if batch:
                 conn = self.connect()
                 await (self._write(conn, batch) if batch[0].alone is None else self._alone(conn, batch[0]))
-            failure = None
-        except asyncio.CancelledError:
-            _rollback(conn)
-            raise
         except Exception as error:
             failure = foreseen(error)
             _rollback(conn)
             if self.unsure:
                 failure = await self._made_certain(failure)
+        except BaseException:  # the server is stopping: nothing is on disk
+            failure = Unavailable(STOPPING)
+            _rollback(conn)
+            raise
         finally:
             for write in batch:
                 write.resolve(failure)
