@@ -1,7 +1,7 @@
 """Answers that are not files: JSON, errors as JSON, conditional GET, and what every answer carries."""
 
 import hashlib
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -56,7 +56,7 @@ async def text(
     coding = codings.wanted(call.request, kind, len(body))
     headers = {**SAFE, **OPEN, **headers, "Content-Type": kind, "ETag": f'"{tag}"'}
     if coding == IDENTITY:
-        return web.Response(body=body, headers=headers)
+        return await _plain(call, body, headers)
     coded = {**headers, "ETag": f'"{tag_in(tag, coding)}"', "Content-Encoding": coding}
 
     async def read() -> bytes:
@@ -64,13 +64,23 @@ async def text(
 
     if call.request.method != "HEAD":
         smaller = await codings.body(tag, coding, read)
-        return (
-            web.Response(body=smaller, headers=coded)
-            if smaller is not None
-            else web.Response(body=body, headers=headers)
-        )
+        if smaller is None:
+            return await _plain(call, body, headers)
+        return web.Response(body=smaller, headers=coded)
     smaller = codings.kept(tag, coding)
     return web.StreamResponse(headers=coded) if smaller is None else web.Response(body=smaller, headers=coded)
+
+
+async def _plain(call: Call, body: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
+    """What is long is sent here and not by aiohttp, so that a place among the large ones is kept until it has
+    gone."""
+    if len(body) <= CHUNK:
+        return web.Response(body=body, headers=headers)
+    return await streamed(call, once(body), headers, len(body))
+
+
+async def once(piece: bytes | memoryview) -> AsyncIterator[bytes | memoryview]:
+    yield piece
 
 
 async def streamed(

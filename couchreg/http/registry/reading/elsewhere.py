@@ -2,12 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
 
 from aiohttp import web
 
 from couchreg.errors import NotFound
-from couchreg.http.registry.frame.answers import OPEN, SAFE, not_modified, streamed, text
+from couchreg.http.registry.frame.answers import OPEN, SAFE, not_modified, once, streamed, text
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.codings import CODINGS, MOST, tag_in
 from couchreg.http.registry.frame.freshness import cache_control
@@ -35,11 +34,7 @@ async def inline(call: Call, version: Version, found: Resource) -> web.StreamRes
     headers |= {"Content-Type": kind, "Content-Disposition": disposition(found.name, kind)}
     if len(data) <= MOST:
         return await text(call, tag, bytes(data), kind, headers | {"Vary": "Accept-Encoding"})
-    return await streamed(call, _once(data), headers, len(data))
-
-
-async def _once(data: bytes | memoryview) -> AsyncIterator[bytes | memoryview]:
-    yield data
+    return await streamed(call, once(data), headers, len(data))
 
 
 def redirect(found: Resource) -> web.StreamResponse:
