@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
-from couchreg.docstore.base import Database, LocalDocument, Range
+from couchreg.docstore.base import Database, LocalDocument, Range, Seq
 from couchreg.errors import NotImplementedHere
 
 
@@ -21,6 +21,9 @@ class Purges(Protocol):
 
     async def purged_infos(self) -> list[tuple[str, list[str]]]:
         """The remembered purges: (id, revs), oldest first."""
+
+    async def purge_seq(self) -> Seq:
+        """That of the last purge, as `info` tells it among much else."""
 
 
 @runtime_checkable

@@ -125,6 +125,9 @@ class DatabaseProxy:
     ) -> dict[str, tuple[list[str], list[str]]]:
         return await (await self.reading()).missing_revs(wanted)
 
+    async def purge_seq(self) -> Seq:
+        return await purging(await self.reading()).purge_seq()
+
     async def purged_infos(self) -> list[tuple[str, list[str]]]:
         return await purging(await self.reading()).purged_infos()
 

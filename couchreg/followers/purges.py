@@ -1,6 +1,6 @@
 """What a purge took out of a database without a trace in its changes: followers have to forget it too."""
 
-from couchreg.docstore.base import BEGINNING, Change, Database
+from couchreg.docstore.base import BEGINNING, Change, Database, Seq
 from couchreg.docstore.optional import purging
 from couchreg.errors import NotImplementedHere
 from couchreg.followers.base import RebuildNeeded
@@ -20,7 +20,7 @@ class Purges:
 
         Raises RebuildNeeded when the database does not remember all of them.
         """
-        now = (await database.info()).purge_seq
+        now = await _purge_seq(database)
         new = now.number - self._seen.number  # or fewer
         if not new:
             return []
@@ -40,3 +40,10 @@ class Purges:
             for doc_id, row in zip(ids, rows, strict=True)
             if row is None
         ]
+
+
+async def _purge_seq(database: Database) -> Seq:
+    try:
+        return await purging(database).purge_seq()
+    except NotImplementedHere:  # it tells with all else that there is to tell
+        return (await database.info()).purge_seq

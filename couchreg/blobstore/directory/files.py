@@ -7,11 +7,12 @@ import secrets
 import shutil
 import stat
 from collections.abc import Mapping
-from contextlib import suppress
+from concurrent.futures import Future
 from pathlib import Path
 
 from couchreg.blobstore.base import BlobInfo, Spooled
 from couchreg.blobstore.directory.folders import Folders
+from couchreg.blobstore.directory.syncing import Syncing
 from couchreg.durable import sync
 from couchreg.errors import Unavailable
 
@@ -19,26 +20,38 @@ INCOMING = ".incoming"  # below the root: copies of files that were spooled on a
 ATTEMPTS = 100  # a put loses its directory only to a prune at the same instant
 
 
-def prepare(folders: Folders, folder: str) -> Mapping[str, object] | None:
-    """See `Folders.prepare`; None when a file is in the way."""
+Prepared = tuple[Mapping[str, object], list["Future[None]"]]
+
+
+def make_durable(folders: Folders, syncing: Syncing, folder: str) -> bool:
+    """Make a directory that stays, those above it too; False if a file is in the way."""
     try:
-        return folders.prepare(folder)
+        _settle(folders, _prepared(folders, syncing, folder))
     except NotADirectoryError:
-        return None
+        return False
+    return True
 
 
-def sync_parent(folders: Folders, folder: str) -> None:
-    """Make the name of a folder durable; nothing is to be done for one that has been pruned meanwhile."""
-    with suppress(FileNotFoundError):
-        folders.sync(folder.rpartition("/")[0])
+def _prepared(folders: Folders, syncing: Syncing, folder: str) -> Prepared:
+    """A directory and those above it, and what makes them stay."""
+    prepared = folders.prepare(folder)
+    return prepared, [syncing.ask(name.rpartition("/")[0]) for name in prepared]
 
 
-def put(folders: Folders, key: str, spooled: Spooled, *, synced: bool) -> bool:
-    """Link `spooled` (whose bytes may be `synced`) to `key`, and make the link durable in its directory;
-    False if the key holds something else. The directory itself is the caller's care."""
+def _settle(folders: Folders, prepared: Prepared) -> None:
+    names, syncs = prepared
+    for sync_of_parent in syncs:
+        sync_of_parent.result()
+    if names:
+        folders.stays(names)
+
+
+def put(folders: Folders, syncing: Syncing, key: str, spooled: Spooled) -> bool:
+    """Sync `spooled` and link it to `key`, and make the link durable in its directory, and that where it is
+    new; False if the key holds something else."""
     for _ in range(ATTEMPTS):
         try:
-            return _put(folders, key, spooled, synced)
+            return _put(folders, syncing, key, spooled)
         except NotADirectoryError:
             return False
         except FileNotFoundError:
@@ -47,12 +60,12 @@ def put(folders: Folders, key: str, spooled: Spooled, *, synced: bool) -> bool:
     raise Unavailable("The blob store does not answer: a directory is removed again and again")
 
 
-def _put(folders: Folders, key: str, spooled: Spooled, synced: bool) -> bool:
+def _put(folders: Folders, syncing: Syncing, key: str, spooled: Spooled) -> bool:
     path = folders.root / key
     folder = key.rpartition("/")[0]
-    folders.prepare(folder)
+    prepared = _prepared(folders, syncing, folder)
     try:
-        _link_new(folders.root, spooled.path, path, synced)
+        _link_new(folders.root, spooled.path, path)
     except FileExistsError:
         if not _holds(path, spooled) or not folders.spelt(key):
             return False
@@ -62,15 +75,15 @@ def _put(folders: Folders, key: str, spooled: Spooled, synced: bool) -> bool:
             return False
     # Also when the blob was there: whoever linked it may not have come to its fsync yet.
     folders.sync(folder)
+    _settle(folders, prepared)
     return True
 
 
-def _link_new(root: Path, source: Path, target: Path, synced: bool) -> None:
+def _link_new(root: Path, source: Path, target: Path) -> None:
     """Raises FileExistsError; looks first, to save the fsync of bytes that are already stored."""
     if os.path.lexists(target):
         raise FileExistsError
-    if not synced:
-        sync(source)
+    sync(source)
     try:
         os.link(source, target)
     except OSError as error:

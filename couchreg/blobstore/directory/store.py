@@ -21,9 +21,10 @@ from couchreg.blobstore.base import BlobInfo, Spooled
 from couchreg.blobstore.directory import files, listing
 from couchreg.blobstore.directory.folders import Folders
 from couchreg.blobstore.directory.reading import Reader
+from couchreg.blobstore.directory.syncing import Syncing
 from couchreg.blobstore.failures import os_errors_as_unavailable
 from couchreg.blobstore.keys import is_valid
-from couchreg.durable import make_directory, sync
+from couchreg.durable import make_directory
 from couchreg.errors import DigestMismatch, NotFound
 
 CHUNK = 256 << 10
@@ -42,8 +43,8 @@ class DirectoryBlobStore:
         with os_errors_as_unavailable():
             make_directory(root)
             self._folders = Folders(root)
+            self._syncing = Syncing(self._folders)
             files.clear_incoming(root)
-        self._syncs: dict[object, asyncio.Future[None]] = {}  # under way: by what is to be durable
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="blobs")
 
     async def put(
@@ -97,44 +98,18 @@ class DirectoryBlobStore:
 
     async def close(self) -> None:
         self._threads.shutdown(wait=True)
+        self._syncing.close()
 
     async def _put(self, key: str, spooled: Spooled) -> bool:
-        """In one thread where the directory is there for certain. Else the directories above it are made
-        durable, all of them and the bytes at the same time: each takes as long as the disk does."""
+        """In one thread, since each hop there costs; new directories are synced by others meanwhile."""
         folder, folders = key.rpartition("/")[0], self._folders
-        synced = not folders.is_durable(folder)
-        if synced:
-            made = self._make_durable(folder)
-            if not all(await asyncio.gather(made, self._run(partial(sync_bytes, spooled.path)))):
-                return False
-        stored = await self._run(partial(files.put, folders, key, spooled, synced=synced))
+        stored = await self._run(partial(files.put, folders, self._syncing, key, spooled))
         while stored and not folders.is_durable(folder):  # pruned meanwhile, and made again
-            stored = await self._make_durable(folder)
+            stored = await self._run(partial(files.make_durable, folders, self._syncing, folder))
         return stored
-
-    async def _make_durable(self, folder: str) -> bool:
-        """Make a directory that stays, those above it too; False if a file is in the way."""
-        prepared = await self._run(partial(files.prepare, self._folders, folder))
-        if prepared is None:
-            return False
-        for name, made in prepared.items():
-            if made not in self._syncs:
-                syncing = self._syncs[made] = asyncio.ensure_future(self._sync_parent(name))
-                syncing.add_done_callback(lambda _, made=made: self._syncs.pop(made))  # type: ignore[misc]
-        await asyncio.gather(*[asyncio.shield(self._syncs[made]) for made in prepared.values()])
-        self._folders.stays(prepared)
-        return True
-
-    async def _sync_parent(self, folder: str) -> None:
-        await self._run(partial(files.sync_parent, self._folders, folder))
 
     async def _run(self, function: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _called, function)
-
-
-def sync_bytes(path: Path) -> bool:
-    sync(path)
-    return True
 
 
 def _called(function: Callable[[], _T]) -> _T:

@@ -244,6 +244,11 @@ class SqliteDatabase:
             lambda conn, counters: other_writes.purge(conn, counters, wanted, limit)
         )
 
+    async def purge_seq(self) -> Seq:
+        if self._closed:
+            raise NotFound(GONE)
+        return self._stamp(self._counters.purge_seq)
+
     async def purged_infos(self) -> list[tuple[str, list[str]]]:
         return other_writes.purged_infos(self._reader())
 

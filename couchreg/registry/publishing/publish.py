@@ -39,12 +39,13 @@ from couchreg.registry.checking.small import SmallTables
 from couchreg.registry.publishing import integrity, storing
 from couchreg.registry.publishing.held import Held
 from couchreg.registry.publishing.intake import Intake, Received
-from couchreg.registry.publishing.threads import Abandoned, IsStopped, in_thread, whole
+from couchreg.registry.publishing.threads import Abandoned, IsStopped, at_once, in_thread, whole
 from couchreg.registry.reading.catalog import Catalog, Version
 from couchreg.registry.reading.dependencies import Dependencies
 from couchreg.turns import Turns
 
 _CHUNK = 1 << 20
+_FEW, _FEW_BYTES = 50, 16 << 10  # files of a package, and bytes of its descriptor
 
 Confirm = Callable[[], Awaitable[None]]
 
@@ -167,15 +168,16 @@ class Publisher:
         Raises InvalidPackage.
         """
         files = {path: received.spooled for path, received in intake.files.items()}
-        wanted = await asyncio.to_thread(integrity.wanted, descriptor, files)
+        run = at_once if _is_small(intake) else asyncio.to_thread
+        wanted = await run(integrity.wanted, descriptor, files)
         known: integrity.Digests = {}
         if wanted:
             async with self._hashing.take(*askers):
                 known = await in_thread(partial(integrity.digests, wanted))
-        found = await asyncio.to_thread(integrity.check_files, descriptor, files, known)
+        found = await run(integrity.check_files, descriptor, files, known)
         if not found.valid:
             raise refusal(found.to_json())
-        return await asyncio.to_thread(integrity.complete, descriptor, files, known)
+        return await run(integrity.complete, descriptor, files, known)
 
     async def _published_before(
         self, descriptor: Descriptor, body: Mapping[str, Any], intake: Intake, user: User
@@ -284,6 +286,12 @@ class Publisher:
                 await self._packages.give_up(name, claim, user)
             raise
         return written
+
+
+def _is_small(intake: Intake) -> bool:
+    """Whether its descriptor is looked through in less time than a hop to a thread takes."""
+    described = intake.files.get(DESCRIPTOR)
+    return described is not None and described.spooled.length <= _FEW_BYTES and len(intake.files) <= _FEW
 
 
 def _same_content(version: Version, body: Mapping[str, Any], intake: Intake) -> bool:
