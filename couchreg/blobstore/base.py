@@ -15,7 +15,8 @@ from couchreg.errors import Unavailable
 class Spooled(NamedTuple):
     """Bytes that have arrived and lie in a temporary file of ours, hashed on the way.
 
-    With `kept` they lie in the blob store under that key already, and need not be in a file.
+    With `kept` they lie in the blob store under that key already, and need not be in a file. A few bytes may
+    be in memory (`data`): then there is no file until `on_disk` is asked for one.
     """
 
     path: Path
@@ -23,6 +24,17 @@ class Spooled(NamedTuple):
     md5: bytes
     sha256: str  # hex
     kept: str | None = None
+    data: bytes | None = None
+
+    def on_disk(self) -> Path:
+        """The file; it is written when it is not there. Blocking, and for one caller at a time."""
+        if self.data is not None and not self.path.exists():
+            self.path.write_bytes(self.data)
+        return self.path
+
+    def content(self) -> bytes:
+        """All bytes. Blocking."""
+        return self.path.read_bytes() if self.data is None else self.data
 
 
 class BlobInfo(NamedTuple):

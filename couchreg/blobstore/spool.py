@@ -54,17 +54,20 @@ class Spool:
         `finish` has been called."""
         return SpoolWriter(self.directory / secrets.token_hex(12), self._threads, transform)
 
-    async def receive(self, chunks: AsyncIterable[bytes], transform: Transform | None = None) -> Spooled:
-        """Spool a whole body; the caller removes it. Raises Unavailable when the disk is full."""
+    async def receive(
+        self, chunks: AsyncIterable[bytes], transform: Transform | None = None, *, in_memory: int = 0
+    ) -> Spooled:
+        """Spool a whole body; the caller removes it. One of up to `in_memory` bytes stays in memory, for to
+        make a file takes as long as the disk does. Raises Unavailable when the disk is full."""
         async with self.writer(transform) as writer:
             async for chunk in chunks:
                 await writer.write(chunk)
-            return await writer.finish()
+            return await writer.finish(in_memory)
 
     @asynccontextmanager
     async def received(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[Spooled]:
         """The same, for a file that is removed when the block ends, however it ends."""
-        spooled = await self.receive(chunks)
+        spooled = await self.receive(chunks, in_memory=SMALL)
         try:
             yield spooled
         finally:
@@ -79,6 +82,8 @@ class Spool:
 
     def remove(self, spooled: Spooled) -> None:
         """Remove a spooled file; one that has gone is no error."""
+        if spooled.data is not None and not spooled.path.exists():
+            return
         with os_errors_as_unavailable():
             try:
                 descriptor = os.open(spooled.path, os.O_RDONLY) if spooled.length > LARGE else None
@@ -100,6 +105,7 @@ class SpoolWriter:
         self._threads = threads
         self._sink = _Sink(path, transform)
         self._small = SMALL if transform is None else SMALL_TRANSFORMED
+        self._transformed = transform is not None
         self._chunks: list[bytes] = []
         self._waiting = 0
         self._busy: list[Future[None]] = []
@@ -113,9 +119,13 @@ class SpoolWriter:
         if self._waiting >= BATCH:
             await self._hand_over()
 
-    async def finish(self) -> Spooled:
-        """The file, complete; removing it is the caller's from here on."""
-        spooled = await self._complete()
+    async def finish(self, in_memory: int = 0) -> Spooled:
+        """The file, complete; removing it is the caller's from here on. Up to `in_memory` bytes, and never
+        more than SMALL, stay where they are."""
+        if not self._started and self._waiting <= min(in_memory, self._small) and not self._transformed:
+            spooled = self._sink.held(self._gathered())
+        else:
+            spooled = await self._complete()
         self._finished = True
         return spooled
 
@@ -178,6 +188,11 @@ class _Sink:
             self._hash(data)
             self._append(data)
             return self._closed()
+
+    def held(self, data: bytes) -> Spooled:
+        """The same without a file."""
+        self._hash(data)
+        return self._digests.spooled(self._path)._replace(data=data)
 
     def finish(self) -> Spooled:
         with self._lock:

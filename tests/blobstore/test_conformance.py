@@ -279,3 +279,15 @@ async def test_what_the_store_has_under_another_key_is_put_from_there(store: Blo
     await put("staged/0", BIG)
     assert await store.put("a/b", described(BIG)._replace(kept="staged/0"))
     assert await read(store, "a/b") == BIG
+
+
+@pytest.mark.parametrize("data", [b"", b"x", BIG[:5000]], ids=["empty", "one", "few"])
+async def test_few_bytes_may_be_put_from_memory(store: BlobStore, tmp_path: Path, data: bytes) -> None:
+    waiting = tmp_path / "waiting"
+    waiting.mkdir()
+    held = described(data)._replace(path=waiting / "0", data=data)
+    keys = ["a/b/c", "a/b/d", "e"]
+    assert await asyncio.gather(*[store.put(key, held) for key in keys * 2]) == [True] * 6
+    assert [await read(store, key) for key in keys] == [data] * 3
+    assert not await store.put("a/b/c", described(b"other")._replace(path=waiting / "1", data=b"other"))
+    assert list(waiting.iterdir()) == []

@@ -34,6 +34,17 @@ class Doubled:
         return b"!"
 
 
+@pytest.mark.parametrize(("length", "is_held"), [(0, True), (500, True), (501, False), (200_000, False)])
+async def test_few_bytes_may_stay_in_memory(spool: Spool, length: int, is_held: bool) -> None:
+    spooled = await spool.receive(chunked(DATA[:length], 100), in_memory=500)
+    assert (spooled.data is not None, spooled.path.exists()) == (is_held, not is_held)
+    assert spooled.content() == DATA[:length]
+    assert spooled.sha256 == hashlib.sha256(DATA[:length]).hexdigest()
+    assert spooled.on_disk().read_bytes() == DATA[:length]
+    spool.remove(spooled)
+    assert list(spool.directory.iterdir()) == []
+
+
 @pytest.mark.parametrize("length", [0, 1, spooling.SMALL, spooling.SMALL + 1, spooling.BATCH, 5_000_000])
 @pytest.mark.parametrize("size", [1000, 65_536, 3_000_000])
 async def test_a_body_arrives_whole_and_hashed(spool: Spool, length: int, size: int) -> None:

@@ -55,7 +55,7 @@ def put(folders: Folders, syncing: Syncing, key: str, spooled: Spooled) -> bool:
         except NotADirectoryError:
             return False
         except FileNotFoundError:
-            if not spooled.path.exists():
+            if spooled.data is None and not spooled.path.exists():
                 raise
     raise Unavailable("The blob store does not answer: a directory is removed again and again")
 
@@ -65,7 +65,7 @@ def _put(folders: Folders, syncing: Syncing, key: str, spooled: Spooled) -> bool
     folder = key.rpartition("/")[0]
     prepared = _prepared(folders, syncing, folder)
     try:
-        _link_new(folders.root, spooled.path, path)
+        _link_new(folders.root, spooled, path)
     except FileExistsError:
         if not _holds(path, spooled) or not folders.spelt(key):
             return False
@@ -79,10 +79,23 @@ def _put(folders: Folders, syncing: Syncing, key: str, spooled: Spooled) -> bool
     return True
 
 
-def _link_new(root: Path, source: Path, target: Path) -> None:
+def _link_new(root: Path, spooled: Spooled, target: Path) -> None:
     """Raises FileExistsError; looks first, to save the fsync of bytes that are already stored."""
     if os.path.lexists(target):
         raise FileExistsError
+    if spooled.data is None:
+        _link(root, spooled.path, target)
+        return
+    # A file of its own: others may be putting the same bytes, and what is linked has to be what was synced.
+    source = spooled.path.with_name(secrets.token_hex(12))
+    try:
+        source.write_bytes(spooled.data)
+        _link(root, source, target)
+    finally:
+        source.unlink(missing_ok=True)
+
+
+def _link(root: Path, source: Path, target: Path) -> None:
     sync(source)
     try:
         os.link(source, target)

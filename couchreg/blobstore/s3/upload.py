@@ -59,6 +59,8 @@ class Uploader:
         """With `read`, of bytes that lie elsewhere than in the spooled file.
 
         Raises Taken where the store has an object and says so, Unavailable."""
+        if spooled.data is not None:
+            read = partial(_read_held, spooled.data)
         read = read or partial(self._read, spooled.path)
         one = self._whole if spooled.length <= self._calls.options.part else self._in_parts
         for attempt in range(1, self._calls.options.attempts + 1):
@@ -234,3 +236,7 @@ def _read_now(path: Path, start: int, length: int) -> bytes:
     if len(data) != length:
         raise Unavailable("A spooled file has become shorter.")
     return data
+
+
+async def _read_held(data: bytes, start: int, length: int) -> bytes:
+    return data[start : start + length]

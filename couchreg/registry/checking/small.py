@@ -58,7 +58,7 @@ class SmallTables:
         if len(text) > MOST:
             return None
         # So little is in memory: it has just been written.
-        data = {path: file.path.read_bytes() for path, file in files.items() if path.endswith(".csv")}
+        data = {path: file.content() for path, file in files.items() if path.endswith(".csv")}
         job = _Job(msgspec.msgpack.encode((text, data)), asyncio.get_running_loop().create_future())
         self._jobs.put_nowait(job)
         return _nothing_found() if await job.right else None

@@ -155,7 +155,7 @@ class Direct:
             )
         read = frozenset({DESCRIPTOR})
         await self._take(intake, staged_key(upload, numbers.pop(DESCRIPTOR)), first, read)
-        intake.read_descriptor(intake.files[DESCRIPTOR].spooled.path.read_bytes())
+        intake.read_descriptor(intake.files[DESCRIPTOR].spooled.content())
         read = looked_into(intake.members, checked=self._publisher.checks_data)
         for number in numbers.values():
             await self._take(intake, staged_key(upload, number), allowed.files[number], read)

@@ -71,7 +71,7 @@ async def _take_held(
 
 def _read(intake: Intake, *, checked: bool) -> frozenset[str]:
     """The files that are looked into, by the descriptor that is there."""
-    intake.read_descriptor(intake.files[DESCRIPTOR].spooled.path.read_bytes())
+    intake.read_descriptor(intake.files[DESCRIPTOR].spooled.content())
     found = looked_into(intake.members, checked=checked)
     intake.members = {}  # to be settled as of any other form
     return found | {DESCRIPTOR}

@@ -22,6 +22,7 @@ from couchreg.package.paths import DESCRIPTOR, check_path, plain_path
 from couchreg.package.text import BadText, read_json
 
 IDENTITY = ("name", "version")
+IN_MEMORY = 256 << 10  # bytes of the small files of one publish that wait in memory
 PART_HEADERS = 4096  # bytes that are granted to the headers of a part
 BREATH = 50  # small files are dealt with on the event loop; after so many others have their turn
 
@@ -78,6 +79,7 @@ class Intake:
         self.files: dict[str, Received] = {}
         self.left_out: list[str] = []  # files that came along and are none of the package's
         self._total = 0
+        self._in_memory = 0  # bytes
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,7 +99,8 @@ class Intake:
         path = plain_path(path)
         self._check(path)
         kind = content_type_of(path, content_type)
-        spooled = await self.spool.receive(self._counted(chunks))
+        spooled = await self.spool.receive(self._counted(chunks), in_memory=IN_MEMORY - self._in_memory)
+        self._in_memory += len(spooled.data or b"")
         self.files[path] = Received(spooled, kind)
         if len(self.files) % BREATH == 0:
             await asyncio.sleep(0)
@@ -174,7 +177,7 @@ class Intake:
         sent = self.files[DESCRIPTOR].spooled
         if sent.length > self.limits.descriptor:
             raise self._long_descriptor()
-        self.read_descriptor(sent.path.read_bytes())
+        self.read_descriptor(sent.content())
 
     async def settle_descriptor(self) -> None:
         """Bring the document and the file `datapackage.json` together: either gives the other.

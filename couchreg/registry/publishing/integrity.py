@@ -144,6 +144,13 @@ def _key(parts: Sequence[Spooled], algorithm: str) -> HashRequest:
     return tuple(part.path for part in parts), algorithm
 
 
+def lay_down(files: Files) -> None:
+    """Have a file for each: before `digests`. Blocking."""
+    for file in files.values():
+        if file.data is not None:
+            file.on_disk()
+
+
 def _hash(paths: Sequence[Path], algorithm: str, is_stopped: IsStopped) -> str:
     hasher = hashlib.new(algorithm, usedforsecurity=False)
     for path in paths:

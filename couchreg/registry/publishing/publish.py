@@ -173,6 +173,7 @@ class Publisher:
         known: integrity.Digests = {}
         if wanted:
             async with self._hashing.take(*askers):
+                await asyncio.to_thread(integrity.lay_down, files)
                 known = await in_thread(partial(integrity.digests, wanted))
         found = await run(integrity.check_files, descriptor, files, known)
         if not found.valid:
@@ -329,7 +330,7 @@ def _link(target: Path, file: Received, is_stopped: IsStopped) -> None:
         target.touch()
         return
     try:
-        target.hardlink_to(file.spooled.path)
+        target.hardlink_to(file.spooled.on_disk())
     except OSError as error:
         if error.errno != errno.EXDEV:  # the blob store may be on another disk than the spool
             raise

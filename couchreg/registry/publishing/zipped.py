@@ -41,7 +41,7 @@ async def unpack(intake: Intake, archive: Spooled) -> None:
 
     Raises BadRequest, TooLarge.
     """
-    opening = await asyncio.to_thread(opened, archive.path, intake.limits)
+    opening = await asyncio.to_thread(lambda: opened(archive.on_disk(), intake.limits))
     with opening as found:
         expansion = Expansion(intake.limits, archive.length)
         there = dict(await asyncio.to_thread(entries, found, intake.limits))

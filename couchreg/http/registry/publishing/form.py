@@ -28,7 +28,7 @@ async def read_form(intake: Intake, boundary: str, chunks: AsyncIterable[bytes])
     if DESCRIPTOR in intake.files:
         return
     only = next(iter(intake.files), None)
-    if only is None or len(intake.files) > 1 or not is_zip(intake.files[only].spooled.path):
+    if only is None or len(intake.files) > 1 or not is_zip(intake.files[only].spooled.on_disk()):
         raise BadRequest(
             f"The form has no part {DESCRIPTOR!r}: send one (curl: -F {DESCRIPTOR}=@{DESCRIPTOR}) and a part "
             "for each file, called by its path, or a zipped package alone."
