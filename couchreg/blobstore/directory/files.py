@@ -35,7 +35,7 @@ def make_durable(folders: Folders, syncing: Syncing, folder: str) -> bool:
 def _prepared(folders: Folders, syncing: Syncing, folder: str) -> Prepared:
     """A directory and those above it, and what makes them stay."""
     prepared = folders.prepare(folder)
-    return prepared, [syncing.ask(name.rpartition("/")[0]) for name in prepared]
+    return prepared, [syncing.ask(name, made) for name, made in prepared.items()]
 
 
 def _settle(folders: Folders, prepared: Prepared) -> None:

@@ -16,15 +16,20 @@ class Syncing:
         self._folders = folders
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="folders")
         self._asked: dict[str, Future[None]] = {}  # not begun
+        self._making: dict[object, Future[None]] = {}  # by which making of a directory it is for
         self._lock = threading.Lock()
 
-    def ask(self, folder: str) -> "Future[None]":
-        """Done when the names that are in `folder` now are durable, or it has been pruned."""
+    def ask(self, folder: str, made: object) -> "Future[None]":
+        """Done when the name of `folder`, as it was `made` (see `Folders.prepare`), is durable, or the folder
+        has been pruned."""
+        parent = folder.rpartition("/")[0]
         with self._lock:
-            found = self._asked.get(folder)
+            found = self._making.get(made) or self._asked.get(parent)
             if found is None:
-                found = self._asked[folder] = self._threads.submit(self._sync, folder)
-            return found
+                found = self._asked[parent] = self._threads.submit(self._sync, parent)
+            self._making[made] = found
+        found.add_done_callback(lambda _: self._making.pop(made, None))
+        return found
 
     def _sync(self, folder: str) -> None:
         with self._lock:
