@@ -122,7 +122,8 @@ class SpoolWriter:
     async def finish(self, in_memory: int = 0) -> Spooled:
         """The file, complete; removing it is the caller's from here on. Up to `in_memory` bytes, and never
         more than SMALL, stay where they are."""
-        if not self._started and self._waiting <= min(in_memory, self._small) and not self._transformed:
+        most = 0 if self._transformed or self._started else min(in_memory, SMALL)
+        if 0 < most and self._waiting <= most:
             spooled = self._sink.held(self._gathered())
         else:
             spooled = await self._complete()
