@@ -123,7 +123,7 @@ class SpoolWriter:
         """The file, complete; removing it is the caller's from here on. Up to `in_memory` bytes, and never
         more than SMALL, stay where they are."""
         most = 0 if self._transformed or self._started else min(in_memory, SMALL)
-        if 0 < most and self._waiting <= most:
+        if most > 0 and self._waiting <= most:
             spooled = self._sink.held(self._gathered())
         else:
             spooled = await self._complete()
