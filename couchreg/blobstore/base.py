@@ -5,7 +5,9 @@ never overwritten with other content. A directory is the first store; S3 is the 
 Nothing here knows what an attachment, a document or a package is.
 """
 
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -27,9 +29,15 @@ class Spooled(NamedTuple):
     data: bytes | None = None
 
     def on_disk(self) -> Path:
-        """The file; it is written when it is not there. Blocking, and for one caller at a time."""
+        """The file; it is written when it is not there, and is there as a whole. Blocking."""
         if self.data is not None and not self.path.exists():
-            self.path.write_bytes(self.data)
+            written = self.path.with_name(secrets.token_hex(12))
+            try:
+                written.write_bytes(self.data)
+                with suppress(FileExistsError):  # somebody else was faster
+                    self.path.hardlink_to(written)
+            finally:
+                written.unlink(missing_ok=True)
         return self.path
 
     def content(self) -> bytes:

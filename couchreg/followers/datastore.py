@@ -9,9 +9,10 @@ others: the files are attachments, and come and go with their documents.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from couchreg.blobstore.base import BlobStore
+from couchreg.blobstore.base import BlobStore, Spooled
 from couchreg.blobstore.spool import Spool, once
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Attachment, Change, Database, Notes
@@ -104,8 +105,16 @@ class DatastoreFollower:
         key = descriptor_key(*version)
         if change.deleted:
             await self._blobs.delete(key, durably=True)
-        elif not await self._put(key, self._descriptor(change)):
+        elif not await self._put_descriptor(key, change):
             raise Conflict(f"{key} holds the descriptor of another revision, which stays.")
+
+    async def _put_descriptor(self, key: str, change: Change) -> bool:
+        """A link to the descriptor as it was published, where there are links; else its bytes anew."""
+        sent = next((file for file in change.attachments if file.name == DESCRIPTOR), None)
+        if sent is None or self._attachments.local_path(sent) is None:
+            return await self._put(key, self._descriptor(change))
+        known = Spooled(Path(DESCRIPTOR), sent.stored_length, sent.digest, sent.sha256)
+        return await self._blobs.adopt(sent.key, key, known, content_type="application/json")
 
     async def _record(self, doc_id: str) -> None:
         """Record the leafs of a document as they are now; first the new ones, then remove the others: all of

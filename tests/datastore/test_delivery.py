@@ -55,7 +55,7 @@ async def test_a_prefix_downloaded_is_a_valid_data_package(
     await store.close()
     assert (head["ContentType"], head["ContentDisposition"]) == (
         "text/csv",
-        "inline; filename*=UTF-8''table.csv",
+        "inline; filename=\"table.csv\"; filename*=UTF-8''table.csv",
     )
     report = frictionless.validate(str(tmp_path / "sync" / "datapackage.json"))
     assert report.valid, json.dumps(report.to_dict())

@@ -170,8 +170,8 @@ async def test_only_what_is_looked_into_is_fetched(
     spooled: list[str] = []
     receive = Spool.receive
 
-    async def noted(self: Spool, *given: Any) -> Any:
-        found = await receive(self, *given)
+    async def noted(self: Spool, *given: Any, **options: Any) -> Any:
+        found = await receive(self, *given, **options)
         spooled.append(found.sha256)
         return found
 

@@ -84,19 +84,21 @@ def _link_new(root: Path, spooled: Spooled, target: Path) -> None:
     if os.path.lexists(target):
         raise FileExistsError
     if spooled.data is None:
+        if spooled.kept is None:  # what lies under a key was synced before it got that
+            sync(spooled.path)
         _link(root, spooled.path, target)
         return
     # A file of its own: others may be putting the same bytes, and what is linked has to be what was synced.
     source = spooled.path.with_name(secrets.token_hex(12))
     try:
         source.write_bytes(spooled.data)
+        sync(source)
         _link(root, source, target)
     finally:
         source.unlink(missing_ok=True)
 
 
 def _link(root: Path, source: Path, target: Path) -> None:
-    sync(source)
     try:
         os.link(source, target)
     except OSError as error:

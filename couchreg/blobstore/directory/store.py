@@ -67,7 +67,7 @@ class DirectoryBlobStore:
             raise NotFound
         if path.stat().st_size != spooled.length:
             raise DigestMismatch
-        return await self.put(key, spooled._replace(path=path, kept=None, data=None))
+        return is_valid(key) and await self._put(key, spooled._replace(path=path, kept=source, data=None))
 
     async def open(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         """See `BlobStore.open`. What the page cache holds is read on the loop, the rest by a thread."""

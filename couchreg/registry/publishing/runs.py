@@ -149,7 +149,7 @@ class Runs:
 
     def _link_all(self, record: Record, spooled: Sequence[Any]) -> None:
         for number, file in enumerate(spooled):
-            if not self.sessions.shelf.link(record.id, number, file.md5.hex(), file.path):
+            if not self.sessions.shelf.link(record.id, number, file.md5.hex(), file.on_disk()):
                 raise Unavailable("The files of this publish cannot be kept.")
 
     # -- over several
