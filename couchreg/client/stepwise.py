@@ -11,7 +11,7 @@ from typing import Any
 from yarl import URL
 
 from couchreg.blobstore.digests import digests_of_file
-from couchreg.client.errors import ClientError, Unreachable, UsageError
+from couchreg.client.errors import AlreadyPublished, ClientError, Unreachable, UsageError
 from couchreg.client.folder import File, Folder
 from couchreg.client.following import Told, ended, status_address
 from couchreg.client.transport import Progress, Transport, read_json
@@ -79,7 +79,7 @@ class StepwiseUpload:
             body = _Body(file, start, self._progress)
             try:
                 return await self._put(url, file, body, start)
-            except Unreachable as error:
+            except (Unreachable, AlreadyPublished) as error:  # the latter while an earlier request ends
                 failures += 1
                 if body.fault is not None:
                     raise body.fault from None

@@ -181,7 +181,8 @@ async def test_the_check_goes_on_without_the_request(app: App, admin: Client) ->
     _, begun = await admin.begin("gdp", "1", {"t.csv": CSV})
     await admin.send(begun, {"t.csv": CSV})
     status, accepted = await admin("POST", begun["url"] + "?wait=0")
-    assert (status, accepted["state"], accepted["url"]) == (202, "checking", begun["url"])
+    assert (status, accepted["url"]) == (202, begun["url"])
+    assert accepted["state"] in ("checking", "published")  # it may be over by now
     found = await admin.outcome(begun["url"])
     assert (found["state"], found["published"]["url"]) == ("published", f"{app.registry_url}/gdp/1")
     assert (await admin("GET", "/gdp/1"))[0] == 200
@@ -190,7 +191,7 @@ async def test_the_check_goes_on_without_the_request(app: App, admin: Client) ->
 async def test_a_publish_in_one_request_goes_on_too(app: App, admin: Client) -> None:
     package = {"name": "gdp", "resources": [{"name": "t", "data": [{"a": 1}]}]}
     status, accepted = await admin("PUT", "/gdp/1?wait=0", package)
-    assert (status, accepted["state"]) == (202, "checking")
+    assert status == 202
     assert (await admin.outcome(accepted["url"]))["state"] == "published"
     assert (await admin("GET", "/gdp/1"))[0] == 200
     assert [path.name for path in (app.settings.data_dir / "spool").iterdir()] == []
