@@ -5,10 +5,10 @@ usual types, a primary key. Of such a package whose every cell is right nothing 
 report is the empty one. Whatever else there is, a member that is not known here or a cell that is not plain,
 is not judged at all: then frictionless checks the package from the beginning.
 
-A job of the sandbox, imported in child processes only: msgpack of ``[descriptor as JSON, {path: bytes}]``.
-The answer is one byte where the package is right, and none where it is not known. A child does many such jobs
-one after another, of packages that have nothing to do with one another, so nothing here keeps anything or
-runs anything that a package brings.
+A job of the sandbox, imported in child processes only: msgpack of a list of ``[descriptor as JSON, {path:
+bytes}]``. The answer is a byte for each package: whether it is right, or nothing is known. A child does many
+such jobs one after another, of packages that have nothing to do with one another, so nothing here keeps
+anything or runs anything that a package brings.
 """
 
 import csv
@@ -23,7 +23,7 @@ import msgspec
 
 from couchreg.sandbox.inside.channel import Reply
 
-RIGHT = b"1"
+RIGHT, UNKNOWN = b"1", b"0"
 MOST_FIELDS, MOST_RESOURCES = 500, 50
 SAMPLE = 100  # lines from which a delimiter is guessed, as `reading` does
 DELIMITERS = ",\t;|"
@@ -37,7 +37,7 @@ _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z?")
 _YEAR = re.compile(r"[1-9][0-9]{3}")
 _BOOLEANS = frozenset(("true", "True", "TRUE", "1", "false", "False", "FALSE", "0"))
 
-_decode = msgspec.msgpack.Decoder(tuple[bytes, dict[str, bytes]]).decode
+_decode = msgspec.msgpack.Decoder(list[tuple[bytes, dict[str, bytes]]]).decode
 
 
 class Unknown(Exception):
@@ -45,8 +45,8 @@ class Unknown(Exception):
 
 
 def answer(job: bytes, reply: Reply) -> bytes:
-    text, files = _decode(job)
-    return RIGHT if is_right(json.loads(text), files) else b""
+    found = (is_right(json.loads(text), files) for text, files in _decode(job))
+    return b"".join(RIGHT if right else UNKNOWN for right in found)
 
 
 def is_right(members: Mapping[str, Any], files: Mapping[str, bytes]) -> bool:

@@ -26,13 +26,16 @@ log = logging.getLogger(__name__)
 WORKER = "couchreg.registry.checking.quick"
 MOST, MOST_FILES = 128 << 10, 50  # bytes of the files of a package, descriptor included
 WAITING = 64  # packages; more are checked as any other
+TOGETHER = 16  # packages of one job
 JOBS = 5000  # of one child
 PAUSE = 5.0  # seconds after a child that failed
+_RIGHT = ord("1")  # as `quick` says it
 _LIMITS = Limits(seconds=20, cpu_seconds=2, memory=1 << 30, file_size=0)
 
 
 class _Job(NamedTuple):
     text: bytes
+    files: Mapping[str, bytes]
     right: "asyncio.Future[bool]"
 
 
@@ -59,7 +62,7 @@ class SmallTables:
             return None
         # So little is in memory: it has just been written.
         data = {path: file.content() for path, file in files.items() if path.endswith(".csv")}
-        job = _Job(msgspec.msgpack.encode((text, data)), asyncio.get_running_loop().create_future())
+        job = _Job(text, data, asyncio.get_running_loop().create_future())
         self._jobs.put_nowait(job)
         return _nothing_found() if await job.right else None
 
@@ -88,12 +91,20 @@ class SmallTables:
 
     async def _look(self, session: Session, job: _Job) -> None:
         for _ in range(JOBS):
+            batch = [job, *self._waiting()]
             try:
-                _settle(job, right=bool(await session.ask(job.text)))
+                asked = msgspec.msgpack.encode([(one.text, one.files) for one in batch])
+                for one, byte in zip(batch, await session.ask(asked), strict=True):
+                    _settle(one, right=byte == _RIGHT)
             finally:
-                _settle(job, right=False)
+                for one in batch:
+                    _settle(one, right=False)
             job = await self._jobs.get()
         _settle(job, right=False)  # the next child is for the next
+
+    def _waiting(self) -> list[_Job]:
+        """Those that can be looked at together with another: to wake the child costs as much as a look."""
+        return [self._jobs.get_nowait() for _ in range(min(TOGETHER - 1, self._jobs.qsize()))]
 
     async def _pass_on(self) -> None:
         """For a while nothing is known of those who come."""
