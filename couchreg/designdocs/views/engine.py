@@ -48,7 +48,12 @@ class Index:
         self._opening = asyncio.Lock()
         self._updating: asyncio.Task[None] | None = None
         self._compacting: asyncio.Task[None] | None = None
-        self.waiting = 0
+        self.waiting = 0  # for news
+        self._reading = 0
+
+    @property
+    def is_used(self) -> bool:
+        return self.waiting > 0 or self._reading > 0
 
     @property
     def is_updating(self) -> bool:
@@ -195,17 +200,21 @@ class Index:
         self, read: Read, *, skip: int = 0, limit: int | None = None
     ) -> AsyncIterator[list[IndexRow]]:
         """The rows of a range, some at a time."""
-        file = await self.file()
-        left = limit
-        while left is None or left > 0:
-            page = PAGE if left is None else min(PAGE, left)
-            found = await asyncio.to_thread(file.rows, read, skip=skip, limit=page)
-            if found:
-                yield found
-            if len(found) < page:
-                return
-            skip, read = 0, read._replace(after=found[-1])
-            left = None if left is None else left - len(found)
+        self._reading += 1
+        try:
+            file = await self.file()
+            left = limit
+            while left is None or left > 0:
+                page = PAGE if left is None else min(PAGE, left)
+                found = await asyncio.to_thread(file.rows, read, skip=skip, limit=page)
+                if found:
+                    yield found
+                if len(found) < page:
+                    return
+                skip, read = 0, read._replace(after=found[-1])
+                left = None if left is None else left - len(found)
+        finally:
+            self._reading -= 1
 
     async def peek(self, read: Read, limit: int) -> list[IndexRow]:
         """The first rows of a range. Few are read at once, for a thread costs more than they do."""
@@ -318,7 +327,7 @@ class ViewEngine:
 
     async def _make_room(self) -> None:
         while len(self._open) >= OPEN:
-            idle = next((path for path, index in self._open.items() if not index.waiting), None)
+            idle = next((path for path, index in self._open.items() if not index.is_used), None)
             if idle is None:
                 return
             await self._open.pop(idle).close()

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from couchreg.designdocs.functions import Functions
+from couchreg.designdocs.javascript.contexts import Contexts
 from couchreg.designdocs.views import engine
 from couchreg.designdocs.views.built_in import built_in
 from couchreg.designdocs.views.index import Bound, Emitted, IndexFile, Read
@@ -200,3 +202,24 @@ def test_an_index_file_reads_both_ways_and_counts(tmp_path: Path) -> None:
     back = Read(0, Bound(sort_key(3), None), None, descending=True)
     assert [row.key for row in file.rows(back, skip=1, limit=2)] == [b"2", b"1"]
     file.close()
+
+
+async def test_an_index_that_is_read_is_not_closed_for_another(
+    tmp_path: Path, couch: Couch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "OPEN", 1)
+    monkeypatch.setattr(engine, "PAGE", 2)
+    await put_view(couch)
+    await put_view(couch, "sums", reduce="_sum", map=EMITS + " // another")
+    await couch.rev("doc", {"keys": [1, 2, 3, 4, 5], "value": 1})
+    assert len(await rows(couch)) == 5
+    views = engine.ViewEngine(Functions(Contexts(couch.store.config)), tmp_path / "views")
+    database = await couch.store.open("db")
+    index, _ = await views.index(database, await database.revision("_design/d"))
+    read = index.rows(Read(0, None, None, False))
+    found = [*await anext(read)]
+    await views.index(database, await database.revision("_design/sums"))
+    found += [row for page in [page async for page in read] for row in page]
+    assert len(found) == 5
+    await views.index(database, await database.revision("_design/sums"))
+    await views.close()
