@@ -16,6 +16,7 @@ class Limits:
     file_size: int = 4 << 30  # bytes of one file that the child writes
     files: int = 256  # descriptors open at the same time
     message: int = 64 << 20  # bytes of one message, in either direction
+    nice: int = 5  # the server goes first; more for what may take minutes
 
 
 @dataclass(frozen=True, slots=True)

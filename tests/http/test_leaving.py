@@ -147,4 +147,4 @@ async def test_a_listing_at_the_couch_door_ends(couch: Couch, monkeypatch: pytes
 
 def test_what_writes_by_the_rule_of_readers_is_carried_through() -> None:
     writing = {row.name for line in TABLE for row in line.operations if row.writes}
-    assert writing == {"design.rendering.update"}
+    assert writing == {"design.rendering.update", "design.rewriting.rewrite"}

@@ -22,6 +22,7 @@ from couchreg.sandbox.pool import Pool
 log = logging.getLogger(__name__)
 WORKER = "couchreg.registry.checking.worker"
 _PATIENCE = 10  # how many times its CPU time a check may last: the machine may have other work
+_NICE = 15  # a check of minutes shall not delay what a moment takes
 _GIB = 1 << 30
 _LEAST = 60  # seconds that it may last at least
 
@@ -48,6 +49,7 @@ class CheckLimits:
             cpu_seconds=cpu_seconds,
             memory=self.memory,
             file_size=self.file_size,
+            nice=_NICE,
         )
 
 

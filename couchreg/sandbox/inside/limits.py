@@ -7,12 +7,10 @@ import signal
 from collections.abc import Mapping
 from typing import Any
 
-_NICE = 5  # the server goes first
-
 
 def limit(limits: Mapping[str, Any]) -> None:
     """Bounds for the life of this process; the members are those of `kinds.Limits`."""
-    os.nice(_NICE)
+    os.nice(limits["nice"])
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error of the write, not the end
     for which, value in (
         (resource.RLIMIT_AS, limits["memory"]),

@@ -35,6 +35,7 @@ READS: dict[str, tuple[Any, ...]] = {
     "changes": (BEGINNING,),
     "pending": (BEGINNING,),
     "missing_revs": ({OTHER: ["1-a"]},),
+    "purge_seq": (),
     "purged_infos": (),
     "local": ("_local/x",),
     "locals": (Range(),),

@@ -247,7 +247,8 @@ async def test_the_server_answers_while_a_package_is_checked(serve: Serve) -> No
     worker = served.registry.forks.process
     assert worker is not None
     os.kill(worker, signal.SIGSTOP)  # a check that takes as long as we like
-    publishing = asyncio.create_task(served.put(small(), "1"))
+    rows = "".join(f"{number},{number:090}\n" for number in range(2_000))  # too much for the quick look
+    publishing = asyncio.create_task(served.put(small(text=f"id,word\n{rows}"), "1"))
     while not served.registry.checker.busy:
         assert (await served.get("/"))[0] == 200
     assert (await served.get("/small"))[0] == 404
