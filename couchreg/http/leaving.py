@@ -52,7 +52,7 @@ class Watch:
     def __init__(self, leaving: Leaving, request: web.BaseRequest) -> None:
         self._leaving = leaving
         self._request = request
-        self._task = asyncio.current_task()
+        self._task = request.task
         self._has_cancelled = False
 
     def look(self) -> None:

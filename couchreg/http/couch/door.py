@@ -5,7 +5,6 @@ operation, errors into answers). Knows no endpoint: those are in `table.py`.
 """
 
 import logging
-from functools import partial
 
 from aiohttp import web
 
@@ -108,7 +107,9 @@ class CouchDoor:
     async def _routed(self, ctx: Context) -> web.StreamResponse:
         """Answer a request whose sender is known."""
         ctx.user = ctx.identity.user
-        ctx.again = partial(self._again, ctx)
+        ctx.again = (
+            self._again
+        )  # holds nothing of the request: what it did would be freed by the collector alone
         route = self._router.find(ctx.parts)
         if route is None:
             raise NotFound("Database does not exist." if len(ctx.parts) == 1 else "missing")

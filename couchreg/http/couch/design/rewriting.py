@@ -94,7 +94,7 @@ async def _sent_on(
     )
     if body is not None:
         request._payload = _payload(request, body)
-    return await ctx.again(request)
+    return await ctx.again(ctx, request)
 
 
 def _check_target(ctx: Context, target: str, method: str) -> None:

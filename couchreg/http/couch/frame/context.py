@@ -1,6 +1,6 @@
 """One request on its way through the couch door: what an operation gets as its only argument."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -29,8 +29,11 @@ LARGE = 256 << 10  # bytes of an answer that are not gathered, and not sent to m
 SLICE = 64 << 10  # bytes of one write of those
 
 
-async def _nowhere(request: web.BaseRequest) -> web.StreamResponse:
+async def _nowhere(ctx: "Context", request: web.BaseRequest) -> web.StreamResponse:
     raise NotImplementedError("the door says where requests go")
+
+
+Again = Callable[["Context", web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Context:
@@ -90,7 +93,7 @@ class Context:
         self.headers: list[tuple[str, str]] = []  # to be added to whatever is answered (CORS)
         self.credentials = request.headers  # those that `identity` was told from
         self.rewritten = 0  # how often a design document has sent this request on
-        self.again = _nowhere  # answers the request as a design document has rewritten it
+        self.again: Again = _nowhere  # answers the request as a design document has rewritten it
         self.callback = ""  # the function that a JSON answer is to be wrapped in (JSONP)
         self._pairs: list[tuple[str, str]] | None = None
         self._query: dict[str, str] | None = None
