@@ -223,6 +223,7 @@ async def test_data_that_is_no_base64_is_refused(couch: Couch, data: object) -> 
     assert (await couch("GET", "/a")).status == 404
 
 
+@pytest.mark.directory_only
 async def test_what_follows_says_how_long_it_is(couch: Couch) -> None:
     parts = '--b\r\n\r\n{"_attachments":{"f":{"follows":true%s}}}\r\n--b\r\n\r\nabc\r\n--b--'
     headers = {"Content-Type": "multipart/related; boundary=b"}
