@@ -29,6 +29,11 @@ _SCALARS: Final = _SIMPLE | {float}
 _CONTAINERS: Final = frozenset({dict, list, tuple})
 # A literal at the beginning makes the search of a long text several times faster.
 _TINY: Final = tuple(re.compile(rb"%b-(?<=[0-9]%b-)0*(?:3[0-9]{2}|[0-9]{4})" % (e, e)) for e in (b"e", b"E"))
+# Followed by what follows numbers, for hashes have such digits in them, too.
+_EXTREME: Final = tuple(
+    re.compile(rb"%b(?<=[0-9]%b)[+-]?0*(?:2[5-9][0-9]|[3-9][0-9]{2}|[0-9]{4,})(?=[],}\s])" % (e, e))
+    for e in (b"e", b"E")
+)
 _LOOSE_COLON: Final = re.compile(rb'"[ \t\r\n]+:')
 # Also of a text that breaks off within a string; possessive, so that nothing is tried twice.
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
@@ -65,7 +70,7 @@ def decode(data: bytes | bytearray | memoryview | str) -> Any:
     try:
         return decode_quickly(data)
     except NeedsTime:
-        return _decode_slowly(data)
+        return decode_slowly(data)
 
 
 def decode_quickly(data: bytes | bytearray | memoryview | str) -> Any:
@@ -91,7 +96,7 @@ def decode_own(text: bytes) -> Any:
     try:
         return _decode(text)
     except (msgspec.ValidationError, RecursionError):
-        return _decode_slowly(text)
+        return decode_slowly(text)
 
 
 def reader(names: frozenset[str]) -> Callable[[bytes], dict[str, Any]]:
@@ -110,7 +115,7 @@ def _reader(names: frozenset[str]) -> Callable[[bytes], dict[str, Any]]:
         try:
             return read(text)  # type: ignore[return-value]
         except (msgspec.ValidationError, RecursionError):
-            found: dict[str, Any] = _decode_slowly(text)
+            found: dict[str, Any] = decode_slowly(text)
             return found
 
     return decode
@@ -159,7 +164,12 @@ def _count_members(value: Any) -> int:
     return total
 
 
-def _decode_slowly(data: bytes | bytearray | memoryview | str) -> Any:
+def takes_long(text: bytes) -> bool:
+    """Whether numbers are there of which each takes the quick reader microseconds, when nothing else runs."""
+    return any(pattern.search(text) for pattern in _EXTREME)
+
+
+def decode_slowly(data: bytes | bytearray | memoryview | str) -> Any:
     try:
         return exactjson.decode(data if isinstance(data, str) else str(bytes(data), "utf-8"))
     except ValueError:  # UnicodeDecodeError is one

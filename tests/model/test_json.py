@@ -151,3 +151,10 @@ def test_members_and_back(value: dict[str, Any]) -> None:
 
 def test_nothing_has_no_members() -> None:
     assert json.body(None) == {}
+
+
+def test_numbers_that_take_long_are_told_from_hashes() -> None:
+    for text in (b"[1.7e308]", b'{"a":1E+0299 }', b"[1e-290,2]", b"[0e0\n,5e-324\n]"):
+        assert json.takes_long(text)
+        assert json.decode_slowly(text) == json.decode(text)
+    assert not json.takes_long(b'{"hash":"3e3089","b":[1e24,1e-24,12.5],"c":"e300"}')

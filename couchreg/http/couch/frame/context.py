@@ -1,5 +1,6 @@
 """One request on its way through the couch door: what an operation gets as its only argument."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,10 +21,12 @@ from couchreg.http.couch.frame.responses import JSON_TYPE, Headers, start_stream
 from couchreg.http.couch.frame.services import Services
 from couchreg.http.couch.frame.settings import Settings
 from couchreg.http.forwarded import STANDARD, Names
+from couchreg.model import json
 from couchreg.model.addresses import origin
 from couchreg.model.user import ANONYMOUS, User
 from couchreg.turns import Slice
 
+FEW = 8 << 10  # bytes of JSON that take no time, whatever they are
 LARGE_BODY = 4 << 20  # bytes of a body from which on one at a time is made something of
 LARGE = 256 << 10  # bytes of an answer that are not gathered, and not sent to many at once
 SLICE = 64 << 10  # bytes of one write of those
@@ -237,6 +240,8 @@ class Context:
     async def decoded(self, data: bytes) -> Any:
         """JSON text of this request. Raises BadRequest, TooLarge."""
         self.allowance.check(data)
+        if self.allowance.values is not None and len(data) > FEW and json.takes_long(data):
+            return await asyncio.to_thread(json.decode_slowly, data)
         return await body.decoded(data)
 
     @asynccontextmanager
