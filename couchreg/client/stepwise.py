@@ -96,8 +96,9 @@ class StepwiseUpload:
 
     async def _put(self, url: URL, file: File, body: "_Body", start: int) -> None:
         headers = {"Content-Type": file.content_type, "Content-Length": str(file.length - start)}
-        if start:
-            headers["Content-Range"] = f"bytes {start}-{file.length - 1}/{file.length}"
+        if start:  # nothing may be left to send: then it has only to be verified
+            left = f"{start}-{file.length - 1}" if start < file.length else "*"
+            headers["Content-Range"] = f"bytes {left}/{file.length}"
         place = self._transport.below(url, *file.path.split("/"))
         async with self._transport.request("PUT", place, headers=headers, data=body) as response:
             await read_json(response)
@@ -110,7 +111,7 @@ class StepwiseUpload:
             return 0
         partial = found.get("partial") if isinstance(found, dict) else None
         start = partial.get(file.path, 0) if isinstance(partial, dict) else 0
-        return start if isinstance(start, int) and 0 <= start < file.length else 0
+        return start if isinstance(start, int) and 0 <= start <= file.length else 0
 
     async def _committed(self, url: URL, *, wait: bool) -> tuple[Any, int]:
         self._told({"state": "committing"})

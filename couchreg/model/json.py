@@ -27,15 +27,16 @@ _items: Final = msgspec.json.Decoder(list[Raw]).decode
 _SIMPLE: Final = frozenset({str, int, bool, type(None)})
 _SCALARS: Final = _SIMPLE | {float}
 _CONTAINERS: Final = frozenset({dict, list, tuple})
-# A literal at the beginning makes the search of a long text several times faster.
-_TINY: Final = tuple(re.compile(rb"%b-(?<=[0-9]%b-)0*(?:3[0-9]{2}|[0-9]{4})" % (e, e)) for e in (b"e", b"E"))
+# A literal at the beginning makes the search of a long text several times faster. Possessive, here and below,
+# so that nothing is tried twice: a number may have a million digits.
+_TINY: Final = tuple(re.compile(rb"%b-(?<=[0-9]%b-)0*+(?:3[0-9]{2}|[1-9][0-9]{3})" % (e, e)) for e in (b"e", b"E"))
 # Followed by what follows numbers, for hashes have such digits in them, too.
 _EXTREME: Final = tuple(
-    re.compile(rb"%b(?<=[0-9]%b)[+-]?0*(?:2[5-9][0-9]|[3-9][0-9]{2}|[0-9]{4,})(?=[],}\s])" % (e, e))
+    re.compile(rb"%b(?<=[0-9]%b)[+-]?0*+(?:2[5-9][0-9]|[3-9][0-9]{2}|[1-9][0-9]{3,}+)(?=[],}\s])" % (e, e))
     for e in (b"e", b"E")
 )
 _LOOSE_COLON: Final = re.compile(rb'"[ \t\r\n]+:')
-# Also of a text that breaks off within a string; possessive, so that nothing is tried twice.
+# Also of a text that breaks off within a string.
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _EXPONENT: Final = re.compile(rb"e[-0-9][0-9]{1,3}[,}\]]")  # as msgspec spells them
 _LOWER_ESCAPE: Final = re.compile(rb"\\(?:u00[01][0-9a-f]|.)")

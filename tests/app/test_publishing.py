@@ -10,6 +10,8 @@ import aiohttp
 import pytest
 
 from couchreg.app import App
+from couchreg.errors import Unavailable
+from couchreg.registry.publishing.arriving import Arrival
 from tests.app.people import Client as Couch
 from tests.app.test_ending_work import endless
 from tests.app.test_held_back import gone, made, made_anew, other_roles
@@ -163,6 +165,27 @@ async def test_a_file_goes_on_where_it_broke_off(app: App, admin: Client) -> Non
     assert (await admin("PUT", url, b"x", headers={"Content-Range": "bytes x"}))[0] == 400
     status, answer = await admin("PUT", url, data[half:], headers=part(half, len(data)))
     assert (status, answer["bytes"]) == (201, len(data))
+    assert (await admin("POST", begun["url"]))[0] == 201
+
+
+async def test_a_file_that_was_sent_whole_is_verified_without_sending_it_again(
+    app: App, admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a server was stopped between the last byte and the comparison of its hash."""
+    data = b"id\n" + b"1234567\n" * 50_000
+    _, begun = await admin.begin("gdp", "1", {"t.csv": data})
+    url, all_sent = f"{begun['url']}/t.csv", {"Content-Range": f"bytes */{len(data)}"}
+    assert (await admin("PUT", url, b"", headers=all_sent))[0] == 409
+
+    async def stopped(self: Arrival) -> str:
+        raise Unavailable("stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Arrival, "_verified", stopped)
+        assert (await admin("PUT", url, data))[0] == 503
+    _, now = await admin("GET", begun["url"])
+    assert (now["missing"], now["partial"]) == (["t.csv"], {"t.csv": len(data)})
+    assert (await admin("PUT", url, b"", headers=all_sent)) == (201, {"ok": True, "bytes": len(data)})
     assert (await admin("POST", begun["url"]))[0] == 201
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from couchreg.cli.showing import stage_of
 from couchreg.client import Credentials, Folder, Registry, stepwise
-from couchreg.client.errors import AlreadyPublished, Invalid
+from couchreg.client.errors import AlreadyPublished, Invalid, Unreachable
 from tests.cli.conftest import Couchreg
 from tests.processes import Server
 
@@ -148,3 +148,28 @@ def test_the_words_of_a_check() -> None:
     assert stage_of({"state": "checking"}, {"stage": "waiting"}) == "waiting"
     progress = {"stage": "checking", "resource": "t", "rows": 5, "rows_per_second": 2, "seconds_left": 9}
     assert stage_of({}, progress) == "checking t: 5 rows, 2 a second, 9 s left"
+
+
+async def test_a_file_that_arrived_whole_is_not_sent_again(
+    live: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry has all of its bytes and did not come to verify them."""
+    package = Folder.read(folder(tmp_path, "whole"))
+    sent: list[int] = []
+    put = stepwise.StepwiseUpload._put
+
+    async def broken(self: Any, url: Any, file: Any, body: Any, start: int) -> None:
+        await put(self, url, file, body, start)
+        if file.path == "data/image.tif":
+            sent.append(body.sent)
+            if len(sent) == 1:
+                raise Unreachable("the connection broke")
+
+    async def arrived(self: Any, url: Any, file: Any) -> int:
+        return int(file.length)
+
+    monkeypatch.setattr(stepwise.StepwiseUpload, "_put", broken)
+    monkeypatch.setattr(stepwise.StepwiseUpload, "_arrived", arrived)
+    async with Registry(live.registry_url, Credentials(*live.admin)) as registry:
+        assert (await registry.publish(package)).new
+    assert sent == [len(IMAGE) + len("whole"), 0]

@@ -17,6 +17,7 @@ from couchreg.registry.publishing.records import Record, read_manifest
 _MANIFEST = 8 << 20  # bytes beside the descriptor: 20,000 files with long paths
 _ESCAPED = 6  # bytes of JSON for one of the descriptor's, at the worst
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+_ALL_SENT = re.compile(r"bytes \*/([0-9]{1,18})")
 
 
 async def create(call: Call) -> web.StreamResponse:
@@ -90,10 +91,13 @@ async def _own(call: Call, *, publishing: bool = True) -> Record:
 
 
 def _start(call: Call) -> int:
-    """Where the body of this request begins in its file. Raises BadRequest."""
+    """Where the body of this request begins in its file; at its end when all has been sent before, and was not
+    yet verified. Raises BadRequest."""
     stated = call.request.headers.get("Content-Range")
     if stated is None:
         return 0
+    if all_sent := _ALL_SENT.fullmatch(stated.strip()):
+        return int(all_sent[1])
     found = _RANGE.fullmatch(stated.strip())
     if found is None or not int(found[1]) <= int(found[2]) < int(found[3]):
         raise BadRequest("Write “Content-Range: bytes FIRST-LAST/LENGTH”, as in bytes 0-99/200.")
