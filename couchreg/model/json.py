@@ -29,7 +29,9 @@ _SCALARS: Final = _SIMPLE | {float}
 _CONTAINERS: Final = frozenset({dict, list, tuple})
 # A literal at the beginning makes the search of a long text several times faster. Possessive, here and below,
 # so that nothing is tried twice: a number may have a million digits.
-_TINY: Final = tuple(re.compile(rb"%b-(?<=[0-9]%b-)0*+(?:3[0-9]{2}|[1-9][0-9]{3})" % (e, e)) for e in (b"e", b"E"))
+_TINY: Final = tuple(
+    re.compile(rb"%b-(?<=[0-9]%b-)0*+(?:3[0-9]{2}|[1-9][0-9]{3})" % (e, e)) for e in (b"e", b"E")
+)
 # Followed by what follows numbers, for hashes have such digits in them, too.
 _EXTREME: Final = tuple(
     re.compile(rb"%b(?<=[0-9]%b)[+-]?0*+(?:2[5-9][0-9]|[3-9][0-9]{2}|[1-9][0-9]{3,}+)(?=[],}\s])" % (e, e))

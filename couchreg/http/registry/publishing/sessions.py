@@ -91,8 +91,8 @@ async def _own(call: Call, *, publishing: bool = True) -> Record:
 
 
 def _start(call: Call) -> int:
-    """Where the body of this request begins in its file; at its end when all has been sent before, and was not
-    yet verified. Raises BadRequest."""
+    """Where the body of this request begins in its file; at its end when all was sent before, and not
+    verified. Raises BadRequest."""
     stated = call.request.headers.get("Content-Range")
     if stated is None:
         return 0
