@@ -63,6 +63,10 @@ class IllegalDocid(BadRequest):
     error = "illegal_docid"
 
 
+class IllegalPartition(BadRequest):
+    error = "illegal_partition"
+
+
 class IllegalDatabaseName(BadRequest):
     error = "illegal_database_name"
 
@@ -86,6 +90,12 @@ class Unauthorized(CouchregError):
 
 class Forbidden(CouchregError):
     error = "forbidden"
+
+
+class PartitionOverflow(Forbidden):
+    """A partition has grown to the size it may have."""
+
+    error = "partition_overflow"
 
 
 class NotFound(CouchregError):

@@ -205,8 +205,8 @@ class Updated(NamedTuple):
         return outcome
 
 
-# What CouchDB keeps for a database beside its documents. "q" and "n" are only told.
-Setting = Literal["security", "revs_limit", "purged_infos_limit", "q", "n"]
+# What CouchDB keeps for a database beside its documents. "q", "n" are only told, "partitioned" never changes.
+Setting = Literal["security", "revs_limit", "purged_infos_limit", "q", "n", "partitioned"]
 SETTINGS: Final = frozenset(get_args(Setting))
 
 
@@ -370,6 +370,8 @@ class Store(Protocol):
 
     async def set_config(self, section: str, key: str, value: str | None) -> None:
         """None removes the key."""
+
+    def heed(self, config: Config) -> None: ...  # it counts now: `[couchdb] max_partition_size`, in bytes
 
     # -- the feed behind _db_updates
     async def parse_events_since(self, since: str) -> Seq:

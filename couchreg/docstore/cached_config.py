@@ -44,6 +44,7 @@ class CachedConfig(StoreProxy):
         async with self._reading:  # an older answer never comes after a newer one
             stored = await self.inner.read_config()
             self._snapshot = _laid_over(stored, self._held) if self._held else stored
+            self.inner.heed(self._snapshot)
 
     async def set_config(self, section: str, key: str, value: str | None, *, persist: bool = True) -> None:
         if persist:

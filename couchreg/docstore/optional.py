@@ -6,7 +6,7 @@ function below it, which raises NotImplementedHere where the store has none: the
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from couchreg.docstore.base import Database, LocalDocument, Range, Seq
 from couchreg.errors import NotImplementedHere
@@ -70,6 +70,22 @@ class CountsBefore(Protocol):
         """How many live documents come before the range in reading order (CouchDB's `offset`)."""
 
 
+class PartitionInfo(NamedTuple):
+    """Counters of a partition; `size` are the bytes of its leafs, with their attachments."""
+
+    doc_count: int
+    doc_del_count: int
+    size: int
+
+
+@runtime_checkable
+class Partitions(Protocol):
+    """Knows what a partition holds, without reading it."""
+
+    async def partition_info(self, name: str) -> PartitionInfo:
+        """Nothing at all for one without documents, and where the database has no partitions."""
+
+
 def purging(database: Database) -> Purges:
     if isinstance(database, Purges) and isinstance(_innermost(database), Purges):
         return database
@@ -104,6 +120,12 @@ def counting(database: Database) -> CountsBefore:
     if isinstance(database, CountsBefore) and isinstance(_innermost(database), CountsBefore):
         return database
     raise _lacking("count the documents before a range")
+
+
+def partitions(database: Database) -> Partitions:
+    if isinstance(database, Partitions) and isinstance(_innermost(database), Partitions):
+        return database
+    raise _lacking("tell the size of a partition")
 
 
 @runtime_checkable

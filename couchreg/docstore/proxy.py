@@ -27,10 +27,12 @@ from couchreg.docstore.base import (
     Updated,
 )
 from couchreg.docstore.optional import (
+    PartitionInfo,
     checking,
     compacting,
     counting,
     listing_locals,
+    partitions,
     purging,
     referring,
 )
@@ -134,6 +136,9 @@ class DatabaseProxy:
     async def local(self, doc_id: str) -> LocalDocument:
         return await (await self.reading()).local(doc_id)
 
+    async def partition_info(self, name: str) -> PartitionInfo:
+        return await partitions(await self.reading()).partition_info(name)
+
     async def locals(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[LocalDocument]]:
         async for found in listing_locals(await self.reading()).locals(wanted, bodies=bodies):
             yield found
@@ -191,6 +196,9 @@ class StoreProxy:
 
     async def set_config(self, section: str, key: str, value: str | None) -> None:
         await self.inner.set_config(section, key, value)
+
+    def heed(self, config: Config) -> None:
+        self.inner.heed(config)
 
     async def parse_events_since(self, since: str) -> Seq:
         return await self.inner.parse_events_since(since)

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from couchreg.docstore.base import Database, Store
+from couchreg.docstore.base import Database, Setting, Store
 from couchreg.docstore.named import NamedDatabase
 from couchreg.docstore.proxy import DatabaseProxy, StoreProxy
 from couchreg.docstore.sqlite import SqliteStore
+
+Settings = Mapping[Setting, Any] | None
 
 CORE = (
     "update_seq",
@@ -34,8 +36,8 @@ CORE = (
 class ProxiedStore(StoreProxy):
     """Each database stands behind two proxies."""
 
-    async def create(self, name: str) -> Database:
-        return DatabaseProxy(DatabaseProxy(await self.inner.create(name)))
+    async def create(self, name: str, settings: Settings = None) -> Database:
+        return DatabaseProxy(DatabaseProxy(await self.inner.create(name, settings)))
 
     async def open(self, name: str) -> Database:
         return DatabaseProxy(DatabaseProxy(await self.inner.open(name)))
@@ -44,8 +46,8 @@ class ProxiedStore(StoreProxy):
 class NamingStore(StoreProxy):
     """Each database is held by its name."""
 
-    async def create(self, name: str) -> Database:
-        await self.inner.create(name)
+    async def create(self, name: str, settings: Settings = None) -> Database:
+        await self.inner.create(name, settings)
         return NamedDatabase(self.inner, name)
 
     async def open(self, name: str) -> Database:
@@ -75,8 +77,8 @@ def core_of(database: Database) -> Database:
 class CoreStore(StoreProxy):
     """A store without any of the optional parts."""
 
-    async def create(self, name: str) -> Database:
-        return core_of(await self.inner.create(name))
+    async def create(self, name: str, settings: Settings = None) -> Database:
+        return core_of(await self.inner.create(name, settings))
 
     async def open(self, name: str) -> Database:
         return core_of(await self.inner.open(name))

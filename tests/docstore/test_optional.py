@@ -22,6 +22,7 @@ PARTS: list[Callable[[Database], Any]] = [
     optional.checking,
     optional.listing_locals,
     optional.counting,
+    optional.partitions,
 ]
 
 

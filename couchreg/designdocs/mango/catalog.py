@@ -40,11 +40,12 @@ class Catalog:
             ]
         )
         if known is None or known.revs != revs or known.seq.incarnation != seq.incarnation:
-            known = _Known(seq, revs, await self._read(database))
+            partitions = bool(await database.setting("partitioned"))
+            known = _Known(seq, revs, await self._read(database, partitions))
         self._remember(database.name, known._replace(seq=seq))
         return known.indexes
 
-    async def _read(self, database: Database) -> tuple[JsonIndex, ...]:
+    async def _read(self, database: Database, partitions: bool) -> tuple[JsonIndex, ...]:
         found = []
         async for rows in database.all_docs(DESIGN_DOCUMENTS, bodies=True):
             for row in rows:
@@ -52,7 +53,10 @@ class Catalog:
                     continue
                 revision = Revision(row.id, row.rev, row.deleted, row.members, row.attachments)
                 large = len(row.members) > ON_THE_LOOP
-                found += await asyncio.to_thread(_listed, revision) if large else _listed(revision)
+                if large:
+                    found += await asyncio.to_thread(_listed, revision, partitions)
+                else:
+                    found += _listed(revision, partitions)
         return (ALL_DOCS, *sorted(found, key=lambda index: index.order))
 
     def _remember(self, name: str, known: _Known) -> None:
@@ -65,5 +69,5 @@ class Catalog:
             self._known.popitem(last=False)
 
 
-def _listed(revision: Revision) -> list[JsonIndex]:
-    return list(indexes_of(revision))
+def _listed(revision: Revision, partitions: bool) -> list[JsonIndex]:
+    return list(indexes_of(revision, partitions=partitions))

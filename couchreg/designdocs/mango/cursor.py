@@ -80,7 +80,11 @@ class Cursor:
         self._mark: Mark | None = None
         if query.bookmark is not None:
             self._mark = bookmarks.read(query.bookmark, of_ids=winner.index.is_special)
+        self._order: Callable[[Any], bytes] = sort_key
         self._ranges = [] if found is None or self.means_nothing else ranges.key_intervals(query, winner)
+        if found is not None and query.is_of_partition:
+            self._order = found[0].definition.order(found[1], query.partition)
+            self._ranges = ranges.of_partition(self._ranges, query.partition)
         self._ids = ranges.ids(query, winner) if winner.index.is_special else None
         self.stats = Stats()
         self._last: Hit | None = None
@@ -179,7 +183,7 @@ class Cursor:
             found.reverse()
         if self._mark is None:
             return found
-        at = sort_key(self._mark.key)
+        at = self._order(self._mark.key)
         if self._query.sort.descending:
             return [one for one in found if one.low <= at]
         return [one for one in found if one.high > at]
@@ -188,7 +192,7 @@ class Cursor:
         low, high = Bound(interval.low, None), Bound(interval.high, None, inclusive=False)
         after = None
         if self._mark is not None:
-            after = IndexRow(sort_key(self._mark.key), self._mark.id, BEHIND, b"", b"")
+            after = IndexRow(self._order(self._mark.key), self._mark.id, BEHIND, b"", b"")
         if self._query.sort.descending:
             return Read(place, high, low, descending=True, after=after)
         return Read(place, low, high, descending=False, after=after)

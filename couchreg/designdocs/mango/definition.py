@@ -72,14 +72,16 @@ def _shown_definition(view_map: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def indexes_of(revision: Revision) -> Iterator[JsonIndex]:
-    """The indexes of a design document, views that are none left out."""
+def indexes_of(revision: Revision, *, partitions: bool) -> Iterator[JsonIndex]:
+    """The indexes of a design document of a database with partitions or without; no other views."""
     body = revision.body
     views = body.get("views")
     if body.get("language") != LANGUAGE or not isinstance(views, dict):
         return
     options = body.get("options")
-    partitioned = isinstance(options, dict) and options.get("partitioned") is True
+    partitioned = partitions
+    if isinstance(options, dict) and isinstance(options.get("partitioned"), bool):
+        partitioned = options["partitioned"]
     for name, view in views.items():
         view_map = view.get("map") if isinstance(view, dict) else None
         if not isinstance(view_map, dict) or not isinstance(view.get("options"), dict):

@@ -18,7 +18,7 @@ def explained(database: str, query: Query, choice: Choice) -> dict[str, Any]:
     found: dict[str, Any] = {
         "dbname": database,
         "index": winner.index.shown() if winner else None,
-        "partitioned": False,
+        "partitioned": choice.partitions,
         "selector": query.selector,
         "opts": query.shown(),
         "limit": query.limit,
@@ -46,7 +46,7 @@ def _arguments(query: Query, choice: Choice, *, covered: bool) -> dict[str, Any]
         "include_docs": query.r == 1 and not covered,
         "view_type": "map",
         "reduce": False,
-        "partition": None,
+        "partition": query.partition or None,
         "start_key": keys[0],
         "end_key": keys[1],
         "direction": "rev" if query.sort.descending else "fwd",

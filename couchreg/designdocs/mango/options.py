@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from couchreg.errors import BadRequest, Unavailable
 from couchreg.model import json, selector
 from couchreg.model.erlang import pretty, show
+from couchreg.model.partitions import check_partition
 from couchreg.model.selector import Selector
 
 LONGEST: Final = 2_000  # characters of a value as an error shows it
@@ -184,6 +185,10 @@ def _anything(value: Any) -> Any:
     return value
 
 
+def _partition(value: Any) -> str:
+    return "" if value == "" else check_partition(value)
+
+
 def _partitioned(value: Any) -> bool:
     if type(value) is not bool:
         reason = f"Invalid value for partitioned: {shown(value)}, should be true or false"
@@ -211,7 +216,7 @@ _QUERY: Final = (
     Option("skip", _natural, 0),
     Option("sort", sort, Sort()),
     Option("fields", _fields, None),
-    Option(PARTITION, _anything, ""),
+    Option(PARTITION, _partition, ""),
     Option("r", _positive, 1),
     Option("conflicts", _boolean, False),
     Option("stale", _stale, False),
@@ -233,7 +238,7 @@ class Query:
     skip: int = 0
     sort: Sort = field(default_factory=Sort)
     fields: tuple[str, ...] | None = None
-    partition: Any = ""
+    partition: str = ""
     r: int = 1
     conflicts: bool = False
     stale: str | bool = False
@@ -241,6 +246,10 @@ class Query:
     stable: bool = False
     execution_stats: bool = False
     allow_fallback: bool = True
+
+    @property
+    def is_of_partition(self) -> bool:
+        return self.partition != ""
 
     @property
     def refreshes(self) -> bool:

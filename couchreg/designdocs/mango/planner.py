@@ -18,7 +18,7 @@ from couchreg.model.collation import sort_key
 EVERY_ID: Final = Span(End(sort_key(None), None, inclusive=False))
 MAX: Final = "<MAX>"
 EMPTY_MEANS_NOTHING: Final = frozenset({"$all", "$and", "$or", "$in"})
-NO_INDEX_FOR_SORT: Final = "No index exists for this sort, try indexing by the sort fields."
+NO_INDEX_FOR_SORT: Final = "No {}index exists for this sort, try indexing by the sort fields."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Choice:
     reasons: dict[JsonIndex, tuple[str, ...]]
     allowed: tuple[JsonIndex, ...]
     ranked: tuple[Candidate, ...]
+    partitions: bool  # whether the database has them
 
     @property
     def winner(self) -> Candidate | None:
@@ -51,19 +52,28 @@ class Choice:
         return [index for index in self.considered if not self.reasons[index]]
 
 
-def choose(indexes: Sequence[JsonIndex], query: Query, analysis: Analysis, *, explain: bool) -> Choice:
-    """`indexes` in their order. Raises BadRequest where the query cannot be served; that no index has the
-    order that is asked for is something to `explain`."""
+def choose(
+    indexes: Sequence[JsonIndex],
+    query: Query,
+    analysis: Analysis,
+    *,
+    explain: bool,
+    partitions: bool = False,
+) -> Choice:
+    """`indexes` in their order, of a database with `partitions` or without. Raises BadRequest where the query
+    cannot be served; that no index has the order that is asked for is something to `explain`."""
     named = named_by(indexes, query.use_index)
     considered = tuple(
         index
         for index in indexes
-        if (not index.is_partial or index in named) and (index.is_special or not index.partitioned)
+        if (not index.is_partial or index in named)
+        and (index.is_special or index.partitioned == query.is_of_partition)
     )
     reasons = {index: _reasons(index, query, analysis) for index in considered}
     usable = [index for index in considered if not reasons[index]]
     if not usable and not explain:
-        raise BadRequest(NO_INDEX_FOR_SORT, error="no_usable_index")
+        kind_of = ("partitioned " if query.is_of_partition else "global ") if partitions else ""
+        raise BadRequest(NO_INDEX_FOR_SORT.format(kind_of), error="no_usable_index")
     allowed = named_by(usable, query.use_index)
     if not allowed:
         if not query.allow_fallback and (query.use_index or len(usable) <= 1):
@@ -71,7 +81,7 @@ def choose(indexes: Sequence[JsonIndex], query: Query, analysis: Analysis, *, ex
         allowed = usable
     kind = [index for index in allowed if not index.is_special] or allowed
     ranked = sorted((_candidate(index, analysis) for index in kind), key=_worth)
-    return Choice(analysis, tuple(indexes), considered, reasons, tuple(allowed), tuple(ranked))
+    return Choice(analysis, tuple(indexes), considered, reasons, tuple(allowed), tuple(ranked), partitions)
 
 
 def named_by(indexes: Sequence[JsonIndex], use_index: Sequence[str]) -> list[JsonIndex]:

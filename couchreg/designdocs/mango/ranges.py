@@ -8,7 +8,9 @@ from typing import Any, Final, NamedTuple
 from couchreg.designdocs.mango.intervals import ALL, TOP, Interval, Intervals, common, fewer, values_of
 from couchreg.designdocs.mango.options import Query
 from couchreg.designdocs.mango.planner import MAX, Candidate, end_key, start_key
+from couchreg.designdocs.views.definition import edges
 from couchreg.model.collation import sort_key
+from couchreg.model.partitions import span
 
 MOST: Final = 500  # ranges of one query
 _LIST: Final = sort_key([])[:1]
@@ -27,6 +29,12 @@ def key_intervals(query: Query, winner: Candidate) -> Intervals:
             break
         found = [one for prefix in found for one in _extended(prefix, values)]
     return fewer(common(found, [_span_of_couchdb(winner)]), MOST)
+
+
+def of_partition(found: Intervals, name: str) -> Intervals:
+    """The same among the rows of a partition."""
+    before = edges(name)[0]
+    return [Interval(before + one.low, before + one.high) for one in found]
 
 
 def _extended(prefix: Interval, values: Intervals) -> Intervals:
@@ -52,6 +60,17 @@ class Ids(NamedTuple):
 
 def ids(query: Query, winner: Candidate) -> Ids | None:
     """The ids of documents that can match, where no index is used; None: no id can."""
+    found = _ids(query, winner)
+    if found is None or not query.is_of_partition:
+        return found
+    first, beyond = span(query.partition)
+    low, high = found.low or first, beyond if found.high in (None, MAX) else found.high
+    low, high = max(low, first, key=str.encode), min(high or beyond, beyond, key=str.encode)
+    ones = None if found.ones is None else [one for one in found.ones if one.startswith(first)]
+    return Ids(low, high, ones)
+
+
+def _ids(query: Query, winner: Candidate) -> Ids | None:
     first, last = start_key(winner), end_key(winner)
     if last != MAX and not isinstance(last, str):
         return None  # whatever is no text is lower than every id

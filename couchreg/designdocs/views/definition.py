@@ -5,12 +5,15 @@ equal share an index, whatever their names are and whatever they reduce.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from couchreg.designdocs.views.raw_order import raw_sort_key
 from couchreg.errors import NotFound
 from couchreg.model import json
+from couchreg.model.collation import sort_key
+from couchreg.model.partitions import span
 
 LIBRARY = "lib"
 QUERY = "query"  # the language of Mango's indexes
@@ -27,7 +30,9 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """All views of a design document. `text` is the design document as their functions see it."""
+    """All views of a design document. `text` is the design document as their functions see it. Where it is
+    `partitioned` the rows of each partition lie together, and only those of one are asked for.
+    """
 
     maps: tuple[str, ...]
     raw: tuple[bool, ...]  # of each map, whether its keys are ordered as Erlang's terms
@@ -35,6 +40,7 @@ class Definition:
     language: str
     include_design: bool
     local_seq: bool
+    partitioned: bool
     text: bytes
     signature: str
 
@@ -44,9 +50,23 @@ class Definition:
             raise NotFound("missing_named_view")
         return self.views[name]
 
+    def order(self, place: int, partition: str | None) -> Callable[[Any], bytes]:
+        """What the keys of a map are sorted by, among the rows of a partition if it has one."""
+        inner = raw_sort_key if self.raw[place] else sort_key
+        if partition is None:
+            return inner
+        before = edges(partition)[0]
+        return lambda key: before + inner(key)
 
-def definition_of(body: Mapping[str, Any]) -> Definition:
-    """Of a design document's members."""
+
+def edges(partition: str) -> tuple[bytes, bytes]:
+    """Between these are the sort keys of a partition's rows. No name has a colon in it."""
+    first, beyond = span(partition)
+    return first.encode(), beyond.encode()
+
+
+def definition_of(body: Mapping[str, Any], *, partitions: bool = False) -> Definition:
+    """Of a design document's members, in a database with partitions or without."""
     listed = body.get("views")
     found = listed if isinstance(listed, dict) else {}
     language = str(body.get("language", "javascript"))
@@ -69,7 +89,15 @@ def definition_of(body: Mapping[str, Any]) -> Definition:
     library = found.get(LIBRARY) if isinstance(found.get(LIBRARY), dict) else {}
     include_design = bool(options.get("include_design")) and language != QUERY
     local_seq = bool(options.get("local_seq"))
-    signed = [language, ordered, library, include_design, local_seq]
+    partitioned = partitions and options.get("partitioned") is not False
+    signed = [
+        language,
+        ordered,
+        library,
+        include_design,
+        local_seq,
+        *(["partitioned"] if partitioned else []),
+    ]
     digest = hashlib.md5(json.encode(signed), usedforsecurity=False).hexdigest()
     places = {maps[pair]: place for place, pair in enumerate(ordered)}
     return Definition(
@@ -79,6 +107,7 @@ def definition_of(body: Mapping[str, Any]) -> Definition:
         language=language,
         include_design=include_design,
         local_seq=local_seq,
+        partitioned=partitioned,
         text=json.encode({"views": {LIBRARY: library}}),
         signature=digest,
     )

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from couchreg.designdocs.functions import Design, Functions, check_language, text_of
 from couchreg.designdocs.views.definition import QUERY, Definition, definition_of
@@ -18,7 +18,7 @@ from couchreg.designdocs.views.raw_order import raw_sort_key
 from couchreg.docstore.base import BEGINNING, Change, Database, Range, Revision, Seq
 from couchreg.docstore.optional import purging
 from couchreg.model import json
-from couchreg.model.collation import sort_key
+from couchreg.model.partitions import partition_of
 from couchreg.wire import documents
 
 log = logging.getLogger(__name__)
@@ -176,13 +176,18 @@ class Index:
 
     def _is_mapped(self, revision: Revision) -> bool:
         is_design = revision.id.startswith(DESIGN)
+        if is_design and self.definition.partitioned:
+            return False  # it is in no partition
         return not revision.deleted and (self.definition.include_design or not is_design)
 
     def _emitted(self, ids: Sequence[str], made: Sequence[Sequence[Pairs]]) -> list[Emitted]:
         """Rows of one document with equal keys are in the order of Erlang's terms, whatever the collation."""
-        orders = [raw_sort_key if raw else sort_key for raw in self.definition.raw]
+        places, definition = range(len(self.definition.maps)), self.definition
+        orders = [definition.order(place, None) for place in places]
         found = []
         for doc_id, of_maps in zip(ids, made, strict=True):
+            if definition.partitioned:
+                orders = [definition.order(place, partition_of(doc_id)) for place in places]
             rows = [
                 (place, orders[place](key), raw_sort_key(value), json.encode(key), json.encode(value))
                 for place, pairs in enumerate(of_maps)
@@ -230,6 +235,13 @@ def _forgiven(task: "asyncio.Task[None]") -> None:
         log.warning("an index could not be brought up to date or compacted: %s", task.exception())
 
 
+class _Folder(NamedTuple):
+    """Where the indexes of a life of a database are, and whether that has partitions."""
+
+    path: Path
+    partitions: bool
+
+
 class ViewEngine:
     """The indexes of a server. `close` when it ends."""
 
@@ -237,8 +249,8 @@ class ViewEngine:
         self.functions = functions
         self._directory = directory
         self._open: OrderedDict[Path, Index] = OrderedDict()
-        self._folders: dict[str, Path] = {}  # that are there
-        self._definitions: OrderedDict[bytes, Definition] = OrderedDict()
+        self._folders: dict[str, _Folder] = {}  # that are there
+        self._definitions: OrderedDict[tuple[bytes, bool], Definition] = OrderedDict()
         self._opening = asyncio.Lock()  # while folders come and go
 
     async def index(self, database: Database, design: Revision) -> tuple[Index, Definition]:
@@ -246,11 +258,12 @@ class ViewEngine:
 
         Raises Failure for languages that are not understood.
         """
-        definition = self._definition(design)
-        if definition.language != QUERY:
-            check_language(definition.language)
         async with self._opening:
-            path = await self._folder(database) / f"{definition.signature}.view"
+            folder = await self._folder(database)
+            definition = self._definition(design, folder.partitions)
+            if definition.language != QUERY:
+                check_language(definition.language)
+            path = folder.path / f"{definition.signature}.view"
             index = self._open.get(path)
             if index is None:
                 await self._make_room()
@@ -258,15 +271,15 @@ class ViewEngine:
             self._open.move_to_end(path)
         return index, definition
 
-    def _definition(self, design: Revision) -> Definition:
+    def _definition(self, design: Revision, partitions: bool) -> Definition:
         """Design documents are asked for much more often than they change."""
-        known = self._definitions.get(design.members)
+        known = self._definitions.get((design.members, partitions))
         if known is None:
-            known = definition_of(design.body)
+            known = definition_of(design.body, partitions=partitions)
             if len(design.members) <= REMEMBERED:
                 if len(self._definitions) >= KNOWN:
                     self._definitions.popitem(last=False)
-                self._definitions[design.members] = known
+                self._definitions[design.members, partitions] = known
         return known
 
     def _mapper(self, path: Path, definition: Definition) -> Mapper:
@@ -283,10 +296,12 @@ class ViewEngine:
         """Remove the indexes that no design document of the database needs."""
         needed = set()
         wanted = Range(start=DESIGN, end="_design0", inclusive_end=False)
+        partitions = bool(await database.setting("partitioned"))
         async for rows in database.all_docs(wanted, bodies=True):
-            needed |= {f"{definition_of(row.body).signature}.view" for row in rows}
+            definitions = [definition_of(row.body, partitions=partitions) for row in rows]
+            needed |= {f"{definition.signature}.view" for definition in definitions}
         async with self._opening:
-            folder = await self._folder(database)
+            folder = (await self._folder(database)).path
             for path in await asyncio.to_thread(lambda: list(folder.glob("*.view"))):
                 if path.name not in needed:
                     await self._remove(path)
@@ -296,13 +311,14 @@ class ViewEngine:
             _, index = self._open.popitem()
             await index.close()
 
-    async def _folder(self, database: Database) -> Path:
+    async def _folder(self, database: Database) -> "_Folder":
         """Where the indexes of this life of a database are; those of its lives before are removed."""
         incarnation = (await database.update_seq()).incarnation
         known = self._folders.get(database.name)
-        if known is not None and known.name == incarnation:
+        if known is not None and known.path.name == incarnation:
             return known
-        folder = await self._made_folder(database, incarnation)
+        partitions = bool(await database.setting("partitioned"))
+        folder = _Folder(await self._made_folder(database, incarnation), partitions)
         if len(self._folders) >= KNOWN:
             self._folders.clear()
         self._folders[database.name] = folder

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import apsw
 
-from couchreg.docstore.sqlite import bodies
+from couchreg.docstore.sqlite import bodies, partitions
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.records import pack_revs, unpack_atts
 from couchreg.docstore.sqlite.schema import connect
@@ -58,6 +58,7 @@ class Walk:
         yield from self._bodies()
         yield from self._blobs()
         yield from self._counters()
+        yield from self._partitions()
 
     def _document(
         self,
@@ -127,3 +128,12 @@ class Walk:
         for name, figure in counted.items():
             if getattr(self.counters, name) != figure:
                 yield f"{name} is {getattr(self.counters, name)}, but {figure} was counted."
+
+    def _partitions(self) -> Iterator[str]:
+        if not query(self.conn, "SELECT 1 FROM sqlite_schema WHERE name = 'partitions'"):
+            return
+        said = {name: figures for name, *figures in query(self.conn, "SELECT * FROM partitions")}
+        counted = {name: figures for name, *figures in query(self.conn, partitions.COUNTED)}
+        for name in said.keys() | counted.keys():
+            if said.get(name) != counted.get(name):
+                yield f"Partition {name!r} has {counted.get(name)}, but {said.get(name)} is said."

@@ -4,7 +4,7 @@ Owns the two connections (the writer's, and one for reads on the event loop), th
 the order of their publication. What is read and written is said in the modules beside this one.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import apsw
@@ -22,6 +22,7 @@ from couchreg.docstore.base import (
     Setting,
     Updated,
 )
+from couchreg.docstore.optional import PartitionInfo
 from couchreg.docstore.sqlite import (
     check,
     edits,
@@ -29,6 +30,7 @@ from couchreg.docstore.sqlite import (
     listings,
     open_revs,
     other_writes,
+    partitions,
     reads,
     schema,
     sequences,
@@ -39,8 +41,9 @@ from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.notes import SqliteNotes
 from couchreg.docstore.sqlite.paths import DatabaseFile, companions
 from couchreg.docstore.sqlite.sql import query, query_in
-from couchreg.errors import NotFound
+from couchreg.errors import BadRequest, NotFound
 from couchreg.model import json
+from couchreg.model.partitions import LARGEST, check_readable
 from couchreg.model.revtree import RevTree
 from couchreg.model.user import User
 
@@ -54,7 +57,13 @@ GONE: Final = "Database does not exist."
 class SqliteDatabase:
     """`changed` is called with the name after every transaction that moved the sequence."""
 
-    def __init__(self, file: DatabaseFile, recent: Recent, changed: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        file: DatabaseFile,
+        recent: Recent,
+        changed: Callable[[str], None],
+        largest_partition: Callable[[], int] = lambda: LARGEST,
+    ) -> None:
         """Opens the file. Raises Failure when it is not a database of ours."""
         self.name = file.name
         self.incarnation = file.incarnation
@@ -72,6 +81,8 @@ class SqliteDatabase:
         except BaseException:
             self._files.abandon()
             raise
+        self._partitioned = self._settings.get("partitioned") == b"true"
+        self._largest_partition = largest_partition
         self._seq = self._counters.update_seq
         self._pulse = Pulse()
         self._writer = Writer(self._files.writer, self._counters, recent.pool, self._committed)
@@ -135,13 +146,27 @@ class SqliteDatabase:
             compact_running=self._compacting,
         )
 
+    async def partition_info(self, name: str) -> PartitionInfo:
+        if not self._partitioned:
+            return PartitionInfo(0, 0, 0)
+        return partitions.info(self._reader(), name)
+
     async def tree(self, doc_id: str) -> RevTree | None:
+        self._check((doc_id,))
         return reads.tree(self._reader(), doc_id)
 
+    def _check(self, ids: Iterable[str]) -> None:
+        """Whether a partition can have them. Raises IllegalDocid."""
+        if self._partitioned:
+            check_readable(ids)
+
     async def revision(self, doc_id: str, rev: str | None = None) -> Revision:
+        if self._partitioned:
+            check_readable((doc_id,))
         return reads.revision(self._reader(), doc_id, rev)
 
     async def revisions(self, doc_id: str, revs: Sequence[str]) -> list[Revision | None]:
+        self._check((doc_id,))
         return reads.revisions(self._reader(), doc_id, revs)
 
     async def open_revs(
@@ -154,6 +179,7 @@ class SqliteDatabase:
         options = open_revs.OpenRevsOptions(
             latest, self._number("revs_limit", REVS_LIMIT) if histories else 0
         )
+        self._check(doc_id for doc_id, _ in wanted)
         found: list[list[Opened]] = []
         heavy = 0
         for part in listings.parts(wanted, feeds.FEW):
@@ -166,6 +192,7 @@ class SqliteDatabase:
         return found
 
     async def winners(self, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
+        self._check(ids)
         most = feeds.FEW if bodies else feeds.ROWS
         found: list[Row | None] = []
         for part in listings.parts(ids, most):
@@ -217,13 +244,18 @@ class SqliteDatabase:
 
     # -- writes
     async def update(self, wanted: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
-        """Raises MissingStub, and then nothing of the call is written."""
+        """Raises MissingStub, IllegalDocid or IllegalPartition, and then nothing of the call is written."""
         if not wanted:
             return Updated([], await self.update_seq())
+        if self._partitioned:
+            partitions.check_ids(wanted)
 
         def work(conn: apsw.Connection, counters: Counters) -> Generator[None, None, Updated]:
             limit = self._number("revs_limit", REVS_LIMIT)
-            tx = edits.Transaction(conn, counters, limit, self._validators)
+            full: Collection[str] = ()
+            if self._partitioned and new_edits:
+                full = partitions.full(conn, wanted, self._largest_partition())
+            tx = edits.Transaction(conn, counters, limit, self._validators, full)
             outcomes = yield from edits.apply(tx, wanted, new_edits=new_edits)
             return Updated(outcomes, self._stamp(counters.update_seq))
 
@@ -232,6 +264,7 @@ class SqliteDatabase:
     async def missing_revs(
         self, wanted: Mapping[str, Sequence[str]]
     ) -> dict[str, tuple[list[str], list[str]]]:
+        self._check(wanted)
         answer: dict[str, tuple[list[str], list[str]]] = {}
         for part in listings.parts(wanted, feeds.ROWS):
             answer |= reads.missing_revs(self._reader(), {doc_id: wanted[doc_id] for doc_id in part})
@@ -239,6 +272,7 @@ class SqliteDatabase:
         return answer
 
     async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        self._check(wanted)
         limit = self._number("purged_infos_limit", PURGED_INFOS_LIMIT)
         return await self._writer.update(
             lambda conn, counters: other_writes.purge(conn, counters, wanted, limit)
@@ -271,6 +305,8 @@ class SqliteDatabase:
         return None if value is None else json.decode(value)
 
     async def set_setting(self, name: Setting, value: Any) -> None:
+        if name == "partitioned":
+            raise BadRequest("Whether a database has partitions is said when it is made.")
         text = json.encode(value)
         await self._do(lambda conn: other_writes.set_setting(conn, name, text))
         self._settings[name] = text

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 import apsw
 
 from couchreg.docstore.base import Attachment, Edit, Outcome, Stub
-from couchreg.docstore.sqlite import documents
+from couchreg.docstore.sqlite import bodies, documents
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.documents import Doc
-from couchreg.errors import Conflict, MissingStub
+from couchreg.errors import Conflict, MissingStub, PartitionOverflow
 from couchreg.model.json import members
+from couchreg.model.partitions import partition_of
 from couchreg.model.revid import revision_id
 from couchreg.model.revtree import RevTree
 
@@ -49,13 +50,15 @@ class Transaction:
 
     `careful` where CouchDB looks at every document before it writes any: when `validators` is stale, and
     with attachments or design documents among them. Otherwise it only merges: it takes bodies of
-    revisions that are no leafs, and edits of revisions of documents that nobody has heard of.
+    revisions that are no leafs, and edits of revisions of documents that nobody has heard of. In partitions
+    that are `full` interactive edits make no document larger.
     """
 
     conn: apsw.Connection
     counters: Counters
     revs_limit: int
     validators: ValidatorCache
+    full: Collection[str] = ()
     careful: bool = False
 
 
@@ -116,13 +119,13 @@ def _interactive(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> list[Outco
             if several and (edit.rev not in before if edit.rev else was_live):
                 raise Conflict
             outcomes.append(_edit(tx, doc, edit))
-        except Conflict as conflict:
-            outcomes.append(conflict)
+        except (Conflict, PartitionOverflow) as refused:
+            outcomes.append(refused)
     return outcomes
 
 
 def _edit(tx: Transaction, doc: Doc, edit: Edit) -> str:
-    """One edit; returns the new revision. Raises Conflict, MissingStub."""
+    """One edit; returns the new revision. Raises Conflict, MissingStub, PartitionOverflow."""
     parent = _parent(tx, doc, edit)
     atts = _attachments(tx, doc, edit, parent) if edit.attachments else ()
     rev = revision_id(
@@ -131,6 +134,8 @@ def _edit(tx: Transaction, doc: Doc, edit: Edit) -> str:
         body=edit.body,
         attachments=[(att.name, att.content_type, att.digest) for att in atts],
     )
+    if tx.full:
+        _check_room(tx, doc, edit, atts, parent)
     path = (rev,) if parent is None else (rev, *_ancestors(doc, edit, parent))
     num = tx.counters.last_body + 1
     if doc.tree.merge(path, deleted=edit.deleted, body=num) != "new_leaf" and parent is not None:
@@ -140,6 +145,19 @@ def _edit(tx: Transaction, doc: Doc, edit: Edit) -> str:
     _stem(tx, doc, rev)
     doc.judge()
     return rev
+
+
+def _check_room(
+    tx: Transaction, doc: Doc, edit: Edit, atts: tuple[Attachment, ...], parent: str | None
+) -> None:
+    """Raises PartitionOverflow where the partition is full and the document would become larger."""
+    if partition_of(edit.id) not in tx.full:
+        return
+    node = doc.tree.find(parent) if parent is not None else None
+    before = bodies.size(tx.conn, [node.body]) if node is not None and node.body is not None else -1
+    after = len(members(edit.body)) + bodies.attached(atts)
+    if after > before and (after or not edit.deleted):
+        raise PartitionOverflow(f"Partition limit exceeded due to update on '{edit.id}'")
 
 
 def _parent(tx: Transaction, doc: Doc, edit: Edit) -> str | None:

@@ -12,6 +12,7 @@ from typing import Final
 
 import apsw
 
+from couchreg.docstore.sqlite import partitions
 from couchreg.docstore.sqlite.sql import Connection, query, query_each
 from couchreg.errors import Failure
 
@@ -79,13 +80,15 @@ def pragmas(conn: apsw.Connection, *texts: str) -> None:
         query(conn, f"PRAGMA {text}")
 
 
-def blank(settings: Mapping[str, bytes]) -> bytes:
+def blank(settings: Mapping[str, bytes], *, partitioned: bool = False) -> bytes:
     """The bytes of a new database file, made in memory: no trouble with a disk leaves half of one."""
     conn = apsw.Connection(":memory:")
     try:
         pragmas(conn, "auto_vacuum=INCREMENTAL")
         pragmas(conn, f"application_id={_APPLICATION_ID}", f"user_version={FORMAT}")
         query(conn, TABLES)
+        if partitioned:
+            query(conn, partitions.TABLE)
         query(conn, "INSERT INTO meta VALUES (1, ?, 0, 0, 0, 0, 0, 0, 0)", (time.time(),))
         query_each(conn, "INSERT INTO settings VALUES (?, ?)", settings.items())
         data = bytearray(conn.serialize("main"))

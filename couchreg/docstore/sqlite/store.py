@@ -24,6 +24,7 @@ from couchreg.docstore.sqlite.paths import DatabaseFile
 from couchreg.docstore.sqlite.serverfile import ServerFile
 from couchreg.errors import CouchregError, Failure, FileExists, NotFound, StorageFailure, Unavailable, Unsure
 from couchreg.model import json
+from couchreg.model.partitions import LARGEST
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class SqliteStore:
             self.uuid = server.identity(conn)
             self._files = roster.settle(conn, self._directory)
             self._events = Events(conn, self._files)
+            self.heed(server.config(conn))
         except apsw.Error as error:
             conn.close(True)
             raise foreseen(error) from error
@@ -104,6 +106,10 @@ class SqliteStore:
     async def set_config(self, section: str, key: str, value: str | None) -> None:
         await self._server.change(lambda conn: server.set_config(conn, section, key, value))
 
+    def heed(self, config: Config) -> None:
+        text = config.get("couchdb", {}).get("max_partition_size", "")
+        self._largest_partition = int(text) if text.isascii() and text.isdigit() else LARGEST
+
     # -- events
     async def parse_events_since(self, since: str) -> Seq:
         return self._stamp(sequences.parse(since, self._life, self._events.seq))
@@ -156,8 +162,9 @@ class SqliteStore:
             raise FileExists
         file = paths.place(self._directory, name, secrets.token_hex(4))
         stored: dict[str, bytes] = {key: json.encode(value) for key, value in settings.items()}
+        blank = partial(schema.blank, stored, partitioned=settings.get("partitioned") is True)
         try:
-            await in_thread(self._pool, lambda: durable.write_new(paths.half(file), schema.blank(stored)))
+            await in_thread(self._pool, lambda: durable.write_new(paths.half(file), blank()))
         except OSError as error:
             raise StorageFailure(
                 f"The database could not be made: {error.strerror}.", error="file_error"
@@ -232,7 +239,7 @@ class SqliteStore:
         """Raises Failure with the name of the file; the log is told once, and its whole path."""
         try:
             paths.complete(file)
-            database = SqliteDatabase(file, self._recent, self._updated)
+            database = SqliteDatabase(file, self._recent, self._updated, lambda: self._largest_partition)
         except (CouchregError, apsw.Error, OSError) as error:
             told = foreseen(error)
             word = told.error if isinstance(told, CouchregError) else "file_error"

@@ -125,12 +125,17 @@ class CouchDoor:
         with self._leaving.watch(ctx.request):
             return await bound.function(ctx)
 
-    async def _again(self, before: Context, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a request as a design document has rewritten it: for the same person, decided anew."""
+    async def _again(
+        self, before: Context, request: web.BaseRequest, partition: str | None = None
+    ) -> web.StreamResponse:
+        """Answer a request as a design document has rewritten it, or of a partition: for the same person,
+        decided anew."""
         ctx = Context(self.services, request, before.prefix)
         ctx.identity, ctx.credentials, ctx.address = before.identity, before.credentials, before.address
         ctx.headers, ctx.callback, ctx.rewritten = before.headers, before.callback, before.rewritten + 1
         _locate(ctx)
+        if partition is not None:
+            ctx.within(partition)
         answer = await self._routed(ctx)
         before.callback = ctx.callback
         return answer
@@ -151,7 +156,7 @@ class CouchDoor:
 def _continue(ctx: Context) -> None:
     """Tell a client that waits for it to send its body. (Below a prefix aiohttp has done so already.)"""
     request = ctx.request
-    if not ctx.prefix and request.headers.get("Expect", "").lower() == "100-continue":
+    if not (ctx.prefix or ctx.rewritten) and request.headers.get("Expect", "").lower() == "100-continue":
         if request.transport is None:
             raise ConnectionResetError
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")

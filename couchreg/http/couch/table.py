@@ -230,18 +230,18 @@ DATABASE: tuple[Endpoint, ...] = (
     endpoint(
         "/{db}/_partition",
         "GET",
-        *[op(method, "server.database.no_partition_named", MEMBER) for method in EVERY],
+        *[op(method, "server.partitions.unnamed", MEMBER) for method in EVERY],
     ),
     endpoint(
         "/{db}/_partition/{partition}",
         "GET",
-        op("GET", "server.database.partition", MEMBER),
-        op("POST", "server.database.post_partition", MEMBER),
+        op("GET", "server.partitions.info", MEMBER),
+        op("POST", "server.partitions.post", MEMBER),
     ),
     endpoint(
         "/{db}/_partition/{partition}/{path*}",
         "GET,POST",
-        *[op(method, "server.database.no_partitions", MEMBER) for method in EVERY],
+        *[op(method, "server.partitions.within", MEMBER, writes=True) for method in EVERY],
     ),
 )
 

@@ -40,6 +40,7 @@ READS: dict[str, tuple[Any, ...]] = {
     "local": ("_local/x",),
     "locals": (Range(),),
     "setting": ("security",),
+    "partition_info": ("a",),
     "referred": (["a"],),
     "check": (),
 }

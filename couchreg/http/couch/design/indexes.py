@@ -13,7 +13,7 @@ from couchreg.designdocs.shape import check_design_document
 from couchreg.docstore.base import Edit, Revision
 from couchreg.errors import BadRequest, CouchregError, Failure, NotFound, TooLarge
 from couchreg.http.couch.design.mango import listed
-from couchreg.http.couch.documents.writing import DocumentLimits, check_id
+from couchreg.http.couch.documents.writing import DocumentLimits, check_id, check_option
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.failures import MethodNotAllowed
 from couchreg.http.couch.frame.params import parse_int
@@ -146,8 +146,6 @@ def _with_index(before: Mapping[str, Any], new: NewIndex, *, is_new: bool) -> di
         raise BadRequest(reason, error="invalid_partitioned_option")
     if new.partitioned is None:
         return body
-    if new.partitioned:  # which CouchDB, too, does not save in a database without partitions
-        raise _unsaved("invalid_design_doc")
     return {**body, "options": {"partitioned": new.partitioned}}
 
 
@@ -155,6 +153,10 @@ async def _save(ctx: Context, ddoc: str, before: Revision | None, body: dict[str
     """Write a design document; None deletes it. Raises Failure (error_saving_ddoc)."""
     if body is not None:
         check_design_document(body)
+        try:
+            await check_option(ctx, body)
+        except BadRequest as error:
+            raise _unsaved(error.error) from None
         if len(json.encode(body)) > DocumentLimits.of(ctx).document:
             raise TooLarge(ddoc, error="document_too_large")
     await ctx.confirm()

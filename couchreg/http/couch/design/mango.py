@@ -20,12 +20,11 @@ from couchreg.designdocs.mango.options import Query
 from couchreg.designdocs.mango.planner import Choice
 from couchreg.designdocs.views.engine import Index
 from couchreg.docstore.base import Range, Row
-from couchreg.errors import BadRequest
+from couchreg.errors import BadRequest, QueryParseError
 from couchreg.http.couch.frame.context import LARGE, Context
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_json
 from couchreg.http.couch.frame.selections import Question
 from couchreg.http.couch.frame.writer import RowWriter
-from couchreg.http.couch.listings.view_query import checked_partition
 from couchreg.model import json
 from couchreg.model.addresses import origin
 from couchreg.model.selector import Selector
@@ -91,11 +90,15 @@ async def _planned(ctx: Context, *, explain: bool) -> tuple[Query, Choice]:
     members = await ctx.as_object(body)
     limit = ctx.settings.integer("mango", "default_limit", DEFAULT_LIMIT)
     indexes = await listed(ctx)
+    partitions = bool(await ctx.db.setting("partitioned"))
 
     def planned() -> tuple[Query, Choice]:
         query = options.query(_with_partition(ctx, members), default_limit=limit)
-        _refuse_partition(query)
-        return query, planner.choose(indexes, query, analyse(query.selector), explain=explain)
+        analysis = analyse(query.selector)
+        choice = planner.choose(indexes, query, analysis, explain=explain, partitions=partitions)
+        if query.is_of_partition and not (explain or partitions):
+            raise QueryParseError("`partition` parameter is not supported on this db")
+        return query, choice
 
     return await asyncio.to_thread(planned) if len(body) > SHORT else planned()
 
@@ -109,19 +112,13 @@ async def listed(ctx: Context) -> Sequence[JsonIndex]:
 
 
 def _with_partition(ctx: Context, members: dict[str, Any]) -> dict[str, Any]:
+    """The partition of the path, or of the query string, with the members of the body. Raises BadRequest."""
     if not ctx.raw_query or options.PARTITION not in ctx.query:
         return members
-    return {options.PARTITION: ctx.query[options.PARTITION], **members}
-
-
-def _refuse_partition(query: Query) -> None:
-    """No database here has partitions. Raises BadRequest."""
-    if query.partition == "":
-        return
-    if not isinstance(query.partition, str):
-        raise BadRequest("Partition must be a string", error="illegal_partition")
-    checked_partition(query.partition)
-    raise BadRequest("`partition` parameter is not supported on this db")
+    asked = ctx.query[options.PARTITION]
+    if members.get(options.PARTITION, asked) != asked:
+        raise BadRequest("Conflicting value for `partition` in request body", error="bad_partition")
+    return {**members, options.PARTITION: asked}
 
 
 async def _index(ctx: Context, query: Query, choice: Choice) -> tuple[Index, int] | None:

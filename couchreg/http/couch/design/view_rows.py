@@ -1,10 +1,12 @@
 """Rows of a view as CouchDB writes them, with the documents they lead to."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from couchreg.designdocs.views.index import IndexRow
 from couchreg.docstore.base import Database, Revision
+from couchreg.errors import IllegalDocid
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.listings import rowdocs
 from couchreg.http.couch.listings.rowdocs import DocOptions, RowDocument
@@ -39,7 +41,10 @@ async def _write_document(db: Database, writer: RowWriter, row: IndexRow, option
         value: Any = json.decode(row.value)
         doc_id = value.get("_id", doc_id)
         rev = value.get("_rev")
-    found = await _revision(db, doc_id, rev) if isinstance(doc_id, str) else None
+    found = None
+    if isinstance(doc_id, str):
+        with suppress(IllegalDocid):  # of a partitioned database, which then has no such document
+            found = await _revision(db, doc_id, rev)
     if found is None:
         await writer.write(b"null")
         return

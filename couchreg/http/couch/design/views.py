@@ -4,27 +4,26 @@ Source: https://docs.couchdb.org/en/stable/api/ddoc/views.html
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from aiohttp import web
 
 from couchreg.designdocs.functions import Design
-from couchreg.designdocs.views.definition import View
+from couchreg.designdocs.views.definition import View, edges
 from couchreg.designdocs.views.engine import Index
 from couchreg.designdocs.views.index import Bound, IndexRow, Read
-from couchreg.designdocs.views.raw_order import raw_sort_key
 from couchreg.designdocs.views.reducing import EXACT, reduced
 from couchreg.docstore.base import Revision
-from couchreg.errors import BadRequest, ReversedRange
+from couchreg.errors import BadRequest, QueryParseError, ReversedRange
 from couchreg.http.couch.design.view_rows import write_rows
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.failures import MethodNotAllowed
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_json
 from couchreg.http.couch.frame.writer import RowWriter
-from couchreg.http.couch.listings.view_query import UNSET, ViewQuery
+from couchreg.http.couch.listings.view_query import UNSET, ViewQuery, limit_rows
 from couchreg.model import json
-from couchreg.model.collation import COLLATOR_VERSION, sort_key
+from couchreg.model.collation import COLLATOR_VERSION
 from couchreg.wire import rows
 
 METHODS = "GET,POST,HEAD"
@@ -158,14 +157,22 @@ class Answering:
         self._index = index
         self._view = view
         self._query = query
-        raw = index.definition.raw[view.map]
-        self._order: Callable[[Any], bytes] = raw_sort_key if raw else sort_key
+        self._order = index.definition.order(view.map, query.partition)
         self._reduces = bool(view.reduce) and query.flags.get("reduce", True)
         if self._reduces:
             query.check_reduce()
         else:
             query.check(map_only=not view.reduce)
+        self._check_partition(ctx)
         self._check_range()
+
+    def _check_partition(self, ctx: Context) -> None:
+        partitioned, asked = self._index.definition.partitioned, self._query.partition is not None
+        if partitioned and not asked:
+            raise QueryParseError("`partition` parameter is mandatory for queries to this view.")
+        if asked and not partitioned:
+            raise QueryParseError("`partition` parameter is not supported in this design doc")
+        limit_rows(ctx.settings, self._query, partition=partitioned)
 
     def _check_range(self) -> None:
         query = self._query
@@ -195,14 +202,23 @@ class Answering:
         await writer.write(rows.TAIL)
 
     async def _offset(self, reads: Sequence[Read], total: int) -> int:
-        """How many rows come before the first one, in reading order."""
-        if not reads or reads[0].first is None:
+        """How many rows come before the first one, in reading order; of its partition, if there is one."""
+        beginning, _ = self._edges()
+        if not reads or reads[0].first in (None, beginning):
             return min(self._query.skip, total)
         first = reads[0].first
+        assert first is not None
         before = Bound(first.sort, first.id, inclusive=False)
-        read = Read(self._view.map, None, before, reads[0].descending)
+        read = Read(self._view.map, beginning, before, reads[0].descending)
         file = await self._index.file()
         return min(total, file.count(read) + self._query.skip)
+
+    def _edges(self) -> tuple[Bound | None, Bound | None]:
+        """Where the rows begin and end that may be asked for."""
+        if self._query.partition is None:
+            return None, None
+        low, high = (Bound(edge, None) for edge in edges(self._query.partition))
+        return (high, low) if self._query.descending else (low, high)
 
     def _reads(self) -> list[Read]:
         """The ranges that are asked for: one, or one for each key."""
@@ -212,7 +228,7 @@ class Answering:
             sorts = [self._order(key) for key in keys]
             ends = [(Bound(sort, query.start_docid), Bound(sort, query.end_docid)) for sort in sorts]
             return [Read(self._view.map, *pair, query.descending) for pair in ends]
-        first = last = None
+        first, last = self._edges()
         if query.start is not UNSET:
             first = Bound(self._order(query.start), query.start_docid)
         if query.end is not UNSET:

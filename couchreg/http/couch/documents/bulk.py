@@ -21,6 +21,7 @@ from couchreg.http.couch.frame.responses import answer_json, answer_raw
 from couchreg.http.couch.frame.uuids import new_uuid
 from couchreg.model import document, json
 from couchreg.model.document import Parsed
+from couchreg.model.partitions import check_id
 from couchreg.turns import Slice
 
 __all__ = ["bulk_docs", "bulk_get"]
@@ -40,11 +41,14 @@ async def _bulk_docs(ctx: Context, body: bytes) -> web.StreamResponse:
     docs = _docs_of(request)
     new_edits = _new_edits_of(request)
     limits = writing.DocumentLimits.of(ctx)
+    partitioned = await ctx.db.setting("partitioned")
     parsed, turn = [], Slice()
     for value in docs:
         if isinstance(value, json.Raw):
             value = await decoded(bytes(value))
         parsed.append(_parse(ctx, limits, value, len(body), new_edits=new_edits))
+        if partitioned:
+            check_id(writing.id_of(parsed[-1]))
         if turn.is_over:
             await turn.pass_on()
     if new_edits and request.get("all_or_nothing") is True:

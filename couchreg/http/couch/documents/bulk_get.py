@@ -40,8 +40,9 @@ async def bulk_get(ctx: Context) -> web.StreamResponse:
         raise BadRequest("Missing JSON list of 'docs'.")
     query = query_of(ctx)
     wanted, turn = [], Slice()
+    partitioned = bool(await ctx.db.setting("partitioned"))
     for entry in docs:
-        wanted.append(wanted_of(entry, query))
+        wanted.append(wanted_of(entry, query, partitioned=partitioned))
         if len(wanted) % LOOK == 0 and turn.is_over:
             await turn.pass_on()
     subtype = _multipart_subtype(ctx)

@@ -7,6 +7,7 @@ from couchreg.errors import BadRequest, CouchregError
 from couchreg.http.couch.documents.document_query import PLAIN, DocumentQuery, parse_document_query, parse_rev
 from couchreg.http.couch.frame.context import Context
 from couchreg.model.document import check_docid
+from couchreg.model.partitions import check_id
 
 REFUSED_PARAMETERS = frozenset({"open_revs", "new_edits", "w", "rev", "atts_since"})
 
@@ -27,7 +28,7 @@ def query_of(ctx: Context) -> DocumentQuery:
     return parse_document_query(ctx.pairs)
 
 
-def wanted_of(entry: Any, query: DocumentQuery) -> RequestedDocument:
+def wanted_of(entry: Any, query: DocumentQuery, *, partitioned: bool) -> RequestedDocument:
     if not isinstance(entry, dict) or not entry:
         return _refused(None, None, "bad_request", "document must be a JSON object")
     if "id" not in entry:
@@ -35,6 +36,8 @@ def wanted_of(entry: Any, query: DocumentQuery) -> RequestedDocument:
     doc_id, rev = entry["id"], entry.get("rev")
     try:
         check_docid(doc_id)
+        if partitioned:
+            check_id(doc_id)
     except CouchregError as error:
         return _refused(doc_id, None, error.error, error.reason)
     try:

@@ -59,7 +59,11 @@ async def put(ctx: Context) -> web.StreamResponse:
     if kind.startswith("multipart/related;"):
         parsed, rev = await put_related(ctx, query)
         return saved(ctx, ctx.doc_id, rev, status=_reached(ctx, parsed))
-    parsed = await writing.parse(ctx, await ctx.body(), ctx.doc_id, query)
+    try:
+        parsed = await writing.parse(ctx, await ctx.body(), ctx.doc_id, query)
+    except BadRequest:
+        await writing.check_partition(ctx, ctx.doc_id)  # of two mistakes the id's is told
+        raise
     if ctx.query.get("batch") == "ok":
         return await _batch(ctx, parsed, query)
     rev = await writing.write(ctx, parsed, new_edits=query.new_edits)

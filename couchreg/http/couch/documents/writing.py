@@ -6,7 +6,7 @@ size, attachments in the text, who may write which id. What a document may look 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from couchreg.auth.policy import Rule, authorize
@@ -20,7 +20,7 @@ from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.params import parse_int
 from couchreg.http.couch.frame.settings import Settings
 from couchreg.http.couch.frame.uuids import new_uuid
-from couchreg.model import document, json
+from couchreg.model import document, json, partitions
 from couchreg.model.document import Parsed
 
 log = logging.getLogger(__name__)
@@ -128,12 +128,26 @@ async def authorize_id(ctx: Context, doc_id: str) -> None:
         authorize(rule, ctx.user, ctx.db.name, await ctx.db.setting("security"))
 
 
+async def check_partition(ctx: Context, doc_id: str) -> None:
+    """Raises IllegalDocid, IllegalPartition where documents have partitions and this id is in none."""
+    if await ctx.db.setting("partitioned"):
+        partitions.check_id(doc_id)
+
+
 async def check_design(ctx: Context, parsed: Parsed) -> None:
     """Raises BadRequest (invalid_design_doc, compilation_error) for a design document that CouchDB would not
     store."""
     if id_of(parsed).startswith("_design/") and not parsed.deleted:
         check_design_document(parsed.body)
+        await check_option(ctx, parsed.body)
         await check_views(ctx.services.functions, ctx.db.name, parsed.body)
+
+
+async def check_option(ctx: Context, body: Mapping[str, Any]) -> None:
+    """Raises BadRequest (invalid_design_doc) for a design document of partitions where there are none."""
+    if (body.get("options") or {}).get("partitioned") is True and not await ctx.db.setting("partitioned"):
+        reason = "partitioned option cannot be true in a non-partitioned database."
+        raise BadRequest(reason, error="invalid_design_doc")
 
 
 # -- from a parsed document to a revision

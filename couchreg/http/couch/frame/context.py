@@ -1,9 +1,9 @@
 """One request on its way through the couch door: what an operation gets as its only argument."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -32,11 +32,18 @@ LARGE = 256 << 10  # bytes of an answer that are not gathered, and not sent to m
 SLICE = 64 << 10  # bytes of one write of those
 
 
-async def _nowhere(ctx: "Context", request: web.BaseRequest) -> web.StreamResponse:
+async def _nowhere(
+    ctx: "Context", request: web.BaseRequest, partition: str | None = None
+) -> web.StreamResponse:
     raise NotImplementedError("the door says where requests go")
 
 
-Again = Callable[["Context", web.BaseRequest], Awaitable[web.StreamResponse]]
+class Again(Protocol):
+    """Answers what another request has led to; with `partition` what stands behind that name in its path."""
+
+    async def __call__(
+        self, before: "Context", request: web.BaseRequest, partition: str | None = None, /
+    ) -> web.StreamResponse: ...
 
 
 class Context:
@@ -96,7 +103,9 @@ class Context:
         self.headers: list[tuple[str, str]] = []  # to be added to whatever is answered (CORS)
         self.credentials = request.headers  # those that `identity` was told from
         self.rewritten = 0  # how often a design document has sent this request on
-        self.again: Again = _nowhere  # answers the request as a design document has rewritten it
+        self.again: Again = (
+            _nowhere  # answers the request as a design document has rewritten it, or of a partition
+        )
         self.callback = ""  # the function that a JSON answer is to be wrapped in (JSONP)
         self._pairs: list[tuple[str, str]] | None = None
         self._query: dict[str, str] | None = None
@@ -145,6 +154,13 @@ class Context:
         if self._query is None:
             self._query = dict(reversed(self.pairs))
         return self._query
+
+    def within(self, partition: str) -> None:
+        """Take `/{db}/_partition/{partition}/…` for what stands behind it, asked of that partition."""
+        self.parts = [self.parts[0], *self.parts[3:]]
+        others = [pair for pair in self.pairs if pair[0] != "partition"]
+        self._pairs, self._query = [("partition", partition), *others], None
+        self.raw_query = self.raw_query or "partition"  # there is a query now
 
     def query_json(self, name: str) -> Any:
         """A parameter whose value is JSON; None where there is none. Raises BadRequest."""

@@ -17,7 +17,7 @@ async def describe(db: Database, settings: Settings) -> dict[str, Any]:
         "purge_seq": found.purge_seq.text,
         "update_seq": found.update_seq.text,
         "sizes": {"file": found.size_file, "external": found.size_external, "active": found.size_active},
-        "props": {},
+        "props": {"partitioned": True} if await db.setting("partitioned") else {},
         "doc_del_count": found.doc_del_count,
         "doc_count": found.doc_count,
         "disk_format_version": DISK_FORMAT,

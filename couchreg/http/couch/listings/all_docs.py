@@ -8,13 +8,13 @@ from typing import Any
 
 from aiohttp import web
 
-from couchreg.errors import BadRequest
+from couchreg.errors import BadRequest, QueryParseError
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.listings import key_rows, range_rows
 from couchreg.http.couch.listings.namespaces import ALL, DESIGN, LOCAL, Namespace
-from couchreg.http.couch.listings.view_query import ViewQuery
+from couchreg.http.couch.listings.view_query import ViewQuery, limit_rows
 from couchreg.turns import Slice
 
 
@@ -93,6 +93,10 @@ async def write_all(ctx: Context, writer: RowWriter, query: ViewQuery) -> None:
 
 
 async def _write(ctx: Context, writer: RowWriter, namespace: Namespace, query: ViewQuery) -> None:
+    is_of_partition = query.partition is not None
+    if is_of_partition and not await ctx.db.setting("partitioned"):
+        raise QueryParseError("`partition` parameter is not supported on this db")
+    limit_rows(ctx.settings, query, partition=is_of_partition)
     if query.keys is None:
         await range_rows.write(ctx.db, writer, namespace, query)
     else:

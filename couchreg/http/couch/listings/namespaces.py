@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from couchreg.docstore.base import Range
 from couchreg.http.couch.listings.view_query import UNSET, ViewQuery
+from couchreg.model.partitions import span
 
 
 class Namespace(NamedTuple):
@@ -38,6 +39,11 @@ def wanted_range(namespace: Namespace, query: ViewQuery) -> Range:
     if namespace.beyond is not None and (high is None or high > namespace.beyond):
         high = namespace.beyond
         inclusive = inclusive and query.descending
+    if query.partition is not None:
+        first, beyond = span(query.partition)
+        low = first if low is None or low < first else low
+        if high is None or high > beyond:
+            high, inclusive = beyond, True  # no document has that id
     start, end = (high, low) if query.descending else (low, high)
     return Range(start, end, inclusive, query.descending, query.skip, query.limit)
 

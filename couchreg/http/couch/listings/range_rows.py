@@ -11,6 +11,7 @@ from couchreg.http.couch.listings import rowdocs
 from couchreg.http.couch.listings.namespaces import ALL, DESIGN, Namespace, wanted_range
 from couchreg.http.couch.listings.rowdocs import DocOptions, RowDocument
 from couchreg.http.couch.listings.view_query import ViewQuery
+from couchreg.model.partitions import span
 from couchreg.wire import documents, rows
 
 
@@ -28,16 +29,24 @@ async def _head(db: Database, namespace: Namespace, query: ViewQuery, wanted: Ra
     if namespace.is_local:
         return rows.head(None, None, with_seq=with_seq)
     total = await count(db, namespace)
-    before = await _offset(db, wanted)
+    before = await _offset(db, wanted, query.partition)
     seq = (await db.update_seq()).text if with_seq else None
     offset = None if before is None else min(total, before + query.skip)
     return rows.head(total, offset, seq, with_seq=with_seq)
 
 
-async def _offset(db: Database, wanted: Range) -> int | None:
-    """Where a range begins; None, which CouchDB says too, where the store does not know."""
+async def _offset(db: Database, wanted: Range, partition: str | None) -> int | None:
+    """Where a range begins, in a partition counted from its first document; None, which CouchDB says too,
+    where the store does not know."""
     if wanted.start is None:
         return 0
+    if partition is not None:
+        first, beyond = span(partition)
+        edge = beyond if wanted.descending else first
+        if wanted.start == edge:
+            return 0
+        before = Range(edge, wanted.start, inclusive_end=False, descending=wanted.descending)
+        return sum([len(chunk) async for chunk in db.all_docs(before, bodies=False)])
     with suppress(NotImplementedHere):
         return await counting(db).count_before(wanted)
     return None

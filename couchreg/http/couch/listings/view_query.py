@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from couchreg.errors import BadRequest, QueryParseError
+from couchreg.errors import QueryParseError
 from couchreg.http.couch.frame import params
+from couchreg.http.couch.frame.settings import Settings
 from couchreg.http.couch.listings.rowdocs import DocOptions, doc_options
 from couchreg.model import json
+from couchreg.model.partitions import check_partition
 
 UNSET: Final = object()
 
@@ -110,7 +112,7 @@ class ViewQuery:
         elif name in NUMBERS:
             self.numbers[name] = natural(value, number)
         elif name == "partition":
-            self.partition = checked_partition(_text(value))
+            self.partition = check_partition(_text(value))
         elif name in CHOICES and _text(value) not in CHOICES[name]:
             raise QueryParseError(f"Invalid value for `{name}`.")
 
@@ -133,8 +135,6 @@ class ViewQuery:
         self._check_keys()
         if self.keys is not None and not level and not self.flags.get("group"):
             raise QueryParseError("Multi-key fetches for reduce views must use `group=true`")
-        if self.partition is not None:
-            raise QueryParseError("`partition` parameter is not supported on this db")
 
     def check(self, *, map_only: bool = True) -> None:
         """What cannot go together where nothing is reduced. Raises QueryParseError."""
@@ -146,8 +146,6 @@ class ViewQuery:
         self._check_keys()
         if level or (self.flags.get("group") and "group_level" not in self.numbers):
             raise QueryParseError("Invalid use of grouping on a map view.")
-        if self.partition is not None:
-            raise QueryParseError("`partition` parameter is not supported on this db")
 
     def _check_keys(self) -> None:
         keys = self.keys
@@ -160,15 +158,14 @@ class ViewQuery:
             raise QueryParseError("`keys` is incompatible with `key`, `start_key` and `end_key`")
 
 
-def checked_partition(name: str) -> str:
-    """The name of a partition. Raises BadRequest (illegal_partition)."""
-    if not name:
-        raise BadRequest("Partition must not be empty", error="illegal_partition")
-    if name.startswith("_"):
-        raise BadRequest("Partition must not start with an underscore", error="illegal_partition")
-    if ":" in name:
-        raise BadRequest("Partition must not contain a colon", error="illegal_partition")
-    return name
+def limit_rows(settings: Settings, query: ViewQuery, *, partition: bool) -> None:
+    """Heed `[query_server_config] query_limit`, and `partition_query_limit`. Raises QueryParseError."""
+    name = "partition_query_limit" if partition else "query_limit"
+    most = params.parse_int(settings.text("query_server_config", name, "infinity"))
+    if most is None:
+        return
+    if query.numbers.setdefault("limit", most) > most:
+        raise QueryParseError(f"Limit is too large, must not exceed {most}")
 
 
 def _as_it_is(value: Any) -> Any:

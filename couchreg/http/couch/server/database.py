@@ -8,17 +8,15 @@ from typing import Any
 from couchreg.auth.policy import USERS, default_security
 from couchreg.docstore.base import Setting
 from couchreg.docstore.optional import compacting, purging
-from couchreg.errors import BadRequest, CouchregError, Forbidden, NotImplementedHere
+from couchreg.errors import BadRequest, CouchregError, Forbidden
 from couchreg.http.couch.frame import params
 from couchreg.http.couch.frame.background import Compaction
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.description import describe
-from couchreg.http.couch.frame.failures import MethodNotAllowed
 from couchreg.http.couch.frame.headers import url_encode
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_json
-from couchreg.http.couch.listings.view_query import checked_partition
 from couchreg.http.couch.server.security import check_security
-from couchreg.model.names import check_database_name
+from couchreg.model.names import SYSTEM_DATABASES, check_database_name
 
 ENGINE = "couch"  # the only one CouchDB comes with
 LIMIT = 1000  # of revisions and of purges, where nothing else was set
@@ -28,8 +26,11 @@ async def create(ctx: Context) -> Answer:
     name = ctx.match["db"]
     shards = _shards(ctx)
     _check_placement(ctx)
-    check_database_name(name)
     settings: dict[Setting, Any] = {**shards}
+    if _is_partitioned(ctx):
+        _check_not_system(ctx, name)
+        settings["partitioned"] = True
+    check_database_name(name)
     if ctx.settings.text("couchdb", "default_security") != "admin_only":
         settings["security"] = dict(default_security("everyone"))
     await ctx.store.create(name, settings)
@@ -48,12 +49,23 @@ def _shards(ctx: Context) -> dict[Setting, int]:
             raise BadRequest(f"The `{name}` value should be a positive integer.")
         if number is not None:
             found[name] = min(number, params.LARGEST)
-    partitioned = ctx.query.get("partitioned", "false")
-    if partitioned not in ("true", "false"):
-        raise BadRequest("Invalid `partitioned` parameter")
-    if partitioned == "true":
-        raise NotImplementedHere("Partitioned databases are not supported.")
     return found
+
+
+def _is_partitioned(ctx: Context) -> bool:
+    """Raises BadRequest."""
+    given = ctx.query.get("partitioned", "false")
+    if given not in ("true", "false"):
+        raise BadRequest("Invalid `partitioned` parameter")
+    return given == "true"
+
+
+def _check_not_system(ctx: Context, name: str) -> None:
+    """Raises BadRequest for the database of users, replications and the like."""
+    last = name.rpartition("/")[2]
+    suffix = ctx.settings.text("couchdb", "users_db_suffix", USERS)
+    if name in SYSTEM_DATABASES or last in (USERS, "_replicator", suffix):
+        raise BadRequest("Cannot partition a system database")
 
 
 def _check_placement(ctx: Context) -> None:
@@ -168,23 +180,3 @@ async def purged_infos(ctx: Context) -> Answer:
 
 async def temp_view(ctx: Context) -> Answer:
     raise CouchregError("Temporary views are not supported in CouchDB", error="gone")
-
-
-async def no_partition_named(ctx: Context) -> Answer:
-    raise BadRequest("invalid_partition_req")
-
-
-async def partition(ctx: Context) -> Answer:
-    checked_partition(ctx.match["partition"])
-    raise BadRequest("database is not partitioned")
-
-
-async def post_partition(ctx: Context) -> Answer:
-    """What cannot be a partition is told before that there is nothing to POST to."""
-    if ctx.match["partition"].startswith("_"):
-        checked_partition(ctx.match["partition"])
-    raise MethodNotAllowed("GET")
-
-
-async def no_partitions(ctx: Context) -> Answer:
-    raise BadRequest("database is not partitioned")

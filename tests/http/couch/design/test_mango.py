@@ -243,7 +243,7 @@ WRONG_OPTIONS = [
     ({"bookmark": "W1sxXSwiYSJd"}, "invalid_bookmark"),  # [[1], "a"], of an index
     ({"use_index": "a/b/c"}, "invalid_index_name"),
     ({"use_index": "a", "allow_fallback": False}, "invalid_index"),
-    ({"partition": "p"}, "bad_request"),
+    ({"partition": "p"}, "query_parse_error"),
     ({"partition": "_p"}, "illegal_partition"),
     ({"selector": {"a..b": 1}}, "invalid_field_name"),
     ({"limit": [[[[[]]]]] * 5000}, "invalid_non_neg_integer"),
