@@ -19,6 +19,7 @@ from couchreg.app.facts import facts
 from couchreg.app.listening import listen, serve, tls_context
 from couchreg.app.redeeming import redeem
 from couchreg.app.refusing import BACKUP, MENDING, open_database, using
+from couchreg.app.searching import ENGINES, Searching
 from couchreg.app.stores import direct_uploads, elsewhere, largest_attachment, open_blobs
 from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
@@ -59,8 +60,7 @@ from couchreg.errors import Unavailable
 from couchreg.followers.contents import ContentsFollower
 from couchreg.followers.datastore import DatastoreFollower
 from couchreg.followers.loop import FollowerLoop, Status
-from couchreg.followers.search import SearchFollower
-from couchreg.followers.whoosh_index import WhooshIndex
+from couchreg.followers.search.follower import SearchFollower
 from couchreg.http.connections import SECTION, ApplicationRunner
 from couchreg.http.couch.door import CouchDoor
 from couchreg.http.forwarded import Proxies
@@ -72,7 +72,7 @@ from couchreg.registry.publishing.intake import PublishLimits
 from couchreg.registry.publishing.publish import Validation
 from couchreg.registry.publishing.sessions import SessionLimits
 from couchreg.registry.reading.counts import Downloads
-from couchreg.registry.registry import Registry, SearchResult
+from couchreg.registry.registry import Registry
 
 log = logging.getLogger(__name__)
 
@@ -80,23 +80,6 @@ COUCH_PREFIX = "/_couch"
 CLOSING = 2.0  # seconds that answers under way, open feeds among them, are given at the end
 LONGEST_TEXT = 64 << 10  # bytes of a README that are searched
 TICK = 1.0  # seconds: how far the clock of a file system may be behind
-
-
-class Searching:
-    """The search follower in the terms of the registry's `Search`."""
-
-    def __init__(self, follower: SearchFollower) -> None:
-        self._follower = follower
-
-    async def search(
-        self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
-    ) -> SearchResult:
-        page = await self._follower.search(words, limit=limit, offset=offset, types=types)
-        return SearchResult(page.total, [hit._asdict() for hit in page.hits])
-
-    async def dependents(self, name: str, limit: int, offset: int) -> SearchResult:
-        page = await self._follower.dependents(name, limit=limit, offset=offset)
-        return SearchResult(page.total, [hit._asdict() for hit in page.hits])
 
 
 def build(settings: Settings) -> "App":
@@ -279,7 +262,9 @@ class App:
         )
 
     def _follow(self, stack: AsyncExitStack, data: DataDir) -> None:
-        self.search = SearchFollower(WhooshIndex(data.search), self._packages, self._read_text)
+        self.search = SearchFollower(
+            ENGINES[self.settings.search_engine](data.search), self._packages, self._read_text
+        )
         self._contents = ContentsFollower(data.contents)
         datastore = DatastoreFollower(self.attachments, self._packages, NamedNotes(self.store, REGISTRY))
         self.followers = {

@@ -51,10 +51,11 @@ def types_of(members: Mapping[str, Any], context: Context) -> list[Type]:
     stated = members.get("@type")
     texts = stated if isinstance(stated, list) else [stated]
     written = islice((text for text in texts if isinstance(text, str) and 0 < len(text) <= LONGEST), MOST)
-    return [Type(text, _iri(text, context)) for text in written]
+    return [Type(text, expand(text, context)) for text in written]
 
 
-def _iri(term: str, context: Context) -> str | None:
+def expand(term: str, context: Context) -> str | None:
+    """The IRI that a term or an IRI with a prefix stands for; None for what is none."""
     found = term
     for _ in range(MOST):
         following = _step(found, context)
@@ -85,9 +86,14 @@ def all_types(descriptor: Mapping[str, Any]) -> Iterator[Type]:
     resources = descriptor.get("resources")
     for resource in resources if isinstance(resources, list) else ():
         if isinstance(resource, dict):
-            own = context_of(resource, context)
-            yield from types_of(resource, own)
-            yield from _field_types(resource, own)
+            yield from resource_types(resource, context)
+
+
+def resource_types(resource: Mapping[str, Any], above: Context) -> Iterator[Type]:
+    """The types of a resource and of its fields; `above` is the package's context."""
+    own = context_of(resource, above)
+    yield from types_of(resource, own)
+    yield from _field_types(resource, own)
 
 
 def _field_types(resource: Mapping[str, Any], context: Context) -> Iterator[Type]:

@@ -1,70 +1,13 @@
-"""Search: what people type finds the packages they mean, and the index follows the database."""
+"""Both engines: what people type finds the packages they mean, and the index follows the database."""
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
-from couchreg.docstore.base import Database
-from couchreg.docstore.sqlite.store import SqliteStore
-from couchreg.errors import BadRequest, Unavailable
-from couchreg.followers import whoosh_text
-from couchreg.followers.base import Checkpoint
-from couchreg.followers.loop import FollowerLoop
-from couchreg.followers.search import SearchFollower
-from couchreg.followers.whoosh_index import WhooshIndex
-from tests.followers.conftest import REGISTRY, package, put
-
-Databases = Callable[[], Database]
-
-
-class Searching:
-    """A search that sees everything written before it."""
-
-    def __init__(self, store: SqliteStore, database: Databases, directory: Path) -> None:
-        self.database = database
-        self.follower = SearchFollower(WhooshIndex(directory), database())
-        self.loop = FollowerLoop(self.follower, store, REGISTRY, first_wait=0.001)
-        self.follower.when_broken(self.loop.restart)
-
-    async def names(self, *words: str, **more: Any) -> list[str]:
-        await self.loop.caught_up(await self.database().update_seq())
-        return [hit.name for hit in (await self.follower.search(words, **more)).hits]
-
-
-@pytest.fixture
-async def start(
-    store: SqliteStore, database: Databases, tmp_path: Path
-) -> AsyncIterator[Callable[[], Awaitable[Searching]]]:
-    started: list[Searching] = []
-
-    async def begin() -> Searching:
-        made = Searching(store, database, tmp_path / "search")
-        made.loop.start()
-        started.append(made)
-        return made
-
-    yield begin
-    for one in started:
-        await one.loop.stop()
-
-
-@pytest.fixture
-async def searching(start: Callable[[], Awaitable[Searching]]) -> Searching:
-    return await start()
-
-
-GDP = package(
-    "Country, Regional and World GDP",
-    description="Gross Domestic Product in current US dollars.",
-    keywords=["economics"],
-    resources=[{"name": "gdp-data", "schema": {"fields": [{"name": "CountryCode"}, {"name": "value_usd"}]}}],
-)
-POPULATION = package("Population of the world’s États", keywords=["people"], description="How many of us.")
+from couchreg.errors import BadRequest
+from tests.followers.conftest import package, put
+from tests.followers.search.conftest import GDP, POPULATION, Databases, Searching
 
 
 async def test_every_part_of_a_package_is_found(searching: Searching, database: Databases) -> None:
@@ -148,18 +91,6 @@ async def test_purged_versions_are_forgotten(searching: Searching, database: Dat
         await asyncio.sleep(0.01)
 
 
-async def test_an_index_that_cannot_be_opened_is_an_answer(
-    start: Callable[[], Awaitable[Searching]], database: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await put(database(), "gdp@1", GDP)
-    with monkeypatch.context() as broken:
-        broken.setattr(WhooshIndex, "open", Mock(side_effect=OSError(24, "Too many open files")))
-        searching = await start()
-        with pytest.raises(Unavailable, match="cannot be opened"):
-            await asyncio.wait_for(searching.follower.search(["gdp"]), 60)
-    assert await searching.names("gdp") == ["gdp"]
-
-
 async def test_packages_whose_names_begin_alike_are_kept_apart(
     searching: Searching, database: Databases
 ) -> None:
@@ -230,133 +161,6 @@ async def test_operators_are_plain_words(searching: Searching, database: Databas
 async def test_too_many_words_are_refused(searching: Searching) -> None:
     with pytest.raises(BadRequest):
         await searching.names(*["a b"] * 20)
-
-
-async def test_a_restart_keeps_the_index(
-    start: Callable[[], Awaitable[Searching]], database: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = await start()
-    await put(database(), "gdp@1", GDP)
-    assert await first.names("gdp") == ["gdp"]
-    await first.loop.stop()
-    monkeypatch.setattr(WhooshIndex, "commit", _unexpected)
-    assert await (await start()).names("gdp") == ["gdp"]
-
-
-def _unexpected(*args: object) -> None:
-    raise AssertionError("nothing was to be indexed")
-
-
-def _remove(directory: Path) -> None:
-    shutil.rmtree(directory)
-
-
-def _tear(directory: Path) -> None:
-    for file in directory.iterdir():
-        if file.is_file() and file.suffix != ".lock":
-            file.write_bytes(file.read_bytes()[: file.stat().st_size // 3])
-
-
-def _lose_segments(directory: Path) -> None:
-    for file in directory.glob("*.seg"):
-        file.unlink()
-
-
-def _lose_contents(directory: Path) -> None:
-    for file in directory.glob("*.toc"):
-        file.unlink()
-
-
-@pytest.mark.parametrize("harm", [_remove, _tear, _lose_segments, _lose_contents])
-async def test_a_damaged_index_is_built_again(
-    start: Callable[[], Awaitable[Searching]],
-    database: Databases,
-    tmp_path: Path,
-    harm: Callable[[Path], None],
-) -> None:
-    first = await start()
-    await put(database(), "gdp@1", GDP)
-    assert await first.names("gdp") == ["gdp"]
-    await first.loop.stop()
-    harm(tmp_path / "search")
-    assert await (await start()).names("gdp") == ["gdp"]
-
-
-async def test_an_index_of_another_version_is_built_again(
-    start: Callable[[], Awaitable[Searching]], database: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = await start()
-    await put(database(), "gdp@1", GDP)
-    await first.names("gdp")
-    await first.loop.stop()
-    monkeypatch.setattr(whoosh_text, "VERSION", whoosh_text.VERSION + 1)
-    second = await start()
-    assert await second.names("gdp") == ["gdp"]
-
-
-async def test_an_index_that_breaks_while_it_is_used_mends_itself(
-    searching: Searching, database: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await put(database(), "gdp@1", GDP)
-    assert await searching.names("gdp") == ["gdp"]
-    broken = True
-
-    def fail_once(*args: object) -> object:
-        nonlocal broken
-        if broken:
-            broken = False
-            raise ValueError("torn posting")
-        return original(*args)  # type: ignore[arg-type]
-
-    original = whoosh_text.build_query
-    monkeypatch.setattr(whoosh_text, "build_query", fail_once)
-    resets = _counted(searching.follower, "reset", monkeypatch)
-    with pytest.raises(Unavailable):
-        await searching.names("gdp")
-    await put(database(), "b@1", package("B"))
-    assert await searching.names("gdp") == ["gdp"]
-    assert len(resets) == 1
-
-
-async def test_one_search_that_always_fails_does_not_rebuild_for_ever(
-    searching: Searching, database: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await put(database(), "gdp@1", GDP)
-    await searching.names("gdp")
-    resets = _counted(searching.follower, "reset", monkeypatch)
-    with monkeypatch.context() as broken:
-        broken.setattr(whoosh_text, "build_query", _unexpected)
-        for number in range(3):
-            with pytest.raises(Unavailable):
-                await searching.names("gdp")
-            await put(database(), f"b@{number}", package("B"))
-    assert await searching.names("gdp") == ["gdp"]
-    assert len(resets) == 1
-
-
-def _counted(thing: object, method: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A list that grows with each call of a method, which is still made."""
-    calls: list[str] = []
-    original = getattr(thing, method)
-
-    async def call() -> None:
-        calls.append(method)
-        await original()
-
-    monkeypatch.setattr(thing, method, call)
-    return calls
-
-
-def test_a_failed_commit_leaves_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    index = WhooshIndex(tmp_path / "index")
-    assert index.open() is None
-    index.commit([], [], Checkpoint("one", "1"))
-    monkeypatch.setattr(whoosh_text, "document", _unexpected)
-    entry = whoosh_text.IndexEntry("a", "1", "", "", (), (), ())
-    with pytest.raises(AssertionError):
-        index.commit([entry], [], Checkpoint("one", "2"))
-    index.close()
-    assert WhooshIndex(tmp_path / "index").open() == Checkpoint("one", "1")
 
 
 async def test_packages_are_found_by_their_json_ld_types(searching: Searching, database: Databases) -> None:

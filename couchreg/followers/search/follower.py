@@ -1,7 +1,7 @@
 """The search follower: keeps a search engine up to date with the packages of the `registry` database.
 
-There is one entry for each package, at its latest version. A change of any document of a package
-makes its entry anew from what the database holds now, so that order and repetition of changes do not matter.
+A package is found at its latest version. A change of any document of a package makes what is known of it
+anew from what the database holds now, so that order and repetition of changes do not matter.
 """
 
 import asyncio
@@ -10,16 +10,21 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 from couchreg.docstore.base import Attachment, Change, Database, Range
-from couchreg.errors import NotFound, Unavailable
+from couchreg.errors import NotFound, StorageFailure, Unavailable
 from couchreg.followers.base import Checkpoint, RebuildNeeded
-from couchreg.followers.packages import IndexEntry, entry, told_in
-from couchreg.followers.search_base import SearchIndex, SearchPage
+from couchreg.followers.search.base import SearchIndex
+from couchreg.followers.search.explaining import Found, explained
+from couchreg.followers.search.items import Source, tag, told_in
+from couchreg.followers.search.query import Query, keys_query, opened
+from couchreg.followers.search.suggesting import suggestion
 from couchreg.model import json
 from couchreg.package.names import package_of, split_version_id, version_id
 from couchreg.package.standing import Standing
+from couchreg.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +35,7 @@ MOST_HITS = 1000  # of one page
 MEND_INTERVAL = 600.0  # seconds
 OPENING = 5.0  # seconds that a search waits for the index at the start
 FARTHEST = 10_000  # hits into the list that a page may begin
+WAITING, WAITING_OF_ONE = 500, 100  # searches that wait for their turn
 
 
 class SearchFollower:
@@ -46,6 +52,7 @@ class SearchFollower:
         self._read = read
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="search-write")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="search-read")
+        self._turns = Turns(1, waiting=WAITING, waiting_of_one=WAITING_OF_ONE, what="searches", retry_after=2)
         self._looked = asyncio.Event()  # whether the index can be opened is known
         self._opened = False
         self._when_broken: Callable[[], None] | None = None
@@ -66,49 +73,72 @@ class SearchFollower:
 
     async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
         touched = {package_of(change.id) for change in changes}
-        database = self._database
-        entries: list[IndexEntry] = []
+        sources: list[Source] = []
         gone: list[str] = []
         for name in sorted(filter(None, touched)):
-            made = await self._entry_of(database, name)
-            if made is None:
+            found = await self._source(name)
+            if found is None:
                 gone.append(name)
             else:
-                entries.append(made)
-        await self._in(self._writing, lambda: self._index.commit(entries, gone, checkpoint))
+                sources.append(found)
+        await self._in(self._writing, lambda: self._index.commit(sources, gone, checkpoint))
 
     async def reset(self) -> None:
-        await self._in(self._reading, self._index.close)
+        await self._in(self._reading, self._index.close_reading)
         await self._in(self._writing, self._index.clear)
 
     async def close(self) -> None:
-        self._writing.shutdown(wait=True, cancel_futures=True)
-        await self._in(self._reading, self._index.close)
+        await self._in(self._reading, self._index.close_reading)
         self._reading.shutdown(wait=True, cancel_futures=True)
+        await self._in(self._writing, self._index.close)
+        self._writing.shutdown(wait=True, cancel_futures=True)
 
     # -- the search
     async def search(
-        self, words: Sequence[str], *, limit: int = 25, offset: int = 0, types: Sequence[str] = ()
-    ) -> SearchPage:
+        self,
+        words: Sequence[str],
+        *,
+        limit: int = 25,
+        offset: int = 0,
+        types: Sequence[str] = (),
+        askers: Sequence[str] = (),
+    ) -> Found:
         """Packages in which all words and all JSON-LD types occur, best first; without words by name.
 
         A type is found by its IRI, by the last word of that, or as it is written; capitals do not matter.
         `limit` and `offset` beyond MOST_HITS and FARTHEST count as those. Raises BadRequest for too many
-        words, Unavailable while the index is built anew.
+        words, TooManyRequests, and Unavailable while the index is built anew.
         """
-        limit, offset = max(0, min(limit, MOST_HITS)), max(0, min(offset, FARTHEST))
-        return await self._asked(lambda: self._index.search(words, limit, offset, types))
+        return await self.find(_bounded(keys_query(words, types), limit, offset), askers=askers)
 
-    async def dependents(self, name: str, *, limit: int = 25, offset: int = 0) -> SearchPage:
-        """The packages whose latest version depends on this one, by name. Raises Unavailable."""
-        limit, offset = max(0, min(limit, MOST_HITS)), max(0, min(offset, FARTHEST))
-        return await self._asked(lambda: self._index.dependents(name, limit, offset))
+    async def dependents(
+        self, name: str, *, limit: int = 25, offset: int = 0, askers: Sequence[str] = ()
+    ) -> Found:
+        """The packages whose latest version depends on this one, by name. Raises as `search`."""
+        return await self.find(_bounded(Query(tags=((tag("needs", name),),)), limit, offset), askers=askers)
 
-    async def _asked(self, question: Callable[[], SearchPage]) -> SearchPage:
+    async def find(self, query: Query, *, askers: Sequence[str] = ()) -> Found:
+        """What a query finds, as it stands. Raises as `search`."""
+        return await self._asked(lambda: explained(query, self._index.search(query)), askers)
+
+    async def look(self, query: Query, *, askers: Sequence[str] = ()) -> Found:
+        """What a person's query finds: a word that nothing has is taken for the beginning of one. Where
+        nothing is found, words that may have been meant are told. Raises as `search`."""
+
+        def work() -> Found:
+            wanted = opened(query, self._index.known)
+            page = self._index.search(wanted)
+            meant = None if page.total else suggestion(query, self._index)
+            return explained(wanted, page)._replace(suggestion=meant)
+
+        return await self._asked(work, askers)
+
+    async def _asked(self, question: Callable[[], T], askers: Sequence[str]) -> T:
         await self._until_opened()
         try:
-            return await self._in(self._reading, question)
-        except OSError as error:
+            async with self._turns.take(*askers):
+                return await self._in(self._reading, question)
+        except (OSError, StorageFailure) as error:
             raise Unavailable("The search does not answer: its index cannot be read now.") from error
         except RebuildNeeded as error:
             log.error("a search failed: %s", error, exc_info=error)
@@ -132,22 +162,23 @@ class SearchFollower:
     async def _in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(threads, work)
 
-    async def _entry_of(self, database: Database, name: str) -> IndexEntry | None:
-        """The entry of a package at its latest version, None when it has no version (any more)."""
+    async def _source(self, name: str) -> Source | None:
+        """What is indexed of a package at its latest version, None when it has no version (any more)."""
         versions: list[str] = []
         wanted = Range(start=version_id(name, ""), end=version_id(name, "~"))
-        async for rows in database.all_docs(wanted, bodies=False):
+        async for rows in self._database.all_docs(wanted, bodies=False):
             found = [split_version_id(row.id) for row in rows]
             versions += [pair[1] for pair in found if pair and pair[0] == name]
         if not versions:
             return None
-        [package] = await database.winners([name], bodies=True)
-        members = package.members if package and not package.deleted else None
-        version = Standing(json.body(members)).current(versions)
-        [row] = await database.winners([version_id(name, version)], bodies=True)
+        [package] = await self._database.winners([name], bodies=True)
+        standing = Standing(json.body(package.members if package and not package.deleted else None))
+        version = standing.current(versions)
+        [row] = await self._database.winners([version_id(name, version)], bodies=True)
         if row is None or row.deleted or row.members is None:
-            return await self._entry_of(database, name)  # deleted between the two reads
-        return entry(name, version, row.members, await self._texts(row.attachments))
+            return await self._source(name)  # deleted between the two reads
+        texts = tuple(await self._texts(row.attachments))
+        return Source(name, version, row.members, texts, standing.deprecated(version))
 
     async def _texts(self, files: Sequence[Attachment]) -> list[str]:
         """What is written for people; a file whose bytes are not here is left out."""
@@ -161,3 +192,7 @@ class SearchFollower:
             except NotFound:
                 log.warning("the file %s of a package is not here: it is not searched", file.key)
         return texts
+
+
+def _bounded(query: Query, limit: int, offset: int) -> Query:
+    return replace(query, limit=max(0, min(limit, MOST_HITS)), offset=max(0, min(offset, FARTHEST)))

@@ -1,0 +1,82 @@
+"""What the search follower asks of a search engine, and what a search answers."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
+
+from couchreg.errors import Unavailable
+from couchreg.followers.base import Checkpoint
+from couchreg.followers.search.items import Source
+from couchreg.followers.search.query import Query
+
+MOST_VALUES: Final = 50  # of one facet, the most frequent first
+SECONDS: Final = 2.0  # that one search may take
+WEIGHTS: Final[Mapping[str, float]] = {
+    "name": 4.0,
+    "title": 3.0,
+    "keywords": 3.0,
+    "resources": 1.5,
+    "fields": 1.0,
+    "description": 1.0,
+    "texts": 0.5,
+}
+EXACT_WEIGHT: Final = 0.5
+
+
+class Hit(NamedTuple):
+    """One item that was found; a higher score is a better match. `shown` is `items.Item.shown`."""
+
+    package: str
+    version: str
+    resource: str | None
+    score: float
+    shown: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The hits from an offset on, best first; `total` counts all that match, `facets` their values."""
+
+    total: int
+    hits: Sequence[Hit]
+    facets: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
+
+
+class TooSlow(Unavailable):
+    """A search was stopped because it took too long."""
+
+    def __init__(self) -> None:
+        super().__init__("The search took too long: ask for fewer or rarer words.", retry_after=5)
+
+
+class SearchIndex(Protocol):
+    """An engine. Its methods block. Those that write are called in one thread, those that read in another,
+    one call of each kind at a time. All may raise RebuildNeeded when the index turns out to be unusable,
+    OSError or StorageFailure when a disk fails; those that read TooSlow."""
+
+    def open(self) -> Checkpoint | None:
+        """Open or create it; the checkpoint of the last commit."""
+
+    def commit(self, sources: Sequence[Source], gone: Collection[str], checkpoint: Checkpoint) -> None:
+        """Replace packages, remove others, and move the checkpoint: all of it or nothing."""
+
+    def clear(self) -> None:
+        """Remove everything, whatever state it is in, and open an empty index."""
+
+    def close(self) -> None:
+        """End writing."""
+
+    # -- reading
+    def search(self, query: Query) -> Page: ...
+
+    def known(self, term: str) -> bool:
+        """Whether any item has the term, stemmed or as it is."""
+
+    def neighbours(self, term: str) -> Sequence[tuple[str, int]]:
+        """Terms that begin with the same letter and are about as long, and how many items have each; stemmed
+        ones may be among them."""
+
+    def is_word(self, term: str) -> bool:
+        """Whether any item has the term as it is."""
+
+    def close_reading(self) -> None: ...

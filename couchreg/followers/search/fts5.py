@@ -1,0 +1,247 @@
+"""The default search engine: an SQLite file with FTS5. Blocking; see `SearchIndex`.
+
+Rows and checkpoint are one transaction. What is indexed are terms that `tokens` made, with blanks between,
+so FTS5 only cuts at blanks. Texts are not kept for FTS5 (it has no content); what a hit shows lies
+compressed in a table of its own.
+"""
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from couchreg.errors import StorageFailure
+from couchreg.followers.base import Checkpoint, RebuildNeeded
+from couchreg.followers.search import fts5_match, fts5_rows
+from couchreg.followers.search.base import EXACT_WEIGHT, MOST_VALUES, SECONDS, WEIGHTS, Hit, Page, TooSlow
+from couchreg.followers.search.folder import make_room
+from couchreg.followers.search.fts5_rows import Rows
+from couchreg.followers.search.items import COLUMNS, FACETS, Source, items
+from couchreg.followers.search.query import Query
+
+FILE: Final = "fts5.sqlite"
+MOST_NEIGHBOURS: Final = 20_000  # terms that are looked at for one word that nothing has
+MOST_COUNTED: Final = 20_000  # items whose facets are counted
+_STEPS = 2_000  # of SQLite's machine between two looks at the clock
+_BROKEN = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.SchemaChangeError, apsw.FormatError)
+_RANK = ", ".join(str(WEIGHTS[name]) for name in COLUMNS) + f", {EXACT_WEIGHT}"
+_ORDERS: Final = {
+    "name": "item.package, item.resource",
+    "date": "item.date DESC, item.package, item.resource",
+    "downloads": "(SELECT -n FROM temp.downloads WHERE name = item.package) NULLS LAST, "
+    "item.package, item.resource",
+}
+
+
+class Fts5Index:
+    """The index in the file `FILE` of a directory, in which there is nothing else."""
+
+    def __init__(self, directory: Path, *, seconds: float = SECONDS) -> None:
+        self._directory = directory
+        self._path = directory / FILE
+        self._seconds = seconds
+        self._rows: Rows | None = None
+        self._reading: apsw.Connection | None = None
+        self._deadline = 0.0
+
+    # -- writing
+    def open(self) -> Checkpoint | None:
+        with trusting():
+            make_room(self._directory, keep=FILE)
+            self._rows = self._rows or Rows(self._path)
+            version, checkpoint = self._rows.state()
+            if version != fts5_rows.VERSION:
+                raise RebuildNeeded("the search index was made by another version")
+            return checkpoint
+
+    def commit(self, sources: Sequence[Source], gone: Collection[str], checkpoint: Checkpoint) -> None:
+        if self._rows is None:
+            raise RebuildNeeded("the search index is not open")
+        made = [(source.name, items(source)) for source in sources]  # what fails here is the package's fault
+        with trusting():
+            self._rows.replace(made, gone, checkpoint)
+
+    def clear(self) -> None:
+        self.close()
+        with trusting():
+            make_room(self._directory)
+            self._rows = Rows(self._path)
+
+    def close(self) -> None:
+        if self._rows is not None:
+            self._rows.close()
+            self._rows = None
+
+    # -- reading
+    def search(self, query: Query) -> Page:
+        if query.is_nothing:
+            return Page(0, [], {name: [] for name in query.facets})
+        with self._bounded() as connection:
+            connection.execute("BEGIN")  # one state of the index for all that is asked
+            try:
+                return _Asked(connection, query).page()
+            finally:
+                connection.execute("ROLLBACK")
+
+    def known(self, term: str) -> bool:
+        return self._has(f'"{term}"')
+
+    def is_word(self, term: str) -> bool:
+        return self._has(f'words : "{term}"')
+
+    def _has(self, matched: str) -> bool:
+        sql = "SELECT 1 FROM {} WHERE {} MATCH ? LIMIT 1"
+        with self._bounded() as connection:
+            return any(
+                connection.execute(sql.format(name, name), (matched,)).fetchall()
+                for name in ("package_words", "resource_words")
+            )
+
+    def neighbours(self, term: str) -> Sequence[tuple[str, int]]:
+        sql = "SELECT term, doc FROM terms WHERE term >= ? AND term < ? AND length(term) BETWEEN ? AND ?"
+        beginning = term[:1]
+        if not beginning or ord(beginning) >= 0x10FFFF:
+            return []
+        lengths = (len(term) - 2, len(term) + 2)
+        with self._bounded() as connection:
+            rows: Iterator[Any] = connection.execute(sql, (beginning, chr(ord(beginning) + 1), *lengths))
+            return list(islice(rows, MOST_NEIGHBOURS))
+
+    def close_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
+
+    @contextmanager
+    def _bounded(self) -> Iterator[apsw.Connection]:
+        """The connection for reading, which gives up when the time for one search is over."""
+        self._deadline = time.monotonic() + self._seconds
+        try:
+            with trusting():
+                yield self._reader()
+        except apsw.InterruptError:
+            raise TooSlow from None
+        except (RebuildNeeded, StorageFailure):
+            self.close_reading()
+            raise
+
+    def _reader(self) -> apsw.Connection:
+        if self._reading is None:
+            connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
+            try:
+                connection.set_busy_timeout(1000)
+                connection.execute(_READING).fetchall()
+                connection.set_progress_handler(self._is_late, _STEPS)
+            except BaseException:
+                connection.close()
+                raise
+            self._reading = connection
+        return self._reading
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._deadline
+
+
+_READING = """
+PRAGMA temp_store = MEMORY;
+PRAGMA cache_size = -65536;
+CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, package_words, row);
+CREATE TABLE temp.found (id INTEGER PRIMARY KEY);
+CREATE TABLE temp.downloads (name TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID;
+"""
+
+
+class _Asked:
+    """One query over one connection."""
+
+    def __init__(self, connection: apsw.Connection, query: Query) -> None:
+        self._connection = connection
+        self._query = query
+        found = fts5_match.conditions(query)
+        sqls, self._values = [part.sql for part in found], [value for part in found for value in part.values]
+        self._source = "item"
+        if query.has_words:
+            words, matched = fts5_match.table(query), fts5_match.match(query.clauses)
+            excluded = fts5_match.against(query.clauses)
+            if excluded:
+                matched = f"({matched}) NOT ({excluded})"
+            self._source = words
+            sqls.insert(0, f"{words} MATCH ?")
+            self._values.insert(0, matched)
+            if fts5_match.needs_items(query):
+                self._source = f"{words} JOIN item ON item.id = {words}.rowid"
+        self._where = " AND ".join(sqls)
+        self._id = f"{self._source.split()[0]}.rowid"
+
+    def _run(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        return self._connection.execute(sql, values).fetchall()
+
+    def page(self) -> Page:
+        query = self._query
+        total, facets = self._facets() if query.facets else (self._count(), {})
+        return Page(total, self._hits() if query.limit and query.offset < total else [], facets)
+
+    def _count(self) -> int:
+        sql = f"SELECT count(*) FROM {self._source} WHERE {self._where}"  # noqa: S608
+        return int(self._run(sql, self._values)[0][0])
+
+    def _hits(self) -> list[Hit]:
+        query = self._query
+        ranked = query.has_words and query.sort == "score"
+        score = f"-bm25({fts5_match.table(query)}, {_RANK})" if ranked else "0.0"
+        order = "2 DESC, 1" if ranked else _ORDERS.get(query.sort, _ORDERS["name"])
+        if query.sort == "downloads":
+            self._run("DELETE FROM temp.downloads")
+            self._connection.executemany(
+                "INSERT INTO temp.downloads VALUES (?, ?)", query.downloads
+            ).fetchall()
+        sql = (
+            f"SELECT {self._id}, {score} FROM {self._source} WHERE {self._where} "  # noqa: S608
+            f"ORDER BY {order} LIMIT ? OFFSET ?"
+        )
+        found = self._run(sql, (*self._values, query.limit, query.offset))
+        return [self._hit(int(place), float(score)) for place, score in found]
+
+    def _hit(self, place: int, score: float) -> Hit:
+        sql = "SELECT package, version, resource, body FROM item JOIN shown USING (id) WHERE id = ?"
+        [[package, version, resource, body]] = self._run(sql, (place,))
+        return Hit(package, version, resource or None, score, body)
+
+    def _facets(self) -> tuple[int, dict[str, list[tuple[str, int]]]]:
+        """How many match, and the values of the facets among the first MOST_COUNTED of them."""
+        run = self._run
+        run("DELETE FROM temp.found")
+        sql = f"INSERT INTO temp.found SELECT {self._id} FROM {self._source} WHERE {self._where}"  # noqa: S608
+        run(sql, self._values)
+        total = self._connection.changes()
+        counted = """
+            SELECT value.text, count(*) AS n FROM (SELECT id FROM temp.found LIMIT ?) AS found
+            CROSS JOIN facet ON facet.item = found.id AND facet.name = ?
+            CROSS JOIN value ON value.id = facet.value GROUP BY facet.value
+            ORDER BY n DESC, value.text LIMIT ?
+        """
+        facets: dict[str, list[tuple[str, int]]] = {}
+        for name in self._query.facets:
+            rows = run(counted, (MOST_COUNTED, FACETS.index(name), MOST_VALUES))
+            facets[name] = [(str(text), int(count)) for text, count in rows]
+        return total, facets
+
+
+@contextmanager
+def trusting() -> Iterator[None]:
+    """Whatever SQLite finds wrong with the file means that it cannot be used any more; trouble with the disk
+    is passed on as such."""
+    try:
+        yield
+    except apsw.InterruptError:
+        raise
+    except _BROKEN as error:
+        raise RebuildNeeded(f"the search index is damaged: {type(error).__name__}: {error}") from error
+    except apsw.CantOpenError as error:
+        raise OSError(f"the search index cannot be opened: {error}") from error
+    except apsw.Error as error:
+        raise StorageFailure(f"The search index cannot be read or written: {error}") from error

@@ -1,0 +1,130 @@
+"""The tables of the SQLite search index, and how packages are written into them.
+
+`item` has a row for everything that can be found, `package_words` and `resource_words` its terms by FTS5,
+`tag` what is exactly so of it, `facet` and `value` what is counted, `shown` what a hit is made of.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from couchreg.followers.base import Checkpoint
+from couchreg.followers.search.fts5_match import number
+from couchreg.followers.search.items import COLUMNS, FACETS, Item
+from couchreg.followers.search.tokens import streams
+
+VERSION: Final = 1  # of tables and analysis; another one in the file means that it is built anew
+_NAMES = frozenset({"name", "resources", "fields"})  # columns whose texts are names
+_FTS = f"""({", ".join(COLUMNS)}, words, content='', contentless_delete=1, tokenize='ascii', prefix='2 3')"""
+_SCHEMA = f"""
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+PRAGMA cache_size = -65536;
+CREATE TABLE IF NOT EXISTS state (
+    one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, incarnation TEXT, seq TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS item (
+    id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, package TEXT NOT NULL, version TEXT NOT NULL,
+    resource TEXT NOT NULL, date TEXT NOT NULL, first_day INTEGER, last_day INTEGER,
+    west REAL, south REAL, east REAL, north REAL
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS item_name ON item (kind, package, resource);
+CREATE INDEX IF NOT EXISTS item_date ON item (kind, date);
+CREATE VIRTUAL TABLE IF NOT EXISTS package_words USING fts5{_FTS};
+CREATE VIRTUAL TABLE IF NOT EXISTS resource_words USING fts5{_FTS};
+CREATE TABLE IF NOT EXISTS tag (
+    tag INTEGER NOT NULL, item INTEGER NOT NULL, PRIMARY KEY (tag, item)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX IF NOT EXISTS tag_item ON tag (item);
+CREATE TABLE IF NOT EXISTS value (
+    id INTEGER PRIMARY KEY, name INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE (name, text)
+) STRICT;
+CREATE TABLE IF NOT EXISTS facet (
+    item INTEGER NOT NULL, name INTEGER NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (item, name, value)
+) WITHOUT ROWID, STRICT;
+CREATE TABLE IF NOT EXISTS shown (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+"""
+_ITEM = "INSERT INTO item VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_WORDS = "INSERT INTO {} (rowid, {}, words) VALUES ({})"
+_FOUND = "SELECT id FROM item WHERE kind = ? AND package = ?"
+_REMOVED = (
+    "DELETE FROM tag WHERE item = ?",
+    "DELETE FROM facet WHERE item = ?",
+    "DELETE FROM shown WHERE id = ?",
+    "DELETE FROM item WHERE id = ?",
+)
+
+
+class Rows:
+    """The file at `path`, for writing. Raises apsw.Error."""
+
+    def __init__(self, path: Path) -> None:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._connection = apsw.Connection(str(path))
+        try:
+            self._connection.set_busy_timeout(5000)
+            self._connection.execute(_SCHEMA).fetchall()
+            self._run("INSERT OR IGNORE INTO state VALUES (1, ?, NULL, NULL)", (VERSION,))
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def state(self) -> tuple[int, Checkpoint | None]:
+        """The version that made it, and how far it is."""
+        [[version, incarnation, seq]] = self._run("SELECT version, incarnation, seq FROM state")
+        return int(version), None if incarnation is None else Checkpoint(str(incarnation), str(seq))
+
+    def replace(
+        self, made: Iterable[tuple[str, Sequence[Item]]], gone: Collection[str], checkpoint: Checkpoint
+    ) -> None:
+        """Put packages in place of what there is of them, remove others, and say how far that was."""
+        with self._connection:
+            for name in gone:
+                self._remove(name)
+            for name, found in made:
+                self._remove(name)
+                for item in found:
+                    self._add(item)
+            self._run("UPDATE state SET incarnation = ?, seq = ?", tuple(checkpoint))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _run(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        return self._connection.execute(sql, values).fetchall()
+
+    def _remove(self, package: str) -> None:
+        for kind, table in enumerate(("package_words", "resource_words")):
+            for [place] in self._run(_FOUND, (kind, package)):
+                self._run(f"DELETE FROM {table} WHERE rowid = ?", (place,))  # noqa: S608
+                for sql in _REMOVED:
+                    self._run(sql, (place,))
+
+    def _add(self, item: Item) -> None:
+        is_resource = item.resource is not None
+        days, degrees = item.period or (None, None), item.box or (None,) * 4
+        values = (int(is_resource), item.package, item.version, item.resource or "", item.date)
+        self._run(_ITEM, (*values, *days, *degrees))
+        place = self._connection.last_insert_rowid()
+        terms = [streams(item.columns[name], names=name in _NAMES) for name in COLUMNS]
+        table = "resource_words" if is_resource else "package_words"
+        marks = ", ".join("?" * (len(COLUMNS) + 2))
+        words = " ".join(found.words for found in terms if found.words)
+        sql = _WORDS.format(table, ", ".join(COLUMNS), marks)
+        self._run(sql, (place, *(found.stems for found in terms), words))
+        self._run("INSERT INTO shown VALUES (?, ?)", (place, item.shown))
+        self._many("INSERT OR IGNORE INTO tag VALUES (?, ?)", ((number(tag), place) for tag in item.tags))
+        self._many("INSERT OR IGNORE INTO facet VALUES (?, ?, ?)", self._facets(item, place))
+
+    def _facets(self, item: Item, place: int) -> Iterator[tuple[int, int, int]]:
+        for code, name in enumerate(FACETS):
+            for text in item.facets[name]:
+                self._run("INSERT OR IGNORE INTO value (name, text) VALUES (?, ?)", (code, text))
+                [[value]] = self._run("SELECT id FROM value WHERE name = ? AND text = ?", (code, text))
+                yield place, code, value
+
+    def _many(self, sql: str, rows: Iterable[tuple[int, ...]]) -> None:
+        self._connection.executemany(sql, list(rows)).fetchall()

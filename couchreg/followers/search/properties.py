@@ -1,0 +1,88 @@
+"""The properties of a descriptor as paths and values, its IRIs, and what may be filtered by. Pure.
+
+A path has the members' names with dots between; lists are passed through, and of a name that stands for an
+IRI (`schema:name`) the last word counts. Of an object with a name, a value or an `@id` the path of the object
+leads to that too. Sizes are bounded: what is beyond is not found by its property.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+from couchreg.model.jsonld import Context, context_of, expand
+
+MOST_PAIRS: Final = 2_000  # of one package or resource
+LONGEST_VALUE: Final = 300  # characters of a value
+LONGEST_PATH: Final = 150
+_DEPTH = 10
+_LEFT_OUT = frozenset({"@context", "data", "couchreg", "views", "README", "readme", "_attachments"})
+_STANDS = frozenset({"name", "title", "@value", "@id", "id"})  # members that say what an object is
+_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
+_WEB = re.compile(r"https?://(?:www\.)?", re.IGNORECASE)
+
+
+class Pair(NamedTuple):
+    path: str
+    value: str
+
+
+def pairs(members: Mapping[str, Any], *, without: Iterable[str] = ()) -> list[Pair]:
+    """The paths and values of a descriptor, each once, in order."""
+    left_out = _LEFT_OUT | set(without)
+    found = (
+        pair for key, value in members.items() if key not in left_out for pair in _walk(value, _last(key), 0)
+    )
+    return list(dict.fromkeys(islice(found, MOST_PAIRS)))
+
+
+def _walk(value: Any, path: str, depth: int) -> Iterator[Pair]:
+    if depth > _DEPTH or len(path) > LONGEST_PATH:
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from _walk(item, path, depth + 1)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key in _LEFT_OUT:
+                continue
+            if key in _STANDS:
+                yield from _value(item, path)
+            yield from _walk(item, f"{path}.{_last(key)}", depth + 1)
+    else:
+        yield from _value(value, path)
+
+
+def _value(value: Any, path: str) -> Iterator[Pair]:
+    if isinstance(value, bool):
+        yield Pair(path, "true" if value else "false")
+    elif isinstance(value, int | float):
+        yield Pair(path, str(value)[:LONGEST_VALUE])
+    elif isinstance(value, str) and 0 < len(value) <= LONGEST_VALUE:
+        yield Pair(path, value)
+
+
+def _last(key: str) -> str:
+    """`name` of `schema:name` and of `http://schema.org/name`."""
+    return re.split(r"[/#:]", key.rstrip("/#:"))[-1] if ":" in key else key
+
+
+def iris(found: Iterable[Pair], members: Mapping[str, Any], above: Context | None = None) -> set[str]:
+    """The IRIs among the values, those written with a prefix of the inline context too."""
+    context = context_of(members, above)
+    whole = (expand(pair.value, context) if ":" in pair.value else None for pair in found)
+    return {iri for iri in whole if iri and len(iri) <= LONGEST_VALUE and _IRI.fullmatch(iri)}
+
+
+def iri_key(iri: str) -> str:
+    """What two spellings of one web address have in common."""
+    return _WEB.sub("", iri.strip()).rstrip("/#")
+
+
+def texts(value: Any, *members: str) -> Iterator[str]:
+    """A text, or the first of these members of an object, for each item of a list."""
+    for item in islice(value if isinstance(value, list) else [value], MOST_PAIRS):
+        if isinstance(item, dict):
+            item = next((item[name] for name in members if isinstance(item.get(name), str)), None)
+        if isinstance(item, str) and 0 < len(item) <= LONGEST_VALUE:
+            yield item

@@ -1,0 +1,220 @@
+"""The other search engine: a Whoosh index in a folder. Blocking; see `SearchIndex`.
+
+The checkpoint is a document of the index itself, so that one Whoosh commit carries both.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from whoosh.collectors import TimeLimitCollector
+from whoosh.filedb.filestore import FileStorage
+from whoosh.filedb.structfile import StructFile
+from whoosh.index import FileIndex
+from whoosh.searching import Results, Searcher, TimeLimit
+from whoosh.sorting import FieldFacet, MultiFacet
+
+from couchreg.durable import sync
+from couchreg.errors import CouchregError
+from couchreg.followers.base import Checkpoint, RebuildNeeded
+from couchreg.followers.search import whoosh_text
+from couchreg.followers.search.base import MOST_VALUES, SECONDS, Hit, Page, TooSlow
+from couchreg.followers.search.folder import make_room
+from couchreg.followers.search.items import COLUMNS, Source, items
+from couchreg.followers.search.query import Query
+
+FOLDER: Final = "whoosh"
+CHECKPOINT_ID: Final = "@checkpoint"  # no package can be called so
+MOST_COUNTED: Final = 5_000  # items whose facets are counted
+MOST_NEIGHBOURS: Final = 5_000
+
+
+class DurableStorage(FileStorage):  # type: ignore[misc]  # Whoosh is typed in parts only
+    """Files that are on disk before the table of contents names them: Whoosh renames it last."""
+
+    def open_file(self, name: str, **kwargs: Any) -> StructFile:
+        """The table of contents is read at once: Whoosh forgets to close one that it cannot read."""
+        if not name.endswith(".toc"):
+            return super().open_file(name, **kwargs)
+        return StructFile(io.BytesIO((Path(self.folder) / name).read_bytes()), name=name)
+
+    def rename_file(self, oldname: str, newname: str, safe: bool = False) -> None:
+        for name in self.list():
+            sync(Path(self.folder) / name)
+        super().rename_file(oldname, newname, safe=safe)
+        sync(Path(self.folder))
+
+
+class WhooshIndex:
+    """The index in the folder `FOLDER` of a directory, in which there is nothing else."""
+
+    def __init__(self, directory: Path, *, seconds: float = SECONDS) -> None:
+        self._above = directory
+        self._directory = directory / FOLDER
+        self._seconds = seconds
+        self._index: FileIndex | None = None
+        self._searcher: Searcher | None = None
+
+    # -- writing
+    def open(self) -> Checkpoint | None:
+        with trusting():
+            make_room(self._above, keep=FOLDER)
+            if not self._directory.is_dir():
+                self.clear()
+            self._index = FileIndex(DurableStorage(str(self._directory)))
+            return self._checkpoint(self._index)
+
+    def commit(self, sources: Sequence[Source], gone: Collection[str], checkpoint: Checkpoint) -> None:
+        if self._index is None:
+            raise RebuildNeeded("the search index is not open")
+        made = [
+            item for source in sources for item in items(source)
+        ]  # what fails here is the package's fault
+        with trusting():
+            writer = self._index.writer()
+        try:
+            with trusting():
+                writer.delete_by_term("id", CHECKPOINT_ID)
+                for name in (*gone, *[source.name for source in sources]):
+                    writer.delete_by_term("package", name)
+            shown = (whoosh_text.VERSION, *checkpoint)
+            writer.add_document(id=CHECKPOINT_ID, kind="checkpoint", shown=shown)
+            for item in made:
+                writer.add_document(**whoosh_text.document(item))
+        except BaseException:
+            writer.cancel()
+            raise
+        with trusting():
+            writer.commit()
+
+    def clear(self) -> None:
+        make_room(self._above)
+        self._directory.mkdir(mode=0o700)
+        self._index = FileIndex.create(DurableStorage(str(self._directory)), whoosh_text.schema())
+
+    def close(self) -> None:
+        self._index = None
+
+    # -- reading
+    def search(self, query: Query) -> Page:
+        with trusting():
+            searcher = self._current()
+            reader = searcher.reader()
+
+            def expand(field: str, prefix: str) -> Iterator[str]:
+                found = islice(reader.expand_prefix(field, prefix), whoosh_text.MOST_EXPANSIONS)
+                return (text.decode() if isinstance(text, bytes) else text for text in found)
+
+            results = self._results(searcher, whoosh_text.build(query, expand), query)
+            hits = [_hit(found, score) for found, score in _of_page(results, query)]
+            return Page(len(results), hits, _facets(searcher, results, query.facets))
+
+    def known(self, term: str) -> bool:
+        with trusting():
+            reader = self._current().reader()
+            names = ("words", *(f"in_{name}" for name in COLUMNS))
+            return any((name, term) in reader for name in names)
+
+    def is_word(self, term: str) -> bool:
+        with trusting():
+            return ("words", term) in self._current().reader()
+
+    def neighbours(self, term: str) -> Sequence[tuple[str, int]]:
+        with trusting():
+            reader = self._current().reader()
+            found = islice(reader.expand_prefix("words", term[:1]), MOST_NEIGHBOURS)
+            texts = (text.decode() if isinstance(text, bytes) else text for text in found)
+            near = [text for text in texts if abs(len(text) - len(term)) <= 2]
+            return [(text, reader.doc_frequency("words", text)) for text in near]
+
+    def close_reading(self) -> None:
+        if self._searcher is not None:
+            self._searcher.close()
+            self._searcher = None
+
+    def _results(self, searcher: Searcher, wanted: Any, query: Query) -> Results:
+        ordered = None if query.has_words and query.sort == "score" else _order(query)
+        limit = None if query.sort == "downloads" else query.offset + max(query.limit, 1)
+        collector = searcher.collector(limit=limit, sortedby=ordered)
+        try:
+            searcher.search_with_collector(
+                wanted, TimeLimitCollector(collector, self._seconds, use_alarm=False)
+            )
+        except TimeLimit:
+            raise TooSlow from None
+        return collector.results()
+
+    def _current(self) -> Searcher:
+        """A searcher of the last commit. Only the searching thread comes here."""
+        if self._searcher is not None and not self._searcher.up_to_date():
+            self.close_reading()
+        if self._searcher is None:
+            self._searcher = FileIndex(DurableStorage(str(self._directory))).searcher()
+        return self._searcher
+
+    def _checkpoint(self, index: FileIndex) -> Checkpoint | None:
+        with index.searcher() as searcher:
+            found = searcher.document(id=CHECKPOINT_ID)
+            if found is None:
+                if searcher.doc_count():
+                    raise RebuildNeeded("the search index has no checkpoint")
+                return None
+            version, incarnation, seq = found["shown"]
+        if version != whoosh_text.VERSION:
+            raise RebuildNeeded("the search index was made by another version")
+        return Checkpoint(incarnation, str(seq))
+
+
+@contextmanager
+def trusting() -> Iterator[None]:
+    """Whatever Whoosh trips over in its own files means that they cannot be used any more; trouble
+    with the disk is passed on as it is, except for files that have gone."""
+    try:
+        yield
+    except (CouchregError, RebuildNeeded):
+        raise
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise RebuildNeeded(f"a file of the search index has gone: {error.filename}") from error
+        raise
+    except Exception as error:
+        raise RebuildNeeded(f"the search index is damaged: {type(error).__name__}: {error}") from error
+
+
+def _order(query: Query) -> Any:
+    return MultiFacet([FieldFacet("date", reverse=True), "id"]) if query.sort == "date" else "id"
+
+
+def _of_page(results: Results, query: Query) -> list[tuple[dict[str, Any], float]]:
+    """The stored fields and scores of the hits asked for; sorted hits have their place for a score."""
+    ranked = query.has_words and query.sort == "score"
+    if query.sort == "downloads":
+        counts = dict(query.downloads)
+        rows = sorted((hit.fields() for hit in results), key=lambda row: -counts.get(row["shown"][0], 0))
+        return [(row, 0.0) for row in rows[query.offset : query.offset + query.limit]]
+    page = islice(results, query.offset, query.offset + query.limit)
+    return [(hit.fields(), hit.score if ranked else 0.0) for hit in page]
+
+
+def _hit(stored: dict[str, Any], score: float) -> Hit:
+    package, version, resource, shown = stored["shown"]
+    return Hit(package, version, resource, score, shown)
+
+
+def _facets(
+    searcher: Searcher, results: Results, names: Iterable[str]
+) -> dict[str, Sequence[tuple[str, int]]]:
+    """The values of facets among the first MOST_COUNTED items."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in names}
+    for place in islice(results.docs(), MOST_COUNTED) if counts else ():
+        stored = searcher.stored_fields(place)["facets"]
+        for name, counter in counts.items():
+            counter.update(stored[name])
+    return {
+        name: sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_VALUES]
+        for name, found in counts.items()
+    }
