@@ -105,7 +105,6 @@ class SpoolWriter:
         self._threads = threads
         self._sink = _Sink(path, transform)
         self._small = SMALL if transform is None else SMALL_TRANSFORMED
-        self._transformed = transform is not None
         self._chunks: list[bytes] = []
         self._waiting = 0
         self._busy: list[Future[None]] = []
@@ -122,7 +121,7 @@ class SpoolWriter:
     async def finish(self, in_memory: int = 0) -> Spooled:
         """The file, complete; removing it is the caller's from here on. Up to `in_memory` bytes, and never
         more than SMALL, stay where they are."""
-        most = 0 if self._transformed or self._started else min(in_memory, SMALL)
+        most = 0 if self._started else min(in_memory, self._small)
         if most > 0 and self._waiting <= most:
             spooled = self._sink.held(self._gathered())
         else:
@@ -184,14 +183,14 @@ class _Sink:
     def whole(self, data: bytes) -> Spooled:
         """Everything at once, for a small body."""
         with self._lock:
-            if self._transform is not None:
-                data = self._transform.feed(data) + self._transform.finish()
+            data = self._transformed(data)
             self._hash(data)
             self._append(data)
             return self._closed()
 
     def held(self, data: bytes) -> Spooled:
         """The same without a file."""
+        data = self._transformed(data)
         self._hash(data)
         return self._digests.spooled(self._path)._replace(data=data)
 
@@ -222,6 +221,10 @@ class _Sink:
                 data = self._transform.feed(data)
             self._hash(data)
             self._append(data)
+
+    def _transformed(self, data: bytes) -> bytes:
+        """A whole body, as it is stored."""
+        return data if self._transform is None else self._transform.feed(data) + self._transform.finish()
 
     def _hash(self, data: bytes) -> None:
         self._digests.update(data)

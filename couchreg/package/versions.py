@@ -45,8 +45,10 @@ class Version(NamedTuple):
 @lru_cache(maxsize=4096)
 def read(version: str) -> Version:
     """A version as SemVer compares it. Any text can be read: see the module."""
-    match = _STRICT.match(version) or _LOOSE.match(version)
-    if match is None or len(version) > _LONGEST_RANGE:
+    match = None
+    if len(version) <= _LONGEST_RANGE:
+        match = _STRICT.match(version) or _LOOSE.match(version)
+    if match is None:
         return Version(0, (), 1, _label(_DIGITS.split(version[:_LONGEST_RANGE])))
     fields = _padded([int(field) for field in re.split("[.-]", match["fields"])])
     label = match["label"]

@@ -45,6 +45,16 @@ async def test_few_bytes_may_stay_in_memory(spool: Spool, length: int, is_held: 
     assert list(spool.directory.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("length", "is_held"), [(spooling.SMALL_TRANSFORMED, True), (spooling.SMALL_TRANSFORMED + 1, False)]
+)
+async def test_few_transformed_bytes_may_stay_in_memory(spool: Spool, length: int, is_held: bool) -> None:
+    spooled = await spool.receive(chunked(DATA[:length], 100), Doubled(), in_memory=spooling.SMALL)
+    twice = Doubled().feed(DATA[:length]) + b"!"
+    assert (spooled.data is not None, spooled.content()) == (is_held, twice)
+    assert (spooled.length, spooled.sha256) == (2 * length + 1, hashlib.sha256(twice).hexdigest())
+
+
 @pytest.mark.parametrize("length", [0, 1, spooling.SMALL, spooling.SMALL + 1, spooling.BATCH, 5_000_000])
 @pytest.mark.parametrize("size", [1000, 65_536, 3_000_000])
 async def test_a_body_arrives_whole_and_hashed(spool: Spool, length: int, size: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from couchreg.blobstore.base import BlobInfo, Spooled
 from couchreg.blobstore.directory.folders import Folders
+from couchreg.blobstore.directory.links import Links
 from couchreg.blobstore.directory.syncing import Syncing
 from couchreg.durable import sync
 from couchreg.errors import Unavailable
@@ -46,12 +47,12 @@ def _settle(folders: Folders, prepared: Prepared) -> None:
         folders.stays(names)
 
 
-def put(folders: Folders, syncing: Syncing, key: str, spooled: Spooled) -> bool:
+def put(folders: Folders, links: Links, syncing: Syncing, key: str, spooled: Spooled) -> bool:
     """Sync `spooled` and link it to `key`, and make the link durable in its directory, and that where it is
     new; False if the key holds something else."""
     for _ in range(ATTEMPTS):
         try:
-            return _put(folders, syncing, key, spooled)
+            return _put(folders, links, syncing, key, spooled)
         except NotADirectoryError:
             return False
         except FileNotFoundError:
@@ -60,11 +61,15 @@ def put(folders: Folders, syncing: Syncing, key: str, spooled: Spooled) -> bool:
     raise Unavailable("The blob store does not answer: a directory is removed again and again")
 
 
-def _put(folders: Folders, syncing: Syncing, key: str, spooled: Spooled) -> bool:
+def _put(folders: Folders, links: Links, syncing: Syncing, key: str, spooled: Spooled) -> bool:
     path = folders.root / key
     folder = key.rpartition("/")[0]
     prepared = _prepared(folders, syncing, folder)
+    linking = None
     try:
+        if os.path.lexists(path):  # looks first, to save the fsync of bytes that are already stored
+            raise FileExistsError
+        linking = links.begin(key)
         _link_new(folders.root, spooled, path)
     except FileExistsError:
         if not _holds(path, spooled) or not folders.spelt(key):
@@ -74,15 +79,16 @@ def _put(folders: Folders, syncing: Syncing, key: str, spooled: Spooled) -> bool
             path.unlink()
             return False
     # Also when the blob was there: whoever linked it may not have come to its fsync yet.
-    folders.sync(folder)
+    if linking is not None or not links.is_durable(key):
+        folders.sync(folder)
+    if linking is not None:
+        links.stays(key, linking)
     _settle(folders, prepared)
     return True
 
 
 def _link_new(root: Path, spooled: Spooled, target: Path) -> None:
-    """Raises FileExistsError; looks first, to save the fsync of bytes that are already stored."""
-    if os.path.lexists(target):
-        raise FileExistsError
+    """Raises FileExistsError."""
     if spooled.data is None:
         if spooled.kept is None:  # what lies under a key was synced before it got that
             sync(spooled.path)
@@ -136,8 +142,9 @@ def info(root: Path, key: str) -> BlobInfo | None:
     return BlobInfo(key, found.st_size, found.st_mtime) if stat.S_ISREG(found.st_mode) else None
 
 
-def delete(folders: Folders, key: str, *, durably: bool) -> None:
+def delete(folders: Folders, links: Links, key: str, *, durably: bool) -> None:
     folder = key.rpartition("/")[0]
+    links.forget(key)
     try:
         os.unlink(folders.root / key)
     except IsADirectoryError:

@@ -20,6 +20,7 @@ from typing import TypeVar
 from couchreg.blobstore.base import BlobInfo, Spooled
 from couchreg.blobstore.directory import files, listing
 from couchreg.blobstore.directory.folders import Folders
+from couchreg.blobstore.directory.links import Links
 from couchreg.blobstore.directory.reading import Reader
 from couchreg.blobstore.directory.syncing import Syncing
 from couchreg.blobstore.failures import os_errors_as_unavailable
@@ -43,6 +44,7 @@ class DirectoryBlobStore:
         with os_errors_as_unavailable():
             make_directory(root)
             self._folders = Folders(root)
+            self._links = Links()
             self._syncing = Syncing(self._folders)
             files.clear_incoming(root)
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="blobs")
@@ -87,7 +89,7 @@ class DirectoryBlobStore:
     async def delete(self, key: str, *, durably: bool = False) -> None:
         """See `BlobStore.delete`. Directories that become empty go too."""
         if is_valid(key):
-            await self._run(partial(files.delete, self._folders, key, durably=durably))
+            await self._run(partial(files.delete, self._folders, self._links, key, durably=durably))
 
     async def keys(self, prefix: str = "") -> AsyncIterator[BlobInfo]:
         """Every blob whose key begins with `prefix`; what comes or goes meanwhile may be missed."""
@@ -103,7 +105,7 @@ class DirectoryBlobStore:
     async def _put(self, key: str, spooled: Spooled) -> bool:
         """In one thread, since each hop there costs; new directories are synced by others meanwhile."""
         folder, folders = key.rpartition("/")[0], self._folders
-        stored = await self._run(partial(files.put, folders, self._syncing, key, spooled))
+        stored = await self._run(partial(files.put, folders, self._links, self._syncing, key, spooled))
         while stored and not folders.is_durable(folder):  # pruned meanwhile, and made again
             stored = await self._run(partial(files.make_durable, folders, self._syncing, folder))
         return stored

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from couchreg.blobstore.base import Spooled
-from couchreg.blobstore.spool import once
+from couchreg.blobstore.spool import SMALL, once
 from couchreg.docstore.attachments import members
 from couchreg.docstore.attachments.compression import Gzip
 from couchreg.docstore.base import Attachment, Stub
@@ -64,7 +64,7 @@ class Upload:
         """
         gzip = self._prepared(doc_id, name, content_type, encoding, digest)
         counted = _counted(chunks, name, length, self._attachments.max_size())
-        spooled = await self._attachments.spool.receive(counted, gzip)
+        spooled = await self._attachments.spool.receive(counted, gzip, in_memory=SMALL)
         return await self._recorded(
             spooled, gzip, doc_id, name, content_type, encoding, revpos, identity_length, digest
         )

@@ -12,6 +12,7 @@ from couchreg.docstore.sqlite.sql import query, query_each, query_in
 _REFERRED: Final = (
     "SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM blobs b WHERE b.key = j.value)"
 )
+_IS_REFERRED: Final = "SELECT 1 FROM blobs WHERE key = ? LIMIT 1"
 
 
 class Body(NamedTuple):
@@ -52,8 +53,10 @@ def attached(attachments: Iterable[Attachment], *, but: Collection[str] = ()) ->
 
 def _referred(conn: apsw.Connection, attachments: Sequence[Attachment]) -> set[str]:
     """Those of their blobs that some stored body refers to."""
-    keys = list({att.key for att in attachments})
-    return {key for (key,) in query_in(conn, _REFERRED, keys)}
+    keys = {att.key for att in attachments}
+    if len(keys) == 1:  # as most often
+        return keys if query(conn, _IS_REFERRED, (*keys,)) else set()
+    return {key for (key,) in query_in(conn, _REFERRED, list(keys))}
 
 
 def _count_blobs(conn: apsw.Connection, more: int) -> None:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 MOST = 1000  # of anything listed
 MAX_POINTS = 10_000  # of a shape
-_MAILBOX = re.compile(r"\s*([^<>()]*?)\s*(?:<([^<>@\s]+@[^<>\s]+)>)?\s*(?:\((\S+)\))?\s*")
+# Possessive, so that no blank of a long text is tried twice.
+_MAILBOX = re.compile(r"([^<>()]*+)(?:<([^<>@\s]+@[^<>\s]+)>)?\s*+(?:\((\S+)\))?\s*+")
 
 
 class Agent(NamedTuple):
@@ -65,7 +66,7 @@ def agents(descriptor: Mapping[str, Any], *members: str) -> Iterator[Agent]:
 def _agent(item: Any) -> Agent | None:
     if isinstance(item, str):  # "Jo Doe <jo@example.org> (https://example.org)"
         match = _MAILBOX.fullmatch(item)
-        called = (match[1] or match[2]) if match else None
+        called = (match[1].strip() or match[2]) if match else None
         return Agent(called, match[2], web_address(match[3]), (), True, None) if match and called else None
     if not isinstance(item, dict):
         return None

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from couchreg.blobstore.directory.folders import Folders
+from couchreg.blobstore.directory.links import REMEMBERED, Links
 from couchreg.blobstore.directory.store import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
 from couchreg.errors import Unavailable
@@ -73,7 +74,31 @@ async def test_the_order_of_fsyncs(
     assert done == ["bytes", "link", "/a/b"]
     done.clear()
     await put(blobs, spool, "a/b/d", b"y")
+    assert done == []
+    await blobs.delete("a/b/d")
+    await put(blobs, spool, "a/b/d", b"y")
+    assert done[-2:] == ["link", "/a/b"]
+    done.clear()
+    blobs._links.begin("a/b/d")
+    await put(blobs, spool, "a/b/d", b"y")
     assert done == ["/a/b"], "somebody else's link may not be durable yet"
+
+
+def test_what_was_synced_counts_only_for_its_own_linking() -> None:
+    links = Links()
+    first = links.begin("a")
+    second = links.begin("a")
+    links.stays("a", first)
+    assert not links.is_durable("a")
+    links.stays("a", second)
+    assert links.is_durable("a")
+    late = links.begin("a")
+    links.forget("a")
+    links.stays("a", late)
+    assert not links.is_durable("a")
+    for number in range(REMEMBERED + 1):
+        links.stays(str(number), links.begin(str(number)))
+    assert [key for key in ("0", str(REMEMBERED)) if links.is_durable(key)] == [str(REMEMBERED)]
 
 
 async def test_a_spool_on_another_device_is_copied(
