@@ -48,6 +48,46 @@ def _leaning(number: int) -> Callable[[], dict[str, Any]]:
     return make
 
 
+def _texts() -> dict[str, Any]:
+    """Long texts of the kinds that are taken apart, each nearly what it is not."""
+    nearly = [" " * 16_000 + "<", "1.0" + "-1" * 8_000 + "!", "a@" * 8_000, "x-" * 8_000 + "\\", "(" * 16_000]
+    nearly += ["http://" + "a." * 8_000 + "<", "2020-01-01T" + "0" * 16_000, "a\t," * 5_000, "_:" * 8_000]
+    nearly += ["[" * 16_000, "#" * 16_000, "*_" * 8_000, "<a " * 5_000, "CC-BY-" * 2_500, "../" * 5_000]
+    people = [{"title": text, "email": text, "path": text, "role": text} for text in nearly]
+    return {
+        "title": nearly[0],
+        "description": "\n".join(nearly),
+        "author": nearly,
+        "contributors": [*nearly, *people],
+        "license": nearly,
+        "licenses": [{"name": text, "title": text} for text in nearly],
+        "keywords": nearly,
+        "sources": [{"title": text, "email": text} for text in nearly],
+        "created": nearly[6],
+        "homepage": nearly[5],
+        "temporal": nearly[6] + "/" + nearly[6],
+        "spatial": nearly,
+        "@context": {"name": "http://schema.org/name", "about": {"@id": "http://schema.org/about"}},
+        "@type": nearly[:8],
+        "about": [{"@id": text} for text in nearly],
+        "resources": [
+            {
+                "name": "r0",
+                "data": [["a"], [1]],
+                "format": "csv",
+                "description": nearly[10],
+                "@type": nearly[5],
+            },
+            {
+                "name": "r1",
+                "data": [{"a": text} for text in nearly],
+                "title": nearly[0],
+                "contributors": people,
+            },
+        ],
+    }
+
+
 def _small() -> dict[str, Any]:
     return {
         "title": "word",
@@ -60,6 +100,7 @@ MADE: Mapping[str, Callable[[], dict[str, Any]]] = {
     "wide": _wide,
     "rows": _rows,
     "big": _big,
+    "texts": _texts,
     "small": _small,
     **{f"lean{number}": _leaning(number) for number in range(LEANING)},
 }

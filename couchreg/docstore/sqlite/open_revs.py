@@ -54,7 +54,7 @@ def open_revs(conn: apsw.Connection, wanted: Wanted, options: OpenRevsOptions) -
 
 def weight(bodies: Iterable[bytes | None]) -> int:
     """The bytes of bodies, for `ENOUGH`."""
-    return sum(len(body) for body in bodies if body)
+    return sum(map(len, filter(None, bodies)))
 
 
 def _opened(

@@ -39,11 +39,12 @@ async def bulk_get(ctx: Context) -> web.StreamResponse:
     if not isinstance(docs, list):
         raise BadRequest("Missing JSON list of 'docs'.")
     query = query_of(ctx)
-    wanted, turn = [], Slice()
     partitioned = bool(await ctx.db.setting("partitioned"))
-    for entry in docs:
-        wanted.append(wanted_of(entry, query, partitioned=partitioned))
-        if len(wanted) % LOOK == 0 and turn.is_over:
+    wanted: list[RequestedDocument] = []
+    turn = Slice()
+    for begin in range(0, len(docs), LOOK):
+        wanted += [wanted_of(entry, query, partitioned=partitioned) for entry in docs[begin : begin + LOOK]]
+        if turn.is_over:
             await turn.pass_on()
     subtype = _multipart_subtype(ctx)
     if subtype is not None:
@@ -98,9 +99,8 @@ async def _send_json(
         texts: list[bytes | Attachment] = []
         answered: list[Answered] = await anext(_answered(ctx, wanted, query), [])
         _render(answered, texts, first=True)
-        if len(answered) == len(wanted) and all(
-            isinstance(text, bytes) and len(text) <= documents.LARGE for text in texts
-        ):
+        is_whole = len(answered) == len(wanted) and set(map(type, texts)) <= {bytes}
+        if is_whole and max(map(len, texts), default=0) <= documents.LARGE:  # type: ignore[arg-type]
             return answer_raw(b'{"results":[%b]}' % b"".join(texts))  # type: ignore[arg-type]
     return await _stream_json(ctx, wanted, query)
 

@@ -1,10 +1,13 @@
 """The `doc` of a row of `_all_docs` or `_changes`: stubs as a rule, more where it was asked for."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from couchreg.docstore.base import Attachment, Change, Database, Row
 from couchreg.wire import documents
+
+_members: Final = attrgetter("members")
 
 
 class DocOptions(NamedTuple):
@@ -51,7 +54,7 @@ def is_large(members: bytes | None) -> bool:
 
 def holds_large(rows: Sequence[Row | Change]) -> bool:
     """Whether one of these has a document that is better written by itself."""
-    return max([len(row.members) if row.members else 0 for row in rows], default=0) > documents.LARGE
+    return max(map(len, filter(None, map(_members, rows))), default=0) > documents.LARGE
 
 
 async def _conflicts(db: Database, shown: RowDocument) -> list[str]:
