@@ -1,7 +1,6 @@
 """Publishing over several requests: only what is missing is sent, and what takes long goes on by itself."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,72 +9,11 @@ import aiohttp
 import pytest
 
 from couchreg.app import App
-from couchreg.errors import Unavailable
-from couchreg.registry.publishing.arriving import Arrival
 from tests.app.people import Client as Couch
+from tests.app.publishers import CSV, Client, announced, descriptor
 from tests.app.test_ending_work import endless
 from tests.app.test_held_back import gone, made, made_anew, other_roles
 from tests.conftest import ADMIN, ServerFactory
-
-CSV = b"id,word\n1,one\n2,two\n"
-FINISHED = ("published", "refused", "failed")
-
-
-def descriptor(name: str, files: dict[str, bytes], **more: Any) -> str:
-    resources = [{"name": f"r{number}", "path": path} for number, path in enumerate(files)]
-    return json.dumps({"name": name, "resources": resources, **more})
-
-
-def announced(files: dict[str, bytes]) -> dict[str, Any]:
-    return {
-        path: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for path, data in files.items()
-    }
-
-
-class Client:
-    """Somebody at the registry door."""
-
-    def __init__(self, app: App, session: aiohttp.ClientSession, login: str) -> None:
-        self.app, self.session, self.login = app, session, login
-        self.sent = 0  # bytes of bodies
-
-    async def __call__(self, method: str, path: str, value: Any = None, **more: Any) -> tuple[int, Any]:
-        body = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
-        kind = {} if isinstance(value, bytes) or value is None else {"Content-Type": "application/json"}
-        headers = {"Authorization": self.login, **kind, **more.pop("headers", {})}
-        self.sent += len(body or b"")
-        url = path if "://" in path else self.app.registry_url + path
-        async with self.session.request(method, url, data=body, headers=headers, **more) as response:
-            return response.status, await response.json(content_type=None)
-
-    async def begin(self, name: str, version: str, files: dict[str, bytes], **more: Any) -> tuple[int, Any]:
-        text = more.pop("descriptor", None) or descriptor(name, files)
-        manifest = {"name": name, "version": version, "files": announced(files), "descriptor": text, **more}
-        return await self("POST", "/-/publishing", manifest)
-
-    async def send(self, begun: dict[str, Any], files: dict[str, bytes]) -> None:
-        for path in begun["missing"]:
-            status, answer = await self("PUT", f"{begun['url']}/{path}", files[path])
-            assert status == 201, answer
-
-    async def publish(self, name: str, version: str, files: dict[str, bytes]) -> dict[str, Any]:
-        status, begun = await self.begin(name, version, files)
-        assert status in (200, 201), begun
-        await self.send(begun, files)
-        status, answer = await self("POST", begun["url"])
-        assert status == 201, answer
-        return dict(begun)
-
-    async def outcome(self, url: str) -> dict[str, Any]:
-        """As the stream of events tells it."""
-        headers = {"Authorization": self.login, "Accept": "text/event-stream"}
-        async with self.session.get(url, headers=headers) as response:
-            assert response.content_type == "text/event-stream"
-            text = (await response.read()).decode()
-        *_, last = [line for line in text.splitlines() if line.startswith("data: ")]
-        found: dict[str, Any] = json.loads(last.removeprefix("data: "))
-        assert found["state"] in FINISHED
-        return found
 
 
 @pytest.fixture
@@ -148,56 +86,6 @@ async def test_what_is_missing_is_sent_and_the_version_is_there(app: App, admin:
         assert await response.read() == CSV
     assert (await admin("DELETE", begun["url"]))[0] == 200
     assert (await admin("GET", begun["url"]))[0] == 404
-
-
-async def test_a_file_goes_on_where_it_broke_off(app: App, admin: Client) -> None:
-    data = b"id\n" + b"1234567\n" * 50_000
-    _, begun = await admin.begin("gdp", "1", {"t.csv": data})
-    url, half = f"{begun['url']}/t.csv", len(data) // 2
-
-    def part(start: int, end: int) -> dict[str, str]:
-        return {"Content-Range": f"bytes {start}-{end - 1}/{len(data)}"}
-
-    status, answer = await admin("PUT", url, data[:half], headers=part(0, half))
-    assert (status, answer["bytes"]) == (201, half)
-    assert (await admin("GET", begun["url"]))[1]["partial"] == {"t.csv": half}
-    assert (await admin("PUT", url, data[9:], headers=part(9, len(data))))[0] == 409
-    assert (await admin("PUT", url, b"x", headers={"Content-Range": "bytes x"}))[0] == 400
-    status, answer = await admin("PUT", url, data[half:], headers=part(half, len(data)))
-    assert (status, answer["bytes"]) == (201, len(data))
-    assert (await admin("POST", begun["url"]))[0] == 201
-
-
-async def test_a_file_that_was_sent_whole_is_verified_without_sending_it_again(
-    app: App, admin: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As after a server was stopped between the last byte and the comparison of its hash."""
-    data = b"id\n" + b"1234567\n" * 50_000
-    _, begun = await admin.begin("gdp", "1", {"t.csv": data})
-    url, all_sent = f"{begun['url']}/t.csv", {"Content-Range": f"bytes */{len(data)}"}
-    assert (await admin("PUT", url, b"", headers=all_sent))[0] == 409
-
-    async def stopped(self: Arrival) -> str:
-        raise Unavailable("stopped")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Arrival, "_verified", stopped)
-        assert (await admin("PUT", url, data))[0] == 503
-    _, now = await admin("GET", begun["url"])
-    assert (now["missing"], now["partial"]) == (["t.csv"], {"t.csv": len(data)})
-    assert (await admin("PUT", url, b"", headers=all_sent)) == (201, {"ok": True, "bytes": len(data)})
-    assert (await admin("POST", begun["url"]))[0] == 201
-
-
-async def test_other_bytes_than_announced_are_not_kept(app: App, admin: Client) -> None:
-    _, begun = await admin.begin("gdp", "1", {"t.csv": CSV})
-    url = f"{begun['url']}/t.csv"
-    status, answer = await admin("PUT", url, CSV.replace(b"1", b"7"))
-    assert (status, answer["error"]) == (400, "content_md5_mismatch")
-    assert (await admin("PUT", url, CSV + b"3,three\n"))[0] == 413
-    assert (await admin("PUT", f"{begun['url']}/other.csv", CSV))[0] == 404
-    _, now = await admin("GET", begun["url"])
-    assert (now["missing"], now["partial"]) == (["t.csv"], {})
 
 
 async def test_the_check_goes_on_without_the_request(app: App, admin: Client) -> None:
