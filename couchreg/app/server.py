@@ -19,6 +19,7 @@ from couchreg.app.facts import facts
 from couchreg.app.listening import listen, serve, tls_context
 from couchreg.app.redeeming import redeem
 from couchreg.app.refusing import BACKUP, MENDING, open_database, using
+from couchreg.app.replicating import DesignFunctions
 from couchreg.app.searching import ENGINES, Searching
 from couchreg.app.stores import direct_uploads, elsewhere, largest_attachment, open_blobs
 from couchreg.auth.guards.users_guard import GuardedStore
@@ -73,6 +74,8 @@ from couchreg.registry.publishing.publish import Validation
 from couchreg.registry.publishing.sessions import SessionLimits
 from couchreg.registry.reading.counts import Downloads
 from couchreg.registry.registry import Registry
+from couchreg.replication.local import Here
+from couchreg.replication.replicator import Replicator
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +134,11 @@ class App:
         self.counts, self._shelf = data.counts, data.publishing
         self._upload_secret = data.upload_secret()
         self.registry = await self._registry(stack)
+        here = Here(self.store, self.attachments, DesignFunctions(self.functions))
+        self.replicator = Replicator(here)
         await self._serve(stack, ports)
+        stack.push_async_callback(self.replicator.stop)  # while what it talks to may be this very server
+        self.replicator.start()
         stack.push_async_callback(self.registry.stop_work)
         others_write = direct_uploads(self.attachments.blobs) is not None
         self.sweeper = Sweeper(
@@ -340,6 +347,7 @@ class App:
             proxies=proxies,
             with_owned=self.registry.owners.with_roles,
             facts=facts(self.settings, self.store, ports[1].getsockname()[1]),
+            replicator=self.replicator,
         )
         stack.push_async_callback(door.close)
         blobs = self.attachments.blobs

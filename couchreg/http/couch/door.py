@@ -28,6 +28,7 @@ from couchreg.http.couch.server import session
 from couchreg.http.couch.table import TABLE
 from couchreg.http.forwarded import TRUSTING_NONE, Proxies
 from couchreg.http.leaving import Leaving
+from couchreg.replication.replicator import Replicator
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +50,12 @@ class CouchDoor:
         proxies: Proxies = TRUSTING_NONE,
         with_owned: WithOwned = as_they_are,
         facts: Sections = NO_FACTS,
+        replicator: Replicator | None = None,
     ) -> None:
         """`facts` are settings that the server was started with, as `_config` shows them."""
-        self.services = Services(store, attachments, auth, functions, views, proxies, with_owned, facts)
+        self.services = Services(
+            store, attachments, auth, functions, views, proxies, with_owned, facts, replicator
+        )
         self._router = routing.Router(TABLE, routing.load)
         self._leaving = Leaving()
 

@@ -17,6 +17,7 @@ from couchreg.http.couch.frame.selections import Selections
 from couchreg.http.couch.frame.settings import Sections, Settings
 from couchreg.http.forwarded import TRUSTING_NONE, Proxies
 from couchreg.model.user import User
+from couchreg.replication.replicator import Replicator
 from couchreg.turns import Turns
 
 WithOwned = Callable[[User], Awaitable[User]]  # adds the roles `owner:<package>`
@@ -46,6 +47,7 @@ class Services:
     proxies: Proxies = TRUSTING_NONE
     with_owned: WithOwned = as_they_are
     facts: Sections = field(default_factory=dict)
+    replicator: Replicator | None = None
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     catalog: Catalog = field(default_factory=Catalog)
     counters: RequestCounters = field(default_factory=RequestCounters)

@@ -16,7 +16,10 @@ SPACE = 2**32  # shards divide the CRC-32 of ids
 
 
 async def active_tasks(ctx: Context) -> Answer:
-    return answer_json(ctx.services.background.tasks(NODE))
+    replicator = ctx.services.replicator
+    jobs = () if replicator is None else replicator.scheduler.all()
+    replications = [job.active_task(NODE) for job in jobs if job.task is not None]
+    return answer_json([*ctx.services.background.tasks(NODE), *replications])
 
 
 async def membership(ctx: Context) -> Answer:

@@ -1,0 +1,202 @@
+"""The server's replicator: who may ask for what, and the parts put together."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from couchreg.docstore.base import Config, Notes
+from couchreg.errors import Forbidden, NotFound, Unauthorized
+from couchreg.model.user import User
+from couchreg.replication import ids
+from couchreg.replication.aside import FIRST_RETRY, SetAside
+from couchreg.replication.calls import Manners
+from couchreg.replication.endpoints import Endpoint
+from couchreg.replication.jobs import Job
+from couchreg.replication.local import Here, LocalDatabase
+from couchreg.replication.network import Networks
+from couchreg.replication.options import Cancel, Replication, parse_request
+from couchreg.replication.remote import RemoteDatabase
+from couchreg.replication.run import Run
+from couchreg.replication.scheduler import Pace, Scheduler
+
+NOTES = "_replicator"  # the database beside which it is written down what was set aside
+_TRUE = ("true", "on", "yes", "1")
+
+
+class Answer(NamedTuple):
+    """What became of a `POST /_replicate`: `record` of a one-shot, else the id of what goes on or has
+    ended."""
+
+    kind: str  # "done", "continuous", "cancelled"
+    id: str
+    record: Mapping[str, Any]
+
+
+class Settings:
+    """`[replicator]` as CouchDB has it, and `[couchreg] replicate_…`."""
+
+    def __init__(self, config: Callable[[], Config]) -> None:
+        self._config = config
+
+    def number(self, name: str, default: int) -> int:
+        text = self._config().get("replicator", {}).get(name, "").strip()
+        return int(text) if text.isdigit() and len(text) < 12 else default
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        text = self._config().get("replicator", {}).get(name, "").strip().lower()
+        return text in _TRUE if text else default
+
+    def words(self, name: str) -> list[str]:
+        text = self._config().get("couchreg", {}).get(name, "")
+        return [word.strip() for word in text.split(",") if word.strip()]
+
+    def text(self, name: str) -> str:
+        return self._config().get("replicator", {}).get(name, "").strip()
+
+    def pace(self) -> Pace:
+        return Pace(
+            max_jobs=max(self.number("max_jobs", 500), 1),
+            max_churn=max(self.number("max_churn", 20), 1),
+            interval=max(self.number("interval", 60_000), 100) / 1000,
+            health_threshold=self.number("health_threshold", 120),
+            first_wait=max(self.number("first_wait", 30_000), 50) / 1000,
+        )
+
+    def uuid(self, own: str) -> str:
+        """Replication ids have it, so a server that takes over a CouchDB's work is given that one's."""
+        return self._config().get("couchdb", {}).get("uuid", own)
+
+
+class Replicator:
+    def __init__(self, here: Here) -> None:
+        self._here = here
+        self.settings = Settings(here.store.config)
+        self.scheduler = Scheduler(self._begin, self.settings.pace)
+        self._verify: dict[str, ssl.SSLContext] = {}
+
+    def start(self) -> None:
+        self.scheduler.start()
+
+    async def stop(self) -> None:
+        await self.scheduler.stop()
+
+    # -- POST /_replicate
+    async def request(self, body: Mapping[str, Any], user: User) -> Answer:
+        """Raises Wrong, Forbidden, Unauthorized, TooManyRequests, and what ended the replication."""
+        self.check_may(user)
+        wanted = parse_request(body, number=self.settings.number)
+        if isinstance(wanted, Cancel):
+            return await self._cancel(wanted, user)
+        self.check_ends(wanted, user)
+        job = await self.job_of(wanted, user)
+        known = self.scheduler.get(job.id)
+        if known is not None:
+            self._check_owner(known, user)
+            if known.replication == wanted and known.doc_id is None and known.task is not None:
+                job = known  # it runs already, as it was asked for
+            else:
+                await self.scheduler.remove(known)
+        if not wanted.continuous and job.result is None:
+            job.result = asyncio.get_running_loop().create_future()
+        if job is not known:
+            self.scheduler.add(job)
+        if job.result is None:
+            return Answer("continuous", job.id, {})
+        return Answer("done", job.id, await asyncio.shield(job.result))
+
+    async def _cancel(self, wanted: Cancel, user: User) -> Answer:
+        job_id = wanted.id
+        if wanted.replication is not None:
+            self.check_ends(wanted.replication, user)
+            base = await self.base_id(wanted.replication, user)
+            job_id = base + ids.suffix(wanted.replication)
+        job = self.scheduler.get(job_id or "")
+        if job is None:
+            raise NotFound("missing")
+        self._check_owner(job, user)
+        await self.scheduler.remove(job)
+        return Answer("cancelled", job.id, {})
+
+    # -- who may
+    def check_may(self, user: User) -> None:
+        """Raises Forbidden, Unauthorized for who may not replicate at all."""
+        if user.is_admin:
+            return
+        if user.name is None:
+            raise Unauthorized("You are not an authenticated user")
+        roles = self.settings.words("replicate_roles")
+        if "*" not in roles and set(roles).isdisjoint(user.roles):
+            raise Forbidden("Replications are the administrators' here.")
+
+    @staticmethod
+    def check_ends(wanted: Replication, user: User) -> None:
+        """Raises Forbidden for ends that only administrators may name."""
+        if user.is_admin:
+            return
+        for end in (wanted.source, wanted.target):
+            if end.database is not None:
+                raise Forbidden("Name a database of this server by its URL, with your credentials.")
+            if end.proxy is not None:
+                raise Forbidden("Only administrators may name a proxy.")
+
+    @staticmethod
+    def _check_owner(job: Job, user: User) -> None:
+        if not user.is_admin and job.user.name != user.name:
+            raise Unauthorized("You are not a server admin.")
+
+    # -- from a wish to a run
+    async def base_id(self, wanted: Replication, user: User) -> str:
+        """Raises what reading the filter's function raises."""
+        text = ""
+        if wanted.filter.kind == "function":
+            design, _, name = wanted.filter.name.partition("/")
+            source = await self._end(wanted, wanted.source, user, target=False)
+            try:
+                text = await source.filter_text(design, name)
+            finally:
+                await source.close()
+        return ids.base_id(wanted, self.settings.uuid(self._here.store.uuid), source_text=text)
+
+    async def job_of(self, wanted: Replication, user: User, **origin: Any) -> Job:
+        base = await self.base_id(wanted, user)
+        aside = SetAside(
+            None,
+            f"replication {base}",
+            first_retry=self.settings.number("retry_skipped_after", int(FIRST_RETRY)),
+        )
+        return Job(base + ids.suffix(wanted), base, wanted, user, aside, **origin)
+
+    async def _begin(self, job: Job) -> Run:
+        notes = await self._notes()
+        job.aside.keep_in(notes)
+        source = await self._end(job.replication, job.replication.source, job.user, target=False)
+        target = await self._end(job.replication, job.replication.target, job.user, target=True)
+        return Run(job.replication, job.base_id, source, target, job.aside)
+
+    async def _notes(self) -> Notes | None:
+        try:
+            return await self._here.store.notes(NOTES)
+        except NotFound:
+            return None
+
+    async def _end(
+        self, wanted: Replication, end: Endpoint, user: User, *, target: bool
+    ) -> RemoteDatabase | LocalDatabase:
+        if end.database is not None:
+            return LocalDatabase(self._here, end.database, wanted, user)
+        networks = Networks(self.settings.words("replicate_hosts"), private=user.is_admin)
+        manners = Manners(wanted.timeout, wanted.retries, wanted.connections, await self._tls())
+        return RemoteDatabase.of(wanted, networks, manners, target=target)
+
+    async def _tls(self) -> ssl.SSLContext | bool:
+        """Certificates are looked at unless it is said otherwise, unlike CouchDB's."""
+        if not self.settings.flag("verify_ssl_certificates", default=True):
+            return False
+        path = self.settings.text("ssl_trusted_certificates_file")
+        if not path:
+            return True
+        if path not in self._verify:
+            self._verify = {path: await asyncio.to_thread(partial(ssl.create_default_context, cafile=path))}
+        return self._verify[path]

@@ -1,0 +1,75 @@
+"""Who may have things replicated, and where to."""
+
+from typing import Any
+
+import pytest
+
+from tests.replication.conftest import Peer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ANNA = ("anna", "pw")
+
+
+async def people(peer: Peer, **settings: str) -> None:
+    user = {"name": "anna", "type": "user", "roles": ["mirrors"], "password": "pw"}
+    status, _ = await peer("PUT", "/_users/org.couchdb.user:anna", user)
+    assert status in (201, 409)
+    for name in ("replicate_roles", "replicate_hosts"):
+        await peer.ok("PUT", f"/_node/_local/_config/couchreg/{name}", settings.get(name, ""))
+
+
+def ends(peer: Peer, **wanted: Any) -> dict[str, Any]:
+    auth = {"basic": {"username": "anna", "password": "pw"}}
+    source, target = ({"url": f"{peer.url}/{db}", "auth": auth} for db in ("src", "dst"))
+    return {"source": source, "target": target, **wanted}
+
+
+async def opened(peer: Peer) -> None:
+    for db in ("src", "dst"):
+        await peer.ok("PUT", f"/{db}")
+        await peer.ok("PUT", f"/{db}/_security", {"members": {"names": ["anna"]}, "admins": {}})
+    await peer.ok("PUT", "/src/a", {})
+
+
+async def test_it_is_the_administrators_unless_said_otherwise(here: Peer) -> None:
+    await people(here)
+    status, answer = await here("POST", "/_replicate", ends(here), who=ANNA)
+    assert (status, answer["error"]) == (403, "forbidden")
+    assert (await here("POST", "/_replicate", ends(here), who=None))[0] == 401
+
+
+async def test_others_reach_no_private_address_unless_it_is_named(here: Peer) -> None:
+    await opened(here)
+    await people(here, replicate_roles="mirrors")
+    status, answer = await here("POST", "/_replicate", ends(here), who=ANNA)
+    assert (status, answer["error"]) == (403, "forbidden")
+    assert "private address" in answer["reason"]
+    await people(here, replicate_roles="*", replicate_hosts="127.0.0.1")
+    status, answer = await here("POST", "/_replicate", ends(here), who=ANNA)
+    assert (status, answer["history"][0]["docs_written"]) == (200, 1)
+
+
+async def test_others_name_no_database_of_this_server_and_no_proxy(here: Peer) -> None:
+    await opened(here)
+    await people(here, replicate_roles="mirrors", replicate_hosts="127.0.0.1")
+    for wrong in ({"source": "_users"}, {"target": "src"}, {"proxy": "http://127.0.0.1:1"}):
+        status, _ = await here("POST", "/_replicate", ends(here, **wrong), who=ANNA)
+        assert status == 403
+
+
+async def test_nobody_ends_the_jobs_of_others(here: Peer) -> None:
+    await opened(here)
+    await people(here, replicate_roles="mirrors", replicate_hosts="127.0.0.1")
+    asked = {"source": here.end("src"), "target": here.end("dst"), "continuous": True}
+    job = (await here.ok("POST", "/_replicate", asked))["_local_id"]
+    cancel = {"cancel": True, "id": job}
+    assert (await here("POST", "/_replicate", cancel, who=ANNA))[0] == 401
+    assert (await here("POST", "/_replicate", cancel))[0] == 200
+
+
+async def test_an_owner_ends_their_own(here: Peer) -> None:
+    await opened(here)
+    await people(here, replicate_roles="mirrors", replicate_hosts="127.0.0.1")
+    job = (await here.ok("POST", "/_replicate", ends(here, continuous=True), who=ANNA))["_local_id"]
+    assert (await here("POST", "/_replicate", {"cancel": True, "id": job}, who=ANNA))[0] == 200
