@@ -17,6 +17,13 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def write_all(descriptor: int, data: bytes) -> None:
+    """All of it, also where a signal or a disk that is just filling up lets only a part through."""
+    written = os.write(descriptor, data)
+    while written < len(data):
+        written += os.write(descriptor, memoryview(data)[written:])
+
+
 def make_directory(path: Path, *, mode: int = 0o777) -> None:
     """A directory that stays, its parents with it.
 

@@ -23,6 +23,7 @@ from typing import Protocol, Self
 from couchreg.blobstore.base import BlobStore, Spooled
 from couchreg.blobstore.digests import Digests
 from couchreg.blobstore.failures import os_errors_as_unavailable
+from couchreg.durable import write_all
 
 BATCH = 1 << 20  # bytes given to a thread at a time: a hop costs 0.1 ms, hashing these 1 ms
 SMALL = 64 << 10  # bodies up to here are hashed and written on the loop, within 0.2 ms
@@ -63,6 +64,12 @@ class Spool:
             async for chunk in chunks:
                 await writer.write(chunk)
             return await writer.finish(in_memory)
+
+    def hold(self, data: bytes) -> Spooled:
+        """A few bytes that are in memory, and stay there; there is nothing to remove."""
+        digests = Digests()
+        digests.update(data)
+        return digests.spooled(self.directory / secrets.token_hex(12))._replace(data=data)
 
     @asynccontextmanager
     async def received(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[Spooled]:
@@ -235,7 +242,7 @@ class _Sink:
         with os_errors_as_unavailable():
             if self._descriptor is None:
                 self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-            _write_all(self._descriptor, data)
+            write_all(self._descriptor, data)
 
     def _closed(self) -> Spooled:
         if self._descriptor is not None:
@@ -248,12 +255,6 @@ async def once(data: bytes) -> AsyncIterator[bytes]:
     """A body that is in memory, as the chunks that a spool takes."""
     if data:
         yield data
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    written = os.write(descriptor, data)
-    while written < len(data):  # a signal, or a disk that is just filling up
-        written += os.write(descriptor, memoryview(data)[written:])
 
 
 def _empty(directory: Path) -> None:

@@ -9,13 +9,14 @@ others: the files are attachments, and come and go with their documents.
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from couchreg.blobstore.base import BlobStore, Spooled
-from couchreg.blobstore.spool import Spool, once
+from couchreg.blobstore.spool import SMALL, Spool, once
 from couchreg.docstore.attachments.attachments import Attachments
-from couchreg.docstore.base import Attachment, Change, Database, Notes
+from couchreg.docstore.base import Attachment, Change, Database, Notes, Revision
 from couchreg.docstore.maintenance import recorded
 from couchreg.errors import Conflict, CouchregError
 from couchreg.followers.base import Checkpoint
@@ -27,7 +28,8 @@ from couchreg.package.paths import DESCRIPTOR
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8  # documents whose blobs are put at the same time
+AT_ONCE = 32  # documents whose blobs are put at the same time
+GATHERING = 1.0  # seconds of changes that one checkpoint may be behind
 _NOTE = "follower-datastore"
 
 
@@ -47,6 +49,7 @@ class DatastoreFollower:
         self._notes = notes
         self._latest: Checkpoint | None = None  # to be written
         self._saving: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
 
     async def checkpoint(self) -> Checkpoint | None:
         await self._saved()
@@ -62,13 +65,19 @@ class DatastoreFollower:
         self._save(checkpoint)
 
     def _save(self, checkpoint: Checkpoint) -> None:
-        """Nobody waits for it: where it is lost or fails, the next start repeats what is there already."""
+        """Nobody waits for it, and it takes no commit away from those who write: where it is lost or fails,
+        the next start repeats what is there already."""
         self._latest = checkpoint
         if self._saving is None or self._saving.done():
             self._saving = asyncio.create_task(self._save_latest(), name="datastore checkpoint")
 
     async def _save_latest(self) -> None:
-        while (checkpoint := self._latest) is not None:
+        while self._latest is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), GATHERING)
+            checkpoint = self._latest
+            if checkpoint is None:  # forgotten meanwhile
+                return
             try:
                 await self._notes.write(_NOTE, checkpoint._asdict())
             except CouchregError as error:
@@ -79,7 +88,9 @@ class DatastoreFollower:
 
     async def _saved(self) -> None:
         if self._saving is not None:
+            self._hurry.set()
             await self._saving
+            self._hurry.clear()
 
     async def reset(self) -> None:
         """What is written stays: versions that are still there get the same, others are nobody's harm."""
@@ -93,7 +104,7 @@ class DatastoreFollower:
     async def _follow(self, change: Change) -> None:
         """The record and the descriptor at the same time: each waits for the disk."""
         for outcome in await asyncio.gather(
-            self._record(change.id), self._describe(change), return_exceptions=True
+            self._record(change), self._describe(change), return_exceptions=True
         ):
             if outcome is not None:
                 raise outcome
@@ -116,21 +127,35 @@ class DatastoreFollower:
         known = Spooled(Path(DESCRIPTOR), sent.stored_length, sent.digest, sent.sha256)
         return await self._blobs.adopt(sent.key, key, known, content_type="application/json")
 
-    async def _record(self, doc_id: str) -> None:
+    async def _record(self, change: Change) -> None:
         """Record the leafs of a document as they are now; first the new ones, then remove the others: all of
-        them, where the document has been purged."""
+        them, where the document has been purged. A document that has just begun needs no look: what becomes
+        of it is another change."""
+        doc_id = change.id
+        if _has_begun(change) and change.members is not None:
+            [rev] = change.revs
+            await self._put_record(Revision(doc_id, rev, False, change.members, change.attachments), (rev,))
+            return
         [leafs] = await self._database.open_revs([(doc_id, None)], histories=True)
         current = set()
         for leaf in leafs:
             if leaf.revision is not None:
-                key = record_key(doc_id, leaf.rev)
-                current.add(key)
-                if not await self._put(key, once(recorded.encode(leaf.revision, leaf.history))):
-                    raise Conflict(f"{key} holds the record of something else, which stays.")
+                current.add(await self._put_record(leaf.revision, leaf.history))
         if not leafs or any(len(leaf.history) > 1 for leaf in leafs) or len(leafs) > 1:
             async for blob in self._blobs.keys(record_folder(doc_id)):
                 if blob.key not in current:
                     await self._blobs.delete(blob.key, durably=True)
+
+    async def _put_record(self, revision: Revision, history: tuple[str, ...]) -> str:
+        """Its key."""
+        key, data = record_key(revision.id, revision.rev), recorded.encode(revision, history)
+        if len(data) <= SMALL:
+            put = self._blobs.put(key, self._spool.hold(data), content_type="application/json")
+        else:
+            put = self._put(key, once(data))
+        if not await put:
+            raise Conflict(f"{key} holds the record of something else, which stays.")
+        return key
 
     async def _put(self, key: str, chunks: AsyncIterator[bytes]) -> bool:
         return await self._spool.put(self._blobs, key, chunks, content_type="application/json")
@@ -143,6 +168,11 @@ class DatastoreFollower:
                 yield chunk
         else:
             yield json.encode(built(json.body(change.members), files))
+
+
+def _has_begun(change: Change) -> bool:
+    """Whether the document has one revision, without any before it."""
+    return not change.deleted and len(change.revs) == 1 and change.revs[0].startswith("1-")
 
 
 def built(document: Mapping[str, Any], files: Mapping[str, Attachment]) -> dict[str, Any]:

@@ -214,7 +214,7 @@ class FollowerLoop:
         """
         waiting: list[Change] = []
         last = self._seq
-        async for changes in database.changes(self._seq, bodies=self.follower.bodies):
+        async for changes in database.changes(self._seq, bodies=self.follower.bodies, all_leafs=True):
             waiting += changes.results
             last = changes.last_seq
             while len(waiting) >= BATCH:

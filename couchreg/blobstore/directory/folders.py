@@ -63,7 +63,7 @@ class Folders:
             except (FileNotFoundError, NotADirectoryError):
                 if not folder:
                     raise
-                folder = _parent(folder)
+                folder = parent(folder)
 
     def prune(self, folder: str) -> None:
         """Remove `folder` and its parents as far as they are empty; never the root."""
@@ -79,7 +79,7 @@ class Folders:
                     if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                         return  # there are other blobs
                     raise
-                folder = _parent(folder)
+                folder = parent(folder)
 
     def spelt(self, key: str) -> bool:
         """Whether the file system knows `key` by just this spelling. Always so where names are
@@ -97,14 +97,15 @@ class Folders:
         if folder in self._durable or folder in self._new:
             return
         if folder:
-            self._prepare(_parent(folder))
+            self._prepare(parent(folder))
             _make(self.root / folder)
             self._new[folder] = object()
         else:
             self._durable.add(folder)
 
 
-def _parent(folder: str) -> str:
+def parent(folder: str) -> str:
+    """The folder that a folder or a key is in; "" for the root."""
     return folder.rpartition("/")[0]
 
 
@@ -112,7 +113,7 @@ def _chain(folder: str) -> Iterator[str]:
     """A folder and those above it, without the root."""
     while folder:
         yield folder
-        folder = _parent(folder)
+        folder = parent(folder)
 
 
 def _make(path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from couchreg.blobstore.base import BlobInfo, Spooled
 from couchreg.blobstore.directory import files, listing
+from couchreg.blobstore.directory.batches import SMALL, Batches
 from couchreg.blobstore.directory.folders import Folders
 from couchreg.blobstore.directory.links import Links
 from couchreg.blobstore.directory.reading import Reader
@@ -48,6 +49,7 @@ class DirectoryBlobStore:
             self._syncing = Syncing(self._folders)
             files.clear_incoming(root)
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="blobs")
+        self._batches = Batches(self._folders, self._links, self._syncing, self._threads)
 
     async def put(
         self, key: str, spooled: Spooled, *, content_type: str = "application/octet-stream"
@@ -103,7 +105,9 @@ class DirectoryBlobStore:
         self._syncing.close()
 
     async def _put(self, key: str, spooled: Spooled) -> bool:
-        """In one thread, since each hop there costs; new directories are synced by others meanwhile."""
+        """With others that wait, or in a thread of its own where that would keep those waiting."""
+        if spooled.length <= SMALL or spooled.kept is not None:
+            return await self._batches.put(key, spooled)
         folder, folders = key.rpartition("/")[0], self._folders
         stored = await self._run(partial(files.put, folders, self._links, self._syncing, key, spooled))
         while stored and not folders.is_durable(folder):  # pruned meanwhile, and made again

@@ -1,10 +1,14 @@
 """Syncing directories beside other work: many who wait for the same one share what has not begun yet."""
 
 import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from typing import TypeVar
 
 from couchreg.blobstore.directory.folders import Folders
+
+T = TypeVar("T")
 
 WORKERS = 4  # none of which ever waits for another
 
@@ -37,5 +41,28 @@ class Syncing:
         with suppress(FileNotFoundError):
             self._folders.sync(folder)
 
+    def each(self, sync: Callable[[T], None], wanted: Sequence[T]) -> list[OSError | None]:
+        """Sync each, several at a time, since those that wait at the same time share a commit of the file
+        system; the error of each."""
+        shares = [wanted[first::WORKERS] for first in range(min(WORKERS, len(wanted)))]
+        others = [self._threads.submit(_share, sync, share) for share in shares[1:]]
+        errors: list[OSError | None] = [None] * len(wanted)
+        if shares:
+            errors[::WORKERS] = _share(sync, shares[0])
+        for first, other in enumerate(others, 1):
+            errors[first::WORKERS] = other.result()
+        return errors
+
     def close(self) -> None:
         self._threads.shutdown(wait=True)
+
+
+def _share(sync: Callable[[T], None], wanted: Sequence[T]) -> list[OSError | None]:
+    errors: list[OSError | None] = []
+    for one in wanted:
+        try:
+            sync(one)
+            errors.append(None)
+        except OSError as error:
+            errors.append(error)
+    return errors
