@@ -120,16 +120,20 @@ class ValidatedDatabase(DatabaseProxy):
         self.winners = inner.winners  # type: ignore[method-assign]
         self.setting = inner.setting  # type: ignore[method-assign]
 
-    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
+    async def update(
+        self, edits: Sequence[Edit], *, new_edits: bool, user: User, together: bool = False
+    ) -> Updated:
         designs = await self._validators.of(self.inner)
         try:
             if not designs:
-                return await self.inner.update(edits, new_edits=new_edits, user=user)
+                return await self.inner.update(edits, new_edits=new_edits, user=user, together=together)
             refused = await self._refused(designs, edits, new_edits=new_edits, user=user)
+            if together and refused:
+                raise refused[min(refused)]
             written = [edit for place, edit in enumerate(edits) if place not in refused]
             if not written and edits:
                 return Updated([refused[place] for place in range(len(edits))], await self.update_seq())
-            updated = await self.inner.update(written, new_edits=new_edits, user=user)
+            updated = await self.inner.update(written, new_edits=new_edits, user=user, together=together)
         finally:
             if [True for edit in edits if edit.id.startswith(DESIGN)]:  # a generator costs each edit more
                 self._validators.forget(self.name)

@@ -285,8 +285,10 @@ class Database(Protocol):
         """How many changes there are after `since`."""
 
     # -- writes
-    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
-        """Write documents; returns when they are on disk."""
+    async def update(
+        self, edits: Sequence[Edit], *, new_edits: bool, user: User, together: bool = False
+    ) -> Updated:
+        """Write documents; returns when they are on disk. `together`: all or none, and it raises."""
 
     async def missing_revs(
         self, wanted: Mapping[str, Sequence[str]]
@@ -313,10 +315,8 @@ class Database(Protocol):
 
 class Notes(Protocol):
     """What the server writes down for itself beside a database, under names of its own: checkpoints and
-    problems of followers beside `registry`, tokens beside `_users`.
-
-    They go with the database, no client reads or writes them, and they do not replicate.
-    """
+    problems of followers beside `registry`, tokens beside `_users`. They go with the database, no client
+    reads or writes them, and they do not replicate."""
 
     async def read(self, name: str) -> Any:
         """A JSON value, None where there is none. Raises NotFound when the database is gone."""

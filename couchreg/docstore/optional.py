@@ -4,9 +4,10 @@ Each is a small protocol, and a database that has its methods has it. Whoever ne
 function below it, which raises NotImplementedHere where the store has none: the doors then answer 501.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Hashable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol, runtime_checkable
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from couchreg.docstore.base import Database, LocalDocument, Range, Seq
 from couchreg.errors import NotImplementedHere
@@ -87,62 +88,56 @@ class Partitions(Protocol):
 
 
 def purging(database: Database) -> Purges:
-    if isinstance(database, Purges) and isinstance(_innermost(database), Purges):
-        return database
-    raise _lacking("forget revisions for good")
+    _check(database, Purges, "forget revisions for good")
+    return cast("Purges", database)
 
 
 def compacting(database: Database) -> Compacts:
-    if isinstance(database, Compacts) and isinstance(_innermost(database), Compacts):
-        return database
-    raise _lacking("be compacted on demand")
+    _check(database, Compacts, "be compacted on demand")
+    return cast("Compacts", database)
 
 
 def referring(database: Database) -> RefersTo:
-    if isinstance(database, RefersTo) and isinstance(_innermost(database), RefersTo):
-        return database
-    raise _lacking("tell which files its documents need")
+    _check(database, RefersTo, "tell which files its documents need")
+    return cast("RefersTo", database)
 
 
 def checking(database: Database) -> Checks:
-    if isinstance(database, Checks) and isinstance(_innermost(database), Checks):
-        return database
-    raise _lacking("be checked")
+    _check(database, Checks, "be checked")
+    return cast("Checks", database)
 
 
 def listing_locals(database: Database) -> ListsLocals:
-    if isinstance(database, ListsLocals) and isinstance(_innermost(database), ListsLocals):
-        return database
-    raise _lacking("list local documents")
+    _check(database, ListsLocals, "list local documents")
+    return cast("ListsLocals", database)
 
 
 def counting(database: Database) -> CountsBefore:
-    if isinstance(database, CountsBefore) and isinstance(_innermost(database), CountsBefore):
-        return database
-    raise _lacking("count the documents before a range")
+    _check(database, CountsBefore, "count the documents before a range")
+    return cast("CountsBefore", database)
 
 
 def partitions(database: Database) -> Partitions:
-    if isinstance(database, Partitions) and isinstance(_innermost(database), Partitions):
-        return database
-    raise _lacking("tell the size of a partition")
+    _check(database, Partitions, "tell the size of a partition")
+    return cast("Partitions", database)
 
 
-@runtime_checkable
-class _StandsBefore(Protocol):
-    """A proxy has every method, so it is what it stands before that tells what there is."""
+def _check(database: Database, part: Hashable, what: str) -> None:
+    if not (_has(type(database), part) and _has(type(_innermost(database)), part)):
+        raise NotImplementedHere(f"The document store behind this server cannot {what}.")
 
-    inner: Database
+
+@lru_cache(maxsize=256)
+def _has(kind: type, part: Any) -> bool:
+    """To look through a protocol takes longer than what is then asked for."""
+    return issubclass(kind, part)
 
 
 def _innermost(database: Database) -> Database:
-    while isinstance(database, _StandsBefore):
-        database = database.inner
+    """A proxy has every method, so it is what it stands before that tells what there is."""
+    while (inner := getattr(database, "inner", None)) is not None:
+        database = inner
     return database
-
-
-def _lacking(what: str) -> NotImplementedHere:
-    return NotImplementedHere(f"The document store behind this server cannot {what}.")
 
 
 async def referred_in(database: Database, keys: Collection[str]) -> set[str]:

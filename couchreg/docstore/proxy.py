@@ -153,8 +153,10 @@ class DatabaseProxy:
         return await checking(await self.reading()).check()
 
     # -- writes
-    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
-        return await (await self.writing()).update(edits, new_edits=new_edits, user=user)
+    async def update(
+        self, edits: Sequence[Edit], *, new_edits: bool, user: User, together: bool = False
+    ) -> Updated:
+        return await (await self.writing()).update(edits, new_edits=new_edits, user=user, together=together)
 
     async def update_local(self, doc_id: str, body: dict[str, Any] | None, rev: str | None = None) -> str:
         return await (await self.writing()).update_local(doc_id, body, rev)

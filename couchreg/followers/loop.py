@@ -7,6 +7,7 @@ and what it knows of the database is its changes.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 500  # changes of one commit, at most
 FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0  # seconds before trying again
+REST, LONGEST_LINGER = 4, 5.0  # times as long as a commit took, and at most so many seconds, one lingers
 # Not a document's fault: everything waits until it is over.
 STORE_FAILS = (Unavailable, StorageFailure, OSError, RebuildNeeded)
 
@@ -59,6 +61,7 @@ class FollowerLoop:
         self._moved = asyncio.Event()
         self._again = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._took = 0.0  # seconds of work before the last wait
         self._awaited = BEGINNING  # the highest sequence that somebody waits for
         self._task: asyncio.Task[None] | None = None
 
@@ -155,11 +158,13 @@ class FollowerLoop:
         await self._begin(database)
         while True:
             self._become("working")
+            began = time.monotonic()
             await self._forget(database)
             async for batch in self._batches(database):
                 await self._process(database, batch.results, batch.last_seq)
             await self._forget(database)
             self._last_error = None
+            self._took = time.monotonic() - began
             self._become("waiting")
             await self._news(database)
             await self._gather()
@@ -201,11 +206,13 @@ class FollowerLoop:
             raise RebuildNeeded("a reader found it unusable")
 
     async def _gather(self) -> None:
-        """Let more changes come before a costly commit, unless somebody waits for this one."""
+        """Let more changes come before a costly commit, unless somebody waits for this one: a follower that
+        lingers takes a fifth of the time for itself, so that whoever writes does not wait for it."""
         if self.follower.linger and self._awaited <= self._seq:
             self._hurry.clear()
+            seconds = max(self.follower.linger, min(REST * self._took, LONGEST_LINGER))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), self.follower.linger)
+                await asyncio.wait_for(self._hurry.wait(), seconds)
 
     async def _batches(self, database: Database) -> AsyncIterator[Changes]:
         """The changes since the last commit, in batches of BATCH whatever stretches the engine reads.

@@ -1,9 +1,12 @@
 """What a database makes of edits; revisions and outcomes as CouchDB 3.5.0 gave them."""
 
+import asyncio
+
 import pytest
 
 from couchreg.docstore.base import Database, Stub
 from couchreg.errors import Conflict, MissingStub, NotFound
+from couchreg.model.user import SYSTEM
 from tests.docstore.writing import (
     attachment,
     changes,
@@ -196,3 +199,25 @@ async def test_remembered_purges_are_limited(db: Database) -> None:
         revs.append(await put_one(db, edit("a", n=n)))
     assert await db.purged_infos() == [("a", [revs[2]]), ("a", [revs[3]])]
     assert (await db.info()).purge_seq.number == 4
+
+
+async def test_together_means_all_or_none(db: Database) -> None:
+    """Those who write in the same moment are not concerned."""
+    await put_one(db, edit("a", v=1))
+    wanted = [edit("b", v=1), edit("a", v=2), edit("c", v=1)]
+    refused, others = await asyncio.gather(
+        db.update(wanted, new_edits=True, user=SYSTEM, together=True),
+        put(db, edit("d", v=1), edit("a", v=2)),
+        return_exceptions=True,
+    )
+    assert isinstance(refused, Conflict)
+    assert isinstance(others, list)
+    assert [isinstance(outcome, str) for outcome in others] == [True, False]
+    with pytest.raises(Conflict):
+        await db.update(wanted, new_edits=True, user=SYSTEM, together=True)
+    assert [row and row.id for row in await db.winners(list("abcd"), bodies=False)] == ["a", None, None, "d"]
+    assert (await db.info()).doc_count == 2
+    written = await db.update([edit("b", v=1), edit("c", v=1)], new_edits=True, user=SYSTEM, together=True)
+    assert len({str(outcome) for outcome in written.outcomes}) == 1
+    assert written.seq == await db.update_seq()
+    assert (await db.info()).doc_count == 4

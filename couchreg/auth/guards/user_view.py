@@ -69,9 +69,11 @@ class UserView(DatabaseProxy):
         return await self.inner.setting(name)
 
     # -- documents
-    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
+    async def update(
+        self, edits: Sequence[Edit], *, new_edits: bool, user: User, together: bool = False
+    ) -> Updated:
         """The rules of `users_guard.py` are the ones for writes."""
-        return await self.inner.update(edits, new_edits=new_edits, user=user)
+        return await self.inner.update(edits, new_edits=new_edits, user=user, together=together)
 
     async def revision(self, doc_id: str, rev: str | None = None) -> Revision:
         await self._check(doc_id)

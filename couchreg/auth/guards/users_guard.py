@@ -150,17 +150,21 @@ class UsersDatabase(DatabaseProxy):
         self._changes = changes
         self._registrars = registrars
 
-    async def update(self, edits: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
+    async def update(
+        self, edits: Sequence[Edit], *, new_edits: bool, user: User, together: bool = False
+    ) -> Updated:
         """See `Database.update`; what the rules refuse has its error for an outcome."""
         prepared: list[Edit | CouchregError] = []
         for edit in edits:
             try:
                 prepared.append(await self._prepare(edit, user, new_edits=new_edits))
             except CouchregError as error:
+                if together:
+                    raise
                 prepared.append(error)
         allowed = [edit for edit in prepared if isinstance(edit, Edit)]
         try:
-            written = await self.inner.update(allowed, new_edits=new_edits, user=user)
+            written = await self.inner.update(allowed, new_edits=new_edits, user=user, together=together)
         finally:
             for edit in allowed:
                 self._changes.note(edit.id)

@@ -243,7 +243,9 @@ class SqliteDatabase:
         return total
 
     # -- writes
-    async def update(self, wanted: Sequence[Edit], *, new_edits: bool, user: User) -> Updated:
+    async def update(
+        self, wanted: Sequence[Edit], *, new_edits: bool, user: User, together: bool = False
+    ) -> Updated:
         """Raises MissingStub, IllegalDocid or IllegalPartition, and then nothing of the call is written."""
         if not wanted:
             return Updated([], await self.update_seq())
@@ -256,7 +258,7 @@ class SqliteDatabase:
             if self._partitioned and new_edits:
                 full = partitions.full(conn, wanted, self._largest_partition())
             tx = edits.Transaction(conn, counters, limit, self._validators, full)
-            outcomes = yield from edits.apply(tx, wanted, new_edits=new_edits)
+            outcomes = yield from edits.apply(tx, wanted, new_edits=new_edits, together=together)
             return Updated(outcomes, self._stamp(counters.update_seq))
 
         return await self._writer.update(work, weight=len(wanted))

@@ -62,8 +62,11 @@ class Transaction:
     careful: bool = False
 
 
-def apply(tx: Transaction, edits: Sequence[Edit], *, new_edits: bool) -> Generator[None, None, list[Outcome]]:
-    """Apply edits, yielding between slices. Raises MissingStub, and then nothing may be kept.
+def apply(
+    tx: Transaction, edits: Sequence[Edit], *, new_edits: bool, together: bool = False
+) -> Generator[None, None, list[Outcome]]:
+    """Apply edits, yielding between slices. Raises MissingStub, and then nothing may be kept; with `together`
+    the same for whatever else one of them is refused with.
 
     The edits of one document are taken together, as CouchDB does: each is judged by what stood
     there before the call as well as by the ones before it.
@@ -87,6 +90,9 @@ def apply(tx: Transaction, edits: Sequence[Edit], *, new_edits: bool) -> Generat
                 docs.clear()
                 yield
         documents.save(tx.conn, tx.counters, docs)
+    refused = next((outcome for outcome in outcomes if not isinstance(outcome, str)), None)
+    if together and refused is not None:
+        raise refused
     tx.validators.note(edits, outcomes)
     return outcomes
 

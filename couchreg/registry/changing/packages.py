@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from couchreg.docstore.base import Database, Edit
+from couchreg.docstore.base import Database, Edit, Row
 from couchreg.errors import Conflict, CouchregError, Forbidden, NotFound
 from couchreg.model import json
 from couchreg.model.user import User
@@ -77,40 +77,31 @@ class Packages:
         return Package(name, None, self._new(name, []))
 
     async def allow_publishing(self, name: str, user: User) -> Package | None:
-        """The package, None for a new one. Raises Forbidden unless `user` may publish there.
+        """The package, None for a new one. Raises Forbidden unless `user` may publish there."""
+        [row] = await self._database.winners([name], bodies=True)
+        return await self.allowed(name, row, user)
+
+    async def allowed(self, name: str, row: Row | None, user: User) -> Package | None:
+        """As `allow_publishing`, for one who has read the package's document.
 
         Versions that came without their package, by a replication that goes on, are somebody's already:
         nobody but an admin adds to them.
         """
-        try:
-            found = await self.get(name)
-        except NotFound:
+        if row is not None and not row.deleted:
+            found = Package(name, row.rev, row.body)
+        elif await self._catalog.versions(name):
+            found = Package(name, None, self._new(name, []))
+        else:
             return None
         found.check(user)
         return found
 
-    async def claim(self, name: str, user: User) -> str | None:
-        """Make `user` the owner of a new package; the revision of its document when it is made here.
-
-        Raises Forbidden when somebody else was faster.
-        """
+    async def claim(self, name: str, user: User) -> Edit | None:
+        """What makes `user` the owner of a new package, written together with its first version; None for one
+        that is there. Raises Forbidden unless `user` may publish there."""
         if await self.allow_publishing(name, user):
             return None
-        owner = [user.name] if user.name else []
-        edit = Edit(name, None, False, self._new(name, owner))
-        [outcome] = (await self._database.update([edit], new_edits=True, user=user)).outcomes
-        if isinstance(outcome, Conflict) and await self.allow_publishing(name, user):
-            return None
-        if isinstance(outcome, CouchregError):
-            raise outcome
-        return outcome
-
-    async def give_up(self, name: str, rev: str, user: User) -> None:
-        """Take back a claim of which nothing has come. A document that has changed meanwhile stays."""
-        edit = Edit(name, rev, True, {})
-        [outcome] = (await self._database.update([edit], new_edits=True, user=user)).outcomes
-        if isinstance(outcome, CouchregError) and not isinstance(outcome, Conflict):
-            raise outcome
+        return Edit(name, None, False, self._new(name, [user.name] if user.name else []))
 
     async def change(self, name: str, user: User, change: Change) -> Package:
         """Let `change` edit the document's members, if `user` may. It may raise, and be called again.

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from couchreg.docstore.attachments.attachments import Attachments
-from couchreg.docstore.base import Database, Edit, Seq, Updated
+from couchreg.docstore.base import Database, Edit, Row, Seq, Updated
 from couchreg.docstore.optional import referred_in
-from couchreg.errors import Conflict, CouchregError, NotFound
+from couchreg.errors import Conflict
 from couchreg.model import json
 from couchreg.model.user import User
 from couchreg.package.dependencies import MEMBER as DEPENDENCIES
@@ -142,12 +142,15 @@ class Publisher:
         await intake.settle_descriptor()
         descriptor = examine(intake.members, name, version)
         body = await self._completed(descriptor, intake, askers)
-        before = await self._published_before(descriptor, body, intake, user)
-        if before:
-            await self._settled(await self._database.update_seq())
-            return before
         progress = progress or Progress()
-        report = await self._report(descriptor, intake, askers, progress)
+        report: Mapping[str, Any] | None = await self._small_report(descriptor, intake)
+        if dry_run or (self.checks_data and report is None):  # else it is looked at in a moment
+            before = await self._published_before(descriptor, body, intake, user)
+            if before:
+                await self._settled(await self._database.update_seq())
+                return before
+        if self.checks_data:
+            report = await self._report(report, descriptor, intake, askers, progress)
         if dry_run:
             return Published(name, version, None, True, report)
         progress.enter(STORING)
@@ -186,12 +189,13 @@ class Publisher:
         """The outcome when the version is there with this content. Raises Conflict for other content, also
         of a version that was deleted, and Forbidden when the package has become somebody else's.
         """
-        await self._packages.allow_publishing(descriptor.name, user)
-        try:
-            version = await self._catalog.version(descriptor.name, descriptor.version)
-        except NotFound:
-            await self._check_tombstone(descriptor, body, intake)
+        name, doc_id = descriptor.name, version_id(descriptor.name, descriptor.version)
+        package, row = await self._database.winners([name, doc_id], bodies=True)
+        await self._packages.allowed(name, package, user)
+        if row is None or row.deleted:
+            _check_tombstone(row, descriptor, body, intake)
             return None
+        version = await self._catalog.version(name, descriptor.version)
         if not _same_content(version, body, intake):
             raise Conflict(
                 f"{version.name} {version.version} is published with other content, "
@@ -199,24 +203,15 @@ class Publisher:
             )
         return Published(version.name, version.version, version.rev, False, version.own.get("report"))
 
-    async def _check_tombstone(self, descriptor: Descriptor, body: Mapping[str, Any], intake: Intake) -> None:
-        [row] = await self._database.winners([version_id(descriptor.name, descriptor.version)], bodies=True)
-        if row is None or not row.members:
-            return
-        files = {path: file.spooled.sha256 for path, file in intake.files.items()}
-        if not may_return(row.body, body, files):
-            raise Conflict(
-                f"{descriptor.name} {descriptor.version} was published with other content and deleted, "
-                "and versions never change: publish under a new version."
-            )
-
     async def _report(
-        self, descriptor: Descriptor, intake: Intake, askers: Sequence[str], progress: Progress
-    ) -> Mapping[str, Any] | None:
-        """The report to keep with the version. Raises InvalidPackage."""
-        if self._validation is Validation.OFF:
-            return None
-        report = await self._small_report(descriptor, intake)
+        self,
+        report: Mapping[str, Any] | None,
+        descriptor: Descriptor,
+        intake: Intake,
+        askers: Sequence[str],
+        progress: Progress,
+    ) -> Mapping[str, Any]:
+        """The report to keep with the version, or one that is known already. Raises InvalidPackage."""
         if report is None:
             async with _laid_out(intake, descriptor) as (folder, scratch, document):
                 size = sum(file.spooled.length for file in intake.files.values() if file.local)
@@ -234,7 +229,9 @@ class Publisher:
 
     async def _small_report(self, descriptor: Descriptor, intake: Intake) -> dict[str, Any] | None:
         """The report on small tables that are right beyond doubt."""
-        if self._small is None or not all(file.local for file in intake.files.values()):
+        if not self.checks_data or self._small is None:
+            return None
+        if not all(file.local for file in intake.files.values()):
             return None
         files = {path: file.spooled for path, file in intake.files.items()}
         return await self._small.report({**descriptor.members, "name": descriptor.name}, files)
@@ -273,19 +270,22 @@ class Publisher:
                 await self._attachments.remove(key, partial(referred_in, self._database))
 
     async def _commit(self, edit: Edit, name: str, user: User) -> Updated:
-        """Write the version, after the package's document where there is none yet.
+        """Write the version, together with the package's document where there is none yet.
 
-        In this order nobody publishes under a name that somebody else has claimed in the same moment, on
-        whatever way the other came.
+        So nobody publishes under a name that somebody else has claimed in the same moment, on whatever way
+        the other came.
         """
         claim = await self._packages.claim(name, user)
-        try:
-            written = await self._database.update([edit], new_edits=True, user=user)
-            written.check()
-        except CouchregError:
-            if claim is not None:
-                await self._packages.give_up(name, claim, user)
-            raise
+        if claim is not None:
+            try:
+                both = await self._database.update([claim, edit], new_edits=True, user=user, together=True)
+                both.check()
+                return both._replace(outcomes=both.outcomes[1:])
+            except Conflict:
+                if not await self._packages.allow_publishing(name, user):
+                    raise
+        written = await self._database.update([edit], new_edits=True, user=user)
+        written.check()
         return written
 
 
@@ -293,6 +293,20 @@ def _is_small(intake: Intake) -> bool:
     """Whether its descriptor is looked through in less time than a hop to a thread takes."""
     described = intake.files.get(DESCRIPTOR)
     return described is not None and described.spooled.length <= _FEW_BYTES and len(intake.files) <= _FEW
+
+
+def _check_tombstone(
+    row: Row | None, descriptor: Descriptor, body: Mapping[str, Any], intake: Intake
+) -> None:
+    """Raises Conflict for other content than was deleted."""
+    if row is None or not row.members:
+        return
+    files = {path: file.spooled.sha256 for path, file in intake.files.items()}
+    if not may_return(row.body, body, files):
+        raise Conflict(
+            f"{descriptor.name} {descriptor.version} was published with other content and deleted, "
+            "and versions never change: publish under a new version."
+        )
 
 
 def _same_content(version: Version, body: Mapping[str, Any], intake: Intake) -> bool:
