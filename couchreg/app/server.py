@@ -367,6 +367,7 @@ class App:
             uploads=direct_uploads(blobs),
             upload_secret=self._upload_secret,
             followers=self._statuses,
+            look=self.search.look,
             pledges=self.pledges,
             publish_wait=self.settings.publish_wait,
         )

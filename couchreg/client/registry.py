@@ -138,6 +138,12 @@ class Registry:
         found = await self._transport.json(self._transport.address("search", query=query))
         return list(found.get("hits", [])) if isinstance(found, dict) else []
 
+    async def look(self, question: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        """What `/-/search` answers to these parameters: `{total, hits, facets?, suggestion?, next}`."""
+        address = self._transport.address("-", "search").with_query(question)
+        found = await self._transport.json(address)
+        return found if isinstance(found, dict) and isinstance(found.get("hits"), list) else {"hits": []}
+
     async def install(
         self,
         name: str,

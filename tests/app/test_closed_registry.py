@@ -10,6 +10,7 @@ from tests.app.people import Client, configure
 PACKAGE = {"name": "bees", "resources": [{"name": "hives", "data": [{"hive": "north"}]}]}
 READS = [
     '/search?keys=["bees"]',
+    "/-/search?q=bees",
     "/?profile=dcat-ap",
     "/bees",
     "/bees/1.0.0",

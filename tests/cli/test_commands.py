@@ -102,6 +102,12 @@ def test_search_and_info(couchreg: Couchreg) -> None:
     hits = couchreg("search", "gdp", "world", "--json", user="").json
     assert [(hit["name"], hit["version"]) for hit in hits] == [("gdp", "2026")]
     assert couchreg("search", "gdp").out.startswith("gdp@2026")
+    filtered = couchreg("search", "--field", "Country Code", "--in", "resources", "--facet", "format,license")
+    assert filtered.out.splitlines()[0].startswith("gdp@2026/")
+    assert "format: csv (" in filtered.out
+    assert couchreg("search", "gdp", "--format", "pdf", "--facet", "type", "--json").json["total"] == 0
+    assert "couchreg search gross" in couchreg("search", "grsos").err
+    assert couchreg("search").status == 2
     nothing = couchreg("search", "zzzunheardof")
     assert (nothing.status, nothing.out) == (0, "")
     assert "Nothing matches" in nothing.err

@@ -121,17 +121,11 @@ class SearchFollower:
         """What a query finds, as it stands. Raises as `search`."""
         return await self._asked(lambda: explained(query, self._index.search(query)), askers)
 
-    async def look(self, query: Query, *, askers: Sequence[str] = ()) -> Found:
+    async def look(self, query: Query, askers: Sequence[str] = ()) -> Found:
         """What a person's query finds: a word that nothing has is taken for the beginning of one. Where
         nothing is found, words that may have been meant are told. Raises as `search`."""
 
-        def work() -> Found:
-            wanted = opened(query, self._index.known)
-            page = self._index.search(wanted)
-            meant = None if page.total else suggestion(query, self._index)
-            return explained(wanted, page)._replace(suggestion=meant)
-
-        return await self._asked(work, askers)
+        return await self._asked(lambda: looked(query, self._index), askers)
 
     async def _asked(self, question: Callable[[], T], askers: Sequence[str]) -> T:
         await self._until_opened()
@@ -196,3 +190,11 @@ class SearchFollower:
 
 def _bounded(query: Query, limit: int, offset: int) -> Query:
     return replace(query, limit=max(0, min(limit, MOST_HITS)), offset=max(0, min(offset, FARTHEST)))
+
+
+def looked(query: Query, index: SearchIndex) -> Found:
+    """`SearchFollower.look` over an index. Blocking."""
+    wanted = opened(query, index.known)
+    page = index.search(wanted)
+    meant = None if page.total else suggestion(query, index)
+    return explained(wanted, page)._replace(suggestion=meant)

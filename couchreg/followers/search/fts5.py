@@ -85,7 +85,8 @@ class Fts5Index:
             try:
                 return _Asked(connection, query).page()
             finally:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # what was interrupted has none any more
+                    connection.execute("ROLLBACK")
 
     def known(self, term: str) -> bool:
         return self._has(f'"{term}"')

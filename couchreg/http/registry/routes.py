@@ -41,6 +41,7 @@ from couchreg.http.registry.frame.parameters import (
 from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.people import routes as people
 from couchreg.http.registry.publishing import routes as publishing
+from couchreg.http.registry.reading import search_routes
 
 READ, PUBLISH = Scope.READ, Scope.PUBLISH
 PUBLIC, LOGIN = Rule.PUBLIC, Rule.AUTHENTICATED
@@ -65,6 +66,7 @@ ROUTES: tuple[Route, ...] = (
         gives("Found", 503, fresh=False),
         SEARCH,
     ),
+    *search_routes.ROUTES,
     *people.ROUTES,
     Route(
         "POST",

@@ -7,10 +7,11 @@ Only a server that is killed loses the counts of its last seconds.
 import asyncio
 import contextlib
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ INTERVAL = 5.0  # seconds between two writes
 MOST_WAITING = 100_000  # versions and days in memory, when the disk does not take them
 MOST_ROWS = 100_000  # of an answer
 LONGEST = 366  # days of an answer
+MOST_PACKAGES, MONTH, MINUTE = 10_000, 30, 60.0
 
 
 class Downloads:
@@ -41,6 +43,7 @@ class Downloads:
         self._counted = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="counts")
         self._writing = asyncio.Lock()
+        self._most: tuple[float, list[tuple[str, int]]] | None = None  # when, and what
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -95,6 +98,15 @@ class Downloads:
         if len(found) > MOST_ROWS:
             raise BadRequest("That is too much for one answer: ask for fewer days.")
         return found
+
+    async def most(self) -> list[tuple[str, int]]:
+        """The packages with the most downloads of the last MONTH days, MOST_PACKAGES of them. They are
+        counted once a minute."""
+        now = time.monotonic()
+        if self._most is None or now - self._most[0] > MINUTE:
+            first = (self.today - timedelta(days=MONTH)).isoformat()
+            self._most = (now, await self._in_thread(lambda: self._file.most(first, MOST_PACKAGES)))
+        return self._most[1]
 
     async def close(self) -> None:
         """Write what has been counted, and close the file."""

@@ -6,7 +6,7 @@ Blocking; one thread calls it. Days are texts, `2026-03-01`, in UTC.
 import logging
 import os
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -41,6 +41,11 @@ def _open(path: str) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+_MOST = """
+SELECT name, sum(count) AS n FROM downloads WHERE day >= ? GROUP BY name ORDER BY n DESC, name LIMIT ?
+"""
 
 
 class Counted(NamedTuple):
@@ -80,6 +85,11 @@ class CountsFile:
     def read(self, name: str, first: str, last: str, most: int) -> list[Counted]:
         """The counts of a package from day to day, both included, `most` rows of them."""
         return [Counted(*row) for row in self._connection.execute(_READ, (name, first, last, most))]
+
+    def most(self, first: str, most: int) -> list[tuple[str, int]]:
+        """The packages with the most downloads since a day, and how many those are."""
+        rows: list[Any] = self._connection.execute(_MOST, (first, most)).fetchall()
+        return [(str(name), int(count)) for name, count in rows]
 
     def close(self) -> None:
         if self._opened is not None:

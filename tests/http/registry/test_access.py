@@ -23,6 +23,7 @@ EVERYONE = "200 200 200 200 200 200 200 200"
 EXPECTED = {
     "GET /": EVERYONE,
     "GET /search": EVERYONE,
+    "GET /-/search": EVERYONE,
     "GET /-/packages": EVERYONE,
     "GET /-/versions/{name}": EVERYONE,
     "GET /-/report/{name}/{version}": "404 404 404 404 404 404 404 404",  # nothing was checked

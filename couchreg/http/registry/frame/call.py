@@ -25,6 +25,8 @@ from couchreg.auth.users.accounts import Accounts
 from couchreg.docstore.base import Attachment
 from couchreg.errors import NotImplementedHere, Unauthorized
 from couchreg.followers.loop import Status
+from couchreg.followers.search.explaining import Found
+from couchreg.followers.search.query import Query
 from couchreg.http.forwarded import Proxies
 from couchreg.http.leaving import Leaving, Watch
 from couchreg.http.registry.frame.codings import Codings
@@ -50,6 +52,14 @@ Elsewhere = Callable[[Attachment], Awaitable[str | None]]  # where a file may be
 
 async def nowhere(file: Attachment) -> None:
     """Every file is had from us."""
+
+
+Look = Callable[[Query, Sequence[str]], Awaitable[Found]]  # a question, and who asks
+
+
+async def nothing_found(query: Query, askers: Sequence[str]) -> Found:
+    """A registry without a search."""
+    return Found(0, [], {name: [] for name in query.facets})
 
 
 async def nobody_follows() -> Sequence[Status]:
@@ -88,6 +98,7 @@ class Services:
     elsewhere: Elsewhere = nowhere
     uploads: Addresses | None = None  # of a bucket; without one files are uploaded to us
     upload_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))  # signs our addresses
+    look: Look = nothing_found
     followers: Callable[[], Awaitable[Sequence[Status]]] = nobody_follows  # how far they have come
     leaving: Leaving = field(default_factory=Leaving)
     large: Turns = field(default_factory=large_packages)

@@ -154,6 +154,7 @@ SCHEMAS: Mapping[str, Schema] = {
         unchecked=_list({"type": "object"}),
         recorded=_list({"type": "object"}),
     ),
+    "Hits": {"type": "object"},  # or a list in JSON-LD
     "Found": _object("total hits", total=_COUNT, hits=_list({"type": "object"})),
     "Followers": _object(
         "followers",

@@ -1,0 +1,118 @@
+"""`GET /-/search` of a whole server: questions, answers, pages, and questions that cannot be asked."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from couchreg.app import App
+from tests.app.people import Client
+from tests.app.test_dependents import publish, settled
+
+MAP = {
+    "@context": "https://schema.org/",
+    "@type": "Map",
+    "title": "Hives of the valley",
+    "keywords": ["bees"],
+    "licenses": [{"name": "CC0-1.0"}],
+    "temporalCoverage": "2010/2012",
+}
+
+
+@pytest.fixture
+async def door(app: App, client: Client) -> Client:
+    """The registry door, with a few packages behind it."""
+    door = Client(client.session, app.registry_url)
+    await publish(door, "hives", **MAP)
+    await publish(door, "honey", title="Honey of bees", description="Jars a year.", keywords=["bees", "food"])
+    await publish(door, "wasps", title="Not about bees")
+    await door("PUT", "/-/deprecated/wasps", {"message": "use honey"})
+    await settled(app)
+    return door
+
+
+async def found(door: Client, **parameters: Any) -> Any:
+    query = {("in" if name == "kind" else name): value for name, value in parameters.items()}
+    status, answer = await door("GET", "/-/search?" + urlencode(query, doseq=True), who=None)
+    assert status == 200, answer
+    return answer
+
+
+def names(answer: Any) -> list[str]:
+    return [hit["name"] for hit in answer["hits"]]
+
+
+async def test_words_filters_and_facets(app: App, door: Client) -> None:
+    answer = await found(door, q="bees -food", facet="license,deprecated")
+    assert set(names(answer)) == {"hives", "wasps"}
+    assert answer["facets"]["license"] == [{"value": "CC0-1.0", "count": 1}]
+    assert {one["value"]: one["count"] for one in answer["facets"]["deprecated"]} == {"false": 1, "true": 1}
+    [hit] = (await found(door, type="CreativeWork"))["hits"]
+    assert hit["url"] == f"{app.registry_url}/hives/1.0.0"
+    assert hit["matched"] == [
+        {"path": "@type", "value": "Map", "because": "Map is a kind of CreativeWork (schema.org)"}
+    ]
+    assert names(await found(door, temporal="2011-05/2030")) == ["hives"]
+    assert names(await found(door, deprecated="true")) == ["wasps"]
+    assert (await found(door, q="honye"))["suggestion"] == "honey"
+
+
+async def test_resources_are_hits_of_their_own(app: App, door: Client) -> None:
+    answer = await found(door, kind="resources", q="honey")
+    assert [hit["url"] for hit in answer["hits"]] == [f"{app.registry_url}/honey/1.0.0/table"]
+    assert answer["hits"][0]["resource"] == "table"
+
+
+async def test_pages_lead_to_one_another(door: Client) -> None:
+    seen: list[str] = []
+    address = "/-/search?q=bees&sort=name&limit=1"
+    while address:
+        _, answer = await door("GET", address, who=None)
+        seen += names(answer)
+        assert answer["total"] == 3
+        address = (answer["next"] or "").removeprefix(door.base)
+    assert seen == ["hives", "honey", "wasps"]
+
+
+async def test_an_item_list_for_those_who_want_linked_data(app: App, door: Client) -> None:
+    status, answer = await door("GET", "/-/search?q=valley", headers={"Accept": "application/ld+json"})
+    assert (status, answer["@type"], answer["numberOfItems"]) == (200, "ItemList", 1)
+    [element] = answer["itemListElement"]
+    assert element["@id"] == f"{app.registry_url}/hives/1.0.0"
+    assert element["@type"] == ["Dataset", "Map"]
+    assert door.headers["Content-Type"].startswith("application/ld+json")
+    assert (await door("GET", "/-/search", headers={"Accept": "text/html;q=1"}))[0] == 406
+
+
+async def test_the_most_downloaded_first(app: App, door: Client) -> None:
+    app.registry.downloads.count("wasps", "1.0.0")
+    await app.registry.downloads.flush()
+    assert names(await found(door, q="bees", sort="downloads"))[0] == "wasps"
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("temporal=yesterday", 400),
+        ("temporal=2012/2010", 400),
+        ("bbox=1,2,3", 400),
+        ("bbox=1,2,nan,4", 400),
+        ("facet=words", 400),
+        ("in=everything", 400),
+        ("sort=size", 400),
+        ("limit=201", 400),
+        ("skip=-1", 400),
+        ("where=name", 400),
+        ("like=cost+of+living", 501),
+        ("q=" + "x" * 1001, 400),
+        ("q=" + "+".join(f"w{n}" for n in range(33)), 400),
+        ("&".join(f"type=T{n}" for n in range(21)), 400),
+        ("type=" + "x" * 501, 400),
+        ("q=%00%ff%22&type=%00&about=%ed%a0%80&where=a:%00", 200),
+        ("", 200),
+    ],
+)
+async def test_questions_that_cannot_be_asked(door: Client, query: str, status: int) -> None:
+    answered, answer = await door("GET", f"/-/search?{query}", who=None)
+    assert answered == status, answer
+    assert status == 200 or len(answer["reason"]) > 20
