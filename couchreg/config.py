@@ -246,9 +246,8 @@ class Settings:
     max_descriptor_size: int = setting(
         16, "MiB that a descriptor may have, inline data included.", whole(1, 256), metavar="MIB"
     )
-    search_engine: str = setting(
-        "fts5", "What finds packages.", one_of("fts5", "whoosh"), metavar="fts5|whoosh"
-    )
+    search_engine: str = setting("fts5", "Finds packages.", one_of("fts5", "whoosh"), metavar="fts5|whoosh")
+    analytics: str = setting("on", "Whether tables can be asked.", one_of("on", "off"), metavar="on|off")
     sweep_grace: int = setting(
         86_400,
         "Seconds after which bytes that no document refers to are removed.",

@@ -26,6 +26,7 @@ OURS = (
     "downloads.sqlite",
     "search",
     "server.sqlite",
+    "tables.sqlite",
     "upload-secret",
     "views",
     LOCK_NAME,
@@ -88,6 +89,11 @@ class DataDir:
     @property
     def search(self) -> Path:
         return self.path / "search"
+
+    @property
+    def tables(self) -> Path:
+        """What is known of tables; the rest of it lies in the datastore."""
+        return self.path / "tables.sqlite"
 
     @property
     def contents(self) -> Path:

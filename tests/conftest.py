@@ -35,6 +35,7 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerFactory]:
                 "admin": ":".join(ADMIN),
                 "password_iterations": 1000,
                 "publish_wait": 3600,  # as long as a busy machine takes
+                "analytics": "off",  # where it is not the matter, it would only take time
             }
             settings |= given
             settings = await blob_settings(Path(settings["data_dir"])) | settings

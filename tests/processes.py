@@ -46,7 +46,8 @@ def running(data_dir: Path, *flags: str, env: Mapping[str, str] | None = None) -
     log = data_dir.parent / f"{data_dir.name}.log"
     command = [sys.executable, "-m", "couchreg", "serve", "--port", "0", "--couch-port", "0"]
     command += ["--data-dir", str(data_dir), "--password-iterations", "1000"]
-    command += ["--publish-wait", "3600", *flags]  # as long as a busy machine takes
+    command += ["--publish-wait", "3600"]  # as long as a busy machine takes
+    command += ["--analytics", "off", *flags]
     whole = environment(COUCHREG_ADMIN=":".join(ADMIN)) | dict(env or {})
     with log.open("a") as errors:
         process = subprocess.Popen(command, env=whole, stdout=subprocess.PIPE, stderr=errors, text=True)

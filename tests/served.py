@@ -1,5 +1,6 @@
 """A registry on the real engine and the directory store, behind its door on a free port."""
 
+import asyncio
 import io
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from couchreg.analytics.tables import Tables
 from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.login.pledges import Pledge, Pledges
@@ -29,6 +31,7 @@ from couchreg.docstore.base import Database
 from couchreg.docstore.cached_config import CachedConfig
 from couchreg.docstore.maintenance.sweeper import referred
 from couchreg.docstore.sqlite import SqliteStore
+from couchreg.followers.loop import FollowerLoop
 from couchreg.http.registry.door import registry_application
 from couchreg.http.registry.frame.call import Services
 from couchreg.model.user import User
@@ -72,6 +75,16 @@ class Served:
     spool: Path
     index: NothingFound
     people: "People"
+    tables: Tables | None = None
+
+    async def made(self, name: str, version: str) -> list[dict[str, Any]]:
+        """The tables of a version, as they are listed when none of them is pending any more."""
+        while True:
+            _, found = await self.get(f"/-/parquet/{name}/{version}")
+            if all(table["state"] != "pending" for table in found["tables"]):
+                listed: list[dict[str, Any]] = found["tables"]
+                return listed
+            await asyncio.sleep(0.1)
 
     async def ask(self, method: str, path: str, *, auth: str | None = None, **sent: Any) -> tuple[int, Any]:
         """A request as somebody; the status and the answer."""
@@ -167,6 +180,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
         public_url: str | None = None,
         registration: str = "open",
         services: Mapping[str, Any] | None = None,
+        with_tables: bool = False,
         **options: Any,
     ) -> Served:
         blobs, spool = await blob_store(tmp_path / "datastore"), Spool(tmp_path / "spool")
@@ -189,6 +203,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
         registry = Registry(database, attachments, redeem=redeem, **options)
         await registry.start()
         index, people = NothingFound(), await identity(store, registry, registration)
+        tables = await _tables(tmp_path, registry, store, closers) if with_tables else None
         pledges.append(Pledges(people.auth))
         application = registry_application(
             Services(
@@ -202,6 +217,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
                 public_url=public_url,
                 pledges=pledges[0],
                 publish_wait=3600,  # as long as a busy machine takes
+                tables=tables,
                 **(services or {}),
             )
         )
@@ -224,11 +240,23 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
         )
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         folders = (tmp_path / "datastore", tmp_path / "spool")
-        return Served(registry, store, database, url, client, *folders, index, people)
+        return Served(registry, store, database, url, client, *folders, index, people, tables)
 
     yield start
     for close in closers:
         await close()
+
+
+async def _tables(
+    folder: Path, registry: Registry, store: SqliteStore, closers: list[Callable[[], Awaitable[None]]]
+) -> Tables:
+    """The tables of a registry, with their follower; closed before the rest is."""
+    tables = Tables(folder / "tables.sqlite", registry.catalog, registry.attachments)
+    loop = FollowerLoop(tables.follower, store, "registry")
+    loop.start()
+    tables.start()
+    closers.extend([tables.stop, loop.stop, tables.close])
+    return tables
 
 
 @pytest.fixture

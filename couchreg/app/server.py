@@ -22,6 +22,7 @@ from couchreg.app.refusing import BACKUP, MENDING, open_database, using
 from couchreg.app.replicating import DesignFunctions
 from couchreg.app.searching import ENGINES, Searching
 from couchreg.app.stores import direct_uploads, elsewhere, largest_attachment, open_blobs
+from couchreg.app.tables import begin, counted, open_tables
 from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.login.pledges import Pledges
@@ -140,6 +141,7 @@ class App:
         stack.push_async_callback(self.replicator.stop)  # while what it talks to may be this very server
         self.replicator.start()
         stack.push_async_callback(self.registry.stop_work)
+        begin(stack, self.tables)
         others_write = direct_uploads(self.attachments.blobs) is not None
         self.sweeper = Sweeper(
             self.store,
@@ -279,6 +281,9 @@ class App:
             "search": FollowerLoop(self.search, self.store, REGISTRY),
             "contents": FollowerLoop(self._contents, self.store, REGISTRY),
         }
+        self.tables = open_tables(stack, self.settings, data, self._packages, self.attachments)
+        if self.tables is not None:
+            self.followers["tables"] = FollowerLoop(self.tables.follower, self.store, REGISTRY)
         self.search.when_broken(self.followers["search"].restart)
         for loop in self.followers.values():
             stack.push_async_callback(loop.stop)
@@ -333,8 +338,8 @@ class App:
         found: Security | None = await self._packages.setting("security")
         return found
 
-    async def _statuses(self) -> list[Status]:
-        return [await loop.status() for loop in self.followers.values()]
+    async def _statuses(self) -> Sequence[Status]:
+        return await counted(self.tables, [await loop.status() for loop in self.followers.values()])
 
     async def _serve(self, stack: AsyncExitStack, ports: Sequence[socket.socket]) -> None:
         proxies = Proxies(self.settings.trusted_proxies)
@@ -370,6 +375,7 @@ class App:
             look=self.search.look,
             pledges=self.pledges,
             publish_wait=self.settings.publish_wait,
+            tables=self.tables,
         )
         registry = ApplicationRunner(
             registry_application(services),

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from couchreg.docstore.base import BEGINNING, Change, Changes, Database, Seq, Store
@@ -41,6 +41,7 @@ class Status:
     problems: tuple[Problem, ...]
     uncounted_problems: int
     last_error: str | None
+    tables: Mapping[str, int] | None = None  # of who makes tables: how many are in which state
 
 
 class FollowerLoop:

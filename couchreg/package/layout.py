@@ -5,6 +5,7 @@
     _blobs/ab/ab12…                any other attachment, by its SHA-256
     _uploads/3f…/0                 a file that waits to be published, see `registry/publishing/direct.py`
     _registry/gdp@2026/1-ab….json  what is recorded of a leaf revision, to rebuild the database from
+    _parquet/gdp/2026/gdp.parquet  the table of the resource "gdp", see `analytics`
     _datastore/owner.json          which server's documents these are
 
 Pure: names in, keys out. Whether a key is taken is the blob store's to say.
@@ -23,6 +24,7 @@ Layout = Callable[[str, str, str], str | None]
 OWNER = "_datastore/owner.json"
 RECORDS = "_registry/"
 UPLOADS = "_uploads/"
+PARQUET = "_parquet/"
 _BLOBS = "_blobs"
 _REV = re.compile(r"[0-9]+-[0-9a-f]{32}")
 _PLAIN_ID = re.compile(r"[a-z0-9][0-9A-Za-z@._+-]{0,190}(?<!\.)")
@@ -68,9 +70,28 @@ def record_key(doc_id: str, rev: str) -> str:
     return f"{record_folder(doc_id)}{rev if _REV.fullmatch(rev) else _hash(rev)}.json"
 
 
+def parquet_folder(name: str, version: str) -> str:
+    """The prefix of the Parquet files of a version's tables."""
+    return f"{PARQUET}{name}/{version}/"
+
+
+def parquet_name(resource: str) -> str:
+    """The file in it of a resource: its name, where that can be a file's and no other one's on any system."""
+    file = f"{resource}.parquet"
+    plain = file == file.casefold() and "/" not in file and file[0] != "_"
+    plain = plain and is_portable(file) and is_valid(PARQUET + file)
+    return file if plain else f"_{_hash(resource)[:32]}.parquet"
+
+
+def descriptor_beside(key: str) -> str | None:
+    """The key of the descriptor of the version whose table lies under `key`; None for what is no table."""
+    parts = key.removeprefix(PARQUET).split("/")
+    return descriptor_key(*parts[:2]) if key.startswith(PARQUET) and len(parts) == 3 else None
+
+
 def is_kept(key: str) -> bool:
     """Whether `key` is no attachment's, so that no document refers to it and no sweep may take it."""
-    return is_descriptor(key) or key.startswith(RECORDS) or key == OWNER
+    return is_descriptor(key) or key.startswith((RECORDS, PARQUET)) or key == OWNER
 
 
 def waits(key: str) -> bool:

@@ -83,6 +83,7 @@ def environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("TZ",) if name in os.environ}
     single = {f"{library}_NUM_THREADS": "1" for library in _THREADS}
     root = str(Path(__file__).absolute().parents[2])
+    single["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # Arrow's allocator
     return {**kept, **single, "PYTHONPATH": root, "PYTHONUTF8": "1", "LC_ALL": "C.UTF-8"}
 
 

@@ -26,6 +26,7 @@ async def test_nothing_of_the_environment_is_there(pool: Pool, monkeypatch: pyte
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     names = (await pool.ask(b"environment")).decode().split("\n")
     assert [name for name in names if not name.endswith("_NUM_THREADS")] == [
+        "JE_ARROW_MALLOC_CONF",
         "LC_ALL",
         "PYTHONPATH",
         "PYTHONUTF8",

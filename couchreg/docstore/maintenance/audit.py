@@ -5,7 +5,7 @@ Memory: a hundred bytes or two for each blob.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,7 +15,14 @@ from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import BEGINNING, Attachment, Change, Database, Store
 from couchreg.docstore.maintenance.sweeper import referred
 from couchreg.errors import NotFound, StorageFailure
-from couchreg.package.layout import OWNER, descriptor_key, is_kept, package_key, record_key
+from couchreg.package.layout import (
+    OWNER,
+    descriptor_beside,
+    descriptor_key,
+    is_kept,
+    package_key,
+    record_key,
+)
 
 _TOGETHER = 500  # blobs that documents are asked about at once
 
@@ -63,9 +70,7 @@ class Audit:
             found.checked += 1
             await self._compare(found, key, expected, there.get(key), deep=deep)
             progress(found)
-        found.orphans = await self._orphans(
-            [key for key in there if key not in wanted and key != OWNER], found
-        )
+        found.orphans = await self._orphans([key for key in there if not _is_wanted(key, wanted)], found)
         return found
 
     async def gc(self, grace: float) -> int:
@@ -75,7 +80,7 @@ class Audit:
         wanted, unreadable = await self._wanted()
         removed = 0
         async for blob in self._attachments.blobs.keys():
-            if blob.key in wanted or blob.key == OWNER or blob.modified > limit:
+            if _is_wanted(blob.key, wanted) or blob.modified > limit:
                 continue
             if not is_kept(blob.key):
                 removed += await self._attachments.remove(blob.key, lambda keys: referred(self._store, keys))
@@ -134,6 +139,11 @@ class Audit:
                 if database.name == self._registry:
                     for key in _derived(change):
                         yield key, Expected(change.id, None, "")
+
+
+def _is_wanted(key: str, wanted: Mapping[str, Expected]) -> bool:
+    """Tables are wanted as long as their version is, which has a descriptor then."""
+    return key in wanted or key == OWNER or descriptor_beside(key) in wanted
 
 
 async def _attachments_of(database: Database, change: Change) -> list[Attachment]:

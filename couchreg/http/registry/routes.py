@@ -7,6 +7,7 @@ lies under `/-/`, which can be no package.
 
 from couchreg.auth.policy import Rule
 from couchreg.auth.tokens import Scope
+from couchreg.http.registry.analytics import routes as analytics
 from couchreg.http.registry.frame.describing import (
     JSON,
     LIMIT,
@@ -113,6 +114,7 @@ ROUTES: tuple[Route, ...] = (
         signed=True,
     ),
     *publishing.ROUTES,
+    *analytics.ROUTES,
     Route(
         "GET",
         "/-/packages",
@@ -252,7 +254,7 @@ ROUTES: tuple[Route, ...] = (
         "/-/followers",
         "reading.followers.followers",
         PUBLIC,
-        "The progress of the search index and of the datastore",
+        "The progress of what is built from the packages",
         gives("Followers", fresh=False),
     ),
     Route(

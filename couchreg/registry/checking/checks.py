@@ -7,9 +7,11 @@ job's scratch folder. Importing this module costs 0.3 s.
 import errno
 import tempfile
 import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import requests
 from frictionless import Checklist, Package, system
@@ -22,9 +24,10 @@ from couchreg.registry.checking.declared import Declared, declared
 from couchreg.registry.checking.explaining import Explainer
 from couchreg.registry.checking.fields import StandardFields
 from couchreg.registry.checking.form import check_form
+from couchreg.registry.checking.naming import Names
 from couchreg.registry.checking.preparing import Prepared, prepare
 from couchreg.registry.checking.reading import BROKEN, StandardReading
-from couchreg.registry.checking.sifting import Sifter, Wanted, sifted
+from couchreg.registry.checking.sifting import Sifter, Wanted, opened, sifted, without_references
 from couchreg.registry.checking.telling import Tell, Telling, silent, sizes_of
 from couchreg.registry.checking.texts import Recorded, check_text
 
@@ -89,6 +92,41 @@ def check(folder: str, members: dict[str, Any], tell: Tell = silent) -> dict[str
         "unchecked": prepared.unchecked,
         "recorded": [item for item in recorded if item["resource"] in prepared.tables],
     }
+
+
+class Readable(NamedTuple):
+    """A table that can be opened, as often as is wanted, and the names of its fields."""
+
+    open: Callable[[], Any]
+    names: Names
+
+
+@contextmanager
+def readable_table(folder: str, members: dict[str, Any], report: Report) -> Iterator[Readable | None]:
+    """The table of a package of one resource, to be read as it is checked. None where it cannot be: `report`
+    says why. What has no schema is text, or has the types of its file."""
+    reading = StandardReading()
+    system.register("standard-fields", StandardFields())
+    system.register("standard-reading", reading)
+    with system.use_context(http_session=NoNet(), trusted=False):
+        prepared = prepare(folder, members, report)
+        check_form(prepared)
+        package = _package(prepared)
+        prepared.skipped += _take_out_unread(package, prepared)
+        for name in list(prepared.tables):
+            check_text(prepared, package.get_resource(name))
+        _leave_keys_into_absent(prepared)
+        tables = _tables(_package(prepared))
+        yield (
+            Readable(lambda: opened(_typed(tables[0])), prepared.names_of(tables[0].name)) if tables else None
+        )
+
+
+def _typed(resource: Any) -> Any:
+    copy = without_references(resource)
+    if not copy.schema:
+        copy.detector.field_type = "any"
+    return copy
 
 
 def _package(prepared: Prepared) -> Any:

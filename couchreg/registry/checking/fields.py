@@ -42,6 +42,11 @@ class FarMoment:
     def __init__(self, *fields: float) -> None:
         self._fields = fields
 
+    @property
+    def parts(self) -> tuple[float, ...]:
+        """Year, month and day, and of a moment hour, minute and second."""
+        return self._fields
+
     def __eq__(self, other: object) -> bool:
         return self._fields == _fields_of(other)
 

@@ -137,8 +137,8 @@ class Table:
     ) -> Iterator[tuple[int, list[int]]]:
         """For each chunk the number of its last row, and the numbers of those in which something is found."""
         needed = sorted({place for places, _ in looks for place in places})
-        for numbers, rows in self._chunks():
-            cells, odd = _turned(rows, len(self._columns))
+        for numbers, rows in self.chunks():
+            cells, odd = turned(rows, len(self._columns))
             found = set(odd)
             if cells_too:
                 found.update(self._blank(cells))
@@ -153,15 +153,15 @@ class Table:
         """The values of these fields in all rows that have any; a field that is not there has none."""
         found: set[tuple[Any, ...]] = set()
         places = [self._names.index(name) if name in self._names else None for name in names]
-        for numbers, rows in self._chunks():
-            cells, _ = _turned(rows, len(self._columns))
+        for numbers, rows in self.chunks():
+            cells, _ = turned(rows, len(self._columns))
             nothing = [None] * len(numbers)
             values = [nothing if at is None else self._columns[at].values(cells[at]) for at in places]
             found.update(zip(*values, strict=True))
         found.discard((None,) * len(names))
         return found
 
-    def _chunks(self) -> Iterator[tuple[Sequence[int], list[list[Any]]]]:
+    def chunks(self) -> Iterator[tuple[Sequence[int], list[list[Any]]]]:
         """The rows that hold data, and their numbers."""
         dialect, stream = self.opened.dialect, self.opened.cell_stream
         if dialect.create_comment_filter() or dialect.create_blank_filter():
@@ -185,7 +185,7 @@ class Table:
         return places
 
 
-def _turned(rows: list[list[Any]], width: int) -> tuple[list[Cells], list[int]]:
+def turned(rows: list[list[Any]], width: int) -> tuple[list[Cells], list[int]]:
     """The cells column by column, and the places of rows that are longer or shorter than they should be."""
     odd: list[int] = []
     if set(map(len, rows)) != {width}:
@@ -195,16 +195,20 @@ def _turned(rows: list[list[Any]], width: int) -> tuple[list[Cells], list[int]]:
     return list(zip(*rows, strict=True)), odd
 
 
-def _without_references(resource: Any) -> Any:
-    """The table as it is to be opened for itself: its foreign keys would have other tables read."""
+def without_references(resource: Any) -> Any:
+    """A copy as it is to be opened for itself: its foreign keys would have other tables read."""
     copy = resource.to_copy()
     if copy.schema:
         copy.schema.foreign_keys = []
-    return _opened(copy)
+    return copy
+
+
+def _without_references(resource: Any) -> Any:
+    return opened(without_references(resource))
 
 
 @contextmanager
-def _opened(table: Any) -> Iterator[Any]:
+def opened(table: Any) -> Iterator[Any]:
     """The table, open. frictionless wraps each step to the next row to give errors their names: here they
     get them where they leave the stream, which costs nothing."""
     with _replaced(Parser, "read_cell_stream_handle_errors", lambda _, stream: _named_errors(stream)), table:

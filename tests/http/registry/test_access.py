@@ -35,6 +35,8 @@ EXPECTED = {
     "GET /-/diff/{name}/{old}/{new}": EVERYONE,
     "GET /-/downloads/{name}": EVERYONE,
     "GET /-/followers": EVERYONE,
+    "GET /-/parquet/{name}/{version}": EVERYONE,
+    "GET /-/parquet/{name}/{version}/{path}": EVERYONE,
     "GET /{name}": EVERYONE,
     "GET /{name}/{version}": EVERYONE,
     "GET /{name}/{version}/{path}": EVERYONE,
@@ -170,6 +172,8 @@ class Stage:
 
     def path(self, key: str) -> str:
         places = {**PLACES, "id": self.read_id}
+        if "/-/parquet/" in key:
+            places["path"] = "words.parquet"
         if key == "PUT /adduser/{user}":
             places["user"] = f"new-{self.made}"
         return re.sub(r"\{(\w+)\}", lambda found: places[found[1]], key.partition(" ")[2])
@@ -191,8 +195,9 @@ class Stage:
 
 @pytest.fixture
 async def stage(serve: Serve) -> Stage:
-    stage = Stage(await serve(validation="off"))
+    stage = Stage(await serve(validation="off", with_tables=True))
     await stage.set()
+    await stage.served.made("small", "1")
     return stage
 
 

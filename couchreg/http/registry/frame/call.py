@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from couchreg.analytics.tables import Tables
 from couchreg.auth.login.authenticator import Identity
 from couchreg.auth.login.pledges import Pledge, Pledges
 from couchreg.auth.policy import (
@@ -23,7 +24,7 @@ from couchreg.auth.policy import (
 from couchreg.auth.tokens import Grant, Tokens
 from couchreg.auth.users.accounts import Accounts
 from couchreg.docstore.base import Attachment
-from couchreg.errors import NotImplementedHere, Unauthorized
+from couchreg.errors import NotFound, NotImplementedHere, Unauthorized
 from couchreg.followers.loop import Status
 from couchreg.followers.search.explaining import Found
 from couchreg.followers.search.query import Query
@@ -106,6 +107,7 @@ class Services:
     rendered: Renderings = field(default_factory=Renderings)
     pledges: Pledges | None = None  # for publishes that outlive their requests
     publish_wait: float = 60  # seconds
+    tables: Tables | None = None  # that can be asked, where there are any
 
 
 @dataclass(slots=True)
@@ -208,6 +210,13 @@ class Call:
         """Whose turn it has to be for work that many want at once: the user's and its network's."""
         network = f"network {origin(self.address)}"
         return (f"user {self.user.name}", network) if self.user.name else (network,)
+
+    @property
+    def tables(self) -> Tables:
+        """Raises NotFound where none can be asked."""
+        if self.services.tables is None:
+            raise NotFound("Tables cannot be asked here: the operator has turned --analytics off.")
+        return self.services.tables
 
     @property
     def registry(self) -> Registry:

@@ -200,6 +200,29 @@ SCHEMAS: Mapping[str, Schema] = {
     "OpenAPI": _object(
         "openapi info paths", openapi=_TEXT, info={"type": "object"}, paths={"type": "object"}
     ),
+    "TableFiles": _object(
+        "name version tables",
+        name=_TEXT,
+        version=_TEXT,
+        tables=_list(
+            _object(
+                "resource state source_bytes",
+                resource=_TEXT,
+                state={"enum": ["pending", "ready", "failed"]},
+                source_bytes=_COUNT,
+                url=_URL,
+                bytes=_COUNT,
+                hash=_TEXT,
+                source=_TEXT,
+                rows=_COUNT,
+                columns=_list(_object("name type arrow", name=_TEXT, type=_TEXT, arrow=_TEXT)),
+                seconds_left=_maybe(_COUNT),
+                reason=_TEXT,
+                row=_maybe(_COUNT),
+                field=_maybe(_TEXT),
+            )
+        ),
+    ),
     "Data": {},
 }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -17,7 +18,9 @@ from couchreg.registry.reading.catalog import Version
 from couchreg.registry.reading.tables import inline_text
 
 
-async def inline(call: Call, version: Version, found: Resource) -> web.StreamResponse:
+async def inline(
+    call: Call, version: Version, found: Resource, more: Mapping[str, str]
+) -> web.StreamResponse:
     """The `data` of a resource: CSV where its format says so, its own text, else JSON.
 
     Its tag is the version's, so that nothing has to be made of the data to know it.
@@ -25,7 +28,7 @@ async def inline(call: Call, version: Version, found: Resource) -> web.StreamRes
     state = json.encode([version.name, version.version, version.rev, found.name])
     tag = hashlib.sha256(state).hexdigest()[:32]
     pinned = call.request.match_info.get("version") == version.version
-    headers = {"ETag": f'"{tag}"', "Cache-Control": cache_control(call, pinned=pinned)}
+    headers = {**more, "ETag": f'"{tag}"', "Cache-Control": cache_control(call, pinned=pinned)}
     for one in (tag, *(tag_in(tag, coding) for coding in CODINGS)):
         if not_modified(call.request, one):
             return web.Response(status=304, headers={**SAFE, **OPEN, **headers, "ETag": f'"{one}"'})

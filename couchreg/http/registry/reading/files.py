@@ -1,12 +1,14 @@
 """What an address of a package names: a version, a resource, a file; and the files' answers."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
 from aiohttp import web
 
+from couchreg.analytics.converting import MEDIATYPE
 from couchreg.docstore.base import Attachment
 from couchreg.errors import BadRequest, NotFound
 from couchreg.http.registry.frame.answers import OPEN, SAFE, cacheable
@@ -17,9 +19,12 @@ from couchreg.http.registry.reading.sending import File, send
 from couchreg.model.media_types import OCTETS, disposition, is_text
 from couchreg.package.descriptor import Resource
 from couchreg.package.paths import DESCRIPTOR
+from couchreg.package.tables import is_table, parquet_address
 from couchreg.package.versions import LATEST
 from couchreg.registry.reading.catalog import Version
 from couchreg.registry.reading.served import served_resource
+
+NOTHING: Mapping[str, str] = {}
 
 
 class Moment(NamedTuple):
@@ -40,9 +45,19 @@ async def resource(call: Call) -> web.StreamResponse:
         return await file(call, version, wanted)
     if found.urls:
         return redirect(found)
+    more = _as_parquet(call, version, found)
     if found.inline:
-        return await inline(call, version, found)
-    return await _send(call, version, found.name, _parts(version, found))
+        return await inline(call, version, found, more)
+    return await _send(call, version, found.name, _parts(version, found), more)
+
+
+def _as_parquet(call: Call, version: Version, found: Resource) -> dict[str, str]:
+    """The header that names the same table as a Parquet file."""
+    if call.services.tables is None or not is_table(found):
+        return {}
+    up = "/".join([".."] * (call.part("path").count("/") + 2))
+    address = parquet_address(up, version.name, version.version, found.name)
+    return {"Link": f'<{address}>; rel="alternate"; type="{MEDIATYPE}"'}
 
 
 async def point(call: Call) -> tuple[str, str]:
@@ -99,11 +114,14 @@ def _nothing(version: Version, wanted: str) -> NotFound:
     return NotFound(f"{which} has no resource or file {wanted[:200]!r}; its resources: {there}.")
 
 
-async def _send(call: Call, version: Version, name: str, parts: list[Attachment]) -> web.StreamResponse:
+async def _send(
+    call: Call, version: Version, name: str, parts: list[Attachment], more: Mapping[str, str] = NOTHING
+) -> web.StreamResponse:
     kind = _header_safe(parts[0].content_type)
     headers = {
         **SAFE,
         **OPEN,
+        **more,
         "Content-Disposition": disposition(parts[0].name if len(parts) == 1 else name, kind),
         "Content-Type": kind,
         "Accept-Ranges": "bytes",

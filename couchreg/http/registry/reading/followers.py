@@ -25,6 +25,8 @@ def _row(status: Status, *, detailed: bool) -> dict[str, Any]:
         "update_seq": status.update_seq,
         "problems": problems,
     }
+    if status.tables is not None:
+        row["tables"] = dict(status.tables)
     if detailed:
         row["documents"] = [item._asdict() for item in status.problems]
         row["last_error"] = status.last_error

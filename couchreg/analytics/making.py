@@ -1,0 +1,109 @@
+"""The work behind the ledger: what is pending in it is made, small tables first, a few versions at a time.
+
+One place is for small tables alone, so that they do not wait for hours behind large ones. Whatever ends it,
+what is pending stays so, and goes on with the next start.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+
+from couchreg.analytics.converting import Converter
+from couchreg.analytics.known import Known
+from couchreg.analytics.ledger import READY, Table
+from couchreg.blobstore.base import BlobStore
+from couchreg.errors import NotFound, StorageFailure, Unavailable
+from couchreg.followers.base import RebuildNeeded
+from couchreg.registry.reading.catalog import Catalog
+
+log = logging.getLogger(__name__)
+SMALL = 16 << 20  # bytes of a source
+_LARGEST = 1 << 62
+_LOOKED_AT = 50  # pending tables from which the next is chosen
+_TOGETHER = 20  # tables of a version that one child makes
+_FIRST_WAIT, _LONGEST_WAIT = 0.2, 30.0  # seconds before trying again
+_FAILS = (Unavailable, StorageFailure, OSError, RebuildNeeded)
+
+
+@dataclass
+class Speed:
+    """How fast tables were made of late, in bytes of their sources a second; None before the first."""
+
+    value: float | None = None
+
+    def note(self, size: int, seconds: float) -> None:
+        now = size / max(seconds, 0.001)
+        self.value = now if self.value is None else 0.8 * self.value + 0.2 * now
+
+
+class Making:
+    """`start` and `stop` are the owner's."""
+
+    def __init__(self, known: Known, catalog: Catalog, blobs: BlobStore, converter: Converter) -> None:
+        self._known, self._catalog, self._blobs, self._converter = known, catalog, blobs, converter
+        self._busy: set[tuple[str, str]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.speed = Speed()
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._lane(most), name=f"tables up to {most}") for most in (_LARGEST, SMALL)
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._converter.close()
+
+    async def _lane(self, most: int) -> None:
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                moved = await self._next(most)
+                wait = _FIRST_WAIT if moved else min(wait * 2, _LONGEST_WAIT)
+            except _FAILS as error:
+                log.warning("tables: %s It is tried again.", error)
+                moved, wait = False, min(wait * 2, _LONGEST_WAIT)
+            except Exception:
+                log.exception("tables: a failure of ours; it is tried again")
+                moved, wait = False, min(wait * 2, _LONGEST_WAIT)
+            if not moved:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._known.news(), wait)
+
+    async def _next(self, most: int) -> bool:
+        """Make the tables of the next version; False when there is nothing to do now."""
+        found = await self._known.pending(most, _LOOKED_AT)
+        free = [table for table in found if table[:2] not in self._busy]
+        if not free:
+            return False
+        place = free[0][:2]
+        self._busy.add(place)
+        try:
+            together = [table for table in free if table[:2] == place and table.attempts == free[0].attempts]
+            return await self._make(together[:_TOGETHER])
+        finally:
+            self._busy.discard(place)
+
+    async def _make(self, tables: Sequence[Table]) -> bool:
+        try:
+            version = await self._catalog.version(tables[0].name, tables[0].version)
+        except NotFound:
+            return False  # deleted: the follower is about to say so
+        current = [
+            table for table in tables if table.rev == version.rev and table.resource in version.resources
+        ]
+        if not current:
+            return False
+        began = time.monotonic()
+        async with aclosing(self._converter.make(version, current)) as made:
+            async for table in made:
+                self.speed.note(table.source_bytes, time.monotonic() - began)
+                if not await self._known.settle(table) and table.state == READY:
+                    await self._blobs.delete(table.key, durably=True)  # of a version that has gone meanwhile
+                began = time.monotonic()
+        return True

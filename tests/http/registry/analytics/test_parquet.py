@@ -1,0 +1,159 @@
+"""Parquet files at the registry door: listed with their states, served whole and in ranges, gone with the
+version."""
+
+import asyncio
+import io
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from couchreg.analytics.tables import Tables
+from couchreg.followers.loop import FollowerLoop
+from tests.packages import Package, small
+from tests.served import ADMIN, Serve, Served
+
+MEDIATYPE = "application/vnd.apache.parquet"
+FILE = "/-/parquet/small/1.0.0/words.parquet"
+
+
+@pytest.fixture
+async def served(serve: Serve) -> Served:
+    return await serve(with_tables=True, validation="off")
+
+
+async def test_the_tables_of_a_version_are_listed_and_served(served: Served) -> None:
+    assert (await served.put(small(), "1.0.0"))[0] == 201
+    [table] = await served.made("small", "1.0.0")
+    assert (table["resource"], table["state"], table["rows"]) == ("words", "ready", 2)
+    assert table["url"] == served.url + FILE
+    assert [(item["name"], item["type"]) for item in table["columns"]] == [
+        ("id", "integer"),
+        ("word", "string"),
+    ]
+    status, headers, body = await served.fetch(FILE)
+    assert (status, len(body), headers["Content-Type"]) == (200, table["bytes"], MEDIATYPE)
+    assert headers["ETag"] == '"' + table["hash"].removeprefix("sha256:") + '"'
+    assert "immutable" in headers["Cache-Control"]
+    assert pq.read_table(io.BytesIO(body)).to_pylist() == [{"id": 1, "word": "one"}, {"id": 2, "word": "two"}]
+    metadata = pq.ParquetFile(io.BytesIO(body)).metadata.metadata
+    assert metadata[b"couchreg.package"] == b"small"
+    assert metadata[b"couchreg.source"].decode() == table["source"]
+    status, headers, part = await served.fetch(FILE, Range="bytes=-8")
+    assert (status, part) == (206, body[-8:])
+    assert (await served.fetch(FILE, If_None_Match=f'"{table["hash"][7:]}"'))[0] == 304
+
+
+async def test_a_resource_names_its_parquet_file_as_an_alternate(served: Served) -> None:
+    await served.put(small(), "1.0.0")
+    _, headers, _ = await served.fetch("/small/latest/words")
+    assert (
+        headers["Link"] == f'<../../-/parquet/small/1.0.0/words.parquet>; rel="alternate"; type="{MEDIATYPE}"'
+    )
+
+
+async def test_engines_read_it_by_its_address(served: Served, tmp_path: Path) -> None:
+    await served.put(small(text="id,word\n" + "".join(f"{n},w{n % 7}\n" for n in range(5000))), "1.0.0")
+    await served.made("small", "1.0.0")
+    frame = await asyncio.to_thread(pd.read_parquet, served.url + FILE)
+    assert (len(frame), int(frame["id"].sum())) == (5000, sum(range(5000)))
+    _, _, body = await served.fetch(FILE)
+    (tmp_path / "words.parquet").write_bytes(body)
+    query = f"select word, count(*) from '{tmp_path}/words.parquet' group by word order by word limit 1"
+    assert duckdb.sql(query).fetchall() == [("w0", 715)]
+
+
+async def test_a_table_that_does_not_fit_has_failed_with_its_place(served: Served) -> None:
+    package = small(text="id,word\n1,one\nx,two\n")
+    package.members["resources"].append(
+        {"name": "Other", "data": [{"a": 1}], "schema": {"fields": [{"name": "a", "type": "integer"}]}}
+    )
+    assert (await served.put(package, "1.0.0"))[0] == 201
+    failed, ready = await served.made("small", "1.0.0")
+    assert failed == {
+        "resource": "words",
+        "state": "failed",
+        "source_bytes": 20,
+        "reason": "'x' is no integer.",
+        "row": 3,
+        "field": "id",
+    }
+    assert ready["state"] == "ready"
+    status, answer = await served.get(FILE)
+    assert status == 404
+    assert "row 3, field “id”: 'x' is no integer." in answer["reason"]
+    assert (await served.fetch("/-/parquet/small/latest/Other.parquet"))[0] == 200
+    assert not [key for key in served.blobs() if key.endswith("words.parquet")]
+
+
+async def test_what_is_no_table_has_no_file(served: Served) -> None:
+    package = Package(
+        {
+            "name": "small",
+            "resources": [{"name": "text", "path": "a.txt"}, {"name": "json", "data": {"a": 1}}],
+        },
+        {"a.txt": b"words"},
+    )
+    await served.put(package, "1.0.0")
+    assert (await served.get("/-/parquet/small/1.0.0"))[1]["tables"] == []
+    for path in ("text.parquet", "json.parquet", "absent.parquet", "text"):
+        assert (await served.get(f"/-/parquet/small/1.0.0/{path}"))[0] == 404
+
+
+async def test_pending_tables_are_said_to_be_and_asked_for_later(served: Served) -> None:
+    assert served.tables is not None
+    await served.tables.stop()
+    await served.put(small(), "1.0.0")
+    _, found = await served.get("/-/parquet/small/1.0.0")
+    assert [(table["state"], table["seconds_left"]) for table in found["tables"]] == [("pending", None)]
+    status, headers, _ = await served.fetch(FILE)
+    assert (status, headers["Retry-After"]) == (503, "5")
+
+
+async def test_a_deleted_version_takes_its_files_along(served: Served) -> None:
+    await served.put(small(), "1.0.0")
+    await served.made("small", "1.0.0")
+    assert "_parquet/small/1.0.0/words.parquet" in served.blobs()
+    status, _ = await served.ask("DELETE", "/small/1.0.0", auth=ADMIN)
+    assert status == 200
+    while "_parquet/small/1.0.0/words.parquet" in served.blobs():
+        await asyncio.sleep(0.05)
+    assert (await served.fetch(FILE))[0] == 404
+
+
+async def test_a_file_that_has_gone_is_made_again(served: Served) -> None:
+    await served.put(small(), "1.0.0")
+    [before] = await served.made("small", "1.0.0")
+    (served.datastore / "_parquet/small/1.0.0/words.parquet").unlink()
+    assert (await served.fetch(FILE))[0] == 503
+    [after] = await served.made("small", "1.0.0")
+    assert after == before
+    assert (await served.fetch(FILE))[0] == 200
+
+
+async def test_everything_is_made_again_from_nothing(served: Served, tmp_path: Path) -> None:
+    await served.put(small(), "1.0.0")
+    [before] = await served.made("small", "1.0.0")
+    other = Tables(tmp_path / "other.sqlite", served.registry.catalog, served.registry.attachments)
+    loop = FollowerLoop(other.follower, served.store, "registry")
+    loop.start()
+    other.start()
+    version = await served.registry.catalog.version("small", "1.0.0")
+    while (found := await other.of(version))[0].state == "pending":
+        await asyncio.sleep(0.05)
+    assert (found[0].sha256, found[0].rows) == (before["hash"].removeprefix("sha256:"), 2)
+    await other.stop()
+    await loop.stop()
+    await other.close()
+
+
+async def test_without_tables_the_routes_say_so(serve: Serve) -> None:
+    served = await serve()
+    await served.put(small(), "1.0.0")
+    status, answer = await served.get("/-/parquet/small/1.0.0")
+    assert status == 404
+    assert "--analytics" in answer["reason"]
+    _, headers, _ = await served.fetch("/small/1.0.0/words")
+    assert "Link" not in headers
