@@ -14,7 +14,7 @@ from couchreg.designdocs.mango.intervals import Interval
 from couchreg.designdocs.mango.options import Query
 from couchreg.designdocs.mango.planner import Choice, is_covered, means_nothing
 from couchreg.designdocs.views.engine import FEW, Index
-from couchreg.designdocs.views.index import Bound, IndexRow, Read
+from couchreg.designdocs.views.reading import Bound, IndexRow, Read
 from couchreg.docstore.base import Database, Range, Row
 from couchreg.model import json, selector
 from couchreg.model.collation import sort_key

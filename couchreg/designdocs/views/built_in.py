@@ -23,11 +23,14 @@ _BITS = 11  # of a hash that choose a register of `_approx_count_distinct`
 
 
 class Reducer(NamedTuple):
-    """`start` makes a state of keys and values, `join` one of two states in order, `show` a JSON value."""
+    """`start` makes a state of keys and values, `join` one of two states in order, `show` what is answered.
+    `dump` makes JSON of a state, and `load` the state of that."""
 
     start: Callable[[Sequence[Any], Sequence[Any]], Any]
     join: Callable[[Any, Any], Any]
     show: Callable[[Any], Any]
+    dump: Callable[[Any], Any] = lambda state: state
+    load: Callable[[Any], Any] = lambda state: state
 
 
 class _Refused(Exception):
@@ -44,7 +47,7 @@ def built_in(name: str) -> Reducer:
     if name.startswith("_stats"):
         return Reducer(_stats_of, _stats_join, _same)
     if name.startswith("_approx_count_distinct"):
-        return Reducer(_registers_of, _registers_join, _estimate)
+        return Reducer(_registers_of, _registers_join, _estimate, _listed, dict)
     if name.startswith("_first"):
         return Reducer(lambda _, values: values[0], lambda left, right: left, _same)
     if name.startswith("_last"):
@@ -194,6 +197,10 @@ def _registers_of(keys: Sequence[Any], values: Sequence[Any]) -> dict[int, int]:
 
 def _registers_join(left: dict[int, int], right: dict[int, int]) -> dict[int, int]:
     return left | {place: max(rank, left.get(place, 0)) for place, rank in right.items()}
+
+
+def _listed(registers: dict[int, int]) -> list[list[int]]:
+    return [[place, rank] for place, rank in registers.items()]
 
 
 def _estimate(registers: dict[int, int]) -> int:

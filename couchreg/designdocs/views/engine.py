@@ -10,11 +10,16 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import apsw
+
 from couchreg.designdocs.functions import Design, Functions, check_language, text_of
+from couchreg.designdocs.views.blocks import Block, Wanted
 from couchreg.designdocs.views.definition import QUERY, Definition, definition_of
-from couchreg.designdocs.views.index import Emitted, IndexFile, IndexRow, Read
+from couchreg.designdocs.views.index import Emitted, IndexFile
 from couchreg.designdocs.views.json_map import map_documents
 from couchreg.designdocs.views.raw_order import raw_sort_key
+from couchreg.designdocs.views.reading import IndexRow, Read
+from couchreg.designdocs.views.stretches import Piece, Rows
 from couchreg.docstore.base import BEGINNING, Change, Database, Range, Revision, Seq
 from couchreg.docstore.optional import purging
 from couchreg.model import json
@@ -220,6 +225,30 @@ class Index:
                 left = None if left is None else left - len(found)
         finally:
             self._reading -= 1
+
+    async def pieces(self, read: Read, wanted: Wanted | None) -> AsyncIterator[tuple[Piece, int]]:
+        """A range in blocks and rows, each with a number for `keep`; without `wanted` in rows alone."""
+        if wanted is None:
+            async for rows in self.rows(read):
+                yield Rows(rows, is_free=False), 0
+            return
+        self._reading += 1
+        try:
+            rest: Read | None = read
+            while rest is not None:
+                found, changes = await asyncio.to_thread((await self.file()).stretch, rest, wanted, PAGE)
+                for piece in found.pieces:
+                    yield piece, changes
+                rest = found.rest
+        finally:
+            self._reading -= 1
+
+    async def keep(self, place: int, reduce: bytes, made: Sequence[tuple[Block, int]]) -> None:
+        """Keep blocks of a map, if their rows have not changed meanwhile. To answer it is not needed."""
+        try:
+            await asyncio.to_thread((await self.file()).keep, place, reduce, made)
+        except apsw.Error as error:
+            log.warning("reductions of an index could not be kept: %s", error)
 
     async def peek(self, read: Read, limit: int) -> list[IndexRow]:
         """The first rows of a range. Few are read at once, for a thread costs more than they do."""

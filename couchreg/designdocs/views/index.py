@@ -7,11 +7,17 @@ before, and goes on from there.
 """
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
+
+from couchreg.designdocs.views import blocks
+from couchreg.designdocs.views.blocks import Block, Wanted
+from couchreg.designdocs.views.reading import IndexRow, Read, rows_of, where
+from couchreg.designdocs.views.stretches import Stretch, stretch
 
 SCHEMA = """
     create table if not exists rows(
@@ -23,39 +29,11 @@ SCHEMA = """
 """
 
 
-class IndexRow(NamedTuple):
-    """A row of a view. `key` and `value` are JSON text."""
-
-    sort: bytes
-    id: str
-    number: int
-    key: bytes
-    value: bytes
-
-
 class Emitted(NamedTuple):
     """What the maps made of one document: rows with their map, in the order in which they were emitted."""
 
     id: str
     rows: Sequence[tuple[int, bytes, bytes, bytes]]  # map, sort key, key, value
-
-
-class Bound(NamedTuple):
-    """One end of a range of rows."""
-
-    sort: bytes
-    id: str | None  # None: whatever the id
-    inclusive: bool = True
-
-
-class Read(NamedTuple):
-    """Which rows of a map, in which direction. `after` is the row at which the part before ended."""
-
-    map: int
-    first: Bound | None
-    last: Bound | None
-    descending: bool
-    after: IndexRow | None = None
 
 
 class IndexFile:
@@ -66,7 +44,9 @@ class IndexFile:
         self._path = path
         self._writing, self._reading = threading.Lock(), threading.Lock()
         self._writer = self._opened(path)
-        self._writer.execute(SCHEMA)
+        self._writer.execute(SCHEMA + blocks.SCHEMA)
+        self._kinds = blocks.kinds(self._writer)
+        self._changes = 0  # counts up before and after each change of rows
         self._reader = self._opened(path)
         self._peeker = self._opened(path, kilobytes=2048)
 
@@ -92,27 +72,58 @@ class IndexFile:
     def clear(self, meta: dict[str, str]) -> None:
         """Forget every row."""
         with self._writing, self._writer:
-            for table in ("rows", "counts", "meta"):
+            self._changes += 1
+            for table in ("rows", "counts", "meta", "blocks"):
                 self._writer.execute(f"delete from {table}")  # noqa: S608 — names of our own
             self._note(meta)
+        self._changes += 1
 
     def apply(self, documents: Iterable[Emitted], meta: dict[str, str]) -> None:
         """Replace the rows of these documents, and say up to where that goes."""
-        with self._writing, self._writer:
-            change: dict[int, int] = {}
-            for document in documents:
-                counted = "select map, count(*) from rows where id = ? group by map"
-                for place, count in self._writer.execute(counted, (document.id,)).fetchall():
-                    change[place] = change.get(place, 0) - count
-                self._writer.execute("delete from rows where id = ?", (document.id,))
-                for number, (place, sort, key, value) in enumerate(document.rows):
-                    change[place] = change.get(place, 0) + 1
-                    row = (place, sort, document.id, number, key, value)
-                    self._writer.execute("insert into rows values (?, ?, ?, ?, ?, ?)", row)
-            for place, more in change.items():
-                upsert = "insert into counts values (?1, ?2) on conflict do update set rows = rows + ?2"
-                self._writer.execute(upsert, (place, more))
-            self._note(meta)
+        with self._writing:
+            self._changes += 1
+            with self._writer:
+                change: dict[int, int] = {}
+                for document in documents:
+                    self._replace(document, change)
+                for place, more in change.items():
+                    upsert = "insert into counts values (?1, ?2) on conflict do update set rows = rows + ?2"
+                    self._writer.execute(upsert, (place, more))
+                self._note(meta)
+            self._changes += 1  # who read meanwhile may have seen either
+
+    def _replace(self, document: Emitted, change: dict[int, int]) -> None:
+        if self._kinds:
+            blocks.remove_around(self._writer, self._kinds, self._changed(document))
+        counted = "select map, count(*) from rows where id = ? group by map"
+        for place, count in self._writer.execute(counted, (document.id,)).fetchall():
+            change[place] = change.get(place, 0) - count
+        self._writer.execute("delete from rows where id = ?", (document.id,))
+        for number, (place, sort, key, value) in enumerate(document.rows):
+            change[place] = change.get(place, 0) + 1
+            row = (place, sort, document.id, number, key, value)
+            self._writer.execute("insert into rows values (?, ?, ?, ?, ?, ?)", row)
+
+    def _changed(self, document: Emitted) -> set[tuple[int, blocks.Position]]:
+        """Where rows of a document come, go, or have another value."""
+        stored = "select map, sort, key, value from rows where id = ?"
+        before = Counter(self._writer.execute(stored, (document.id,)).fetchall())
+        after = Counter(document.rows)
+        return {(place, (sort, document.id)) for place, sort, _, _ in (before - after) | (after - before)}
+
+    def stretch(self, read: Read, wanted: Wanted, most: int) -> tuple[Stretch, int]:
+        """The next pieces of a range, and a number that says whether something has changed since."""
+        changes = self._changes
+        with self._reading:
+            return stretch(self._reader, read, wanted, most), changes
+
+    def keep(self, place: int, reduce: bytes, made: Iterable[tuple[Block, int]]) -> None:
+        """Keep what was reduced of rows that have not changed since they were read; the rest is let go."""
+        with self._writing:
+            kept = [block for block, changes in made if changes == self._changes]
+            with self._writer:
+                blocks.store(self._writer, place, reduce, kept)
+            self._kinds |= {(place, reduce, block.level) for block in kept}
 
     def _note(self, meta: dict[str, str]) -> None:
         for pair in meta.items():
@@ -144,48 +155,15 @@ class IndexFile:
     def rows(self, read: Read, *, skip: int, limit: int) -> list[IndexRow]:
         """The next rows of a range."""
         with self._reading:
-            return _rows(self._reader, read, skip, limit)
+            return rows_of(self._reader, read, skip, limit)
 
     def peek(self, read: Read, limit: int) -> list[IndexRow]:
         """The first rows of a range, few of them. For the event loop alone: it waits for no thread."""
-        return _rows(self._peeker, read, 0, limit)
+        return rows_of(self._peeker, read, 0, limit)
 
     def count(self, read: Read) -> int:
         """How many rows a range has."""
-        where, values = _where(read)
+        condition, values = where(read)
         with self._reading:
-            [number] = self._reader.execute(f"select count(*) from rows where {where}", values).fetchone()  # noqa: S608
+            [number] = self._reader.execute(f"select count(*) from rows where {condition}", values).fetchone()  # noqa: S608
         return int(number)
-
-
-def _rows(connection: Any, read: Read, skip: int, limit: int) -> list[IndexRow]:
-    where, values = _where(read)
-    order = " desc" if read.descending else ""
-    query = (
-        f"select sort, id, number, key, value from rows where {where} "  # noqa: S608 — no text of users
-        f"order by sort{order}, id{order}, number limit ? offset ?"
-    )
-    return [IndexRow(*row) for row in connection.execute(query, (*values, limit, skip)).fetchall()]
-
-
-def _where(read: Read) -> tuple[str, list[Any]]:
-    low, high = (read.last, read.first) if read.descending else (read.first, read.last)
-    terms: list[str] = ["map = ?"]
-    values: list[Any] = [read.map]
-    for bound, sign in ((low, ">"), (high, "<")):
-        if bound is not None:
-            term, more = _term(bound, sign)
-            terms.append(term)
-            values += more
-    if read.after is not None:  # the rows of one document with one key keep their order in both directions
-        sign = "<" if read.descending else ">"
-        terms.append(f"(sort, id) {sign}= (?, ?) and ((sort, id) {sign} (?, ?) or number > ?)")
-        values += [*read.after[:2], *read.after[:3]]
-    return " and ".join(terms), values
-
-
-def _term(bound: Bound, sign: str) -> tuple[str, list[Any]]:
-    equal = "=" if bound.inclusive else ""
-    if bound.id is None:
-        return f"sort {sign}{equal} ?", [bound.sort]
-    return f"(sort, id) {sign}{equal} (?, ?)", [bound.sort, bound.id]

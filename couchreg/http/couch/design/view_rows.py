@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from couchreg.designdocs.views.index import IndexRow
+from couchreg.designdocs.views.reading import IndexRow
 from couchreg.docstore.base import Database, Revision
 from couchreg.errors import IllegalDocid
 from couchreg.http.couch.frame.writer import RowWriter

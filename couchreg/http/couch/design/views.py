@@ -12,7 +12,8 @@ from aiohttp import web
 from couchreg.designdocs.functions import Design
 from couchreg.designdocs.views.definition import View, edges
 from couchreg.designdocs.views.engine import Index
-from couchreg.designdocs.views.index import Bound, IndexRow, Read
+from couchreg.designdocs.views.reading import Bound, IndexRow, Read
+from couchreg.designdocs.views.reducers import OVERFLOW, reducer_of
 from couchreg.designdocs.views.reducing import EXACT, reduced
 from couchreg.docstore.base import Revision
 from couchreg.errors import BadRequest, QueryParseError, ReversedRange
@@ -27,7 +28,6 @@ from couchreg.model.collation import COLLATOR_VERSION
 from couchreg.wire import rows
 
 METHODS = "GET,POST,HEAD"
-OVERFLOW = "reduce_overflow_error"  # in place of what a reduce function made too much of
 REVERSED = "No rows can match your key range, reverse your start_key and end_key or set descending={}"
 
 
@@ -279,15 +279,7 @@ class Answering:
         place = (self._index.path.parent.name, Design("", "", "", text))
         if self._query.limit == 0:
             return
-        reads = self._reads()
-        together = reads if self._query.keys is None else [[read] for read in reads]
-        for read in together:
-            some = read if isinstance(read, list) else [read]
-            pages = self._every(some)
-            async for group in reduced(pages, level, self._order, self._view.reduce or "", functions, place):
+        reducer = reducer_of(self._view.reduce or "", functions, place)
+        for read in self._reads():
+            async for group in reduced(self._index, read, level, reducer):
                 yield group.key, group.value
-
-    async def _every(self, reads: Sequence[Read]) -> AsyncIterator[list[IndexRow]]:
-        for read in reads:
-            async for found in self._index.rows(read):
-                yield found

@@ -11,8 +11,9 @@ from couchreg.designdocs.functions import Functions
 from couchreg.designdocs.javascript.contexts import Contexts
 from couchreg.designdocs.views import engine
 from couchreg.designdocs.views.built_in import built_in
-from couchreg.designdocs.views.index import Bound, Emitted, IndexFile, Read
+from couchreg.designdocs.views.index import Emitted, IndexFile
 from couchreg.designdocs.views.raw_order import raw_sort_key
+from couchreg.designdocs.views.reading import Bound, Read
 from couchreg.errors import BadRequest, Failure
 from couchreg.model.collation import sort_key
 from tests.http.couch.conftest import Couch

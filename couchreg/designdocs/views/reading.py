@@ -1,0 +1,74 @@
+"""Which rows of an index are read, and how they are asked for. Blocking."""
+
+from typing import Any, NamedTuple
+
+
+class IndexRow(NamedTuple):
+    """A row of a view. `key` and `value` are JSON text."""
+
+    sort: bytes
+    id: str
+    number: int
+    key: bytes
+    value: bytes
+
+
+class Bound(NamedTuple):
+    """One end of a range of rows."""
+
+    sort: bytes
+    id: str | None  # None: whatever the id
+    inclusive: bool = True
+
+
+class Read(NamedTuple):
+    """Which rows of a map, in which direction. `after` is the row at which the part before ended."""
+
+    map: int
+    first: Bound | None
+    last: Bound | None
+    descending: bool
+    after: IndexRow | None = None
+
+
+def rows_of(connection: Any, read: Read, skip: int, limit: int) -> list[IndexRow]:
+    """The rows of a range after the first `skip`, `limit` at most."""
+    condition, values = where(read)
+    order = " desc" if read.descending else ""
+    query = (
+        f"select sort, id, number, key, value from rows where {condition} "  # noqa: S608 — no text of users
+        f"order by sort{order}, id{order}, number limit ? offset ?"
+    )
+    return [IndexRow(*row) for row in connection.execute(query, (*values, limit, skip)).fetchall()]
+
+
+def where(read: Read) -> tuple[str, list[Any]]:
+    """The condition that says which rows are read, and its parameters."""
+    first = None if _is_behind(read) else read.first  # SQLite would begin there again, and pass over all
+    low, high = (read.last, first) if read.descending else (first, read.last)
+    terms: list[str] = ["map = ?"]
+    values: list[Any] = [read.map]
+    for bound, sign in ((low, ">"), (high, "<")):
+        if bound is not None:
+            term, more = _term(bound, sign)
+            terms.append(term)
+            values += more
+    if read.after is not None:  # the rows of one document with one key keep their order in both directions
+        sign = "<" if read.descending else ">"
+        terms.append(f"(sort, id) {sign}= (?, ?) and ((sort, id) {sign} (?, ?) or number > ?)")
+        values += [*read.after[:2], *read.after[:3]]
+    return " and ".join(terms), values
+
+
+def _term(bound: Bound, sign: str) -> tuple[str, list[Any]]:
+    equal = "=" if bound.inclusive else ""
+    if bound.id is None:
+        return f"sort {sign}{equal} ?", [bound.sort]
+    return f"(sort, id) {sign}{equal} (?, ?)", [bound.sort, bound.id]
+
+
+def _is_behind(read: Read) -> bool:
+    """Whether the last part has ended beyond the beginning of the range."""
+    if read.after is None or read.first is None:
+        return False
+    return read.after.sort < read.first.sort if read.descending else read.after.sort > read.first.sort

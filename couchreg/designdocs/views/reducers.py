@@ -1,0 +1,101 @@
+"""What reduces rows: functions built in here, and JavaScript in its context, many groups in one command."""
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from couchreg.designdocs.functions import Design, Functions
+from couchreg.designdocs.views.built_in import built_in
+from couchreg.designdocs.views.reading import IndexRow
+from couchreg.model import json
+
+OVERFLOW = "reduce_overflow_error"  # in place of what a function made too much of
+ORDERED = ("_first", "_last")  # depend on the direction in which rows are read
+
+
+class Reduces(Protocol):
+    """States of groups: of rows, and of states in order. `digest` names the function in an index."""
+
+    digest: bytes
+    is_ordered: bool
+
+    async def start(self, parts: Sequence[Sequence[IndexRow]]) -> list[Any]: ...
+
+    async def join(self, parts: Sequence[Sequence[Any]]) -> list[Any]: ...
+
+    async def finish(self, parts: Sequence[Sequence[Any]]) -> list[Any]:
+        """What is answered, of one state or more for each group."""
+
+    def dump(self, state: Any) -> bytes | None:
+        """JSON text; None for what is not worth keeping."""
+
+    def load(self, text: bytes) -> Any: ...
+
+
+def reducer_of(source: str, functions: Functions, place: tuple[str, Design]) -> Reduces:
+    """Raises BadRequest (invalid_design_doc) for the name of a function that is not built in."""
+    return _Native(source) if source.startswith("_") else _JavaScript(source, functions, place)
+
+
+def _digest(source: str) -> bytes:
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+class _Native:
+    def __init__(self, name: str) -> None:
+        self.digest = _digest(name)
+        self.is_ordered = name.startswith(ORDERED)
+        self._reducer = built_in(name)
+
+    async def start(self, parts: Sequence[Sequence[IndexRow]]) -> list[Any]:
+        return [
+            self._reducer.start(
+                [json.decode(row.key) for row in part], [json.decode(row.value) for row in part]
+            )
+            for part in parts
+        ]
+
+    async def join(self, parts: Sequence[Sequence[Any]]) -> list[Any]:
+        return [functools.reduce(self._reducer.join, part) for part in parts]
+
+    async def finish(self, parts: Sequence[Sequence[Any]]) -> list[Any]:
+        return [self._reducer.show(state) for state in await self.join(parts)]
+
+    def dump(self, state: Any) -> bytes | None:
+        return json.encode(self._reducer.dump(state))
+
+    def load(self, text: bytes) -> Any:
+        return self._reducer.load(json.decode(text))
+
+
+class _JavaScript:
+    is_ordered = False
+
+    def __init__(self, source: str, functions: Functions, place: tuple[str, Design]) -> None:
+        self.digest = _digest(source)
+        self._source, self._functions, self._place = source, functions, place
+
+    async def start(self, parts: Sequence[Sequence[IndexRow]]) -> list[Any]:
+        jobs = [
+            (
+                [[json.decode(row.key), row.id] for row in part],
+                [json.decode(row.value) for row in part],
+                False,
+            )
+            for part in parts
+        ]
+        return await self._functions.reduce(*self._place, self._source, jobs)
+
+    async def join(self, parts: Sequence[Sequence[Any]]) -> list[Any]:
+        jobs = [(None, list(part), True) for part in parts]
+        return await self._functions.reduce(*self._place, self._source, jobs)
+
+    async def finish(self, parts: Sequence[Sequence[Any]]) -> list[Any]:
+        return await self.join(parts)  # once at least, as in CouchDB
+
+    def dump(self, state: Any) -> bytes | None:
+        return None if isinstance(state, dict) and set(state) == {OVERFLOW} else json.encode(state)
+
+    def load(self, text: bytes) -> Any:
+        return json.decode(text)
