@@ -75,6 +75,7 @@ from couchreg.registry.publishing.publish import Validation
 from couchreg.registry.publishing.sessions import SessionLimits
 from couchreg.registry.reading.counts import Downloads
 from couchreg.registry.registry import Registry
+from couchreg.replication.guarding import ReplicatorStore
 from couchreg.replication.local import Here
 from couchreg.replication.replicator import Replicator
 
@@ -235,8 +236,10 @@ class App:
         self.functions = Functions(contexts)
         self.views = ViewEngine(self.functions, directory)
         stack.push_async_callback(self.views.close)
-        return ValidatingStore(
-            engine, Validators(self.functions, holds=designs.holds(lambda: self.store.config()))
+        validators = Validators(self.functions, holds=designs.holds(lambda: self.store.config()))
+        return ReplicatorStore(
+            ValidatingStore(engine, validators),
+            lambda wanted, user: self.replicator.check_written(wanted, user),
         )
 
     async def _databases(self, data: DataDir) -> None:

@@ -13,6 +13,7 @@ from couchreg.replication import ids
 from couchreg.replication.aside import FIRST_RETRY, SetAside
 from couchreg.replication.calls import Manners
 from couchreg.replication.endpoints import Endpoint
+from couchreg.replication.following import Following
 from couchreg.replication.jobs import Job
 from couchreg.replication.local import Here, LocalDatabase
 from couchreg.replication.network import Networks
@@ -73,14 +74,20 @@ class Replicator:
     def __init__(self, here: Here) -> None:
         self._here = here
         self.settings = Settings(here.store.config)
-        self.scheduler = Scheduler(self._begin, self.settings.pace)
+        self.scheduler = Scheduler(self._begin, self.settings.pace, completed=self._completed)
+        self.documents = Following(here.store, self.scheduler, self, self.settings.pace)
         self._verify: dict[str, ssl.SSLContext] = {}
 
     def start(self) -> None:
         self.scheduler.start()
+        self.documents.start()
 
     async def stop(self) -> None:
+        await self.documents.stop()
         await self.scheduler.stop()
+
+    async def _completed(self, job: Job, result: Mapping[str, Any]) -> None:
+        await self.documents.completed(job, result)
 
     # -- POST /_replicate
     async def request(self, body: Mapping[str, Any], user: User) -> Answer:
@@ -120,6 +127,16 @@ class Replicator:
         return Answer("cancelled", job.id, {})
 
     # -- who may
+    def check(self, wanted: Replication, user: User) -> None:
+        """Whether a document of theirs may ask for this; of a user whose roles are not at hand it was
+        decided when they wrote it. Raises Forbidden."""
+        self.check_ends(wanted, user)
+
+    def check_written(self, wanted: Replication, user: User) -> None:
+        """The same when the document is written. Raises Forbidden, Unauthorized."""
+        self.check_may(user)
+        self.check_ends(wanted, user)
+
     def check_may(self, user: User) -> None:
         """Raises Forbidden, Unauthorized for who may not replicate at all."""
         if user.is_admin:

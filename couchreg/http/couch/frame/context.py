@@ -11,7 +11,15 @@ from couchreg.auth.guards.checkpoints import sender_of
 from couchreg.auth.guards.registry_view import RegistryView
 from couchreg.auth.guards.user_view import UserView
 from couchreg.auth.login.authenticator import NOBODY
-from couchreg.auth.policy import REGISTRY, USERS, Rule, authorize, without_owner_roles
+from couchreg.auth.policy import (
+    ADMINS_ONLY,
+    REGISTRY,
+    USERS,
+    Rule,
+    authorize,
+    is_database_admin,
+    without_owner_roles,
+)
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import ConfiguredStore, Database
 from couchreg.errors import BadRequest
@@ -24,6 +32,7 @@ from couchreg.http.forwarded import STANDARD, Names
 from couchreg.model import json
 from couchreg.model.addresses import origin
 from couchreg.model.user import ANONYMOUS, User
+from couchreg.replication.guarding import ReplicatorView, holds_replications
 from couchreg.turns import Slice
 
 FEW = 8 << 10  # bytes of JSON that take no time, whatever they are
@@ -191,6 +200,10 @@ class Context:
             self.user = await self.services.with_owned(without_owner_roles(self.user))
             sender = sender_of(self.user, self.address)
             self.db = RegistryView(self.db, self.user, self.services.checkpoints, sender)
+        elif holds_replications(self.meaning):
+            security = await self.db.setting("security")
+            if not is_database_admin(self.user, ADMINS_ONLY if security is None else security):
+                self.db = ReplicatorView(self.db, self.user)
 
     async def _authorize(self) -> None:
         if not self.in_database:

@@ -3,11 +3,18 @@
 Source: https://docs.couchdb.org/en/stable/api/server/common.html#replicate
 """
 
-from couchreg.errors import Failure, NotFound, NotImplementedHere, QueryParseError
+from typing import Any
+
+from aiohttp import web
+
+from couchreg.auth.policy import REPLICATOR
+from couchreg.errors import BadRequest, Failure, NotFound, NotImplementedHere, QueryParseError
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.failures import MethodNotAllowed
 from couchreg.http.couch.frame.responses import Answer, answer_json
 from couchreg.http.couch.server.cluster import NODE
+from couchreg.replication.following import STATES
+from couchreg.replication.guarding import holds_replications
 from couchreg.replication.replicator import Replicator
 
 LIMIT = 100  # jobs of one answer
@@ -52,6 +59,44 @@ async def job(ctx: Context) -> Answer:
     if found is None:
         raise NotFound("missing")
     return answer_json(found.row(NODE))
+
+
+async def docs(ctx: Context) -> web.StreamResponse:
+    return await _docs(ctx, REPLICATOR)
+
+
+async def docs_below(ctx: Context) -> web.StreamResponse:
+    """The documents of a database, or one of them; the database's name may stand there with its slashes."""
+    parts = ctx.parts[2:]
+    if not holds_replications(parts[0]):
+        place = parts.index(REPLICATOR) + 1 if REPLICATOR in parts else 0
+        parts = ["/".join(parts[:place]), *parts[place:]] if place else []
+    if len(parts) not in (1, 2):
+        raise BadRequest("Invalid path")
+    if len(parts) == 1:
+        return await _docs(ctx, parts[0])
+    return answer_json(await replicator_of(ctx).documents.row(parts[0], parts[1], NODE))
+
+
+async def _docs(ctx: Context, name: str) -> web.StreamResponse:
+    limit, skip, states = number(ctx, "limit", LIMIT), number(ctx, "skip", 0), _states(ctx)
+    shown: list[dict[str, Any]] = []
+    total = 0
+    async for row in replicator_of(ctx).documents.rows(name, NODE):
+        if states and row["state"] not in states:
+            continue
+        if skip <= total < skip + limit:
+            shown.append(row)
+        total += 1
+    return answer_json({"total_rows": total, "offset": min(skip, total), "docs": shown})
+
+
+def _states(ctx: Context) -> frozenset[str]:
+    """Those that are wanted, none for all. Raises QueryParseError."""
+    found = frozenset(part for part in ctx.query.get("states", "").lower().split(",") if part)
+    if found - set(STATES):
+        raise QueryParseError(f"States must be one or more of [{','.join(STATES)}]")
+    return found
 
 
 def number(ctx: Context, name: str, default: int) -> int:
