@@ -111,6 +111,8 @@ def reader(names: frozenset[str]) -> Callable[[bytes], dict[str, Any]]:
 
 @lru_cache(maxsize=256)
 def _reader(names: frozenset[str]) -> Callable[[bytes], dict[str, Any]]:
+    for name in names:
+        _encode(name)  # its UTF-8 is made now: msgspec compares that without asking whether it is there
     shape = TypedDict("shape", dict.fromkeys(names, Any), total=False)  # type: ignore[misc]
     read = msgspec.json.Decoder(shape).decode
 

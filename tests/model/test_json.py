@@ -159,3 +159,9 @@ def test_numbers_that_take_long_are_told_from_hashes() -> None:
         assert json.decode_slowly(text) == json.decode(text)
     assert not json.takes_long(b"[1e-" + b"0" * 1_000_000 + b"1,2]")  # in time that grows with its length
     assert not json.takes_long(b'{"hash":"3e3089","b":[1e24,1e-24,12.5],"c":"e300"}')
+
+
+@pytest.mark.parametrize("name", ["ä", "人以鱼", "😀x", "a"])
+def test_members_of_any_name_are_read_apart(name: str) -> None:
+    names = frozenset(json.decode(f'{{"{name}":0}}'))  # whose UTF-8 nobody has asked for
+    assert json.reader(names)(f'{{"other":1,"{name}":2}}'.encode()) == {name: 2}

@@ -15,7 +15,7 @@ from couchreg.http.couch.frame.headers import not_modified
 from couchreg.http.couch.frame.responses import Answer, answer_json
 
 COUCHDB = "3.5.0"  # whose API this is
-FEATURES = ["pluggable-storage-engines"]
+FEATURES = ["partitioned", "pluggable-storage-engines"]
 ICON_COLOUR = struct.pack("<BBBB", 0x7A, 0x4B, 0x1E, 0xFF)  # blue, green, red, alpha
 
 
