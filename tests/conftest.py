@@ -9,6 +9,7 @@ import pytest
 
 from couchreg.app import App, build
 from couchreg.config import load
+from couchreg.sandbox.forks import ForkServer
 from tests import blob_stores
 from tests.blob_stores import blob_settings
 from tests.s3_servers import S3Server, moto, rclone
@@ -16,6 +17,18 @@ from tests.s3_servers import S3Server, moto, rclone
 ADMIN = ("admin", "secret")
 
 ServerFactory = Callable[..., Awaitable[App]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def children_on_demand() -> Iterator[None]:
+    """A server starts the processes that check packages before anybody asks for them. Each takes a second of
+    a core, more than most tests of a server, so here they start with the first package."""
+
+    async def wait(self: ForkServer) -> None: ...
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ForkServer, "start", wait)
+        yield
 
 
 @pytest.fixture

@@ -243,7 +243,7 @@ async def test_json_and_compressed_tables_are_checked(served: Served) -> None:
 
 async def test_the_server_answers_while_a_package_is_checked(serve: Serve) -> None:
     served = await serve(checks=CheckLimits(workers=1))
-    await served.registry.forks.start()
+    assert (await served.put(small("other"), "1"))[0] == 201
     worker = served.registry.forks.process
     assert worker is not None
     os.kill(worker, signal.SIGSTOP)  # a check that takes as long as we like
