@@ -19,7 +19,8 @@ async def active_tasks(ctx: Context) -> Answer:
     replicator = ctx.services.replicator
     jobs = () if replicator is None else replicator.scheduler.all()
     replications = [job.active_task(NODE) for job in jobs if job.task is not None]
-    return answer_json([*ctx.services.background.tasks(NODE), *replications])
+    indexing = [task.shown(NODE) for task in ctx.services.views.tasks()]
+    return answer_json([*ctx.services.background.tasks(NODE), *indexing, *replications])
 
 
 async def membership(ctx: Context) -> Answer:

@@ -1,0 +1,49 @@
+"""What an index is busy with, as `_active_tasks` tells of it.
+
+Source: https://docs.couchdb.org/en/stable/api/server/common.html#active-tasks
+"""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+@dataclass(slots=True)
+class Task:
+    """One run of an update or a compaction. Moments are in seconds since 1970."""
+
+    type: str
+    database: str
+    design_document: str  # the one that asked; others may share the index
+    total_changes: int | None = None  # None where progress cannot be told
+    changes_done: int = 0
+    started: int = field(default_factory=_now)
+    updated: int = field(default_factory=_now)
+
+    def advance(self, changes: int) -> None:
+        self.changes_done += changes
+        self.updated = _now()
+
+    @property
+    def progress(self) -> int:
+        """Per cent. Documents that change meanwhile are done beyond the total, which they are not in."""
+        if self.total_changes is None:
+            return 0
+        return min(100, 100 * self.changes_done // max(1, self.total_changes))
+
+    def shown(self, node: str) -> dict[str, Any]:
+        counts = {"changes_done": self.changes_done, "total_changes": self.total_changes}
+        return {
+            "node": node,
+            "type": self.type,
+            "database": self.database,
+            "design_document": self.design_document,
+            **({} if self.total_changes is None else counts),
+            "progress": self.progress,
+            "started_on": self.started,
+            "updated_on": self.updated,
+        }
