@@ -5,8 +5,7 @@ import hashlib
 import logging
 import shutil
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from couchreg.designdocs.views.json_map import map_documents
 from couchreg.designdocs.views.raw_order import raw_sort_key
 from couchreg.designdocs.views.reading import IndexRow, Read
 from couchreg.designdocs.views.stretches import Piece, Rows
-from couchreg.designdocs.views.tasks import Task
+from couchreg.designdocs.views.tasks import Task, Tasks
 from couchreg.docstore.base import BEGINNING, Change, Database, Range, Revision, Seq
 from couchreg.docstore.optional import purging
 from couchreg.model import json
@@ -55,8 +54,7 @@ class Index:
         self._opening = asyncio.Lock()
         self._updating: asyncio.Task[None] | None = None
         self._compacting: asyncio.Task[None] | None = None
-        self.asked_by = ("", "")  # the last database and design document that wanted it
-        self._tasks: list[Task] = []
+        self.tasks = Tasks()  # what goes on just now
         self.waiting = 0  # for news
         self._reading = 0
 
@@ -72,20 +70,6 @@ class Index:
     def is_compacting(self) -> bool:
         return self._compacting is not None and not self._compacting.done()
 
-    @property
-    def tasks(self) -> Sequence[Task]:
-        """What goes on just now."""
-        return self._tasks
-
-    @contextmanager
-    def _task(self, kind: str, total: int | None = None) -> Iterator[Task]:
-        task = Task(kind, *self.asked_by, total)
-        self._tasks.append(task)
-        try:
-            yield task
-        finally:
-            self._tasks.remove(task)
-
     def compact(self) -> None:
         """Begin to give back what the file does not use, if that is not under way."""
         if not self.is_compacting:
@@ -93,7 +77,7 @@ class Index:
             self._compacting.add_done_callback(_forgiven)
 
     async def _compact(self) -> None:
-        with self._task("view_compaction"):
+        with self.tasks.begun("view_compaction"):
             await asyncio.to_thread((await self.file()).compact)
 
     async def file(self) -> IndexFile:
@@ -141,7 +125,7 @@ class Index:
     async def _update(self, database: Database) -> None:
         since = await self._seq(database)
         since = await self._follow_purges(database, since)
-        with self._task("indexer", await database.pending(since)) as task:
+        with self.tasks.begun("indexer", await database.pending(since)) as task:
             async for stretch in database.changes(since, bodies=True, all_leafs=True):
                 for place in range(0, len(stretch.results), TOGETHER):
                     some = stretch.results[place : place + TOGETHER]
@@ -319,7 +303,7 @@ class ViewEngine:
                 await self._make_room()
                 index = self._open[path] = Index(path, definition, self._mapper(path, definition))
             self._open.move_to_end(path)
-            index.asked_by = (database.name, design.id)
+            index.tasks.asked_by = (database.name, design.id)
         return index, definition
 
     def _definition(self, design: Revision, partitions: bool) -> Definition:
@@ -345,7 +329,7 @@ class ViewEngine:
 
     def tasks(self) -> list[Task]:
         """What the indexes are busy with."""
-        return [task for index in self._open.values() for task in index.tasks]
+        return [task for index in self._open.values() for task in index.tasks.running]
 
     async def cleanup(self, database: Database) -> None:
         """Remove the indexes that no design document of the database needs."""

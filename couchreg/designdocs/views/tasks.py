@@ -4,6 +4,8 @@ Source: https://docs.couchdb.org/en/stable/api/server/common.html#active-tasks
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,3 +49,21 @@ class Task:
             "started_on": self.started,
             "updated_on": self.updated,
         }
+
+
+class Tasks:
+    """The tasks of one index; `asked_by` are the last database and design document that wanted it."""
+
+    def __init__(self) -> None:
+        self.asked_by = ("", "")
+        self.running: list[Task] = []
+
+    @contextmanager
+    def begun(self, kind: str, total: int | None = None) -> Iterator[Task]:
+        """A task that is running as long as the block."""
+        task = Task(kind, *self.asked_by, total)
+        self.running.append(task)
+        try:
+            yield task
+        finally:
+            self.running.remove(task)
