@@ -11,13 +11,14 @@ from typing import Any
 
 from couchreg.designdocs.javascript.failures import failure, said
 from couchreg.designdocs.javascript.talking import TIMED_OUT, Talk, stopped
-from couchreg.errors import Failure, Unavailable
+from couchreg.errors import CouchregError, Failure, Unavailable
 from couchreg.model import json
 from couchreg.sandbox.ending import Stopped
 from couchreg.sandbox.forks import ForkServer
 from couchreg.sandbox.kinds import Kind, Limits
 from couchreg.sandbox.pool import Pool
 from couchreg.sandbox.session import Session
+from couchreg.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ PLACES = 8  # contexts that live at the same time
 OF_ONE = 4  # of one database
 WAITING = 256  # commands
 TALKS = 4  # lists at the same time
+READY = 2  # contexts without a design document, made before a list needs one
 MEMORY = 64 << 20  # bytes of one context
 STACK = 512 << 10
 TIMEOUT = 5.0  # seconds of one command, unless `[couchdb] os_process_timeout` says otherwise
@@ -55,10 +57,13 @@ class Contexts:
     def __init__(self, config: Config) -> None:
         self._forks = ForkServer((WORKER,))
         self._pool = Pool(Kind("design functions", WORKER, LIMITS, places=PLACES, spares=1), self._forks)
-        self._talks = Pool(
-            Kind("lists of design documents", WORKER, LIMITS, places=TALKS, waiting_of_one=16, spares=1),
-            self._forks,
-        )
+        lists = "lists of design documents"
+        self._talks = Pool(Kind(lists, WORKER, LIMITS, places=TALKS + READY, spares=1), self._forks)
+        self._turns = Turns(TALKS, waiting=32, waiting_of_one=16, what=lists, retry_after=10)
+        self._ready: list[tuple[AsyncExitStack, Session]] = []
+        self._readying: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._config = config
         self._live: OrderedDict[Place, _Context] = OrderedDict()
         self._changed = asyncio.Condition()
@@ -86,11 +91,9 @@ class Contexts:
         Raises Failure (os_process_error), TooManyRequests, Unavailable.
         """
         timeout = self._timeout()
-        async with self._talks.session(asker) as session:
-            limits = {"memory": MEMORY, "stack": STACK, "seconds": timeout, "talks": True}
+        async with self._turns.take(asker), AsyncExitStack() as stack:
             try:
-                await session.ask(json.encode(limits))
-                await session.ask(b'{"command":"load","design":' + design + b"}")
+                session = await self._loaded(stack, design, timeout)
                 await session.begin(command)
             except Stopped as error:
                 raise stopped(error) from None
@@ -111,12 +114,59 @@ class Contexts:
             self._changed.notify_all()
 
     async def close(self) -> None:
+        self._closed = True
+        if self._readying is not None:
+            self._readying.cancel()
+            await asyncio.gather(self._readying, return_exceptions=True)
+        while self._ready:
+            await self._ready.pop()[0].aclose()
         await self._pool.close()
         await self._talks.close()
+        await asyncio.gather(*self._ending, return_exceptions=True)
         while self._live:
             _, context = self._live.popitem()
             await context.stack.aclose()
         await self._forks.close()
+
+    # -- contexts of lists: each for one list, but made before it comes
+
+    async def _loaded(self, stack: AsyncExitStack, design: bytes, seconds: float) -> Session:
+        """A context with a design document, which ends with the stack. Raises Stopped."""
+        while True:
+            was_ready = bool(self._ready)
+            end, session = self._ready.pop() if was_ready else await self._made_ready()
+            stack.callback(self._let_go, end)
+            try:
+                await session.ask(json.encode({"seconds": seconds}))
+                await session.ask(b'{"command":"load","design":' + design + b"}")
+            except Stopped:
+                if not was_ready:  # else it may have ended long ago
+                    raise
+            else:
+                return session
+
+    def _let_go(self, end: AsyncExitStack) -> None:
+        """End a context, and make one for the next list: nobody waits for either."""
+        ending = asyncio.create_task(end.aclose())
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        if not self._closed and (self._readying is None or self._readying.done()):
+            self._readying = asyncio.create_task(self._make_ready())
+
+    async def _make_ready(self) -> None:
+        while len(self._ready) < READY:
+            try:
+                self._ready.append(await self._made_ready())
+            except (CouchregError, Stopped) as error:
+                log.warning("no context could be made for lists to come: %s", error)
+                return
+
+    async def _made_ready(self) -> tuple[AsyncExitStack, Session]:
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(self._talks.session())
+            limits = {"memory": MEMORY, "stack": STACK, "seconds": TIMEOUT, "talks": True}
+            await session.ask(json.encode(limits))
+            return stack.pop_all(), session
 
     async def _ask(self, place: Place, design: bytes, command: bytes) -> Any:
         while True:

@@ -2,7 +2,8 @@
 
 Runs only in a child of the sandbox. A job is a command of `sandbox.js` as JSON, the answer its answer. The
 first job of a session makes the context: ``{memory, stack, seconds, talks}``: bytes, bytes, CPU seconds of a
-command, and whether functions may ask for more while they run, as lists do. QuickJS cannot call out while it
+command, and whether functions may ask for more while they run, as lists do; their ``{seconds}`` may be said
+again. QuickJS cannot call out while it
 watches the time; then the process's own timer does, and ends the process.
 """
 
@@ -39,6 +40,9 @@ def answer(job: bytes, reply: Any) -> bytes:
         _begin(json.loads(job))
         return b"{}"
     context, dispatch = _context
+    if _talk and job.startswith(b'{"seconds":'):
+        _talk[0] = json.loads(job)["seconds"]
+        return b"{}"
     if _talk:
         _talk[1:] = [reply]
         reply.limit(_talk[0])

@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+import os
+import signal
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from couchreg.designdocs.functions import Design, Functions
 from couchreg.designdocs.javascript import contexts
 from tests.designdocs.test_functions import HOSTILE
 from tests.http.couch.conftest import Couch
@@ -171,3 +175,42 @@ async def test_a_list_writes_no_callback(couch: Couch) -> None:
     assert (await couch("GET", LISTED + "&callback=f")).body == b"{}"
     missing = await couch("GET", "/_design/d/_list/g/v?callback=f")
     assert missing.body.startswith(b"/* CouchDB */f(")
+
+
+async def test_ids_that_no_document_has_are_rows_of_errors(couch: Couch) -> None:
+    await put_docs(couch, 2)
+    await put_list(
+        couch, "function() { var row, out = []; while (row = getRow()) out.push(row); return toJSON(out); }"
+    )
+    wanted = {"keys": ["00001", "none", 'odd","error":"not_found"}']}
+    rows = (await couch("POST", "/_design/d/_list/f/_all_docs", wanted)).json
+    assert [row["id"] for row in rows] == ["00001", "error", "error"]
+    assert rows[1:] == [{"id": "error", "key": key, "value": "not_found"} for key in wanted["keys"][1:]]
+
+
+async def test_nothing_passes_from_one_list_to_the_next(couch: Couch) -> None:
+    await put_list(
+        couch, "function() { var had = ({}).leak; Object.prototype.leak = 1; return String(had); }"
+    )
+    for _ in range(contexts.READY + 3):
+        assert (await couch("GET", LISTED)).body == b"undefined"
+
+
+async def test_a_context_that_has_died_while_it_waited_is_replaced() -> None:
+    every = contexts.Contexts(dict)
+    functions = Functions(every)
+    design = Design(
+        "db", "_design/d", "1-a", json.dumps({"lists": {"f": "function() { return 'x'; }"}}).encode()
+    )
+    listing = partial(functions.listing, design, "f", "anna", head=b"{}", request=b"{}", rows=b"", last=True)
+    try:
+        for _ in range(3):
+            async with listing() as talk:
+                assert "".join([part.get("text", "") async for part in talk.parts()]) == "x"
+            assert every._readying is not None
+            await every._readying
+            assert len(every._ready) == contexts.READY
+            for _, session in every._ready:
+                os.kill(session._child.process, signal.SIGKILL)
+    finally:
+        await every.close()
