@@ -19,7 +19,7 @@ from couchreg.http.connections import LONGEST_LINE
 from couchreg.http.couch.design.rendering import function_answer
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.params import json_value
-from couchreg.http.couch.frame.request_object import LARGEST, WITH_BODY, request_object
+from couchreg.http.couch.frame.request_object import LARGEST, WITH_BODY, has_body, request_object
 
 LIMIT = 100  # rewrites of one request, unless `[chttpd] rewrite_limit` says otherwise
 READING = ("GET", "HEAD")
@@ -52,7 +52,7 @@ async def _by_rules(ctx: Context, given: list[Any]) -> web.StreamResponse:
 
 
 async def _by_function(ctx: Context, found: Revision) -> web.StreamResponse:
-    body = await ctx.body(LARGEST) if ctx.method in WITH_BODY and _has_body(ctx) else b""
+    body = await ctx.body(LARGEST) if ctx.method in WITH_BODY and has_body(ctx) else b""
     request = await request_object(ctx, for_rewriting=True, data=body)
     answer = await ctx.services.functions.rewrite(Design.of(ctx.db.name, found), request)
     if answer is None:
@@ -123,11 +123,6 @@ def _payload(request: web.BaseRequest, body: bytes) -> StreamReader:
     stream.feed_data(body)
     stream.feed_eof()
     return stream
-
-
-def _has_body(ctx: Context) -> bool:
-    headers = ctx.request.headers
-    return "Content-Length" in headers or "Transfer-Encoding" in headers
 
 
 def _may_set(name: str, value: str) -> bool:

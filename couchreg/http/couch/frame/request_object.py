@@ -23,6 +23,12 @@ LARGEST = 16 << 20  # bytes of a body that functions are given: all of it goes t
 WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
+def has_body(ctx: Context) -> bool:
+    """Whether a request says that it has a body, be it an empty one."""
+    headers = ctx.request.headers
+    return "Content-Length" in headers or "Transfer-Encoding" in headers
+
+
 async def request_object(
     ctx: Context,
     doc_id: str | None = None,
@@ -33,8 +39,9 @@ async def request_object(
 ) -> bytes:
     """`req` as JSON; for rewrites a part of it. Reads the body, where the method has one and neither its
     `data` nor what was made of it is given. Raises BadRequest."""
+    brings_one = ctx.method in WITH_BODY and has_body(ctx)
     if data is None:
-        data = await ctx.body(LARGEST) if ctx.method in WITH_BODY and body is None else b""
+        data = await ctx.body(LARGEST) if brings_one and body is None else b""
     request = ctx.request
     text = data.decode("utf-8", "replace")
     found: dict[str, Any] = {
@@ -47,7 +54,7 @@ async def request_object(
         "raw_path": request.raw_path,
         "query": {key: _query_value(key, value) for key, value in ctx.pairs},
         "headers": _headers(request.headers),
-        "body": body or (text if ctx.method in WITH_BODY else "undefined"),
+        "body": body or (text if brings_one else "undefined"),
         "peer": ctx.address,
         "form": _form(request.content_type, text),
         "cookie": _cookies(request.headers.get("Cookie", "")),

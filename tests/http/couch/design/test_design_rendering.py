@@ -1,5 +1,6 @@
 """Validation, filters, shows and updates over HTTP, where the record of CouchDB does not look."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -156,3 +157,14 @@ async def test_a_show_may_send_as_lists_do(couch: Couch) -> None:
     assert (plain.body, plain.headers["X-A"], plain.headers["X-C"]) == (b"Hey you", "b", "d")
     assert (await couch("GET", "/_design/d/_show/offered?format=text")).body == b"a, b"
     assert (await couch("GET", "/_design/d/_show/this")).body == b"false!"
+
+
+async def test_a_request_without_a_body_is_no_mistake(couch: Couch) -> None:
+    await put_design(couch, updates={"u": "function(doc, req) { return [null, toJSON(req.body)]; }"})
+    for length, told in ((b"", b'"undefined"'), (b"Content-Length: 0\r\n", b'""')):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(couch.url.rpartition(":")[2]))
+        line = b"POST /db/_design/d/_update/u HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        writer.write(line + length + b"\r\n")
+        assert (await reader.read()).endswith(told)
+        writer.close()
+        await writer.wait_closed()
