@@ -83,6 +83,17 @@ class ReversedRange(QueryParseError):
     """The end of a range comes before its start. CouchDB finds out late, and gives a number of its log."""
 
 
+class BadStatement(BadRequest):
+    """A statement that cannot be answered: `line` and `column` count from 1, where there is such a place."""
+
+    error = "bad_statement"
+
+    def __init__(self, reason: str, line: int | None = None, column: int | None = None) -> None:
+        self.line, self.column = line, column
+        at = "" if line is None else f" (line {line}, column {column})"
+        super().__init__(f"{reason.rstrip('.')}{at}.")
+
+
 class Unauthorized(CouchregError):
     error = "unauthorized"
     default_reason = "You are not authorized to access this db."

@@ -4,6 +4,7 @@ import asyncio
 import io
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,8 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from couchreg.analytics.asking import Asking, AskingLimits
+from couchreg.analytics.copies import Copies
 from couchreg.analytics.tables import Tables
 from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
@@ -170,8 +173,14 @@ Serve = Callable[..., Awaitable[Served]]
 
 @pytest.fixture
 async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
-    """Start a registry; options are those of `Registry`, and `services` more of the door's. Everything is
-    closed behind the test."""
+    """See `serving`; everything is closed behind the test."""
+    async with serving(tmp_path) as start:
+        yield start
+
+
+@asynccontextmanager
+async def serving(tmp_path: Path) -> AsyncIterator[Serve]:
+    """Start a registry; options are those of `Registry`, and `services` more of the door's."""
     closers: list[Callable[[], Awaitable[None]]] = []
 
     async def start(
@@ -181,6 +190,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
         registration: str = "open",
         services: Mapping[str, Any] | None = None,
         with_tables: bool = False,
+        asking_limits: AskingLimits | None = None,
         **options: Any,
     ) -> Served:
         blobs, spool = await blob_store(tmp_path / "datastore"), Spool(tmp_path / "spool")
@@ -204,6 +214,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
         await registry.start()
         index, people = NothingFound(), await identity(store, registry, registration)
         tables = await _tables(tmp_path, registry, store, closers) if with_tables else None
+        asking = await _asking(tables, registry, closers, asking_limits) if tables else None
         pledges.append(Pledges(people.auth))
         application = registry_application(
             Services(
@@ -218,6 +229,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
                 pledges=pledges[0],
                 publish_wait=3600,  # as long as a busy machine takes
                 tables=tables,
+                asking=asking,
                 **(services or {}),
             )
         )
@@ -242,9 +254,11 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
         folders = (tmp_path / "datastore", tmp_path / "spool")
         return Served(registry, store, database, url, client, *folders, index, people, tables)
 
-    yield start
-    for close in closers:
-        await close()
+    try:
+        yield start
+    finally:
+        for close in closers:
+            await close()
 
 
 async def _tables(
@@ -257,6 +271,18 @@ async def _tables(
     tables.start()
     closers.extend([tables.stop, loop.stop, tables.close])
     return tables
+
+
+async def _asking(
+    tables: Tables,
+    registry: Registry,
+    closers: list[Callable[[], Awaitable[None]]],
+    limits: AskingLimits | None,
+) -> Asking:
+    copies = Copies(registry.attachments.blobs, registry.attachments.spool)
+    asking = Asking(tables, registry.catalog, copies, limits or AskingLimits())
+    closers.append(asking.close)
+    return asking
 
 
 @pytest.fixture

@@ -138,11 +138,11 @@ class App:
         self.registry = await self._registry(stack)
         here = Here(self.store, self.attachments, DesignFunctions(self.functions))
         self.replicator = Replicator(here)
+        self.asking = await begin(stack, self.tables, self._packages, self.attachments)
         await self._serve(stack, ports)
         stack.push_async_callback(self.replicator.stop)  # while what it talks to may be this very server
         self.replicator.start()
         stack.push_async_callback(self.registry.stop_work)
-        begin(stack, self.tables)
         others_write = direct_uploads(self.attachments.blobs) is not None
         self.sweeper = Sweeper(
             self.store,
@@ -379,6 +379,7 @@ class App:
             pledges=self.pledges,
             publish_wait=self.settings.publish_wait,
             tables=self.tables,
+            asking=self.asking,
         )
         registry = ApplicationRunner(
             registry_application(services),

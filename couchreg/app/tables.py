@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from couchreg.analytics.asking import Asking, AskingLimits
+from couchreg.analytics.copies import Copies
 from couchreg.analytics.following import TablesFollower
 from couchreg.analytics.tables import Tables
 from couchreg.config import Settings
@@ -25,11 +27,19 @@ def open_tables(
     return tables
 
 
-def begin(stack: AsyncExitStack, tables: Tables | None) -> None:
-    """Start the work, which ends with the stack."""
-    if tables is not None:
-        stack.push_async_callback(tables.stop)
-        tables.start()
+async def begin(
+    stack: AsyncExitStack, tables: Tables | None, packages: Database, attachments: Attachments
+) -> Asking | None:
+    """Start the work, and what answers questions; both end with the stack."""
+    if tables is None:
+        return None
+    stack.push_async_callback(tables.stop)
+    tables.start()
+    copies = Copies(attachments.blobs, attachments.spool)
+    asking = Asking(tables, Catalog(packages), copies, AskingLimits())
+    stack.push_async_callback(asking.close)
+    await asking.start()
+    return asking
 
 
 async def counted(tables: Tables | None, statuses: Sequence[Status]) -> Sequence[Status]:

@@ -42,6 +42,7 @@ COMMANDS: dict[str, Lazy] = {
     "diff": Lazy("couchreg.cli.versions", "diff", "Show what changed between two versions."),
     "dist-tag": Lazy("couchreg.cli.tags", "dist_tag", "List, set and remove dist-tags."),
     "deprecate": Lazy("couchreg.cli.tags", "deprecate", "Mark versions as deprecated."),
+    "sql": Lazy("couchreg.cli.sql", "sql", "Ask tables with SQL."),
     "search": Lazy("couchreg.cli.search", "search", "Search for packages."),
     "info": Lazy("couchreg.cli.info", "info", "Describe a package."),
     "adduser": Lazy("couchreg.cli.users", "adduser", "Create an account."),

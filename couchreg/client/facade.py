@@ -17,6 +17,7 @@ from typing import IO, Any, Self
 
 from couchreg.client.account import look_up
 from couchreg.client.address import read_address, read_package
+from couchreg.client.asking import Parameters
 from couchreg.client.background import background
 from couchreg.client.cache import Cache
 from couchreg.client.folder import Folder
@@ -162,6 +163,16 @@ class Client:
             raise ValueError(f"what is published never changes: open it with “r” or “rb”, not {mode!r}")
         file = io.BufferedReader(RangedFile(self, self.find(address)), 1 << 20)
         return file if mode == "rb" else io.TextIOWrapper(file, encoding)
+
+    def sql(self, statement: str, parameters: Parameters | None = None, form: str = "rows") -> Any:
+        """The answer to one SELECT over `package.table` or `"package@version".table`: a list of objects, or
+        with `form` `arrow` a `pyarrow.Table`, with `pandas` or `polars` a data frame. Parameters stand for
+        `$name`.
+
+        >>> client.sql('select count(*) as rows from "gdp@2026".gdp where "Year" < $year', {"year": 1970})
+        [{'rows': 1497}]
+        """
+        return self._loop.run(self._registry.answer(statement, parameters, form))
 
     def package(self, package: str) -> Any:
         """A `frictionless.Package` whose resources are read from the registry when they are asked for.

@@ -1,6 +1,6 @@
 """A registry as its users see it: publish, install, search, info, unpublish. Each raises ClientError."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from yarl import URL
 
+from couchreg.client import asking
 from couchreg.client.cache import Cache
 from couchreg.client.catalog import Catalog
 from couchreg.client.direct import DirectUpload
@@ -143,6 +144,16 @@ class Registry:
         address = self._transport.address("-", "search").with_query(question)
         found = await self._transport.json(address)
         return found if isinstance(found, dict) and isinstance(found.get("hits"), list) else {"hits": []}
+
+    def ask(
+        self, sql: str, parameters: asking.Parameters | None, format: str, size: str | None = None
+    ) -> AsyncIterator[bytes]:
+        """The answer to a statement over `package.table`, in pieces."""
+        return asking.ask(self._transport, sql, parameters, format, size)
+
+    async def answer(self, sql: str, parameters: asking.Parameters | None, form: str) -> Any:
+        """The same as a list of objects, a `pyarrow.Table`, or a frame of pandas or polars."""
+        return await asking.answer(self._transport, sql, parameters, form)
 
     async def install(
         self,

@@ -39,7 +39,7 @@ def run(*arguments: str, cwd: Path, stdin: str = "", **variables: str) -> Ran:
 
 @pytest.fixture(scope="package")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("cli") / "data") as started:
+    with running(tmp_path_factory.mktemp("cli") / "data", "--analytics", "on") as started:
         yield started
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,21 @@ def eventually(ask: Callable[[], list[Any]]) -> list[Any]:
     raise AssertionError("nothing is found")
 
 
+def made(registry: str, name: str, version: str) -> None:
+    """Return when the tables of a version can be asked."""
+    while True:
+        with urllib.request.urlopen(f"{registry}/-/parquet/{name}/{version}") as answer:
+            if all(table["state"] == "ready" for table in json.load(answer)["tables"]):
+                return
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="package")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("client") / "data") as started:
+    with running(tmp_path_factory.mktemp("client") / "data", "--analytics", "on") as started:
         with Client(started.registry_url, user=ADMIN[0], password=ADMIN[1]) as client:
             client.publish(PACKAGES / "gdp")
+            made(started.registry_url, "gdp", "2026")
         yield started
 
 

@@ -10,7 +10,7 @@ import pytest
 import couchreg
 from couchreg import Client
 from couchreg.client import errors, facade
-from tests.client.conftest import PACKAGES, eventually, write_package
+from tests.client.conftest import PACKAGES, eventually, made, write_package
 from tests.processes import ADMIN, running
 
 CALLS = [name for name, member in inspect.getmembers(Client, inspect.isfunction) if name[0] != "_"]
@@ -22,11 +22,12 @@ LAST += ["add_owner", "remove_owner", "create_token", "tokens", "revoke_token", 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A registry of its own, as the examples tell of it."""
-    with running(tmp_path_factory.mktemp("examples") / "data") as server:
+    with running(tmp_path_factory.mktemp("examples") / "data", "--analytics", "on") as server:
         with Client(server.registry_url, user=ADMIN[0], password=ADMIN[1]) as client:
             client.publish(PACKAGES / "gdp")
             client._loop.run(client._registry.people.register("anna", "a long enough one"))
             eventually(lambda: client.search("gross", "product"))
+            made(server.registry_url, "gdp", "2026")
         yield server.registry_url
 
 

@@ -35,6 +35,9 @@ EXPECTED = {
     "GET /-/diff/{name}/{old}/{new}": EVERYONE,
     "GET /-/downloads/{name}": EVERYONE,
     "GET /-/followers": EVERYONE,
+    "GET /-/sql": EVERYONE,
+    "POST /-/sql": EVERYONE,
+    "GET /-/sql.json": EVERYONE,
     "GET /-/parquet/{name}/{version}": EVERYONE,
     "GET /-/parquet/{name}/{version}/{path}": EVERYONE,
     "GET /{name}": EVERYONE,
@@ -74,7 +77,11 @@ EXPECTED = {
 }
 VERSIONS = {"version": "1", "old": "1", "new": "1"}
 PLACES = {"number": "0", "name": "small", **VERSIONS, "path": "words", "user": "anna", "tag": "stable"}
-QUERIES = {"GET /search": {"keys": '["word"]'}}
+QUERIES = {
+    "GET /-/sql": {"q": "SELECT * FROM small.words"},
+    "GET /-/sql.json": {"sql": "SELECT * FROM small.words"},
+    "GET /search": {"keys": '["word"]'},
+}
 
 
 class Stage:
@@ -163,6 +170,7 @@ class Stage:
                 "files": {},
                 "descriptor": '{"name": "small", "resources": [{"name": "r", "data": []}]}',
             },
+            "POST /-/sql": {"q": "SELECT * FROM small.words"},
             "PUT /-/dist-tags/{name}/{tag}": {"version": "1"},
             "PUT /-/deprecated/{name}": {"message": "m"},
             "PUT /-/deprecated/{name}/{version}": {"message": "m"},

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from couchreg.errors import CouchregError, InvalidPackage, TooManyRequests, Unavailable
+from couchreg.errors import BadStatement, CouchregError, InvalidPackage, TooManyRequests, Unavailable
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.codings import tag_in
 from couchreg.model import json
@@ -120,6 +120,8 @@ def failure(error: CouchregError) -> web.Response:
     """`{error, reason}`, and for a refused package its report."""
     value: dict[str, Any] = {"error": error.error, "reason": error.reason}
     headers: dict[str, str] = {}
+    if isinstance(error, BadStatement) and error.line is not None:
+        value |= {"line": error.line, "column": error.column}
     if isinstance(error, InvalidPackage):
         value |= error.report
     if isinstance(error, TooManyRequests | Unavailable):

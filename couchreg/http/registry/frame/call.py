@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from couchreg.analytics.asking import Asking
 from couchreg.analytics.tables import Tables
 from couchreg.auth.login.authenticator import Identity
 from couchreg.auth.login.pledges import Pledge, Pledges
@@ -108,6 +109,7 @@ class Services:
     pledges: Pledges | None = None  # for publishes that outlive their requests
     publish_wait: float = 60  # seconds
     tables: Tables | None = None  # that can be asked, where there are any
+    asking: Asking | None = None
 
 
 @dataclass(slots=True)

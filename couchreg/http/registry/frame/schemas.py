@@ -200,6 +200,19 @@ SCHEMAS: Mapping[str, Schema] = {
     "OpenAPI": _object(
         "openapi info paths", openapi=_TEXT, info={"type": "object"}, paths={"type": "object"}
     ),
+    "Answered": {
+        "anyOf": [
+            _object(
+                "ok columns rows truncated next",
+                ok={"const": True},
+                columns=_list(_object("name type", name=_TEXT, type=_TEXT)),
+                rows=_list({"type": ["object", "array"]}),
+                truncated={"type": "boolean"},
+                next=_maybe(_TEXT),
+            ),
+            _list({"type": "object"}),
+        ]
+    },
     "TableFiles": _object(
         "name version tables",
         name=_TEXT,
