@@ -76,7 +76,12 @@ def both(folder: Path, resource: dict[str, Any], monkeypatch: pytest.MonkeyPatch
         return [sifted, checked(folder, json.loads(json.dumps(resource)))]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(table=tables(), chunk=st.sampled_from([1, 2, 5, 8192]))
 def test_random_tables(
     table: tuple[dict[str, Any], str], chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
