@@ -28,7 +28,9 @@ from couchreg.replication.peers import Broken
 log = logging.getLogger(__name__)
 
 AGENT = f"couchreg-replicator/{__version__}"
-LARGEST = 64 << 20  # bytes of one JSON answer
+USUAL = 4 << 20  # bytes of an answer about a database, a page of changes, what was written
+LARGEST = 64 << 20  # bytes of one document
+QUICK = 512 << 10  # bytes of JSON that are read on the loop
 SMALL = 512 << 10  # bytes of a body that is sent in one go
 FIRST_WAIT, LONGEST_WAIT = 0.25, 30.0  # seconds between attempts
 LONGEST_RETRY_AFTER = 300.0
@@ -56,6 +58,10 @@ class Answer(NamedTuple):
             return json.decode(self.data)
         except CouchregError:
             raise Broken(f"The answer ({self.status}) is no JSON.") from None
+
+    async def large_json(self) -> Any:
+        """The same of a long text, which is read beside the loop. Raises Broken."""
+        return self.json() if len(self.data) <= QUICK else await asyncio.to_thread(self.json)
 
     @property
     def reason(self) -> str:
@@ -121,7 +127,7 @@ class Calls:
         body: Body = None,
         headers: Mapping[str, str] | None = None,
         retries: int | None = None,
-        most: int = LARGEST,
+        most: int = USUAL,
     ) -> Answer:
         """The answer, whatever its status below 500. Raises Broken, Forbidden, TooMuch."""
         sent = dict(headers or {})
@@ -194,6 +200,7 @@ class Calls:
             raise Broken("Redirected to what is no web address.")
         try:
             self._networks.check_literal(url.host)
+            self._networks.check_literal(URL(self._endpoint.proxy or "").host or "")
             async with self._session.request(
                 method,
                 url,

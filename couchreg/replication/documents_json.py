@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from couchreg.errors import BadRequest, CouchregError
+from couchreg.errors import BadRequest
 from couchreg.model import json
 from couchreg.model.revid import canonical
-from couchreg.replication.peers import Document, File, Wanted, known_revpos
+from couchreg.replication.peers import Broken, Document, File, Wanted, known_revpos
 
 STATUS_OF_WORD = {
     "unauthorized": 401,
@@ -102,7 +102,7 @@ def refusals(value: Any, documents: Sequence[Document]) -> list[tuple[str, str, 
     by_id = {document.id: document.rev for document in documents}
     found = []
     for row in value if isinstance(value, list) else []:
-        if isinstance(row, dict) and "error" in row and row.get("id") in by_id:
+        if isinstance(row, dict) and "error" in row and isinstance(row.get("id"), str) and row["id"] in by_id:
             word, reason = str(row["error"]), str(row.get("reason", ""))
             rev = row.get("rev")
             known = rev if isinstance(rev, str) else by_id[row["id"]]
@@ -111,7 +111,7 @@ def refusals(value: Any, documents: Sequence[Document]) -> list[tuple[str, str, 
 
 
 def ids_of(rows: Any) -> Mapping[str, Any]:
-    """An object by document ids, as `_revs_diff` answers. Raises CouchregError."""
+    """An object by document ids, as `_revs_diff` answers. Raises Broken."""
     if not isinstance(rows, dict):
-        raise CouchregError("The target's answer to _revs_diff is no object.")
+        raise Broken("The target's answer to _revs_diff is no object.")
     return rows

@@ -94,6 +94,7 @@ class Following:
 
     def start(self) -> None:
         self._watch = asyncio.create_task(self._watched(), name="replication databases")
+        self._watch.add_done_callback(_ended)
 
     async def stop(self) -> None:
         tasks = [self._watch, *self._databases.values(), *[one.task for one in self._followed.values()]]
@@ -112,7 +113,7 @@ class Following:
             events = await self._store.events(seq)
             seq = events.last_seq
             for event in events.results:
-                if event.type == "created" or (event.type == "updated" and event.name not in self._databases):
+                if event.type != "deleted":
                     self._follow(event.name)
 
     def _follow(self, name: str) -> None:
@@ -274,6 +275,11 @@ class Following:
     def _row(self, name: str, doc_id: str, body: Mapping[str, Any], node: str) -> dict[str, Any]:
         followed = self.active(name, doc_id)
         return followed.row(node) if followed is not None else ended(name, doc_id, body, node)
+
+
+def _ended(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("New databases of replications are not noticed any more", exc_info=task.exception())
 
 
 async def _update(db: Database, doc_id: str, members: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from couchreg.errors import (
 )
 from couchreg.model import json
 from couchreg.replication import documents_json
-from couchreg.replication.calls import LARGEST, Answer, Calls, Manners, TooMuch
+from couchreg.replication.calls import LARGEST, QUICK, Answer, Calls, Manners, TooMuch
 from couchreg.replication.files import Fetch, RelatedBody, path_of
 from couchreg.replication.network import Networks
 from couchreg.replication.options import Replication
@@ -35,9 +35,11 @@ from couchreg.replication.peers import (
     Source,
     Wanted,
 )
+from couchreg.turns import Slice
 
 BYTES = 1 << 20  # of one stretch of documents, as far as that can be told before
-FIRST_STRETCH, LONGEST_STRETCH = 50, 500  # documents
+FIRST_STRETCH, LONGEST_STRETCH = 20, 500  # documents
+LARGEST_STRETCH = 8 << 20  # bytes of an answer with several documents
 HEARTBEAT = 10_000  # milliseconds
 _ONE_BY_ONE = frozenset({400, 404, 405, 415, 501})  # what servers without _bulk_get answer
 
@@ -72,9 +74,7 @@ class RemoteDatabase:
         if answer.status == 404:
             raise NotFound(f"could not open {self._shown}", error="db_not_found")
         self._check(answer)
-        found = answer.json()
-        if not isinstance(found, dict):
-            raise Broken(f"{self._shown} is no database.")
+        found = self._object(answer)
         return Info(str(found.get("instance_start_time", "0")), found.get("update_seq", 0))
 
     async def checkpoint(self, doc_id: str) -> Checkpoint:
@@ -82,11 +82,10 @@ class RemoteDatabase:
         if answer.status == 404:
             return Checkpoint({}, None)
         self._check(answer)
-        body = answer.json()
-        if not isinstance(body, dict):
-            raise Broken(f"{self._shown} has a checkpoint that is no object.")
-        rev = body.pop("_rev", None)
-        return Checkpoint({key: value for key, value in body.items() if key != "_id"}, rev)
+        body = self._object(answer)
+        rev = body.get("_rev")
+        kept = {key: value for key, value in body.items() if key not in ("_id", "_rev")}
+        return Checkpoint(kept, rev if isinstance(rev, str) else None)
 
     async def write_checkpoint(self, doc_id: str, body: Mapping[str, Any], rev: str | None) -> str:
         value = {"_id": doc_id, **body} | ({"_rev": rev} if rev is not None else {})
@@ -94,12 +93,19 @@ class RemoteDatabase:
         if answer.status == 409:
             raise Conflict
         self._check(answer)
-        return str(answer.json()["rev"])
+        return str(self._object(answer).get("rev"))
 
     async def commit(self) -> str:
         answer = await self._calls.ask("POST", "/_ensure_full_commit", value={})
         self._check(answer)
-        return str(answer.json().get("instance_start_time", "0"))
+        return str(self._object(answer).get("instance_start_time", "0"))
+
+    def _object(self, answer: Answer) -> Mapping[str, Any]:
+        """Raises Broken."""
+        found = answer.json()
+        if not isinstance(found, dict):
+            raise Broken(f"{self._shown} answers with what is no object.")
+        return found
 
     def _check(self, answer: Answer) -> None:
         """Raises what a status means for a whole replication."""
@@ -144,7 +150,7 @@ class RemoteDatabase:
             query["filter"], value = "_selector", {"selector": dict(wanted.selector or {})}
         elif wanted.kind:
             query["filter"] = wanted.name
-            query |= {name: _parameter(given) for name, given in wanted.params.items()}
+            query = {name: _parameter(given) for name, given in wanted.params.items()} | query
         try:
             method = "GET" if value is None else "POST"
             answer = await self._calls.ask(method, "/_changes", query=query, value=value)
@@ -155,7 +161,7 @@ class RemoteDatabase:
         if answer.status == 404:
             raise NotFound(f"could not open {self._shown} ({answer.reason})", error="db_not_found")
         self._check(answer)
-        return _page(answer.json())
+        return _page(await answer.large_json())
 
     async def documents(self, wanted: Sequence[Wanted]) -> AsyncIterator[Sequence[Document | Refused]]:
         left = deque(wanted)
@@ -167,17 +173,9 @@ class RemoteDatabase:
         """In halves, where one of them spoils the answer for all."""
         if not self._bulk_get:
             return await self._one_by_one(wanted)
-        entries = [{"id": one.id, "rev": one.rev} for one in wanted]
-        query = {"revs": "true", "latest": "true", "attachments": "false", "att_encoding_info": "true"}
         try:
-            answer = await self._calls.ask(
-                "POST",
-                "/_bulk_get",
-                query=query,
-                value={"docs": entries},
-                retries=min(1, self._manners.retries),
-            )
-            rows = answer.json() if answer.status == 200 else None
+            answer = await self._ask_bulk_get(wanted)
+            rows = _rows(answer.data) if answer.status == 200 else ()
         except (Broken, TooMuch) as error:
             if isinstance(error, Broken):
                 await self.info()  # raises where it is the server that is ill, and not the documents
@@ -193,22 +191,36 @@ class RemoteDatabase:
         self._adapt(len(answer.data), len(wanted))
         return await self._read_rows(rows, wanted)
 
+    async def _ask_bulk_get(self, wanted: Sequence[Wanted]) -> Answer:
+        entries = [{"id": one.id, "rev": one.rev} for one in wanted]
+        return await self._calls.ask(
+            "POST",
+            "/_bulk_get",
+            query={"revs": "true", "latest": "true", "attachments": "false", "att_encoding_info": "true"},
+            value={"docs": entries},
+            retries=min(1, self._manners.retries),
+            most=LARGEST_STRETCH if len(wanted) > 1 else LARGEST,
+        )
+
     def _adapt(self, size: int, count: int) -> None:
         """So many documents next time that they have about `BYTES`, growing slowly."""
         fit = BYTES * count // max(size, 1)
         self._stretch = max(1, min(fit, 2 * self._stretch, LONGEST_STRETCH))
 
-    async def _read_rows(self, rows: Any, wanted: Sequence[Wanted]) -> list[Document | Refused]:
+    async def _read_rows(self, rows: Sequence[bytes], wanted: Sequence[Wanted]) -> list[Document | Refused]:
         """Rows belong to what was asked for by their place."""
-        results = rows.get("results") if isinstance(rows, dict) else None
-        if not isinstance(results, list) or len(results) != len(wanted):
+        if len(rows) != len(wanted):
             return await self._one_by_one(wanted)
         self.bulk_get_attempts += len(wanted)
         found: list[Document | Refused] = []
         again: list[Wanted] = []
-        for row, one in zip(results, wanted, strict=True):
+        turn = Slice()
+        for text, one in zip(rows, wanted, strict=True):
+            row = await _decoded(text)
+            await turn.pass_on()
             docs = row.get("docs") if isinstance(row, dict) else None
-            good = [doc["ok"] for doc in docs or [] if isinstance(doc, dict) and "ok" in doc]
+            docs = docs if isinstance(docs, list) else []
+            good = [doc["ok"] for doc in docs if isinstance(doc, dict) and "ok" in doc]
             if not good:
                 again.append(one)
             for value in good:
@@ -236,8 +248,8 @@ class RemoteDatabase:
             "att_encoding_info": "true",
         }
         try:
-            answer = await self._calls.ask("GET", path_of(wanted.id), query=query)
-            rows = answer.json() if answer.status == 200 else None
+            answer = await self._calls.ask("GET", path_of(wanted.id), query=query, most=LARGEST)
+            rows = await answer.large_json() if answer.status == 200 else None
         except TooMuch:
             return [Refused(wanted.id, wanted.rev, 413, f"The document has more than {LARGEST} bytes.")]
         except Broken as error:
@@ -247,7 +259,8 @@ class RemoteDatabase:
             if answer.status == 401:
                 self._check(answer)
             return [Refused(wanted.id, wanted.rev, answer.status, answer.reason)]
-        found = [row["ok"] for row in rows or () if isinstance(row, dict) and "ok" in row]
+        rows = rows if isinstance(rows, list) else []
+        found = [row["ok"] for row in rows if isinstance(row, dict) and "ok" in row]
         if not found:
             return [Refused(wanted.id, wanted.rev, 404, "The source has this revision no more.")]
         return [_read(value, wanted) for value in found]
@@ -272,9 +285,9 @@ class RemoteDatabase:
             "POST", "/_revs_diff", value={key: list(of) for key, of in revs.items()}
         )
         self._check(answer)
-        found = documents_json.ids_of(answer.json())
+        found = documents_json.ids_of(await answer.large_json())
         return {
-            doc_id: (tuple(row.get("missing", ())), tuple(row.get("possible_ancestors", ())))
+            doc_id: (_texts(row.get("missing")), _texts(row.get("possible_ancestors")))
             for doc_id, row in found.items()
             if doc_id in revs and isinstance(row, dict)
         }
@@ -347,8 +360,28 @@ def _read(value: Any, wanted: Wanted) -> Document | Refused:
         return Refused(wanted.id, wanted.rev, 502, error.reason)
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple([one for one in value if isinstance(one, str)]) if isinstance(value, list) else ()
+
+
 def _parameter(value: Any) -> str:
     return value if isinstance(value, str) else json.encode(value).decode()
+
+
+def _rows(data: bytes) -> Sequence[bytes]:
+    """The results of `_bulk_get`, still as text. Raises Broken."""
+    try:
+        return [bytes(row) for row in json.items(json.parts(data)["results"])]
+    except (BadRequest, KeyError):
+        raise Broken("The source's answer to _bulk_get cannot be read.") from None
+
+
+async def _decoded(text: bytes) -> Any:
+    """None for what is no JSON."""
+    try:
+        return json.decode(text) if len(text) <= QUICK else await asyncio.to_thread(json.decode, text)
+    except BadRequest:
+        return None
 
 
 def _page(found: Any) -> Page:
@@ -359,6 +392,8 @@ def _page(found: Any) -> Page:
             for row in found["results"]
         ]
         last = found["last_seq"]
+        if not all(isinstance(text, str) for row in rows for text in (row.id, *row.revs)):
+            raise TypeError
         pending = found.get("pending")
     except (TypeError, KeyError, AttributeError):
         raise Broken("The source's _changes cannot be read.") from None

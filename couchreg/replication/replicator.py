@@ -186,8 +186,8 @@ class Replicator:
         return Job(base + ids.suffix(wanted), base, wanted, user, aside, **origin)
 
     async def _begin(self, job: Job) -> Run:
-        notes = await self._notes()
-        job.aside.keep_in(notes)
+        # Of others nothing is kept: they may have as many replications, one after the other, as they like.
+        job.aside.keep_in(await self._notes() if job.user.is_admin else None)
         source = await self._end(job.replication, job.replication.source, job.user, target=False)
         target = await self._end(job.replication, job.replication.target, job.user, target=True)
         return Run(job.replication, job.base_id, source, target, job.aside)

@@ -218,9 +218,13 @@ async def test_what_fails_is_said(here: Peer, wrong: dict[str, Any], status: int
     assert (got, answer["error"]) == (status, error)
 
 
-async def test_a_wrong_password_is_told_without_it(here: Peer, there: Peer) -> None:
+async def test_a_wrong_password_is_told_without_it(
+    here: Peer, there: Peer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
     await fill(there, "src")
     end = {"url": there.end("src")["url"], "auth": {"basic": {"username": "admin", "password": "topsecret"}}}
     status, answer = await here.replicate(end, "dst", create_target=True)
     assert (status, answer["error"]) == (401, "unauthorized")
     assert "topsecret" not in str(answer)
+    assert "topsecret" not in caplog.text
