@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import apsw
 
-from couchreg.analytics.ledger import BROKEN, Counted, Ledger, Table, failure
+from couchreg.analytics.ledger import Counted, Ledger, Table, failure
 from couchreg.followers.base import Checkpoint, RebuildNeeded
+from couchreg.followers.derived_file import BROKEN
 
 T = TypeVar("T")
 

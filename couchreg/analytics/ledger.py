@@ -4,21 +4,17 @@ It says of each table of each version whether its Parquet file is there, and if 
 it is work that goes on after a restart. Blocking; one thread calls it.
 """
 
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
 
 from couchreg.errors import StorageFailure
 from couchreg.followers.base import Checkpoint
+from couchreg.followers.derived_file import DerivedFile
 
 PENDING, READY, FAILED = "pending", "ready", "failed"
-BROKEN = (apsw.CorruptError, apsw.NotADBError)
 _SCHEMA = """
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS tables (
     name TEXT NOT NULL, version TEXT NOT NULL, resource TEXT NOT NULL, place INTEGER NOT NULL,
     rev TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL, source_bytes INTEGER NOT NULL,
@@ -26,9 +22,6 @@ CREATE TABLE IF NOT EXISTS tables (
     columns TEXT NOT NULL, reason TEXT NOT NULL, row INTEGER, field TEXT, PRIMARY KEY (name, version,
     resource) ) WITHOUT ROWID, STRICT;
 CREATE INDEX IF NOT EXISTS pending ON tables (source_bytes) WHERE state = 'pending';
-CREATE TABLE IF NOT EXISTS checkpoint (
-    one INTEGER PRIMARY KEY CHECK (one = 1), incarnation TEXT NOT NULL, seq TEXT NOT NULL
-) STRICT;
 """
 _ADD = "INSERT OR REPLACE INTO tables VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _OF = "SELECT * FROM tables WHERE name = ? AND version = ? ORDER BY place"
@@ -39,7 +32,6 @@ _NEXT = (
     "ORDER BY attempts, source_bytes, name, version, place LIMIT ?"
 )
 _COUNT = "SELECT state, count(*), sum(source_bytes) FROM tables GROUP BY state"
-_MOVE = "INSERT OR REPLACE INTO checkpoint VALUES (1, ?, ?)"
 
 
 class Table(NamedTuple):
@@ -73,31 +65,11 @@ class Counted(NamedTuple):
     bytes: int
 
 
-class Ledger:
+class Ledger(DerivedFile):
     """The file at `path`. Raises what is in `BROKEN` for one that is damaged, StorageFailure for what else
     fails."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._opened: apsw.Connection | None = None
-
-    @property
-    def _connection(self) -> apsw.Connection:
-        if self._opened is None:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            connection = apsw.Connection(str(self._path))
-            try:
-                connection.set_busy_timeout(5000)
-                connection.execute(_SCHEMA).fetchall()
-            except apsw.Error:
-                connection.close()
-                raise
-            self._opened = connection
-        return self._opened
-
-    def checkpoint(self) -> Checkpoint | None:
-        rows = self._connection.execute("SELECT incarnation, seq FROM checkpoint").fetchall()
-        return Checkpoint(str(rows[0][0]), str(rows[0][1])) if rows else None
+    schema = _SCHEMA
 
     def follow(
         self, gone: Iterable[tuple[str, str]], came: Iterable[Sequence[Table]], checkpoint: Checkpoint
@@ -110,7 +82,7 @@ class Ledger:
                 connection.execute(_DROP, version).fetchall()
             for tables in came:
                 self._add_new(connection, tables)
-            connection.execute(_MOVE, tuple(checkpoint)).fetchall()
+            self._move(checkpoint)
 
     def _add_new(self, connection: apsw.Connection, tables: Sequence[Table]) -> None:
         known = (
@@ -153,17 +125,6 @@ class Ledger:
     def _tables(self, query: str, values: tuple[str | int, ...]) -> list[Table]:
         rows: list[Any] = self._connection.execute(query, values).fetchall()
         return [Table(*row) for row in rows]
-
-    def forget(self) -> None:
-        """Everything, the file with it."""
-        self.close()
-        for suffix in ("", "-wal", "-shm"):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-
-    def close(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
 
 
 def failure(error: apsw.Error) -> StorageFailure:

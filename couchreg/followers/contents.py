@@ -15,7 +15,8 @@ import apsw
 from couchreg.docstore.base import Change
 from couchreg.errors import StorageFailure
 from couchreg.followers.base import Checkpoint, RebuildNeeded
-from couchreg.followers.contents_file import BROKEN, ContentsFile
+from couchreg.followers.contents_file import ContentsFile
+from couchreg.followers.derived_file import BROKEN
 from couchreg.model import json
 from couchreg.package.names import split_version_id
 
