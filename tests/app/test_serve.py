@@ -38,6 +38,14 @@ def test_it_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         assert server.process.wait(30) == 0
 
 
+def test_what_checks_packages_starts_before_the_first_of_them(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as server:
+        tasks = Path(f"/proc/{server.process.pid}/task")
+        children = [child for task in tasks.iterdir() for child in (task / "children").read_text().split()]
+        commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
+    assert [command for command in commands if b"fork_server" in command] != []
+
+
 def test_it_starts_again_after_a_kill(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
         server.kill()
