@@ -56,6 +56,17 @@ class NoNet(requests.Session):
         raise requests.ConnectionError("nothing is fetched from outside the package")
 
 
+@contextmanager
+def without_network() -> Iterator[None]:
+    """frictionless fetches nothing and trusts no path. Its own context is left as it is by what raises."""
+    context = system.use_context(http_session=NoNet(), trusted=False)
+    context.__enter__()
+    try:
+        yield
+    finally:
+        context.__exit__(None, None, None)
+
+
 def warm() -> None:
     """Check a small table, so that a child finds imported what it will need; most of a check is that."""
     with tempfile.TemporaryDirectory() as folder:
@@ -77,7 +88,7 @@ def check(folder: str, members: dict[str, Any], tell: Tell = silent) -> dict[str
     system.register("standard-fields", StandardFields())
     system.register("standard-reading", reading)
     recorded: list[Recorded] = []
-    with system.use_context(http_session=NoNet(), trusted=False):
+    with without_network():
         prepared = prepare(folder, members, report)
         check_form(prepared)
         package = _package(prepared)
@@ -108,7 +119,7 @@ def readable_table(folder: str, members: dict[str, Any], report: Report) -> Iter
     reading = StandardReading()
     system.register("standard-fields", StandardFields())
     system.register("standard-reading", reading)
-    with system.use_context(http_session=NoNet(), trusted=False):
+    with without_network():
         prepared = prepare(folder, members, report)
         check_form(prepared)
         package = _package(prepared)

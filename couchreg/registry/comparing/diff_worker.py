@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from frictionless import FrictionlessException, Resource, system
+from frictionless import FrictionlessException, Resource
 
 from couchreg.model import json
-from couchreg.registry.checking.checks import TABULAR, NoNet
+from couchreg.registry.checking.checks import TABULAR, without_network
 from couchreg.registry.comparing.diff_rows import Table, compare
 from couchreg.sandbox.inside.channel import Reply
 
@@ -63,7 +63,7 @@ def compared(folder: str, job: dict[str, Any]) -> dict[str, Any]:
 
 def answer(job: bytes, reply: Reply) -> bytes:
     folder = json.decode(job)["folder"]
-    with system.use_context(http_session=NoNet(), trusted=False):
+    with without_network():
         for line in Path(folder, "jobs").read_bytes().splitlines():
             reply.part(json.encode(compared(folder, json.decode(line))))
     return b""

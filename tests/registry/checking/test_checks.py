@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from frictionless import system
 
 from couchreg.errors import BadRequest, InvalidPackage, Unavailable
 from couchreg.model import json
 from couchreg.package.descriptor import examine
 from couchreg.registry.checking.checker import WORKER, Checker, CheckLimits
+from couchreg.registry.checking.checks import NoNet, without_network
 from couchreg.sandbox.forks import ForkServer
 from tests.packages import Package, small
 from tests.served import Serve, Served
@@ -293,3 +295,11 @@ async def test_formats_that_are_not_read_are_published_all_the_same(served: Serv
     status, answer = await served.put(Package({"name": "formats", "resources": resources}, files), "1")
     assert status == 201, answer
     assert (await served.get("/-/report/formats/1"))[1]["skipped"] == ["sav"]
+
+
+def test_the_network_is_there_again_after_a_failure() -> None:
+    before = system.http_session
+    with pytest.raises(ZeroDivisionError), without_network():
+        assert isinstance(system.http_session, NoNet)
+        raise ZeroDivisionError
+    assert system.http_session is before
