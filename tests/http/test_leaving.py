@@ -146,5 +146,7 @@ async def test_a_listing_at_the_couch_door_ends(couch: Couch, monkeypatch: pytes
 
 
 def test_what_writes_by_the_rule_of_readers_is_carried_through() -> None:
+    """What a partition's address leads to is watched there, as what a rewrite leads to."""
     writing = {row.name for line in TABLE for row in line.operations if row.writes}
-    assert writing == {"design.rendering.update", "design.rewriting.rewrite"}
+    led_on = {"design.rewriting.rewrite", "server.partitions.within"}
+    assert writing == {"design.rendering.update"} | led_on
