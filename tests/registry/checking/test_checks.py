@@ -298,8 +298,13 @@ async def test_formats_that_are_not_read_are_published_all_the_same(served: Serv
 
 
 def test_the_network_is_there_again_after_a_failure() -> None:
-    before = system.http_session
-    with pytest.raises(ZeroDivisionError), without_network():
-        assert isinstance(system.http_session, NoNet)
+    before, meanwhile = system.http_session, []
+
+    def fail() -> None:
+        meanwhile.append(system.http_session)
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), without_network():
+        fail()
+    assert isinstance(meanwhile[0], NoNet)
     assert system.http_session is before
