@@ -9,13 +9,27 @@ server that reads the environment (`client/environment.py` is the client's); it 
 
 import os
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
+from couchreg.config_values import (
+    Read,
+    blob_store,
+    credentials,
+    doc_store,
+    http_url,
+    networks,
+    one_of,
+    origins,
+    path,
+    patterns,
+    s3_endpoint,
+    source,
+    text,
+    whole,
+)
 from couchreg.errors import CouchregError
 
 ENVIRONMENT_PREFIX = "COUCHREG_"
@@ -33,8 +47,6 @@ DATASTORE_NAMES = {
     "OS_S3_HOSTNAME": "s3_endpoint",
 }
 
-Read = Callable[[Any], Any]
-
 
 class CannotStart(CouchregError):
     """Why a server does not start; `reason` is the sentence for the person who tried."""
@@ -46,91 +58,14 @@ class SettingsError(CannotStart):
     """A setting that is unknown or wrong."""
 
 
-def text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a string")
-    return value
-
-
-def whole(least: int, most: int) -> Read:
-    """A whole number from `least` to `most`, as a number or as its digits."""
-
-    def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            raise ValueError(f"{value!r} is not a whole number")
-        try:
-            number = int(value)
-        except ValueError:
-            raise ValueError(f"{value!r} is not a whole number") from None
-        if not least <= number <= most:
-            raise ValueError(f"{number} is not between {least} and {most}")
-        return number
-
-    return read
-
-
-def one_of(*choices: str) -> Read:
-    def read(value: Any) -> str:
-        if value not in choices:
-            raise ValueError(f"{value!r} is not one of {', '.join(choices)}")
-        return str(value)
-
-    return read
-
-
-def path(value: Any) -> Path:
-    if isinstance(value, Path):
-        return value
-    if not text(value):
-        raise ValueError("it is empty")
-    return Path(value).expanduser()
-
-
-def credentials(value: Any) -> str:
-    """`name:password`; the sentence about a wrong one never repeats the password."""
-    name, colon, password = value.partition(":") if isinstance(value, str) else ("", "", "")
-    if not (name and colon and password):
-        raise ValueError("it must be name:password")
-    return str(value)
-
-
-def http_url(value: Any) -> str:
-    parts = urlsplit(text(value))
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise ValueError(f"{value!r} is not an http:// or https:// address")
-    return text(value).rstrip("/")
-
-
-def blob_store(value: Any) -> str:
-    """`directory`, or `s3://bucket` with an optional prefix behind it."""
-    parts = urlsplit(text(value))
-    if value == "directory" or (parts.scheme == "s3" and parts.netloc and not parts.query + parts.fragment):
-        return text(value)
-    raise ValueError(f"{value!r} is neither “directory” nor s3://bucket")
-
-
-def s3_endpoint(value: Any) -> str:
-    """A host, for https, or a whole address."""
-    return http_url(value if "://" in text(value) else f"https://{value}")
-
-
-def networks(value: Any) -> str:
-    """Addresses and networks, as `127.0.0.1, 10.0.0.0/8, ::1`."""
-    given = ",".join(value) if isinstance(value, list) else text(value)
-    for part in filter(None, map(str.strip, given.split(","))):
-        try:
-            ip_network(part)
-        except ValueError:
-            raise ValueError(f"{part!r} is neither an address nor a network") from None
-    return given
-
-
 def setting(default: Any, doc: str, read: Read, *, metavar: str = "TEXT", secret: bool = False) -> Any:
     """A field of `Settings`: its default, its sentence for people, and how its value is read."""
     return field(default=default, metadata={"doc": doc, "read": read, "metavar": metavar, "secret": secret})
 
 
 PORT = whole(0, 65535)
+LIMIT = whole(0, 1 << 30)
+DAYS = whole(0, 3650)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +94,14 @@ class Settings:
         http_url,
         metavar="URL",
     )
-    docstore: str = setting("sqlite", "Where documents are kept.", one_of("sqlite"), metavar="sqlite")
+    docstore: str = setting(
+        "sqlite",
+        "Where documents are kept: in the data directory, or in a CouchDB, whose address has the name and "
+        "password of an administrator in it; better in the environment than on the command line.",
+        doc_store,
+        metavar="sqlite|URL",
+        secret=True,
+    )
     blobstore: str = setting(
         "directory", "Where files are kept.", blob_store, metavar="directory|s3://BUCKET"
     )
@@ -254,11 +196,20 @@ class Settings:
         whole(0, 1 << 31),
         metavar="SECONDS",
     )
+    undelete_days: int = setting(
+        7, "Days for which deleted versions can be brought back; 0: not at all.", DAYS, metavar="DAYS"
+    )
     password_iterations: int = setting(
         600_000,
         "Iterations of PBKDF2 for passwords that are hashed from now on.",
         whole(1, 10_000_000),
         metavar="N",
+    )
+    password_length: int = setting(
+        8, "Characters that new passwords need at the registry door.", whole(1, 128), metavar="N"
+    )
+    token_days: int = setting(
+        365, "Days that a token lasts if nobody says; 0: until it is revoked.", DAYS, metavar="DAYS"
     )
     design_docs: str = setting(
         "none", "Design documents that the databases are kept with.", text, metavar="none|shipped|DIR"
@@ -269,11 +220,31 @@ class Settings:
         one_of("open", "closed"),
         metavar="open|closed",
     )
+    mirror: str | None = setting(
+        None,
+        "The registry that this one is a mirror of, or its database: maybe with name:password@ in front.",
+        source,
+        metavar="URL",
+        secret=True,
+    )
+    mirror_packages: str = setting(
+        "",
+        "Patterns of the packages that are mirrored, with commas between them.",
+        patterns,
+        metavar="PATTERNS",
+    )
     trusted_proxies: str = setting(
         "",
         "Addresses and networks whose X-Forwarded headers are believed, with commas between them.",
         networks,
         metavar="ADDRESSES",
+    )
+    cors: str = setting(
+        "",
+        "Origins of pages that may use the couch door with a login, with commas between them; * for any, "
+        "without cookies.",
+        origins,
+        metavar="ORIGINS",
     )
     tls_cert: Path | None = setting(  # noqa: RUF009
         None, "Certificate chain (PEM): with it both doors speak HTTPS.", path, metavar="FILE"
@@ -286,6 +257,33 @@ class Settings:
         "The lowest level of messages that are logged.",
         one_of("debug", "info", "warning", "error"),
         metavar="debug|info|warning|error",
+    )
+    guest_requests: int = setting(
+        0, "Requests a minute of one address without a login; 0: any number.", LIMIT, metavar="N"
+    )
+    guest_bytes: int = setting(
+        0, "MiB an hour that one address is sent without a login; 0: any number.", LIMIT, metavar="MIB"
+    )
+    account_requests: int = setting(0, "Requests a minute of one account.", LIMIT, metavar="N")
+    account_bytes: int = setting(0, "MiB an hour that one account is sent.", LIMIT, metavar="MIB")
+    account_space: int = setting(0, "MiB that one account may publish; 0: any.", LIMIT, metavar="MIB")
+    disk_warning: int = setting(
+        1024,
+        "MiB of room on a disk below which the log and the health of the server warn.",
+        whole(0, 1 << 30),
+        metavar="MIB",
+    )
+    access_log: str = setting(
+        "off", "A line for each request.", one_of("off", "short", "json"), metavar="off|short|json"
+    )
+    access_log_file: Path | None = setting(  # noqa: RUF009
+        None, "Where these lines go, if not to standard error; SIGHUP opens it anew.", path, metavar="FILE"
+    )
+    audit_log: str = setting(
+        "json", "A line for each change: who did what.", one_of("off", "json"), metavar="off|json"
+    )
+    audit_log_file: Path | None = setting(  # noqa: RUF009
+        None, "Where these lines go, if not to standard error; SIGHUP opens it anew.", path, metavar="FILE"
     )
 
 

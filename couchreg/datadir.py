@@ -23,6 +23,8 @@ OPEN = ("datastore", "spool", "publishing")  # what lies in these is published, 
 OURS = (
     "contents.sqlite",
     "databases",
+    "format",
+    "graphs",
     "downloads.sqlite",
     "search",
     "server.sqlite",
@@ -91,6 +93,11 @@ class DataDir:
         return self.path / "search"
 
     @property
+    def graphs(self) -> Path:
+        """Packages as RDF; may be deleted."""
+        return self.path / "graphs"
+
+    @property
     def tables(self) -> Path:
         """What is known of tables; the rest of it lies in the datastore."""
         return self.path / "tables.sqlite"
@@ -154,7 +161,8 @@ def _close(path: Path, *, but: int = 0) -> None:
         if mode & 0o077 & ~but:
             path.chmod(mode & (0o700 | but))
         if path.name.startswith(OURS) and not os.access(path, os.R_OK | os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            why = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
+            raise OSError(why, os.strerror(why), str(path))
     except FileNotFoundError:
         return  # a link to nowhere, or gone meanwhile
 

@@ -12,6 +12,7 @@ The tree (each leaf is one of CouchDB's error words; `wire/status.py` gives it a
     ├── Unauthorized                unauthorized: who are you?
     ├── Forbidden                   forbidden: we know who you are, and no
     ├── NotFound                    not_found; the reason says what: missing, deleted, no_db_file …
+    │   └── Hidden                  the same word: whether it is there is not told to this user
     ├── NotAcceptable               not_acceptable
     ├── Conflict                    conflict: a document update conflict
     ├── FileExists                  file_exists: the database is already there
@@ -112,6 +113,10 @@ class PartitionOverflow(Forbidden):
 class NotFound(CouchregError):
     error = "not_found"
     default_reason = "missing"
+
+
+class Hidden(NotFound):
+    """What stands for "nobody has written it yet" must let this one pass."""
 
 
 class NotAcceptable(CouchregError):

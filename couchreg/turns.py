@@ -145,7 +145,7 @@ SLICE = 0.005  # seconds that one piece of work has the loop for itself
 ROUNDS = 8  # of the loop that are then the others': to be answered, a request takes several
 
 
-class Slice:
+class TimeSlice:
     """`await slice.pass_on()` after each step of work on the event loop: others get their turn when this one
     has had its time."""
 
@@ -164,3 +164,23 @@ class Slice:
             for _ in range(ROUNDS):
                 await asyncio.sleep(0)
             self._until = time.monotonic() + SLICE
+
+
+class Locks:
+    """One lock for each name in use, for what must not happen to it twice at a time."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def hold(self, name: str) -> AsyncIterator[None]:
+        """A name that nobody holds or waits for costs nothing."""
+        lock, users = self._locks.get(name) or (asyncio.Lock(), 0)
+        self._locks[name] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks.pop(name)
+            if users > 1:
+                self._locks[name] = (lock, users - 1)

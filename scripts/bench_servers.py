@@ -42,12 +42,13 @@ def at(url: str, pid: int | None = None) -> Subject:
 
 
 @contextmanager
-def couchreg(*arguments: str, door: str = "CouchDB") -> Iterator[Subject]:
-    """A server of this checkout on an empty directory, removed afterwards; the address is that of one of
-    its doors, as the start announces it."""
+def couchreg(*arguments: str, door: str = "CouchDB", data: Path | None = None) -> Iterator[Subject]:
+    """A server of this checkout on an empty directory, removed afterwards, or on `data`, which stays; the
+    address is that of one of its doors, as the start announces it."""
     with tempfile.TemporaryDirectory(prefix="couchreg-bench-") as folder:
         command = [sys.executable, "-m", "couchreg", "serve", "--port", "0", "--couch-port", "0"]
-        command += ["--data-dir", f"{folder}/data", *arguments]
+        command += ["--data-dir", str(data or f"{folder}/data"), "--audit-log-file", f"{folder}/audit"]
+        command += arguments
         env = {name: value for name, value in os.environ.items() if not name.startswith("COUCHREG_")}
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env=env | {"COUCHREG_ADMIN": LOGIN}

@@ -47,6 +47,7 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerFactory]:
                 "data_dir": tmp_path / "data",
                 "admin": ":".join(ADMIN),
                 "password_iterations": 1000,
+                "password_length": 1,
                 "publish_wait": 3600,  # as long as a busy machine takes
                 "analytics": "off",  # where it is not the matter, it would only take time
             }

@@ -1,13 +1,13 @@
 """A couchreg in a process of its own, for tests whose clients live elsewhere or that kill it."""
 
 import os
-import subprocess
-import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+
+from tests.forking import Forked, Started, Streams
 
 ADMIN = ("admin", "secret")
 _STOP = 30  # seconds for a clean end
@@ -17,7 +17,7 @@ _STOP = 30  # seconds for a clean end
 class Server:
     """A running server; `log` holds what it wrote to standard error."""
 
-    process: subprocess.Popen[str]
+    process: Forked | Started
     registry_url: str  # without a slash at the end
     couch_url: str
     admin: tuple[str, str]
@@ -41,38 +41,40 @@ def environment(**more: str) -> dict[str, str]:
 
 @contextmanager
 def running(data_dir: Path, *flags: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """A server on free ports, ended with SIGTERM; fails when it does not end cleanly. `env` is added to its
-    environment."""
-    log = data_dir.parent / f"{data_dir.name}.log"
-    command = [sys.executable, "-m", "couchreg", "serve", "--port", "0", "--couch-port", "0"]
-    command += ["--data-dir", str(data_dir), "--password-iterations", "1000"]
-    command += ["--publish-wait", "3600"]  # as long as a busy machine takes
-    command += ["--analytics", "off", *flags]
+    """A server on free ports, ended with SIGTERM; fails when it does not end cleanly. With `env`, which is
+    added to its environment, the program itself is started: a library may want to be loaded with it."""
+    log, output = (data_dir.parent / f"{data_dir.name}.{kind}" for kind in ("log", "out"))
+    arguments = ["serve", "--port", "0", "--couch-port", "0"]
+    arguments += ["--data-dir", str(data_dir), "--password-iterations", "1000"]
+    arguments += ["--publish-wait", "3600"]  # as long as a busy machine takes
+    arguments += ["--analytics", "off", *flags]
     whole = environment(COUCHREG_ADMIN=":".join(ADMIN)) | dict(env or {})
-    with log.open("a") as errors:
-        process = subprocess.Popen(command, env=whole, stdout=subprocess.PIPE, stderr=errors, text=True)
-    assert process.stdout is not None
-    with process.stdout:
-        try:
-            registry_url, couch_url = _addresses(process.stdout, log)
-            yield Server(process, registry_url, couch_url, ADMIN, data_dir, log)
-            _end(process, log)
-        finally:
-            process.kill()
-            process.wait()
+    output.unlink(missing_ok=True)
+    log.touch()
+    streams = Streams(os.devnull, str(output), str(log))
+    process = Started(arguments, streams, whole) if env else Forked(arguments, streams, whole)
+    try:
+        registry_url, couch_url = _addresses(process, output, log)
+        yield Server(process, registry_url, couch_url, ADMIN, data_dir, log)
+        _end(process, log)
+    finally:
+        process.kill()
+        process.wait()
 
 
-def _addresses(output: IO[str], log: Path) -> tuple[str, str]:
+def _addresses(process: Forked | Started, output: Path, log: Path) -> tuple[str, str]:
     found: dict[str, str] = {}
-    for line in output:
-        label, _, rest = line.partition(" ")
-        found[label] = rest.strip().rstrip("/")
+    while process.poll() is None:
+        for line in output.read_text().splitlines() if output.exists() else ():
+            label, _, rest = line.partition(" ")
+            found[label] = rest.strip().rstrip("/")
         if "Registry" in found and "CouchDB" in found:
             return found["Registry"], found["CouchDB"]
+        time.sleep(0.02)
     raise AssertionError(f"The server did not start:\n{log.read_text()}")
 
 
-def _end(process: subprocess.Popen[str], log: Path) -> None:
+def _end(process: Forked | Started, log: Path) -> None:
     if process.poll() is None:
         process.terminate()
         status = process.wait(_STOP)

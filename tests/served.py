@@ -5,7 +5,7 @@ import io
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,20 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from couchreg.analytics.asking import Asking, AskingLimits
-from couchreg.analytics.copies import Copies
+from couchreg.analytics.answering import AskingLimits
+from couchreg.analytics.asking import Asking
+from couchreg.analytics.copies import TableCopies
 from couchreg.analytics.tables import Tables
 from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.login.pledges import Pledge, Pledges
+from couchreg.auth.login.visits import Visits
 from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.auth.policy import USERS
 from couchreg.auth.tokens import Tokens
 from couchreg.auth.users.accounts import Accounts, Login
 from couchreg.auth.users.admins import Admins, set_admin
+from couchreg.auth.users.caring import Care
 from couchreg.auth.users.users import UserChanges, Users
 from couchreg.blobstore.spool import Spool
 from couchreg.docstore.attachments.attachments import Attachments
@@ -36,11 +39,11 @@ from couchreg.docstore.maintenance.sweeper import referred
 from couchreg.docstore.sqlite import SqliteStore
 from couchreg.followers.loop import FollowerLoop
 from couchreg.http.registry.door import registry_application
-from couchreg.http.registry.frame.call import Services
+from couchreg.http.registry.frame.call import RegistryServices
 from couchreg.model.user import User
 from couchreg.package.layout import registry_layout
 from couchreg.registry.checking.checker import CheckLimits
-from couchreg.registry.registry import Registry, SearchResult
+from couchreg.registry.registry import Neighbours, Registry, RegistryOptions, SearchResult
 from tests.blob_stores import blob_store
 from tests.packages import Package, related
 
@@ -80,10 +83,10 @@ class Served:
     people: "People"
     tables: Tables | None = None
 
-    async def made(self, name: str, version: str) -> list[dict[str, Any]]:
+    async def made(self, name: str, version: str, *, auth: str | None = None) -> list[dict[str, Any]]:
         """The tables of a version, as they are listed when none of them is pending any more."""
         while True:
-            _, found = await self.get(f"/-/parquet/{name}/{version}")
+            _, found = await self.ask("GET", f"/-/parquet/{name}/{version}", auth=auth)
             if all(table["state"] != "pending" for table in found["tables"]):
                 listed: list[dict[str, Any]] = found["tables"]
                 return listed
@@ -143,8 +146,10 @@ class People:
     auth: Authenticator
     accounts: Accounts
     tokens: Tokens
+    visits: Visits
     work: PasswordWork
-    now: list[float]  # the time, as tokens see it
+    store: GuardedStore
+    now: list[float]  # the time, as tokens and logins see it
 
     async def close(self) -> None:
         self.work.close()
@@ -165,7 +170,9 @@ async def identity(opened: SqliteStore, registry: Registry, registration: str) -
     guard.tell(accounts)
     for name in ("anna", "bob"):
         await accounts.create(name, Login(PASSWORD), email=f"{name}@example.org")
-    return People(auth, accounts, tokens, work, now)
+    visits = Visits(auth, clock=lambda: now[0])
+    guard.tell(visits)
+    return People(auth, accounts, tokens, visits, work, store, now)
 
 
 Serve = Callable[..., Awaitable[Served]]
@@ -180,7 +187,8 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
 
 @asynccontextmanager
 async def serving(tmp_path: Path) -> AsyncIterator[Serve]:
-    """Start a registry; options are those of `Registry`, and `services` more of the door's."""
+    """Start a registry; options are those of `RegistryOptions` and of `Neighbours`, and `services` more of
+    the door's."""
     closers: list[Callable[[], Awaitable[None]]] = []
 
     async def start(
@@ -210,19 +218,23 @@ async def serving(tmp_path: Path) -> AsyncIterator[Serve]:
         async def redeem(pledge: Any, package: str) -> User:
             return await pledges[0].redeem(msgspec.convert(pledge, Pledge), package)
 
-        registry = Registry(database, attachments, redeem=redeem, **options)
+        own = {one.name: options.pop(one.name) for one in fields(RegistryOptions) if one.name in options}
+        around = Neighbours(redeem=redeem, **options)
+        registry = Registry(database, attachments, RegistryOptions(**own), around)
         await registry.start()
         index, people = NothingFound(), await identity(store, registry, registration)
         tables = await _tables(tmp_path, registry, store, closers) if with_tables else None
         asking = await _asking(tables, registry, closers, asking_limits) if tables else None
         pledges.append(Pledges(people.auth))
         application = registry_application(
-            Services(
+            RegistryServices(
                 registry,
                 people.auth.identify_publisher,
                 index,
                 people.accounts,
                 people.tokens,
+                people.visits,
+                care=Care(people.store, people.accounts),
                 confirm=people.auth.confirm_publisher,
                 couch=couch,
                 public_url=public_url,
@@ -279,7 +291,7 @@ async def _asking(
     closers: list[Callable[[], Awaitable[None]]],
     limits: AskingLimits | None,
 ) -> Asking:
-    copies = Copies(registry.attachments.blobs, registry.attachments.spool)
+    copies = TableCopies(registry.attachments.blobs, registry.attachments.spool)
     asking = Asking(tables, registry.catalog, copies, limits or AskingLimits())
     closers.append(asking.close)
     return asking

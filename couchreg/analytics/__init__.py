@@ -2,6 +2,6 @@
 
 Owns which resources are tables, their Parquet files and what is known of them, and questions to them. Does
 not own how tables are read (`registry/checking`), who may ask (`auth`, the door), or where bytes lie
-(`blobstore`). Comes in: the registry door, and `app`, which builds it. `inside` runs in children only. See
-DESIGN.md.
+(`blobstore`). `inside` runs in children only. See DESIGN.md. Comes in: `http/registry`, and `app`, which
+builds it.
 """

@@ -3,7 +3,6 @@ of them."""
 
 import asyncio
 import hashlib
-import re
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -18,18 +17,19 @@ from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Attachment
 from couchreg.model import json
 from couchreg.package.descriptor import Resource
-from couchreg.package.formats import split_format
+from couchreg.package.formats import plain_suffixes
 from couchreg.package.paths import is_url, plain_path
 from couchreg.registry.reading.catalog import Version
 from couchreg.sandbox.ending import Cause, Stopped
 from couchreg.sandbox.forks import ForkServer
-from couchreg.sandbox.kinds import Grant, Kind, Limits
+from couchreg.sandbox.kinds import ChildGrant, Kind, Limits
 from couchreg.sandbox.pool import Pool
-from couchreg.sandbox.session import Session
+from couchreg.sandbox.session import ChildSession
 
 WORKER = "couchreg.analytics.inside.converting"
 MEDIATYPE = "application/vnd.apache.parquet"
 TRIES = 2  # that a table is stopped before it has failed
+KILLS = 20  # the same where somebody killed the child, which says little of the table
 _GIB = 1 << 30
 _PATIENCE = 20  # how many times its CPU time it may last: everybody else goes first
 _NICE = 19
@@ -91,7 +91,7 @@ class Converter:
         limits = self._limits.of(max(table.source_bytes for table in tables))
         async with (
             self._folder() as folder,
-            self._pool.session(grant=Grant(write=[folder]), limits=limits) as session,
+            self._pool.session(grant=ChildGrant(write=[folder]), limits=limits) as session,
         ):
             for table in tables:
                 try:
@@ -100,7 +100,7 @@ class Converter:
                     yield _stopped(table, stopped, limits)
                     return
 
-    async def _one(self, version: Version, table: Table, folder: Path, session: Session) -> Table:
+    async def _one(self, version: Version, table: Table, folder: Path, session: ChildSession) -> Table:
         resource = version.resources[table.resource]
         members = await self._lay_out(version, resource, folder)
         output = folder / "table.parquet"
@@ -142,14 +142,14 @@ class Converter:
         paths = []
         for number, path in enumerate(resource.paths):
             if path in version.files:
-                paths.append(f"{number}{_suffix(path)}")
+                paths.append(f"{number}{plain_suffixes(path)}")
                 await self._bring(version.files[path], folder / paths[-1])
         if not resource.inline:
             members["path"] = paths if len(paths) > 1 else (paths or ["absent"])[0]
         for member in ("schema", "dialect"):
             stated = members.get(member)
             if isinstance(stated, str) and not is_url(stated) and plain_path(stated) in version.files:
-                members[member] = f"{member}{_suffix(stated)}"
+                members[member] = f"{member}{plain_suffixes(stated)}"
                 await self._bring(version.files[plain_path(stated)], folder / members[member])
         if isinstance(members.get("schema"), dict):
             members["schema"] = {key: item for key, item in members["schema"].items() if key != "foreignKeys"}
@@ -189,12 +189,6 @@ def _empty(folder: Path) -> None:
         path.unlink() if not path.is_dir() else shutil.rmtree(path)
 
 
-def _suffix(name: str) -> str:
-    form, compression = split_format(name)
-    suffixes = "".join(f".{part}" for part in (form, compression) if part)
-    return suffixes if re.fullmatch(r"[.A-Za-z0-9]{1,20}", suffixes) else ""
-
-
 def source_hash(version: Version, resource: Resource) -> str:
     """`sha256:…` of a table's bytes; of several files that of their hashes, of inline data that of its
     JSON."""
@@ -221,7 +215,8 @@ def _metadata(version: Version, resource: Resource) -> dict[str, str]:
 
 def _stopped(table: Table, stopped: Stopped, limits: Limits) -> Table:
     attempts = table.attempts + 1
-    if stopped.cause is not Cause.FAILED and attempts < TRIES:
+    tries = KILLS if stopped.is_kill else TRIES
+    if stopped.cause is not Cause.FAILED and attempts < tries:
         return table._replace(state=PENDING, attempts=attempts)
     used = {
         Cause.CPU: f"takes more than {limits.cpu_seconds:.4g} s of CPU time",

@@ -22,7 +22,7 @@ class _Copy:
     users: int = 0
 
 
-class Copies:
+class TableCopies:
     """`take` a file for as long as the block lasts. What is here at the end is removed with the spool."""
 
     def __init__(self, blobs: BlobStore, spool: Spool, room: int = ROOM) -> None:

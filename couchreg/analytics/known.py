@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import apsw
 
-from couchreg.analytics.ledger import Counted, Ledger, Table, failure
+from couchreg.analytics.ledger import Ledger, Table, TableCounts, failure
 from couchreg.followers.base import Checkpoint, RebuildNeeded
 from couchreg.followers.derived_file import BROKEN
 
@@ -44,8 +44,17 @@ class Known:
     async def pending(self, most_bytes: int, limit: int) -> list[Table]:
         return await self._run(lambda: self._ledger.pending(most_bytes, limit))
 
-    async def counted(self) -> dict[str, Counted]:
+    async def counted(self) -> dict[str, TableCounts]:
         return await self._run(self._ledger.counted)
+
+    async def statistics(self, table: Table) -> bytes | None:
+        return await self._run(lambda: self._ledger.statistics(table))
+
+    async def keep_statistics(self, table: Table, body: bytes) -> None:
+        await self._run(lambda: self._ledger.keep_statistics(table, body))
+
+    async def names(self, after: str, limit: int) -> list[str]:
+        return await self._run(lambda: self._ledger.names(after, limit))
 
     async def news(self) -> None:
         """Return when something has changed since the call."""

@@ -22,11 +22,23 @@ CREATE TABLE IF NOT EXISTS tables (
     columns TEXT NOT NULL, reason TEXT NOT NULL, row INTEGER, field TEXT, PRIMARY KEY (name, version,
     resource) ) WITHOUT ROWID, STRICT;
 CREATE INDEX IF NOT EXISTS pending ON tables (source_bytes) WHERE state = 'pending';
+CREATE TABLE IF NOT EXISTS statistics (
+    name TEXT NOT NULL, version TEXT NOT NULL, resource TEXT NOT NULL, sha256 TEXT NOT NULL,
+    body BLOB NOT NULL, PRIMARY KEY (name, version, resource) ) WITHOUT ROWID, STRICT;
 """
 _ADD = "INSERT OR REPLACE INTO tables VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _OF = "SELECT * FROM tables WHERE name = ? AND version = ? ORDER BY place"
 _ONE = "SELECT * FROM tables WHERE name = ? AND version = ? AND resource = ?"
-_DROP = "DELETE FROM tables WHERE name = ? AND version = ?"
+_DROP = (
+    "DELETE FROM tables WHERE name = ?1 AND version = ?2",
+    "DELETE FROM statistics WHERE name = ?1 AND version = ?2",
+)
+_STATISTICS = "SELECT body FROM statistics WHERE name = ? AND version = ? AND resource = ? AND sha256 = ?"
+_KEEP = (
+    "INSERT OR REPLACE INTO statistics SELECT name, version, resource, sha256, ?5 FROM tables "
+    "WHERE name = ?1 AND version = ?2 AND resource = ?3 AND sha256 = ?4"
+)
+_NAMES = "SELECT DISTINCT name FROM tables WHERE state = 'ready' AND name > ? ORDER BY name LIMIT ?"
 _NEXT = (
     "SELECT * FROM tables WHERE state = 'pending' AND source_bytes <= ? "
     "ORDER BY attempts, source_bytes, name, version, place LIMIT ?"
@@ -58,7 +70,7 @@ class Table(NamedTuple):
     field: str | None = None
 
 
-class Counted(NamedTuple):
+class TableCounts(NamedTuple):
     """How many tables are in a state, and the bytes of their sources."""
 
     tables: int
@@ -79,7 +91,7 @@ class Ledger(DerivedFile):
         connection = self._connection
         with connection:
             for version in gone:
-                connection.execute(_DROP, version).fetchall()
+                self._drop(connection, version)
             for tables in came:
                 self._add_new(connection, tables)
             self._move(checkpoint)
@@ -93,8 +105,13 @@ class Ledger(DerivedFile):
         }:
             return
         if tables:
-            connection.execute(_DROP, (tables[0].name, tables[0].version)).fetchall()
+            self._drop(connection, (tables[0].name, tables[0].version))
         connection.executemany(_ADD, tables).fetchall()
+
+    @staticmethod
+    def _drop(connection: apsw.Connection, version: tuple[str, str]) -> None:
+        for statement in _DROP:
+            connection.execute(statement, version).fetchall()
 
     def of(self, name: str, version: str) -> list[Table]:
         """The tables of a version, in their order."""
@@ -117,10 +134,27 @@ class Ledger(DerivedFile):
         """Tables to be made, small ones first; those that were tried already come last."""
         return self._tables(_NEXT, (most_bytes, limit))
 
-    def counted(self) -> dict[str, Counted]:
+    def counted(self) -> dict[str, TableCounts]:
         """By state."""
         rows: list[Any] = self._connection.execute(_COUNT).fetchall()
-        return {str(state): Counted(int(count), int(size)) for state, count, size in rows}
+        return {str(state): TableCounts(int(count), int(size)) for state, count, size in rows}
+
+    def statistics(self, table: Table) -> bytes | None:
+        """What was kept of the very bytes of this table."""
+        key = (table.name, table.version, table.resource, table.sha256)
+        rows: list[Any] = self._connection.execute(_STATISTICS, key).fetchall()
+        return bytes(rows[0][0]) if rows else None
+
+    def keep_statistics(self, table: Table, body: bytes) -> None:
+        """For as long as this is the table."""
+        values = (table.name, table.version, table.resource, table.sha256, body)
+        with self._connection as connection:
+            connection.execute(_KEEP, values).fetchall()
+
+    def names(self, after: str, limit: int) -> list[str]:
+        """Packages of which some version has a table, in the order of their names."""
+        rows: list[Any] = self._connection.execute(_NAMES, (after, limit)).fetchall()
+        return [str(row[0]) for row in rows]
 
     def _tables(self, query: str, values: tuple[str | int, ...]) -> list[Table]:
         rows: list[Any] = self._connection.execute(query, values).fetchall()

@@ -40,7 +40,7 @@ class Speed:
 
 
 class Making:
-    """`start` and `stop` are the owner's."""
+    """Whoever makes it calls `start` and `stop`."""
 
     def __init__(self, known: Known, catalog: Catalog, blobs: BlobStore, converter: Converter) -> None:
         self._known, self._catalog, self._blobs, self._converter = known, catalog, blobs, converter
@@ -73,7 +73,8 @@ class Making:
                 moved, wait = False, min(wait * 2, _LONGEST_WAIT)
             if not moved:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._known.news(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._known.news()
 
     async def _next(self, most: int) -> bool:
         """Make the tables of the next version; False when there is nothing to do now."""

@@ -10,9 +10,9 @@ from couchreg.errors import BadStatement
 from couchreg.model import json
 from couchreg.sandbox.ending import Stopped
 from couchreg.sandbox.forks import ForkServer
-from couchreg.sandbox.kinds import Grant, Kind, Limits
+from couchreg.sandbox.kinds import ChildGrant, Kind, Limits
 from couchreg.sandbox.pool import Pool
-from couchreg.sandbox.session import Session
+from couchreg.sandbox.session import ChildSession
 from couchreg.turns import Turns
 
 _JOBS = 1000  # that one child reads
@@ -22,7 +22,7 @@ LONGEST = 64 << 10  # bytes of a statement
 MACHINE = tuple(path for path in (Path("/sys/fs/cgroup"),) if path.exists())
 
 
-class Reader:
+class StatementReader:
     """`await read(…)` from any task. `forks` has `WORKER`."""
 
     WORKER = "couchreg.analytics.inside.statements"
@@ -30,7 +30,7 @@ class Reader:
     def __init__(self, forks: ForkServer) -> None:
         self._pool = Pool(Kind("statements to be read", self.WORKER, _LIMITS), forks)
         self._turns = Turns(1, waiting=64, waiting_of_one=64, what="statements", retry_after=2)
-        self._open: tuple[AsyncExitStack, Session] | None = None
+        self._open: tuple[AsyncExitStack, ChildSession] | None = None
         self._jobs = 0
 
     async def close(self) -> None:
@@ -62,10 +62,13 @@ class Reader:
             raise
         return found
 
-    async def _session(self) -> Session:
+    async def _session(self) -> ChildSession:
         if self._open is None:
             stack = AsyncExitStack()
-            self._open = stack, await stack.enter_async_context(self._pool.session(grant=Grant(read=MACHINE)))
+            self._open = (
+                stack,
+                await stack.enter_async_context(self._pool.session(grant=ChildGrant(read=MACHINE))),
+            )
             self._jobs = 0
         return self._open[1]
 

@@ -1,5 +1,6 @@
 """The tables of versions as the doors see them: which there are, what became of each, and their files."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,21 @@ from couchreg.analytics.ledger import FAILED, PENDING, READY, Table
 from couchreg.analytics.making import Making
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Attachment
-from couchreg.errors import NotFound, Unavailable
+from couchreg.errors import BadRequest, NotFound, Unavailable
+from couchreg.model import json
+from couchreg.package.descriptor import Resource
+from couchreg.package.paths import is_url, plain_path
 from couchreg.registry.reading.catalog import Catalog, Version
 from couchreg.sandbox.forks import ForkServer
 
 _PLACES = 2
+_SCHEMA = 1 << 20  # bytes of a schema that is a file
 _SOON = 5  # seconds after which somebody who waits may ask again
 
 
 class Tables:
-    """The tables of one registry. `follower` is to be driven by a loop; `start` and `stop` are the
-    owner's."""
+    """The tables of one registry. `follower` is to be driven by a loop; whoever makes it calls `start` and
+    `stop`."""
 
     def __init__(
         self,
@@ -64,6 +69,11 @@ class Tables:
             found.append(there if there is not None and there.rev == version.rev else table)
         return found
 
+    async def ready_of(self, name: str, version: str, rev: str) -> list[Table]:
+        """Those whose files are there, of a version at this revision."""
+        known = await self._known.of(name, version)
+        return [table for table in known if table.rev == rev and table.state == READY]
+
     async def ready(self, version: Version, resource: str) -> Table:
         """The table of a resource, whose file is there. Raises NotFound, also with the reason why there is
         none, and Unavailable while it is being made."""
@@ -86,6 +96,31 @@ class Tables:
         """Somebody found that a file has gone: have it made again."""
         await self._known.settle(table._replace(state=PENDING))
 
+    async def schema(self, version: Version, resource: Resource) -> Mapping[str, Any]:
+        """The Table Schema of a resource, out of its file where it has one; empty where there is none to be
+        read."""
+        stated = resource.members.get("schema")
+        if isinstance(stated, str) and not is_url(stated):
+            file = version.files.get(plain_path(stated))
+            if file is None or file.length > _SCHEMA:
+                return {}
+            data = b"".join([piece async for piece in self._attachments.open(file)])
+            stated = await asyncio.to_thread(_read, data)
+        elif isinstance(stated, json.Raw):
+            stated = await asyncio.to_thread(_read, bytes(stated))
+        return stated if isinstance(stated, dict) else {}
+
+    async def statistics(self, table: Table) -> bytes | None:
+        """What was kept of this table by `keep_statistics`, as JSON."""
+        return await self._known.statistics(table)
+
+    async def keep_statistics(self, table: Table, body: bytes) -> None:
+        await self._known.keep_statistics(table, body)
+
+    async def names(self, after: str, limit: int) -> list[str]:
+        """The names of packages that have tables, in order, behind the name `after`."""
+        return await self._known.names(after, limit)
+
     async def seconds_left(self, table: Table) -> int | None:
         """An estimate of when a pending table is there; None before anything is known of that."""
         speed = self._making.speed.value
@@ -99,6 +134,13 @@ class Tables:
         """How many tables are in each state."""
         found = await self._known.counted()
         return {state: found[state].tables if state in found else 0 for state in (PENDING, READY, FAILED)}
+
+
+def _read(text: bytes) -> Any:
+    try:
+        return json.decode(text)
+    except BadRequest:
+        return None
 
 
 def place_of(table: Table) -> str:

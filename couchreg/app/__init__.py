@@ -1,4 +1,9 @@
-"""The room that builds everything and alone names back ends: see `server.App`."""
+"""What a server is made of: everything is built, started and stopped here.
+
+Owns the choice of back ends, which no other room may name, and the order in which things begin and end: see
+`server.App`. Owns no rule of its own: what settings say is `config`'s, what is built knows itself what to do.
+Comes in: `cli`.
+"""
 
 from couchreg.app.refusing import DamagedDatabase, set_aside
 from couchreg.app.server import App, build

@@ -10,11 +10,11 @@ from couchreg.app.stores import s3_options
 from couchreg.blobstore.base import BlobStore
 from couchreg.blobstore.s3 import gc, setup
 from couchreg.blobstore.s3.calls import connect
-from couchreg.blobstore.s3.setup import Step, perform
+from couchreg.blobstore.s3.setup import SetupStep, perform
 from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.config import CannotStart, Settings
 
-__all__ = ["Step", "perform", "public_policy", "remove_unfinished", "steps_of_setup"]
+__all__ = ["SetupStep", "perform", "public_policy", "remove_unfinished", "steps_of_setup"]
 
 
 def public_policy(settings: Settings) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def public_policy(settings: Settings) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def steps_of_setup(settings: Settings) -> AsyncIterator[list[Step]]:
+async def steps_of_setup(settings: Settings) -> AsyncIterator[list[SetupStep]]:
     """What the bucket lacks, each to be performed inside. Raises CannotStart without a bucket."""
     calls = await connect(s3_options(settings, _bucket(settings)))
     try:

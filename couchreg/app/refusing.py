@@ -8,7 +8,7 @@ from couchreg.auth.policy import REGISTRY
 from couchreg.config import CannotStart
 from couchreg.docstore.base import Database, Store
 from couchreg.docstore.sqlite import paths
-from couchreg.errors import CouchregError
+from couchreg.errors import CouchregError, Unavailable
 
 BACKUP = "Put it back from a backup, or choose another data directory with --data-dir."
 MENDING = "See that this user may write it and that the disk is not full, or choose another with --data-dir."
@@ -40,6 +40,8 @@ async def open_database(store: Store, name: str, folder: Path) -> Database:
     try:
         database = await store.open(name)
         await database.info()
+    except Unavailable as error:
+        raise CannotStart(f"The database {name} cannot be had. {error.reason}") from error
     except CouchregError as error:
         file = next((found.path for found in _files(folder, name)), folder)
         remedy = (

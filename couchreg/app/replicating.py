@@ -11,7 +11,7 @@ from couchreg.errors import BadRequest
 from couchreg.model import json
 from couchreg.model.user import User
 from couchreg.replication.local import Judge
-from couchreg.replication.options import Filter
+from couchreg.replication.options import ReplicationFilter
 
 
 class DesignFunctions:
@@ -20,7 +20,7 @@ class DesignFunctions:
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
 
-    async def judge(self, db: Database, wanted: Filter, user: User) -> Judge:
+    async def judge(self, db: Database, wanted: ReplicationFilter, user: User) -> Judge:
         if wanted.name.startswith("_") and wanted.name != "_view":
             raise BadRequest("unknown builtin filter name")
         is_view = wanted.name == "_view"

@@ -3,14 +3,24 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from couchreg.docstore.base import Database
 from couchreg.followers.search.base import SearchIndex
 from couchreg.followers.search.explaining import Found
 from couchreg.followers.search.follower import SearchFollower
 from couchreg.followers.search.fts5 import Fts5Index
+from couchreg.followers.search.indexing import Indexing
+from couchreg.followers.search.packages import ReadText
 from couchreg.followers.search.whoosh_index import WhooshIndex
 from couchreg.registry.registry import SearchResult
 
 ENGINES: Mapping[str, Callable[[Path], SearchIndex]] = {"fts5": Fts5Index, "whoosh": WhooshIndex}
+WORKERS = "couchreg.followers.search.inside"  # has a module for each of them
+
+
+def open_search(engine: str, directory: Path, packages: Database, read: ReadText) -> SearchFollower:
+    """To be driven by a loop, which closes it."""
+    writer = Indexing(f"{WORKERS}.{engine}", directory)
+    return SearchFollower(ENGINES[engine](directory), writer, packages, read)
 
 
 class Searching:

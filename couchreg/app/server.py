@@ -3,31 +3,35 @@
 It has no behaviour of its own.
 """
 
+import asyncio
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Self
 
-from aiohttp import web
-
-from couchreg.app import designs
-from couchreg.app.facts import facts
-from couchreg.app.listening import listen, serve, tls_context
+from couchreg.app import designs, migrations, mirroring
+from couchreg.app.documents import open_engine, refuse_remote
+from couchreg.app.doors import open_doors
+from couchreg.app.graphs import open_graphs
+from couchreg.app.journals import Journals
+from couchreg.app.listening import listen, tls_context
+from couchreg.app.monitoring import Monitoring
 from couchreg.app.redeeming import redeem
-from couchreg.app.refusing import BACKUP, MENDING, open_database, using
+from couchreg.app.refusing import MENDING, open_database, using
+from couchreg.app.registering import registry_options
 from couchreg.app.replicating import DesignFunctions
-from couchreg.app.searching import ENGINES, Searching
-from couchreg.app.stores import direct_uploads, elsewhere, largest_attachment, open_blobs
+from couchreg.app.searching import open_search
+from couchreg.app.stores import direct_uploads, largest_attachment, open_blobs
 from couchreg.app.tables import begin, counted, open_tables
 from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.login.pledges import Pledges
 from couchreg.auth.login.sessions import ensure_secret
-from couchreg.auth.options import user_required
+from couchreg.auth.login.visits import Visits
 from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.auth.policy import (
     GLOBAL_CHANGES,
@@ -48,42 +52,30 @@ from couchreg.datadir import DataDir
 from couchreg.designdocs.functions import Functions
 from couchreg.designdocs.javascript.contexts import Contexts
 from couchreg.designdocs.loading import DesignFolder
-from couchreg.designdocs.validating import ValidatingStore, Validators
+from couchreg.designdocs.validating import Validators
 from couchreg.designdocs.views.engine import ViewEngine
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.base import Attachment, ConfiguredStore, Store
 from couchreg.docstore.cached_config import CachedConfig
+from couchreg.docstore.layers import LayeredStore
 from couchreg.docstore.maintenance.ownership import NotOurs, claim
 from couchreg.docstore.maintenance.sweeper import Sweeper, referred
 from couchreg.docstore.named import NamedDatabase, NamedNotes
-from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.errors import Unavailable
 from couchreg.followers.contents import ContentsFollower
 from couchreg.followers.datastore import DatastoreFollower
 from couchreg.followers.loop import FollowerLoop, Status
-from couchreg.followers.search.follower import SearchFollower
-from couchreg.http.connections import SECTION, ApplicationRunner
-from couchreg.http.couch.door import CouchDoor
-from couchreg.http.forwarded import Proxies
-from couchreg.http.registry.door import registry_application
-from couchreg.http.registry.frame.call import Services
 from couchreg.package.layout import registry_layout
-from couchreg.registry.checking.checker import CheckLimits
-from couchreg.registry.publishing.intake import PublishLimits
-from couchreg.registry.publishing.publish import Validation
-from couchreg.registry.publishing.sessions import SessionLimits
-from couchreg.registry.reading.counts import Downloads
-from couchreg.registry.registry import Registry
-from couchreg.replication.guarding import ReplicatorStore
+from couchreg.registry.registry import Neighbours, Registry
+from couchreg.replication.guarding import ReplicatorGuard
 from couchreg.replication.local import Here
 from couchreg.replication.replicator import Replicator
 
 log = logging.getLogger(__name__)
 
-COUCH_PREFIX = "/_couch"
-CLOSING = 2.0  # seconds that answers under way, open feeds among them, are given at the end
 LONGEST_TEXT = 64 << 10  # bytes of a README that are searched
+DAY = 86_400.0
 TICK = 1.0  # seconds: how far the clock of a file system may be behind
 
 
@@ -99,6 +91,8 @@ class App:
         self.settings = settings
         self.new_admin: tuple[str, str] | None = None  # name and password, when this start made it
         self.registry_url = self.couch_url = ""
+        self.superseded = asyncio.Event()  # another process has taken over the documents
+        self.caches: Callable[[], Mapping[str, int]] = dict  # bytes that each holds
         self._stack = AsyncExitStack()
 
     async def start(self) -> None:
@@ -112,11 +106,15 @@ class App:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, begun = self.settings, time.time()
-        self._tls = tls_context(settings)
+        self.tls = tls_context(settings)
+        self.journals = Journals(stack, settings)
         data = stack.enter_context(DataDir(settings.data_dir))
+        await self._brought_up(data)
         wanted = ((settings.port, "--port"), (settings.couch_port, "--couch-port"))
+        self.monitoring = Monitoring(self, settings, data)
         ports = [stack.enter_context(listen(settings.host, port, flag)) for port, flag in wanted]
-        store = await CachedConfig.load(self._validated(stack, self._engine(stack, data), data.views))
+        engine = await open_engine(stack, settings, data, self.superseded.set)
+        store = await CachedConfig.load(self._validated(stack, engine, data.views))
         stack.push_async_callback(store.stop)
         store.start()
         self.passwords = self._passwords(stack, store)
@@ -132,16 +130,20 @@ class App:
         swept = await self._claimed()
         self._identity(guard, changes)
         stack.push_async_callback(self.auth.upgrades.close)
-        self._follow(stack, data)
+        stack.push_async_callback(self.tokens.close)
+        self._follow(stack, data, ports[0])
         self.counts, self._shelf = data.counts, data.publishing
-        self._upload_secret = data.upload_secret()
+        self.upload_secret = data.upload_secret()
         self.registry = await self._registry(stack)
         here = Here(self.store, self.attachments, DesignFunctions(self.functions))
         self.replicator = Replicator(here)
         self.asking = await begin(stack, self.tables, self._packages, self.attachments)
-        await self._serve(stack, ports)
+        stack.push_async_callback(self.monitoring.stop)
+        await self.monitoring.start()
+        self.couch, self.registry_url, self.couch_url = await open_doors(self, stack, ports)
         stack.push_async_callback(self.replicator.stop)  # while what it talks to may be this very server
         self.replicator.start()
+        self.mirror = mirroring.begin(stack, settings, here, self.replicator, self.registry.copies)
         stack.push_async_callback(self.registry.stop_work)
         others_write = direct_uploads(self.attachments.blobs) is not None
         self.sweeper = Sweeper(
@@ -150,11 +152,13 @@ class App:
             grace=settings.sweep_grace,
             begun=None if others_write else begun - TICK,
             recorded=REGISTRY,
+            undelete=settings.undelete_days * DAY,
         )
         stack.push_async_callback(self.sweeper.stop)
         if swept:
             self.sweeper.start()
         self._design_folder(stack)
+        self.journals.begin()
 
     def _design_folder(self, stack: AsyncExitStack) -> None:
         folder = designs.folder(self.settings)
@@ -167,12 +171,20 @@ class App:
     async def offline(self) -> AsyncIterator[Self]:
         """Only `store` and `attachments`, for care that needs them for itself: no doors, no followers."""
         async with AsyncExitStack() as stack:
+            refuse_remote(self.settings)
             data = stack.enter_context(DataDir(self.settings.data_dir))
-            store = await CachedConfig.load(self._engine(stack, data))
+            await self._brought_up(data)
+            store = await CachedConfig.load(await open_engine(stack, self.settings, data))
             self.store = GuardedStore(store, self._passwords(stack, store), UserChanges())
             await self._databases(data)
             self.attachments = await self._attachments(stack, data)
             yield self
+
+    @staticmethod
+    async def _brought_up(data: DataDir) -> None:
+        """Make the data directory one of today's format. Raises CannotStart."""
+        with using(data.path, MENDING):
+            await asyncio.to_thread(migrations.bring_up, data.path)
 
     async def _claimed(self) -> bool:
         """Whether the blob store is certain to be ours, so that what nobody refers to may be swept.
@@ -202,7 +214,9 @@ class App:
             return await self.registry.owners.owned_by(name)
 
         self.auth = Authenticator([admins, Users(self.store, changes)], self.passwords, config=config)
-        self.auth.tokens = self.tokens = Tokens(self.store, self.auth)
+        self.auth.tokens = self.tokens = Tokens(
+            self.store, self.auth, lifetime=self.settings.token_days * DAY or None
+        )
         self.pledges = Pledges(self.auth)
         self.accounts = Accounts(
             self.store,
@@ -211,8 +225,11 @@ class App:
             self.passwords,
             owned,
             registration_open=self.settings.registration == "open",
+            least=self.settings.password_length,
         )
+        self.visits = Visits(self.auth)
         guard.tell(self.accounts)
+        guard.tell(self.visits)
 
     async def _admins(self) -> tuple[str, str] | None:
         iterations = self.settings.password_iterations
@@ -222,13 +239,6 @@ class App:
         await set_admin(self.store, name, password, iterations=iterations)
         return None
 
-    @staticmethod
-    def _engine(stack: AsyncExitStack, data: DataDir) -> SqliteStore:
-        with using(data.server_file, BACKUP):
-            engine = SqliteStore(data.path)
-        stack.push_async_callback(engine.close)
-        return engine
-
     def _validated(self, stack: AsyncExitStack, engine: Store, directory: Path) -> Store:
         """The store as the functions of its design documents guard it."""
         contexts = Contexts(lambda: self.store.config())
@@ -237,10 +247,8 @@ class App:
         self.views = ViewEngine(self.functions, directory)
         stack.push_async_callback(self.views.close)
         validators = Validators(self.functions, holds=designs.holds(lambda: self.store.config()))
-        return ReplicatorStore(
-            ValidatingStore(engine, validators),
-            lambda wanted, user: self.replicator.check_written(wanted, user),
-        )
+        guard = ReplicatorGuard(lambda wanted, user: self.replicator.check_written(wanted, user))
+        return LayeredStore(engine, validators, guard)
 
     async def _databases(self, data: DataDir) -> None:
         """The databases every server has, and of a new one those that a CouchDB has after its set-up.
@@ -273,10 +281,9 @@ class App:
             referred=partial(referred, self.store),
         )
 
-    def _follow(self, stack: AsyncExitStack, data: DataDir) -> None:
-        self.search = SearchFollower(
-            ENGINES[self.settings.search_engine](data.search), self._packages, self._read_text
-        )
+    def _follow(self, stack: AsyncExitStack, data: DataDir, port: socket.socket) -> None:
+        engine = self.settings.search_engine
+        self.search = open_search(engine, data.search, self._packages, self._read_text)
         self._contents = ContentsFollower(data.contents)
         datastore = DatastoreFollower(self.attachments, self._packages, NamedNotes(self.store, REGISTRY))
         self.followers = {
@@ -291,6 +298,7 @@ class App:
         for loop in self.followers.values():
             stack.push_async_callback(loop.stop)
             loop.start()
+        self.graphs = open_graphs(stack, self, data, self._packages, port)
 
     async def _read_text(self, file: Attachment) -> str:
         """The beginning of a file of a package."""
@@ -304,32 +312,15 @@ class App:
         return b"".join(pieces)[:LONGEST_TEXT].decode("utf-8", "replace")
 
     async def _registry(self, stack: AsyncExitStack) -> Registry:
-        settings = self.settings
-        checks = CheckLimits(
-            cpu_seconds=settings.validation_timeout,
-            memory=settings.validation_memory << 20,
-            cpu_setting="validation-timeout",
-            memory_setting="validation-memory",
-        )
-        publishing = PublishLimits(
-            total=settings.max_package_size << 20,
-            files=settings.max_package_files,
-            descriptor=settings.max_descriptor_size << 20,
-        )
-        registry = Registry(
-            self._packages,
-            self.attachments,
-            validation=Validation(settings.validation),
-            checks=checks,
-            publishing=publishing,
+        around = Neighbours(
             settled=self.followers["datastore"].caught_up,
-            downloads=Downloads(self.counts),
             holders=self._contents,
             holders_caught_up=self.followers["contents"].caught_up,
-            shelf=self._shelf,
-            sessions=SessionLimits(space=settings.publish_space << 20, setting="publish-space"),
             redeem=partial(redeem, self),
+            exists=self.accounts.exists,
         )
+        options = registry_options(self.settings, downloads=self.counts, shelf=self._shelf)
+        registry = Registry(self._packages, self.attachments, options, around)
         stack.push_async_callback(registry.close)
         self.registry = registry  # what was left to be checked asks for it
         self.attachments.equal = registry.held.equal
@@ -341,54 +332,5 @@ class App:
         found: Security | None = await self._packages.setting("security")
         return found
 
-    async def _statuses(self) -> Sequence[Status]:
+    async def statuses(self) -> Sequence[Status]:
         return await counted(self.tables, [await loop.status() for loop in self.followers.values()])
-
-    async def _serve(self, stack: AsyncExitStack, ports: Sequence[socket.socket]) -> None:
-        proxies = Proxies(self.settings.trusted_proxies)
-        self.couch = door = CouchDoor(
-            self.store,
-            self.attachments,
-            self.auth,
-            self.functions,
-            self.views,
-            proxies=proxies,
-            with_owned=self.registry.owners.with_roles,
-            facts=facts(self.settings, self.store, ports[1].getsockname()[1]),
-            replicator=self.replicator,
-        )
-        stack.push_async_callback(door.close)
-        blobs = self.attachments.blobs
-        services = Services(
-            self.registry,
-            self.auth.identify_publisher,
-            Searching(self.search),
-            self.accounts,
-            self.tokens,
-            confirm=self.auth.confirm_publisher,
-            security=self.packages_security,
-            user_required=partial(user_required, self.store.config),
-            couch=partial(door.handle_below, prefix=COUCH_PREFIX),
-            public_url=self.settings.public_url,
-            elsewhere=elsewhere(self.settings, blobs),
-            proxies=proxies,
-            uploads=direct_uploads(blobs),
-            upload_secret=self._upload_secret,
-            followers=self._statuses,
-            look=self.search.look,
-            pledges=self.pledges,
-            publish_wait=self.settings.publish_wait,
-            tables=self.tables,
-            asking=self.asking,
-        )
-        registry = ApplicationRunner(
-            registry_application(services),
-            proxies=proxies,
-            section=lambda: self.store.config().get(SECTION, {}),
-            shutdown_timeout=CLOSING,
-        )
-        couch = web.ServerRunner(door.server(), shutdown_timeout=CLOSING)
-        self.registry_url, self.couch_url = [
-            await serve(stack, runner, port, self._tls)
-            for runner, port in zip((registry, couch), ports, strict=True)
-        ]

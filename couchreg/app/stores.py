@@ -8,14 +8,14 @@ from pathlib import Path
 
 from couchreg.blobstore.base import BlobStore
 from couchreg.blobstore.directory.store import DirectoryBlobStore
-from couchreg.blobstore.s3.calls import Refused
+from couchreg.blobstore.s3.calls import StoreRefused
 from couchreg.blobstore.s3.options import S3Options, split_address
 from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.config import CannotStart, Settings
 from couchreg.docstore.base import Attachment, ConfiguredStore
 from couchreg.errors import Unavailable
 from couchreg.http.registry.frame.call import Elsewhere, nowhere
-from couchreg.registry.publishing.direct import Address
+from couchreg.registry.publishing.direct import UploadAddress
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ class BucketUploads:
 
     async def upload_address(
         self, key: str, length: int, md5: bytes, content_type: str, seconds: int
-    ) -> Address:
-        return Address(*await self._blobs.upload_address(key, length, md5, content_type, seconds))
+    ) -> UploadAddress:
+        return UploadAddress(*await self._blobs.upload_address(key, length, md5, content_type, seconds))
 
 
 def direct_uploads(blobs: BlobStore) -> BucketUploads | None:
@@ -46,11 +46,11 @@ async def open_blobs(settings: Settings, directory: Path) -> BlobStore:
         return DirectoryBlobStore(directory)
     try:
         store = await S3BlobStore.connect(s3_options(settings, settings.blobstore))
-    except Refused as error:
+    except StoreRefused as error:
         raise CannotStart(error.reason) from error
     try:
         await store.probe()
-    except Refused as error:
+    except StoreRefused as error:
         await store.close()
         raise CannotStart(f"{settings.blobstore} cannot be used. {error.reason}") from error
     except Unavailable as error:

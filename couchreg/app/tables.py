@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from couchreg.analytics.asking import Asking, AskingLimits
-from couchreg.analytics.copies import Copies
+from couchreg.analytics.answering import AskingLimits
+from couchreg.analytics.asking import Asking
+from couchreg.analytics.copies import TableCopies
 from couchreg.analytics.following import TablesFollower
 from couchreg.analytics.tables import Tables
 from couchreg.config import Settings
@@ -35,7 +36,7 @@ async def begin(
         return None
     stack.push_async_callback(tables.stop)
     tables.start()
-    copies = Copies(attachments.blobs, attachments.spool)
+    copies = TableCopies(attachments.blobs, attachments.spool)
     asking = Asking(tables, Catalog(packages), copies, AskingLimits())
     stack.push_async_callback(asking.close)
     await asking.start()

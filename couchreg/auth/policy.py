@@ -22,6 +22,7 @@ USERS = USERS_DEFAULT
 REPLICATOR = "_replicator"
 GLOBAL_CHANGES = "_global_changes"
 OWNER_PREFIX = "owner:"
+METRICS_ROLES = frozenset({"metrics", "_metrics"})  # CouchDB's, and one that a document of _users may give
 USER_PREFIX = "org.couchdb.user:"
 SYSTEM_DATABASES = frozenset({USERS, REPLICATOR, GLOBAL_CHANGES})
 
@@ -40,8 +41,10 @@ class Rule(StrEnum):
     AUTHENTICATED = "authenticated"  # everyone who has logged in
     SERVER_ADMIN = "server_admin"
     METRICS = "metrics"  # server admins, and the role _metrics
+    FIGURES = "figures"  # the same, and a role that accounts may have: METRICS_ROLES
     MEMBER = "member"  # may read the database
     WRITER = "writer"  # may write documents: a member, but in the registry database only server admins
+    PUBLISHER = "publisher"  # may send what was made elsewhere: a writer; in registry, who has logged in
     LISTER = "lister"  # may list and follow a whole database: a member, but of _users only server admins
     LOCAL_WRITER = "local_writer"  # may keep _local documents: a member; in registry small ones, and not many
     LOCAL_LISTER = "local_lister"  # may list _local documents: a lister, but in registry only its admins
@@ -84,6 +87,11 @@ def without_owner_roles(user: User) -> User:
 def default_security(mode: str) -> Security:
     """The security object of a new database, by `[couchdb] default_security`: `everyone` or admins only."""
     return EVERYONE if mode == "everyone" else ADMINS_ONLY
+
+
+def reads_figures(user: User) -> bool:
+    """Whether somebody may see how the server does, and why it ails."""
+    return user.is_admin or not METRICS_ROLES.isdisjoint(user.roles)
 
 
 def is_database_admin(user: User, security: Security) -> bool:
@@ -132,6 +140,11 @@ def _metrics(subject: Subject) -> None:
         raise Unauthorized("You are not a server admin or read-only metrics user")
 
 
+def _figures(subject: Subject) -> None:
+    if not reads_figures(subject.user):
+        raise Unauthorized("You are not a server admin, and may not see figures.")
+
+
 def _member(subject: Subject) -> None:
     if not is_member(subject.user, subject.security):
         raise _refusal(
@@ -149,6 +162,14 @@ def _writer(subject: Subject) -> None:
             "Packages are published through the registry.",
             "Packages are published through the registry.",
         )
+
+
+def _publisher(subject: Subject) -> None:
+    """What may be sent to the registry, and by whom, its own room says of each document."""
+    if subject.database == REGISTRY and subject.user.name is not None:
+        _member(subject)
+    else:
+        _writer(subject)
 
 
 def _lister(subject: Subject) -> None:
@@ -208,8 +229,10 @@ _RULES: Mapping[Rule, Callable[[Subject], None]] = {
     Rule.AUTHENTICATED: _authenticated,
     Rule.SERVER_ADMIN: _server_admin,
     Rule.METRICS: _metrics,
+    Rule.FIGURES: _figures,
     Rule.MEMBER: _member,
     Rule.WRITER: _writer,
+    Rule.PUBLISHER: _publisher,
     Rule.LISTER: _lister,
     Rule.LOCAL_WRITER: _member,
     Rule.LOCAL_LISTER: _local_lister,

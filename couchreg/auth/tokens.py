@@ -9,6 +9,7 @@ goes, and comes to nobody who has the name later. A revoked one ends with the re
 import asyncio
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -22,9 +23,14 @@ import msgspec
 from couchreg.auth.policy import USERS
 from couchreg.docstore.base import Store
 from couchreg.docstore.named import NamedNotes
-from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
+from couchreg.errors import BadRequest, Conflict, CouchregError, Forbidden, NotFound, Unauthorized
+from couchreg.journal.asking import record
 from couchreg.model.user import ADMIN_ROLE, User
 
+log = logging.getLogger(__name__)
+
+DAY = 86_400.0
+MOST_NOTED = 10_000  # tokens of which it is remembered that their use is written
 PREFIX = "couchreg_"
 WRONG = "This token is not valid: it is unknown, has expired or was revoked."
 MOST = 100  # tokens of one user
@@ -35,7 +41,7 @@ _CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-*?")
 Mark = tuple[str | None, ...]  # of an account that there is; opaque here
 
 
-class Accounts(Protocol):
+class TokenHolders(Protocol):
     """Whose tokens they are."""
 
     async def user(self, name: str) -> User | None:
@@ -52,7 +58,7 @@ class Scope(StrEnum):
     """What a token is good for; each includes those before it."""
 
     READ = "read"
-    PUBLISH = "publish"  # publish versions, delete, tag and deprecate them; not: change owners
+    PUBLISH = "publish"  # publish versions, delete, tag, deprecate and yank them; not: change owners
     ADMIN = "admin"  # all that its user may
 
 
@@ -65,6 +71,7 @@ class Grant(NamedTuple):
     id: str
     scope: Scope
     packages: tuple[str, ...] = ()  # patterns with `*` and `?`; none: all packages
+    expires: float | None = None  # Unix seconds, None for one that does not
 
     def require(self, scope: Scope, package: str | None = None) -> None:
         """Raises Forbidden, in a sentence that says what is lacking.
@@ -83,7 +90,7 @@ class Grant(NamedTuple):
             raise Forbidden(f"This token is not for the package {package!r}.")
 
 
-class Token(msgspec.Struct, frozen=True):
+class ApiToken(msgspec.Struct, frozen=True):
     """What is kept, and but for `hash` and `account` shown to its user. Times are Unix seconds."""
 
     id: str
@@ -94,6 +101,7 @@ class Token(msgspec.Struct, frozen=True):
     created: float
     expires: float | None
     account: Mark = ()  # a name may be somebody else's tomorrow
+    used: float | None = None  # the beginning of the last day on which somebody came with it
 
     def shown(self) -> dict[str, Any]:
         found: dict[str, Any] = msgspec.to_builtins(self)
@@ -104,8 +112,19 @@ class Token(msgspec.Struct, frozen=True):
 class Tokens:
     """The tokens of all users."""
 
-    def __init__(self, store: Store, accounts: Accounts, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: Store,
+        accounts: TokenHolders,
+        *,
+        clock: Callable[[], float] = time.time,
+        lifetime: float | None = None,
+    ) -> None:
+        """`lifetime`: seconds of a token where nobody says how many; None: until it is revoked."""
+        self.lifetime = lifetime
         self._notes = NamedNotes(store, USERS)
+        self._used: dict[tuple[str, str], float] = {}  # user and id -> the day that was written, or tried
+        self._writes: set[asyncio.Task[None]] = set()
         self._accounts = accounts
         self._clock = clock
         self._writing = asyncio.Lock()
@@ -118,10 +137,12 @@ class Tokens:
         packages: Sequence[str] = (),
         lifetime: float | None = None,
         label: str = "",
-    ) -> tuple[str, Token]:
+        until: float | None = None,
+    ) -> tuple[str, ApiToken]:
         """A new token of a user: its text, never to be had again, and its record.
 
-        `lifetime` is in seconds, None for a token that does not expire. Raises BadRequest for a scope, a
+        `lifetime` is in seconds, None for a token that does not expire; after `until`, a moment in Unix
+        seconds, it does in any case. Raises BadRequest for a scope, a
         pattern, a lifetime or a label that cannot be, Conflict for a user with too many, Unauthorized for
         nobody.
         """
@@ -129,14 +150,15 @@ class Tokens:
             raise Unauthorized("Log in to make a token.")
         secret, token_id = secrets.token_hex(32), secrets.token_hex(6)
         now = self._clock()
-        token = Token(
+        ends = [] if lifetime is None else [now + _lifetime(lifetime)]
+        token = ApiToken(
             token_id,
             _hash(secret),
             _scope(scope),
             _patterns(packages),
             _label(label),
             now,
-            None if lifetime is None else now + _lifetime(lifetime),
+            min(ends if until is None else [*ends, until], default=None),
             await self._accounts.mark(user.name),
         )
         async with self._writing:
@@ -144,11 +166,12 @@ class Tokens:
             if len(kept) >= MOST:
                 raise Conflict(f"There are {MOST} tokens already; revoke one first.")
             await self._keep(user.name, [*kept, token])
+        record("token.create", id=token.id, scope=token.scope, packages=token.packages, owner=user.name)
         return f"{PREFIX}{_encoded(user.name)}_{token_id}_{secret}", token
 
-    async def list(self, name: str) -> list[Token]:
+    async def list(self, name: str) -> list[ApiToken]:
         """The tokens of a user that are good for something, oldest first."""
-        found = msgspec.convert(await self._notes.read(_note(name)) or [], list[Token])
+        found = msgspec.convert(await self._notes.read(_note(name)) or [], list[ApiToken])
         return [token for token in found if self._lives(token) and await self._follows(name, token)]
 
     async def revoke(self, name: str, token_id: str) -> None:
@@ -159,19 +182,21 @@ class Tokens:
             if len(left) == len(kept):
                 raise NotFound("There is no such token.")
             await self._keep(name, left)
+        record("token.revoke", id=token_id, owner=name)
 
     async def revoke_all(self, name: str) -> None:
         """End all of a user: the account is gone, or its owner wants to be sure."""
         async with self._writing:
             if await self._notes.read(_note(name)):
                 await self._keep(name, [])
+                record("token.revoke_all", owner=name)
 
     async def carry_over(self, name: str, ids: Collection[str]) -> None:
         """These tokens of a user stay good although the account was changed: it is the same."""
         if not ids:
             return
         async with self._writing:
-            stored = msgspec.convert(await self._notes.read(_note(name)) or [], list[Token])
+            stored = msgspec.convert(await self._notes.read(_note(name)) or [], list[ApiToken])
             now = await self._accounts.mark(name)
             changed = [msgspec.structs.replace(one, account=now) if one.id in ids else one for one in stored]
             if changed != stored:
@@ -185,16 +210,48 @@ class Tokens:
             if token.id == token_id and hmac.compare_digest(token.hash, given):
                 user = await self._accounts.user(name)
                 if user is not None:
-                    return limited(user, token.scope), Grant(token.id, token.scope, token.packages)
+                    self._use(name, token)
+                    return limited(user, token.scope), Grant(
+                        token.id, token.scope, token.packages, token.expires
+                    )
         raise Unauthorized(WRONG)
 
-    async def _keep(self, name: str, tokens: Sequence[Token]) -> None:
+    def _use(self, name: str, token: ApiToken) -> None:
+        """Write down the day on which a token is used: once a day, and nobody waits for it."""
+        today = self._clock() // DAY * DAY
+        key = (name, token.id)
+        if token.used == today or self._used.get(key) == today:
+            return
+        if len(self._used) >= MOST_NOTED:
+            self._used.clear()  # some days are written again
+        self._used[key] = today
+        task = asyncio.create_task(self._write_use(name, token.id, today), name="last use of a token")
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+
+    async def _write_use(self, name: str, token_id: str, today: float) -> None:
+        try:
+            async with self._writing:
+                stored = msgspec.convert(await self._notes.read(_note(name)) or [], list[ApiToken])
+                found = [
+                    msgspec.structs.replace(one, used=today) if one.id == token_id else one for one in stored
+                ]
+                await self._keep(name, found)
+        except CouchregError as error:
+            log.warning("It is not written down that the token %s was used: %s", token_id, error.reason)
+
+    async def close(self) -> None:
+        """Until what is to be written is written."""
+        while self._writes:
+            await asyncio.wait(self._writes)
+
+    async def _keep(self, name: str, tokens: Sequence[ApiToken]) -> None:
         await self._notes.write(_note(name), msgspec.to_builtins(tokens) or None)
 
-    async def _follows(self, name: str, token: Token) -> bool:
+    async def _follows(self, name: str, token: ApiToken) -> bool:
         return await self._accounts.follows(name, token.account)
 
-    def _lives(self, token: Token) -> bool:
+    def _lives(self, token: ApiToken) -> bool:
         return token.expires is None or self._clock() < token.expires
 
 

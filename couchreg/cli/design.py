@@ -7,7 +7,7 @@ import click
 
 from couchreg.cli.account import account_of
 from couchreg.cli.showing import json_option, plain, print_json, run
-from couchreg.client.design import Designs, Row, place_of
+from couchreg.client.design import DesignRow, Designs, place_of
 from couchreg.client.environment import PASSWORD, USER
 
 FOLDER = click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
@@ -57,9 +57,9 @@ def ls(folder: Path, url: str, user: str | None, as_json: bool) -> None:
 
 
 def _asked(
-    url: str, user: str | None, as_json: bool, question: Callable[[Designs], Awaitable[list[Row]]]
-) -> list[Row]:
-    async def work() -> list[Row]:
+    url: str, user: str | None, as_json: bool, question: Callable[[Designs], Awaitable[list[DesignRow]]]
+) -> list[DesignRow]:
+    async def work() -> list[DesignRow]:
         place = place_of(url)
         account = account_of(place.server, user)
         async with Designs(place, account.login) as designs:
@@ -68,7 +68,7 @@ def _asked(
     return run(work(), as_json=as_json)
 
 
-def _show(rows: list[Row], as_json: bool) -> None:
+def _show(rows: list[DesignRow], as_json: bool) -> None:
     if as_json:
         print_json([row._asdict() for row in rows])
         return

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from couchreg.cli.account import account_of, account_options
-from couchreg.cli.install import split
 from couchreg.cli.showing import human, json_option, plain, print_json, run, wrapped
+from couchreg.client.address import read_package
 from couchreg.client.errors import Missing, NotAllowed
 from couchreg.client.registry import Registry
 
@@ -40,7 +40,7 @@ def info(package: str, registry: str | None, user: str | None, as_json: bool) ->
 
 
 async def _info(package: str, registry: str | None, user: str | None) -> About:
-    name, version = split(package)
+    name, version = read_package(package)
     account = account_of(registry, user)
     async with Registry(account.registry, account.login) as found:
         descriptor = await found.info(name, version)
@@ -65,6 +65,8 @@ def show(about: About) -> None:
     click.echo(f"{plain(descriptor.get('name'))}@{plain(descriptor.get('version'))}")
     if own.get("deprecated"):
         click.echo(wrapped(f"DEPRECATED: {plain(own['deprecated'])}", "  "))
+    if own.get("yanked"):
+        click.echo(wrapped(f"YANKED: {plain(own['yanked'])}", "  "))
     for text in (descriptor.get("title"), descriptor.get("description")):
         if text:
             click.echo(wrapped(plain(text), "  "))

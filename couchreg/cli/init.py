@@ -35,7 +35,7 @@ def init(
     if found.left_out:
         more = " …" if len(found.left_out) > SHOWN else ""
         names = ", ".join(plain(path) for path in found.left_out[:SHOWN])
-        click.echo(f"Left out, since it is no data: {names}{more}", err=True)
+        click.echo(f"Left out, since it is not data: {names}{more}", err=True)
     click.echo("Edit it: title, description, licences, types. Then: couchreg validate, couchreg publish.")
 
 

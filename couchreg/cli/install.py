@@ -8,15 +8,14 @@ import click
 
 from couchreg.cli.account import account_of, account_options
 from couchreg.cli.showing import json_option, plain, print_json, progress_bar, run
-from couchreg.client.address import read_package as split
+from couchreg.client.address import read_package
 from couchreg.client.cache import Cache
 from couchreg.client.errors import UsageError
 from couchreg.client.install import Installed
 from couchreg.client.lock import LOCK
-from couchreg.client.project import Outcome
+from couchreg.client.project import Outcome, said_of
 from couchreg.client.registry import Registry
-
-__all__ = ["install", "split"]
+from couchreg.package.standing import DEPRECATED, YANKED
 
 
 @click.command()
@@ -70,6 +69,8 @@ def install(
         click.echo("Nothing to do: all of it is there.")
     for package, message in outcome.deprecated.items():
         click.echo(f"{plain(package)} is deprecated: {plain(message)}", err=True)
+    for package, reason in outcome.yanked.items():
+        click.echo(f"{plain(package)} is yanked: {plain(reason)}", err=True)
 
 
 async def _install(
@@ -83,7 +84,7 @@ async def _install(
     offline: bool,
     no_cache: bool,
 ) -> Outcome:
-    named = [split(package) for package in packages]
+    named = [read_package(package) for package in packages]
     account = account_of(registry, user)
     cache = None if no_cache else Cache()
     async with Registry(account.registry, account.login) as found:
@@ -105,7 +106,7 @@ async def _into(
 ) -> Outcome:
     if len(packages) != 1 or offline:
         raise UsageError("--into takes exactly one package and does not go with --offline: see --dir.")
-    name, version = split(packages[0])
+    name, version = read_package(packages[0])
     account = account_of(registry, user)
     cache = None if no_cache else Cache()
     async with Registry(account.registry, account.login) as found:
@@ -113,7 +114,8 @@ async def _into(
             done = await found.install(
                 name, version, into, advance, force=force, cache=cache, on_size=set_total
             )
-    return Outcome((done,), {})
+        found_there = {name: await found.info(name, done.version)}
+    return Outcome((done,), *(said_of(found_there, member) for member in (DEPRECATED, YANKED)))
 
 
 def _label(packages: tuple[str, ...]) -> str:
@@ -137,4 +139,5 @@ def _as_json(outcome: Outcome, lock: Path | None) -> Mapping[str, Any]:
         }
         for done in outcome.installed
     ]
-    return {"packages": rows, "deprecated": outcome.deprecated, "lock": str(lock) if lock else None}
+    said = {"deprecated": outcome.deprecated, "yanked": outcome.yanked}
+    return {"packages": rows, **said, "lock": str(lock) if lock else None}

@@ -23,6 +23,7 @@ from couchreg.client.registry import Registry
 from couchreg.client.transport import Credentials, Token
 
 DAY = 86_400  # seconds
+LASTING = "How long it lasts; 0: until revoked.  [default: as the registry has it]"
 SCOPES = click.Choice(["read", "publish", "admin"])
 
 
@@ -31,7 +32,7 @@ SCOPES = click.Choice(["read", "publish", "admin"])
 @click.option(
     "--scope", type=SCOPES, default="admin", show_default=True, help="What the login allows you to do."
 )
-@click.option("--days", type=click.IntRange(1, 3650), help="How long it lasts.  [default: until logout]")
+@click.option("--days", type=click.IntRange(0, 3650), help=LASTING)
 @password_option
 @registry_option
 @json_option
@@ -43,7 +44,8 @@ def login(
     if as_json:
         print_json(made)
     else:
-        click.echo(f"Logged in at {plain(made['registry'])} as {plain(made['name'])}.")
+        until = f" until {made['expires']}" if made.get("expires") else ""
+        click.echo(f"Logged in at {plain(made['registry'])} as {plain(made['name'])}{plain(until)}.")
 
 
 async def _login(
@@ -59,7 +61,9 @@ async def _login(
     password = given or ask_password(f"Password of {name}", from_stdin=from_stdin)
     async with Registry(account.registry, Credentials(name, password)) as found:
         label = f"couchreg login on {socket.gethostname()}"[:100]
-        made = await found.people.create_token(scope, lifetime=days and days * DAY, label=label)
+        made = await found.people.create_token(
+            scope, lifetime=None if days is None else days * DAY, label=label
+        )
     write(config_file(), {"registry": account.registry, "user": name, "token": str(made["token"])})
     return {
         "registry": account.registry,

@@ -30,7 +30,12 @@ class Lazy(NamedTuple):
 COMMANDS: dict[str, Lazy] = {
     "serve": Lazy("couchreg.cli.serve", "serve", "Run a registry."),
     "rebuild": Lazy("couchreg.cli.rebuild", "rebuild", "Rebuild the database from the datastore."),
+    "backup": Lazy("couchreg.cli.backup", "backup", "Back a data directory up, or verify a backup."),
+    "restore": Lazy("couchreg.cli.backup", "restore", "Make a data directory from a backup."),
+    "doctor": Lazy("couchreg.cli.doctor", "doctor", "Say what is wrong with a data directory."),
+    "mirror": Lazy("couchreg.cli.mirror", "mirror", "Run a mirror of a registry, or show how it is."),
     "datastore": Lazy("couchreg.cli.datastore", "datastore", "Set up, check and copy the datastore."),
+    "docstore": Lazy("couchreg.cli.docstore", "docstore", "Copy a registry's documents into a CouchDB."),
     "publish": Lazy("couchreg.cli.publish", "publish", "Publish a data package folder."),
     "install": Lazy("couchreg.cli.install", "install", "Install published packages into folders."),
     "cache": Lazy("couchreg.cli.cache", "cache", "Show or shrink the cache of installed files."),
@@ -42,6 +47,7 @@ COMMANDS: dict[str, Lazy] = {
     "diff": Lazy("couchreg.cli.versions", "diff", "Show what changed between two versions."),
     "dist-tag": Lazy("couchreg.cli.tags", "dist_tag", "List, set and remove dist-tags."),
     "deprecate": Lazy("couchreg.cli.tags", "deprecate", "Mark versions as deprecated."),
+    "yank": Lazy("couchreg.cli.tags", "yank", "Hide a version from ranges and from latest."),
     "sql": Lazy("couchreg.cli.sql", "sql", "Ask tables with SQL."),
     "search": Lazy("couchreg.cli.search", "search", "Search for packages."),
     "info": Lazy("couchreg.cli.info", "info", "Describe a package."),
@@ -50,6 +56,7 @@ COMMANDS: dict[str, Lazy] = {
     "logout": Lazy("couchreg.cli.login", "logout", "Log out: revoke that token and delete it."),
     "whoami": Lazy("couchreg.cli.login", "whoami", "Show which user you are at the registry."),
     "passwd": Lazy("couchreg.cli.users", "passwd", "Change your password."),
+    "users": Lazy("couchreg.cli.caring", "users", "Look after the accounts of others."),
     "token": Lazy("couchreg.cli.token", "token", "Create, list and revoke API tokens."),
     "owner": Lazy("couchreg.cli.owner", "owner", "List and change the owners of packages."),
     "completion": Lazy(

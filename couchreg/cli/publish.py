@@ -10,13 +10,10 @@ from couchreg.cli.account import account_options, logged_in
 from couchreg.cli.showing import complain, json_option, plain, print_json, run, status_bar
 from couchreg.client.errors import AlreadyPublished, ClientError, Invalid
 from couchreg.client.folder import Folder
-from couchreg.client.inferring import PLACEHOLDER
 from couchreg.client.registry import Published, Registry
-from couchreg.errors import BadRequest
-from couchreg.model import json
-from couchreg.package.paths import DESCRIPTOR
+from couchreg.package.report import STOPPED
 
-MOST_SHOWN = 20  # files that are left out
+MOST_SHOWN = 20  # names in a line
 
 
 @click.command()
@@ -59,6 +56,7 @@ def publish(
                 "new": result.new,
                 "report": result.report,
                 "left_out": list(result.left_out),
+                "skipped": list(result.skipped),
                 "unchecked": list(result.unchecked),
                 "checking": result.checking,
             }
@@ -73,17 +71,19 @@ def publish(
     click.echo(f"{said} {plain(result.name)}@{plain(result.version)}")
     click.echo(f"  {plain(result.url)}")
     if result.left_out:
-        click.echo(_left_out(result.left_out))
+        names = some(result.left_out)
+        click.echo(f"  left out, since datapackage.json does not name them: {names}")
+    show_skipped(result.skipped)
     show_unchecked(result.unchecked)
     if result.report:
         click.echo("The registry published it in spite of these errors:", err=True)
         show_report(result.report)
 
 
-def _left_out(paths: Sequence[str]) -> str:
-    listed = ", ".join(plain(path) for path in paths[:MOST_SHOWN])
-    more = f" and {len(paths) - MOST_SHOWN} more" if len(paths) > MOST_SHOWN else ""
-    return f"  left out, since datapackage.json does not name them: {listed}{more}"
+def some(names: Sequence[str]) -> str:
+    """The first of many names, and how many there are beside them."""
+    listed = ", ".join(plain(name) for name in names[:MOST_SHOWN])
+    return listed + (f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else "")
 
 
 def _interrupted(seen: Mapping[str, Any]) -> str:
@@ -106,7 +106,6 @@ async def _publish(
 ) -> Published:
     """Send it; `seen` has the last status."""
     package = Folder.read(folder, version)
-    warn(folder)
     account = logged_in(registry, user)
     async with Registry(account.registry, account.login) as found:
         label = f"{package.name}@{package.version}"
@@ -119,14 +118,12 @@ async def _publish(
             return await found.publish(package, advance, direct=direct, wait=wait, told=told)
 
 
-def warn(folder: Path) -> None:
-    """Of what is no error, and surely not meant."""
-    try:
-        written = json.decode((folder / DESCRIPTOR).read_bytes())
-    except (OSError, BadRequest):
-        return  # a zip file, or something that the registry explains better
-    if isinstance(written, dict) and written.get("description") == PLACEHOLDER:
-        click.echo("The description is still the one that couchreg init has written.", err=True)
+def remedy(report: Mapping[str, Any], again: str) -> str:
+    """What to do about a report, behind another sentence: of a check that was stopped nothing is known of the
+    files, and the report itself says whose limit it was."""
+    problems = report.get("problems")
+    types = {one.get("type") for one in problems} if isinstance(problems, list) else set[Any]()
+    return "" if types == {STOPPED} else f" Correct the files or the schema, and {again} again."
 
 
 def explain(error: ClientError) -> None:
@@ -134,11 +131,17 @@ def explain(error: ClientError) -> None:
     complain(error)
     if isinstance(error, Invalid) and error.report:
         show_report(error.report)
-        click.echo("Nothing was published. Correct the files or the schema, and publish again.", err=True)
+        click.echo(f"Nothing was published.{remedy(error.report, 'publish')}", err=True)
     elif isinstance(error, AlreadyPublished):
         click.echo(
             "A published version never changes: publish the new content under a new version.", err=True
         )
+
+
+def show_skipped(names: Sequence[str]) -> None:
+    """The resources that no check looks into, in one line: pictures and documents are no faults."""
+    if names:
+        click.echo(f"  not looked into, since they are elsewhere or no tables that are read: {some(names)}")
 
 
 def show_unchecked(items: Iterable[Mapping[str, Any]]) -> None:

@@ -19,7 +19,8 @@ except ImportError:  # there is none for Windows
     uvloop = None  # type: ignore[assignment]
 
 from couchreg.app import App, build
-from couchreg.config import Settings, describe, load
+from couchreg.config import CannotStart, Settings, describe, load
+from couchreg.journal.logs import Formatter
 
 LOOP = None if uvloop is None else uvloop.new_event_loop  # a fifth faster with small requests
 MOST_FILES = 65_536
@@ -39,11 +40,16 @@ def flags(command: Callable[..., None]) -> Callable[..., None]:
 def serve(**given: str | None) -> None:
     """Run a registry until Ctrl-C or SIGTERM."""
     settings = load(given)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    begin_log(settings)
     with asyncio.Runner(loop_factory=LOOP) as runner:
         runner.run(run(settings))
+
+
+def begin_log(settings: Settings) -> None:
+    """Messages go to standard error; those of a request name it."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Formatter())
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
 
 
 async def run(settings: Settings) -> None:
@@ -55,12 +61,27 @@ async def run(settings: Settings) -> None:
     allow_many_files()
     app = build(settings)
     await app.start()
+    if settings.access_log_file or settings.audit_log_file:
+        loop.add_signal_handler(signal.SIGHUP, app.journals.reopen)
     tidy()
     try:
         announce(app)
-        await ended.wait()
+        await first(ended, app.superseded)
     finally:
         await app.stop()
+
+
+async def first(ended: asyncio.Event, superseded: asyncio.Event) -> None:
+    """Wait for the end. Raises CannotStart where another process has taken over: two that sweep one datastore
+    would remove each other's files."""
+    waiting = [asyncio.create_task(event.wait()) for event in (ended, superseded)]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+    if superseded.is_set():
+        raise CannotStart("Another couchreg has taken over this registry: this one ends.")
 
 
 def tidy() -> None:

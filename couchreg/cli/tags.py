@@ -1,4 +1,4 @@
-"""`couchreg dist-tag` and `deprecate`: what owners say of their versions."""
+"""`couchreg dist-tag`, `deprecate` and `yank`: what owners say of their versions."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import click
 
 from couchreg.cli.account import account_options
 from couchreg.cli.asking import ask
-from couchreg.cli.install import split
 from couchreg.cli.showing import json_option, plain, print_json
+from couchreg.client.address import read_package, read_pinned
 from couchreg.client.errors import UsageError
 
 
@@ -47,7 +47,7 @@ def rm(name: str, tag: str, registry: str | None, user: str | None, as_json: boo
 
 
 def _exact(package: str) -> tuple[str, str]:
-    name, version = split(package)
+    name, version = read_package(package)
     if version is None:
         raise UsageError(f"Say which version: {name}@VERSION.")
     return name, version
@@ -74,20 +74,47 @@ def deprecate(
 
     An empty MESSAGE removes the deprecation, as --undo does.
     """
-    name, wanted = split(package)
+    name, wanted = read_package(package)
     if undo or (not message and click.get_current_context().get_parameter_source("message") == GIVEN):
         left = ask(registry, user, as_json, lambda found: found.catalog.undeprecate(name, wanted))
     elif message:
         left = ask(registry, user, as_json, lambda found: found.catalog.deprecate(name, wanted, message))
     else:
         raise UsageError("Give a message: why, and what to use instead. Or --undo.")
+    _tell_messages(name, left, "deprecated", as_json)
+
+
+@click.command()
+@click.argument("package", metavar="NAME@VERSION")
+@click.argument("reason", metavar="[REASON]", default="")
+@click.option("--undo", is_flag=True, help="Offer the version again.")
+@account_options
+@json_option
+def yank(
+    package: str, reason: str, undo: bool, registry: str | None, user: str | None, as_json: bool
+) -> None:
+    """Hide a version from ranges and from latest; who names it, or has it in a lock file, still gets it.
+
+    Whoever installs it is told the REASON. Nothing is deleted: see couchreg unpublish.
+    """
+    name, version = read_pinned(package)
+    if undo:
+        left = ask(registry, user, as_json, lambda found: found.catalog.unyank(name, version))
+    elif reason:
+        left = ask(registry, user, as_json, lambda found: found.catalog.yank(name, version, reason))
+    else:
+        raise UsageError("Give a reason: why, and what to use instead. Or --undo.")
+    _tell_messages(name, left, "yanked", as_json)
+
+
+def _tell_messages(name: str, left: dict[str, Any], what: str, as_json: bool) -> None:
     if as_json:
         print_json(left)
         return
     for version, said in left.items():
         click.echo(f"{plain(name)}@{plain(version)}: {plain(said)}")
     if not left:
-        click.echo(f"No version of {plain(name)} is deprecated.")
+        click.echo(f"No version of {plain(name)} is {what}.")
 
 
 GIVEN = click.core.ParameterSource.COMMANDLINE

@@ -4,7 +4,7 @@ import click
 
 from couchreg.cli.account import account_options
 from couchreg.cli.asking import call
-from couchreg.cli.login import DAY, SCOPES
+from couchreg.cli.login import DAY, LASTING, SCOPES
 from couchreg.cli.showing import json_option, plain, print_json
 
 
@@ -22,7 +22,7 @@ def token() -> None:
     multiple=True,
     help="Only for these packages; * and ? stand for anything.",
 )
-@click.option("--days", type=click.IntRange(1, 3650), help="How long it lasts.  [default: until revoked]")
+@click.option("--days", type=click.IntRange(0, 3650), help=LASTING)
 @click.option("--label", default="", metavar="TEXT", help="What it is for.")
 @account_options
 @json_option
@@ -36,7 +36,7 @@ def create(
     as_json: bool,
 ) -> None:
     """Create a token and print it: it is not shown again."""
-    lifetime = days and days * DAY
+    lifetime = None if days is None else days * DAY
     made = call(
         registry,
         user,
@@ -47,7 +47,8 @@ def create(
         print_json(made)
         return
     click.echo(str(made["token"]))
-    click.echo(f"This is token {plain(made['id'])}. It is not shown again.", err=True)
+    ends = f"ends {made['expires']}" if made.get("expires") else "has no end"
+    click.echo(f"This is token {plain(made['id'])}. It {plain(ends)}, and is not shown again.", err=True)
 
 
 @token.command()
@@ -62,7 +63,8 @@ def ls(registry: str | None, user: str | None, as_json: bool) -> None:
     for row in found:
         patterns = ", ".join(row.get("packages") or ["all packages"])
         until = f"until {row['expires']}" if row.get("expires") else "until revoked"
-        told = (row.get("id"), row.get("scope"), patterns, until, row.get("label"))
+        used = f"used {row['used']}" if row.get("used") else "never used"
+        told = (row.get("id"), row.get("scope"), patterns, until, used, row.get("label"))
         click.echo("  ".join(plain(text) for text in told if text))
 
 

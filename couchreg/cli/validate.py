@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from couchreg.cli.publish import show_report, show_unchecked
+from couchreg.cli.publish import remedy, show_report, show_skipped, show_unchecked
 from couchreg.cli.showing import complain, json_option, plain, print_json, run, status_bar
 from couchreg.client.errors import ClientError, Invalid
 
@@ -25,8 +25,7 @@ def validate(folder: Path, version: str | None, as_json: bool) -> None:
         print_json(report)
         return
     click.echo(f"{plain(report['name'])} is valid.")
-    for name in report.get("skipped") or ():
-        click.echo(f"  not read: {plain(name)} (not a table, or stored elsewhere)")
+    show_skipped(report.get("skipped") or ())
     show_unchecked(report.get("unchecked") or ())
     for item in report.get("recorded") or ():
         found = f"{plain(item.get('member'))} {json.dumps(item.get('value'), ensure_ascii=False)}"
@@ -44,4 +43,5 @@ def explain(error: ClientError) -> None:
     complain(error)
     if isinstance(error, Invalid) and error.report:
         show_report(error.report)
-        click.echo("Correct the files or the schema, and validate again.", err=True)
+        if said := remedy(error.report, "validate"):
+            click.echo(said.strip(), err=True)

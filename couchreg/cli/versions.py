@@ -8,9 +8,8 @@ import click
 from couchreg.cli.account import account_options
 from couchreg.cli.asking import ask
 from couchreg.cli.differences import show_difference
-from couchreg.cli.install import split
 from couchreg.cli.showing import human, json_option, plain, print_json
-from couchreg.client.address import file_entries, read_address
+from couchreg.client.address import file_entries, read_address, read_package
 from couchreg.client.errors import UsageError
 from couchreg.client.registry import Registry
 
@@ -35,6 +34,8 @@ def versions(package: str, registry: str | None, user: str | None, as_json: bool
         )
         if row.get("deprecated"):
             click.echo(f"  deprecated: {plain(row['deprecated'])}")
+        if row.get("yanked"):
+            click.echo(f"  yanked: {plain(row['yanked'])}")
 
 
 @click.command(name="ls")
@@ -91,8 +92,8 @@ def diff(old: str, new: str, registry: str | None, user: str | None, as_json: bo
 
 
 async def _diff(found: Registry, old: str, new: str) -> Mapping[str, Any]:
-    name, before = split(old)
-    other, after = split(new) if "@" in new else (name, new)
+    name, before = read_package(old)
+    other, after = read_package(new) if "@" in new else (name, new)
     if other != name or before is None:
         raise UsageError("Name two versions of one package: couchreg diff NAME@OLD NEW.")
     versions = [str((await found.info(name, wanted)).get("version")) for wanted in (before, after)]

@@ -1,8 +1,8 @@
 """The registry's client: publish a folder, install a package, search and look up.
 
 `Registry` is the asynchronous core; `publish`, `install`, `search` and `info` are the same for programs
-without an event loop of their own. It owns no state but the folder it is told to read or write; printing,
-prompting and configuration are `cli`'s.
+without an event loop of their own. Owns no state but the folder it is told to read or write, the cache and
+the lock file. Does not own printing, prompting and configuration. Comes in: `cli`, and programs of others.
 
     from couchreg.client import Credentials, publish
     publish("http://127.0.0.1:8000", "gdp", credentials=Credentials("admin", "…"))  # or Token("…")

@@ -39,6 +39,14 @@ def read_package(text: str) -> tuple[str, str | None]:
     return name, wanted or None
 
 
+def read_pinned(text: str) -> tuple[str, str]:
+    """Name and version of `NAME@VERSION`. Raises UsageError."""
+    name, version = read_package(text)
+    if version is None:
+        raise UsageError(f"Name one version: {name}@VERSION.")
+    return name, version
+
+
 class FileEntry(NamedTuple):
     """Something of a package that has bytes: a file, or a resource that is no single file."""
 

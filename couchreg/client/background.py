@@ -18,7 +18,7 @@ class Closable(Protocol):
     async def close(self) -> None: ...
 
 
-class Background:
+class LoopThread:
     """`run` and `iterate` from any thread but the loop's own."""
 
     def __init__(self) -> None:
@@ -77,13 +77,13 @@ async def _next(items: AsyncIterator[T]) -> T:
 
 
 _lock = threading.Lock()
-_current: Background | None = None
+_current: LoopThread | None = None
 
 
-def background() -> Background:
+def background() -> LoopThread:
     """The loop of this process; a forked child gets its own."""
     global _current
     with _lock:
         if _current is None or _current.process != os.getpid():
-            _current = Background()
+            _current = LoopThread()
         return _current

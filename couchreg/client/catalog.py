@@ -1,4 +1,4 @@
-"""What is said of the versions of a package: their history, dist-tags, deprecation, differences.
+"""What is said of the versions of a package: their history, dist-tags, deprecation, yanks, differences.
 
 Each method raises ClientError.
 """
@@ -12,10 +12,9 @@ from couchreg.client.errors import not_a_registry
 from couchreg.client.transport import Transport
 
 Members = dict[str, Any]
-EVERY = "*"  # of a deprecation: the package as a whole
 
 
-class Catalog:
+class ClientCatalog:
     """The packages of one registry, from outside."""
 
     def __init__(self, transport: Transport) -> None:
@@ -32,7 +31,8 @@ class Catalog:
             query = dict(URL(more).query) if isinstance(more, str) else None
 
     async def versions(self, name: str) -> list[Members]:
-        """The highest first: `{version, published, publisher, bytes, files, hash, tags, deprecated, url}`."""
+        """The highest first: `{version, published, publisher, bytes, files, hash, tags, deprecated, yanked,
+        url}`."""
         return list((await self._object("GET", "-", "versions", name)).get("versions", []))
 
     async def dependents(self, name: str) -> list[Members]:
@@ -66,6 +66,14 @@ class Catalog:
         """Take it back; all messages that are left, by version."""
         segments, query = await self._meant(name, wanted)
         return await self._object("DELETE", *segments, query=query)
+
+    async def yank(self, name: str, version: str, reason: str) -> Members:
+        """Offer a version no more to who has not pinned it; all reasons afterwards, by version."""
+        return await self._object("PUT", "-", "yanked", name, version, value={"message": reason})
+
+    async def unyank(self, name: str, version: str) -> Members:
+        """Offer it again; all reasons that are left, by version."""
+        return await self._object("DELETE", "-", "yanked", name, version)
 
     async def _meant(self, name: str, wanted: str | None) -> tuple[list[str], dict[str, str]]:
         """`1.x` may be a version or a range: it is a version where there is such a one."""

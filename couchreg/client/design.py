@@ -28,7 +28,7 @@ LOOK = 0.5  # seconds between two looks at an index that is being built
 SAME, CREATED, UPDATED, DIFFERS, NEW, ABSENT = "same", "created", "updated", "differs", "new", "absent"
 
 
-class Place(NamedTuple):
+class DesignAddress(NamedTuple):
     """A database by its address, and one of its design documents by name, "" for all of them."""
 
     server: str  # scheme, host and port, with the credentials written before the host
@@ -36,7 +36,7 @@ class Place(NamedTuple):
     design: str
 
 
-def place_of(text: str) -> Place:
+def place_of(text: str) -> DesignAddress:
     """`http://host:5984/db` or `…/db/_design/name`. Raises UsageError."""
     try:
         url = URL(text)
@@ -51,12 +51,15 @@ def place_of(text: str) -> Place:
         or url.raw_query_string
     ):
         shown = text.rpartition("@")[2]
-        raise UsageError(f"{shown!r} is no database: write http://127.0.0.1:5984/db or …/db/_design/name.")
+        raise UsageError(
+            f"{shown!r} is not the address of a database: write it as http://127.0.0.1:5984/db, or as "
+            "…/db/_design/name."
+        )
     server = url.with_path("/").with_query(None).with_fragment(None)
-    return Place(str(server), database, unquote(design))
+    return DesignAddress(str(server), database, unquote(design))
 
 
-class Row(NamedTuple):
+class DesignRow(NamedTuple):
     """What became of a design document, or how it differs."""
 
     id: str
@@ -66,7 +69,7 @@ class Row(NamedTuple):
 class Designs:
     """The design documents of one database; `async with` opens and closes the connection."""
 
-    def __init__(self, place: Place, login: Login | None = None) -> None:
+    def __init__(self, place: DesignAddress, login: Login | None = None) -> None:
         self._place = place
         self._transport = Transport(place.server, login)
 
@@ -79,11 +82,11 @@ class Designs:
 
     # -- the three commands
 
-    async def push(self, folder: Path) -> list[Row]:
+    async def push(self, folder: Path) -> list[DesignRow]:
         """Write what the folder holds. Raises UsageError for a folder that is none, ClientError."""
-        return [Row(folded.id, await self._push(folded)) for folded in await self._folded(folder)]
+        return [DesignRow(folded.id, await self._push(folded)) for folded in await self._folded(folder)]
 
-    async def pull(self, folder: Path) -> list[Row]:
+    async def pull(self, folder: Path) -> list[DesignRow]:
         """Make a folder of what is there: of one design document, or in it one for each."""
         rows = []
         for doc_id in [f"_design/{self._place.design}"] if self._place.design else await self._ids():
@@ -92,22 +95,22 @@ class Designs:
             target = folder if self._place.design else folder / name
             with _as_usage():
                 await asyncio.to_thread(folders.write, target, folders.files_of(folded, name))
-            rows.append(Row(doc_id, CREATED))
+            rows.append(DesignRow(doc_id, CREATED))
         return rows
 
-    async def ls(self, folder: Path) -> list[Row]:
+    async def ls(self, folder: Path) -> list[DesignRow]:
         """Each design document of the folder, and, for a whole database, those that only it has."""
         rows = []
         every = await self._folded(folder)
         for folded in every:
             try:
                 stored = await self._stored(folded.id, attachments=True)
-                rows.append(Row(folded.id, SAME if folded.is_as(stored) else DIFFERS))
+                rows.append(DesignRow(folded.id, SAME if folded.is_as(stored) else DIFFERS))
             except Missing:
-                rows.append(Row(folded.id, NEW))
+                rows.append(DesignRow(folded.id, NEW))
         if not self._place.design:
             known = {folded.id for folded in every}
-            rows += [Row(doc_id, ABSENT) for doc_id in await self._ids() if doc_id not in known]
+            rows += [DesignRow(doc_id, ABSENT) for doc_id in await self._ids() if doc_id not in known]
         return rows
 
     async def _folded(self, folder: Path) -> Sequence[Folded]:

@@ -14,7 +14,7 @@ from yarl import URL
 
 from couchreg.blobstore.digests import digests_of_file
 from couchreg.client.errors import ClientError, Unreachable, UsageError
-from couchreg.client.folder import File, Folder
+from couchreg.client.folder import Folder, FolderFile
 from couchreg.client.following import Told, ended
 from couchreg.client.transport import Progress, Transport, read_json
 from couchreg.model import json
@@ -73,7 +73,9 @@ class DirectUpload:
             except BaseExceptionGroup as errors:
                 raise errors.exceptions[0] from None
 
-    async def _send(self, session: aiohttp.ClientSession, file: File, address: Mapping[str, Any]) -> None:
+    async def _send(
+        self, session: aiohttp.ClientSession, file: FolderFile, address: Mapping[str, Any]
+    ) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 fault = await self._put(session, file, address)
@@ -87,7 +89,7 @@ class DirectUpload:
         raise Unreachable(f"{file.path} could not be sent ({fault}); {arrived}. {_LATER}")
 
     async def _put(
-        self, session: aiohttp.ClientSession, file: File, address: Mapping[str, Any]
+        self, session: aiohttp.ClientSession, file: FolderFile, address: Mapping[str, Any]
     ) -> str | None:
         """Send a file; what is wrong if another attempt may help. Raises ClientError if none does."""
         body = _Body(file, self._progress)
@@ -127,7 +129,7 @@ class DirectUpload:
 class _Body:
     """A file's bytes; iterate once."""
 
-    def __init__(self, file: File, progress: Progress) -> None:
+    def __init__(self, file: FolderFile, progress: Progress) -> None:
         self._file, self._progress = file, progress
         self.sent = 0
         self.fault: UsageError | None = None
@@ -151,7 +153,7 @@ class _Body:
             raise self.fault
 
 
-def _announced(file: File) -> dict[str, Any]:
+def _announced(file: FolderFile) -> dict[str, Any]:
     try:
         digests = digests_of_file(file.source)
     except OSError as error:

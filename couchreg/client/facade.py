@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from couchreg.client.account import look_up
-from couchreg.client.address import read_address, read_package
+from couchreg.client.address import read_address, read_package, read_pinned
 from couchreg.client.asking import Parameters
 from couchreg.client.background import background
 from couchreg.client.cache import Cache
@@ -279,13 +279,40 @@ class Client:
         """
         return self._loop.run(self._registry.catalog.undeprecate(*read_package(package)))
 
-    def unpublish(self, package: str) -> list[str]:
-        """Delete a version, or with a bare name all of them; those that are deleted.
+    def yank(self, package: str, reason: str) -> Members:
+        """Let neither `latest` nor a range choose a version, which can be read by its name; all reasons.
+
+        >>> client.yank("bees@1.0.0", "counted twice")
+        {'1.0.0': 'counted twice'}
+        """
+        return self._loop.run(self._registry.catalog.yank(*read_pinned(package), reason))
+
+    def unyank(self, package: str) -> Members:
+        """Take it back; the reasons that are left.
+
+        >>> client.unyank("bees@1.0.0")
+        {}
+        """
+        return self._loop.run(self._registry.catalog.unyank(*read_pinned(package)))
+
+    def unpublish(self, package: str, *, for_good: bool = False) -> list[str]:
+        """Delete a version, or with a bare name all of them; those that are deleted. With `for_good` the
+        registry keeps nothing that `undelete` could bring back.
 
         >>> client.unpublish("bees@1.0.0")
         ['1.0.0']
         """
-        return self._loop.run(self._registry.unpublish(*read_package(package)))
+        name, version = read_package(package)
+        found = self._loop.run(self._registry.unpublish(name, version, for_good=for_good))
+        return list(found["versions"])
+
+    def undelete(self, package: str) -> list[str]:
+        """Bring a deleted version back, or with a bare name all that the registry keeps; these.
+
+        >>> client.undelete("bees@1.0.0")
+        ['1.0.0']
+        """
+        return list(self._loop.run(self._registry.undelete(*read_package(package)))["versions"])
 
     # -- accounts, owners and tokens
 
@@ -326,7 +353,7 @@ class Client:
         self, scope: str, *, packages: Sequence[str] = (), lifetime: float | None = None, label: str = ""
     ) -> Members:
         """`{token, id, scope, …}`: the only time that the token is shown. `scope` is read, publish or admin,
-        `packages` are patterns, `lifetime` is in seconds.
+        `packages` are patterns, `lifetime` is in seconds: 0 for no end, None as the registry has it.
 
         >>> made = client.create_token("read", label="notebook")
         >>> made["scope"], made["token"][:9]
@@ -336,7 +363,8 @@ class Client:
         return self._loop.run(made)
 
     def tokens(self) -> list[Members]:
-        """The tokens of this client's user: `{id, scope, packages, label, created, expires}`.
+        """The tokens of this client's user: `{id, scope, packages, label, created, expires,
+        used}`, of the last use its day.
 
         >>> [token["label"] for token in client.tokens()]
         ['notebook']

@@ -31,7 +31,7 @@ _NOT_OURS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class FolderFile:
     """A file of the package: where it lies, and as what it is published."""
 
     path: str  # in the package
@@ -47,7 +47,7 @@ class Folder:
     name: str
     version: str
     members: dict[str, Any]
-    files: tuple[File, ...]
+    files: tuple[FolderFile, ...]
     left_out: tuple[str, ...] = ()  # paths of files in the folder that are none of the package's
 
     @property
@@ -100,7 +100,7 @@ def _lead_on(root: Path) -> str:
     if not root.exists():
         return f"There is no {root}: name a folder with a data package, or a zip file of one."
     if not root.is_dir():
-        return f"{root} is no folder: name a folder with a data package, or a zip file of one."
+        return f"{root} is not a folder: name a folder with a data package, or a zip file of one."
     yaml = next((name for name in _YAML if (root / name).is_file()), None)
     if yaml:
         return (
@@ -134,7 +134,7 @@ def _version(members: Mapping[str, Any], wanted: str | None, unversioned: str | 
     return version
 
 
-def _files(root: Path, members: Mapping[str, Any]) -> tuple[list[File], list[str]]:
+def _files(root: Path, members: Mapping[str, Any]) -> tuple[list[FolderFile], list[str]]:
     """The files to send, the descriptor first, and those beside them that are left out.
 
     Raises Invalid naming all that are missing.
@@ -149,7 +149,9 @@ def _files(root: Path, members: Mapping[str, Any]) -> tuple[list[File], list[str
     if absent:
         listed = ", ".join(absent[:10]) + ("…" if len(absent) > 10 else "")
         raise Invalid(f"{DESCRIPTOR} names files that are not in {root}: {listed}.")
-    files = [File(path, source, source.stat().st_size, mediatype(path)) for path, source in found if source]
+    files = [
+        FolderFile(path, source, source.stat().st_size, mediatype(path)) for path, source in found if source
+    ]
     return files, chosen.left_out
 
 

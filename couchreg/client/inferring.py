@@ -4,34 +4,20 @@ Formats, encodings, dialects and schemas are frictionless's guesses; names are m
 into the folder only where there is none yet.
 """
 
-import contextlib
-import csv
-import itertools
 import json
-import re
 import secrets
-import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from couchreg.client.errors import UsageError
-from couchreg.client.local_forms import recognise
 from couchreg.errors import BadRequest
-from couchreg.package.formats import mediatype, split_format
 from couchreg.package.names import check_package_name, check_version
 from couchreg.package.paths import DESCRIPTOR, path_fault
+from couchreg.registry.checking.proposing import DATA, first, is_data, proposed, slug
 
-PLACEHOLDER = "What this data is about, where it comes from, and what to know before using it."
-SAMPLE = 10_000  # rows of a table that are looked at
-SCHEMA = "https://datapackage.org/profiles/2.0/datapackage.json"
-_TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".parquet")
-_BINARY = _TABLES[2:]
-_OTHERS = (".json", ".jsonl", ".ndjson", ".geojson", ".topojson")
-_DATA = (*_TABLES, *_OTHERS)
 _OURS = ("datapackage-lock.json", DESCRIPTOR)
-_KEPT = ("name", "path", "type", "title", "format", "mediatype", "encoding", "dialect", "schema")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +47,10 @@ def infer(
     _check(package, version)
     paths = [_given(folder, path) for path in files] or list(_found(folder))
     if not paths:
-        raise UsageError(f"{folder} has no data files ({', '.join(_DATA)}): name some, as in init . FILE.")
+        raise UsageError(f"{folder} has no data files ({', '.join(DATA)}): name some, as in init . FILE.")
     unread: list[tuple[str, str]] = []
-    resources = list(_named(_resources(folder, paths, unread)))
-    descriptor = {
-        "$schema": SCHEMA,
-        "name": package,
-        "version": version,
-        "title": package.replace("-", " ").replace("_", " ").capitalize(),
-        "description": PLACEHOLDER,
-        "resources": resources,
-    }
+    resources = proposed(folder, paths, unread)
+    descriptor = first(package, version, resources)
     _write(target, descriptor)
     return Inferred(target, descriptor, tuple(resources), tuple(unread), _left_out(folder, paths))
 
@@ -85,14 +64,14 @@ def update(folder: Path, files: Sequence[str] = ()) -> Inferred:
     descriptor = _read(target)
     resources = descriptor.setdefault("resources", [])
     if not isinstance(resources, list):
-        raise UsageError(f"The “resources” of {target} are no list: correct that first.")
+        raise UsageError(f"The “resources” of {target} are not a list: correct that first.")
     named = {path for resource in resources for path in _paths_of(resource)}
     paths = [
         path for path in ([_given(folder, path) for path in files] or _found(folder)) if path not in named
     ]
     unread: list[tuple[str, str]] = []
     taken = {resource.get("name") for resource in resources if isinstance(resource, dict)}
-    added = list(_named(_resources(folder, paths, unread), taken))
+    added = proposed(folder, paths, unread, taken)
     if added:
         resources.extend(added)
         _replace(target, descriptor)
@@ -106,11 +85,11 @@ def _read(target: Path) -> dict[str, Any]:
         raise UsageError(f"There is no {target} to update: write a first one without --update.") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise UsageError(f"{target} is no JSON ({place}: {error.msg}): correct it first.") from None
+        raise UsageError(f"{target} is not JSON ({place}: {error.msg}): correct it first.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{target} cannot be read: {error}.") from None
     if not isinstance(value, dict):
-        raise UsageError(f"{target} is no JSON object: a descriptor is one.")
+        raise UsageError(f"{target} is not a JSON object: a descriptor is one.")
     return value
 
 
@@ -172,103 +151,12 @@ def _files(folder: Path) -> Iterator[str]:
 def _found(folder: Path) -> Iterator[str]:
     """The data files among them."""
     for path in _files(folder):
-        if Path(path).suffix.lower() in _DATA and not path_fault(path):
+        if is_data(path):
             yield path
 
 
 def _given(folder: Path, path: str) -> str:
     fault = path_fault(path)
     if fault or not (folder / path).is_file():
-        raise UsageError(f"{path!r} {fault or f'is no file in {folder}'}: name files in {folder}.")
+        raise UsageError(f"{path!r} {fault or f'is not a file in {folder}'}: name files in {folder}.")
     return path
-
-
-def _resources(folder: Path, paths: Iterable[str], unread: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-    for path in paths:
-        for sheet in _sheets(folder / path):
-            resource, fault = _described(folder, path, sheet)
-            if fault:
-                unread.append((path, fault))
-            yield resource
-
-
-def _sheets(file: Path) -> list[str | None]:
-    """The sheets of an Excel file with more than one; each becomes a resource."""
-    if file.suffix.lower() != ".xlsx":
-        return [None]
-    import openpyxl
-
-    try:
-        book = openpyxl.load_workbook(file, read_only=True)
-    except Exception:  # whatever is wrong with it is told when it is described
-        return [None]
-    names = list(book.sheetnames)
-    book.close()
-    return [None] if len(names) < 2 else [*names]
-
-
-def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, Any], str | None]:
-    """A resource as frictionless sees it, and why it sees nothing."""
-    from frictionless import Dialect, FrictionlessException, Resource
-    from frictionless.formats import ExcelControl
-
-    dialect = Dialect(controls=[ExcelControl(sheet=sheet)] if sheet else [])
-    fault = None
-    try:
-        found = Resource(path=path, basepath=str(folder), dialect=dialect)
-        found.infer()
-        members: dict[str, Any] = found.to_descriptor()
-    except FrictionlessException as error:
-        members, fault = {"path": path}, error.error.message
-    except ImportError as error:
-        members, fault = {"path": path}, f"{error.name} is not installed"
-    stem = Path(path).name.partition(".")[0]
-    members["name"] = slug(f"{stem}-{sheet}" if sheet else stem)
-    members["mediatype"] = mediatype(path)
-    members["format"] = split_format(path)[0] or members.get("format")
-    if Path(path).suffix.lower() in _BINARY:
-        members.pop("encoding", None)
-    elif not fault:
-        _look_closer(folder / path, members)
-    if isinstance(members.get("dialect"), dict):
-        members["dialect"] = _standard(members["dialect"])
-    return {key: members[key] for key in _KEPT if key in members}, fault
-
-
-def _look_closer(file: Path, members: dict[str, Any]) -> None:
-    """Types that frictionless does not guess, in the first rows of a text table."""
-    fields = (members.get("schema") or {}).get("fields")
-    if not fields or members.get("type") != "table" or file.suffix.lower() not in (".csv", ".tsv"):
-        return
-    options = _standard(members.get("dialect") or {})
-    delimiter = options.get("delimiter", "\t" if file.suffix.lower() == ".tsv" else ",")
-    with file.open(encoding=members.get("encoding") or "utf-8", errors="replace", newline="") as text:
-        rows = csv.reader(text, delimiter=delimiter)
-        with contextlib.suppress(csv.Error):  # frictionless has read it otherwise, and its types stay
-            recognise(fields, itertools.islice(rows, 1, SAMPLE))
-
-
-def _standard(dialect: dict[str, Any]) -> dict[str, Any]:
-    """A dialect in the standard's words, which has no place for frictionless's kinds of control."""
-    found = {key: value for key, value in dialect.items() if key not in ("csv", "excel")}
-    found |= dialect.get("csv", {})
-    sheet = dialect.get("excel", {}).get("sheet")
-    return found | ({"sheetName": sheet} if sheet else {})
-
-
-def _named(resources: Iterable[dict[str, Any]], before: Collection[Any] = ()) -> Iterator[dict[str, Any]]:
-    """Names that are taken get a number."""
-    taken = set(before)
-    for resource in resources:
-        name, number = resource["name"], 2
-        while resource["name"] in taken:
-            resource["name"] = f"{name}-{number}"
-            number += 1
-        taken.add(resource["name"])
-        yield resource
-
-
-def slug(text: str) -> str:
-    """A text as a name: `Größe (2020)` is `grosse-2020`."""
-    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._") or "data"

@@ -29,11 +29,36 @@ class People:
         body = {"password": password, **({"revoke_tokens": True} if revoke_tokens else {})}
         await self._ask("PUT", "-", "user", name, value=body)
 
+    async def all_users(self) -> list[Members]:
+        """`[{name, email, roles, disabled}]` of every account, by name; for administrators."""
+        found: list[Members] = []
+        start: str | None = ""
+        while start is not None:
+            address = self._transport.address("-", "users").update_query({"start": start, "limit": "1000"})
+            page = await self._transport.send("GET", address, None)
+            if not isinstance(page, dict):
+                raise not_a_registry(self._transport.url)
+            found += page.get("users", [])
+            start = page.get("next")
+        return found
+
+    async def disable(self, name: str) -> None:
+        """Nobody logs in with this account any more; for administrators."""
+        await self._ask("PUT", "-", "user", name, value={"disabled": True})
+
+    async def restore(self, name: str, password: str | None = None) -> None:
+        """Undo that, or make the account of somebody anew who owns packages; for administrators."""
+        body = {"restore": True, **({"password": password} if password is not None else {})}
+        await self._ask("PUT", "-", "user", name, value=body)
+
     async def create_token(
         self, scope: str, *, packages: Sequence[str] = (), lifetime: float | None = None, label: str = ""
     ) -> Members:
-        """`{token, id, scope, packages, label, created, expires}`; `lifetime` is in seconds."""
-        body = {"scope": scope, "packages": list(packages), "lifetime": lifetime, "label": label}
+        """`{token, id, scope, packages, label, created, expires, used}`; `lifetime` is in seconds: 0 for one
+        without an end, None for what is usual at this registry."""
+        body: Members = {"scope": scope, "packages": list(packages), "label": label}
+        if lifetime is not None:
+            body["lifetime"] = lifetime or None
         return await self._object("POST", "-", "tokens", value=body)
 
     async def tokens(self) -> list[Members]:

@@ -15,21 +15,23 @@ from couchreg.client.errors import ClientError, Damaged, Missing, Unreachable, U
 from couchreg.client.install import Installation, Installed, InstallOptions, plan
 from couchreg.client.lock import ANY, Lock, Locked, read_lock, write_lock
 from couchreg.client.reading import Reader
-from couchreg.client.resolving import Descriptor, Resolver, Versions
+from couchreg.client.resolving import Descriptor, Offer, Resolver, Versions
 from couchreg.client.suggesting import absent_package
 from couchreg.client.transport import Progress, Transport, no_progress
 from couchreg.errors import BadRequest
 from couchreg.model import json
 from couchreg.package.dependencies import stated_dependencies
 from couchreg.package.paths import DESCRIPTOR
+from couchreg.package.standing import DEPRECATED, YANKED
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is installed now, and the messages of what is deprecated of it, by package."""
+    """What is installed now, and the messages of what is deprecated or yanked of it, by package."""
 
     installed: tuple[Installed, ...]
     deprecated: Mapping[str, str]
+    yanked: Mapping[str, str]
 
 
 class Online:
@@ -44,7 +46,7 @@ class Online:
         except Missing:
             raise Missing(await absent_package(self._transport, name)) from None
         try:
-            return {str(row["version"]): tuple(row.get("tags", ())) for row in found["versions"]}
+            return {str(row["version"]): _offer(row) for row in found["versions"]}
         except (KeyError, TypeError, AttributeError):
             raise ClientError(
                 "The registry lists versions in a way that is not understood: is it a couchreg registry?"
@@ -64,7 +66,7 @@ class Offline:
         self._registry, self._cache, self._lock = registry, cache, lock
 
     async def offered(self, name: str) -> Versions:
-        found: Versions = dict.fromkeys(self._known(name), ())
+        found: Versions = dict.fromkeys(self._known(name), Offer())
         if not found:
             raise Unreachable(f"{name} was not installed before: install it once without --offline.")
         return found
@@ -129,7 +131,7 @@ class Project:
         on_size(sum(file.length or 0 for _, files in plans.values() for file in files))
         installed = [await self._write(name, *plans[name], progress, force=force) for name in sorted(plans)]
         self._settle(roots, found, plans)
-        return Outcome(tuple(installed), _deprecated(found))
+        return Outcome(tuple(installed), said_of(found, DEPRECATED), said_of(found, YANKED))
 
     def _roots(self) -> dict[str, str]:
         """What the folder asks for itself."""
@@ -200,11 +202,17 @@ def _own_descriptor(folder: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _deprecated(found: Mapping[str, Descriptor]) -> dict[str, str]:
+def _offer(row: Mapping[str, Any]) -> Offer:
+    yanked = row.get(YANKED)
+    return Offer(tuple(row.get("tags", ())), yanked if isinstance(yanked, str) else None)
+
+
+def said_of(found: Mapping[str, Descriptor], member: str) -> dict[str, str]:
+    """What the registry says of packages, by `name@version`: why they are deprecated, or yanked."""
     messages = {}
     for name, descriptor in found.items():
         own = descriptor.get("couchreg")
-        message = own.get("deprecated") if isinstance(own, dict) else None
+        message = own.get(member) if isinstance(own, dict) else None
         if isinstance(message, str):
             messages[f"{name}@{descriptor.get('version')}"] = message
     return messages

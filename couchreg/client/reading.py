@@ -56,6 +56,11 @@ class Reader:
             self._kept.popitem(last=False)
         return found
 
+    def forget(self, name: str) -> None:
+        """Ask anew for what is kept of a package: it has been changed by this very client."""
+        for key in [key for key in self._kept if key[0] == name]:
+            del self._kept[key]
+
     async def _fetch(self, name: str, wanted: str) -> Descriptor:
         """A word may be a version, a tag or a range (`1.x`): the registry is asked in this order."""
         exact = self._transport.address(name, wanted)

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from yarl import URL
 
 from couchreg.client import asking
 from couchreg.client.cache import Cache
-from couchreg.client.catalog import Catalog
+from couchreg.client.catalog import ClientCatalog
 from couchreg.client.direct import DirectUpload
 from couchreg.client.errors import ClientError, NotAllowed, not_a_registry
 from couchreg.client.folder import Folder
@@ -21,9 +21,10 @@ from couchreg.client.project import Project
 from couchreg.client.reading import Reader
 from couchreg.client.stepwise import StepwiseUpload
 from couchreg.client.transport import Login, Progress, Transport, no_progress, read_json
-from couchreg.client.upload import Upload
+from couchreg.client.upload import PackageUpload
 from couchreg.model import json
 
+Item = TypeVar("Item")
 SMALL = 64 << 10  # bytes of a package up to which everything is sent at once, in one request
 
 
@@ -37,6 +38,7 @@ class Published:
     new: bool
     report: dict[str, Any] | None  # of a registry that accepts packages with errors
     left_out: tuple[str, ...] = ()  # files beside the package's, which were not sent
+    skipped: tuple[str, ...] = ()  # names of resources whose data nobody looks into
     unchecked: tuple[dict[str, Any], ...] = ()  # {resource, member, reason}: what no check vouches for
     checking: str | None = None  # where to see how far it is, of one that is not published yet
 
@@ -48,7 +50,7 @@ class Registry:
         self._transport = Transport(url, credentials)
         self.people = People(self._transport)
         self.reader = Reader(self._transport)
-        self.catalog = Catalog(self._transport)
+        self.catalog = ClientCatalog(self._transport)
         self.url = str(self._transport.url)
 
     @property
@@ -91,21 +93,25 @@ class Registry:
             place = url if wait or not able else url.with_query({"wait": "0"})
             answer, new = await self._sent(folder, progress, place, told, wait=wait)
         said = answer if isinstance(answer, dict) else {}
-        listed = said.get("unchecked")
-        unchecked = (
-            tuple(item for item in listed if isinstance(item, dict)) if isinstance(listed, list) else ()
-        )
         report = said.get("report")
         checking = str(status_address(self._transport, said)) if said.get("state") == "checking" else None
         return Published(
-            folder.name, folder.version, str(url), new, report, folder.left_out, unchecked, checking
+            folder.name,
+            folder.version,
+            str(url),
+            new,
+            report,
+            left_out=folder.left_out,
+            skipped=_listed(said.get("skipped"), str),
+            unchecked=_listed(said.get("unchecked"), dict),
+            checking=checking,
         )
 
     async def _sent(
         self, folder: Folder, progress: Progress, url: URL, told: Told, *, wait: bool
     ) -> tuple[Any, bool]:
         """All in one request."""
-        upload = Upload(folder, progress)
+        upload = PackageUpload(folder, progress)
         try:
             async with self._transport.request("PUT", url, headers=upload.headers(), data=upload) as response:
                 answer, status = await read_json(response), response.status
@@ -123,15 +129,30 @@ class Registry:
         links = answer.get("links")
         return links if isinstance(links, dict) else {}
 
-    async def unpublish(self, name: str, version: str | None = None) -> list[str]:
-        """Delete a version, or all of them; those that are deleted."""
+    async def unpublish(
+        self, name: str, version: str | None = None, *, for_good: bool = False
+    ) -> dict[str, Any]:
+        """Delete a version, or all of them: `{versions, until?}`; `until` is when they go for good."""
         segments = [name] if version is None else [name, version]
-        answer = await self._transport.send("DELETE", self._transport.address(*segments))
-        return list(answer.get("versions", [])) if isinstance(answer, dict) else []
+        address = self._transport.address(*segments, query={"for-good": "true"} if for_good else None)
+        self.reader.forget(name)
+        return _versions_in(await self._transport.send("DELETE", address))
+
+    async def undelete(self, name: str, version: str | None = None) -> dict[str, Any]:
+        """Bring a deleted version back, or all that are kept: `{versions}`."""
+        segments = ["-", "undelete", name] if version is None else ["-", "undelete", name, version]
+        self.reader.forget(name)
+        return _versions_in(await self._transport.send("POST", self._transport.address(*segments)))
 
     async def info(self, name: str, version: str | None = None) -> dict[str, Any]:
         """The descriptor as the registry serves it, of a version, tag or range, else of the latest."""
         return await self.reader.descriptor(name, version)
+
+    async def replicas(self) -> list[dict[str, Any]]:
+        """What it is a mirror of, with how far behind it is; nothing for one that is no mirror."""
+        found = await self._transport.json(self._transport.address("-", "replicas"))
+        rows = found.get("replicas") if isinstance(found, dict) else None
+        return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
     async def search(self, words: Sequence[str], limit: int = 20) -> list[dict[str, Any]]:
         """The packages that match all words, best first."""
@@ -175,3 +196,15 @@ class Registry:
     def project(self, folder: Path, cache: Cache | None = None, *, offline: bool = False) -> Project:
         """A folder of packages with a lock file, to install into."""
         return Project(self._transport, folder, self.reader, cache, offline=offline)
+
+
+def _versions_in(answer: Any) -> dict[str, Any]:
+    said = answer if isinstance(answer, dict) else {}
+    until = said.get("until")
+    told = {"until": until} if isinstance(until, str) else {}
+    return {"versions": list(_listed(said.get("versions"), str)), **told}
+
+
+def _listed(value: Any, kind: type[Item]) -> tuple[Item, ...]:
+    """The items of a list in a registry's answer that are what they should be."""
+    return tuple(item for item in value if isinstance(item, kind)) if isinstance(value, list) else ()

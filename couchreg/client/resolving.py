@@ -16,11 +16,19 @@ from couchreg.package.versions import LATEST, latest, satisfies
 _ROUNDS = 100  # until nothing changes; more would be a circle of packages that exclude each other
 _MOST = 1000  # packages
 
-Versions = Mapping[str, tuple[str, ...]]  # version -> its dist-tags
+
+class Offer(NamedTuple):
+    """What a registry says of a version: its dist-tags, and why it is yanked if it is."""
+
+    tags: tuple[str, ...] = ()
+    yanked: str | None = None
+
+
+Versions = Mapping[str, Offer]  # by version
 Descriptor = dict[str, Any]
 
 
-class Source(Protocol):
+class VersionSource(Protocol):
     """Where versions and descriptors come from: a registry, or the cache."""
 
     async def offered(self, name: str) -> Versions: ...
@@ -37,7 +45,7 @@ class Requirement(NamedTuple):
 class Resolver:
     """Chooses for one installation; `kept` are versions to stay with where they fit."""
 
-    def __init__(self, source: Source, kept: Mapping[str, str]) -> None:
+    def __init__(self, source: VersionSource, kept: Mapping[str, str]) -> None:
         self._source, self._kept = source, kept
         self._offered: dict[str, Versions] = {}
         self._descriptors: dict[tuple[str, str], Descriptor] = {}
@@ -84,9 +92,14 @@ class Resolver:
         ]
         if not fitting:
             raise self._contradiction(name, offered, requirements)
+        pinned = {self._kept.get(name), *(requirement.wanted for requirement in requirements)}
+        open_to_all = [version for version in fitting if offered[version].yanked is None or version in pinned]
+        if not open_to_all:
+            raise _all_yanked(name, offered, fitting)
+        fitting = open_to_all
         if self._kept.get(name) in fitting:
             return self._kept[name]
-        tagged = [version for version in fitting if LATEST in offered[version]]
+        tagged = [version for version in fitting if LATEST in offered[version].tags]
         plain = all(requirement.wanted in (ANY, LATEST) for requirement in requirements)
         return tagged[0] if tagged and plain else latest(fitting)
 
@@ -124,6 +137,14 @@ class Resolver:
         return self._descriptors[key]
 
 
+def _all_yanked(name: str, offered: Versions, fitting: list[str]) -> Missing:
+    best = latest(fitting)
+    return Missing(
+        f"Every version of {name} that fits is yanked ({best}: {offered[best].yanked}). "
+        f"To install it all the same, ask for {name}@{best}."
+    )
+
+
 def _fits(offered: Versions, version: str, requirement: Requirement) -> bool:
     """As the registry reads it: a version, else a dist-tag, else a range."""
     wanted = requirement.wanted
@@ -131,8 +152,8 @@ def _fits(offered: Versions, version: str, requirement: Requirement) -> bool:
         return True
     if wanted in offered:
         return version == wanted
-    if any(wanted in tags for tags in offered.values()):
-        return wanted in offered[version]
+    if any(wanted in offer.tags for offer in offered.values()):
+        return wanted in offered[version].tags
     try:
         return satisfies(version, wanted)
     except BadRequest as error:

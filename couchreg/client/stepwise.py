@@ -12,7 +12,7 @@ from yarl import URL
 
 from couchreg.blobstore.digests import digests_of_file
 from couchreg.client.errors import AlreadyPublished, ClientError, Unreachable, UsageError
-from couchreg.client.folder import File, Folder
+from couchreg.client.folder import Folder, FolderFile
 from couchreg.client.following import Told, ended, status_address
 from couchreg.client.transport import Progress, Transport, read_json
 from couchreg.package.paths import DESCRIPTOR
@@ -72,7 +72,7 @@ class StepwiseUpload:
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    async def _send(self, url: URL, file: File, start: int) -> None:
+    async def _send(self, url: URL, file: FolderFile, start: int) -> None:
         failures = 0
         self._progress(start)
         while True:
@@ -94,7 +94,7 @@ class StepwiseUpload:
             start = await self._arrived(url, file)
             self._progress(start)
 
-    async def _put(self, url: URL, file: File, body: "_Body", start: int) -> None:
+    async def _put(self, url: URL, file: FolderFile, body: "_Body", start: int) -> None:
         headers = {"Content-Type": file.content_type, "Content-Length": str(file.length - start)}
         if start:  # nothing may be left to send: then it has only to be verified
             left = f"{start}-{file.length - 1}" if start < file.length else "*"
@@ -103,7 +103,7 @@ class StepwiseUpload:
         async with self._transport.request("PUT", place, headers=headers, data=body) as response:
             await read_json(response)
 
-    async def _arrived(self, url: URL, file: File) -> int:
+    async def _arrived(self, url: URL, file: FolderFile) -> int:
         """How many bytes of a file the registry has; none where it does not answer."""
         try:
             found = await self._transport.json(url)
@@ -132,7 +132,7 @@ class StepwiseUpload:
 class _Body:
     """A file's bytes from `start` on; iterate once."""
 
-    def __init__(self, file: File, start: int, progress: Progress) -> None:
+    def __init__(self, file: FolderFile, start: int, progress: Progress) -> None:
         self._file, self._start, self._progress = file, start, progress
         self.sent = 0
         self.fault: UsageError | None = None
@@ -157,7 +157,7 @@ class _Body:
             raise self.fault
 
 
-def _announced(file: File) -> dict[str, Any]:
+def _announced(file: FolderFile) -> dict[str, Any]:
     try:
         digests = digests_of_file(file.source)
     except OSError as error:
@@ -165,7 +165,7 @@ def _announced(file: File) -> dict[str, Any]:
     return {"bytes": digests.length, "sha256": digests.sha256, "type": file.content_type}
 
 
-def _text(file: File) -> str | None:
+def _text(file: FolderFile) -> str | None:
     """The descriptor as text; None where it is none, which the registry then says of the file."""
     try:
         return file.source.read_bytes().decode("utf-8")

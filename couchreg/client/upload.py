@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from couchreg.client.errors import UsageError
-from couchreg.client.folder import File, Folder
+from couchreg.client.folder import Folder, FolderFile
 from couchreg.client.transport import Progress
 from couchreg.model import json
 
 _CHUNK = 1 << 18
 
 
-class Upload:
+class PackageUpload:
     """A package on its way; iterate once."""
 
     def __init__(self, folder: Folder, progress: Progress) -> None:
@@ -51,7 +51,7 @@ class Upload:
         document = json.encode({"_attachments": listed})
         return f"--{self._boundary}\r\nContent-Type: application/json\r\n\r\n".encode() + document
 
-    def _head(self, file: File) -> bytes:
+    def _head(self, file: FolderFile) -> bytes:
         """Parts belong to the listed files in order: a path needs no place in a header."""
         head = f"Content-Type: {file.content_type}\r\nContent-Length: {file.length}\r\n\r\n"
         return f"\r\n--{self._boundary}\r\n{head}".encode()
@@ -59,7 +59,7 @@ class Upload:
     def _last(self) -> bytes:
         return f"\r\n--{self._boundary}--".encode()
 
-    async def _content(self, file: File) -> AsyncIterator[bytes]:
+    async def _content(self, file: FolderFile) -> AsyncIterator[bytes]:
         """A file's bytes. Raises UsageError when it is being changed under our hands."""
         left = file.length
         with self._open(file.source) as opened:

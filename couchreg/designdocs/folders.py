@@ -127,14 +127,14 @@ def _member(path: Path, count: list[int], depth: int) -> tuple[str, Any]:
     try:
         return path.stem, json.decode(text.encode())
     except BadRequest:
-        raise FolderError(f"{path} is no JSON") from None
+        raise FolderError(f"{path} is not JSON") from None
 
 
 def _text(path: Path, count: list[int]) -> str:
     try:
         return _bytes(path, count).decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        raise FolderError(f"{path} is no UTF-8 text: files that are not belong in {ATTACHMENTS}") from None
+        raise FolderError(f"{path} is not UTF-8 text: files that are not belong in {ATTACHMENTS}") from None
 
 
 def _bytes(path: Path, count: list[int]) -> bytes:
@@ -191,12 +191,12 @@ def files_of(folded: Folded, folder_name: str) -> dict[str, bytes]:
         found["_id"] = folded.id.encode() + b"\n"
     for name, value in folded.members.items():
         if name.startswith("_") or not _is_name(name):
-            raise FolderError(f"the member {name!r} of {folded.id} can be no file")
+            raise FolderError(f"the member {name!r} of {folded.id} cannot be a file")
         found |= _written(name, value, 0)
     for name, data in folded.attachments.items():
         steps = name.split("/")
         if not all(map(_is_name, steps)) or len(steps) > DEEPEST:
-            raise FolderError(f"the attachment {name!r} of {folded.id} can be no file")
+            raise FolderError(f"the attachment {name!r} of {folded.id} cannot be a file")
         found[f"{ATTACHMENTS}/{name}"] = data
     _check_places(found)
     return found

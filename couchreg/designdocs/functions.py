@@ -8,8 +8,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from couchreg.designdocs.emitted import Maps
 from couchreg.designdocs.javascript.contexts import Contexts
-from couchreg.designdocs.javascript.failures import failure
+from couchreg.designdocs.javascript.failures import failure, said_rows
 from couchreg.designdocs.javascript.talking import Talk
 from couchreg.docstore.base import Revision
 from couchreg.errors import CouchregError, Failure, NotFound
@@ -77,14 +78,16 @@ class Functions:
         await self._contexts.ask(database, design.text, command)
 
     async def map(
-        self, database: str, design: Design, sources: Sequence[str], docs: Sequence[bytes]
-    ) -> list[list[list[list[Any]]]]:
-        """For each document, for each map function, the pairs of key and value that it emitted."""
-        found: list[list[list[list[Any]]]] = []
-        functions = json.encode(list(sources))
+        self, database: str, design: Design, maps: Maps, docs: Sequence[bytes]
+    ) -> list[tuple[int, bytes]]:
+        """The rows of an index for these documents, in parts: of how many, and `emitted.rows_text`."""
+        found: list[tuple[int, bytes]] = []
+        command = b'{"command":"map","raw":%b,"sources":%b,"docs":[%b]}'
+        told = json.encode(maps.raw), json.encode(maps.sources)
         for batch in batches(docs):
-            command = b'{"command":"map","sources":%b,"docs":[%b]}' % (functions, b",".join(batch))
-            found += await self._contexts.ask(database, design.text, command)
+            job = command % (*told, b",".join(batch))
+            rows = await self._contexts.ask(database, design.text, job, read=said_rows, beside=True)
+            found.append((len(batch), bytes(rows)))
         return found
 
     async def reduce(

@@ -22,7 +22,7 @@ Pairs = Sequence[tuple[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RewriteRule:
     """One rule. Steps that begin with a colon take a part of the path, `*` all that is left."""
 
     method: str
@@ -32,20 +32,20 @@ class Rule:
     formats: Mapping[str, Any]
 
 
-def rules_of(value: Sequence[Any], *, secure: bool) -> list[Rule]:
+def rules_of(value: Sequence[Any], *, secure: bool) -> list[RewriteRule]:
     """The rules of a design document. Raises Failure in CouchDB's words for a target that is none, and,
     where rules have to be `secure`, for one outside of the database."""
     return [_rule(item, secure) for item in value if isinstance(item, Mapping)]
 
 
-def _rule(item: Mapping[str, Any], secure: bool) -> Rule:
+def _rule(item: Mapping[str, Any], secure: bool) -> RewriteRule:
     if not isinstance(item.get("to"), str):
         raise Failure("invalid_rewrite_target", error="error")
     target = _steps(item["to"])
     if secure and target.count(UP) > UPS:
         raise Failure("too many ../.. segments", error="insecure_rewrite_rule")
     query, formats = item.get("query"), item.get("formats")
-    return Rule(
+    return RewriteRule(
         method=str(item.get("method", EVERYTHING)),
         source=_steps(item["from"]) if isinstance(item.get("from"), str) else (EVERYTHING,),
         target=target,
@@ -61,7 +61,9 @@ def _steps(path: str) -> tuple[str, ...]:
 # -- where a request goes
 
 
-def target_of(rules: Iterable[Rule], method: str, parts: Sequence[str], query: Pairs) -> tuple[str, str]:
+def target_of(
+    rules: Iterable[RewriteRule], method: str, parts: Sequence[str], query: Pairs
+) -> tuple[str, str]:
     """The path, relative to the design document, and the query string that the first fitting rule says.
 
     `parts` are those of the path behind `_rewrite`; `query` has JSON values for keys. Raises NotFound.
@@ -90,7 +92,7 @@ def _met(source: Sequence[str], parts: Sequence[str]) -> tuple[list[tuple[str, A
     return (taken, ()) if len(source) == len(parts) else None
 
 
-def _resolved(rule: Rule, taken: Pairs, rest: Sequence[str], query: Pairs) -> tuple[str, str]:
+def _resolved(rule: RewriteRule, taken: Pairs, rest: Sequence[str], query: Pairs) -> tuple[str, str]:
     known: dict[str, Any] = {}
     for name, value in (*taken, *query):
         known.setdefault(name, value)

@@ -32,15 +32,15 @@ _IS: dict[str, Callable[[Any], bool]] = {
 }
 
 
-class Step(NamedTuple):
+class ShapeStep(NamedTuple):
     """A member on the way to another, and what it may be."""
 
     name: str
     types: tuple[str, ...]
 
 
-def _path(*steps: tuple[str, str]) -> tuple[Step, ...]:
-    return tuple(Step(name, tuple(types.split("|"))) for name, types in steps)
+def _path(*steps: tuple[str, str]) -> tuple[ShapeStep, ...]:
+    return tuple(ShapeStep(name, tuple(types.split("|"))) for name, types in steps)
 
 
 _PATHS = (
@@ -71,7 +71,7 @@ def check_design_document(body: Body) -> None:
             _check_view(body, name, view)
 
 
-def _check(value: Any, path: Sequence[Step], before: tuple[str, ...]) -> None:
+def _check(value: Any, path: Sequence[ShapeStep], before: tuple[str, ...]) -> None:
     if not path or not isinstance(value, dict):
         return
     step, *rest = path

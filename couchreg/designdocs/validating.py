@@ -16,12 +16,10 @@ from couchreg.docstore.base import (
     Outcome,
     Range,
     Revision,
-    Setting,
-    Store,
     Stub,
     Updated,
 )
-from couchreg.docstore.proxy import DatabaseProxy, StoreProxy
+from couchreg.docstore.proxy import DatabaseProxy
 from couchreg.errors import CouchregError
 from couchreg.model import json
 from couchreg.model.revtree import RevTree
@@ -43,7 +41,8 @@ def holds_none(database: str, source: str) -> bool:
 
 
 class Validators:
-    """Which design documents of which databases validate: read once, and again after they have changed."""
+    """The layer of a store whose design documents validate. Which do is read once, and again after they have
+    changed."""
 
     def __init__(self, functions: Functions, *, holds: Holds = holds_none) -> None:
         self.functions = functions
@@ -74,39 +73,14 @@ class Validators:
             self._known[database.name] = tuple(found)
         return tuple(found)
 
-    def forget(self, name: str) -> None:
+    def before(self, database: Database) -> Database:
+        """See `docstore.layers.Layer`."""
+        return ValidatedDatabase(database, self)
+
+    def changed(self, name: str) -> None:
         """The design documents of this database may have changed."""
         self._changes += 1
         self._known.pop(name, None)
-
-
-class ValidatingStore(StoreProxy):
-    """A `Store` whose databases ask their design documents about every write."""
-
-    def __init__(self, inner: Store, validators: Validators) -> None:
-        super().__init__(inner)
-        self._validators = validators
-        self._open: dict[str, ValidatedDatabase] = {}
-
-    async def open(self, name: str) -> Database:
-        database = await self.inner.open(name)
-        known = self._open.get(name)
-        if known is None or known.inner is not database:
-            known = self._open[name] = ValidatedDatabase(database, self._validators)
-        return known
-
-    async def create(self, name: str, settings: Mapping[Setting, Any] | None = None) -> Database:
-        try:
-            return ValidatedDatabase(await self.inner.create(name, settings), self._validators)
-        finally:
-            self._validators.forget(name)
-
-    async def delete(self, name: str) -> None:
-        try:
-            await self.inner.delete(name)
-        finally:
-            self._open.pop(name, None)
-            self._validators.forget(name)
 
 
 class ValidatedDatabase(DatabaseProxy):
@@ -118,6 +92,7 @@ class ValidatedDatabase(DatabaseProxy):
         # What every request reads goes to the store without a detour: nothing is asked of readers here.
         self.revision = inner.revision  # type: ignore[method-assign]
         self.winners = inner.winners  # type: ignore[method-assign]
+        self.update_seq = inner.update_seq  # type: ignore[method-assign]
         self.setting = inner.setting  # type: ignore[method-assign]
 
     async def update(
@@ -136,7 +111,7 @@ class ValidatedDatabase(DatabaseProxy):
             updated = await self.inner.update(written, new_edits=new_edits, user=user, together=together)
         finally:
             if [True for edit in edits if edit.id.startswith(DESIGN)]:  # a generator costs each edit more
-                self._validators.forget(self.name)
+                self._validators.changed(self.name)
         outcomes = iter(updated.outcomes)
         merged: list[Outcome] = [
             refused[place] if place in refused else next(outcomes) for place in range(len(edits))
@@ -148,7 +123,7 @@ class ValidatedDatabase(DatabaseProxy):
             return await super().purge(wanted)
         finally:
             if any(doc_id.startswith(DESIGN) for doc_id in wanted):
-                self._validators.forget(self.name)
+                self._validators.changed(self.name)
 
     async def _refused(
         self, designs: Sequence[Design], edits: Sequence[Edit], *, new_edits: bool, user: User

@@ -1,9 +1,8 @@
 """The port between the doors and the engines: what a document store can do.
 
-Doors, the registry and the followers know this module (and what stands beside it), never an engine. Two
-engines stand behind it: `docstore/sqlite` (embedded) and, later, a real CouchDB: so whatever a network could
-answer is asynchronous. Revisions travel as text, `"3-917fa23…"`; a sequence is a `Seq`, which engines make
-and everybody else only keeps, compares and shows.
+Doors, the registry and the followers know this module (and what stands beside it), never an engine: `sqlite`,
+or `remote` with a CouchDB behind it, so whatever a network could answer is asynchronous. Revisions travel as
+text, `"3-917fa23…"`; a sequence is a `Seq`, made by engines; others only keep, compare and show it.
 
 Stored bodies travel as *members*: the JSON text of a document's own members without the braces and without
 the `_` members, ready to be sent (`"a":1,"b":[]`, or nothing at all); `body` decodes them, each time.
@@ -324,6 +323,8 @@ class Notes(Protocol):
     async def write(self, name: str, value: Any) -> None:
         """Returns when it is on disk; None removes the note. Raises NotFound when the database is gone."""
 
+    async def names(self, front: str) -> list[str]: ...  # those that begin so, in order
+
 
 class DatabaseEvent(NamedTuple):
     """A line of `_db_updates`."""
@@ -396,5 +397,4 @@ class ConfiguredStore(Store, Protocol):
         """Without `persist` for this run alone. Raises BadRequest for more of those than are kept."""
 
     async def forget_config(self) -> None: ...  # what did not persist
-
     async def refresh_config(self) -> None: ...  # somebody else may have changed what is stored

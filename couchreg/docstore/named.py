@@ -4,10 +4,12 @@ Whoever keeps a database for as long as the server runs keeps it so: an admin ma
 again at any time, and then the object that was opened before answers nothing any more.
 """
 
+from contextlib import suppress
 from typing import Any
 
-from couchreg.docstore.base import Database, Store
+from couchreg.docstore.base import Database, Seq, Store
 from couchreg.docstore.proxy import DatabaseProxy
+from couchreg.errors import NotFound
 
 
 class NamedDatabase(DatabaseProxy):
@@ -16,9 +18,18 @@ class NamedDatabase(DatabaseProxy):
     def __init__(self, store: Store, name: str) -> None:
         self._store = store
         self.name = name
+        self._last: Database | None = None  # which it was when it was last asked for
+
+    async def update_seq(self) -> Seq:
+        """Asked several times a request, so it is not looked for: whichever has gone says so itself."""
+        if self._last is not None:
+            with suppress(NotFound):
+                return await self._last.update_seq()
+        return await (await self.reading()).update_seq()
 
     async def reading(self) -> Database:
-        return await self._store.open(self.name)
+        self._last = await self._store.open(self.name)
+        return self._last
 
     async def writing(self) -> Database:
         return await self._store.open(self.name)
@@ -33,6 +44,9 @@ class NamedNotes:
 
     async def read(self, note: str) -> Any:
         return await (await self._store.notes(self._name)).read(note)
+
+    async def names(self, front: str) -> list[str]:
+        return await (await self._store.notes(self._name)).names(front)
 
     async def write(self, note: str, value: Any) -> None:
         await (await self._store.notes(self._name)).write(note, value)

@@ -13,6 +13,14 @@ from couchreg.docstore.base import Database, LocalDocument, Range, Seq
 from couchreg.errors import NotImplementedHere
 
 
+class Purged(NamedTuple):
+    """What was purged in a stretch of a database's purges, which ends at `seq`."""
+
+    ids: list[str]  # the documents, each once, those purged first in front; some may be there all the same
+    seq: Seq
+    is_all: bool  # False: the database does not remember everything that belongs here
+
+
 @runtime_checkable
 class Purges(Protocol):
     """Forgets revisions for good."""
@@ -24,7 +32,11 @@ class Purges(Protocol):
         """The remembered purges: (id, revs), oldest first."""
 
     async def purge_seq(self) -> Seq:
-        """That of the last purge, as `info` tells it among much else."""
+        """That of the last purge, as `info` tells it among much else. `parse_since` reads its text."""
+
+    async def purged_since(self, since: Seq) -> Purged:
+        """What was purged after a `purge_seq`. It is not all where that is of another life of the database,
+        or of a later state than the one it was put back to."""
 
 
 @runtime_checkable
@@ -138,6 +150,14 @@ def _innermost(database: Database) -> Database:
     while (inner := getattr(database, "inner", None)) is not None:
         database = inner
     return database
+
+
+async def last_purge(database: Database) -> Seq:
+    """The sequence of the last purge, also where the store can tell no more of purges than that."""
+    try:
+        return await purging(database).purge_seq()
+    except NotImplementedHere:
+        return (await database.info()).purge_seq
 
 
 async def referred_in(database: Database, keys: Collection[str]) -> set[str]:

@@ -28,6 +28,7 @@ from couchreg.docstore.base import (
 )
 from couchreg.docstore.optional import (
     PartitionInfo,
+    Purged,
     checking,
     compacting,
     counting,
@@ -132,6 +133,9 @@ class DatabaseProxy:
 
     async def purged_infos(self) -> list[tuple[str, list[str]]]:
         return await purging(await self.reading()).purged_infos()
+
+    async def purged_since(self, since: Seq) -> Purged:
+        return await purging(await self.reading()).purged_since(since)
 
     async def local(self, doc_id: str) -> LocalDocument:
         return await (await self.reading()).local(doc_id)

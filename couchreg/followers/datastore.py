@@ -74,7 +74,8 @@ class DatastoreFollower:
     async def _save_latest(self) -> None:
         while self._latest is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), GATHERING)
+                async with asyncio.timeout(GATHERING):
+                    await self._hurry.wait()
             checkpoint = self._latest
             if checkpoint is None:  # forgotten meanwhile
                 return

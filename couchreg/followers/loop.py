@@ -15,13 +15,13 @@ from couchreg.docstore.base import BEGINNING, Change, Changes, Database, Seq, St
 from couchreg.errors import NotFound, StorageFailure, Unavailable
 from couchreg.followers.base import Checkpoint, Follower, RebuildNeeded
 from couchreg.followers.problems import Problem, Problems
-from couchreg.followers.purges import Purges
+from couchreg.followers.purges import SeenPurges
 
 log = logging.getLogger(__name__)
 
 BATCH = 500  # changes of one commit, at most
 FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0  # seconds before trying again
-REST, LONGEST_LINGER = 4, 5.0  # times as long as a commit took, and at most so many seconds, one lingers
+REST, LONGEST_LINGER = 1, 1.0  # times as long as a commit took, and at most so many seconds, one lingers
 # Not a document's fault: everything waits until it is over.
 STORE_FAILS = (Unavailable, StorageFailure, OSError, RebuildNeeded)
 
@@ -58,7 +58,7 @@ class FollowerLoop:
         self._state = "starting"
         self._last_error: str | None = None
         self._problems = Problems(follower.name)
-        self._purges = Purges()
+        self._purges = SeenPurges()
         self._moved = asyncio.Event()
         self._again = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -208,12 +208,13 @@ class FollowerLoop:
 
     async def _gather(self) -> None:
         """Let more changes come before a costly commit, unless somebody waits for this one: a follower that
-        lingers takes a fifth of the time for itself, so that whoever writes does not wait for it."""
+        lingers takes half of the time for itself, and what costs much is done in children."""
         if self.follower.linger and self._awaited <= self._seq:
             self._hurry.clear()
             seconds = max(self.follower.linger, min(REST * self._took, LONGEST_LINGER))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._hurry.wait()
 
     async def _batches(self, database: Database) -> AsyncIterator[Changes]:
         """The changes since the last commit, in batches of BATCH whatever stretches the engine reads.

@@ -1,12 +1,12 @@
 """What a purge took out of a database without a trace in its changes: followers have to forget it too."""
 
-from couchreg.docstore.base import BEGINNING, Change, Database, Seq
-from couchreg.docstore.optional import purging
+from couchreg.docstore.base import BEGINNING, Change, Database
+from couchreg.docstore.optional import last_purge, purging
 from couchreg.errors import NotImplementedHere
 from couchreg.followers.base import RebuildNeeded
 
 
-class Purges:
+class SeenPurges:
     """The purges that one follower has looked at; none after a start, for to forget twice is harmless."""
 
     def __init__(self) -> None:
@@ -20,30 +20,21 @@ class Purges:
 
         Raises RebuildNeeded when the database does not remember all of them.
         """
-        now = await _purge_seq(database)
-        new = now.number - self._seen.number  # or fewer
-        if not new:
+        now = await last_purge(database)
+        if now == self._seen:
             return []
         try:
-            purged = await purging(database).purged_infos()
+            purged = await purging(database).purged_since(self._seen)
         except NotImplementedHere:  # a store that cannot tell; what was purged is found by a new beginning
             self._seen = now
             return []
-        if self._seen != BEGINNING and new > len(purged):
+        if self._seen != BEGINNING and not purged.is_all:
             raise RebuildNeeded("more has been purged than the database remembers")
-        ids = list(dict.fromkeys(doc_id for doc_id, _ in purged[-new:]))
-        rows = await database.winners(ids, bodies=False)
-        self._seen = now
+        rows = await database.winners(purged.ids, bodies=False)
+        self._seen = purged.seq
         seq = await database.update_seq()
         return [
             Change(seq, doc_id, (), True, None, ())
-            for doc_id, row in zip(ids, rows, strict=True)
+            for doc_id, row in zip(purged.ids, rows, strict=True)
             if row is None
         ]
-
-
-async def _purge_seq(database: Database) -> Seq:
-    try:
-        return await purging(database).purge_seq()
-    except NotImplementedHere:  # it tells with all else that there is to tell
-        return (await database.info()).purge_seq

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from couchreg.http.forwarded import TRUSTING_NONE, Proxies
+from couchreg.http.watching import Watching
 from couchreg.model.addresses import origin
 
 log = logging.getLogger(__name__)
@@ -129,6 +130,12 @@ class Connection(web.RequestHandler):
         answer.force_close()
         return answer
 
+    def log_access(self, request: web.BaseRequest, response: web.StreamResponse, time: float | None) -> None:
+        """A request is over. Called by aiohttp in the task of the request, whatever came of it."""
+        watching = self._connections_of.watching
+        if watching is not None:
+            watching.answered(request, response)
+
     def look(self, now: float, limits: ConnectionLimits) -> None:
         """Cut off what is late."""
         if self.transport is None:
@@ -187,8 +194,11 @@ class Connections(web.Server):
         proxies: Proxies = TRUSTING_NONE,
         section: Section = nothing_set,
         request_factory: Any = None,
+        watching: Watching | None = None,
     ) -> None:
+        handler = handler if watching is None else watching.around(handler)
         super().__init__(handler, request_factory=request_factory)
+        self.watching = watching
         self._proxies = proxies
         self._section = section
         self._counts: Counter[str] = Counter()
@@ -257,9 +267,10 @@ class ApplicationRunner(web.AppRunner):
         section: Section,
         shutdown_timeout: float,
         server: type[Connections] = Connections,
+        watching: Watching | None = None,
     ) -> None:
         super().__init__(application, shutdown_timeout=shutdown_timeout)
-        self._proxies, self._section = proxies, section
+        self._proxies, self._section, self._watching = proxies, section, watching
         self._server_of = server
 
     async def _make_server(self) -> web.Server:
@@ -269,4 +280,5 @@ class ApplicationRunner(web.AppRunner):
             proxies=self._proxies,
             section=self._section,
             request_factory=made.request_factory,
+            watching=self._watching,
         )

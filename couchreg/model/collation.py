@@ -8,6 +8,7 @@ documentation.
 
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, Protocol
 
@@ -26,6 +27,11 @@ _ALL: Final = (1 << 64) - 1
 _MIDDLE: Final = 0x80
 _CONTAINERS: Final = (dict, list, tuple)
 _NOTHING: Final = object()
+_EXACT: Final = 1 << 53  # integers up to here are doubles
+_NO_DIFFERENCE: Final = bytes([_MIDDLE])
+KNOWN, SHORT = 4096, 64  # sort keys that are remembered, of so many characters
+_DOUBLE: Final = struct.Struct(">d")
+_WORD: Final = struct.Struct(">Q")
 
 
 class _Collator(Protocol):
@@ -48,6 +54,14 @@ def compare_strings(left: str, right: str) -> int:
 def string_key(text: str) -> bytes:
     """ICU's sort key: its byte order is the order of the strings. Ends with a zero byte, has no other."""
     return bytes(_collator.getSortKey(text)).rstrip(b"\x00") + b"\x00"
+
+
+_remembered = lru_cache(KNOWN)(string_key)
+
+
+def _string_key(text: str) -> bytes:
+    """`string_key`, of short texts remembered: a view has many rows of few words."""
+    return _remembered(text) if len(text) <= SHORT else string_key(text)
 
 
 def compare(left: Any, right: Any) -> int:
@@ -87,13 +101,18 @@ def _inside(value: Any) -> Iterator[Any]:
 
 def sort_key(value: Any) -> bytes:
     """Bytes that compare as the values do; equal for values that CouchDB holds equal (1 and 1.0)."""
+    kind = type(value)
+    if kind is str:
+        return _STRING + _string_key(value)
+    if kind is int or kind is float:
+        return _NUMBER + _number_key(value)
     out: list[bytes] = []
     todo: list[Any] = [value]
     while todo:
         item = todo.pop()
         kind = type(item)
         if kind is str:
-            out += (_STRING, string_key(item))
+            out += (_STRING, _string_key(item))
         elif kind is bytes:
             out.append(item)  # the end of a container
         elif kind is dict:
@@ -133,16 +152,20 @@ def _rank(value: Any) -> bytes:
 
 def _number_key(value: float) -> bytes:
     """The nearest double with its bits in order, then what the value is more or less than that."""
+    if type(value) is float or -_EXACT <= value <= _EXACT:
+        return _in_order(value) + _NO_DIFFERENCE
     try:
         near = float(value)
     except OverflowError:
         near = float("inf") if value > 0 else float("-inf")
-    bits = int.from_bytes(struct.pack(">d", near + 0.0), "big")  # -0.0 + 0.0 is 0.0
-    ordered = (bits ^ _ALL if bits & _SIGN else bits | _SIGN).to_bytes(8, "big")
-    if type(value) is float:
-        return ordered + bytes([_MIDDLE])
     beyond = near in (float("inf"), float("-inf"))
-    return ordered + _difference_key(value if beyond else value - int(near))  # type: ignore[arg-type]
+    return _in_order(near) + _difference_key(value if beyond else value - int(near))  # type: ignore[arg-type]
+
+
+def _in_order(number: float) -> bytes:
+    """The bits of a double, so that their order is that of numbers."""
+    [bits] = _WORD.unpack(_DOUBLE.pack(number + 0.0))  # -0.0 + 0.0 is 0.0
+    return _WORD.pack(bits ^ _ALL if bits & _SIGN else bits | _SIGN)
 
 
 def _difference_key(difference: int) -> bytes:

@@ -7,7 +7,10 @@ chapter of Erlang's ERTS manual, as `term_to_binary(…, [{minor_version, 1}])` 
 """
 
 import struct
+from collections.abc import Callable, Iterable
 from typing import Any, Final
+
+Add = Callable[[bytes], None]
 
 NIL: Final = b"j"
 TRUE: Final = b"d\x00\x04true"
@@ -26,6 +29,7 @@ _LARGEST_STRING: Final = 65_535
 _BYTES: Final = tuple(b"a" + bytes([n]) for n in range(256))
 _HEADS: Final = tuple(_BINARY(b"m", n) for n in range(256))
 
+_SHORT: Final = 256  # members or items whose terms are kept one by one until all are joined
 _CACHED_KEYS: Final = 8192
 _CACHED_KEY_LENGTH: Final = 64
 _keys: dict[str, bytes] = {}
@@ -34,6 +38,11 @@ _keys: dict[str, bytes] = {}
 def binary(data: bytes) -> bytes:
     """A BINARY_EXT."""
     return _BINARY(b"m", len(data)) + data
+
+
+def atom(name: str) -> bytes:
+    """An ATOM_EXT, of at most 255 characters."""
+    return b"d" + len(name).to_bytes(2, "big") + name.encode()
 
 
 def integer(value: int) -> bytes:
@@ -48,71 +57,99 @@ def integer(value: int) -> bytes:
     return head + sign + abs(value).to_bytes(size, "little")
 
 
-def encode(value: Any) -> bytearray:
+def encode(value: Any) -> bytes:
     """The term of a JSON value, without the version byte.
 
     Raises TypeError for what JSON cannot hold. Any depth of nesting is served.
     """
-    out = bytearray()
+    parts: list[bytes] = []
     try:
-        _add(value, out)
+        _add(value, parts.append)
     except RecursionError:
-        out = bytearray()
-        _add_deep(value, out)
-    return out
+        return bytes(_deep(value))
+    return b"".join(parts)
 
 
-def _add(value: Any, out: bytearray) -> None:
+def _add(value: Any, add: Add) -> None:
     kind = type(value)
     if kind is dict:
-        _add_object(value, out)
+        _add_object(value, add)
     elif kind is list:
-        _add_list(value, out)
+        _add_list(value, add)
     else:
-        out += _scalar(value)
+        add(_scalar(value))
 
 
-def _add_object(value: dict[str, Any], out: bytearray) -> None:
+def _add_object(value: dict[str, Any], add: Add) -> None:
     # The hot loop of every bulk write: the common scalars are spelt out here to save a call for each.
     if not value:
-        out += _EMPTY_OBJECT
+        add(_EMPTY_OBJECT)
         return
-    out += _OBJECT(b"h\x01l", len(value))
+    add(_OBJECT(b"h\x01l", len(value)))
+    if len(value) > _SHORT:
+        add(_joined(term for key, item in value.items() for term in (_key(key), _term(item))))
+        add(NIL)
+        return
     for key, item in value.items():
-        out += _keys.get(key) or _key(key)
+        add(_keys.get(key) or _key(key))
         kind = type(item)
         if kind is str:
             data = item.encode()
             size = len(data)
-            out += _HEADS[size] if size < 256 else _BINARY(b"m", size)
-            out += data
+            add(_HEADS[size] if size < 256 else _BINARY(b"m", size))
+            add(data)
         elif kind is int:
-            out += _BYTES[item] if 0 <= item <= 255 else integer(item)
+            add(_BYTES[item] if 0 <= item <= 255 else integer(item))
         elif kind is dict:
-            _add_object(item, out)
+            _add_object(item, add)
         elif kind is list:
-            _add_list(item, out)
+            _add_list(item, add)
         else:
-            out += _scalar(item)
-    out += NIL
+            add(_scalar(item))
+    add(NIL)
 
 
-def _add_list(value: list[Any], out: bytearray) -> None:
+def _add_list(value: list[Any], add: Add) -> None:
     if not value:
-        out += NIL
+        add(NIL)
         return
     small = _small_integers(value)
     if small is not None:
-        out += small
+        add(small)
         return
-    out += _LIST(b"l", len(value))
-    for item in value:
-        _add(item, out)
-    out += NIL
+    add(_LIST(b"l", len(value)))
+    if len(value) > _SHORT:
+        add(_joined(map(_term, value)))
+    else:
+        for item in value:
+            if type(item) is dict:
+                _add_object(item, add)
+            elif type(item) is str:
+                data = item.encode()
+                add(_BINARY(b"m", len(data)))
+                add(data)
+            else:
+                _add(item, add)
+    add(NIL)
 
 
-def _add_deep(value: Any, out: bytearray) -> None:
-    """As `_add`, with a stack of its own: what is still to do, the next thing last."""
+def _term(value: Any) -> bytes:
+    parts: list[bytes] = []
+    _add(value, parts.append)
+    return b"".join(parts)
+
+
+def _joined(terms: Iterable[bytes]) -> bytes:
+    """As `b"".join`, which would hold all of a million terms at once, each with the head of an object."""
+    out = bytearray()
+    for term in terms:
+        out += term
+    return bytes(out)
+
+
+def _deep(value: Any) -> bytearray:
+    """As `encode`, with a stack of its own: what is still to do, the next thing last."""
+    out = bytearray()
     todo: list[tuple[bool, Any]] = [(False, value)]
     while todo:
         ready, item = todo.pop()
@@ -128,7 +165,8 @@ def _add_deep(value: Any, out: bytearray) -> None:
             todo.append((True, NIL))
             todo += ((False, inner) for inner in reversed(item))
         else:
-            _add(item, out)
+            out += _term(item)
+    return out
 
 
 def _small_integers(value: list[Any]) -> bytes | None:

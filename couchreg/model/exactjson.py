@@ -1,7 +1,7 @@
 """The slow, exact way to read and print JSON, for the rare values that msgspec does otherwise.
 
 Owns what has no bound elsewhere: nesting of any depth, integers of up to 100,000 digits, and floats
-as CouchDB reads and spells them. `json` decides when it is needed; nothing else calls this.
+as CouchDB reads and spells them. `json` decides when it is needed; `erlang` prints long integers as it does.
 
 The standard library's reader does what is not nested deeply, for it is many times faster than the one here.
 It is told how to read numbers and members, and never sees the escapes that it takes and CouchDB does not.
@@ -54,7 +54,7 @@ def decode(text: str) -> Any:
 
 
 def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -277,15 +277,16 @@ def _print(item: Any) -> bytes:
     if type(item) is float:
         return spell(item).encode()
     if type(item) is int:
-        return _digits(item).encode()
+        return digits(item).encode()
     return _encode(item)
 
 
-def _digits(value: int) -> str:
+def digits(value: int) -> str:
+    """An integer in decimal, of any size: Python refuses what is longer than 4,300 digits."""
     if value < 0:
-        return "-" + _digits(-value)
+        return "-" + digits(-value)
     if value.bit_length() <= 3 * _CHUNK:
         return str(value)
     lower = int(value.bit_length() * 0.30103) // 2
     high, low = divmod(value, 10**lower)
-    return _digits(high) + _digits(low).rjust(lower, "0")
+    return digits(high) + digits(low).rjust(lower, "0")

@@ -37,16 +37,14 @@ def revision_id(
     """
     if parent is None:
         generation = 0
-        out = bytearray(_ROOT[deleted])
+        head = _ROOT[deleted]
     else:
         dash = parent.index("-", 1)
         generation = int(parent[:dash])
-        out = bytearray(_HEAD[deleted])
-        out += etf.integer(generation)
-        out += etf.binary(raw(parent[dash + 1 :]))
-    out += etf.encode(body)
-    out += _attachments(attachments) if attachments else _NO_ATTACHMENTS
-    return f"{generation + 1}-{hashlib.md5(out, usedforsecurity=False).hexdigest()}"
+        head = _HEAD[deleted] + etf.integer(generation) + etf.binary(raw(parent[dash + 1 :]))
+    tail = _attachments(attachments) if attachments else _NO_ATTACHMENTS
+    term = b"".join((head, etf.encode(body), tail))
+    return f"{generation + 1}-{hashlib.md5(term, usedforsecurity=False).hexdigest()}"
 
 
 def _attachments(attachments: Sequence[tuple[str, str, bytes]]) -> bytes:

@@ -86,6 +86,17 @@ class RevTree:
             tree._trees = [KeyTree(list(map(int, gens)), *columns) for gens, *columns in stored]
         return tree
 
+    @classmethod
+    def line(cls, nodes: Sequence[Node]) -> "RevTree":
+        """The tree of a document without conflicts: its revisions, oldest first, one at least."""
+        tree = cls()
+        keys = [_key(node.rev) for node in nodes]
+        gens, ids = [gen for gen, _ in keys], [rev_id for _, rev_id in keys]
+        tree._trees.append(
+            KeyTree(gens, ids, [node.deleted for node in nodes], [node.body for node in nodes])
+        )
+        return tree
+
     def encode(self) -> bytes:
         """A compact form of the whole tree."""
         try:
@@ -139,6 +150,13 @@ class RevTree:
         """
         at = self._find(rev)
         return [_text(at[0].gens[i], at[0].ids[i]) for i in at[0].ancestry(at[1])[:limit]] if at else []
+
+    @staticmethod
+    def history_of_line(stored: bytes, limit: int) -> list[str]:
+        """`history` of the winner of a tree that has one leaf and came from `encode`, without the tree."""
+        start, ids, _, _ = _unpack(stored)
+        newest = int(start) + len(ids) - 1
+        return [_text(newest - older, rev_id) for older, rev_id in enumerate(ids[: -limit - 1 : -1])]
 
     def nodes_of(self, rev: str) -> list[Node]:
         """`history` with the storage ids."""

@@ -17,6 +17,8 @@ from couchreg.package.paths import DESCRIPTOR, file_fault, is_url, plain_path, u
 from couchreg.package.references import references
 from couchreg.package.report import Report, problem, refusal, shown
 
+# What `couchreg init` writes for people to replace.
+PLACEHOLDER = "What this data is about, where it comes from, and what to know before using it."
 OWN = "couchreg"  # the member of a version document that is the registry's
 MAX_RESOURCE_NAME = 200  # characters of a resource's name
 MAX_RESOURCES = 20_000
@@ -107,7 +109,7 @@ def examine(members: Any, name: str, version: str) -> Descriptor:
     if not isinstance(members, dict):
         raise BadRequest("A data package descriptor must be a JSON object.")
     own = {key: value for key, value in members.items() if key not in ("_attachments", "_id")}
-    if _is_deep(own):
+    if is_deep(own):
         raise BadRequest(f"A descriptor may be nested at most {MAX_DEPTH} levels deep.")
     _check_numbers(own)
     report = Report()
@@ -129,7 +131,8 @@ def _check_numbers(own: Mapping[str, Any]) -> None:
         raise BadRequest(f"A descriptor and each of its resources has {MAX_MEMBERS} members at most.")
 
 
-def _is_deep(value: Any) -> bool:
+def is_deep(value: Any) -> bool:
+    """Whether objects and lists are nested more than `MAX_DEPTH` levels deep."""
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [child for item in level for child in _children(item)]

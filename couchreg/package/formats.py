@@ -1,6 +1,7 @@
 """Formats and media types of files, for descriptors whose publisher left them out. Pure."""
 
 import mimetypes
+import re
 from pathlib import PurePosixPath
 
 from couchreg.model.media_types import OCTETS
@@ -26,6 +27,7 @@ _MEDIATYPES = {
     "yml": "application/yaml",
     "xml": "application/xml",
 }
+_PLAIN_SUFFIXES = re.compile(r"[.A-Za-z0-9]{1,20}")
 _TYPES = mimetypes.MimeTypes(filenames=())
 
 
@@ -34,6 +36,12 @@ def split_format(path: str) -> tuple[str | None, str | None]:
     suffixes = [suffix[1:].lower() for suffix in PurePosixPath(path).suffixes]
     compression = suffixes.pop() if suffixes and suffixes[-1] in COMPRESSIONS else None
     return (suffixes[-1] if suffixes else None), compression
+
+
+def plain_suffixes(path: str) -> str:
+    """`data/gdp.csv.gz` -> ".csv.gz", for a file whose name is to tell; nothing where a suffix is odd."""
+    suffixes = "".join(f".{part}" for part in split_format(path) if part)
+    return suffixes if _PLAIN_SUFFIXES.fullmatch(suffixes) else ""
 
 
 def mediatype(path: str) -> str:

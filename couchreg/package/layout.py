@@ -6,6 +6,7 @@
     _uploads/3f…/0                 a file that waits to be published, see `registry/publishing/direct.py`
     _registry/gdp@2026/1-ab….json  what is recorded of a leaf revision, to rebuild the database from
     _parquet/gdp/2026/gdp.parquet  the table of the resource "gdp", see `analytics`
+    _deleted/gdp/2026/3f…/0        a file of a deleted version that may be brought back
     _datastore/owner.json          which server's documents these are
 
 Pure: names in, keys out. Whether a key is taken is the blob store's to say.
@@ -25,6 +26,8 @@ OWNER = "_datastore/owner.json"
 RECORDS = "_registry/"
 UPLOADS = "_uploads/"
 PARQUET = "_parquet/"
+DELETED = "_deleted/"
+DELETED_RECORD = "version.json"  # of what lies in the same folder
 _BLOBS = "_blobs"
 _REV = re.compile(r"[0-9]+-[0-9a-f]{32}")
 _PLAIN_ID = re.compile(r"[a-z0-9][0-9A-Za-z@._+-]{0,190}(?<!\.)")
@@ -70,6 +73,12 @@ def record_key(doc_id: str, rev: str) -> str:
     return f"{record_folder(doc_id)}{rev if _REV.fullmatch(rev) else _hash(rev)}.json"
 
 
+def deleted_folder(name: str, version: str = "") -> str:
+    """The prefix of what is kept of a deleted version, a folder for each time that it was deleted; without a
+    version of all that is kept of a package."""
+    return f"{DELETED}{name}/{version}/" if version else f"{DELETED}{name}/"
+
+
 def parquet_folder(name: str, version: str) -> str:
     """The prefix of the Parquet files of a version's tables."""
     return f"{PARQUET}{name}/{version}/"
@@ -91,7 +100,7 @@ def descriptor_beside(key: str) -> str | None:
 
 def is_kept(key: str) -> bool:
     """Whether `key` is no attachment's, so that no document refers to it and no sweep may take it."""
-    return is_descriptor(key) or key.startswith((RECORDS, PARQUET)) or key == OWNER
+    return is_descriptor(key) or key.startswith((RECORDS, PARQUET, DELETED)) or key == OWNER
 
 
 def waits(key: str) -> bool:

@@ -13,7 +13,7 @@ from couchreg.package.versions import LATEST
 MAX_NAME: Final = 150  # characters of a name or a version: each is a folder of the datastore
 NAME_PATTERN: Final = "[a-z0-9][a-z0-9._-]*"
 VERSION_PATTERN: Final = "[0-9A-Za-z][0-9A-Za-z.+_-]*"
-RESERVED: Final = frozenset({"search", "adduser", "owner", LATEST})
+RESERVED: Final = frozenset({"search", "adduser", "owner", "api", LATEST})
 # What browsers, crawlers and others ask every host for at its root.
 WELL_KNOWN: Final = frozenset(
     {
@@ -108,6 +108,12 @@ def split_version_id(doc_id: str) -> tuple[str, str] | None:
     """Name and version of a version document's id, None for any other id."""
     name, at, version = doc_id.partition("@")
     return (name, version) if at and is_package_name(name) and is_version(version) else None
+
+
+def split_wanted(text: str) -> tuple[str, str]:
+    """Name and wanted version of `NAME@VERSION`, unchecked; of a name alone the latest is wanted."""
+    name, at, version = text.partition("@")
+    return name, version if at else LATEST
 
 
 def package_of(doc_id: str) -> str | None:

@@ -3,10 +3,13 @@
 import re
 from typing import Any, Final
 
+import msgspec
+
 from couchreg.errors import BadRequest
 from couchreg.model import json
 
 _BOM: Final = b"\xef\xbb\xbf"
+_look: Final = msgspec.json.Decoder(json.Raw).decode
 _PLACE: Final = re.compile(r" \(byte (\d+)\)\Z")
 
 
@@ -24,10 +27,24 @@ def read_json(data: bytes) -> Any:
     try:
         return json.decode(text)
     except BadRequest as error:
-        raise _explained(text, error) from None
+        raise _explained(text, str(error.__context__ or "")) from None
 
 
-def _explained(text: bytes, error: BadRequest) -> BadText:
+def check_json(data: bytes) -> None:
+    """See that a text is JSON, as `read_json`, but make no values of it: it needs a few times its own memory
+    whatever it holds. Raises BadText."""
+    text = data.removeprefix(_BOM)
+    if (fault := _not_utf_8(text)) is not None:
+        raise fault
+    try:
+        _look(text)
+    except RecursionError:
+        raise BadText("is nested too deeply to be read here", None, None) from None
+    except msgspec.MsgspecError as error:
+        raise _explained(text, str(error)) from None
+
+
+def _not_utf_8(text: bytes) -> BadText | None:
     try:
         text.decode()
     except UnicodeDecodeError as fault:
@@ -37,20 +54,25 @@ def _explained(text: bytes, error: BadRequest) -> BadText:
             line,
             column,
         )
+    return None
+
+
+def _explained(text: bytes, cause: str) -> BadText:
+    if (fault := _not_utf_8(text)) is not None:
+        return fault
     if not text.strip():
         return BadText("is empty", 1, 1)
-    cause = str(error.__context__ or "")
     found = _PLACE.search(cause)
     at = int(found[1]) if found else len(text.rstrip()) if "truncated" in cause else None
     if at is None:
-        return BadText("is no JSON that can be read", None, None)
+        return BadText("is not JSON that can be read", None, None)
     line, column = _place(text, at)
     what = (
         cause[: found.start()].removeprefix("JSON is malformed: ")
         if found
         else "it ends before it is complete"
     )
-    return BadText(f"is no valid JSON in line {line}, column {column}: {what}", line, column)
+    return BadText(f"is not valid JSON in line {line}, column {column}: {what}", line, column)
 
 
 def _place(text: bytes, offset: int) -> tuple[int, int]:

@@ -33,7 +33,7 @@ _DIGITS: Final = re.compile(r"(\d{1,4000})", re.ASCII)
 _LONGEST_RANGE: Final = 256
 
 
-class Version(NamedTuple):
+class ComparableVersion(NamedTuple):
     """A version as it compares. `release` is 0 for a pre-release, 1 else, so that releases are higher."""
 
     readable: int
@@ -43,16 +43,20 @@ class Version(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def read(version: str) -> Version:
+def read(version: str) -> ComparableVersion:
     """A version as SemVer compares it. Any text can be read: see the module."""
     match = None
     if len(version) <= _LONGEST_RANGE:
         match = _STRICT.match(version) or _LOOSE.match(version)
     if match is None:
-        return Version(0, (), 1, _label(_DIGITS.split(version[:_LONGEST_RANGE])))
+        return ComparableVersion(0, (), 1, _label(_DIGITS.split(version[:_LONGEST_RANGE])))
     fields = _padded([int(field) for field in re.split("[.-]", match["fields"])])
     label = match["label"]
-    return Version(1, fields, 0, _label(label.split("."))) if label else Version(1, fields, 1, ())
+    return (
+        ComparableVersion(1, fields, 0, _label(label.split(".")))
+        if label
+        else ComparableVersion(1, fields, 1, ())
+    )
 
 
 def _padded(fields: Iterable[int]) -> Fields:
@@ -99,15 +103,15 @@ def satisfies(version: str, wanted: str) -> bool:
     return any(_within(read_version, bounds) for bounds in _range(wanted))
 
 
-class Bound(NamedTuple):
+class VersionBound(NamedTuple):
     """One comparison. `named` is a pre-release that the range itself spells out."""
 
     operator: str  # "<", "<=", ">", ">=" or "="
-    version: Version
+    version: ComparableVersion
     named: bool = False
 
 
-def _within(version: Version, bounds: list[Bound]) -> bool:
+def _within(version: ComparableVersion, bounds: list[VersionBound]) -> bool:
     if not version.readable or not all(_holds(version, bound) for bound in bounds):
         return False
     if version.release:
@@ -115,7 +119,7 @@ def _within(version: Version, bounds: list[Bound]) -> bool:
     return any(bound.named and bound.version.fields == version.fields for bound in bounds)
 
 
-def _holds(version: Version, bound: Bound) -> bool:
+def _holds(version: ComparableVersion, bound: VersionBound) -> bool:
     if bound.operator == "<":
         return version < bound.version
     if bound.operator == "<=":
@@ -135,17 +139,17 @@ _COMPARATOR: Final = re.compile(
     r"(?:-(?P<label>[0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]*)?\Z",
     re.ASCII,
 )
-_LOWEST: Final = Version(1, (0, 0, 0), 0, ())  # below every version, pre-releases included
+_LOWEST: Final = ComparableVersion(1, (0, 0, 0), 0, ())  # below every version, pre-releases included
 
 
 @lru_cache(maxsize=1024)
-def _range(wanted: str) -> list[list[Bound]]:
+def _range(wanted: str) -> list[list[VersionBound]]:
     if len(wanted) > _LONGEST_RANGE:
         raise BadRequest("A version range may have at most 256 characters.")
     return [_alternative(part, wanted) for part in wanted.split("||")]
 
 
-def _alternative(text: str, wanted: str) -> list[Bound]:
+def _alternative(text: str, wanted: str) -> list[VersionBound]:
     hyphen = _HYPHEN.match(text)
     if hyphen:
         return _comparator(">=" + hyphen[1], wanted) + _comparator("<=" + hyphen[2], wanted)
@@ -158,27 +162,27 @@ class _Partial(NamedTuple):
 
     fields: Fields
     given: int
-    version: Version
+    version: ComparableVersion
 
-    def lowest(self, operator: str = ">=") -> Bound:
-        return Bound(operator, self.version, not self.version.release)
+    def lowest(self, operator: str = ">=") -> VersionBound:
+        return VersionBound(operator, self.version, not self.version.release)
 
-    def below(self, index: int) -> Bound:
+    def below(self, index: int) -> VersionBound:
         """Less than the next version that differs at `index`, its pre-releases included."""
-        return Bound("<", Version(1, self.next(index), 0, ()))
+        return VersionBound("<", ComparableVersion(1, self.next(index), 0, ()))
 
     def next(self, index: int) -> Fields:
         return _padded((*self.fields[:index], self.fields[index] + 1))
 
 
-def _comparator(word: str, wanted: str) -> list[Bound]:
+def _comparator(word: str, wanted: str) -> list[VersionBound]:
     match = _COMPARATOR.match(word)
     if match is None:
         raise BadRequest(f"{wanted!r} is neither a version nor a range of versions.")
     operator = (match["operator"] or "=").replace("~>", "~")
     partial = _partial(word[len(match["operator"] or "") :], match)
     if partial.given == 0:
-        return [Bound("<", _LOWEST)] if operator in "<>" else []
+        return [VersionBound("<", _LOWEST)] if operator in "<>" else []
     return _bounds(operator, partial)
 
 
@@ -191,11 +195,13 @@ def _partial(text: str, match: re.Match[str]) -> _Partial:
     given = next((i for i, name in enumerate(names) if not name.isdecimal()), len(names))
     fields = tuple([int(name) for name in names[:given]])
     label = match["label"] if given == len(names) else None
-    version = Version(1, _padded(fields), 0 if label else 1, _label(label.split(".")) if label else ())
+    version = ComparableVersion(
+        1, _padded(fields), 0 if label else 1, _label(label.split(".")) if label else ()
+    )
     return _Partial(fields, given, version)
 
 
-def _bounds(operator: str, partial: _Partial) -> list[Bound]:
+def _bounds(operator: str, partial: _Partial) -> list[VersionBound]:
     last = partial.given - 1
     exact = partial.given >= 3 or not partial.version.release
     if operator == "^":
@@ -206,8 +212,8 @@ def _bounds(operator: str, partial: _Partial) -> list[Bound]:
     if operator == ">=" or exact:
         return [partial.lowest(operator)]
     if operator == ">":
-        return [Bound(">=", Version(1, partial.next(last), 1, ()))]
+        return [VersionBound(">=", ComparableVersion(1, partial.next(last), 1, ()))]
     if operator == "<":
-        return [Bound("<", Version(1, partial.version.fields, 0, ()))]
+        return [VersionBound("<", ComparableVersion(1, partial.version.fields, 0, ()))]
     upper = partial.below(last)
     return [upper] if operator == "<=" else [partial.lowest(), upper]

@@ -1,6 +1,8 @@
-"""The registry: what a data package is here, and how one is published, checked and read.
+"""The registry: how a data package is published, checked, read, changed and compared here.
 
-It owns names, versions and descriptors, the checks before a package is accepted, and the two kinds of
-documents a package leaves in the `registry` database. It knows a `Database` and `Attachments`;
-it knows neither HTTP (`http/registry`) nor where documents and bytes really lie.
+Owns the checks before a package is accepted and the two kinds of documents that a package leaves in the
+`registry` database. Does not own what a package is wherever it is looked at (`package`). Knows a `Database`
+and `Attachments`, and neither HTTP (`http/registry`) nor where documents and bytes really lie. Comes in:
+`http/registry`, `http/couch`, which publishes what is replicated, `analytics`, `graphs`, `client`, which
+checks as the server does, `cli`, and `app`, which builds it.
 """

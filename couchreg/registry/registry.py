@@ -1,6 +1,7 @@
 """The registry as the doors see it: reading, publishing, and what has to run for that."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -13,16 +14,21 @@ from couchreg.registry.changing.owners import Owners
 from couchreg.registry.changing.packages import Packages
 from couchreg.registry.changing.settling import Settled, bounded
 from couchreg.registry.changing.tags import Tags
+from couchreg.registry.changing.trash import Trash
+from couchreg.registry.changing.undelete import Undeleter
 from couchreg.registry.changing.unpublish import Unpublisher
+from couchreg.registry.changing.yanking import Yanks
 from couchreg.registry.checking import checker, small
 from couchreg.registry.checking.checker import Checker, CheckLimits
 from couchreg.registry.comparing import diff_job
 from couchreg.registry.comparing.diff import Differ
 from couchreg.registry.linked.forms import Forms
 from couchreg.registry.publishing.direct import Direct
+from couchreg.registry.publishing.drafts import Drafts
 from couchreg.registry.publishing.held import Held, Holders
 from couchreg.registry.publishing.intake import Intake, PublishLimits
-from couchreg.registry.publishing.publish import Publisher, Validation
+from couchreg.registry.publishing.publish import DataChecks, Publisher, Validation
+from couchreg.registry.publishing.quotas import Quotas
 from couchreg.registry.publishing.runs import Redeem, Runs
 from couchreg.registry.publishing.sessions import SessionLimits, Sessions
 from couchreg.registry.publishing.shelf import Shelf
@@ -30,6 +36,12 @@ from couchreg.registry.reading.catalog import Catalog
 from couchreg.registry.reading.counts import Downloads
 from couchreg.registry.reading.dependencies import Dependencies
 from couchreg.registry.reading.history import History
+from couchreg.registry.reading.pages import VersionPages
+from couchreg.registry.replicated.copies import MirrorCopies
+from couchreg.registry.replicated.deletions import Deletions
+from couchreg.registry.replicated.incoming import Incoming
+from couchreg.registry.replicated.packages import Exists, PackageDocuments
+from couchreg.registry.replicated.versions import Versions
 from couchreg.sandbox.forks import ForkServer
 
 
@@ -52,70 +64,123 @@ class Search(Protocol):
         """The packages whose latest version depends on this one."""
 
 
-class Registry:
-    """Reading and publishing over one database; `start` and `close` are the owner's to call.
+@dataclass(frozen=True, slots=True)
+class RegistryOptions:
+    """What an operator decides of a registry.
+
+    Publishes that outlive their requests lie in the folder `shelf`. Deleted versions can be brought back for
+    `undelete_days`. An account publishes up to `account_space` bytes; 0: any number. A mirror of another
+    registry, which `mirror_of` names, is changed by admins alone.
+    """
+
+    validation: Validation = Validation.STRICT
+    checks: CheckLimits | None = None
+    publishing: PublishLimits | None = None
+    sessions: SessionLimits | None = None
+    downloads: Downloads | None = None
+    shelf: Path | None = None
+    mirror_of: str | None = None
+    undelete_days: int = 0
+    account_space: int = 0
+
+
+async def _nobody_exists(name: str) -> bool:
+    return False
+
+
+async def _nobody_vouches(pledge: Any, package: str) -> User:
+    raise Unauthorized("Nobody can tell whose publish this is.")
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Whom a registry asks that knows nothing of it: followers, and accounts.
 
     `settled` is awaited with a sequence before a publish is acknowledged: the place for a follower
     that writes what has to be there as soon as the version is. With `holders`, files whose bytes are stored
-    already are linked to those. Publishes that outlive their requests lie in the folder `shelf`, and are
-    done for whom `redeem` finds.
+    already are linked to those. Publishes that outlive their requests are done for whom `redeem` finds.
+    Nobody becomes an owner by replication but those of whom `exists` says so.
     """
+
+    settled: Settled | None = None
+    holders: Holders | None = None
+    holders_caught_up: Settled | None = None
+    redeem: Redeem = _nobody_vouches
+    exists: Exists = _nobody_exists
+
+
+class Registry:
+    """Reading and publishing over one database. Who makes one calls `start` and `close`."""
 
     def __init__(
         self,
         database: Database,
         attachments: Attachments,
-        *,
-        validation: Validation = Validation.STRICT,
-        checks: CheckLimits | None = None,
-        publishing: PublishLimits | None = None,
-        settled: Settled | None = None,
-        downloads: Downloads | None = None,
-        holders: Holders | None = None,
-        holders_caught_up: Settled | None = None,
-        shelf: Path | None = None,
-        sessions: SessionLimits | None = None,
-        redeem: Redeem | None = None,
+        options: RegistryOptions = RegistryOptions(),
+        around: Neighbours = Neighbours(),
     ) -> None:
         self.database = database
         self.attachments = attachments
-        self.catalog = Catalog(database)
+        self._limits = options.publishing or PublishLimits()
+        self._validation = Validation(options.validation)
+        self._set_up_checks(options.checks)
+        self._set_up_reading(options.downloads)
+        self._set_up_changes(options, around)
+        self._set_up_publishing(options, around)
+        self.copies = MirrorCopies(database, self.packages, self.publisher, self.unpublisher, self.intake)
+        self.incoming = self._incoming(bounded(around.settled), around.exists)
+
+    def _set_up_checks(self, limits: CheckLimits | None) -> None:
         self.forks = ForkServer((checker.WORKER, small.WORKER, diff_job.WORKER))
-        self.checker = Checker(self.forks, checks)
+        self.checker = Checker(self.forks, limits)
         self.small_tables = small.SmallTables(self.forks)
-        self.packages = Packages(database, settled=bounded(settled))
-        self.owners = Owners(database, self.packages)
-        self.held = Held(database, holders, holders_caught_up)
-        self.publisher = Publisher(
-            database,
-            attachments,
-            self.checker,
-            self.packages,
-            validation=validation,
-            settled=settled,
-            held=self.held,
-            small=self.small_tables,
-        )
-        self.unpublisher = Unpublisher(database, attachments, self.packages, settled=settled)
-        self.tags = Tags(self.catalog, self.packages)
-        self.deprecations = Deprecations(self.catalog, self.packages)
-        self.history = History(database, self.catalog)
+
+    def _set_up_reading(self, downloads: Downloads | None) -> None:
+        self.catalog = Catalog(self.database)
+        self.history = History(self.database, self.catalog)
+        self.pages = VersionPages(self.database)
         self.dependencies = Dependencies(self.catalog)
-        self.differ = Differ(self.catalog, attachments, self.forks)
+        self.differ = Differ(self.catalog, self.attachments, self.forks)
         self.forms = Forms()
         self.downloads = downloads or Downloads()
-        self._limits = publishing or PublishLimits()
-        self.sessions = Sessions(
-            Shelf(shelf or attachments.spool.directory.parent / "publishing"),
-            self.held,
-            attachments.blobs,
-            sessions or SessionLimits(),
+
+    def _set_up_changes(self, options: RegistryOptions, around: Neighbours) -> None:
+        self.packages = Packages(self.database, settled=bounded(around.settled), mirror_of=options.mirror_of)
+        self.owners = Owners(self.database, self.packages)
+        trash = Trash(self.attachments, options.undelete_days)
+        place = (self.database, self.attachments, self.packages, trash)
+        self.unpublisher = Unpublisher(*place, settled=around.settled)
+        self.undeleter = Undeleter(*place, settled=around.settled)
+        self.tags = Tags(self.catalog, self.packages)
+        self.deprecations = Deprecations(self.catalog, self.packages)
+        self.yanks = Yanks(self.catalog, self.packages)
+
+    def _set_up_publishing(self, options: RegistryOptions, around: Neighbours) -> None:
+        spool, blobs = self.attachments.spool, self.attachments.blobs
+        self.held = Held(self.database, around.holders, around.holders_caught_up)
+        self.publisher = Publisher(
+            self.database,
+            self.attachments,
+            DataChecks(self.checker, self.small_tables, self._validation),
+            self.packages,
+            settled=around.settled,
+            held=self.held,
+            quotas=Quotas(self.database, options.account_space),
         )
-        self.runs = Runs(
-            self.publisher, self.sessions, attachments.spool, self._limits, redeem or _nobody_vouches
+        shelf = Shelf(options.shelf or spool.directory.parent / "publishing")
+        self.sessions = Sessions(shelf, self.held, blobs, options.sessions or SessionLimits())
+        self.runs = Runs(self.publisher, self.sessions, spool, self._limits, around.redeem)
+        self.drafts = Drafts(self.runs, self.publisher, self.checker, spool, self._limits)
+        self.direct = Direct(self.publisher, blobs, spool, self._limits)
+
+    def _incoming(self, settled: Settled, exists: Exists) -> Incoming:
+        return Incoming(
+            self.database,
+            Versions(self.database, self.packages, self.publisher, settled),
+            Deletions(self.database, self.packages, self.unpublisher),
+            PackageDocuments(self.database, self.packages, self.owners, exists, settled),
+            self.intake,
         )
-        self.direct = Direct(self.publisher, attachments.blobs, attachments.spool, self._limits)
-        self._validation = Validation(validation)
 
     @property
     def limits(self) -> PublishLimits:
@@ -144,7 +209,3 @@ class Registry:
         await self.stop_work()
         await self.forks.close()
         await self.downloads.close()
-
-
-async def _nobody_vouches(pledge: Any, package: str) -> User:
-    raise Unauthorized("Nobody can tell whose publish this is.")

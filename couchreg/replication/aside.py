@@ -12,14 +12,14 @@ from typing import Any
 
 from couchreg.docstore.base import Notes
 from couchreg.errors import NotFound
-from couchreg.replication.peers import Refused
+from couchreg.replication.peers import RefusedDocument
 
 MOST = 1000
 FIRST_RETRY, LONGEST_RETRY = 60.0, 8 * 3600.0  # seconds
 
 
 @dataclass
-class Entry:
+class AsideEntry:
     """A revision that waits. Times are Unix times."""
 
     id: str
@@ -50,7 +50,7 @@ class SetAside:
         self._name = name
         self._first = first_retry
         self._clock = clock
-        self._entries: dict[tuple[str, str], Entry] = {}
+        self._entries: dict[tuple[str, str], AsideEntry] = {}
         self._changed = False
         self.overflowed = 0
 
@@ -61,7 +61,7 @@ class SetAside:
     async def read(self) -> None:
         kept = await self._kept()
         for row in kept if isinstance(kept, list) else []:
-            entry = Entry(**row)
+            entry = AsideEntry(**row)
             self._entries[entry.id, entry.rev] = entry
 
     async def _kept(self) -> Any:
@@ -82,14 +82,14 @@ class SetAside:
             return
         self._changed = False
 
-    def add(self, refused: Refused, seq: Any) -> bool:
+    def add(self, refused: RefusedDocument, seq: Any) -> bool:
         """Whether it is in the list now; False where it found no place."""
         known = self._entries.get((refused.id, refused.rev))
         if known is None and len(self._entries) >= MOST:
             self.overflowed += 1
             return False
         now = self._clock()
-        entry = known or Entry(refused.id, refused.rev, seq, 0, "", now, 0)
+        entry = known or AsideEntry(refused.id, refused.rev, seq, 0, "", now, 0)
         entry.tries += 1
         entry.status, entry.reason = refused.status, refused.reason
         entry.next = now + min(self._first * 2 ** min(entry.tries - 1, 20), LONGEST_RETRY)
@@ -101,7 +101,7 @@ class SetAside:
         if self._entries.pop((doc_id, rev), None) is not None:
             self._changed = True
 
-    def due(self, *, all_of_them: bool = False) -> Sequence[Entry]:
+    def due(self, *, all_of_them: bool = False) -> Sequence[AsideEntry]:
         now = self._clock()
         return [entry for entry in self._entries.values() if all_of_them or entry.next <= now]
 

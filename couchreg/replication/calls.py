@@ -22,7 +22,7 @@ from couchreg import __version__
 from couchreg.errors import CouchregError, Failure, Forbidden
 from couchreg.model import json
 from couchreg.replication.endpoints import Endpoint
-from couchreg.replication.network import CheckedResolver, Networks, NotAllowed
+from couchreg.replication.network import AddressNotAllowed, CheckedResolver, Networks
 from couchreg.replication.peers import Broken
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class TooMuch(CouchregError):
     error = "too_large"
 
 
-class Answer(NamedTuple):
+class PeerAnswer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     data: bytes
@@ -57,7 +57,7 @@ class Answer(NamedTuple):
         try:
             return json.decode(self.data)
         except CouchregError:
-            raise Broken(f"The answer ({self.status}) is no JSON.") from None
+            raise Broken(f"The answer ({self.status}) is not JSON.") from None
 
     async def large_json(self) -> Any:
         """The same of a long text, which is read beside the loop. Raises Broken."""
@@ -86,7 +86,7 @@ class Manners:
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
 
 
-class Calls:
+class PeerCalls:
     """Requests below one endpoint's URL."""
 
     def __init__(self, endpoint: Endpoint, networks: Networks, manners: Manners) -> None:
@@ -128,25 +128,25 @@ class Calls:
         headers: Mapping[str, str] | None = None,
         retries: int | None = None,
         most: int = USUAL,
-    ) -> Answer:
+    ) -> PeerAnswer:
         """The answer, whatever its status below 500. Raises Broken, Forbidden, TooMuch."""
         sent = dict(headers or {})
         if value is not None:
             body, sent["Content-Type"] = json.encode(value), "application/json"
 
-        async def once() -> Answer:
+        async def once() -> PeerAnswer:
             async with self.stream(method, path, query=query, body=body, headers=sent) as response:
-                return Answer(response.status, response.headers, await _read(response, most))
+                return PeerAnswer(response.status, response.headers, await _read(response, most))
 
         return await self.patiently(f"{method} {self._shown(path)}", once, retries)
 
     async def patiently(
-        self, what: str, once: Callable[[], Awaitable[Answer]], retries: int | None
-    ) -> Answer:
+        self, what: str, once: Callable[[], Awaitable[PeerAnswer]], retries: int | None
+    ) -> PeerAnswer:
         left = self._manners.retries if retries is None else retries
         wait, busy = FIRST_WAIT, 0
         while True:
-            answer: Answer | None = None
+            answer: PeerAnswer | None = None
             try:
                 answer = await once()
             except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
@@ -189,7 +189,9 @@ class Calls:
                 try:
                     url = response.url.join(URL(location))
                 except ValueError:
-                    raise Broken(f"{method} {self._shown(path)}: redirected to what is no URL") from None
+                    raise Broken(
+                        f"{method} {self._shown(path)}: redirected to something that is not a URL"
+                    ) from None
         raise Broken(f"{method} {self._shown(path)}: redirected too often")
 
     @asynccontextmanager
@@ -197,7 +199,7 @@ class Calls:
         self, method: str, url: URL, body: Body, headers: Mapping[str, str] | None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         if url.scheme not in ("http", "https") or url.host is None:
-            raise Broken("Redirected to what is no web address.")
+            raise Broken("Redirected to something that is not a web address.")
         try:
             self._networks.check_literal(url.host)
             self._networks.check_literal(URL(self._endpoint.proxy or "").host or "")
@@ -211,10 +213,10 @@ class Calls:
                 skip_auto_headers=("Content-Type",),
             ) as response:
                 yield response
-        except NotAllowed as error:
+        except AddressNotAllowed as error:
             raise Forbidden(str(error)) from None
         except aiohttp.ClientConnectorError as error:
-            if isinstance(error.os_error, NotAllowed):
+            if isinstance(error.os_error, AddressNotAllowed):
                 raise Forbidden(str(error.os_error)) from None
             if isinstance(error, aiohttp.ClientConnectorDNSError):
                 reason = f"could not resolve {self._endpoint.shown}"
@@ -267,7 +269,7 @@ def _told(error: BaseException) -> str:
     return f"{type(error).__name__} {error}"[:300]
 
 
-def _retry_after(answer: Answer | None) -> float | None:
+def _retry_after(answer: PeerAnswer | None) -> float | None:
     """Seconds that a busy server asks for; 429 without a number means a while."""
     if answer is None or answer.status not in (429, 503):
         return None

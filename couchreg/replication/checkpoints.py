@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from couchreg.errors import Conflict, Forbidden, NotFound, Unauthorized
 from couchreg.replication.options import VERSION
-from couchreg.replication.peers import Broken, Checkpoint, Info, Peer
+from couchreg.replication.peers import Broken, Info, Peer, ReplicationCheckpoint
 
 REMEMBERED = 50  # sessions
 _ALONE = "source_not_written"  # in a record that only the target has: the life of the source
@@ -25,7 +25,7 @@ class Start(NamedTuple):
 
 
 @dataclass
-class Counts:
+class RunCounts:
     """What a replication has done, in CouchDB's words."""
 
     missing_checked: int = 0
@@ -37,20 +37,20 @@ class Counts:
     bulk_get_attempts: int = 0
 
     @classmethod
-    def of(cls, record: Mapping[str, Any]) -> "Counts":
+    def of(cls, record: Mapping[str, Any]) -> "RunCounts":
         """Those of an entry of a history."""
         found = {name: record.get(name) for name in cls.__dataclass_fields__}
         return cls(**{name: number for name, number in found.items() if isinstance(number, int)})
 
 
 @dataclass
-class Session:
+class ReplicationSession:
     """One run of a replication, as its history names it."""
 
     id: str
     began: float  # Unix time
     start: Start
-    counts: Counts = field(default_factory=Counts)
+    counts: RunCounts = field(default_factory=RunCounts)
 
     def entry(self, seq: Any, now: float) -> dict[str, Any]:
         return {
@@ -100,14 +100,14 @@ def _has(entry: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> bool
     return any(other.get("session_id") == entry.get("session_id") for other in history)
 
 
-class Checkpoints:
+class ReplicationCheckpoints:
     """The records of one replication at both its ends."""
 
     def __init__(self, base_id: str, source: Peer, target: Peer) -> None:
         self._id = f"_local/{base_id}"
         self._source = source
         self._target = target
-        self._at_source = self._at_target = Checkpoint({}, None)
+        self._at_source = self._at_target = ReplicationCheckpoint({}, None)
         self._lives = ("0", "0")
         self.read_only = False
 
@@ -160,12 +160,14 @@ class Checkpoints:
             self.read_only = True
 
 
-async def _put(peer: Peer, doc_id: str, body: dict[str, Any], before: Checkpoint, end: str) -> Checkpoint:
+async def _put(
+    peer: Peer, doc_id: str, body: dict[str, Any], before: ReplicationCheckpoint, end: str
+) -> ReplicationCheckpoint:
     """Raises Broken where somebody else has written, or removed, the record meanwhile."""
     if before.rev is not None and (await peer.checkpoint(doc_id)).rev is None:
         raise Broken(f"The {end} database has lost its checkpoint: it may have been made again.")
     try:
-        return Checkpoint(body, await peer.write_checkpoint(doc_id, body, before.rev))
+        return ReplicationCheckpoint(body, await peer.write_checkpoint(doc_id, body, before.rev))
     except Conflict:
         found = await peer.checkpoint(doc_id)
         if found.body == body:  # an earlier attempt has succeeded without our hearing of it

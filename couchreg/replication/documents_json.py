@@ -6,7 +6,7 @@ from typing import Any
 from couchreg.errors import BadRequest
 from couchreg.model import json
 from couchreg.model.revid import canonical
-from couchreg.replication.peers import Broken, Document, File, Wanted, known_revpos
+from couchreg.replication.peers import AttachedFile, Broken, Document, WantedRevision, known_revpos
 
 STATUS_OF_WORD = {
     "unauthorized": 401,
@@ -21,10 +21,10 @@ STATUS_OF_WORD = {
 }
 
 
-def read(value: Any, wanted: Wanted) -> Document:
+def read(value: Any, wanted: WantedRevision) -> Document:
     """A document with `_revisions`, and stubs for its attachments. Raises BadRequest for anything else."""
     if not isinstance(value, dict):
-        raise BadRequest("The source's document is no JSON object.")
+        raise BadRequest("The source's document is not a JSON object.")
     body = dict(value)
     doc_id, rev, deleted = body.pop("_id", None), body.pop("_rev", None), body.pop("_deleted", False)
     revisions, files = body.pop("_revisions", None), body.pop("_attachments", None)
@@ -47,20 +47,20 @@ def _history(rev: str, revisions: Any) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def _files(value: Any) -> tuple[File, ...]:
+def _files(value: Any) -> tuple[AttachedFile, ...]:
     if value is None:
         return ()
     if not isinstance(value, dict):
-        raise BadRequest("The source's document has `_attachments` that are no object.")
+        raise BadRequest("The source's document has `_attachments` that are not an object.")
     return tuple([_file(name, shape) for name, shape in value.items()])
 
 
-def _file(name: str, shape: Any) -> File:
+def _file(name: str, shape: Any) -> AttachedFile:
     try:
         length, encoding = shape["length"], shape.get("encoding", "identity")
         stored = shape.get("encoded_length", length)
         digest = shape.get("digest")
-        file = File(name, shape["content_type"], shape["revpos"], digest, length, stored, encoding)
+        file = AttachedFile(name, shape["content_type"], shape["revpos"], digest, length, stored, encoding)
     except (TypeError, KeyError, AttributeError):
         raise BadRequest(f"The source does not describe the attachment {json.brief(name)}.") from None
     numbers = (file.length, file.stored_length, file.revpos)
@@ -86,7 +86,7 @@ def write(document: Document, *, follows: bool = False) -> bytes:
     return json.encode(value)
 
 
-def _described(file: File, follows: bool) -> dict[str, Any]:
+def _described(file: AttachedFile, follows: bool) -> dict[str, Any]:
     shape: dict[str, Any] = {"content_type": file.content_type, "revpos": file.revpos}
     if file.digest is not None:
         shape["digest"] = file.digest
@@ -113,5 +113,5 @@ def refusals(value: Any, documents: Sequence[Document]) -> list[tuple[str, str, 
 def ids_of(rows: Any) -> Mapping[str, Any]:
     """An object by document ids, as `_revs_diff` answers. Raises Broken."""
     if not isinstance(rows, dict):
-        raise Broken("The target's answer to _revs_diff is no object.")
+        raise Broken("The target's answer to _revs_diff is not a JSON object.")
     return rows

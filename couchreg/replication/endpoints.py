@@ -30,7 +30,7 @@ class WrongOption(Wrong):
     """The same, of an option; CouchDB prints these to documents as Erlang terms."""
 
 
-class Credentials(NamedTuple):
+class EndpointCredentials(NamedTuple):
     """`written` is the user as it stood in the URL, escapes included: it is part of the replication's id."""
 
     user: str
@@ -48,7 +48,7 @@ class Endpoint:
 
     url: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # as given, no basic credentials
-    credentials: Credentials | None = field(default=None, repr=False)
+    credentials: EndpointCredentials | None = field(default=None, repr=False)
     proxy: str | None = field(default=None, repr=False)
     database: str | None = None
 
@@ -118,14 +118,14 @@ def _slashed(url: str) -> str:
     return url if "?" in url or url.endswith("/") else url + "/"
 
 
-def _without_user(url: str) -> tuple[str, Credentials | None]:
+def _without_user(url: str) -> tuple[str, EndpointCredentials | None]:
     parts = urlsplit(url)
     info, at, host = parts.netloc.rpartition("@")
     if not at:
         return url, None
     user, colon, password = info.partition(":")
     bare = urlunsplit(parts._replace(netloc=host))
-    return bare, Credentials(unquote(user), unquote(password), user) if colon else None
+    return bare, EndpointCredentials(unquote(user), unquote(password), user) if colon else None
 
 
 def _headers(value: Any) -> tuple[tuple[str, str], ...]:
@@ -144,7 +144,7 @@ def _headers(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(value.items()))
 
 
-def _without_basic(headers: tuple[tuple[str, str], ...]) -> tuple[Any, Credentials | None]:
+def _without_basic(headers: tuple[tuple[str, str], ...]) -> tuple[Any, EndpointCredentials | None]:
     """The headers without basic credentials, and these; in CouchDB's order, which changes with them."""
     given = [text for name, text in headers if name.lower() == "authorization"]
     if not given:
@@ -158,10 +158,10 @@ def _without_basic(headers: tuple[tuple[str, str], ...]) -> tuple[Any, Credentia
         user, colon, password = b64decode(encoded, validate=True).decode().partition(":")
     except ValueError:
         return rest, None
-    return rest, Credentials(user, password, user) if colon else None
+    return rest, EndpointCredentials(user, password, user) if colon else None
 
 
-def _basic_of(auth: Any) -> Credentials | None:
+def _basic_of(auth: Any) -> EndpointCredentials | None:
     if auth is None:
         return None
     if not isinstance(auth, dict):
@@ -172,7 +172,7 @@ def _basic_of(auth: Any) -> Credentials | None:
     user, password = basic.get("username"), basic.get("password")
     if not isinstance(user, str) or not isinstance(password, str):
         return None
-    return Credentials(user, password, user)
+    return EndpointCredentials(user, password, user)
 
 
 def address(url: str) -> tuple[str, int | None, str]:

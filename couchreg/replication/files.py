@@ -12,8 +12,8 @@ from urllib.parse import quote
 import aiohttp
 
 from couchreg.replication import documents_json
-from couchreg.replication.calls import FIRST_WAIT, LONGEST_WAIT, Calls, Manners
-from couchreg.replication.peers import Document, File, Source, Unreadable
+from couchreg.replication.calls import FIRST_WAIT, LONGEST_WAIT, Manners, PeerCalls
+from couchreg.replication.peers import AttachedFile, Document, Source, Unreadable
 from couchreg.wire import related
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]+)-")
@@ -30,7 +30,7 @@ def path_of(doc_id: str) -> str:
 class Fetch:
     """One attachment being read from a server, over as many connections as it takes."""
 
-    def __init__(self, calls: Calls, manners: Manners, document: Document, file: File) -> None:
+    def __init__(self, calls: PeerCalls, manners: Manners, document: Document, file: AttachedFile) -> None:
         self._calls = calls
         self._manners = manners
         self._file = file

@@ -14,8 +14,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from couchreg.docstore.base import BEGINNING, Change, ConfiguredStore, Database, Edit, Range, Revision, Stub
-from couchreg.errors import Conflict, CouchregError, NotFound
+from couchreg.docstore.base import (
+    BEGINNING,
+    Change,
+    ConfiguredStore,
+    Database,
+    Edit,
+    Range,
+    Revision,
+    Seq,
+    Stub,
+)
+from couchreg.errors import Conflict, CouchregError, NotFound, Unavailable
 from couchreg.model import json
 from couchreg.model.user import ADMIN_ROLE, User
 from couchreg.replication.guarding import REPLICATOR, holds_replications, without_secrets
@@ -28,6 +38,7 @@ log = logging.getLogger(__name__)
 STATES = ("initializing", "error", "running", "pending", "crashing", "completed", "failed")
 ENDED = ("completed", "failed")
 MEMBERS = ("_replication_state", "_replication_state_time", "_replication_state_reason", "_replication_stats")
+AGAIN = 1.0  # seconds before a document store that does not answer is asked again
 TRIES = 20  # to write a state past somebody who edits the document at the same time
 MOST_ERRORS = 10  # that make the wait longer
 _NOT_IN_STATS = ("source_seq", "through_seq", "source_read_only")
@@ -105,16 +116,27 @@ class Following:
 
     # -- which databases there are
     async def _watched(self) -> None:
-        seq = await self._store.parse_events_since("now")
-        for name in await self._store.names():
-            self._follow(name)
+        seq: Seq | None = None
         while True:
-            await self._store.wait_event(seq)
-            events = await self._store.events(seq)
-            seq = events.last_seq
-            for event in events.results:
-                if event.type != "deleted":
-                    self._follow(event.name)
+            try:
+                seq = await self._looked(seq)
+            except Unavailable as error:  # of a document store behind a network
+                log.info("New databases of replications are looked for again: %s", error)
+                await asyncio.sleep(AGAIN)
+
+    async def _looked(self, seq: Seq | None) -> Seq:
+        """Take in what databases there are, or what has happened to some; how far that is."""
+        if seq is None:
+            seq = await self._store.parse_events_since("now")
+            for name in await self._store.names():
+                self._follow(name)
+            return seq
+        await self._store.wait_event(seq)
+        events = await self._store.events(seq)
+        for event in events.results:
+            if event.type != "deleted":
+                self._follow(event.name)
+        return events.last_seq
 
     def _follow(self, name: str) -> None:
         task = self._databases.get(name)
@@ -125,11 +147,15 @@ class Following:
         """Every document of one database, until it is deleted and not made again."""
         try:
             while True:
-                with suppress(NotFound):
-                    await self._read(name)
-                for key in [key for key in self._followed if key[0] == name]:
-                    await self._dropped(*key)
-                await self._store.open(name)
+                try:
+                    with suppress(NotFound):
+                        await self._read(name)
+                    for key in [key for key in self._followed if key[0] == name]:
+                        await self._dropped(*key)
+                    await self._store.open(name)
+                except Unavailable as error:
+                    log.info("The replications of %s are looked for again: %s", name, error)
+                    await asyncio.sleep(AGAIN)
         except NotFound:
             return
         except Exception:

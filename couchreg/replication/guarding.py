@@ -7,7 +7,7 @@ https://docs.couchdb.org/en/stable/replication/replicator.html
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -22,11 +22,9 @@ from couchreg.docstore.base import (
     Revision,
     Row,
     Seq,
-    Setting,
-    Store,
     Updated,
 )
-from couchreg.docstore.proxy import DatabaseProxy, StoreProxy
+from couchreg.docstore.proxy import DatabaseProxy
 from couchreg.errors import CouchregError, Forbidden, NotFound, Unauthorized
 from couchreg.model import json
 from couchreg.model.user import ADMIN_ROLE, User
@@ -46,23 +44,18 @@ def holds_replications(name: str) -> bool:
     return name == NAME or name.endswith("/" + NAME)
 
 
-class ReplicatorStore(StoreProxy):
-    """A `Store` whose databases of replications are guarded."""
+class ReplicatorGuard:
+    """The layer of a store that guards its databases of replications."""
 
-    def __init__(self, inner: Store, check: Check) -> None:
-        super().__init__(inner)
+    def __init__(self, check: Check) -> None:
         self._check = check
 
-    async def open(self, name: str) -> Database:
-        return self._guarded(await self.inner.open(name))
+    def before(self, database: Database) -> Database:
+        """See `docstore.layers.Layer`."""
+        return ReplicatorDatabase(database, self._check) if holds_replications(database.name) else database
 
-    async def create(self, name: str, settings: Mapping[Setting, Any] | None = None) -> Database:
-        return self._guarded(await self.inner.create(name, settings))
-
-    def _guarded(self, database: Database) -> Database:
-        if not holds_replications(database.name):
-            return database
-        return ReplicatorDatabase(database, self._check)
+    def changed(self, name: str) -> None:
+        """Nothing is remembered here."""
 
 
 class ReplicatorDatabase(DatabaseProxy):

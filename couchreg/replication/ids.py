@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from couchreg.model import etf, selector
 from couchreg.replication.endpoints import Endpoint, address
-from couchreg.replication.options import Filter, Replication
+from couchreg.replication.options import Replication, ReplicationFilter
 
 _UNDEFINED = b"d\x00\x09undefined"
 
@@ -39,12 +39,14 @@ def _endpoint(endpoint: Endpoint) -> bytes:
     else:
         host, port, path = address(endpoint.url)
     user = _UNDEFINED if endpoint.credentials is None else _text(endpoint.credentials.written)
-    number = _atom("default") if port is None else etf.integer(port)
+    number = etf.atom("default") if port is None else etf.integer(port)
     headers = _list([b"h\x02" + _text(name) + _text(value) for name, value in endpoint.headers])
-    return b"h\x07" + b"".join([_atom("remote"), user, _text(host), number, _text(path), headers, _UNDEFINED])
+    return b"h\x07" + b"".join(
+        [etf.atom("remote"), user, _text(host), number, _text(path), headers, _UNDEFINED]
+    )
 
 
-def _filter(wanted: Filter, source_text: str) -> list[bytes | bytearray]:
+def _filter(wanted: ReplicationFilter, source_text: str) -> list[bytes | bytearray]:
     if wanted.kind == "doc_ids":
         return [etf.encode(list(wanted.doc_ids))]
     if wanted.kind == "selector":
@@ -68,10 +70,6 @@ def _sorted(value: object) -> object:
     if isinstance(value, list):
         return [_sorted(inner) for inner in value]
     return value
-
-
-def _atom(name: str) -> bytes:
-    return b"d" + len(name).to_bytes(2, "big") + name.encode()
 
 
 def _text(text: str) -> bytes:

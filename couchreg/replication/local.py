@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from couchreg.docstore.attachments.attachments import Attachments
-from couchreg.docstore.attachments.upload import Upload
+from couchreg.docstore.attachments.upload import BodyDetails, Upload
 from couchreg.docstore.base import (
     Attachment,
     Change,
@@ -27,21 +27,22 @@ from couchreg.errors import CouchregError, FileExists, MissingStub, NotFound, To
 from couchreg.model import document as documents
 from couchreg.model import json, selector
 from couchreg.model.user import User
-from couchreg.replication.options import Filter, Replication
+from couchreg.replication.options import Replication, ReplicationFilter
 from couchreg.replication.peers import (
+    AttachedFile,
+    Brought,
     ChangedDocument,
-    Checkpoint,
+    ChangesPage,
     Document,
-    File,
     Info,
-    Page,
-    Refused,
+    RefusedDocument,
+    ReplicationCheckpoint,
     Source,
     Unreadable,
-    Wanted,
+    WantedRevision,
     known_revpos,
 )
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 from couchreg.wire.documents import digest_text
 from couchreg.wire.status import status_of
 
@@ -52,10 +53,10 @@ _LARGEST_DOCUMENT = 8_000_000
 Judge = Callable[[Sequence[Revision]], Awaitable[list[bool]]]
 
 
-class Functions(Protocol):
+class DesignRules(Protocol):
     """What design documents do about replications; the room of design documents is not known here."""
 
-    async def judge(self, db: Database, wanted: Filter, user: User) -> Judge:
+    async def judge(self, db: Database, wanted: ReplicationFilter, user: User) -> Judge:
         """What a filter function, or a view's, says of revisions. Raises NotFound, BadRequest."""
 
     async def check_design(self, db: Database, body: Mapping[str, Any]) -> None:
@@ -68,7 +69,7 @@ class Here:
 
     store: ConfiguredStore
     attachments: Attachments
-    functions: Functions
+    functions: DesignRules
 
 
 class LocalDatabase:
@@ -97,14 +98,14 @@ class LocalDatabase:
         seq = await (await self._open()).update_seq()
         return Info(seq.incarnation, seq.text)
 
-    async def checkpoint(self, doc_id: str) -> Checkpoint:
+    async def checkpoint(self, doc_id: str) -> ReplicationCheckpoint:
         try:
             found = await (await self._open()).local(doc_id)
         except NotFound as error:
             if error.error == "db_not_found":
                 raise
-            return Checkpoint({}, None)
-        return Checkpoint(found.body, found.rev)
+            return ReplicationCheckpoint({}, None)
+        return ReplicationCheckpoint(found.body, found.rev)
 
     async def write_checkpoint(self, doc_id: str, body: Mapping[str, Any], rev: str | None) -> str:
         return await (await self._open()).update_local(doc_id, dict(body), rev)
@@ -120,7 +121,7 @@ class LocalDatabase:
             raise NotFound(f"missing json key: {name}")
         return text
 
-    async def changes(self, since: Any, limit: int, *, wait: bool) -> Page:
+    async def changes(self, since: Any, limit: int, *, wait: bool) -> ChangesPage:
         db, wanted = await self._open(), self._replication.filter
         place = await db.parse_since(since if isinstance(since, str) else json.encode(since).decode())
         rows: list[ChangedDocument] = []
@@ -137,7 +138,7 @@ class LocalDatabase:
                 rows += await self._passed(db, stretch.results)
                 last = stretch.last_seq
             if rows or not wait:
-                return Page(rows, last.text, await db.pending(last))
+                return ChangesPage(rows, last.text, await db.pending(last))
             if last == place:
                 await db.wait(place)
             place = last
@@ -147,7 +148,7 @@ class LocalDatabase:
         if wanted.kind in ("", "doc_ids"):
             return [ChangedDocument(change.seq.text, change.id, change.revs) for change in changes]
         matches = await self._matcher(db)
-        found, turn = [], Slice()
+        found, turn = [], TimeSlice()
         for change in changes:
             revisions = [one for one in await db.revisions(change.id, change.revs) if one is not None]
             passed = [one.rev for one, fits in zip(revisions, await matches(revisions), strict=True) if fits]
@@ -167,19 +168,19 @@ class LocalDatabase:
                 self._judge = await self._here.functions.judge(db, wanted, self._user)
         return self._judge
 
-    async def documents(self, wanted: Sequence[Wanted]) -> AsyncIterator[Sequence[Document | Refused]]:
-        db, left, turn = await self._open(), list(wanted), Slice()
+    async def documents(self, wanted: Sequence[WantedRevision]) -> AsyncIterator[Sequence[Brought]]:
+        db, left, turn = await self._open(), list(wanted), TimeSlice()
         while left:
             batch = left[:_TOGETHER]
             rows = await db.open_revs([(one.id, [one.rev]) for one in batch], latest=True, histories=True)
-            found: list[Document | Refused] = []
+            found: list[Brought] = []
             for one, opened in zip(batch, rows, strict=False):
                 found += [_document(one, item) for item in opened]
                 await turn.pass_on()
             left = left[max(len(rows), 1) :]
             yield found
 
-    async def open(self, document: Document, file: File) -> AsyncIterator[bytes]:
+    async def open(self, document: Document, file: AttachedFile) -> AsyncIterator[bytes]:
         assert file.record is not None
         try:
             async for chunk in self._here.attachments.open(file.record, encoded=True):
@@ -203,28 +204,30 @@ class LocalDatabase:
     ) -> Mapping[str, tuple[Sequence[str], Sequence[str]]]:
         return await (await self._open()).missing_revs(revs)
 
-    async def write(self, documents: Sequence[Document]) -> Sequence[Refused]:
+    async def write(self, documents: Sequence[Document]) -> Sequence[RefusedDocument]:
         db = await self._open()
-        refused, edits, turn = [], [], Slice()
+        problems, edits, turn = [], [], TimeSlice()
         for document in documents:
             try:
                 edits.append(await self._check(db, document))
             except CouchregError as error:
-                refused.append(_refused(document, error))
+                problems.append(refused(document, error))
             await turn.pass_on()
-        return refused + await self._update(db, edits)
+        return problems + await self._update(db, edits)
 
-    async def _update(self, db: Database, edits: Sequence[Edit]) -> list[Refused]:
+    async def _update(self, db: Database, edits: Sequence[Edit]) -> list[RefusedDocument]:
         if not edits:
             return []
         outcomes = (await db.update(edits, new_edits=False, user=self._user)).outcomes
         return [
-            Refused(edit.id, edit.rev or "", status_of(outcome), f"{outcome.error}: {outcome.shown}"[:500])
+            RefusedDocument(
+                edit.id, edit.rev or "", status_of(outcome), f"{outcome.error}: {outcome.shown}"[:500]
+            )
             for edit, outcome in zip(edits, outcomes, strict=True)
             if isinstance(outcome, CouchregError)
         ]
 
-    async def write_with_files(self, document: Document, source: Source) -> Refused | None:
+    async def write_with_files(self, document: Document, source: Source) -> RefusedDocument | None:
         db = await self._open()
         try:
             edit = await self._check(db, document)
@@ -235,31 +238,25 @@ class LocalDatabase:
         except MissingStub:
             if document.known_revpos:
                 raise
-            return Refused(document.id, document.rev, 412, "missing_stub")
+            return RefusedDocument(document.id, document.rev, 412, "missing_stub")
         except CouchregError as error:
             if isinstance(error, Unreadable):
                 raise
-            return _refused(document, error)
+            return refused(document, error)
         return None
 
     async def _received(
-        self, upload: Upload, document: Document, file: File, source: Source
+        self, upload: Upload, document: Document, file: AttachedFile, source: Source
     ) -> Attachment | Stub:
         if file.revpos <= document.known_revpos:
             return Stub(file.name, file.revpos, file.digest)
         if file.record is not None:
             await upload.keep(file.record)
             return file.record
+        details = BodyDetails(file.encoding, file.stored_length, file.length, file.digest)
+        chunks = source.open(document, file)
         return await upload.receive(
-            document.id,
-            file.name,
-            file.content_type,
-            source.open(document, file),
-            encoding=file.encoding,
-            revpos=file.revpos,
-            length=file.stored_length,
-            identity_length=file.length,
-            digest=file.digest,
+            document.id, file.name, file.content_type, chunks, details, revpos=file.revpos
         )
 
     async def _check(self, db: Database, document: Document) -> Edit:
@@ -297,18 +294,18 @@ async def _designs(revisions: Sequence[Revision]) -> list[bool]:
     return [revision.id.startswith(DESIGN) for revision in revisions]
 
 
-def _document(wanted: Wanted, opened: Opened) -> Document | Refused:
+def _document(wanted: WantedRevision, opened: Opened) -> Brought:
     revision = opened.revision
     if revision is None:
-        return Refused(wanted.id, wanted.rev, 404, "The source has this revision no more.")
+        return RefusedDocument(wanted.id, wanted.rev, 404, "The source has this revision no more.")
     history = tuple([rev.partition("-")[2] for rev in opened.history])
     files = tuple([_file(record) for record in revision.attachments])
     known = known_revpos(revision.rev, history, wanted.ancestors)
     return Document(revision.id, revision.rev, revision.deleted, revision.body, history, files, known)
 
 
-def _file(record: Attachment) -> File:
-    return File(
+def _file(record: Attachment) -> AttachedFile:
+    return AttachedFile(
         record.name,
         record.content_type,
         record.revpos,
@@ -327,5 +324,6 @@ def _value(document: Document) -> dict[str, Any]:
     return {**value, "_revisions": {"start": start, "ids": list(document.history)}}
 
 
-def _refused(document: Document, error: CouchregError) -> Refused:
-    return Refused(document.id, document.rev, status_of(error), f"{error.error}: {error.shown}"[:500])
+def refused(document: Document, error: CouchregError) -> RefusedDocument:
+    """A document that was not written, and why."""
+    return RefusedDocument(document.id, document.rev, status_of(error), f"{error.error}: {error.shown}"[:500])

@@ -28,7 +28,7 @@ _KEYS = tuple(
 _TRANSLATED = ip_network("64:ff9b::/96")
 
 
-class NotAllowed(OSError):
+class AddressNotAllowed(OSError):
     """An address that a replication may not reach."""
 
 
@@ -48,9 +48,9 @@ class Networks:
         if any(found in network for network in self._networks):
             return
         if any(found in network for network in _KEYS) or found.is_multicast:
-            raise NotAllowed(f"{host} is at an address that no replication may reach")
+            raise AddressNotAllowed(f"{host} is at an address that no replication may reach")
         if not self._private and not found.is_global:
-            raise NotAllowed(f"{host} is at a private address, which is not open to your replications")
+            raise AddressNotAllowed(f"{host} is at a private address, which is not open to your replications")
 
     def check_literal(self, host: str) -> None:
         """Where the host is an address itself, nothing is resolved. Raises NotAllowed."""

@@ -27,7 +27,7 @@ def defaults(name: str, default: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class ReplicationFilter:
     """Which changes are wanted. `name` is that of a function (`design/name`) or of a built-in filter."""
 
     kind: Kind = ""
@@ -43,7 +43,7 @@ class Replication:
 
     source: Endpoint
     target: Endpoint
-    filter: Filter = Filter()
+    filter: ReplicationFilter = ReplicationFilter()
     continuous: bool = False
     create_target: bool = False
     create_target_params: Mapping[str, Any] = field(default_factory=dict)
@@ -144,18 +144,18 @@ def _proxies(body: Mapping[str, Any]) -> tuple[Any, Any]:
     return (both, both) if both != "" else (source, target)
 
 
-def _filter(body: Mapping[str, Any]) -> Filter:
+def _filter(body: Mapping[str, Any]) -> ReplicationFilter:
     ids = body.get("doc_ids")
     given = [ids is not None, "filter" in body, "selector" in body]
     if sum(given) > 1:
         raise WrongOption("`doc_ids`,`filter`,`selector` are mutually exclusive")
     if ids is not None:
-        return Filter("doc_ids", doc_ids=_doc_ids(ids))
+        return ReplicationFilter("doc_ids", doc_ids=_doc_ids(ids))
     if "selector" in body:
         return _selector(body["selector"])
     if "filter" in body:
         return _function(body["filter"], _object(body, "query_params"))
-    return Filter(params=_object(body, "query_params"))
+    return ReplicationFilter(params=_object(body, "query_params"))
 
 
 def _doc_ids(ids: Any) -> tuple[str, ...]:
@@ -169,22 +169,22 @@ def _doc_ids(ids: Any) -> tuple[str, ...]:
     return tuple(sorted({unquote(one) for one in ids}, key=str.encode))
 
 
-def _selector(value: Any) -> Filter:
+def _selector(value: Any) -> ReplicationFilter:
     wanted = check_object("selector", value)
     try:
         selector.compile(wanted)
     except BadRequest as error:
         raise WrongOption(error.reason) from None
-    return Filter("selector", selector=wanted)
+    return ReplicationFilter("selector", selector=wanted)
 
 
-def _function(name: Any, params: Mapping[str, Any]) -> Filter:
+def _function(name: Any, params: Mapping[str, Any]) -> ReplicationFilter:
     if not isinstance(name, str):
         raise WrongOption("parameter `filter` must be a text")
     if name.startswith("_"):
         if name == "_view" and not re.fullmatch(r"[^/]*/[^/]*", str(params.get("view", ""))):
             raise WrongOption("Invalid `view` parameter.")
-        return Filter("view", name, params)
+        return ReplicationFilter("view", name, params)
     if not _FILTER.match(name):
         raise Wrong("Invalid filter. Must match `ddocname/filtername`.")
-    return Filter("function", name, params)
+    return ReplicationFilter("function", name, params)

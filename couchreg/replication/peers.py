@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, Protocol
 from couchreg.docstore.base import Attachment
 from couchreg.errors import CouchregError
 
-# Why a whole replication cannot go on are CouchregErrors. What only one document suffers from is a `Refused`.
+# Why a whole replication cannot go on are CouchregErrors. What only one document suffers from
+# is a `RefusedDocument`.
 
 
 class Broken(CouchregError):
@@ -38,7 +39,7 @@ class ChangedDocument(NamedTuple):
     revs: tuple[str, ...]
 
 
-class Page(NamedTuple):
+class ChangesPage(NamedTuple):
     """A stretch of changes; `last_seq` is where the next begins. `pending` come after it, None if not
     known."""
 
@@ -47,7 +48,7 @@ class Page(NamedTuple):
     pending: int | None
 
 
-class Wanted(NamedTuple):
+class WantedRevision(NamedTuple):
     """A revision that the target lacks; it has `ancestors`, of which the revision may be an edit."""
 
     id: str
@@ -57,7 +58,7 @@ class Wanted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class AttachedFile:
     """An attachment. `digest` is "md5-…" of the stored bytes; `stored_length` their number, where it is
     known. `record` is set where the bytes lie in this server."""
 
@@ -80,11 +81,11 @@ class Document:
     deleted: bool
     body: Mapping[str, Any]
     history: tuple[str, ...]
-    files: tuple[File, ...] = ()
+    files: tuple[AttachedFile, ...] = ()
     known_revpos: int = 0  # files up to this generation are at the target already
 
     @property
-    def new_files(self) -> list[File]:
+    def new_files(self) -> list[AttachedFile]:
         return [file for file in self.files if file.revpos > self.known_revpos]
 
     def with_all_files(self) -> "Document":
@@ -92,7 +93,7 @@ class Document:
         return replace(self, known_revpos=0)
 
 
-class Refused(NamedTuple):
+class RefusedDocument(NamedTuple):
     """A revision that could not be read or written, and why."""
 
     id: str
@@ -101,7 +102,10 @@ class Refused(NamedTuple):
     reason: str
 
 
-class Checkpoint(NamedTuple):
+Brought = Document | RefusedDocument  # what comes of a revision that is wanted
+
+
+class ReplicationCheckpoint(NamedTuple):
     """A `_local` document; `rev` None where there is none yet."""
 
     body: dict[str, Any]
@@ -114,7 +118,7 @@ class Peer(Protocol):
     async def info(self) -> Info:
         """Raises NotFound (db_not_found), Unauthorized, Forbidden, Broken."""
 
-    async def checkpoint(self, doc_id: str) -> Checkpoint: ...
+    async def checkpoint(self, doc_id: str) -> ReplicationCheckpoint: ...
 
     async def write_checkpoint(self, doc_id: str, body: Mapping[str, Any], rev: str | None) -> str:
         """The new revision. Raises Forbidden, Unauthorized where that is not allowed, Conflict."""
@@ -129,13 +133,13 @@ class Source(Peer, Protocol):
     async def filter_text(self, design: str, name: str) -> str:
         """The text of a filter function. Raises NotFound."""
 
-    async def changes(self, since: Any, limit: int, *, wait: bool) -> Page:
+    async def changes(self, since: Any, limit: int, *, wait: bool) -> ChangesPage:
         """At most so many changes; with `wait` those that come, where there are none yet."""
 
-    def documents(self, wanted: Sequence[Wanted]) -> AsyncIterator[Sequence["Document | Refused"]]:
+    def documents(self, wanted: Sequence[WantedRevision]) -> AsyncIterator[Sequence[Brought]]:
         """The revisions and what was edited from them meanwhile, in stretches of a bounded size."""
 
-    def open(self, document: Document, file: File) -> AsyncIterator[bytes]:
+    def open(self, document: Document, file: AttachedFile) -> AsyncIterator[bytes]:
         """The stored bytes, all of them and as their digest says. Raises Unreadable before the last of
         them."""
 
@@ -149,10 +153,10 @@ class Target(Peer, Protocol):
     ) -> Mapping[str, tuple[Sequence[str], Sequence[str]]]:
         """For each id what is missing, and what is there that the missing may be edits of."""
 
-    async def write(self, documents: Sequence[Document]) -> Sequence[Refused]:
+    async def write(self, documents: Sequence[Document]) -> Sequence[RefusedDocument]:
         """Write documents that have no new files; what was not written."""
 
-    async def write_with_files(self, document: Document, source: Source) -> Refused | None:
+    async def write_with_files(self, document: Document, source: Source) -> RefusedDocument | None:
         """Write one document with its files. Raises MissingStub where the target has not what it was said to
         have, Unreadable where the source gives no file."""
 

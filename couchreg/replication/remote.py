@@ -9,33 +9,27 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from couchreg.errors import (
-    BadRequest,
-    Conflict,
-    Forbidden,
-    MissingStub,
-    NotFound,
-    Unauthorized,
-)
+from couchreg.errors import BadRequest, Conflict, Forbidden, MissingStub, NotFound, Unauthorized
 from couchreg.model import json
 from couchreg.replication import documents_json
-from couchreg.replication.calls import LARGEST, QUICK, Answer, Calls, Manners, TooMuch
+from couchreg.replication.calls import LARGEST, QUICK, Manners, PeerAnswer, PeerCalls, TooMuch
 from couchreg.replication.files import Fetch, RelatedBody, path_of
 from couchreg.replication.network import Networks
 from couchreg.replication.options import Replication
 from couchreg.replication.peers import (
+    AttachedFile,
     Broken,
+    Brought,
     ChangedDocument,
-    Checkpoint,
+    ChangesPage,
     Document,
-    File,
     Info,
-    Page,
-    Refused,
+    RefusedDocument,
+    ReplicationCheckpoint,
     Source,
-    Wanted,
+    WantedRevision,
 )
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 
 BYTES = 1 << 20  # of one stretch of documents, as far as that can be told before
 FIRST_STRETCH, LONGEST_STRETCH = 20, 500  # documents
@@ -47,7 +41,7 @@ _ONE_BY_ONE = frozenset({400, 404, 405, 415, 501})  # what servers without _bulk
 class RemoteDatabase:
     """One end of a replication, reached over HTTP."""
 
-    def __init__(self, calls: Calls, manners: Manners, replication: Replication, shown: str) -> None:
+    def __init__(self, calls: PeerCalls, manners: Manners, replication: Replication, shown: str) -> None:
         self._calls = calls
         self._manners = manners
         self._replication = replication
@@ -63,29 +57,33 @@ class RemoteDatabase:
         cls, replication: Replication, networks: Networks, manners: Manners, *, target: bool
     ) -> "RemoteDatabase":
         endpoint = replication.target if target else replication.source
-        return cls(Calls(endpoint, networks, manners), manners, replication, endpoint.shown)
+        return cls(PeerCalls(endpoint, networks, manners), manners, replication, endpoint.shown)
 
     async def close(self) -> None:
         await self._calls.close()
 
     # -- both ends
     async def info(self) -> Info:
+        found = await self.greeting()
+        return Info(str(found.get("instance_start_time", "0")), found.get("update_seq", 0))
+
+    async def greeting(self) -> Mapping[str, Any]:
+        """What is said of itself at this address. Raises NotFound, Unauthorized, Forbidden, Broken."""
         answer = await self._calls.ask("GET", "")
         if answer.status == 404:
             raise NotFound(f"could not open {self._shown}", error="db_not_found")
         self._check(answer)
-        found = self._object(answer)
-        return Info(str(found.get("instance_start_time", "0")), found.get("update_seq", 0))
+        return self._object(answer)
 
-    async def checkpoint(self, doc_id: str) -> Checkpoint:
+    async def checkpoint(self, doc_id: str) -> ReplicationCheckpoint:
         answer = await self._calls.ask("GET", path_of(doc_id))
         if answer.status == 404:
-            return Checkpoint({}, None)
+            return ReplicationCheckpoint({}, None)
         self._check(answer)
         body = self._object(answer)
         rev = body.get("_rev")
         kept = {key: value for key, value in body.items() if key not in ("_id", "_rev")}
-        return Checkpoint(kept, rev if isinstance(rev, str) else None)
+        return ReplicationCheckpoint(kept, rev if isinstance(rev, str) else None)
 
     async def write_checkpoint(self, doc_id: str, body: Mapping[str, Any], rev: str | None) -> str:
         value = {"_id": doc_id, **body} | ({"_rev": rev} if rev is not None else {})
@@ -100,14 +98,14 @@ class RemoteDatabase:
         self._check(answer)
         return str(self._object(answer).get("instance_start_time", "0"))
 
-    def _object(self, answer: Answer) -> Mapping[str, Any]:
+    def _object(self, answer: PeerAnswer) -> Mapping[str, Any]:
         """Raises Broken."""
         found = answer.json()
         if not isinstance(found, dict):
-            raise Broken(f"{self._shown} answers with what is no object.")
+            raise Broken(f"{self._shown} answers with something that is not a JSON object.")
         return found
 
-    def _check(self, answer: Answer) -> None:
+    def _check(self, answer: PeerAnswer) -> None:
         """Raises what a status means for a whole replication."""
         if answer.status in (401, 403):
             kind = Unauthorized if answer.status == 401 else Forbidden
@@ -134,7 +132,7 @@ class RemoteDatabase:
             raise NotFound(f"missing json key: {name}")
         return text
 
-    async def changes(self, since: Any, limit: int, *, wait: bool) -> Page:
+    async def changes(self, since: Any, limit: int, *, wait: bool) -> ChangesPage:
         wanted, replication = self._replication.filter, self._replication
         query = {
             "feed": "longpoll" if wait else "normal",
@@ -163,13 +161,13 @@ class RemoteDatabase:
         self._check(answer)
         return _page(await answer.large_json())
 
-    async def documents(self, wanted: Sequence[Wanted]) -> AsyncIterator[Sequence[Document | Refused]]:
+    async def documents(self, wanted: Sequence[WantedRevision]) -> AsyncIterator[Sequence[Brought]]:
         left = deque(wanted)
         while left:
             batch = [left.popleft() for _ in range(min(len(left), self._stretch))]
             yield await self._documents(batch)
 
-    async def _documents(self, wanted: Sequence[Wanted]) -> list[Document | Refused]:
+    async def _documents(self, wanted: Sequence[WantedRevision]) -> list[Brought]:
         """In halves, where one of them spoils the answer for all."""
         if not self._bulk_get:
             return await self._one_by_one(wanted)
@@ -191,7 +189,7 @@ class RemoteDatabase:
         self._adapt(len(answer.data), len(wanted))
         return await self._read_rows(rows, wanted)
 
-    async def _ask_bulk_get(self, wanted: Sequence[Wanted]) -> Answer:
+    async def _ask_bulk_get(self, wanted: Sequence[WantedRevision]) -> PeerAnswer:
         entries = [{"id": one.id, "rev": one.rev} for one in wanted]
         return await self._calls.ask(
             "POST",
@@ -207,14 +205,14 @@ class RemoteDatabase:
         fit = BYTES * count // max(size, 1)
         self._stretch = max(1, min(fit, 2 * self._stretch, LONGEST_STRETCH))
 
-    async def _read_rows(self, rows: Sequence[bytes], wanted: Sequence[Wanted]) -> list[Document | Refused]:
+    async def _read_rows(self, rows: Sequence[bytes], wanted: Sequence[WantedRevision]) -> list[Brought]:
         """Rows belong to what was asked for by their place."""
         if len(rows) != len(wanted):
             return await self._one_by_one(wanted)
         self.bulk_get_attempts += len(wanted)
-        found: list[Document | Refused] = []
-        again: list[Wanted] = []
-        turn = Slice()
+        found: list[Brought] = []
+        again: list[WantedRevision] = []
+        turn = TimeSlice()
         for text, one in zip(rows, wanted, strict=True):
             row = await _decoded(text)
             await turn.pass_on()
@@ -229,10 +227,10 @@ class RemoteDatabase:
                 self.bulk_get_docs += isinstance(document, Document) and not document.files
         return found + (await self._one_by_one(again) if again else [])
 
-    async def _one_by_one(self, wanted: Sequence[Wanted]) -> list[Document | Refused]:
+    async def _one_by_one(self, wanted: Sequence[WantedRevision]) -> list[Brought]:
         gate = asyncio.Semaphore(4)
 
-        async def one(of: Wanted) -> list[Document | Refused]:
+        async def one(of: WantedRevision) -> list[Brought]:
             async with gate:
                 return await self._one(of)
 
@@ -240,7 +238,7 @@ class RemoteDatabase:
             tasks = [group.create_task(one(of)) for of in wanted]
         return [document for task in tasks for document in task.result()]
 
-    async def _one(self, wanted: Wanted) -> list[Document | Refused]:
+    async def _one(self, wanted: WantedRevision) -> list[Brought]:
         query = {
             "open_revs": json.encode([wanted.rev]).decode(),
             "revs": "true",
@@ -251,21 +249,23 @@ class RemoteDatabase:
             answer = await self._calls.ask("GET", path_of(wanted.id), query=query, most=LARGEST)
             rows = await answer.large_json() if answer.status == 200 else None
         except TooMuch:
-            return [Refused(wanted.id, wanted.rev, 413, f"The document has more than {LARGEST} bytes.")]
+            return [
+                RefusedDocument(wanted.id, wanted.rev, 413, f"The document has more than {LARGEST} bytes.")
+            ]
         except Broken as error:
             await self.info()
-            return [Refused(wanted.id, wanted.rev, 502, error.reason)]
+            return [RefusedDocument(wanted.id, wanted.rev, 502, error.reason)]
         if answer.status != 200:
             if answer.status == 401:
                 self._check(answer)
-            return [Refused(wanted.id, wanted.rev, answer.status, answer.reason)]
+            return [RefusedDocument(wanted.id, wanted.rev, answer.status, answer.reason)]
         rows = rows if isinstance(rows, list) else []
         found = [row["ok"] for row in rows if isinstance(row, dict) and "ok" in row]
         if not found:
-            return [Refused(wanted.id, wanted.rev, 404, "The source has this revision no more.")]
+            return [RefusedDocument(wanted.id, wanted.rev, 404, "The source has this revision no more.")]
         return [_read(value, wanted) for value in found]
 
-    async def open(self, document: Document, file: File) -> AsyncIterator[bytes]:
+    async def open(self, document: Document, file: AttachedFile) -> AsyncIterator[bytes]:
         async for chunk in Fetch(self._calls, self._manners, document, file).chunks():
             yield chunk
 
@@ -292,8 +292,8 @@ class RemoteDatabase:
             if doc_id in revs and isinstance(row, dict)
         }
 
-    async def write(self, documents: Sequence[Document]) -> Sequence[Refused]:
-        refused: list[Refused] = []
+    async def write(self, documents: Sequence[Document]) -> Sequence[RefusedDocument]:
+        refused: list[RefusedDocument] = []
         batch: list[tuple[Document, bytes]] = []
         size = 0
         for document in documents:
@@ -308,13 +308,13 @@ class RemoteDatabase:
             size += len(text)
         return refused + (await self._write(batch) if batch else [])
 
-    async def _write(self, batch: Sequence[tuple[Document, bytes]]) -> list[Refused]:
+    async def _write(self, batch: Sequence[tuple[Document, bytes]]) -> list[RefusedDocument]:
         body = b'{"new_edits":false,"docs":[%b]}' % b",".join(text for _, text in batch)
         headers = {"Content-Type": "application/json"}
         answer = await self._calls.ask("POST", "/_bulk_docs", body=body, headers=headers)
         if answer.status in (200, 201, 202):
             rows = documents_json.refusals(answer.json(), [document for document, _ in batch])
-            return [Refused(*row) for row in rows]
+            return [RefusedDocument(*row) for row in rows]
         if answer.status in (401, 403, 404):
             self._check(answer)
         if len(batch) == 1:
@@ -324,14 +324,14 @@ class RemoteDatabase:
         middle = len(batch) // 2
         return [*await self._write(batch[:middle]), *await self._write(batch[middle:])]
 
-    async def _put(self, document: Document, text: bytes) -> list[Refused]:
+    async def _put(self, document: Document, text: bytes) -> list[RefusedDocument]:
         headers = {"Content-Type": "application/json"}
         answer = await self._calls.ask(
             "PUT", path_of(document.id), query={"new_edits": "false"}, body=text, headers=headers
         )
         return [] if answer.status < 300 else [_refusal(document, answer)]
 
-    async def write_with_files(self, document: Document, source: Source) -> Refused | None:
+    async def write_with_files(self, document: Document, source: Source) -> RefusedDocument | None:
         body = RelatedBody(document, source)
         answer = await self._calls.ask(
             "PUT",
@@ -349,15 +349,15 @@ class RemoteDatabase:
         return _refusal(document, answer)
 
 
-def _refusal(document: Document, answer: Answer) -> Refused:
-    return Refused(document.id, document.rev, answer.status, answer.reason)
+def _refusal(document: Document, answer: PeerAnswer) -> RefusedDocument:
+    return RefusedDocument(document.id, document.rev, answer.status, answer.reason)
 
 
-def _read(value: Any, wanted: Wanted) -> Document | Refused:
+def _read(value: Any, wanted: WantedRevision) -> Brought:
     try:
         return documents_json.read(value, wanted)
     except BadRequest as error:
-        return Refused(wanted.id, wanted.rev, 502, error.reason)
+        return RefusedDocument(wanted.id, wanted.rev, 502, error.reason)
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -384,7 +384,7 @@ async def _decoded(text: bytes) -> Any:
         return None
 
 
-def _page(found: Any) -> Page:
+def _page(found: Any) -> ChangesPage:
     """Raises Broken."""
     try:
         rows = [
@@ -397,4 +397,4 @@ def _page(found: Any) -> Page:
         pending = found.get("pending")
     except (TypeError, KeyError, AttributeError):
         raise Broken("The source's _changes cannot be read.") from None
-    return Page(rows, last, pending if isinstance(pending, int) else None)
+    return ChangesPage(rows, last, pending if isinstance(pending, int) else None)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from couchreg.docstore.base import Config, Notes
 from couchreg.errors import Forbidden, NotFound, Unauthorized
-from couchreg.model.user import User
+from couchreg.model.user import SYSTEM, User
 from couchreg.replication import ids
 from couchreg.replication.aside import FIRST_RETRY, SetAside
 from couchreg.replication.calls import Manners
@@ -26,7 +26,7 @@ NOTES = "_replicator"  # the database beside which it is written down what was s
 _TRUE = ("true", "on", "yes", "1")
 
 
-class Answer(NamedTuple):
+class ReplicationAnswer(NamedTuple):
     """What became of a `POST /_replicate`: `record` of a one-shot, else the id of what goes on or has
     ended."""
 
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
     record: Mapping[str, Any]
 
 
-class Settings:
+class ReplicatorSettings:
     """`[replicator]` as CouchDB has it, and `[couchreg] replicate_…`."""
 
     def __init__(self, config: Callable[[], Config]) -> None:
@@ -73,7 +73,7 @@ class Settings:
 class Replicator:
     def __init__(self, here: Here) -> None:
         self._here = here
-        self.settings = Settings(here.store.config)
+        self.settings = ReplicatorSettings(here.store.config)
         self.scheduler = Scheduler(self._begin, self.settings.pace, completed=self._completed)
         self.documents = Following(here.store, self.scheduler, self, self.settings.pace)
         self._verify: dict[str, ssl.SSLContext] = {}
@@ -90,7 +90,7 @@ class Replicator:
         await self.documents.completed(job, result)
 
     # -- POST /_replicate
-    async def request(self, body: Mapping[str, Any], user: User) -> Answer:
+    async def request(self, body: Mapping[str, Any], user: User) -> ReplicationAnswer:
         """Raises Wrong, Forbidden, Unauthorized, TooManyRequests, and what ended the replication."""
         self.check_may(user)
         wanted = parse_request(body, number=self.settings.number)
@@ -110,10 +110,10 @@ class Replicator:
         if job is not known:
             self.scheduler.add(job)
         if job.result is None:
-            return Answer("continuous", job.id, {})
-        return Answer("done", job.id, await asyncio.shield(job.result))
+            return ReplicationAnswer("continuous", job.id, {})
+        return ReplicationAnswer("done", job.id, await asyncio.shield(job.result))
 
-    async def _cancel(self, wanted: Cancel, user: User) -> Answer:
+    async def _cancel(self, wanted: Cancel, user: User) -> ReplicationAnswer:
         job_id = wanted.id
         if wanted.replication is not None:
             self.check_ends(wanted.replication, user)
@@ -124,7 +124,7 @@ class Replicator:
             raise NotFound("missing")
         self._check_owner(job, user)
         await self.scheduler.remove(job)
-        return Answer("cancelled", job.id, {})
+        return ReplicationAnswer("cancelled", job.id, {})
 
     # -- who may
     def check(self, wanted: Replication, user: User) -> None:
@@ -191,6 +191,12 @@ class Replicator:
         source = await self._end(job.replication, job.replication.source, job.user, target=False)
         target = await self._end(job.replication, job.replication.target, job.user, target=True)
         return Run(job.replication, job.base_id, source, target, job.aside)
+
+    async def source_of(self, wanted: Replication) -> RemoteDatabase:
+        """Another server's database, as this server itself reads it."""
+        source = await self._end(wanted, wanted.source, SYSTEM, target=False)
+        assert isinstance(source, RemoteDatabase)
+        return source
 
     async def _notes(self) -> Notes | None:
         try:

@@ -5,14 +5,14 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from couchreg.errors import CouchregError, NotFound
 from couchreg.replication.aside import SetAside
-from couchreg.replication.checkpoints import Checkpoints, Counts, Session, Start
+from couchreg.replication.checkpoints import ReplicationCheckpoints, ReplicationSession, RunCounts, Start
 from couchreg.replication.options import Replication
-from couchreg.replication.peers import Page, Source, Target
+from couchreg.replication.peers import ChangesPage, Source, Target
 from couchreg.replication.transfer import Transfer
 
 LAST_CHECKPOINT = 5.0  # seconds that a run which is stopped has for it
@@ -35,22 +35,37 @@ class Run:
         self._source = source
         self._target = target
         self._clock = clock
-        self._checkpoints = Checkpoints(base_id, source, target)
+        self._checkpoints = ReplicationCheckpoints(base_id, source, target)
+        self._found_changes = False
         self._held_back = False  # something found no place in the list of what waits
         self._committed: Any = None
         self._due = 0.0
         self.aside = aside
-        self.session = Session(secrets.token_hex(16), clock(), Start(0, ()))
+        self.session = ReplicationSession(secrets.token_hex(16), clock(), Start(0, ()))
         self.source_seq: Any = None
         self.through_seq: Any = None
         self.pending: int | None = None
+        self.current: float | None = None  # Unix time at which all of the source was last at the target
+        self.waits = False  # it is there now
+        self._in_hand = 0  # changes that are being brought
+        self._before = 0  # documents that earlier sessions wrote
+
+    @property
+    def behind(self) -> int | None:
+        """How many changes of the source are not at the target yet, as far as the source tells."""
+        return None if self.pending is None else self.pending + self._in_hand
+
+    @property
+    def written(self) -> int:
+        """Documents of this run."""
+        return self.counts.docs_written - self._before
 
     @property
     def committed_seq(self) -> Any:
         return self._committed
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> RunCounts:
         return self.session.counts
 
     @property
@@ -72,9 +87,10 @@ class Run:
         except* CouchregError as group:
             raise _first(group) from None
         finally:
-            await self.aside.save()
-            await self._source.close()
-            await self._target.close()
+            async with AsyncExitStack() as ending:  # each is closed, whatever comes of the others
+                ending.push_async_callback(self._target.close)
+                ending.push_async_callback(self._source.close)
+                await self.aside.save()
 
     async def _begin(self) -> None:
         source = await self._source.info()
@@ -89,8 +105,9 @@ class Run:
         start = await self._checkpoints.read(source, target)
         if self._replication.since_seq is not None:
             start = Start(self._replication.since_seq, start.history)
-        counts = Counts.of(start.history[0]) if start.history else Counts()
-        self.session = Session(self.session.id, self.session.began, start, counts)
+        counts = RunCounts.of(start.history[0]) if start.history else RunCounts()
+        self.session = ReplicationSession(self.session.id, self.session.began, start, counts)
+        self._before = counts.docs_written
         self.source_seq = self.through_seq = self._committed = start.since
         self._due = self._clock() + self._replication.checkpoint_interval
         self._transfer = Transfer(
@@ -104,21 +121,28 @@ class Run:
         try:
             while True:
                 page = await self._await(reading)
-                self.source_seq, self.pending = page.last_seq, page.pending
+                self.source_seq, self.pending, self.waits = page.last_seq, page.pending, False
                 at_end = len(page.rows) == 0
                 if at_end and not self._replication.continuous:
                     self.through_seq = page.last_seq
                     return
                 reading = asyncio.ensure_future(self._read(page.last_seq, wait=at_end))
+                self._in_hand = len(page.rows)
                 await self._bring(page)
+                self._in_hand = 0
+                if at_end or page.pending == 0:
+                    self.current, self.waits = self._clock(), at_end
         finally:
+            if self.waits:
+                self.current, self.waits = self._clock(), False
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
-    async def _read(self, since: Any, *, wait: bool) -> Page:
+    async def _read(self, since: Any, *, wait: bool) -> ChangesPage:
         return await self._source.changes(since, self._replication.batch_size, wait=wait)
 
-    async def _bring(self, page: Page) -> None:
+    async def _bring(self, page: ChangesPage) -> None:
+        self._found_changes = True
         if not await self._transfer.changes(page.rows):
             self._held_back = True
         self._add_bulk_counts()
@@ -127,7 +151,7 @@ class Run:
         if self._clock() >= self._due:
             await self._checkpoint()
 
-    async def _await(self, reading: "asyncio.Future[Page]") -> Page:
+    async def _await(self, reading: "asyncio.Future[ChangesPage]") -> ChangesPage:
         """The next stretch; while there is none, checkpoints and what was set aside have their time."""
         while True:
             done, _ = await asyncio.wait([reading], timeout=self._rest())
@@ -175,7 +199,7 @@ class Run:
         if not self._replication.use_checkpoints and self._has_moved:
             return {"use_checkpoints": False}
         await self._checkpoint()
-        if self.session.id != self._checkpoints.last.get("session_id"):
+        if not self._found_changes or self.session.id != self._checkpoints.last.get("session_id"):
             return {"no_changes": True, **self._checkpoints.last}
         return self._checkpoints.last
 

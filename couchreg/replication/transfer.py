@@ -10,9 +10,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from couchreg.errors import MissingStub
-from couchreg.replication.aside import Entry, SetAside
-from couchreg.replication.checkpoints import Counts
-from couchreg.replication.peers import ChangedDocument, Document, Refused, Source, Target, Unreadable, Wanted
+from couchreg.replication.aside import AsideEntry, SetAside
+from couchreg.replication.checkpoints import RunCounts
+from couchreg.replication.peers import (
+    ChangedDocument,
+    Document,
+    RefusedDocument,
+    Source,
+    Target,
+    Unreadable,
+    WantedRevision,
+)
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +32,7 @@ class Transfer:
     """From one source to one target."""
 
     def __init__(
-        self, source: Source, target: Target, counts: Counts, aside: SetAside, *, workers: int = 4
+        self, source: Source, target: Target, counts: RunCounts, aside: SetAside, *, workers: int = 4
     ) -> None:
         self._source = source
         self._target = target
@@ -43,14 +51,14 @@ class Transfer:
         self._counts.missing_checked += sum(map(len, revs.values()))
         missing = await self._target.missing(revs) if revs else {}
         wanted = [
-            Wanted(doc_id, rev, tuple(ancestors), seqs[doc_id])
+            WantedRevision(doc_id, rev, tuple(ancestors), seqs[doc_id])
             for doc_id, (lacking, ancestors) in missing.items()
             for rev in lacking
         ]
         self._counts.missing_found += len(wanted)
         return await self._bring(wanted)
 
-    async def again(self, entries: Sequence[Entry]) -> None:
+    async def again(self, entries: Sequence[AsideEntry]) -> None:
         """Try what was set aside once more."""
         revs: dict[str, list[str]] = {}
         for entry in entries:
@@ -60,12 +68,12 @@ class Transfer:
         for entry in entries:
             lacking, ancestors = missing.get(entry.id, ((), ()))
             if entry.rev in lacking:
-                wanted.append(Wanted(entry.id, entry.rev, tuple(ancestors), entry.seq))
+                wanted.append(WantedRevision(entry.id, entry.rev, tuple(ancestors), entry.seq))
             else:
                 self._aside.discard(entry.id, entry.rev)
         await self._bring(wanted)
 
-    async def _bring(self, wanted: Sequence[Wanted]) -> bool:
+    async def _bring(self, wanted: Sequence[WantedRevision]) -> bool:
         shares = iter([wanted[start : start + SHARE] for start in range(0, len(wanted), SHARE)])
 
         async def work() -> bool:
@@ -76,12 +84,12 @@ class Transfer:
             tasks = [group.create_task(work()) for _ in range(workers)]
         return all(task.result() for task in tasks)
 
-    async def _share(self, wanted: Sequence[Wanted]) -> bool:
+    async def _share(self, wanted: Sequence[WantedRevision]) -> bool:
         seqs = {one.id: one.seq for one in wanted}
         kept = True
         async for found in self._source.documents(wanted):
             documents = [one for one in found if isinstance(one, Document)]
-            refused = [one for one in found if isinstance(one, Refused)]
+            refused = [one for one in found if isinstance(one, RefusedDocument)]
             self._counts.docs_read += len(documents)
             plain = [document for document in documents if not document.new_files]
             refused += await self._plain(plain) if plain else []
@@ -92,7 +100,7 @@ class Transfer:
             kept &= self._settle(documents, refused, seqs)
         return kept
 
-    async def _plain(self, documents: Sequence[Document]) -> list[Refused]:
+    async def _plain(self, documents: Sequence[Document]) -> list[RefusedDocument]:
         """Where stubs refer to what the target has not after all, the files are sent with the document."""
         refused = []
         by_rev = {(document.id, document.rev): document for document in documents}
@@ -105,7 +113,7 @@ class Transfer:
                 refused.append(one)
         return refused
 
-    async def _with_files(self, document: Document) -> Refused | None:
+    async def _with_files(self, document: Document) -> RefusedDocument | None:
         """Bytes that came spoilt are asked for once more; a document whose files cannot be had is refused,
         where it is not the source that is ill."""
         last = Unreadable("")
@@ -115,16 +123,16 @@ class Transfer:
             except Unreadable as error:
                 last = error
         await self._source.info()
-        return Refused(document.id, document.rev, 502, last.reason)
+        return RefusedDocument(document.id, document.rev, 502, last.reason)
 
-    async def _written(self, document: Document) -> Refused | None:
+    async def _written(self, document: Document) -> RefusedDocument | None:
         try:
             return await self._target.write_with_files(document, self._source)
         except MissingStub:
             return await self._target.write_with_files(document.with_all_files(), self._source)
 
     def _settle(
-        self, documents: Sequence[Document], refused: Sequence[Refused], seqs: dict[str, Any]
+        self, documents: Sequence[Document], refused: Sequence[RefusedDocument], seqs: dict[str, Any]
     ) -> bool:
         """Count, and remember what was refused. Whether all of that found a place."""
         problems = {(one.id, one.rev) for one in refused}

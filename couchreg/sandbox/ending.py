@@ -27,6 +27,11 @@ class Stopped(CouchregError):
         self.cause, self.detail = cause, detail
         super().__init__(f"One of the {kind} was stopped: {cause}{f' ({detail})' if detail else ''}.")
 
+    @property
+    def is_kill(self) -> bool:
+        """Whether somebody else killed it: the kernel, when the machine is out of memory, or an operator."""
+        return self.detail == signal.SIGKILL.name
+
 
 _BY_SIGNAL = {
     signal.SIGPROF: Cause.CPU,

@@ -26,8 +26,8 @@ _THREADS = ("OPENBLAS", "OMP", "MKL", "NUMEXPR")  # libraries that start threads
 
 
 class ForkServer:
-    """Children that have `modules` imported. `start` and `close` are the owner's; `fork` starts it again when
-    it has ended by itself."""
+    """Children that have `modules` imported. Whoever makes it calls `start` and `close`; `fork` starts it
+    again when it has ended by itself."""
 
     def __init__(self, modules: Sequence[str]) -> None:
         self._modules = tuple(modules)

@@ -38,7 +38,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class ChildGrant:
     """The folders and files that a child may use besides the program itself; everything below them."""
 
     read: Sequence[Path] = ()

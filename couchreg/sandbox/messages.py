@@ -39,7 +39,7 @@ def read_head(data: bytes, longest: int) -> tuple[Tag, int]:
     try:
         tag = Tag(number)
     except ValueError:
-        raise BadMessage(f"{number} is no message's tag") from None
+        raise BadMessage(f"{number} is not the tag of a message") from None
     if length > longest:
         raise BadMessage(f"a message has {length} bytes, {longest} are allowed")
     return tag, length

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from couchreg.errors import Unavailable
 from couchreg.sandbox.child import Child
 from couchreg.sandbox.forks import ForkServer
-from couchreg.sandbox.kinds import Grant, Kind, Limits
-from couchreg.sandbox.session import Note, Session
+from couchreg.sandbox.kinds import ChildGrant, Kind, Limits
+from couchreg.sandbox.session import ChildSession, Note
 from couchreg.turns import Turns
 
 
@@ -17,7 +17,7 @@ class Pool:
     """`ask` for one job in a child of its own, `session` for several in the same child.
 
     Both raise TooManyRequests and Unavailable (turns, starting), Stopped. A child never serves two sessions.
-    `close` is the owner's to call, before that of the fork server.
+    Whoever makes it calls `close`, before that of the fork server.
     """
 
     def __init__(self, kind: Kind, forks: ForkServer) -> None:
@@ -32,7 +32,7 @@ class Pool:
         )
         self._spares: deque[Child] = deque()
         self._sparing: asyncio.Task[None] | None = None
-        self._sessions: set[Session] = set()
+        self._sessions: set[ChildSession] = set()
         self._closed = False
 
     @property
@@ -49,7 +49,7 @@ class Pool:
         job: bytes,
         *,
         askers: tuple[str, ...] = (),
-        grant: Grant | None = None,
+        grant: ChildGrant | None = None,
         note: Note | None = None,
         limits: Limits | None = None,
     ) -> bytes:
@@ -59,17 +59,17 @@ class Pool:
 
     @asynccontextmanager
     async def session(
-        self, *askers: str, grant: Grant | None = None, limits: Limits | None = None
-    ) -> AsyncIterator[Session]:
+        self, *askers: str, grant: ChildGrant | None = None, limits: Limits | None = None
+    ) -> AsyncIterator[ChildSession]:
         """A child while the block lasts; behind it the child is gone, also when the block is cancelled."""
         async with self._turns.take(*askers):
             self._check_open()
             child = await self._child()
-            session = Session(self.kind, child, limits or self.kind.limits)
+            session = ChildSession(self.kind, child, limits or self.kind.limits)
             self._sessions.add(session)
             try:
                 self._check_open()  # it may have closed while the child was made
-                await session.open(grant or Grant())
+                await session.open(grant or ChildGrant())
                 yield session
             finally:
                 self._sessions.discard(session)

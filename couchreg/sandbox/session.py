@@ -10,14 +10,14 @@ from typing import TypeVar
 from couchreg.errors import Unavailable
 from couchreg.sandbox.child import Child
 from couchreg.sandbox.ending import Cause, Stopped, cause_of
-from couchreg.sandbox.kinds import Grant, Kind, Limits
+from couchreg.sandbox.kinds import ChildGrant, Kind, Limits
 from couchreg.sandbox.messages import BadMessage, Tag
 
 Note = Callable[[bytes], None]
 Result = TypeVar("Result")
 
 
-class Session:
+class ChildSession:
     """A child for several jobs. What its module keeps between them lasts as long."""
 
     def __init__(self, kind: Kind, child: Child, limits: Limits) -> None:
@@ -28,7 +28,7 @@ class Session:
         self._is_abandoned = False
         self._left = 0.0  # seconds that the child still has for this job
 
-    async def open(self, grant: Grant) -> None:
+    async def open(self, grant: ChildGrant) -> None:
         """Raise the walls; to be called once, before the first job."""
         opened = {
             "limits": asdict(self._limits),

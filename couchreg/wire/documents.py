@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from couchreg.model.json import encode, quote
+from couchreg.model.json import quote, texts
 
 
 class AttachmentRecord(Protocol):
@@ -172,7 +172,7 @@ def revisions_member(history: Sequence[str]) -> bytes:
         return b""
     start = history[0][: history[0].index("-", 1)]
     ids = [rev[rev.index("-", 1) + 1 :] for rev in history]
-    return b',"_revisions":{"start":%b,"ids":%b}' % (start.encode(), encode(ids))
+    return b',"_revisions":{"start":%b,"ids":%b}' % (start.encode(), texts(ids))
 
 
 def revs_info_member(infos: Iterable[tuple[str, str]]) -> bytes:
@@ -182,11 +182,11 @@ def revs_info_member(infos: Iterable[tuple[str, str]]) -> bytes:
 
 
 def conflicts_member(revs: Sequence[str]) -> bytes:
-    return b',"_conflicts":' + encode(list(revs)) if revs else b""
+    return b',"_conflicts":' + texts(revs) if revs else b""
 
 
 def deleted_conflicts_member(revs: Sequence[str]) -> bytes:
-    return b',"_deleted_conflicts":' + encode(list(revs)) if revs else b""
+    return b',"_deleted_conflicts":' + texts(revs) if revs else b""
 
 
 def local_seq_member(seq: int) -> bytes:

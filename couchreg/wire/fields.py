@@ -19,7 +19,7 @@ _SEMICOLONS = re.compile(rf'(?:[^";]++|{_QUOTED})++', re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 
-class Item(NamedTuple):
+class FieldItem(NamedTuple):
     """`text/csv; charset="utf-8"`: the name in lower case, and of parameters of one name the first."""
 
     name: str
@@ -34,7 +34,7 @@ def members(value: str) -> Iterator[str]:
             yield text
 
 
-def item(member: str) -> Item:
+def item(member: str) -> FieldItem:
     """One member of a list, or a field that is no list."""
     parts = [found[0] for found in _SEMICOLONS.finditer(member[:LONGEST])]
     if member[:1] == ";":
@@ -45,7 +45,7 @@ def item(member: str) -> Item:
         name = name.strip().lower()
         if equals and name and '"' not in name:
             parameters.setdefault(name, unquoted(text.strip()))
-    return Item(parts[0].strip().lower() if parts else "", parameters)
+    return FieldItem(parts[0].strip().lower() if parts else "", parameters)
 
 
 def unquoted(text: str) -> str:

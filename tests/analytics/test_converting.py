@@ -16,6 +16,9 @@ from frictionless import Package
 from couchreg.analytics.inside.converting import Failed, convert
 
 PACKAGES = Path(__file__).parents[1] / "data" / "packages"
+# Those that frictionless alone reads as the registry does, and also after the checks have changed it, as
+# they do for the whole of a process.
+ODD = ("files-left-out-silently", "underscore-member")
 NOTHING: dict[str, str] = {}
 
 
@@ -44,6 +47,8 @@ def same(expected: Any, found: Any, type: str) -> bool:
         return bool(json.loads(found) == expected)
     if type == "yearmonth":
         return bool(found == f"{expected[0]:04d}-{expected[1]:02d}")
+    if type == "geopoint":
+        return bool([Decimal(part) for part in found.split(",")] == [expected.lon, expected.lat])
     if type in ("any", "duration"):
         return isinstance(found, str)
     return bool(expected == found)
@@ -51,7 +56,17 @@ def same(expected: Any, found: Any, type: str) -> bool:
 
 @pytest.mark.parametrize("name", sorted(path.name for path in PACKAGES.iterdir()))
 def test_values_are_those_that_frictionless_reads(name: str, tmp_path: Path) -> None:
-    shutil.copytree(PACKAGES / name, tmp_path / "package")
+    assert compared(PACKAGES / name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_so_are_those_of_packages_with_something_odd_about_them(name: str, tmp_path: Path) -> None:
+    assert compared(PACKAGES.parent / "cases" / name, tmp_path)
+
+
+def compared(folder: Path, tmp_path: Path) -> int:
+    """How many cells are the same; of tables that frictionless refuses none is made."""
+    shutil.copytree(folder, tmp_path / "package")
     package = Package(str(tmp_path / "package" / "datapackage.json"))
     compared = 0
     for resource in package.resources:
@@ -68,7 +83,7 @@ def test_values_are_those_that_frictionless_reads(name: str, tmp_path: Path) -> 
             for type, one, other in zip(types, expected.values(), own.values(), strict=True):
                 assert same(one, other, type), (type, one, other)
                 compared += 1
-    assert compared
+    return compared
 
 
 TYPES = {
@@ -83,6 +98,8 @@ TYPES = {
     "yearmonth": ["2024-05", "", "0980-12"],
     "duration": ["P1Y2M", "", "PT36H"],
     "geojson": ['{"type":"Point","coordinates":[1,2]}', ""],
+    "list": ["a,b", "", "c"],
+    "geopoint": ["90.5, 45", "", "-1,2.25"],
     "object": ['{"a":[1,{"b":null}]}', ""],
     "array": ["[1,[2]]", ""],
     "any": ["1", "", "x"],
@@ -175,7 +192,7 @@ def test_without_a_schema_nothing_is_guessed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "row", "field", "reason"),
     [
-        ("a,b\n1,x\ntwo,y\n", 3, "a", "no integer"),
+        ("a,b\n1,x\ntwo,y\n", 3, "a", "not of type integer"),
         ("a,b\n1,x\n1\n", 3, None, "1 and 2 cells"),
         ("a,c\n1,x\n", 1, None, "header"),
     ],

@@ -1,11 +1,15 @@
 """A registry that is not everybody's: both doors obey the members of `registry` and `require_valid_user`."""
 
+import re
 from typing import Any
 
+import aiohttp
 import pytest
 
 from couchreg.app import App
+from couchreg.http.registry.routes import ROUTES
 from tests.app.people import Client, configure
+from tests.conftest import ADMIN
 
 PACKAGE = {"name": "bees", "resources": [{"name": "hives", "data": [{"hive": "north"}]}]}
 READS = [
@@ -24,11 +28,13 @@ READS = [
     "/-/versions/bees",
     "/-/dist-tags/bees",
     "/-/deprecated/bees",
+    "/-/yanked/bees",
     "/-/dependencies/bees/1.0.0",
     "/-/report/bees/1.0.0",
     "/-/diff/bees/1.0.0/1.0.0",
     "/-/downloads/bees",
     "/-/followers",
+    "/-/replicas",
 ]
 WRITES: list[tuple[str, str, Any]] = [
     ("PUT", "/wasps/1.0.0", {**PACKAGE, "name": "wasps"}),
@@ -40,9 +46,43 @@ WRITES: list[tuple[str, str, Any]] = [
     ("PUT", "/-/dist-tags/bees/old", {"version": "1.0.0"}),
     ("DELETE", "/-/dist-tags/bees/old", None),
     ("PUT", "/-/deprecated/bees", {"message": "x"}),
+    ("PUT", "/-/yanked/bees/1", {"message": "x"}),
     ("POST", "/datastore/authorize", {"metadata": {"name": "wasps", "version": "1"}, "filedata": {}}),
     ("POST", "/datastore/finalize", {"upload": "0" * 32}),
 ]
+
+
+# What is of use to people who may not read `registry`; its pages are asked for below.
+OF_NO_PACKAGE = {
+    ("GET", "/"),
+    ("GET", "/-/openapi.json"),
+    ("GET", "/-/opensearch.xml"),
+    ("GET", "/robots.txt"),
+    ("GET", "/-/health"),
+    ("GET", "/-/health/ready"),
+    ("GET", "/-/metrics"),
+    ("GET", "/-/users"),
+    ("GET", "/-/static/{path}"),
+    ("PUT", "/adduser/{user}"),
+    ("GET", "/-/whoami"),
+    ("GET", "/-/user/{user}"),
+    ("PUT", "/-/user/{user}"),
+    ("DELETE", "/-/user/{user}"),
+    ("POST", "/-/tokens"),
+    ("GET", "/-/tokens"),
+    ("DELETE", "/-/tokens/{id}"),
+    *(
+        (method, f"/-/{page}")
+        for page in ("login", "register", "account", "admin")
+        for method in ("GET", "POST")
+    ),
+    ("POST", "/-/logout"),
+}
+FILL = {"name": "bees", "version": "1.0.0", "old": "1.0.0", "new": "1.0.0"}
+
+
+PAGES = ["/", "/bees", "/bees/1.0.0", "/-/search?q=bees", "/-/table/bees/1.0.0/hives", "/-/sql?q=select+1"]
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
 @pytest.fixture
@@ -62,6 +102,21 @@ async def members(client: Client, **who: list[str]) -> None:
     assert (await client("PUT", "/registry/_security", security))[0] == 200
 
 
+async def test_pages_tell_nobody_else_of_it(client: Client, door: Client) -> None:
+    assert (await door("PUT", "/bees/1.0.0", PACKAGE))[0] == 201
+    await members(client, roles=["reader"])
+    for path in PAGES:
+        asked = {"headers": BROWSER, "allow_redirects": False}
+        async with client.session.get(door.base + path, **asked) as response:  # type: ignore[arg-type]
+            assert (path, response.status) == (path, 303)
+            assert response.headers["Location"].startswith(door.base + "/-/login?next=")
+            assert "hive" not in await response.text()
+        known = {**BROWSER, "Authorization": aiohttp.encode_basic_auth(*ADMIN)}
+        async with client.session.get(door.base + path, headers=known) as response:
+            assert (path, response.status) in ((path, 200), (PAGES[4], 404))
+            assert response.headers["Cache-Control"] in ("private, no-cache", "no-store")
+
+
 async def test_only_members_read_and_write(client: Client, door: Client) -> None:
     anna, bob = await account(client, "anna"), await account(client, "bob", "reader")
     assert (await door("PUT", "/bees/1.0.0", PACKAGE))[0] == 201
@@ -76,6 +131,33 @@ async def test_only_members_read_and_write(client: Client, door: Client) -> None
     assert (await client("GET", "/registry", who=None))[0] == 401
     assert (await client("GET", "/registry", who=anna))[0] == 403
     assert (await client("GET", "/registry", who=bob))[0] == 200
+
+
+def test_few_routes_are_for_those_who_may_not_read_the_registry() -> None:
+    assert {(route.method, route.path) for route in ROUTES if not route.in_registry} == OF_NO_PACKAGE
+    signed = {(route.method, route.path) for route in ROUTES if route.signed}
+    assert signed == {("PUT", "/-/uploads/{id}/{number}"), ("OPTIONS", "/-/uploads/{id}/{number}")}
+
+
+async def test_all_other_routes_are_closed(client: Client, door: Client) -> None:
+    anna = await account(client, "anna")
+    assert (await door("PUT", "/bees/1.0.0", PACKAGE))[0] == 201
+    await members(client, roles=["reader"])
+    for route in ROUTES:
+        if not route.in_registry or route.signed:
+            continue
+        path = re.sub(r"\{(\w+)[^}]*\}", lambda part: FILL.get(part[1], "x"), route.path)
+        for kind in ({}, BROWSER):
+            for who, status in ((None, 401), (anna, 403)):
+                login = {"Authorization": aiohttp.encode_basic_auth(*who)} if who else {}
+                # A browser is led to where one logs in, if a login there would do.
+                led = not who and kind is BROWSER and route.takes_cookie
+                async with client.session.request(
+                    route.method, door.base + path, headers={**kind, **login}, allow_redirects=False
+                ) as answer:
+                    expected = 303 if led else status
+                    assert (route.method, path, answer.status) == (route.method, path, expected)
+                    assert "hive" not in await answer.text()
 
 
 async def test_owners_of_packages_are_members_where_that_is_said(client: Client, door: Client) -> None:

@@ -41,7 +41,7 @@ def test_the_data_directory_of_the_environment_holds_the_file(tmp_path: Path) ->
         ("", {}, {"validation": "maybe"}, ["--validation", "'maybe' is not one of strict, warn, off"]),
         ("", {}, {"public_url": "example.org"}, ["--public-url", "http"]),
         ("", {}, {"admin": "nopassword"}, ["--admin", "name:password"]),
-        ("", {}, {"docstore": "http://couch:5984"}, ["--docstore", "not one of sqlite"]),
+        ("", {}, {"docstore": "couch:5984"}, ["--docstore", "neither “sqlite” nor"]),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_fault(

@@ -14,6 +14,7 @@ import pytest
 from couchreg.app import App, build
 from couchreg.cli.rebuild import run as rebuild
 from couchreg.config import CannotStart, Settings, load
+from couchreg.datadir import DataDir, DataDirError
 from tests.conftest import ServerFactory
 
 
@@ -132,19 +133,59 @@ async def test_a_damaged_registry_is_rebuilt_without_a_hand(data: Path, server: 
     await server(data_dir=data)
 
 
+NOBODY = 65534
+AS_SOMEBODY = f"""
+import os, sys
+from pathlib import Path
+from couchreg.datadir import DataDir, DataDirError
+if os.geteuid() == 0:
+    os.setgid({NOBODY}), os.setuid({NOBODY})
+try: DataDir(Path(sys.argv[1]))
+except DataDirError as error: print(error.reason)
+"""
+
+
+def refused(data: str) -> str:
+    """What somebody who is not root is told of a data directory."""
+    command = [sys.executable, "-c", AS_SOMEBODY, data]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ).stdout
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to become somebody else")
-def test_a_directory_of_another_owner() -> None:
-    script = (
-        "import os, sys; from pathlib import Path; from couchreg.datadir import DataDir, DataDirError\n"
-        "os.setgid(65534); os.setuid(65534)\n"
-        "try: DataDir(Path(sys.argv[1]))\n"
-        "except DataDirError as error: print(error.reason)\n"
-    )
+@pytest.mark.parametrize("mine", [False, True])
+def test_a_directory_of_another_owner(mine: bool) -> None:
     with tempfile.TemporaryDirectory() as data:
         Path(data).chmod(0o755)
-        Path(data, "server.sqlite").write_bytes(b"")
-        command = [sys.executable, "-c", script, data]
-        ended = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
-    assert "belongs to root" in ended.stdout
-    assert data in ended.stdout
-    assert "chown" in ended.stdout
+        other = Path(data, "datastore" if mine else "server.sqlite")
+        other.mkdir(mode=0o755) if mine else other.write_bytes(b"")
+        if mine:
+            os.chown(data, NOBODY, NOBODY)
+        said = refused(data)
+    assert "belongs to root" in said
+    assert f"{other} cannot be used" in said or (not mine and data in said)
+    assert "chown" in said
+
+
+@pytest.mark.parametrize("name", ["datastore", "databases", "server.sqlite"])
+def test_what_its_owner_may_not_write(name: str) -> None:
+    with tempfile.TemporaryDirectory() as data:
+        Path(data).chmod(0o700)
+        path = Path(data, name)
+        path.write_bytes(b"") if name.endswith(".sqlite") else path.mkdir()
+        path.chmod(0o400 if path.is_file() else 0o500)
+        if os.geteuid() == 0:
+            for one in (Path(data), path):
+                os.chown(one, NOBODY, NOBODY)
+        said = refused(data)
+        assert path.exists()
+    remedy = f"Give yourself the right to write it: chmod -R u+rwX {path}"
+    assert said == f"{path} cannot be used: Permission denied. {remedy}\n"
+
+
+def test_a_datastore_on_a_disk_that_is_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "datastore").mkdir()
+    flags = os.statvfs_result((*os.statvfs(tmp_path)[:8], os.ST_RDONLY, 255))
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "datastore")
+    monkeypatch.setattr(os, "statvfs", lambda _: flags)
+    with pytest.raises(DataDirError, match=r"datastore cannot be used: Read-only file system\. .*--data-dir"):
+        DataDir(tmp_path)

@@ -70,7 +70,7 @@ async def test_what_is_broken_is_told_and_the_old_one_stays(
     with caplog.at_level(logging.ERROR):
         await loader.look()
     assert "_design/d of registry is not loaded" in caplog.text
-    assert "a.json is no JSON" in caplog.text
+    assert "a.json is not JSON" in caplog.text
     assert (await stored(app)).rev == first.rev
     assert await stored(app, name="e")
 

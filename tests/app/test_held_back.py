@@ -89,6 +89,7 @@ REGISTRY: list[tuple[str, str, Any]] = [
     ("POST", "/owner/rm", {"username": "{0}", "dpkgName": "{0}"}),
     ("PUT", "/-/dist-tags/{0}/old", {"version": "1.0.0"}),
     ("PUT", "/-/deprecated/{0}", {"message": "no more"}),
+    ("PUT", "/-/yanked/{0}/1", {"message": "no more"}),
     ("POST", "/datastore/authorize", {"metadata": {"name": "{0}", "version": "3"}, "filedata": {}}),
     ("POST", "/datastore/finalize", {"upload": "0" * 32}),
 ]

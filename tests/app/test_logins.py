@@ -184,6 +184,29 @@ async def test_proxy_and_jwt_are_off(client: Client) -> None:
         assert session["info"]["authentication_handlers"] == ["cookie", "default"]
 
 
+async def test_who_is_disabled_is_nobody_whatever_vouches_for_them(
+    client: Client, bob: tuple[str, str]
+) -> None:
+    await configure(client, chttpd__authentication_handlers=ALL_HANDLERS)
+    await client("PUT", "/_node/_local/_config/jwt_keys/hmac:_default", b64encode(b"k" * 32).decode())
+    signed = jwt.encode({"sub": "bob", "exp": 4e9}, b"k" * 32)
+    await client("POST", "/_session", {"name": "bob", "password": "pw"}, who=None)
+    ways = {
+        "jwt": {"Authorization": f"Bearer {signed}"},
+        "proxy": {"X-Auth-CouchDB-UserName": "bob", "X-Auth-CouchDB-Roles": "x"},
+        "cookie": {"Cookie": client.headers["Set-Cookie"].partition(";")[0]},
+    }
+    await configure(client, chttpd_auth__proxy_use_secret="false")
+    document = await stored(client, "bob")
+    for disabled in (False, True, False):
+        document = {**document, "disabled": disabled, "_rev": (await stored(client, "bob"))["_rev"]}
+        assert (await client("PUT", f"/_users/{ID}", document))[0] == 201
+        for way, headers in ways.items():
+            status, found = await client("GET", "/_session", who=None, headers=headers)
+            name = found.get("userCtx", {}).get("name")
+            assert (way, name) == (way, None if disabled else "bob"), (status, found)
+
+
 async def test_jwt(client: Client) -> None:
     await configure(client, chttpd__authentication_handlers=ALL_HANDLERS)
     await client("PUT", "/_node/_local/_config/jwt_keys/hmac:_default", b64encode(b"k" * 32).decode())
@@ -216,6 +239,22 @@ async def test_a_proxy_that_proves_itself(client: Client) -> None:
         headers = {**named, "X-Auth-CouchDB-Token": token}
         _, session = await client("GET", "/_session", who=None, headers=headers)
         assert session["userCtx"]["name"] is None
+
+
+async def test_a_proxy_that_has_no_need_to(client: Client) -> None:
+    """Without a secret whoever reaches the port is believed, and only where the handler is on."""
+    named = {"X-Auth-CouchDB-UserName": "eve", "X-Auth-CouchDB-Roles": "a, b"}
+    _, session = await client("GET", "/_session", who=None, headers=named)
+    assert session["userCtx"]["name"] is None
+    await configure(client, chttpd__authentication_handlers=ALL_HANDLERS)
+    for token in ({}, {"X-Auth-CouchDB-Token": "00"}):
+        _, session = await client("GET", "/_session", who=None, headers={**named, **token})
+        assert session["userCtx"] == {"name": "eve", "roles": ["a", "b"]}
+        assert session["info"]["authenticated"] == "proxy"
+    assert (await client("PUT", "/made-by-eve", who=None, headers=named))[0] == 401
+    await configure(client, chttpd_auth__proxy_use_secret="true")
+    _, session = await client("GET", "/_session", who=None, headers=named)
+    assert session["userCtx"]["name"] is None
 
 
 async def test_handlers_that_nobody_knows_leave_a_way_in(client: Client) -> None:

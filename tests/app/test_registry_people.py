@@ -1,5 +1,6 @@
 """A person at both doors of a whole server: registered, publishing, sharing, deleting."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,24 @@ async def ask(
 async def put(app: App, path: str, who: Credentials) -> int:
     body, headers = related(small())
     return (await ask(app.registry_url, "PUT", path, who, data=body, headers=headers))[0]
+
+
+async def test_passwords_have_a_least_length_here_and_tokens_an_end(server: ServerFactory) -> None:
+    app = await server(password_length=8)
+    short = Credentials("carl", "seven77")
+    body = {"name": "carl", "password": short.password}
+    status, told = await ask(app.registry_url, "PUT", "/adduser/carl", json=body)
+    assert (status, told["reason"]) == (400, "A password must have at least 8 characters.")
+    doc = {"name": "carl", "type": "user", "roles": [], "password": short.password}
+    path = "/_users/org.couchdb.user:carl"
+    assert (await ask(app.couch_url, "PUT", path, ADMIN, json=doc))[0] == 201  # as with CouchDB
+    assert (await ask(app.registry_url, "PUT", "/-/user/carl", short, json={"password": "no"}))[0] == 400
+    ends = []
+    for more in ({}, {"lifetime": None}, {"lifetime": 60}):
+        made = await ask(app.registry_url, "POST", "/-/tokens", short, json={"scope": "read", **more})
+        ends.append(made[1]["expires"])
+    days = (datetime.fromisoformat(ends[0]) - datetime.now(UTC)).days
+    assert (days in (364, 365), ends[1], ends[2] < ends[0]) == (True, None, True)
 
 
 async def register(app: App, who: Credentials) -> None:
@@ -90,7 +109,7 @@ async def test_deleting_takes_files_descriptor_and_search_entry_away(server: Ser
     search = '/search?keys=["small"]'
     await app.followers["search"].caught_up(await (await app.store.open("registry")).update_seq())
     assert (await ask(app.registry_url, "GET", search))[1]["hits"][0]["version"] == "1"
-    assert (await ask(app.registry_url, "DELETE", "/small", ANNA))[0] == 200
+    assert (await ask(app.registry_url, "DELETE", "/small?for-good=true", ANNA))[0] == 200
     assert files(app) == set()
     await app.followers["search"].caught_up(await (await app.store.open("registry")).update_seq())
     assert (await ask(app.registry_url, "GET", search))[1]["total"] == 0

@@ -81,7 +81,7 @@ async def test_an_item_list_for_those_who_want_linked_data(app: App, door: Clien
     assert element["@id"] == f"{app.registry_url}/hives/1.0.0"
     assert element["@type"] == ["Dataset", "Map"]
     assert door.headers["Content-Type"].startswith("application/ld+json")
-    assert (await door("GET", "/-/search", headers={"Accept": "text/html;q=1"}))[0] == 406
+    assert (await door("GET", "/-/search", headers={"Accept": "text/turtle"}))[0] == 406
 
 
 async def test_the_most_downloaded_first(app: App, door: Client) -> None:

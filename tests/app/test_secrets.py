@@ -1,5 +1,6 @@
 """No secret comes out: not in answers, logs, documents, the settings that are shown, files or `ps`."""
 
+import asyncio
 import json
 import logging
 from base64 import b64encode
@@ -36,18 +37,28 @@ class Listening(Client):
 
 
 @pytest.fixture
-async def world(server: ServerFactory, caplog: pytest.LogCaptureFixture) -> Any:
+def form() -> str:
+    return "json"
+
+
+@pytest.fixture
+async def world(server: ServerFactory, caplog: pytest.LogCaptureFixture, tmp_path: Path, form: str) -> Any:
     caplog.set_level(logging.DEBUG)
-    app = await server(admin=f"admin:{ADMIN}", log_level="debug")
+    logs = {"access_log_file": tmp_path / "access.log", "audit_log_file": tmp_path / "audit.log"}
+    app = await server(admin=f"admin:{ADMIN}", log_level="debug", access_log=form, **logs)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield app, Listening(session, app.couch_url)
 
 
+@pytest.mark.parametrize("form", ["short", "json"])
 async def test_nothing_says_a_secret(
     world: tuple[App, Listening], caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     app, client = world
     token = await _everything(app, client)
+    await app.stop()
+    assert (tmp_path / "access.log").read_text().count("/_session") > 5
+    assert (tmp_path / "audit.log").read_text().count("login.refused") > 5
     told = "".join(client.heard) + caplog.text
     files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     shown = {ADMIN, OLD, NEW, GUESS, SERVER_WORD, token.rpartition("_")[2]}
@@ -105,6 +116,19 @@ async def _logins(client: Listening) -> None:
     await client("POST", "/_session", {"name": ["x"], "password": GUESS}, who=None)
     await client("POST", f"/_session?next=//{GUESS[:3]}.example", {"name": "bob", "password": OLD}, who=None)
     await client("GET", "/", who=None, headers={"Authorization": "Basic !" + GUESS})
+    await client("GET", f"/?password={GUESS}&token={OLD}", who=None)
+    await _as_to_a_proxy(client.base)
+
+
+async def _as_to_a_proxy(base: str) -> None:
+    """A request for a whole address, with a login in it."""
+    host = base.rpartition("/")[2]
+    reader, writer = await asyncio.open_connection(*host.rsplit(":", 1))
+    line = f"GET http://bob:{OLD}@{host}/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    writer.write(line.encode())
+    assert b"Welcome" in await reader.read()
+    writer.close()
+    await writer.wait_closed()
 
 
 def test_nothing_says_the_first_admins_password(tmp_path: Path) -> None:

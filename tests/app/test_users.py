@@ -35,10 +35,12 @@ async def test_passwords_are_hashed_on_every_way_in(client: Client) -> None:
 async def test_a_changed_password_counts_at_once(client: Client, bob: tuple[str, str]) -> None:
     await client("GET", "/", who=bob)
     _, doc = await client("GET", f"/_users/{ID}")
+    before = doc["salt"], doc["derived_key"]
     assert (await client("PUT", f"/_users/{ID}", {**doc, "password": "new"}))[0] == 201
     assert (await client("GET", "/", who=bob))[0] == 401
     assert (await client("GET", "/", who=("bob", "new")))[0] == 200
     _, doc = await client("GET", f"/_users/{ID}")
+    assert not {*before} & {doc["salt"], doc["derived_key"]}
     await client("DELETE", f"/_users/{ID}?rev={doc['_rev']}")
     assert (await client("GET", "/", who=("bob", "new")))[0] == 401
 

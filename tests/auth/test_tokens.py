@@ -8,7 +8,7 @@ import pytest
 from couchreg.auth.policy import USERS
 from couchreg.auth.tokens import LONGEST_LABEL, MOST, Grant, Mark, Scope, Tokens
 from couchreg.docstore.sqlite.store import SqliteStore
-from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
+from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unavailable
 from couchreg.model.user import ANONYMOUS, User
 
 BOB, BOSS = User("bob", ("r",)), User("boss_1", ("_admin", "r"))
@@ -51,8 +51,50 @@ async def test_a_token_proves_its_user(world: World) -> None:
             "label": "CI",
             "created": 1_000_000.0,
             "expires": None,
+            "used": None,
         }
     ]
+
+
+async def test_the_day_of_the_last_use_is_written_once_a_day(world: World) -> None:
+    text, _ = await world.tokens.create(BOB, "read")
+    other, _ = await world.tokens.create(BOB, "read")
+    notes, written = world.tokens._notes, []
+    write = notes.write
+
+    async def counted(name: str, value: object) -> None:
+        written.append(name)
+        await write(name, value)  # type: ignore[arg-type]
+
+    notes.write = counted  # type: ignore[method-assign,assignment]
+    for _ in range(3):
+        await world.tokens.authenticate(text)
+    await world.tokens.close()
+    assert [one.used for one in await world.tokens.list("bob")] == [950_400.0, None]
+    again = Tokens(world.store, world, clock=lambda: world.now)
+    await again.authenticate(text)
+    await again.close()
+    assert len(written) == 1
+    world.now += 86_400
+    await world.tokens.authenticate(text)
+    await world.tokens.authenticate(other)
+    await world.tokens.close()
+    assert [one.used for one in await world.tokens.list("bob")] == [1_036_800.0, 1_036_800.0]
+
+
+async def test_a_use_that_cannot_be_written_is_no_obstacle(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    text, _ = await world.tokens.create(BOB, "read")
+
+    async def full(name: str, value: object) -> None:
+        raise Unavailable("No room.")
+
+    world.tokens._notes.write = full  # type: ignore[method-assign,assignment]
+    for _ in range(2):
+        assert (await world.tokens.authenticate(text))[0] == BOB
+    await world.tokens.close()
+    assert [record.args and record.args[1] for record in caplog.records] == ["No room."]
 
 
 async def test_only_a_hash_is_kept(world: World, tmp_path: Path) -> None:

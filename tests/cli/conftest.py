@@ -1,8 +1,7 @@
 """A server, and the `couchreg` command as a person runs it."""
 
 import json
-import subprocess
-import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.forking import Forked, Streams
 from tests.processes import Server, environment, running
 
 
@@ -32,9 +32,14 @@ def run(*arguments: str, cwd: Path, stdin: str = "", **variables: str) -> Ran:
     own = {"COUCHREG_CONFIG": str(cwd / "no-config.toml"), "COUCHREG_CACHE": str(cwd / "cache")}
     env = environment(**own)
     env |= {f"COUCHREG_{name.upper()}": value for name, value in variables.items()}
-    command = [sys.executable, "-m", "couchreg", *arguments]
-    done = subprocess.run(command, cwd=cwd, env=env, input=stdin, capture_output=True, text=True, timeout=120)
-    return Ran(done.returncode, done.stdout, done.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        given, out, err = (Path(folder, name) for name in ("in", "out", "err"))
+        given.write_text(stdin)
+        done = Forked(arguments, Streams(str(given), str(out), str(err)), env, cwd)
+        try:
+            return Ran(done.wait(120), out.read_text(), err.read_text())
+        finally:
+            done.kill()
 
 
 @pytest.fixture(scope="package")

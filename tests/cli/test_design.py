@@ -61,7 +61,7 @@ def test_push_pull_and_ls(couchreg: Couchreg, database: str, tmp_path: Path) -> 
     [
         (("push", "nowhere", "URL"), 2, "cannot be read"),
         (("pull", "x", "URL/_design/none"), 3, "missing"),
-        (("ls", "x", "http://127.0.0.1:1"), 2, "is no database"),
+        (("ls", "x", "http://127.0.0.1:1"), 2, "is not the address of a database"),
         (("push", "bad", "URL"), 2, "Compilation of the map function"),
     ],
 )

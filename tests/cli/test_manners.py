@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -56,6 +57,17 @@ def test_info_tells_all_there_is(couchreg: Couchreg, bees: str) -> None:
     ):
         assert text in told
     assert "DEPRECATED" not in couchreg("info", bees).out
+
+
+def test_info_tells_of_downloads(couchreg: Couchreg, bees: str) -> None:
+    def downloads() -> int:
+        told = couchreg("info", bees).out
+        found = re.search(r"^ *downloads +(\d+) in the last 30 days$", told, re.MULTILINE)
+        return int(found[1]) if found else 0
+
+    before = downloads()
+    assert couchreg("cat", f"{bees}/hives").status == 0
+    assert downloads() == before + 1
 
 
 def test_lines_fit_the_terminal(live: Server, bees: str, tmp_path: Path) -> None:

@@ -105,6 +105,26 @@ def test_deprecate(couchreg: Couchreg, steps: str) -> None:
     assert couchreg("deprecate", steps, "--undo", "--json").json == {}
 
 
+def test_yank(couchreg: Couchreg, steps: str) -> None:
+    before = couchreg("install", steps, "--json").json["packages"][0]["version"]
+    assert couchreg("yank", f"{steps}@{before}", "wrong units", "--json").json == {before: "wrong units"}
+    assert "yanked: wrong units" in couchreg("versions", steps).out
+    assert "YANKED: wrong units" in couchreg("info", f"{steps}@{before}").out
+    locked = couchreg("install", "--json")
+    assert (locked.json["packages"][0]["version"], locked.json["yanked"]) == (
+        before,
+        {f"{steps}@{before}": "wrong units"},
+    )
+    pinned = couchreg("install", f"{steps}@{before}")
+    assert (pinned.status, f"{steps}@{before} is yanked: wrong units" in pinned.err) == (0, True)
+    assert couchreg("install", steps, "--force", "--json").json["packages"][0]["version"] != before
+    into = couchreg("install", f"{steps}@{before}", "--into", "apart")
+    assert (into.status, "is yanked: wrong units" in into.err) == (0, True)
+    assert couchreg("yank", steps, "all of it").status == 2
+    assert couchreg("yank", f"{steps}@{before}").status == 2
+    assert couchreg("yank", f"{steps}@{before}", "--undo").out == f"No version of {steps} is yanked.\n"
+
+
 def test_the_cache_is_shown_and_cleaned(couchreg: Couchreg, steps: str, tmp_path: Path) -> None:
     couchreg("install", steps)
     before = couchreg("cache", "--json").json

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Ran, run
-from tests.processes import Server, environment
+from tests.processes import ADMIN, Server, environment
 
 PASSWORD = "correct horse"
 _numbers = count(1)
@@ -88,14 +88,14 @@ def test_a_wrong_password_logs_nobody_in(command: Command, name: str, tmp_path: 
 
 
 def test_passwd_takes_the_old_password(command: Command, name: str) -> None:
-    assert command("passwd", name, "--password-stdin", stdin="wrong\nnew\n").status == 4
-    assert command("passwd", name, "--password-stdin", stdin=f"{PASSWORD}\nnew\n").status == 0
+    assert command("passwd", name, "--password-stdin", stdin="wrong\nanother one\n").status == 4
+    assert command("passwd", name, "--password-stdin", stdin=f"{PASSWORD}\nanother one\n").status == 0
     assert command("whoami", user=name, password=PASSWORD).status == 4
-    assert command("whoami", user=name, password="new").status == 0
+    assert command("whoami", user=name, password="another one").status == 0
 
 
 def test_a_taken_name_is_refused(command: Command, name: str) -> None:
-    done = command("adduser", name, "--password-stdin", stdin="other\n")
+    done = command("adduser", name, "--password-stdin", stdin="another one\n")
     assert (done.status, "taken" in done.err) == (5, True)
 
 
@@ -114,11 +114,15 @@ def test_tokens_are_made_listed_used_and_revoked(command: Command, user: str, tm
     [row] = [row for row in listed if row["label"] == "ci"]
     assert (row["scope"], row["packages"]) == ("publish", [f"{user}-*"])
     assert row["expires"] is not None
+    assert f"ends {row['expires']}" in done.err
     shown = command("token", "ls").out
     assert row["id"] in shown
+    assert "never used" in shown
     assert token not in shown
     folder = package(tmp_path / f"{user}-data")
     assert command("publish", folder, token=token).status == 0
+    while " used 20" not in command("token", "ls").out:  # it is written a moment later
+        assert command("whoami", token=token).status == 0
     assert command("publish", package(tmp_path / "elsewhere"), token=token).status == 4
     assert command("token", "create", "--scope", "admin", token=token).status == 4
     assert command("token", "revoke", row["id"]).status == 0
@@ -128,10 +132,10 @@ def test_tokens_are_made_listed_used_and_revoked(command: Command, user: str, tm
 def test_owners_are_listed_added_and_removed(command: Command, user: str, tmp_path: Path) -> None:
     data = f"{user}-data"
     assert command("publish", package(tmp_path / data)).status == 0
-    assert command("adduser", f"{user}-friend", "--password-stdin", stdin="friend\n").status == 0
+    assert command("adduser", f"{user}-friend", "--password-stdin", stdin="friend of a\n").status == 0
     assert command("owner", "add", f"{user}-friend", data).status == 0
     assert command("owner", "ls", data).out == f"{user} <u@example.org>\n{user}-friend\n"
-    friend = {"user": f"{user}-friend", "password": "friend"}
+    friend = {"user": f"{user}-friend", "password": "friend of a"}
     assert command("publish", package(tmp_path / data, "2.0.0"), **friend).status == 0
     assert command("owner", "rm", f"{user}-friend", data, "--json").json["owners"] == [user]
     assert command("publish", package(tmp_path / data, "3.0.0"), **friend).status == 4
@@ -146,12 +150,56 @@ def test_versions_are_deleted_one_by_one_or_all_when_said(
     for version in ("1.0.0", "2.0.0", "3.0.0"):
         command("publish", package(tmp_path / data, version))
     refused = command("unpublish", f"{data}@3.0.0")
-    assert (refused.status, f"{data}@3.0.0 for good" in refused.err) == (2, True)
-    assert command("unpublish", f"{data}@3.0.0", "--yes").out == f"Deleted {data}@3.0.0\n"
+    assert (refused.status, f"deletes {data}@3.0.0." in refused.err) == (2, True)
+    assert command("unpublish", f"{data}@3.0.0", "--yes").out.startswith(f"Deleted {data}@3.0.0\nUntil 20")
+    assert command("unpublish", f"{data}@3.0.0", "--undo").out == f"Brought back {data}@3.0.0\n"
+    assert command("unpublish", f"{data}@3.0.0", "--undo", "--for-good").status == 2
+    gone = command("unpublish", f"{data}@3.0.0", "--yes", "--for-good")
+    assert gone.out == f"Deleted {data}@3.0.0\n"
+    assert command("unpublish", f"{data}@3.0.0", "--undo").status == 3
     assert command("info", data, "--json").json["version"] == "2.0.0"
     assert command("unpublish", data).status == 2
     assert command("unpublish", data, "--yes", "--json").json["versions"] == ["1.0.0", "2.0.0"]
     assert command("info", data).status == 3
+
+
+def test_who_depends_on_it_is_named_before_anything_is_deleted(
+    command: Command, user: str, live: Server, tmp_path: Path
+) -> None:
+    data, other = f"{user}-data", f"{user}-other"
+    command("publish", package(tmp_path / data))
+    folder = Path(package(tmp_path / other))
+    members = json.loads((folder / "datapackage.json").read_text())
+    (folder / "datapackage.json").write_text(json.dumps({**members, "dataDependencies": {data: "^1"}}))
+    assert command("publish", str(folder)).status == 0
+    said = f"1 package depends on {data}: {other}@1.0.0."
+    refused = command("unpublish", f"{data}@1.0.0")
+    while said not in refused.err:  # the search follows a moment later
+        refused = command("unpublish", f"{data}@1.0.0")
+    assert refused.status == 2
+    for answer, status in ((b"n\n", 2), (b"\n", 2), (b"y\n", 0)):
+        ended, shown = answering(tmp_path, live, answer, "unpublish", f"{data}@1.0.0")
+        assert said in shown
+        assert f"Delete {data}@1.0.0? [y/N]" in shown
+        assert (ended, "Nothing was deleted." in shown) == (status, status == 2), shown
+        assert command("info", data).status == (0 if status else 3)
+
+
+def answering(folder: Path, live: Server, answer: bytes, *arguments: str) -> tuple[int, str]:
+    """The status of a command at a terminal, and what it has shown, where its question is answered so."""
+    ours, theirs = pty.openpty()
+    env = environment(COUCHREG_CONFIG=str(folder / "no-config.toml"), COUCHREG_REGISTRY=live.registry_url)
+    asked = [sys.executable, "-m", "couchreg", *arguments]
+    process = subprocess.Popen(asked, cwd=folder, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while b"[y/N]" not in shown and (chunk := _rest(ours)):
+        shown += chunk
+    os.write(ours, answer)
+    while chunk := _rest(ours):
+        shown += chunk
+    os.close(ours)
+    return process.wait(60), shown.decode().replace("\r\n", "\n")
 
 
 def test_at_a_terminal_the_password_is_not_shown(live: Server, name: str, tmp_path: Path) -> None:
@@ -179,3 +227,22 @@ def _rest(master: int) -> bytes:
         return os.read(master, 1000)
     except OSError:  # nobody has the terminal open any more
         return b""
+
+
+def test_administrators_look_after_the_accounts_of_others(command: Command, name: str) -> None:
+    def admin(*words: str, **more: str) -> Ran:
+        return command("users", *words, user=ADMIN[0], password=ADMIN[1], **more)
+
+    assert f"{name} <u@example.org>\n" in admin("ls").out
+    assert admin("disable", name).out == f"{name} is disabled.\n"
+    assert f"{name} <u@example.org> (disabled)\n" in admin("ls").out
+    assert command("whoami", user=name, password=PASSWORD).status == 4
+    assert admin("restore", name).status == 0
+    assert command("whoami", user=name, password=PASSWORD).status == 0
+    made = admin("reset-password", name, "--generate", "--json").json["password"]
+    assert command("whoami", user=name, password=PASSWORD).status == 4
+    assert command("whoami", user=name, password=made).status == 0
+    assert admin("restore", name, "--password-stdin", stdin=f"{PASSWORD} again\n").status == 0
+    assert command("whoami", user=name, password=f"{PASSWORD} again").status == 0
+    assert command("users", "ls", user=name, password=f"{PASSWORD} again").status == 4
+    assert admin("disable", "nobody").status == 3

@@ -6,10 +6,12 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import frictionless
 import pytest
 
 from couchreg.client import Folder
 from couchreg.client.errors import Invalid, UsageError
+from couchreg.package.descriptor import PLACEHOLDER
 from tests.cli.conftest import Couchreg
 
 CASE = Path(__file__).parents[1] / "data" / "cases" / "files-left-out-silently"
@@ -67,6 +69,44 @@ def test_a_zip_file_is_checked_like_a_folder(couchreg: Couchreg, tmp_path: Path)
     assert 'found out, and better stated: encoding "windows-1252" of t' in done.out
 
 
+def test_a_package_with_a_profile_of_its_own_can_be_opened_where_it_is_installed(
+    couchreg: Couchreg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = whole(tmp_path / "whole", "profiled")
+    members = json.loads((folder / "datapackage.json").read_text())
+    (folder / "datapackage.json").write_text(json.dumps({**members, "profile": "rules/p.json"}))
+    (folder / "rules").mkdir()
+    (folder / "rules" / "p.json").write_text(json.dumps({"type": "object", "required": ["name"]}))
+    assert couchreg("publish", str(folder)).status == 0
+    assert couchreg("install", "profiled", "--into", "copy").status == 0
+    monkeypatch.chdir(tmp_path / "copy")  # from where frictionless looks for a profile
+    opened = frictionless.Package("datapackage.json")
+    assert opened.profile == "rules/p.json"
+    assert [len(resource.read_rows()) for resource in opened.resources] == [2]
+
+
+def test_what_nobody_looks_into_is_said_in_a_line(couchreg: Couchreg, tmp_path: Path) -> None:
+    folder = whole(tmp_path / "whole", "illustrated")
+    members = json.loads((folder / "datapackage.json").read_text())
+    members["description"] = PLACEHOLDER
+    members["resources"] += [{"name": name, "path": f"{name}.png"} for name in ("one", "two")]
+    members["resources"].append({"name": "map", "path": "map.geojson"})
+    (folder / "datapackage.json").write_text(json.dumps(members))
+    for name in ("one.png", "two.png", "map.geojson"):
+        (folder / name).write_bytes(b"{}")
+    lines = [
+        "not looked into, since they are elsewhere or no tables that are read: one, two, map",
+        "not checked: description of the package: it is still the one that couchreg init has written",
+        "not checked: path of map: 'map.geojson' is not GeoJSON: it is not an object with a type",
+    ]
+    for command in ("validate", "publish"):
+        for given in (folder, archived(folder, tmp_path / "whole.zip")):
+            done = couchreg(command, str(given))
+            assert done.status == 0, done.err
+            assert [line.strip() for line in done.out.splitlines() if "  not " in line] == lines
+    assert couchreg("publish", str(folder), "--json").json["skipped"] == ["one", "two", "map"]
+
+
 @pytest.mark.parametrize(
     ("files", "words"),
     [
@@ -89,7 +129,7 @@ def test_a_folder_without_a_descriptor_leads_on(tmp_path: Path, files: dict[str,
 
 def test_what_is_no_folder_and_no_zip_file(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("id\n")
-    with pytest.raises(UsageError, match="is no folder: name a folder with a data package, or a zip file"):
+    with pytest.raises(UsageError, match="is not a folder: name a folder with a data package, or a zip file"):
         Folder.read(tmp_path / "t.csv")
     with pytest.raises(UsageError, match=r"There is no .*absent: name a folder"):
         Folder.read(tmp_path / "absent")

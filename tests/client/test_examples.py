@@ -15,8 +15,18 @@ from tests.processes import ADMIN, running
 
 CALLS = [name for name, member in inspect.getmembers(Client, inspect.isfunction) if name[0] != "_"]
 # In the order in which the examples build on each other; all others before these.
-LAST = ["set_tag", "remove_tag", "deprecate", "undeprecate", "install", "validate", "publish", "unpublish"]
-LAST += ["add_owner", "remove_owner", "create_token", "tokens", "revoke_token", "close"]
+LAST = ["set_tag", "remove_tag", "deprecate", "undeprecate", "install", "validate", "publish", "yank"]
+LAST += [
+    "unyank",
+    "unpublish",
+    "undelete",
+    "add_owner",
+    "remove_owner",
+    "create_token",
+    "tokens",
+    "revoke_token",
+    "close",
+]
 
 
 @pytest.fixture(scope="module")

@@ -78,6 +78,10 @@ def test_tags_deprecation_and_differences(client: Client, tmp_path: Path) -> Non
     assert client.deprecate("said@^1", "use 2") == {"1.0.0": "use 2"}
     assert client.info("said@1.0.0")["couchreg"]["deprecated"] == "use 2"
     assert client.undeprecate("said@1.0.0") == {}
+    assert client.yank("said@2.0.0", "counted twice") == {"2.0.0": "counted twice"}
+    assert client.info("said")["version"] == "1.0.0"
+    assert client.info("said@2.0.0")["couchreg"]["yanked"] == "counted twice"
+    assert client.unyank("said@2.0.0") == {}
     found = client.diff("said@1.0.0", "2.0.0")
     assert found["resources"]["changed"]["a"]["rows"]["added"] == 1
 
@@ -85,6 +89,11 @@ def test_tags_deprecation_and_differences(client: Client, tmp_path: Path) -> Non
 def test_a_published_version_can_be_deleted(client: Client, tmp_path: Path) -> None:
     client.publish(write_package(tmp_path / "brief", "1", {"a.csv": "n\n1\n"}))
     assert client.unpublish("brief@1") == ["1"]
+    assert client.undelete("brief") == ["1"]
+    assert client.cat("brief/a.csv") == b"n\n1\n"
+    assert client.unpublish("brief", for_good=True) == ["1"]
+    with pytest.raises(Missing, match="brought back"):
+        client.undelete("brief@1")
     with pytest.raises(Missing, match="brief"):
         client.info("brief")
 

@@ -8,7 +8,7 @@ import pytest
 
 from couchreg.client.errors import UsageError
 from couchreg.client.inferring import infer, update
-from couchreg.client.local_forms import recognise
+from couchreg.registry.checking.local_forms import recognise
 
 
 def fields(*columns: list[str]) -> list[dict[str, Any]]:
@@ -120,8 +120,8 @@ def test_files_that_came_later(tmp_path: Path) -> None:
     ("text", "said"),
     [
         (b'{"name": "x",\n "resources": [}', "line 2, column 16"),
-        (b"[]", "no JSON object"),
-        (b'{"resources": {}}', "no list"),
+        (b"[]", "not a JSON object"),
+        (b'{"resources": {}}', "not a list"),
         (b"\xff\xfe{", "cannot be read"),
     ],
 )

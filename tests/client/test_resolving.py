@@ -1,12 +1,12 @@
 """Which versions go together, found without a registry."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
 
 from couchreg.client.errors import Missing, UsageError
-from couchreg.client.resolving import Resolver, Versions
+from couchreg.client.resolving import Offer, Resolver, Versions
 
 Packages = Mapping[str, Mapping[str, Mapping[str, str]]]  # name -> version -> dependencies
 
@@ -18,11 +18,16 @@ DIAMOND: Packages = {
 }
 
 
-class Offer:
+class Offering:
     """A registry that only says what there is; the last version is the latest, unless tags say otherwise."""
 
-    def __init__(self, packages: Packages, tags: Mapping[str, Mapping[str, str]] | None = None) -> None:
-        self.packages, self.tags = packages, tags or {}
+    def __init__(
+        self,
+        packages: Packages,
+        tags: Mapping[str, Mapping[str, str]] | None = None,
+        yanked: Collection[tuple[str, str]] = (),
+    ) -> None:
+        self.packages, self.tags, self.yanked = packages, tags or {}, yanked
         self.asked: list[str] = []
 
     async def offered(self, name: str) -> Versions:
@@ -31,7 +36,13 @@ class Offer:
             raise Missing(f"There is no package {name}.")
         versions = list(self.packages[name])
         tags = self.tags.get(name, {"latest": versions[-1]})
-        return {version: tuple(tag for tag, to in tags.items() if to == version) for version in versions}
+        return {
+            version: Offer(
+                tuple(tag for tag, to in tags.items() if to == version),
+                "not this one" if (name, version) in self.yanked else None,
+            )
+            for version in versions
+        }
 
     async def descriptor(self, name: str, version: str) -> dict[str, Any]:
         return {"name": name, "version": version, "dataDependencies": dict(self.packages[name][version])}
@@ -42,8 +53,9 @@ async def resolved(
     roots: Mapping[str, str],
     kept: Mapping[str, str] | None = None,
     tags: Mapping[str, Mapping[str, str]] | None = None,
+    yanked: Collection[tuple[str, str]] = (),
 ) -> dict[str, str]:
-    found = await Resolver(Offer(packages, tags), kept or {}).resolve(roots)
+    found = await Resolver(Offering(packages, tags, yanked), kept or {}).resolve(roots)
     return {name: descriptor["version"] for name, descriptor in found.items()}
 
 
@@ -124,6 +136,18 @@ async def test_choices_that_exclude_each_other_in_turns_end() -> None:
 
 
 async def test_each_package_is_asked_for_once() -> None:
-    offer = Offer(DIAMOND)
+    offer = Offering(DIAMOND)
     await Resolver(offer, {}).resolve({"top": "*"})
     assert sorted(offer.asked) == ["bottom", "left", "right", "top"]
+
+
+async def test_a_yanked_version_is_for_those_who_name_or_have_it() -> None:
+    yanked = [("bottom", "1.2.5")]
+    assert (await resolved(DIAMOND, {"top": "*"}, yanked=yanked))["bottom"] == "1.2.0"
+    assert (await resolved(DIAMOND, {"top": "*"}, {"bottom": "1.2.5"}, yanked=yanked))["bottom"] == "1.2.5"
+    assert await resolved(DIAMOND, {"bottom": "1.2.5"}, yanked=yanked) == {"bottom": "1.2.5"}
+    pinned = {"top": "*", "bottom": "1.2.5"}
+    assert (await resolved(DIAMOND, pinned, yanked=yanked))["bottom"] == "1.2.5"
+    every = [("bottom", version) for version in DIAMOND["bottom"]]
+    with pytest.raises(Missing, match=r"yanked \(2\.0\.0: not this one\).*ask for bottom@2\.0\.0"):
+        await resolved(DIAMOND, {"bottom": "*"}, yanked=every)

@@ -9,7 +9,7 @@ from typing import Any
 
 from couchreg.client import Credentials, publish
 from tests.clients.conftest import RunNode
-from tests.processes import Server
+from tests.processes import Server, running
 
 PACKAGES = Path(__file__).parents[1] / "data" / "packages"
 
@@ -67,3 +67,28 @@ def test_couchbackup_backs_up_and_restores(live: Server, node: RunNode, tmp_path
     assert found["restore"]["total"] == 101
     whole = "_all_docs?include_docs=true&attachments=true"
     assert ask(live, "GET", f"/{target}/{whole}") == ask(live, "GET", f"/{source}/{whole}")
+
+
+def test_pouchdb_publishes_what_was_made_offline(node: RunNode, tmp_path: Path) -> None:
+    """An owner's version is there byte for byte under the revision it was made with; what a stranger sends
+    changes nothing, but for what is the stranger's own."""
+    with running(tmp_path / "data") as server:
+        for name in ("anna", "bob"):
+            user = {"name": name, "password": "pw", "roles": [], "type": "user"}
+            ask(server, "PUT", f"/_users/org.couchdb.user:{name}", user)
+        owner, stranger = [
+            server.couch_url.replace("://", f"://{name}:pw@") + "/registry" for name in ("anna", "bob")
+        ]
+        found = node("pouchdb_publish", owner, stranger, str(PACKAGES / "gdp"), "2026")
+        assert found["first"] == {"written": 2, "failures": 0, "denied": []}
+        assert ask(server, "GET", "/registry/gdp@2026")["_rev"] == found["rev"]
+        assert sorted(found["files"]) == sorted(hashes("gdp"))
+        for path, expected in hashes("gdp").items():
+            with urllib.request.urlopen(f"{server.registry_url}/gdp/2026/{path}") as response:
+                assert hashlib.sha256(response.read()).hexdigest() == expected, path
+        assert (found["second"]["written"], found["second"]["failures"]) == (1, 3)
+        assert {row["name"] for row in found["second"]["denied"]} == {"forbidden"}
+        assert ask(server, "GET", "/registry/gdp")["owners"] == ["anna"]
+        assert found["third"] == {"written": 1, "failures": 0, "denied": []}
+        with urllib.request.urlopen(f"{server.registry_url}/-/dist-tags/gdp") as response:
+            assert json.load(response)["stable"] == "2026"

@@ -207,6 +207,29 @@ async def test_a_publish_waits_for_the_disk_a_few_times(tmp_path: Path) -> None:
         assert one.faults.hits() <= 16
 
 
+async def test_several_publishes_share_what_they_wait_for(tmp_path: Path) -> None:
+    """What ten at once ask of the disk is less than what ten do one after another."""
+    resources = [{"name": "a", "data": [1]}]
+    async with world(tmp_path) as one:
+        assert await one.status("PUT", "//gdp/1", {"resources": resources}) == 201
+        one.faults.rule(0, Calls.SYNC, delay=200)
+        assert await one.status("PUT", "//alone/1", {"resources": resources}) == 201
+        alone = one.faults.hits()
+        paths = [f"//gdp{number}/1" for number in range(10)]
+        made = await asyncio.gather(*(one.status("PUT", path, {"resources": resources}) for path in paths))
+        print(f"{alone} fsyncs alone, {one.faults.hits() - alone} for ten")
+        assert made == [201] * 10
+        assert one.faults.hits() - alone <= 8 * alone
+
+
+async def test_making_a_database_waits_for_the_disk_a_few_times(tmp_path: Path) -> None:
+    async with world(tmp_path) as one:
+        one.faults.rule(0, Calls.SYNC, delay=100)
+        assert await one.status("PUT", "/x") == 201
+        print(f"{one.faults.hits()} fsyncs")
+        assert one.faults.hits() <= 20
+
+
 STARTS = [
     *[(Calls.SYNC, errno.EIO, "", skip) for skip in (0, 8)],
     (Calls.WRITE, errno.ENOSPC, "", 2),

@@ -40,6 +40,29 @@ async def test_everything_comes_back_from_the_bucket_alone(
     assert await searched(client) == found
 
 
+async def test_a_deletion_outlives_a_rebuild_and_can_be_undone_after_it(
+    server: ServerFactory, connect: Connect, bucket: S3Options, lose: Callable[[], None], tmp_path: Path
+) -> None:
+    settings = settings_of(bucket)
+    client = connect(await server(**settings))
+    for version in ("1", "2"):
+        await client.publish("gdp", version, CSV)
+        assert "until" in (await client.registry("DELETE", f"/gdp/{version}"))[1]
+    assert (await client.registry("POST", "/-/undelete/gdp/1"))[0] == 200
+    before = await client.everything()
+    await client.app.stop()
+    lose()
+    assert (await run(load({"data_dir": tmp_path / "data", **settings}, environ={}))).problems == []
+    client = connect(await server(**settings))
+    assert await client.everything() == before
+    assert (await client.registry("GET", "/gdp/2"))[0] == 404
+    assert (await client.registry("POST", "/-/undelete/gdp"))[1]["versions"] == ["2"]
+    assert await client.bytes("/gdp/2/data/table.csv") == CSV
+    store = await S3BlobStore.connect(bucket)
+    assert [blob.key async for blob in store.keys("_deleted/")] == []
+    await store.close()
+
+
 async def edited(client: Any) -> None:
     """An owner more, a deleted version, a conflict."""
     _, document = await client.couch("GET", "/registry/gdp")

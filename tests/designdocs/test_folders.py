@@ -61,8 +61,8 @@ def test_any_members_come_back(tmp_path_factory: pytest.TempPathFactory, members
     ("files", "reason"),
     [
         ({"a.js": b"x", "a.json": b"{}"}, "a second time"),
-        ({"a.json": b"{"}, "no JSON"),
-        ({"a": b"\xff"}, "no UTF-8"),
+        ({"a.json": b"{"}, "not JSON"),
+        ({"a": b"\xff"}, "not UTF-8"),
         ({"_other": b"x"}, "underscore"),
         ({"_id": b"doc"}, "the id of a design document"),
         ({"/".join(["x"] * 20): b""}, "folders deep"),

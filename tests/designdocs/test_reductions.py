@@ -11,11 +11,11 @@ import pytest
 from couchreg.designdocs.views import blocks, engine, reducing, stretches
 from couchreg.designdocs.views.definition import definition_of
 from couchreg.designdocs.views.engine import Index
-from couchreg.designdocs.views.index import Emitted
-from couchreg.designdocs.views.reading import Bound, IndexRow, Read
+from couchreg.designdocs.views.reading import IndexRow, KeyBound, Read
 from couchreg.designdocs.views.reducing import EXACT, grouped_key, reduced
 from couchreg.model import json
 from couchreg.model.collation import sort_key
+from tests.designdocs.rows import mapped
 
 DEFINITION = definition_of({"views": {"v": {"map": "function (doc) {}"}}})
 KEYS = [None, 0, 1, 1.0, 2, "a", "b", [1], [1, 1], [1, 2], [1, 2, 3], [2, 1], ["a", 1], {"a": 1}]
@@ -64,11 +64,11 @@ async def index(tmp_path: Path) -> AsyncIterator[Index]:
 
 
 async def write(index: Index, docs: Model) -> None:
-    emitted = []
-    for doc_id, pairs in docs.items():
-        rows = sorted((0, sort_key(key), json.encode(key), json.encode(value)) for key, value in pairs)
-        emitted.append(Emitted(doc_id, rows))
-    (await index.file()).apply(emitted, {})
+    rows = {
+        doc_id: sorted((0, sort_key(key), json.encode(key), json.encode(value)) for key, value in pairs)
+        for doc_id, pairs in docs.items()
+    }
+    (await index.file()).apply([mapped(rows)], {})
 
 
 async def answer(index: Index, reducer: Counting, read: Read, level: int) -> list[tuple[Any, Any]]:
@@ -122,7 +122,7 @@ async def test_results_are_those_of_all_rows(
         model |= changed
         for _ in range(4):
             ends = sorted(chance.sample(KEYS, 2), key=sort_key)
-            first, last = [Bound(sort_key(end), None) if chance.random() < 0.5 else None for end in ends]
+            first, last = [KeyBound(sort_key(end), None) if chance.random() < 0.5 else None for end in ends]
             descending = chance.random() < 0.3
             read = Read(0, *((last, first) if descending else (first, last)), descending)
             level = chance.choice(LEVELS)
@@ -146,7 +146,7 @@ async def check(index: Index) -> None:
     for level, first_sort, first_id, last_sort, last_id, value in found:
         assert before.get(level, (b"", "")) < (first_sort, first_id) <= (last_sort, last_id)
         before[level] = (last_sort, last_id)
-        read = Read(0, Bound(first_sort, first_id), Bound(last_sort, last_id), descending=False)
+        read = Read(0, KeyBound(first_sort, first_id), KeyBound(last_sort, last_id), descending=False)
         rows = file.rows(read, skip=0, limit=10_000)
         assert json.decode(value) == sorted([row.id, json.decode(row.value)] for row in rows)
 
@@ -169,7 +169,7 @@ async def test_what_is_kept_is_not_reduced_again(index: Index) -> None:
         (EVERY, 1, 10 * reducing.MOST),
         (EVERY._replace(descending=True), 1, 10 * reducing.MOST),
         (
-            EVERY._replace(first=Bound(sort_key([2, 7]), None), last=Bound(sort_key([6, 7]), None)),
+            EVERY._replace(first=KeyBound(sort_key([2, 7]), None), last=KeyBound(sort_key([6, 7]), None)),
             0,
             2 * reducing.MOST,
         ),
@@ -223,7 +223,7 @@ async def test_what_changed_while_it_was_reduced_is_not_kept(index: Index) -> No
     await write(index, spread(2000))
     file, reducer = await index.file(), Counting()
     row = (0, sort_key([0, 0]), json.encode([0, 0]), json.encode(-1))
-    reducer.during = lambda: file.apply([Emitted("d00000", [row])], {})
+    reducer.during = lambda: file.apply([mapped({"d00000": [row]})], {})
     [(_, before)] = await answer(index, reducer, EVERY, 0)
     assert ["d00000", 0] in before
     [(_, after)] = await answer(index, reducer, EVERY, 0)
@@ -233,7 +233,7 @@ async def test_what_changed_while_it_was_reduced_is_not_kept(index: Index) -> No
 async def test_many_rows_of_one_document_with_one_key_stay_together(index: Index) -> None:
     await write(index, {"a": [(1, number) for number in range(1000)], **spread(500)})
     reducer = Counting()
-    read = EVERY._replace(last=Bound(sort_key(1), None))
+    read = EVERY._replace(last=KeyBound(sort_key(1), None))
     for _ in range(2):
         [(_, value)] = await answer(index, reducer, read, EXACT)
         assert value == [["a", number] for number in range(1000)]

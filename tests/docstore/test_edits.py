@@ -2,9 +2,11 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
-from couchreg.docstore.base import Database, Stub
+from couchreg.docstore.base import BEGINNING, Database, Stub
+from couchreg.docstore.optional import Purged
 from couchreg.errors import Conflict, MissingStub, NotFound
 from couchreg.model.user import SYSTEM
 from tests.docstore.writing import (
@@ -199,6 +201,22 @@ async def test_remembered_purges_are_limited(db: Database) -> None:
         revs.append(await put_one(db, edit("a", n=n)))
     assert await db.purged_infos() == [("a", [revs[2]]), ("a", [revs[3]])]
     assert (await db.info()).purge_seq.number == 4
+
+
+async def test_purges_since_one_are_told_until_they_are_forgotten(db: Database) -> None:
+    await db.set_setting("purged_infos_limit", 2)
+    assert await db.purged_since(BEGINNING) == Purged([], await db.purge_seq(), True)
+    seqs = [await db.purge_seq()]
+    for doc_id in ("a", "b", "b"):
+        await db.purge({doc_id: [await put_one(db, edit(doc_id))]})
+        seqs.append(await db.purge_seq())
+    assert await db.purged_since(seqs[3]) == Purged([], seqs[3], True)
+    assert await db.purged_since(seqs[1]) == Purged(["b"], seqs[3], True)
+    for since in (BEGINNING, seqs[0], msgspec.structs.replace(seqs[2], incarnation="another")):
+        assert await db.purged_since(since) == Purged(["b"], seqs[3], False)
+    later = msgspec.structs.replace(seqs[3], number=9)
+    assert await db.purged_since(later) == Purged([], seqs[3], False)
+    assert await db.parse_since(seqs[2].text) == seqs[2]
 
 
 async def test_together_means_all_or_none(db: Database) -> None:

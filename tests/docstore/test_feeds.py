@@ -35,6 +35,10 @@ async def test_ranges(db: Database) -> None:
     assert await ids(db, skip=100) == []
     assert await ids(db, limit=0) == []
     assert await ids(db, start="d4", end="d2") == []
+
+
+async def test_what_comes_before_a_range_is_counted(db: Database) -> None:
+    await put(db, *[edit(f"d{n}") for n in range(8)], edit("x", deleted=True))
     assert await db.count_before(Range(start="d3")) == 3
     assert await db.count_before(Range(start="d3", descending=True)) == 4
     assert await db.count_before(Range()) == 0

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -107,6 +108,40 @@ MADE: Mapping[str, Callable[[], dict[str, Any]]] = {
 PACKAGES = list(MADE)
 
 
+# Of a database that everybody may write to; functions that are as dear as what they are given.
+DESIGN = {
+    "_id": "_design/d",
+    "views": {
+        "v": {"map": "function(doc) { for (var k in doc) emit([k, doc._id], doc[k]); }", "reduce": "_count"},
+        "sum": {"map": "function(doc) { emit(doc.a, doc.n); }", "reduce": "_sum"},
+        "own": {
+            "map": "function(doc) { emit(doc._id, doc); }",
+            "reduce": "function(keys, values, again) { return again ? sum(values) : values.length; }",
+        },
+    },
+    "shows": {"s": "function(doc, req) { return JSON.stringify([doc, req]); }"},
+    "lists": {"l": "function(head, req) { var row; while (row = getRow()) send(JSON.stringify(row)); }"},
+    "updates": {"u": "function(doc, req) { return [doc, req.body + JSON.stringify(req.query)]; }"},
+    "filters": {"f": "function(doc, req) { return JSON.stringify(doc).indexOf(req.query.a) > 0; }"},
+    "rewrites": [
+        {"from": "/x", "to": "_view/v", "query": {"reduce": "false"}},
+        {"from": "/:a/*", "to": "../../*", "query": {"key": ":a"}},
+    ],
+    "validate_doc_update": "function(doc, old, user) { if (JSON.stringify(doc).length > 1e9) throw 1; }",
+}
+DOCUMENTS = 1_000  # of each of these databases
+
+
+def open_databases(server: Server) -> None:
+    """Databases that guests may read and write, with functions and, one of them, with partitions."""
+    for name, prefix, query in (("open", "", ""), ("parts", "p:", "?partitioned=true")):
+        sent(server, "PUT", f"{server.couch_url}/{name}{query}", None)
+        sent(server, "PUT", f"{server.couch_url}/{name}/_security", {"members": {"roles": [], "names": []}})
+        docs = [{"_id": f"{prefix}d{number}", "a": number % 7, "n": number} for number in range(DOCUMENTS)]
+        functions = {key: value for key, value in DESIGN.items() if not prefix or key in ("_id", "views")}
+        sent(server, "POST", f"{server.couch_url}/{name}/_bulk_docs", {"docs": [functions, *docs]})
+
+
 def publish(server: Server) -> None:
     """All of them, as the administrator; the server must not check their data."""
     for name, make in MADE.items():
@@ -114,11 +149,31 @@ def publish(server: Server) -> None:
         put(server, name, text)
 
 
+def settle(server: Server, *, tables: bool) -> None:
+    """Until all that is built of packages has been, which would be taken for the work of requests."""
+    for name in MADE if tables else ():
+        while True:
+            found = sent(server, "GET", f"{server.registry_url}/-/parquet/{name}/1.0.0", None)
+            if all(table["state"] != "pending" for table in found["tables"]):
+                break
+            time.sleep(0.1)
+    while True:
+        found = sent(server, "GET", f"{server.registry_url}/-/followers", None)["followers"]
+        if all(follower["seq"] == follower["update_seq"] for follower in found):
+            return
+        time.sleep(0.1)
+
+
 def put(server: Server, name: str, descriptor: bytes) -> None:
     """Publish version 1.0.0 of a package."""
+    sent(server, "PUT", f"{server.registry_url}/{name}/1.0.0", descriptor)
+
+
+def sent(server: Server, method: str, address: str, value: Any) -> Any:
+    """The answer to a request of the administrator."""
     login = base64.b64encode(":".join(server.admin).encode()).decode()
     headers = {"Content-Type": "application/json", "Authorization": f"Basic {login}"}
-    address = f"{server.registry_url}/{name}/1.0.0"
-    request = urllib.request.Request(address, descriptor, headers, method="PUT")
+    body = value if isinstance(value, bytes) else None if value is None else json.dumps(value).encode()
+    request = urllib.request.Request(address, body, headers, method=method)
     with urllib.request.urlopen(request, timeout=120) as answer:
-        assert answer.status == 201
+        return json.load(answer)

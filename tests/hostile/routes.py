@@ -10,6 +10,7 @@ from urllib.parse import quote
 from couchreg.http.couch.table import TABLE
 from couchreg.http.registry.routes import ROUTES
 from tests.hostile import nastiness
+from tests.hostile.asked import PLACES, SPARQL, usual
 from tests.hostile.content import PACKAGES
 from tests.hostile.sending import Request
 
@@ -22,14 +23,14 @@ NAMES = [*PACKAGES, "none", "wide@1.0.0", "_", "%00", "..", "x" * 300]
 VERSIONS = ["1.0.0", "latest", "2.0.0", "^1", "1.x", "x" * 300, "9" * 300 + ".0.0", ">=1 <2 || " * 30]
 PATHS = ["r0", "rows", "data", "datapackage.json", "data/words.csv", "none", "r0/x", "a/" * 500]
 IDS = ["wide@1.0.0", "rows@1.0.0", "big@1.0.0", "wide", "none", "_design/x", "_local/x", "x" * 500, "%ff"]
-DATABASES = ["registry"] * 12 + ["_users", "_replicator", "none", "x" * 300]
+DATABASES = ["registry"] * 12 + ["open", "parts", "_users", "_replicator", "none", "x" * 300]
 FILL: dict[str, list[str]] = {
     "db": DATABASES,
     "docid": IDS,
     "id": IDS,
     "attachment": PATHS,
     "local": ["x", "y", "none", "x" * 200, "_rev"],
-    "ddoc": ["x", "none"],
+    "ddoc": ["d", "x", "none"],
     "node": ["_local", "nonode@nohost", "none"],
     "section": ["couchdb", "none"],
     "key": ["x", "uuid"],
@@ -44,6 +45,8 @@ FILL: dict[str, list[str]] = {
     "tag": ["latest", "x"],
     "user": ["anna", "admin", "x" * 300, "none"],
     "number": ["0", "9" * 30],
+    "cube": ["rows:rows", "big@1.0.0:r0", "rows", "none:none", ":", "x" * 300 + ":r0"],
+    "ref": ["a", "b", "a.a", "_count", "none", "." * 300],
 }
 QUERY = [
     "rev",
@@ -104,6 +107,10 @@ QUERY = [
     "dry-run",
     "q",
     "fields",
+    *("sql", "dataset", "config", "split", "offset", "length", "where", "orderby", "query", "_size", "_next"),
+    *("cut", "drilldown", "aggregates", "page", "pagesize", "simple", "format"),
+    *("where", "about", "facet", "bbox", "temporal", "in", "sort", "text", "like", "license", "field"),
+    *("subject", "predicate", "object", "default-graph-uri", "named-graph-uri"),
 ]
 VALUES = [
     "true",
@@ -145,35 +152,6 @@ VALUES = [
     '["word"]',
     '["1-a"]',
 ]
-# What a route is asked for where it does most.
-USUAL = {
-    "_changes": [
-        "filter=_selector",
-        "filter=_selector&include_docs=true",
-        "filter=_doc_ids",
-        "include_docs=true",
-    ],
-    "_all_docs": [
-        "include_docs=true",
-        "include_docs=true&conflicts=true",
-        "include_docs=true&attachments=true",
-    ],
-    "_bulk_get": ["revs=true", "attachments=true", "latest=true"],
-    "queries": ["include_docs=true", "descending=true"],
-    "{docid}": ["open_revs=all", "revs=true&revs_info=true", "attachments=true", "meta=true", "rev=1-a"],
-    "{attachment*}": ["rev=1-a"],
-    "{version}": [
-        "profile=schema.org",
-        "profile=croissant,flattened",
-        "profile=dcat-ap,expanded",
-        "clone=true",
-    ],
-    "{name}": ["profile=croissant", "range=^1", "profile=schema.org,expanded"],
-    "{path}": ["meta=true"],
-    "search": ['keys=["word"]', 'keys=["a"]&limit=200', "type=term0"],
-    "packages": ["order=name&limit=1000", "start=9", "limit=1000"],
-    "_session": ["basic=true", "next=/"],
-}
 BREADTH = 0.02  # of the requests are large
 
 
@@ -216,11 +194,13 @@ class Guests:
     # -- the first line
     def _target(self, template: str) -> str:
         parts = [self._part(part) for part in template.split("/")]
+        path = "/".join(parts) or "/"
+        if template in PLACES and self.chance.random() < 0.6:
+            path = self.chance.choice(PLACES[template])
         query = self._query() if self.chance.random() < 0.6 else ""
-        usual = USUAL.get(template.rpartition("/")[2])
-        if usual and self.chance.random() < 0.5:
-            query = "?" + quote(self.chance.choice(usual), safe="=&,/_") + query.replace("?", "&", 1)
-        return ("/".join(parts) or "/")[:LINE] + query
+        if (listed := usual(template)) and self.chance.random() < 0.5:
+            query = "?" + quote(self.chance.choice(listed), safe="=&,/_") + query.replace("?", "&", 1)
+        return path[:LINE] + query
 
     def _part(self, part: str) -> str:
         if not part.startswith("{"):
@@ -289,11 +269,24 @@ class Guests:
             return "application/json", b""
         if roll < 0.12:
             return self._multipart(size)
+        if template == "/-/sparql" and roll < 0.8:
+            return self._question(size)
         if roll < 0.16:
             return "application/x-www-form-urlencoded", ("a=b&" * (size // 4)).encode()[:size]
         if roll < 0.35:
             return "application/json", self.chance.choice(nastiness.SHAPES)(self.chance, size).encode()
         return "application/json", self._wanted(template, size).encode()
+
+    def _question(self, size: int) -> tuple[str, bytes]:
+        """SPARQL as the protocol sends it, at times with a long comment or long text within."""
+        text, roll = self.chance.choice(SPARQL), self.chance.random()
+        if roll < 0.1:
+            text = f"# {'x' * size}\n{text}"
+        elif roll < 0.2:
+            text = text.replace("?c", f'"{"a" * size}"', 1)
+        if self.chance.random() < 0.3:
+            return "application/x-www-form-urlencoded", f"query={quote(text, safe='')}".encode()
+        return "application/sparql-query", text.encode()
 
     def _wanted(self, template: str, size: int) -> str:
         """Members that some route reads, more or less as it does."""
@@ -320,6 +313,10 @@ class Guests:
             if self.chance.random() < 0.3:
                 return {"wide@1.0.0": [f"{number}-a" for number in range(size // 9)]}
             return {f"x{number}": [f"{pick([1, 9])}-{number:x}"] for number in range(size // 20)}
+        if name == "_bulk_docs":
+            return {"docs": [{"_id": f"{pick(['', 'p:'])}g{number}", "a": number} for number in range(count)]}
+        if name in ("{db}", "{docid}"):
+            return {"_id": pick(["d1", "p:d1", "d2", "p:d2"]), "a": [pick([1, "x", {"b": 1}])] * (size // 4)}
         if name in ("_find", "_explain", "_index", "_changes"):
             found: dict[str, Any] = {"selector": nastiness.selector(self.chance, size)}
             if self.chance.random() < 0.4:

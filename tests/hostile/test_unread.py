@@ -40,7 +40,7 @@ def server(tmp_path: Path) -> object:
 )
 def test_unread_answers_are_not_held(server: Server, door: str, path: str) -> None:
     port = urlsplit(server.registry_url if door == "registry" else server.couch_url).port or 0
-    watch = Watch(server.process.pid, None, None)
+    watch = Watch(server.process.pid, None, None, None)
     before = watch.mark_memory()
     with ExitStack() as stack:
         for _ in range(READERS):

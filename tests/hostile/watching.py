@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 PAUSE = 0.004  # seconds between two questions
+CHILDREN_EVERY = 20  # questions between two looks at the memory of the children
 PATIENCE = 120  # seconds for an answer
 
 
@@ -51,8 +52,29 @@ class Prober:
             found += piece
 
 
-def _probe(server: int, ports: Sequence[tuple[int, str]], longest: Any, rounds: Any, stop: Any) -> None:
-    """The work of the second process; `longest` is in seconds."""
+def _children(pid: int) -> Iterator[int]:
+    """The processes below one, at any depth."""
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                yield child
+                yield from _children(child)
+
+
+def _memory_below(pid: int) -> int:
+    """Bytes that processes below one have for themselves alone; what they share with it is not counted."""
+    found = 0
+    for child in set(_children(pid)):
+        with suppress(OSError, StopIteration):
+            lines = Path(f"/proc/{child}/smaps_rollup").read_text().splitlines()
+            found += next(int(line.split()[1]) << 10 for line in lines if line.startswith("Private_Dirty"))
+    return found
+
+
+def _probe(
+    server: int, ports: Sequence[tuple[int, str]], longest: Any, below: Any, rounds: Any, stop: Any
+) -> None:
+    """The work of the second process; `longest` is in seconds, `below` in bytes."""
     own = multiprocessing.current_process().pid or 0
     probers = [Prober(*port) for port in ports]
     while not stop.is_set():
@@ -63,6 +85,8 @@ def _probe(server: int, ports: Sequence[tuple[int, str]], longest: Any, rounds: 
                 waited = time.monotonic() - began - (_delay(server) + _delay(own) - idle)
                 longest.value = max(longest.value, waited)
             rounds.value += 1
+            if rounds.value % CHILDREN_EVERY == 0:
+                below.value = max(below.value, _memory_below(server))
             time.sleep(PAUSE)
 
 
@@ -72,6 +96,7 @@ class Watch:
 
     server: int
     _longest: Any
+    _below: Any
     _rounds: Any
 
     def reset(self) -> None:
@@ -84,6 +109,10 @@ class Watch:
         while self._rounds.value < seen + 2 and time.monotonic() < deadline:
             time.sleep(PAUSE / 2)
         return float(self._longest.value)
+
+    def below(self) -> int:
+        """Bytes that all children together had at most, since the beginning."""
+        return int(self._below.value)
 
     def mark_memory(self) -> int:
         """Bytes in memory now; the peak is counted from here."""
@@ -108,10 +137,12 @@ def watching(server: int, ports: Sequence[tuple[int, str]]) -> Iterator[Watch]:
     """`ports`: where to ask, and for which path."""
     spawn = multiprocessing.get_context("spawn")
     longest, rounds, stop = spawn.Value("d", 0.0), spawn.Value("Q", 0), spawn.Event()
-    process = spawn.Process(target=_probe, args=(server, ports, longest, rounds, stop), daemon=True)
+    below = spawn.Value("Q", 0)
+    given = (server, ports, longest, below, rounds, stop)
+    process = spawn.Process(target=_probe, args=given, daemon=True)
     process.start()
     try:
-        yield Watch(server, longest, rounds)
+        yield Watch(server, longest, below, rounds)
     finally:
         stop.set()
         process.join(5)

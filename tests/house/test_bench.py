@@ -62,6 +62,20 @@ def test_an_operation_that_does_not_exist() -> None:
     assert "there is no operation fly" in done.stderr
 
 
+def test_searches_are_measured_while_an_index_is_made_anew() -> None:
+    command = [sys.executable, str(SCRIPTS / "bench_search.py"), "--packages", "30", "--engines", "fts5"]
+    command += ["--seconds", "0.3", "--queries", "3"]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    heading, *lines = done.stdout.splitlines()
+    assert heading.startswith("30 packages of two versions")
+    kinds = ["written", "1 word", "2 words", "3 words", "facets", "rare", "found", "made anew"]
+    kinds += ["publish", "read", "_up"]
+    assert [
+        line.removeprefix("fts5: ")[: len(kind)] for line, kind in zip(lines, kinds, strict=True)
+    ] == kinds
+
+
 def test_packages_are_published_and_read_beside_a_couchdb(tmp_path: Path) -> None:
     with running(tmp_path / "data") as server:
         command = [sys.executable, str(SCRIPTS / "bench_publishing.py"), "--alone", "--rounds", "1"]

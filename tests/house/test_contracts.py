@@ -1,7 +1,7 @@
-"""Each import contract of setup.cfg holds, and fails as soon as an arrow that it forbids is drawn."""
+"""Each import contract of pyproject.toml holds, and fails as soon as an arrow that it forbids is drawn."""
 
-import configparser
 import re
+import tomllib
 from collections.abc import Iterator
 from copy import deepcopy
 from itertools import combinations, permutations
@@ -18,7 +18,7 @@ from importlinter.contracts.layers import LayersContract
 from importlinter.contracts.protected import ProtectedContract
 from importlinter.domain.contract import Contract
 
-CONFIG = Path(__file__).parents[2] / "setup.cfg"
+CONFIG = Path(__file__).parents[2] / "pyproject.toml"
 TYPES: dict[str, type[Contract]] = {
     "layers": LayersContract,
     "forbidden": ForbiddenContract,
@@ -46,7 +46,7 @@ def forbidden_arrows(options: dict[str, Any]) -> Iterator[tuple[str, str]]:
     match options["type"]:
         case "layers":
             layers = [re.split(r"\s*[|:]\s*", layer) for layer in options["layers"]]
-            container = options["containers"]  # one word is no list
+            [container] = options["containers"]
             for upper, lower in combinations(layers, 2):
                 yield from ((f"{container}.{low}", f"{container}.{up}") for low in lower for up in upper)
             for layer in (text for text in options["layers"] if "|" in text):
@@ -77,7 +77,23 @@ def test_a_contract_holds_until_a_forbidden_arrow_is_drawn(graph: grimp.ImportGr
 
 
 def test_every_contract_is_tried() -> None:
-    parser = configparser.ConfigParser()
-    parser.read(CONFIG)
-    sections = {section for section in parser.sections() if section.startswith("importlinter:contract:")}
-    assert {section.rpartition(":")[2] for section in sections} == set(CONTRACTS)
+    written = tomllib.loads(CONFIG.read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    assert [contract["id"] for contract in written] == list(CONTRACTS)
+
+
+def test_the_picture_of_the_wings_is_that_of_the_contracts() -> None:
+    design = (CONFIG.parent / "couchreg" / "DESIGN.md").read_text("utf-8")
+    picture = design.partition("imports point down:")[2].split("```")[1].replace("\n ", " ")
+    drawn = {}
+    for line in picture.strip().splitlines():
+        container, chain = re.sub(r"\(.*?\)", "", line).split(maxsplit=1)
+        drawn[container] = [set(re.findall(r"\w+", layer)) for layer in chain.split(">")]
+    layers = [options for options in CONTRACTS.values() if options["type"] == "layers"]
+    told = {
+        options["containers"][0].partition(".")[2].replace(".", "/"): [
+            set(re.findall(r"\w+", layer)) for layer in options["layers"]
+        ]
+        for options in layers
+    }
+    del told[""]  # the rooms, which are drawn by themselves
+    assert drawn == told

@@ -165,3 +165,16 @@ def test_numbers_that_take_long_are_told_from_hashes() -> None:
 def test_members_of_any_name_are_read_apart(name: str) -> None:
     names = frozenset(json.decode(f'{{"{name}":0}}'))  # whose UTF-8 nobody has asked for
     assert json.reader(names)(f'{{"other":1,"{name}":2}}'.encode()) == {name: 2}
+
+
+def test_control_characters_are_spelt_as_couchdb_does_and_texts_that_look_like_it_are_left() -> None:
+    for text, spelt in (
+        ("\x1f\x0b\x00", b'"\\u001F\\u000B\\u0000"'),
+        ("\\u001f", b'"\\\\u001f"'),
+        ("\\\x1f", b'"\\\\\\u001F"'),
+        ("\\\\u000b", b'"\\\\\\\\u000b"'),
+        ('"\x0e', b'"\\"\\u000E"'),
+    ):
+        assert json.quote(text) == spelt
+        assert json.encode({"a": text}) == b'{"a":' + spelt + b"}"
+        assert json.decode(spelt) == text

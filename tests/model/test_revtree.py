@@ -46,6 +46,8 @@ def test_recorded_tree(case: dict[str, Any]) -> None:
     assert [leaf.rev for leaf in leafs[1:] if not leaf.deleted] == case["conflicts"]
     assert [leaf.rev for leaf in leafs[1:] if leaf.deleted] == case["deleted_conflicts"]
     assert tree.history(winner.rev, case["limit"]) == case["revisions"]
+    if len(leafs) == 1:
+        assert RevTree.history_of_line(tree.encode(), case["limit"]) == case["revisions"]
     if case["leafs"] is not None:
         assert names(leafs) == case["leafs"]
     if case["revs_info"] is not None:
@@ -360,3 +362,14 @@ def test_purging_agrees_with_the_naive_model(world: World, data: st.DataObject) 
     assert set(removed) == leafs & wanted
     assert freed == sorted(before - {body for _, body in naive.bodies.values()})
     agree(tree, naive)
+
+
+def test_the_history_of_a_line_needs_no_tree() -> None:
+    revs = [f"{generation}-{generation:032x}" for generation in (3, 2)] + ["1-a"]
+    tree = RevTree()
+    tree.merge(revs, deleted=False, body=1)
+    for limit in (1, 2, 3, 1000):
+        assert RevTree.history_of_line(tree.encode(), limit) == revs[:limit]
+    huge = RevTree()
+    huge.merge([f"{1 << 70}-b", f"{(1 << 70) - 1}-a"], deleted=False, body=1)
+    assert RevTree.history_of_line(huge.encode(), 9) == [f"{1 << 70}-b", f"{(1 << 70) - 1}-a"]

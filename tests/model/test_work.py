@@ -1,6 +1,7 @@
 """What a selector and a projection may cost, whatever they ask of whatever document. Where the work grew
 faster than the text these tests would have no end."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -85,6 +86,27 @@ def test_values_are_counted_without_making_them() -> None:
     for odd in (b'"' + b'\\"' * 3_000_000, b'\\"' * 3_000_000, b'"' * 3_000_001, b'"\\'):
         json.count_values(odd + b"," * 9, 5)
     assert size({"a": [1, {}, "x"]}) == 5
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 7, 1 << 18])
+def test_what_stands_outside_of_strings(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json, "_PIECE", piece)
+    texts = ["", ",", '"', "\\", '\\"', '\\\\"', 'a\\\\\\"b', "[{", "\n\u0001é", "\\\\\\\\"]
+    for first in texts:
+        for second in texts:
+            text = json.encode([first, {second: [1, first]}])
+            assert b"".join(json._outside_strings(text)) == b"[,{:[1,]}]"
+    assert b"".join(json._outside_strings(b'[1,"breaks off, \\"')) == b"[1,"
+
+
+def test_to_count_values_takes_no_memory_for_each_string() -> None:
+    text = json.encode({"docs": [{"_id": f"g{number}", "a": number} for number in range(200_000)]})
+    tracemalloc.start()
+    assert json.count_values(text, 1_000_000) >= 600_000
+    assert json.count_values(text, 100_000) > 100_000
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2 * len(text)
 
 
 def test_what_only_the_slow_reader_reads_is_said_to_be_so() -> None:

@@ -16,7 +16,7 @@ def test_package_names() -> None:
     for name in ("", "A", "-a", ".a", "_a", "a/b", "a b", "é", "a@b", "x" * 151, "a\n"):
         with pytest.raises(BadRequest, match="cannot be called"):
             names.check_package_name(name)
-    for name in ("search", "adduser", "owner", "latest"):
+    for name in ("search", "adduser", "owner", "api", "latest"):
         assert not names.is_package_name(name)
         with pytest.raises(BadRequest, match="reserved"):
             names.check_package_name(name)
@@ -57,6 +57,9 @@ def test_ids_of_versions(doc_id: str, pair: tuple[str, str] | None) -> None:
 
 
 def test_the_package_a_document_is_about() -> None:
+    assert names.split_wanted("gdp@1") == ("gdp", "1")
+    assert names.split_wanted("gdp") == ("gdp", "latest")
+    assert names.split_wanted("gdp@") == ("gdp", "")
     assert names.package_of("gdp@2026") == names.package_of("gdp") == "gdp"
     for other in ("_design/x", "gdp@", "latest", "Gdp"):
         assert names.package_of(other) is None

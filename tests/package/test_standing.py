@@ -25,6 +25,14 @@ def test_the_current_version(document: dict[str, Any], current: str) -> None:
     assert Standing(document).tags(VERSIONS)["latest"] == current
 
 
+def test_what_is_yanked_is_not_offered() -> None:
+    standing = Standing({"yanked": {"1.1.0": "wrong", "*": "no version"}, "dist-tags": {"a": "1.1.0"}})
+    assert standing.tags(VERSIONS) == {"latest": "1.0.0"}
+    assert standing.said("1.1.0") == {"yanked": "wrong"}
+    assert (standing.warning("1.1.0"), standing.warning("1.0.0")) == ("yanked: wrong", None)
+    assert Standing({"yanked": {"1": "x"}}).tags(["1"]) == {"latest": "1"}
+
+
 def test_a_package_without_versions_has_none() -> None:
     assert Standing({"dist-tags": {"a": "1"}}).tags([]) == {}
     with pytest.raises(ValueError, match="empty"):

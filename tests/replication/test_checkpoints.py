@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from couchreg.replication.checkpoints import REMEMBERED, Session, Start, compare
+from couchreg.replication.checkpoints import REMEMBERED, ReplicationSession, Start, compare
 
 
 def record(*sessions: tuple[str, int]) -> dict[str, Any]:
@@ -31,5 +31,5 @@ def test_odd_records_are_no_records() -> None:
 
 def test_only_so_many_sessions_are_remembered() -> None:
     before = [{"session_id": str(n), "recorded_seq": n} for n in range(REMEMBERED)]
-    history = Session("new", 0.0, Start(3, before)).record(7, 1.0, by_ids=False)["history"]
+    history = ReplicationSession("new", 0.0, Start(3, before)).record(7, 1.0, by_ids=False)["history"]
     assert (len(history), history[0]["session_id"], history[0]["start_last_seq"]) == (REMEMBERED, "new", 3)

@@ -111,6 +111,16 @@ async def test_only_what_is_wanted_arrives(
     assert {doc_id for doc_id, _ in await here.leafs("dst")} == expected
 
 
+@pytest.mark.parametrize("local", [False, True])
+async def test_where_nothing_is_wanted_nothing_changes(here: Peer, local: bool) -> None:
+    await fill(here, "src")
+    source = "src" if local else here.end("src")
+    for ids in ([], ["none"]):
+        status, answer = await here.replicate(source, "dst", create_target=True, doc_ids=ids)
+        assert (status, answer["no_changes"]) == (200, True)
+        assert await here.leafs("dst") == {}
+
+
 async def test_only_winners_where_only_winners_are_wanted(here: Peer) -> None:
     await fill(here, "src")
     for source in ("src", here.end("src")):

@@ -1,8 +1,9 @@
 """Documents that cannot be read or written are listed with the reason, stop nothing, and follow when
-mended."""
+mended; with `COUCHREG_TEST_FULL_SIZE=1` fifty of them among five thousand."""
 
 import asyncio
 import json
+import os
 from base64 import b64encode
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.replication.proxies import proxy
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-GOOD = 60
+GOOD, COPIES = (4950, 10) if "COUCHREG_TEST_FULL_SIZE" in os.environ else (60, 1)
 LONG = "long" * 30
 REFUSING = "function(doc) { if (doc.refused) throw({forbidden: 'not in here'}); }"
 LIMITS = {"max_document_size": ("5000", "8000000"), "max_document_id_length": ("100", "infinity")}
@@ -26,23 +27,24 @@ async def limited(peer: Peer, place: int) -> None:
 
 
 async def poisoned(source: Peer, target: Peer) -> None:
-    """A source with sixty good documents and five that are not; a target that refuses some."""
+    """A source with many good documents and those of five kinds that are not; a target that refuses some."""
     await source.ok("PUT", "/src")
     docs: list[dict[str, Any]] = [{"_id": f"good{n:02}", "n": n} for n in range(GOOD)]
-    docs.insert(7, {"_id": "large", "text": "x" * 6000})
-    docs.insert(20, {"_id": "refused", "refused": True})
-    docs.insert(21, {"_id": LONG})
-    docs.insert(40, {"_id": "odd tree", "n": 1})
+    for n in range(COPIES):
+        docs.insert(n * 90 + 7, {"_id": f"large{n}", "text": "x" * 6000})
+        docs.insert(n * 90 + 20, {"_id": f"refused{n}", "refused": True})
+        docs.insert(n * 90 + 21, {"_id": f"{LONG}{n}"})
+        docs.insert(n * 90 + 40, {"_id": f"odd tree{n}", "n": 1})
     await source.ok("POST", "/src/_bulk_docs", {"docs": docs})
     data = b64encode(b"gone " * 20000).decode()
-    await source.ok(
-        "PUT", "/src/broken", {"_attachments": {"f": {"content_type": "image/png", "data": data}}}
-    )
+    file = {"content_type": "image/png", "data": data}
+    for n in range(COPIES):
+        await source.ok("PUT", f"/src/broken{n}", {"_attachments": {"f": file}})
     await target.ok("PUT", "/dst")
     await target.ok("PUT", "/dst/_design/v", {"validate_doc_update": REFUSING})
     await limited(target, 0)
     assert source.app is not None
-    [record] = (await (await source.app.store.open("src")).revision("broken")).attachments
+    [record] = (await (await source.app.store.open("src")).revision("broken0")).attachments
     await source.app.attachments.blobs.delete(record.key)
 
 
@@ -54,12 +56,13 @@ def without_a_history(request: web.BaseRequest, data: bytes) -> bytes:
     rows = answer["results"] if isinstance(answer, dict) else [{"docs": answer}]
     for row in rows:
         for doc in row["docs"]:
-            if doc.get("ok", {}).get("_id") == "odd tree":
+            if doc.get("ok", {}).get("_id", "").startswith("odd tree"):
                 doc["ok"]["_revisions"] = {"start": 3, "ids": ["a", "b", "c"]}
     return json.dumps(answer).encode()
 
 
-EXPECTED = {"large": 413, "refused": 403, LONG: 400, "odd tree": 502, "broken": 502}
+KINDS = {"large": 413, "refused": 403, LONG: 400, "odd tree": 502, "broken": 502}
+EXPECTED = {f"{kind}{n}": status for kind, status in KINDS.items() for n in range(COPIES)}
 
 
 @pytest.mark.parametrize("local", [True, False])
@@ -77,16 +80,17 @@ async def test_the_rest_arrives_and_these_are_listed(here: Peer, there: Peer, lo
         await limited(here, 1)
         design = await here.ok("GET", "/dst/_design/v")
         await here.ok("DELETE", f"/dst/_design/v?rev={design['_rev']}")
-        skipped = await listed(here, job, 2)
-        assert {row["id"] for row in skipped} == {"odd tree", "broken"}
-        assert (await here.ok("GET", "/dst"))["doc_count"] == GOOD + 3
+        skipped = await listed(here, job, 2 * COPIES)
+        assert {row["id"][:-1] for row in skipped} == {"odd tree", "broken"}
+        assert (await here.ok("GET", "/dst"))["doc_count"] == GOOD + 3 * COPIES
         await here.ok("POST", "/_replicate", {"cancel": True, "id": job})
     job = (await here.ok("POST", "/_replicate", asked | {"source": there.end("src")}))["_local_id"]
-    assert {row["id"] for row in await listed(here, job, 1)} == {"broken"}
-    rev = (await there.ok("GET", "/src/broken"))["_rev"]
-    await there.ok("PUT", "/src/broken", {"_rev": rev, "mended": True})
+    assert {row["id"][:-1] for row in await listed(here, job, COPIES)} == {"broken"}
+    for n in range(COPIES):
+        rev = (await there.ok("GET", f"/src/broken{n}"))["_rev"]
+        await there.ok("PUT", f"/src/broken{n}", {"_rev": rev, "mended": True})
     assert await listed(here, job, 0) == []
-    assert (await here.ok("GET", "/dst/broken"))["mended"] is True
+    assert (await here.ok("GET", "/dst/broken0"))["mended"] is True
 
 
 async def listed(peer: Peer, job: str, count: int) -> list[dict[str, Any]]:

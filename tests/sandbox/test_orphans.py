@@ -91,3 +91,20 @@ def test_a_parent_that_ended_before_is_noticed(way: str) -> None:
     done = subprocess.run(command, env=environment, pass_fds=[reader], capture_output=True, timeout=60)
     os.close(reader)
     assert (done.returncode, done.stdout) == (0, b"")
+
+
+UNASKED = """
+import os, socket
+from couchreg.sandbox.inside import job
+ours, theirs = socket.socketpair()
+reader, writer = os.pipe()
+ours.close()
+job.run("tests.sandbox.jobs", theirs.detach(), reader, os.getppid())
+"""
+
+
+def test_a_child_that_is_given_up_before_it_is_asked_ends_in_silence() -> None:
+    """As when the client of a request has gone while a child was being made for it."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", UNASKED], env=environment, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")

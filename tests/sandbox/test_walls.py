@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from couchreg.sandbox.inside import audit, landlock, seccomp, walls
-from couchreg.sandbox.kinds import Grant
+from couchreg.sandbox.kinds import ChildGrant
 from couchreg.sandbox.pool import Pool
 from tests.sandbox.conftest import Make
 
@@ -40,7 +40,7 @@ async def test_only_granted_files_are_reached(make: Make, tmp_path: Path) -> Non
         (folder / "file").write_bytes(b"content")
     (given / "link").symlink_to(other / "file")
     (given / "hard").hardlink_to(other / "file")
-    grant = Grant([given], [scratch])
+    grant = ChildGrant([given], [scratch])
     pool = make()
 
     async def tried(job: str, path: Path) -> bytes:

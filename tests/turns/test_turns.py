@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from couchreg.errors import TooManyRequests, Unavailable
-from couchreg.turns import Turns
+from couchreg.turns import Locks, Turns
 
 
 class Served:
@@ -163,3 +163,19 @@ async def test_a_job_that_fails_ends_its_turn() -> None:
     async with turns.take():
         assert turns.inside == 1
     assert _is_empty(turns)
+
+
+async def test_a_name_is_held_once_and_forgotten() -> None:
+    locks, told = Locks(), []
+
+    async def hold(name: str, number: int) -> None:
+        async with locks.hold(name):
+            told.append((name, number))
+            await asyncio.sleep(0)
+            told.append((name, -number))
+
+    await asyncio.gather(*(hold(name, number) for number in (1, 2, 3) for name in "ab"))
+    for name in "ab":
+        assert [number for other, number in told if other == name] == [1, -1, 2, -2, 3, -3]
+    assert told[:2] == [("a", 1), ("b", 1)]
+    assert vars(locks) == {"_locks": {}}

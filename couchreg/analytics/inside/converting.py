@@ -2,8 +2,9 @@
 
 A job is JSON, ``{folder, members, output, metadata}``: the folder of the table's files, the descriptor of a
 package of this one resource, the path to write to, and what the file says of itself. The answer is ``{state:
-"ready", rows, columns: [{name, type, arrow}]}``, or ``{state: "failed", reason, row, field}``; before it come
-notes ``{rows}``. The same input gives the same bytes. Imported in child processes only.
+"ready", rows, columns: [{name, type, arrow, bytes}]}``, with the bytes that a column takes in memory, or
+``{state: "failed", reason, row, field}``; before it come notes ``{rows}``. The same input gives the same
+bytes. Imported in child processes only.
 """
 
 import json
@@ -19,9 +20,9 @@ from couchreg.analytics.inside.values import TypedColumn, Unfit
 from couchreg.package.report import Report
 from couchreg.registry.checking import checks
 from couchreg.registry.checking.checks import Readable, readable_table
-from couchreg.registry.checking.naming import Names
+from couchreg.registry.checking.naming import FieldNames
 from couchreg.registry.checking.reading import BROKEN
-from couchreg.registry.checking.sifting import Table, turned
+from couchreg.registry.checking.sifting import SiftedTable, turned
 from couchreg.sandbox.inside.channel import Reply
 
 ROWS = 65_536  # of a row group: whoever reads a page reads one of these
@@ -99,6 +100,7 @@ class _Conversion:
         self._table, self._output, self._reply = table, output, reply
         self._metadata = {f"couchreg.{key}": value for key, value in metadata.items()}
         self._rows = 0
+        self._sizes: list[int] = []
 
     def run(self) -> dict[str, Any]:
         with self._table.open() as opened:
@@ -110,8 +112,13 @@ class _Conversion:
                 if self._write(opened, columns, types) is not None:
                     raise Failed("The table is not the same when it is read again.")
         shown = [
-            {"name": column.name, "type": column.declared.type, "arrow": str(column.kind.type)}
-            for column in columns
+            {
+                "name": column.name,
+                "type": column.declared.type,
+                "arrow": str(column.kind.type),
+                "bytes": size,
+            }
+            for column, size in zip(columns, self._sizes, strict=True)
         ]
         return {"state": "ready", "rows": self._rows, "columns": shown}
 
@@ -119,7 +126,7 @@ class _Conversion:
         self, opened: Any, columns: list[TypedColumn], types: list[pa.DataType] | None
     ) -> list[pa.DataType] | None:
         """Write all rows, and answer None; or the types that they need, where these are others."""
-        chunks = self._chunks(Table(opened, {}), columns)
+        chunks = self._chunks(SiftedTable(opened, {}), columns)
         first = next(chunks, None)
         kept = types or [column.kind.type for column in columns]
         with _Writer(self._output, columns, kept, self._metadata) as writer:
@@ -131,9 +138,10 @@ class _Conversion:
                     return [column.kind.type for column in columns]
                 writer.write(first)
                 first = next(chunks, None)
+        self._sizes = writer.sizes
         return None
 
-    def _chunks(self, table: Table, columns: list[TypedColumn]) -> Iterator[Chunk]:
+    def _chunks(self, table: SiftedTable, columns: list[TypedColumn]) -> Iterator[Chunk]:
         for count, (numbers, rows) in enumerate(table.chunks(), 1):
             lengths = list(map(len, rows))
             cells, odd = turned(rows, len(columns))
@@ -152,7 +160,7 @@ class _Conversion:
             yield Chunk(numbers, values)
 
 
-def _columns(opened: Any, stated: Names) -> list[TypedColumn]:
+def _columns(opened: Any, stated: FieldNames) -> list[TypedColumn]:
     """One for each field. Raises Failed where the header is another than the schema has."""
     fields = opened.header.get_expected_fields()
     if not fields:
@@ -175,11 +183,6 @@ def _columns(opened: Any, stated: Names) -> list[TypedColumn]:
     return [TypedColumn(name, field) for name, field in zip(unique, fields, strict=True)]
 
 
-def _is_harmless(error: Any, stated: Names) -> bool:
-    """Columns without a name, or of equal names, get one that is theirs alone."""
-    return error.type in ("blank-label", "duplicate-label") or stated.allows(error)
-
-
 class _Writer:
     """Row groups of a bounded size, and a file that is whole when the block ends."""
 
@@ -191,7 +194,7 @@ class _Writer:
         try:
             self._schema = pa.schema(fields)
         except UnicodeEncodeError as error:
-            raise Failed(f"A name of a column is no text: {error}.") from error
+            raise Failed(f"A name of a column is not text: {error}.") from error
         self._writer = pq.ParquetWriter(
             output, self._schema, compression="zstd", store_schema=False, store_decimal_as_integer=True,
             write_page_index=True, data_page_size=1 << 20,
@@ -199,6 +202,7 @@ class _Writer:
         self._metadata = dict(metadata)
         self._waiting: list[pa.RecordBatch] = []
         self._rows = self._bytes = 0
+        self.sizes = [0] * len(columns)  # bytes in memory of each column
 
     def __enter__(self) -> "_Writer":
         return self
@@ -218,6 +222,7 @@ class _Writer:
         except Unfit as unfit:
             raise Failed(_sentence(unfit), chunk.numbers[unfit.place], unfit.field) from None
         batch = pa.record_batch(arrays, schema=self._schema)
+        self.sizes = [known + array.nbytes for known, array in zip(self.sizes, arrays, strict=True)]
         self._waiting.append(batch)
         self._rows += batch.num_rows
         self._bytes += batch.nbytes

@@ -42,7 +42,7 @@ _MOMENTS = ("now", "today", "yesterday", "tomorrow")
 _SYSTEM = re.compile(r"duckdb_|pg_|pragma_|sqlite_")
 
 
-class Refused(Exception):
+class RefusedStatement(Exception):
     """The statement is not asked: why, and at which byte."""
 
     def __init__(self, reason: str, place: int | None = None) -> None:
@@ -53,7 +53,7 @@ class Refused(Exception):
 def answer(job: bytes, reply: Reply) -> bytes:
     try:
         found = read(job.decode())
-    except Refused as refused:
+    except RefusedStatement as refused:
         found = {"error": refused.reason, "place": refused.place}
     return json.dumps(found).encode()
 
@@ -61,15 +61,15 @@ def answer(job: bytes, reply: Reply) -> bytes:
 def read(text: str) -> dict[str, Any]:
     """What a statement asks for. Raises Refused."""
     if len(text.encode()) > LONGEST:
-        raise Refused(f"A statement has {LONGEST >> 10} KiB at most.")
+        raise RefusedStatement(f"A statement has {LONGEST >> 10} KiB at most.")
     explain = _EXPLAIN.match(text)
     inner = text[explain.end() :] if explain else text
     before = len(text[: explain.end()].encode()) if explain else 0
     try:
         found = _Reading(_parsed(inner)).result()
-    except Refused as refused:
+    except RefusedStatement as refused:
         place = None if refused.place is None else refused.place + before
-        raise Refused(refused.reason, place) from None
+        raise RefusedStatement(refused.reason, place) from None
     return {**found, "explain": explain is not None, "analyze": bool(explain and explain[1]), "inner": inner}
 
 
@@ -81,20 +81,22 @@ def _parsed(text: str) -> Any:
         except (duckdb.ParserException, duckdb.NotImplementedException):
             statements = []  # told below, with its place
         except duckdb.Error as error:
-            raise Refused(_first_line(str(error))) from None
+            raise RefusedStatement(_first_line(str(error))) from None
         if len(statements) > 1:
-            raise Refused("Only one statement is answered at a time.")
+            raise RefusedStatement("Only one statement is answered at a time.")
         kinds = {statement.type.name for statement in statements}
         if kinds - {"SELECT"}:
-            raise Refused(f"Only SELECT is answered, and EXPLAIN of one: this is {kinds.pop()}.", 0)
+            raise RefusedStatement(f"Only SELECT is answered, and EXPLAIN of one: this is {kinds.pop()}.", 0)
         [[serialized]] = connection.execute("SELECT json_serialize_sql($text)", {"text": text}).fetchall()
     found = json.loads(serialized)
     if found["error"]:
         place = found.get("position")
         message = str(found["error_message"])
-        raise Refused(message[:1].upper() + message[1:] + ".", int(place) if place is not None else None)
+        raise RefusedStatement(
+            message[:1].upper() + message[1:] + ".", int(place) if place is not None else None
+        )
     if len(found["statements"]) != 1:
-        raise Refused("There is no statement: write SELECT …")
+        raise RefusedStatement("There is no statement: write SELECT …")
     return found["statements"][0]["node"]
 
 
@@ -110,7 +112,7 @@ class _Reading:
         volatile = False
         for name in self._named:
             if _SYSTEM.match(name):
-                raise Refused(f"A query cannot be called {name!r}: choose another name.")
+                raise RefusedStatement(f"A query cannot be called {name!r}: choose another name.")
         for item in self._nodes:
             kind, place = item.get("type"), _place(item)
             if kind == "BASE_TABLE":
@@ -119,7 +121,9 @@ class _Reading:
             elif kind == "TABLE_FUNCTION":
                 self._check_rows(item, place)
             elif kind in ("SHOW_REF", "COLUMN_DATA", "DELIM_GET"):
-                raise Refused("Only SELECT is answered: an answer names its columns and their types.", place)
+                raise RefusedStatement(
+                    "Only SELECT is answered: an answer names its columns and their types.", place
+                )
             if "function_name" in item:
                 self._check_function(str(item["function_name"]).casefold(), place)
             volatile = volatile or _is_volatile(item)
@@ -128,11 +132,11 @@ class _Reading:
     def _table(self, item: dict[str, Any], place: int | None) -> list[Any] | None:
         schema, name = str(item.get("schema_name", "")), str(item.get("table_name", ""))
         if item.get("at_clause"):
-            raise Refused('Versions stand in the name: "package@version".table.', place)
+            raise RefusedStatement('Versions stand in the name: "package@version".table.', place)
         if not schema and not item.get("catalog_name") and name.casefold() in self._named:
             return None
         if not schema or item.get("catalog_name"):
-            raise Refused(
+            raise RefusedStatement(
                 f'There is no table {name!r}: write package.table, or "package@version".table.', place
             )
         return [schema, name, place]
@@ -141,12 +145,12 @@ class _Reading:
     def _check_rows(item: dict[str, Any], place: int | None) -> None:
         name = str((item.get("function") or {}).get("function_name", "")).casefold()
         if name not in _ROWS:
-            raise Refused(f"Tables cannot be made with {name!r}: use package.table.", place)
+            raise RefusedStatement(f"Tables cannot be made with {name!r}: use package.table.", place)
 
     @staticmethod
     def _check_function(name: str, place: int | None) -> None:
         if _FORBIDDEN.fullmatch(name):
-            raise Refused(f"The function {name!r} is not to be had here.", place)
+            raise RefusedStatement(f"The function {name!r} is not to be had here.", place)
 
 
 def _is_volatile(item: dict[str, Any]) -> bool:

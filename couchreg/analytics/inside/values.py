@@ -34,7 +34,7 @@ class Unfit(Exception):
         super().__init__(reason)
 
 
-class Kind(Protocol):
+class ValueKind(Protocol):
     """How values of some types become an array. `type` follows from what was measured so far."""
 
     def measure(self, values: Iterable[Any]) -> None: ...
@@ -147,9 +147,9 @@ def _duration(value: Any) -> str:
     return value if isinstance(value, str) else str(isodate.duration_isoformat(value))
 
 
-def _kind(type: str) -> Kind:
+def _kind(type: str) -> ValueKind:
     """That of a type of the Table Schema."""
-    made: dict[str, Callable[[], Kind]] = {
+    made: dict[str, Callable[[], ValueKind]] = {
         "integer": Integers,
         "year": Integers,
         "number": Numbers,
@@ -219,7 +219,7 @@ class TypedColumn:
         if value is None and notes and "type" in notes:
             wanted = self.declared.type
             stated = wanted if self.declared.format == "default" else f"{wanted} ({self.declared.format})"
-            raise Unfit(place, self.name, f"{_shown(cell)} is no {stated}")
+            raise Unfit(place, self.name, f"{_shown(cell)} is not of type {stated}")
         if self.declared.type == "number" and isinstance(cell, float):
             return None if value is None else cell
         return (

@@ -13,10 +13,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_encode = msgspec.json.Encoder(decimal_format="number", enc_hook=lambda value: _shown(value)).encode
+encode = msgspec.json.Encoder(decimal_format="number", enc_hook=lambda value: _shown(value)).encode
 
 
-class Output(Protocol):
+class AnswerFormat(Protocol):
     """What an answer looks like: `begin`, `batch` for each, `end`; all give pieces to send."""
 
     def begin(self, schema: pa.Schema) -> bytes: ...
@@ -66,14 +66,12 @@ class Json:
         self._names = _unique(schema.names)
         if self._bare:
             return b"["
-        return b'{"ok":true,"columns":' + _encode(columns_of(schema)) + b',"rows":['
+        return b'{"ok":true,"columns":' + encode(columns_of(schema)) + b',"rows":['
 
     def batch(self, batch: pa.RecordBatch) -> bytes:
         rows = [
-            _encode(
-                dict(zip(self._names, map(_plain, row), strict=True))
-                if self._objects
-                else [*map(_plain, row)]
+            encode(
+                dict(zip(self._names, map(plain, row), strict=True)) if self._objects else [*map(plain, row)]
             )
             for row in rows_of(batch)
         ]
@@ -89,10 +87,10 @@ class Json:
         if self._bare:
             return b"]\n"
         token = None if following is None else str(following)
-        return b'],"truncated":' + _encode(truncated) + b',"next":' + _encode(token) + b"}\n"
+        return b'],"truncated":' + encode(truncated) + b',"next":' + encode(token) + b"}\n"
 
 
-class Lines:
+class JsonLines:
     """An object a line."""
 
     def begin(self, schema: pa.Schema) -> bytes:
@@ -100,8 +98,8 @@ class Lines:
         return b""
 
     def batch(self, batch: pa.RecordBatch) -> bytes:
-        rows = (dict(zip(self._names, map(_plain, row), strict=True)) for row in rows_of(batch))
-        return b"".join(_encode(row) + b"\n" for row in rows)
+        rows = (dict(zip(self._names, map(plain, row), strict=True)) for row in rows_of(batch))
+        return b"".join(encode(row) + b"\n" for row in rows)
 
     def end(self, *, truncated: bool, following: int | None) -> bytes:
         return b""
@@ -111,10 +109,10 @@ class Csv:
     """As RFC 4180 has it, with a header."""
 
     def begin(self, schema: pa.Schema) -> bytes:
-        return _csv([schema.names])
+        return csv_of([schema.names])
 
     def batch(self, batch: pa.RecordBatch) -> bytes:
-        return _csv([_cell(value) for value in row] for row in rows_of(batch))
+        return csv_of([cell(value) for value in row] for row in rows_of(batch))
 
     def end(self, *, truncated: bool, following: int | None) -> bytes:
         return b""
@@ -163,14 +161,14 @@ class _Pipe(io.RawIOBase):
         return found
 
 
-def output(format: str) -> Output:
+def output(format: str) -> AnswerFormat:
     """That of a format's name."""
-    made: dict[str, Callable[[], Output]] = {
+    made: dict[str, Callable[[], AnswerFormat]] = {
         "json": lambda: Json(objects=True),
         "objects": lambda: Json(objects=True),
         "array": lambda: Json(objects=True, bare=True),
         "arrays": lambda: Json(objects=False),
-        "ndjson": Lines,
+        "ndjson": JsonLines,
         "csv": Csv,
         "arrow": lambda: Binary(pa.ipc.new_stream),
         "parquet": lambda: Binary(lambda sink, schema: pq.ParquetWriter(sink, schema, compression="zstd")),
@@ -189,7 +187,7 @@ def _unique(names: Sequence[str]) -> list[str]:
     return found
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Numbers that are none are null in JSON; map entries are pairs."""
     if isinstance(value, pa.MonthDayNano):
         return _shown(value)
@@ -198,17 +196,19 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, timedelta) else value
 
 
-def _csv(rows: Any) -> bytes:
+def csv_of(rows: Any) -> bytes:
+    """Lists of cells as lines of CSV."""
     buffer = io.StringIO(newline="")
     csv.writer(buffer).writerows(rows)
     return buffer.getvalue().encode(errors="replace")
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A value as CSV shows it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | dict | bytes):
-        return _encode(value).decode() if not isinstance(value, bytes) else _shown(value)
+        return encode(value).decode() if not isinstance(value, bytes) else _shown(value)
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    return f"{value:f}" if isinstance(value, Decimal) else _plain(value)
+    return f"{value:f}" if isinstance(value, Decimal) else plain(value)

@@ -26,7 +26,7 @@ from couchreg.docstore.base import (
     Updated,
 )
 from couchreg.docstore.proxy import DatabaseProxy
-from couchreg.errors import Forbidden, NotFound, Unauthorized
+from couchreg.errors import Forbidden, Hidden, NotFound, Unauthorized
 from couchreg.model import json
 from couchreg.model.revtree import RevTree
 from couchreg.model.user import User
@@ -78,6 +78,10 @@ class UserView(DatabaseProxy):
     async def revision(self, doc_id: str, rev: str | None = None) -> Revision:
         await self._check(doc_id)
         return await self._shown(await self.inner.revision(doc_id, rev))
+
+    async def design(self, doc_id: str) -> Revision:
+        """A design document whose function is to be called: who may not read it may use it, as in CouchDB."""
+        return await self.inner.revision(doc_id)
 
     async def revisions(self, doc_id: str, revs: Sequence[str]) -> list[Revision | None]:
         await self._check(doc_id)
@@ -158,7 +162,7 @@ class UserView(DatabaseProxy):
         if doc_id.startswith("_design/"):
             raise Forbidden("Only administrators can view design docs in the users database.")
         if not self._public():
-            raise NotFound("missing")
+            raise Hidden
 
     def _is_own(self, doc_id: str) -> bool:
         return self._user.name is not None and doc_id == USER_PREFIX + self._user.name
@@ -173,7 +177,7 @@ class UserView(DatabaseProxy):
         public = self._public()
         members = {key: value for key, value in revision.body.items() if key in public}
         if not members:
-            raise NotFound("missing")
+            raise Hidden
         return Revision(revision.id, revision.rev, revision.deleted, json.members(members))
 
     async def _opened(self, opened: Opened) -> Opened:

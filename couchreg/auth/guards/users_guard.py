@@ -20,6 +20,7 @@ from couchreg.auth.users.users import UserChanges
 from couchreg.docstore.base import ConfiguredStore, Database, Edit, Setting, Updated
 from couchreg.docstore.proxy import DatabaseProxy, StoreProxy
 from couchreg.errors import BadRequest, Conflict, CouchregError, NotFound
+from couchreg.journal.asking import record
 from couchreg.model.user import User
 
 _UNHASHED = PasswordHash("sha256", b"\0", b"-", 1)  # stands for the hash while the rest is checked
@@ -64,8 +65,9 @@ class GuardedStore(StoreProxy):
         self._registrar.append(registrar)
 
     async def open(self, name: str) -> Database:
-        database = await self._store.open(name)
-        return self._users(database) if self._holds_users(name) else database
+        if self._holds_users(name):
+            return self._users(await self._store.open(name))
+        return await self._store.open(name)
 
     async def create(self, name: str, settings: Mapping[Setting, Any] | None = None) -> Database:
         if name == REGISTRY:
@@ -86,6 +88,11 @@ class GuardedStore(StoreProxy):
 
     async def set_config(self, section: str, key: str, value: str | None, *, persist: bool = True) -> None:
         """See `ConfiguredStore.set_config`. Raises BadRequest for users that are to be where packages are."""
+        await self._set_config(section, key, value, persist=persist)
+        what = {"section": section, "key": key, "kept": persist}  # not the value, which may be a secret
+        record("setting.change" if value is not None else "setting.remove", **what)
+
+    async def _set_config(self, section: str, key: str, value: str | None, *, persist: bool) -> None:
         if section == ADMINS:
             return await self._set_admin(key, value, persist=persist)
         moves = (section, key) == (SECTION, USERS_KEY)
@@ -172,6 +179,9 @@ class UsersDatabase(DatabaseProxy):
         await self._tell_of_edits([edit.id for edit in allowed if not edit.deleted])
         made = iter(written.outcomes)
         outcomes = [next(made) if isinstance(edit, Edit) else edit for edit in prepared]
+        for edit, outcome in zip(edits, outcomes, strict=True):
+            if not isinstance(outcome, CouchregError):
+                _record(edit)
         return Updated(outcomes, written.seq)
 
     async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -239,6 +249,13 @@ class UsersDatabase(DatabaseProxy):
         hashed = await self._work.hash(password, salt=salt.encode() if isinstance(salt, str) else None)
         body = user_documents.with_hash(edit.body, hashed)
         return Edit(edit.id, edit.rev, False, body, edit.attachments, edit.history)
+
+
+def _record(edit: Edit) -> None:
+    name = user_documents.name_of(edit.id)
+    if name is not None:
+        made = "account.create" if edit.rev is None else "account.change"
+        record("account.delete" if edit.deleted else made, account=name)
 
 
 def _check_address(doc_id: str, user: User, *, admin: bool) -> None:

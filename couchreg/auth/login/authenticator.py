@@ -18,20 +18,24 @@ from couchreg.auth.login.basic import parse_basic
 from couchreg.auth.login.handlers import DEFAULT, Handlers
 from couchreg.auth.login.jwt_bearer import JwtBearer
 from couchreg.auth.login.lockout import Lockout
-from couchreg.auth.login.sessions import Sessions, cookie_value, session_name
+from couchreg.auth.login.sessions import LoginSessions, cookie_value, session_name
 from couchreg.auth.login.upgrading import Upgrades
 from couchreg.auth.options import OLD_SECTION, SECTION, Config, Options
 from couchreg.auth.passwords.credentials import Credential, CredentialSource
 from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.auth.tokens import Grant, Mark, Tokens, is_token
 from couchreg.errors import Unauthorized
+from couchreg.journal.asking import record
 from couchreg.model.user import ANONYMOUS, User
 
 WRONG = "Name or password is incorrect."
+DISABLED = "This account is disabled: ask an administrator."
 CHANGED = "Your login changed while this request was being sent: log in again, and repeat it."
 BEARER = "Bearer "
+VISIT = "visit"  # the handler of those who have logged in at the pages
 REMEMBERED_SECONDS = 60.0
 REMEMBERED_MOST = 10_000
+LONGEST_NAME = 64  # characters of one that is written down
 
 Headers = Mapping[str, str]  # in which the case of names does not matter
 
@@ -58,6 +62,14 @@ class Identity(NamedTuple):
     ] = ()  # what it was believed on: while that is so, it need not be asked again
 
 
+class KnownAccount(NamedTuple):
+    """An account as it is now: its user, the salt of its password, and what a belief in it rests on."""
+
+    user: User
+    salt: bytes
+    standing: tuple[Hashable, ...]
+
+
 NOBODY = Identity(ANONYMOUS)
 # Handlers that believe by settings alone, and the sections with these.
 _CONFIGURED = {"jwt": ("chttpd", "jwt_auth", "jwt_keys"), "proxy": ("chttpd", SECTION, OLD_SECTION)}
@@ -82,7 +94,7 @@ class Authenticator:
         self.upgrades = Upgrades(work, self.options)
         self.tokens = tokens
         self._clock = clock
-        self.sessions = Sessions(config, self._credential)
+        self.sessions = LoginSessions(config, self._credential)
         self.handlers = Handlers(config)
         self._ask: Mapping[str, Callable[[Headers, str], Awaitable[Identity | None]]] = {
             "cookie": self._cookie,
@@ -118,7 +130,11 @@ class Authenticator:
         authorization = headers.get("Authorization", "")
         if self.tokens is None or not authorization.startswith(BEARER):
             return await self._basic(headers, address)
-        user, grant = await self.tokens.authenticate(authorization.removeprefix(BEARER).strip())
+        try:
+            user, grant = await self.tokens.authenticate(authorization.removeprefix(BEARER).strip())
+        except Unauthorized:
+            record("token.refused", address=address or None)
+            raise
         return Identity(user, "token", grant=grant)
 
     async def confirm(self, identity: Identity, headers: Headers, address: str = "") -> None:
@@ -177,6 +193,7 @@ class Authenticator:
         )
         if credential is None or not right or not _second_factor(credential, totp):
             self._lockout.failed(name, address)
+            record("login.refused", name=name[:LONGEST_NAME], address=address or None)
             raise Unauthorized(WRONG)
         self._lockout.succeeded(name, address)
         self.upgrades.begin(credential, password, address)
@@ -186,6 +203,12 @@ class Authenticator:
         """The account of a name as it is now, without any proof of who asks."""
         credential = await self._credential(name)
         return credential.user if credential else None
+
+    async def known(self, name: str) -> KnownAccount | None:
+        """As `user`, with what tells whether its password is still the same."""
+        standing = self._versions(name)  # before the look-up, as in `_verify`
+        credential = await self._credential(name)
+        return None if credential is None else KnownAccount(credential.user, credential.hashed.salt, standing)
 
     async def mark(self, name: str) -> Mark:
         """Which account of this name it is: where it stands in each of the sources."""
@@ -229,13 +252,21 @@ class Authenticator:
         if not authorization.startswith(BEARER):
             return None
         _refuse_token(authorization)
-        return Identity(
-            self._jwt.user(authorization.removeprefix(BEARER)), "jwt", standing=self._configured("jwt")
-        )
+        return await self._believed(self._jwt.user(authorization.removeprefix(BEARER)), "jwt")
 
     async def _proxy(self, headers: Headers, address: str) -> Identity | None:
         user = proxied.user(headers, self.options)
-        return None if user is None else Identity(user, "proxy", standing=self._configured("proxy"))
+        return None if user is None else await self._believed(user, "proxy")
+
+    async def _believed(self, user: User, handler: str) -> Identity:
+        """Somebody whom others vouch for, and who needs no account here. Raises Unauthorized for one whose
+        account here is disabled."""
+        name = user.name or ""
+        standing = self._standing(handler, name)  # before the look-up, as in `_verify`
+        for source in self._sources:
+            if await source.disabled(name):
+                raise Unauthorized(DISABLED)
+        return Identity(user, handler, standing=standing)
 
     # -- Basic, remembered
     def _digest(self, authorization: str) -> bytes:
@@ -285,13 +316,14 @@ class Authenticator:
         if identity.user.name is None:
             return True
         if identity.handler in _CONFIGURED:
-            return identity.standing == self._configured(identity.handler)
+            return identity.standing == self._standing(identity.handler, identity.user.name)
         return identity.handler != "token" and identity.standing == self._versions(identity.user.name)
 
-    def _configured(self, handler: str) -> tuple[Hashable, ...]:
-        """The settings on which it rests who is believed."""
+    def _standing(self, handler: str, name: str) -> tuple[Hashable, ...]:
+        """The settings on which it rests who is believed, and what is known here of the account."""
         config = self.options.config()
-        return tuple([tuple(config.get(section, {}).items()) for section in _CONFIGURED[handler]])
+        settings = [tuple(config.get(section, {}).items()) for section in _CONFIGURED[handler]]
+        return (*settings, *self._versions(name))
 
     # -- where the hashes are
     async def _credential(self, name: str) -> Credential | None:

@@ -27,7 +27,7 @@ RENEW_BELOW = 0.9  # of the timeout: with less left, an answer brings a new cook
 FindCredential = Callable[[str], Awaitable[Credential | None]]
 
 
-class Session(NamedTuple):
+class LoginSession(NamedTuple):
     """A cookie that is valid: who, and whether it should be renewed."""
 
     user: User
@@ -35,7 +35,7 @@ class Session(NamedTuple):
     credential: Credential  # what a new cookie of theirs is made from
 
 
-class Sessions:
+class LoginSessions:
     def __init__(
         self, config: Config, credential: FindCredential, *, clock: Callable[[], float] = time.time
     ) -> None:
@@ -59,7 +59,7 @@ class Sessions:
         signed = data + b":" + self._sign(data, credential, hash_names(self._options)[0])
         return urlsafe_b64encode(signed).rstrip(b"=").decode()
 
-    async def find(self, value: str) -> Session | None:
+    async def find(self, value: str) -> LoginSession | None:
         """The session of a cookie's value; None when it has run out or its user's password has changed.
 
         Raises BadRequest when it is no cookie of this kind at all.
@@ -72,7 +72,7 @@ class Sessions:
         credential = await self._credential(name) if left > 0 else None
         if credential is None or not self._signed(data, credential, signature):
             return None
-        return Session(credential.user, left < timeout * RENEW_BELOW, credential)
+        return LoginSession(credential.user, left < timeout * RENEW_BELOW, credential)
 
     def _signed(self, data: bytes, credential: Credential, signature: bytes) -> bool:
         """Whether one of the algorithms that `hash_algorithms` lists gives this signature."""

@@ -9,7 +9,7 @@ import logging
 
 from couchreg.auth.options import Options
 from couchreg.auth.passwords.credentials import Credential
-from couchreg.auth.passwords.hashing import PasswordWork, Target
+from couchreg.auth.passwords.hashing import HashTarget, PasswordWork
 from couchreg.errors import CouchregError
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Upgrades:
         if credential.keep is None or not self._options.flag("upgrade_hash_on_auth", default=True):
             return
         hashed, name = credential.hashed, credential.user.name
-        if Target(hashed.prf, hashed.iterations) == self._work.target():
+        if HashTarget(hashed.prf, hashed.iterations) == self._work.target():
             return
         if name not in self._running and len(self._running) < MOST:
             task = asyncio.create_task(self._replace(credential, password, address))

@@ -27,6 +27,9 @@ class CredentialSource(Protocol):
 
     async def credential(self, name: str) -> Credential | None: ...
 
+    async def disabled(self, name: str) -> bool:
+        """Whether nobody may be this user, whatever proves who they are."""
+
     async def mark(self, name: str) -> str | None:
         """Where the account stands now; None where there is none."""
 

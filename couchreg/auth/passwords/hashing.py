@@ -29,7 +29,7 @@ MOST_ITERATIONS = 2_000_000  # of any hash that is verified, unless `[chttpd_aut
 _WAIT = 10  # seconds that a client without a place is asked to stay away
 
 
-class Target(NamedTuple):
+class HashTarget(NamedTuple):
     """How passwords are hashed from now on."""
 
     prf: str
@@ -53,12 +53,12 @@ class PasswordWork:
             retry_after=_WAIT,
         )
 
-    def target(self) -> Target:
+    def target(self) -> HashTarget:
         """Raises Forbidden where the setting names a function that is none."""
         prf = self._options.text("pbkdf2_prf", "sha256")
         if prf not in PRFS:
             raise Forbidden(f"The setting chttpd_auth/pbkdf2_prf is not one of {', '.join(PRFS)}.")
-        return Target(prf, self._options.number("iterations", self._iterations, least=1))
+        return HashTarget(prf, self._options.number("iterations", self._iterations, least=1))
 
     async def hash(self, password: str, *, salt: bytes | None = None, address: str = "") -> PasswordHash:
         """A new hash, with a fresh salt unless one is to be kept. Raises TooManyRequests, Unavailable."""

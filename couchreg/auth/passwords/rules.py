@@ -24,7 +24,7 @@ _ESCAPE = regex.compile(r"\\(.)", regex.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "s": " ", "e": "\x1b", "d": "\x7f"}
 
 
-class Rule(NamedTuple):
+class PasswordRule(NamedTuple):
     expression: str
     reason: str  # what is said of a password in which it is not found
 
@@ -42,7 +42,7 @@ def check_password_rules(written: str, password: str) -> None:
             raise BadRequest(f"{NOT_MET} {rule.reason}".strip())
 
 
-def _parse(written: str) -> list[Rule]:
+def _parse(written: str) -> list[PasswordRule]:
     text = written.strip()
     if text[:1] != "[" or text[-1:] != "]":
         raise _broken()
@@ -52,7 +52,9 @@ def _parse(written: str) -> list[Rule]:
         if item is None or text[item.end()] not in ",]":
             raise _broken()
         plain, expression, reason = item.groups()
-        rules.append(Rule(_unescaped(plain if plain is not None else expression), _unescaped(reason or "")))
+        rules.append(
+            PasswordRule(_unescaped(plain if plain is not None else expression), _unescaped(reason or ""))
+        )
         position = item.end() + 1
     return rules
 

@@ -46,7 +46,10 @@ class Accounts:
         owned: Owned,
         *,
         registration_open: bool,
+        least: int = 1,
     ) -> None:
+        """`least`: characters of a new password that is given here; `_users` has CouchDB's own rules."""
+        self._least = least
         self._store = store
         self._options = Options(store.config)
         self._admins = admins
@@ -91,8 +94,17 @@ class Accounts:
         found = doc.get("email")
         return found if isinstance(found, str) else None
 
-    async def create(self, name: object, login: Login, *, email: object = None, address: str = "") -> str:
-        """Make an account; returns the revision of its document.
+    async def create(
+        self,
+        name: object,
+        login: Login,
+        *,
+        email: object = None,
+        address: str = "",
+        returning: bool = False,
+    ) -> str:
+        """Make an account; returns the revision of its document. With `returning` it is that of somebody
+        whose packages are here already, as an administrator says.
 
         Raises BadRequest for a name, password or hash that cannot be, Conflict for a name that is taken:
         by an account, by a server admin, or by the owner of a package that came from elsewhere.
@@ -101,10 +113,10 @@ class Accounts:
         doc: dict[str, Any] = {"name": checked, "type": "user", "roles": []}
         if email is not None:
             doc["email"] = check_email(email)
-        _check(login)
+        self._check(login)
         if await self._find(checked) is not None:
             raise Conflict(_taken(checked))
-        await self._check_free(checked)
+        await self._check_free(checked, returning=returning)
         hashed = await self._hash(login, address)
         return await self._write(Edit(USER_PREFIX + checked, None, False, with_hash(doc, hashed)))
 
@@ -137,7 +149,7 @@ class Accounts:
         if email is not None:
             doc["email"] = check_email(email)
         if login is not None:
-            _check(login)
+            self._check(login)
             doc = with_hash(doc, await self._hash(login, address))
         return await self._write(Edit(USER_PREFIX + name, rev, False, doc))
 
@@ -147,16 +159,16 @@ class Accounts:
         await self._tokens.revoke_all(name)  # first: whatever happens, none is left to the next of that name
         await self._write(Edit(USER_PREFIX + name, rev, True, {}))
 
-    async def _check_free(self, name: str) -> None:
+    async def _check_free(self, name: str, *, returning: bool = False) -> None:
         """Raises Conflict for the name of a server admin, and for the owner of packages from elsewhere."""
-        if await self._admins.credential(name) is not None or await self._owned(name):
+        if await self._admins.credential(name) is not None or (not returning and await self._owned(name)):
             raise Conflict(_taken(name))
 
     async def _change_admin(self, name: str, login: Login) -> None:
         if login.password is None:
             raise BadRequest("The password of a server admin is changed by sending the new one.")
         before = await self._admins.mark(name)
-        hashed = await self._work.hash(check_password(login.password))
+        hashed = await self._work.hash(check_password(login.password, self._least))
         if await self._admins.mark(name) != before:
             raise Conflict("The account was changed in the meantime: try again.")
         await self._store.set_config("admins", name, hashed.as_admin())
@@ -166,9 +178,14 @@ class Accounts:
         if simple is not None:
             await self._work.admit_hash(simple.iterations, address=address)
             return simple
-        password = check_password(login.password)
+        password = check_password(login.password, self._least)
         self._work.check_rules(password)
         return await self._work.hash(password, address=address)
+
+    def _check(self, login: Login) -> None:
+        """Before anything is looked up. Of a hash that an old client has made the length is not known."""
+        if _simple(login) is None:
+            check_password(login.password, self._least)
 
     async def _known(self, name: str) -> tuple[str, dict[str, Any]]:
         found = await self._find(name)
@@ -194,11 +211,6 @@ class Accounts:
 
 def _taken(name: str) -> str:
     return f"The name {name!r} is taken."
-
-
-def _check(login: Login) -> None:
-    if _simple(login) is None:
-        check_password(login.password)
 
 
 def _simple(login: Login) -> PasswordHash | None:

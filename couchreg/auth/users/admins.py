@@ -29,6 +29,10 @@ class Admins:
         hashed = None if written is None else parse_admin(written)
         return None if hashed is None else Credential(User(name, (ADMIN_ROLE,)), hashed)
 
+    async def disabled(self, name: str) -> bool:
+        """Server admins are removed, never disabled."""
+        return False
+
     async def mark(self, name: str) -> str | None:
         written = self._config().get(SECTION, {}).get(name)
         return None if written is None else hashlib.sha256(written.encode()).hexdigest()

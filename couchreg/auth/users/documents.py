@@ -15,6 +15,7 @@ from couchreg.model import json
 
 SCHEMES = ("simple", "pbkdf2", "bcrypt")
 HASH_MEMBERS = ("password_scheme", "pbkdf2_prf", "salt", "iterations", "derived_key", "password_sha")
+DISABLED = "disabled"  # a member: true while nobody may log in
 NOT_KEPT = (*HASH_MEMBERS, "password", "preserve_salt")
 
 Members = Mapping[str, Any]
@@ -30,6 +31,11 @@ def roles_of(doc: Members) -> tuple[str, ...]:
     roles = doc.get("roles")
     listed = roles if isinstance(roles, list) else []
     return tuple(role for role in listed if isinstance(role, str) and not role.startswith("_"))
+
+
+def is_disabled(doc: Members) -> bool:
+    """Whether nobody may log in with this account."""
+    return doc.get(DISABLED) is True
 
 
 def clear_password(doc: Members) -> str | None:

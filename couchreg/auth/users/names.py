@@ -29,10 +29,12 @@ def check_name(name: object) -> str:
     return name
 
 
-def check_password(password: object) -> str:
-    """The password. Raises BadRequest; the reason never repeats it."""
+def check_password(password: object, least: int = 1) -> str:
+    """The password, of at least so many characters. Raises BadRequest; the reason never repeats it."""
     if not isinstance(password, str) or not password:
         raise BadRequest("A password is needed.")
+    if len(password) < least:
+        raise BadRequest(f"A password must have at least {least} characters.")
     if len(password) > LONGEST_PASSWORD:
         raise BadRequest(f"A password may have at most {LONGEST_PASSWORD} characters.")
     return password

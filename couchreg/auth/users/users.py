@@ -56,6 +56,7 @@ class Users:
         self._changes = changes
         self._options = Options(store.config)
         self._found: OrderedDict[str, tuple[Hashable, Credential]] = OrderedDict()
+        self._disabled: OrderedDict[str, tuple[Hashable, bool]] = OrderedDict()
 
     def version(self, name: str) -> Hashable:
         return self._changes.version(name)
@@ -72,6 +73,22 @@ class Users:
             while len(self._found) > REMEMBERED:
                 self._found.popitem(last=False)
         return credential
+
+    async def disabled(self, name: str) -> bool:
+        version = self.version(name)
+        kept = self._disabled.get(name)
+        if kept is None or kept[0] != version:
+            kept = self._disabled[name] = (version, await self._is_disabled(name))
+            while len(self._disabled) > REMEMBERED:
+                self._disabled.popitem(last=False)
+        return kept[1]
+
+    async def _is_disabled(self, name: str) -> bool:
+        try:
+            found = await (await self._database()).revision(USER_PREFIX + name)
+        except (NotFound, UnicodeEncodeError):
+            return False
+        return user_documents.is_disabled(found.body)
 
     async def mark(self, name: str) -> str | None:
         try:
@@ -105,7 +122,7 @@ class Users:
             await _refuse_conflict(database, revision.id)
         doc = revision.body
         hashed = parse_members(doc)
-        if hashed is None:
+        if hashed is None or user_documents.is_disabled(doc):
             return None
 
         async def keep(better: PasswordHash) -> None:

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from couchreg.blobstore.base import Spooled
 from couchreg.blobstore.directory.folders import Folders
-from couchreg.blobstore.directory.links import Links
+from couchreg.blobstore.directory.links import KeyLinks
 from couchreg.blobstore.directory.syncing import Syncing
-from couchreg.blobstore.directory.together import Outcome, put_all
+from couchreg.blobstore.directory.together import PutOutcome, put_all
 from couchreg.errors import Unavailable
 
 SMALL = 256 << 10  # bytes of a file that does not keep those beside it waiting
@@ -34,7 +34,7 @@ class _Put(NamedTuple):
 class Batches:
     """For one event loop; the threads are those of the store."""
 
-    def __init__(self, folders: Folders, links: Links, syncing: Syncing, threads: Executor) -> None:
+    def __init__(self, folders: Folders, links: KeyLinks, syncing: Syncing, threads: Executor) -> None:
         self._store = (folders, links, syncing)
         self._threads = threads
         self._waiting: deque[_Put] = deque()
@@ -72,7 +72,7 @@ class Batches:
                 batch.append(put)
         return batch
 
-    def _finished(self, batch: Sequence[_Put], done: "asyncio.Future[list[Outcome]]") -> None:
+    def _finished(self, batch: Sequence[_Put], done: "asyncio.Future[list[PutOutcome]]") -> None:
         self._next()  # the threads go on while those who waited are told
         error = Unavailable(_STOPPING) if done.cancelled() else done.exception()
         if error is None:
@@ -81,7 +81,7 @@ class Batches:
             _fail(batch, error)  # a fault of ours: whoever waits hears of it
 
 
-def _tell(batch: Sequence[_Put], outcomes: Sequence[Outcome]) -> None:
+def _tell(batch: Sequence[_Put], outcomes: Sequence[PutOutcome]) -> None:
     for put, (stored, error) in zip(batch, outcomes, strict=True):
         if put.done.done():
             continue

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from couchreg.blobstore.base import BlobInfo, Spooled
 from couchreg.blobstore.directory.folders import Folders
-from couchreg.blobstore.directory.links import Links
+from couchreg.blobstore.directory.links import KeyLinks
 from couchreg.blobstore.directory.syncing import Syncing
 from couchreg.durable import sync
 from couchreg.errors import Unavailable
@@ -47,7 +47,7 @@ def _settle(folders: Folders, prepared: Prepared) -> None:
         folders.stays(names)
 
 
-def put(folders: Folders, links: Links, syncing: Syncing, key: str, spooled: Spooled) -> bool:
+def put(folders: Folders, links: KeyLinks, syncing: Syncing, key: str, spooled: Spooled) -> bool:
     """Sync `spooled` and link it to `key`, and make the link durable in its directory, and that where it is
     new; False if the key holds something else."""
     for _ in range(ATTEMPTS):
@@ -61,7 +61,7 @@ def put(folders: Folders, links: Links, syncing: Syncing, key: str, spooled: Spo
     raise Unavailable("The blob store does not answer: a directory is removed again and again")
 
 
-def _put(folders: Folders, links: Links, syncing: Syncing, key: str, spooled: Spooled) -> bool:
+def _put(folders: Folders, links: KeyLinks, syncing: Syncing, key: str, spooled: Spooled) -> bool:
     path = folders.root / key
     folder = key.rpartition("/")[0]
     prepared = _prepared(folders, syncing, folder)
@@ -142,7 +142,7 @@ def info(root: Path, key: str) -> BlobInfo | None:
     return BlobInfo(key, found.st_size, found.st_mtime) if stat.S_ISREG(found.st_mode) else None
 
 
-def delete(folders: Folders, links: Links, key: str, *, durably: bool) -> None:
+def delete(folders: Folders, links: KeyLinks, key: str, *, durably: bool) -> None:
     folder = key.rpartition("/")[0]
     links.forget(key)
     try:

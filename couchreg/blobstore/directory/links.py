@@ -9,7 +9,7 @@ import threading
 REMEMBERED = 8192  # keys; forgetting one costs an fsync, no more
 
 
-class Links:
+class KeyLinks:
     """The keys of one root."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from couchreg.errors import NotFound, Unavailable
 NOWAIT = getattr(os, "RWF_NOWAIT", 0)  # Linux: read only what needs no disk
 
 
-class Reader:
+class FileReader:
     """An open file and a place in it. Raises NotFound when there is no such file."""
 
     def __init__(self, path: Path, start: int, length: int | None) -> None:

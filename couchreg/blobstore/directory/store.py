@@ -21,8 +21,8 @@ from couchreg.blobstore.base import BlobInfo, Spooled
 from couchreg.blobstore.directory import files, listing
 from couchreg.blobstore.directory.batches import SMALL, Batches
 from couchreg.blobstore.directory.folders import Folders
-from couchreg.blobstore.directory.links import Links
-from couchreg.blobstore.directory.reading import Reader
+from couchreg.blobstore.directory.links import KeyLinks
+from couchreg.blobstore.directory.reading import FileReader
 from couchreg.blobstore.directory.syncing import Syncing
 from couchreg.blobstore.failures import os_errors_as_unavailable
 from couchreg.blobstore.keys import is_valid
@@ -45,7 +45,7 @@ class DirectoryBlobStore:
         with os_errors_as_unavailable():
             make_directory(root)
             self._folders = Folders(root)
-            self._links = Links()
+            self._links = KeyLinks()
             self._syncing = Syncing(self._folders)
             files.clear_incoming(root)
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="blobs")
@@ -77,7 +77,7 @@ class DirectoryBlobStore:
         """See `BlobStore.open`. What the page cache holds is read on the loop, the rest by a thread."""
         if not is_valid(key):
             raise NotFound
-        with Reader(self.root / key, start, length) as reader:
+        with FileReader(self.root / key, start, length) as reader:
             while reader.left > 0:
                 yield reader.read_cached(CHUNK) or await self._run(partial(reader.read, CHUNK))
 

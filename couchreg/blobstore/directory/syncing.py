@@ -14,7 +14,7 @@ WORKERS = 4  # none of which ever waits for another
 
 
 class Syncing:
-    """For threads; `close` is the owner's to call."""
+    """For threads; whoever makes it calls `close`."""
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders

@@ -11,16 +11,16 @@ from typing import NamedTuple
 from couchreg.blobstore.base import Spooled
 from couchreg.blobstore.directory import files
 from couchreg.blobstore.directory.folders import Folders, parent
-from couchreg.blobstore.directory.links import Links
+from couchreg.blobstore.directory.links import KeyLinks
 from couchreg.blobstore.directory.syncing import Syncing
 from couchreg.blobstore.failures import os_errors_as_unavailable
 from couchreg.durable import write_all
 
-Wanted = tuple[str, Spooled]
+KeyedFile = tuple[str, Spooled]
 _PREFIX, _numbers = secrets.token_hex(6), count()
 
 
-class Outcome(NamedTuple):
+class PutOutcome(NamedTuple):
     """What `files.put` would return or raise."""
 
     stored: bool
@@ -34,7 +34,7 @@ class _File:
     key: str
     spooled: Spooled
     folder: str
-    outcome: Outcome | None = None
+    outcome: PutOutcome | None = None
     alone: bool = False  # it is left to `files.put`
     source: Path | None = None  # what is linked
     temporary: bool = False  # it is removed afterwards
@@ -54,7 +54,9 @@ class _Folders:
         return {file.folder, *map(parent, self.prepared[file.folder])}
 
 
-def put_all(folders: Folders, links: Links, syncing: Syncing, wanted: Sequence[Wanted]) -> list[Outcome]:
+def put_all(
+    folders: Folders, links: KeyLinks, syncing: Syncing, wanted: Sequence[KeyedFile]
+) -> list[PutOutcome]:
     """Put each. Nothing is raised: what happens to one of them is its own."""
     batch = [_File(key, spooled, parent(key), alone=folders.folds) for key, spooled in wanted]
     places = _Folders()
@@ -111,7 +113,7 @@ def _sync_bytes(syncing: Syncing, batch: Sequence[_File]) -> None:
             file.outcome = _failed(error)
 
 
-def _link(folders: Folders, links: Links, file: _File) -> None:
+def _link(folders: Folders, links: KeyLinks, file: _File) -> None:
     assert file.source is not None
     file.linking = links.begin(file.key)
     try:
@@ -140,27 +142,27 @@ def _sync_names(folders: Folders, syncing: Syncing, places: _Folders, linked: Se
         if not errors:
             folders.stays(places.prepared[file.folder])
             file.alone = not folders.is_durable(file.folder)  # pruned meanwhile: it is put again
-            file.outcome = None if file.alone else Outcome(stored=True)
+            file.outcome = None if file.alone else PutOutcome(stored=True)
         elif all(isinstance(error, FileNotFoundError) for error in errors):
             file.alone = True
         else:
             file.outcome = _failed(errors[0])
 
 
-def _put_alone(folders: Folders, links: Links, syncing: Syncing, file: _File) -> Outcome:
+def _put_alone(folders: Folders, links: KeyLinks, syncing: Syncing, file: _File) -> PutOutcome:
     try:
         with os_errors_as_unavailable():
             stored = files.put(folders, links, syncing, file.key, file.spooled)
             while stored and not folders.is_durable(file.folder):
                 stored = files.make_durable(folders, syncing, file.folder)
-            return Outcome(stored)
+            return PutOutcome(stored)
     except Exception as error:
-        return Outcome(stored=False, error=error)
+        return PutOutcome(stored=False, error=error)
 
 
-def _failed(error: OSError) -> Outcome:
+def _failed(error: OSError) -> PutOutcome:
     try:
         with os_errors_as_unavailable():
             raise error
     except Exception as told:
-        return Outcome(stored=False, error=told)
+        return PutOutcome(stored=False, error=told)

@@ -15,7 +15,7 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 from couchreg.blobstore.base import Damaged, Spooled
-from couchreg.blobstore.s3.calls import Calls, Refused, Taken
+from couchreg.blobstore.s3.calls import S3Calls, StoreRefused, Taken
 from couchreg.blobstore.s3.probe import Abilities
 from couchreg.blobstore.s3.reading import Objects
 from couchreg.blobstore.s3.upload import Part, Uploader
@@ -35,7 +35,7 @@ class Adopter:
 
     def __init__(
         self,
-        calls: Calls,
+        calls: S3Calls,
         uploader: Uploader,
         objects: Objects,
         hashed: Callable[[str], Awaitable[str | None]],
@@ -57,7 +57,7 @@ class Adopter:
             try:
                 await self._copy(source, head, key, spooled, content_type, found)
                 return
-            except (Uncopied, Refused) as error:
+            except (Uncopied, StoreRefused) as error:
                 log.info("S3 does not copy parts of objects, so they are read and put: %s", error)
                 self._copies = False
         await self._carry(source, key, spooled, content_type, found)

@@ -49,11 +49,11 @@ class BeyondEnd(CouchregError):
     """The range asked for begins behind the last byte."""
 
 
-class Refused(Unavailable):
+class StoreRefused(Unavailable):
     """S3 answers, but not us: credentials, permissions or the bucket's name are wrong."""
 
 
-class Again(Exception):
+class TryAgain(Exception):
     """Nothing is known to have happened, or what happened is no use: worth another attempt."""
 
 
@@ -69,7 +69,7 @@ class _Body(io.BytesIO):
         return memoryview(self._data)
 
 
-class Calls:
+class S3Calls:
     """The operations of one client. Use `connect`."""
 
     def __init__(self, client: Any, options: S3Options, breaker: Breaker, stack: AsyncExitStack) -> None:
@@ -88,7 +88,7 @@ class Calls:
             self.breaker.check()
             try:
                 answer = await self._attempt(operation, body, arguments)
-            except Again as error:
+            except TryAgain as error:
                 failures += 1
                 self.breaker.failed()
                 if failures >= self.options.attempts:
@@ -117,26 +117,26 @@ class Calls:
         except ClientError as error:
             raise self._understood(error.response) from error
         except (NoCredentialsError, PartialCredentialsError) as error:
-            raise Refused("There are no credentials for the blob store.", retry_after=60) from error
+            raise StoreRefused("There are no credentials for the blob store.", retry_after=60) from error
         except (BotoCoreError, OSError, TimeoutError) as error:
-            raise Again(f"{type(error).__name__}: {error}") from error
+            raise TryAgain(f"{type(error).__name__}: {error}") from error
 
     def _understood(self, response: Mapping[str, Any]) -> Exception:
         code = str(response.get("Error", {}).get("Code", ""))
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if status == 429 or (status >= 500 and status != 501) or code in _TRANSIENT:
-            return Again(f"{status} {code}")
+            return TryAgain(f"{status} {code}")
         self.breaker.succeeded()  # it answers, and knows what it says
         for codes, kind in ((_ABSENT, NotFound), (_RANGE, BeyondEnd), (_TAKEN, Taken)):
             if code in codes:
                 return kind(code)
         if status in (401, 403):
-            return Refused(f"The blob store denies access: {code}.", retry_after=60)
+            return StoreRefused(f"The blob store denies access: {code}.", retry_after=60)
         if code == "NoSuchBucket":
-            return Refused("The blob store has no such bucket.", retry_after=60)
+            return StoreRefused("The blob store has no such bucket.", retry_after=60)
         if status == 404:
             return NotFound(code)
-        return Refused(f"The blob store refuses a request: {status} {code}.", retry_after=60)
+        return StoreRefused(f"The blob store refuses a request: {status} {code}.", retry_after=60)
 
     async def address(self, operation: str, seconds: int | None, /, **arguments: Any) -> str:
         """The URL of a request, signed for some seconds, or bare (None). Raises Refused."""
@@ -147,14 +147,14 @@ class Calls:
             lasting = seconds or 60
             url = await self.client.generate_presigned_url(operation, Params=given, ExpiresIn=lasting)
         except BotoCoreError as error:
-            raise Refused("There are no credentials for the blob store.", retry_after=60) from error
+            raise StoreRefused("There are no credentials for the blob store.", retry_after=60) from error
         return str(url if seconds else url.partition("?")[0])
 
     async def close(self) -> None:
         await self._stack.aclose()
 
 
-async def connect(options: S3Options) -> Calls:
+async def connect(options: S3Options) -> S3Calls:
     """A client for the bucket. Asks nothing of it yet, except for instance credentials."""
     from aiobotocore.config import AioConfig
     from aiobotocore.session import AioSession
@@ -174,9 +174,9 @@ async def connect(options: S3Options) -> Calls:
                     aws_session_token=options.session_token,
                 )
             )
-            return Calls(client, options, Breaker("The blob store"), stack.pop_all())
+            return S3Calls(client, options, Breaker("The blob store"), stack.pop_all())
     except (BotoCoreError, ValueError) as error:
-        raise Refused(f"The blob store cannot be used: {error}") from error
+        raise StoreRefused(f"The blob store cannot be used: {error}") from error
 
 
 def _config(options: S3Options) -> dict[str, Any]:

@@ -4,12 +4,12 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from couchreg.blobstore.s3.calls import Calls
+from couchreg.blobstore.s3.calls import S3Calls
 from couchreg.blobstore.s3.probe import FOLDER as PROBES
 from couchreg.errors import NotFound
 
 
-async def collect(calls: Calls, grace: float) -> int:
+async def collect(calls: S3Calls, grace: float) -> int:
     """Remove what is older than `grace` seconds; how much it was."""
     limit = time.time() - grace
     removed = 0
@@ -24,7 +24,7 @@ async def collect(calls: Calls, grace: float) -> int:
     return removed
 
 
-async def _uploads(calls: Calls) -> AsyncIterator[Mapping[str, Any]]:
+async def _uploads(calls: S3Calls) -> AsyncIterator[Mapping[str, Any]]:
     more: dict[str, Any] = {}
     while True:
         page = await calls("list_multipart_uploads", Prefix=calls.options.key(""), **more)
@@ -35,7 +35,7 @@ async def _uploads(calls: Calls) -> AsyncIterator[Mapping[str, Any]]:
         more = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
 
-async def _aborted(calls: Calls, upload: Mapping[str, Any]) -> bool:
+async def _aborted(calls: S3Calls, upload: Mapping[str, Any]) -> bool:
     try:
         await calls("abort_multipart_upload", Key=upload["Key"], UploadId=upload["UploadId"])
     except NotFound:

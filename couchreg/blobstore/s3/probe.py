@@ -9,7 +9,7 @@ import secrets
 from base64 import b64encode
 from typing import Any, NamedTuple
 
-from couchreg.blobstore.s3.calls import Calls, Taken
+from couchreg.blobstore.s3.calls import S3Calls, Taken
 
 FOLDER = "_probe"
 
@@ -30,7 +30,7 @@ class Abilities(NamedTuple):
         return ", ".join(f"{'' if there else 'no '}{what}" for there, what in said)
 
 
-async def probe(calls: Calls) -> Abilities:
+async def probe(calls: S3Calls) -> Abilities:
     """Raises Refused, Unavailable."""
     key = calls.options.key(f"{FOLDER}/{secrets.token_hex(8)}")
     try:
@@ -45,7 +45,7 @@ async def probe(calls: Calls) -> Abilities:
         await calls("delete_object", Key=key)
 
 
-async def _put(calls: Calls, key: str, body: bytes, *, absent: bool = False) -> str:
+async def _put(calls: S3Calls, key: str, body: bytes, *, absent: bool = False) -> str:
     """The ETag; nothing when the condition was heeded, and so the object not put."""
     condition: dict[str, Any] = {"IfNoneMatch": "*"} if absent else {}
     try:
@@ -55,7 +55,7 @@ async def _put(calls: Calls, key: str, body: bytes, *, absent: bool = False) -> 
     return str(answer.get("ETag", "unnamed"))
 
 
-async def _complete(calls: Calls, key: str) -> bool:
+async def _complete(calls: S3Calls, key: str) -> bool:
     """Whether a multipart upload replaces the object despite the condition."""
     upload = (await calls("create_multipart_upload", Key=key))["UploadId"]
     try:

@@ -12,7 +12,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from couchreg.blobstore.base import Damaged
-from couchreg.blobstore.s3.calls import BeyondEnd, Calls, pause
+from couchreg.blobstore.s3.calls import BeyondEnd, S3Calls, pause
 from couchreg.blobstore.s3.upload import SHA256
 from couchreg.errors import NotFound, Unavailable
 
@@ -24,14 +24,14 @@ DAMAGED = "The bytes in the blob store are damaged."
 PATIENCE = 10.0  # seconds a reader waits for one of the connections
 
 
-class Broken(Exception):
+class BrokenRead(Exception):
     """The connection ended too early."""
 
 
 class Objects:
     """Reads objects over at most `most` connections, whatever their readers' speed."""
 
-    def __init__(self, calls: Calls, most: int) -> None:
+    def __init__(self, calls: S3Calls, most: int) -> None:
         self._calls = calls
         self._free = asyncio.Semaphore(most)
 
@@ -46,7 +46,7 @@ class Objects:
                 try:
                     await body.begin()
                     break
-                except Broken:
+                except BrokenRead:
                     if attempt == self._calls.options.attempts:
                         raise Damaged(DAMAGED) from None
                     await pause(attempt)
@@ -57,7 +57,8 @@ class Objects:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[None]:
         try:
-            await asyncio.wait_for(self._free.acquire(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await self._free.acquire()
         except TimeoutError:
             raise Unavailable("Too many files are being read.", retry_after=5) from None
         try:
@@ -69,7 +70,7 @@ class Objects:
 class _Body:
     """The bytes of one read, over as many requests as it takes."""
 
-    def __init__(self, calls: Calls, key: str, start: int, length: int | None) -> None:
+    def __init__(self, calls: S3Calls, key: str, start: int, length: int | None) -> None:
         self._calls = calls
         self._key = key
         self._at = start
@@ -107,7 +108,7 @@ class _Body:
             while self._at < self._end:
                 try:
                     chunk = await self._next()
-                except Broken as error:
+                except BrokenRead as error:
                     failures += 1
                     await self._resume(failures, error)
                     continue
@@ -116,7 +117,7 @@ class _Body:
                     yield held
                 held = chunk
             self._verify()
-        except Broken:
+        except BrokenRead:
             raise Damaged(DAMAGED) from None
         finally:
             self._close()
@@ -129,7 +130,7 @@ class _Body:
             while self._at < self._end:
                 found.append(await self._next())
             self._verify()
-        except Broken:
+        except BrokenRead:
             self._at, self._hash = 0, hashlib.sha256()
             raise
         finally:
@@ -139,9 +140,9 @@ class _Body:
     def _verify(self) -> None:
         if self._sha256 and self._hash.hexdigest() != self._sha256:
             log.error("the object %s has other bytes than were put", self._key)
-            raise Broken
+            raise BrokenRead
 
-    async def _resume(self, failures: int, error: Broken) -> None:
+    async def _resume(self, failures: int, error: BrokenRead) -> None:
         self._close()
         self._calls.breaker.failed()
         if failures >= self._calls.options.attempts:
@@ -172,9 +173,9 @@ class _Body:
             async with asyncio.timeout(self._calls.options.timeout):
                 data: bytes = await self._stream.read(min(CHUNK, self._end - self._at))
         except (ClientError, BotoCoreError, OSError, TimeoutError) as error:
-            raise Broken(str(error)) from error
+            raise BrokenRead(str(error)) from error
         if not data:
-            raise Broken("the object ended too early")
+            raise BrokenRead("the object ended too early")
         self._at += len(data)
         if self._sha256:
             self._hash.update(data)

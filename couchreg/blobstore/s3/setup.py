@@ -11,7 +11,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from couchreg.blobstore.s3.calls import Calls
+from couchreg.blobstore.s3.calls import S3Calls
 from couchreg.blobstore.s3.options import S3Options
 from couchreg.errors import CouchregError, NotFound
 
@@ -27,7 +27,7 @@ _CORS: Mapping[str, Any] = {
 }
 
 
-class Step(NamedTuple):
+class SetupStep(NamedTuple):
     """One thing to set: `before` and `after` are its value as S3 has it, None for none."""
 
     name: str
@@ -50,12 +50,12 @@ def _statement(options: S3Options) -> dict[str, Any]:
     return {"Sid": SID, "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": resource}
 
 
-async def plan(calls: Calls) -> list[Step]:
+async def plan(calls: S3Calls) -> list[SetupStep]:
     """What is there and what would be. Raises Refused, Unavailable."""
     return [await _policy(calls), await _cors(calls), await _lifecycle(calls)]
 
 
-async def perform(step: Step) -> str | None:
+async def perform(step: SetupStep) -> str | None:
     """Do one step; why the server does not take it, None when it has."""
     try:
         await step.apply()
@@ -64,13 +64,13 @@ async def perform(step: Step) -> str | None:
     return None
 
 
-async def _policy(calls: Calls) -> Step:
+async def _policy(calls: S3Calls) -> SetupStep:
     before = _read(await _found(calls, "get_bucket_policy", "Policy"))
     kept = [item for item in (before or {}).get("Statement", ()) if item.get("Sid") != SID]
     mine = _statement(calls.options)
     there = any(item == mine for item in (before or {}).get("Statement", ()))
     after = before if there else {**public_policy(calls.options), "Statement": [*kept, mine]}
-    return Step("policy", before, after, lambda: calls("put_bucket_policy", Policy=json.dumps(after)))
+    return SetupStep("policy", before, after, lambda: calls("put_bucket_policy", Policy=json.dumps(after)))
 
 
 def _read(policy: str | None) -> Any:
@@ -81,10 +81,10 @@ def _read(policy: str | None) -> Any:
         return None
 
 
-async def _cors(calls: Calls) -> Step:
+async def _cors(calls: S3Calls) -> SetupStep:
     before = await _found(calls, "get_bucket_cors", "CORSRules")
     after = before if before and any(_covers(rule) for rule in before) else [*(before or ()), dict(_CORS)]
-    return Step(
+    return SetupStep(
         "CORS rules", before, after, lambda: calls("put_bucket_cors", CORSConfiguration={"CORSRules": after})
     )
 
@@ -93,7 +93,7 @@ def _covers(rule: Mapping[str, Any]) -> bool:
     return all(set(values) <= set(rule.get(name, ())) for name, values in _CORS.items())
 
 
-async def _lifecycle(calls: Calls) -> Step:
+async def _lifecycle(calls: S3Calls) -> SetupStep:
     before = await _found(calls, "get_bucket_lifecycle_configuration", "Rules")
     kept = [rule for rule in before or () if rule.get("ID") not in (RULE, f"{RULE}-parts")]
     mine: Sequence[dict[str, Any]] = (
@@ -112,7 +112,7 @@ async def _lifecycle(calls: Calls) -> Step:
     )
     names = {rule.get("ID") for rule in before or ()}
     after = before if {rule["ID"] for rule in mine} <= names else [*kept, *mine]
-    return Step(
+    return SetupStep(
         "lifecycle rules",
         before,
         after,
@@ -120,7 +120,7 @@ async def _lifecycle(calls: Calls) -> Step:
     )
 
 
-async def _found(calls: Calls, operation: str, member: str) -> Any:
+async def _found(calls: S3Calls, operation: str, member: str) -> Any:
     try:
         return (await calls(operation)).get(member)
     except NotFound:

@@ -17,19 +17,20 @@ from couchreg.blobstore.base import BlobInfo, Spooled
 from couchreg.blobstore.digests import digests_of
 from couchreg.blobstore.keys import is_valid
 from couchreg.blobstore.s3.adopt import Adopter
-from couchreg.blobstore.s3.calls import Calls, Taken, connect
+from couchreg.blobstore.s3.calls import S3Calls, Taken, connect
 from couchreg.blobstore.s3.headers import object_type
-from couchreg.blobstore.s3.keylocks import KeyLocks
 from couchreg.blobstore.s3.options import S3Options
 from couchreg.blobstore.s3.probe import FOLDER as PROBES
 from couchreg.blobstore.s3.probe import Abilities, probe
 from couchreg.blobstore.s3.reading import Objects
 from couchreg.blobstore.s3.upload import SHA256, Uploader, same_md5
 from couchreg.errors import NotFound
+from couchreg.turns import Locks
 
 log = logging.getLogger(__name__)
 
 RESERVED = 8  # connections that readers leave to everything else
+PAGE = 1000  # objects that are listed at a time, the most that S3 gives
 ATTEMPTS = 5  # of a put whose key comes and goes
 
 
@@ -38,14 +39,14 @@ class S3BlobStore:
 
     is_local = False
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: S3Calls) -> None:
         self.options = calls.options
         self.calls = calls
         self.abilities: Abilities | None = None  # once they have been tried out
         self._uploader = Uploader(calls)
         self._objects = Objects(calls, max(1, calls.options.connections - RESERVED))
         self._adopter = Adopter(calls, self._uploader, self._objects, self._hashed)
-        self._locks = KeyLocks()
+        self._locks = Locks()
         self._probing = asyncio.Lock()
 
     @classmethod
@@ -141,7 +142,7 @@ class S3BlobStore:
         """What S3 lists below a prefix of keys."""
         more: dict[str, Any] = {}
         while True:
-            page = await self.calls("list_objects_v2", Prefix=self.options.key(prefix), **more)
+            page = await self.calls("list_objects_v2", Prefix=self.options.key(prefix), MaxKeys=PAGE, **more)
             for item in page.get("Contents", ()):
                 yield item
             if not page.get("IsTruncated"):

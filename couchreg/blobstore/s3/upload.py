@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from couchreg.blobstore.base import Spooled
-from couchreg.blobstore.s3.calls import Calls, pause
+from couchreg.blobstore.s3.calls import S3Calls, pause
 from couchreg.blobstore.s3.headers import FOREVER, object_type
 from couchreg.blobstore.s3.probe import Abilities
 from couchreg.errors import CouchregError, NotFound, Unavailable
@@ -44,7 +44,7 @@ class Differs(CouchregError):
 class Uploader:
     """Puts objects where none is; whether one is, is for the caller to know beforehand."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: S3Calls) -> None:
         self._calls = calls
         self._parts = asyncio.Semaphore(calls.options.parts_at_once)
         # One, because each thread that allocates parts keeps memory of its own for those to come.

@@ -17,7 +17,7 @@ from couchreg.sandbox.ending import Stopped
 from couchreg.sandbox.forks import ForkServer
 from couchreg.sandbox.kinds import Kind, Limits
 from couchreg.sandbox.pool import Pool
-from couchreg.sandbox.session import Session
+from couchreg.sandbox.session import ChildSession
 from couchreg.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,8 @@ SLACK = 5.0  # seconds beyond it, after which the process is killed
 
 LIMITS = Limits(seconds=3600, cpu_seconds=3600, cpu_of_child=1 << 30, memory=1 << 30, file_size=0, files=32)
 Config = Callable[[], Mapping[str, Mapping[str, str]]]
-Place = tuple[str, str]  # a database, and a digest of the design document
+Read = Callable[[bytes], dict[str, Any]]
+Place = tuple[str, str, int]  # a database, a digest of the design document, and which of its contexts
 
 
 @dataclass(eq=False)
@@ -44,7 +45,7 @@ class _Context:
 
     place: Place
     stack: AsyncExitStack
-    session: Session
+    session: ChildSession
     timeout: float
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0  # who hold or await the turn
@@ -60,7 +61,7 @@ class Contexts:
         lists = "lists of design documents"
         self._talks = Pool(Kind(lists, WORKER, LIMITS, places=TALKS + READY, spares=1), self._forks)
         self._turns = Turns(TALKS, waiting=32, waiting_of_one=16, what=lists, retry_after=10)
-        self._ready: list[tuple[AsyncExitStack, Session]] = []
+        self._ready: list[tuple[AsyncExitStack, ChildSession]] = []
         self._readying: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -69,8 +70,13 @@ class Contexts:
         self._changed = asyncio.Condition()
         self._inside = 0
 
-    async def ask(self, database: str, design: bytes, command: bytes) -> Any:
+    async def ask(
+        self, database: str, design: bytes, command: bytes, *, read: Read = said, beside: bool = False
+    ) -> Any:
         """What a command of `sandbox.js` gives in the context of this design document (its JSON).
+
+        `read` makes an object of the answer. What may run `beside` others has a second context while the
+        first is busy.
 
         Raises the error that it answers, Failure (os_process_error) for one that used too much time or
         memory, Unavailable when too many wait.
@@ -79,7 +85,7 @@ class Contexts:
             raise Unavailable("Too many functions of design documents wait for their turn.", retry_after=5)
         self._inside += 1
         try:
-            return await self._ask((database, hashlib.sha256(design).hexdigest()), design, command)
+            return await self._ask(self._place(database, design, beside=beside), design, command, read)
         finally:
             self._inside -= 1
 
@@ -130,7 +136,7 @@ class Contexts:
 
     # -- contexts of lists: each for one list, but made before it comes
 
-    async def _loaded(self, stack: AsyncExitStack, design: bytes, seconds: float) -> Session:
+    async def _loaded(self, stack: AsyncExitStack, design: bytes, seconds: float) -> ChildSession:
         """A context with a design document, which ends with the stack. Raises Stopped."""
         while True:
             was_ready = bool(self._ready)
@@ -161,28 +167,33 @@ class Contexts:
                 log.warning("no context could be made for lists to come: %s", error)
                 return
 
-    async def _made_ready(self) -> tuple[AsyncExitStack, Session]:
+    async def _made_ready(self) -> tuple[AsyncExitStack, ChildSession]:
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(self._talks.session())
             limits = {"memory": MEMORY, "stack": STACK, "seconds": TIMEOUT, "talks": True}
             await session.ask(json.encode(limits))
             return stack.pop_all(), session
 
-    async def _ask(self, place: Place, design: bytes, command: bytes) -> Any:
+    def _place(self, database: str, design: bytes, *, beside: bool) -> Place:
+        digest = hashlib.sha256(design).hexdigest()
+        first = self._live.get((database, digest, 0))
+        return database, digest, int(beside and first is not None and first.users > 0)
+
+    async def _ask(self, place: Place, design: bytes, command: bytes, read: Read) -> Any:
         while True:
             context = await self._context(place, design)
             try:
                 async with context.turn:
                     if not context.is_dead:  # else one before us has broken it
-                        return await self._asked(context, command)
+                        return await self._asked(context, command, read)
             finally:
                 await self._left(context)
 
-    async def _asked(self, context: _Context, command: bytes) -> Any:
+    async def _asked(self, context: _Context, command: bytes, read: Read) -> Any:
         alive = False
         try:
             async with asyncio.timeout(context.timeout + SLACK):
-                found = said(await context.session.ask(command))
+                found = read(await context.session.ask(command))
             alive = found.get("error", [""])[0] != "os_process_error" and not context.is_dead
         except TimeoutError:
             raise Failure(TIMED_OUT, error="os_process_error") from None

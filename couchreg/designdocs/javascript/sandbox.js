@@ -52,7 +52,7 @@
   }
 
   function text(value) {
-    try { return String(value); } catch (error) { return "a value that is no text"; }
+    try { return String(value); } catch (error) { return "a value that is not text"; }
   }
 
   // -- what functions see
@@ -149,12 +149,14 @@
     return compile(found);
   }
 
-  function sealed(value) {
-    if (value !== null && typeof value === "object" && !Object.isFrozen(value)) {
-      freeze(value);
-      keys(value).forEach(function (name) { sealed(value[name]); });
+  // Freeze what was read from JSON, which has no cycles.
+  function seal(value) {
+    var names = isArray(value) ? value : keys(value);
+    for (var at = 0; at < names.length; at++) {
+      var inner = names === value ? value[at] : value[names[at]];
+      if (typeof inner === "object" && inner !== null) { seal(inner); }
     }
-    return value;
+    freeze(value);
   }
 
   // -- commands
@@ -176,7 +178,7 @@
     map: function (job) {
       var functions = job.sources.map(compile);
       return job.docs.map(function (doc) {
-        sealed(doc);
+        seal(doc);
         return functions.map(function (map) {
           emitted = [];
           try {
@@ -296,9 +298,11 @@
   }
 
   function shown(pair) {
-    return pair.map(function (value) {
-      return value instanceof Error ? { error: text(value.name), message: text(value.message) } : value;
-    });
+    return [unthrown(pair[0]), unthrown(pair[1])];
+  }
+
+  function unthrown(value) {
+    return value instanceof Error ? { error: text(value.name), message: text(value.message) } : value;
   }
 
   function refusal(thrown) {
@@ -336,7 +340,7 @@
     try {
       return stringify(answer);
     } catch (error) {
-      return stringify({ error: ["unknown_error", "what the function made is no JSON: " + text(error)] });
+      return stringify({ error: ["unknown_error", "what the function made is not JSON: " + text(error)] });
     }
   };
 })

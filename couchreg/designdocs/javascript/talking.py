@@ -8,7 +8,7 @@ from couchreg.designdocs.javascript.failures import failure, said
 from couchreg.errors import CouchregError, Failure
 from couchreg.sandbox.ending import Cause, Stopped
 from couchreg.sandbox.messages import Tag
-from couchreg.sandbox.session import Session
+from couchreg.sandbox.session import ChildSession
 
 TIMED_OUT = "OS process timed out."
 
@@ -16,7 +16,7 @@ TIMED_OUT = "OS process timed out."
 class Talk:
     """`parts` until it ends, then `more` if it wants some: in turns, until `is_over`."""
 
-    def __init__(self, session: Session, seconds: float) -> None:
+    def __init__(self, session: ChildSession, seconds: float) -> None:
         """`seconds` pass at most between two messages of the function."""
         self._session = session
         self._seconds = seconds

@@ -1,10 +1,10 @@
 """The process in which the functions of one design document run: a QuickJS context and nothing else.
 
-Runs only in a child of the sandbox. A job is a command of `sandbox.js` as JSON, the answer its answer. The
-first job of a session makes the context: ``{memory, stack, seconds, talks}``: bytes, bytes, CPU seconds of a
-command, and whether functions may ask for more while they run, as lists do; their ``{seconds}`` may be said
-again. QuickJS cannot call out while it
-watches the time; then the process's own timer does, and ends the process.
+Runs only in a child of the sandbox. A job is a command of `sandbox.js` as JSON, the answer its answer; the
+answer to a map command that begins with `RAW` is `emitted.rows_text` for the list that follows. The first job
+of a session makes the context: ``{memory, stack, seconds, talks}``: bytes, bytes, CPU seconds of a command,
+and whether functions may ask for more while they run, as lists do; their ``{seconds}`` may be said again.
+QuickJS cannot call out while it watches the time; then the process's own timer does, and ends the process.
 """
 
 import json
@@ -17,7 +17,13 @@ from typing import Any
 # The package `quickjs` around it starts a thread when it is imported, and threads do not survive a fork.
 import _quickjs
 
+from couchreg.designdocs import emitted
+from couchreg.errors import CouchregError
+from couchreg.model import json as values
+
+RAW = b'{"command":"map","raw":'
 PARTS = [Path(__file__).with_name(name) for name in ("sandbox.js", "pages.js", "negotiation.js")]
+BROKEN = "the functions have broken the world they run in"
 _HALF = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")
 _context: list[Any] = []  # the context and its `dispatch`; they last as long as the process
 _talk: list[Any] = []  # of a context that talks: CPU seconds between two messages, and where they go
@@ -30,8 +36,9 @@ def _world() -> str:
 
 
 def warm() -> None:
-    """Read the world once, before the process is forked."""
+    """Read the world once, before the process is forked, and what orders strings."""
     _world()
+    emitted.rows_text([[[("a", None)]]], [False])
 
 
 def answer(job: bytes, reply: Any) -> bytes:
@@ -47,11 +54,24 @@ def answer(job: bytes, reply: Any) -> bytes:
         _talk[1:] = [reply]
         reply.limit(_talk[0])
     try:
-        return _encoded(dispatch(job.decode()))
+        said = _encoded(dispatch(job.decode()))
     except _quickjs.JSException as error:
         return _gave_up(str(error))
     finally:
         context.gc()
+    return _in_rows(said, job) if job.startswith(RAW) else said
+
+
+def _in_rows(said: bytes, job: bytes) -> bytes:
+    """The answer to a map command, with rows of an index in place of what was emitted."""
+    raw = json.loads(job[len(RAW) : job.index(b"]") + 1])
+    try:
+        answer = values.decode_printed(said)
+        if "ok" in answer:
+            answer["ok"] = values.Raw(emitted.rows_text(emitted.checked(answer["ok"]), raw))
+        return values.encode(answer)
+    except (emitted.Misshapen, CouchregError, TypeError):
+        return _gave_up(BROKEN)
 
 
 def _begin(limits: dict[str, Any]) -> None:
@@ -81,7 +101,7 @@ def _exchange(text: str, waits: bool) -> str:
 
 def _encoded(text: Any) -> bytes:
     if not isinstance(text, str):
-        return _gave_up("the functions have broken the world they run in")
+        return _gave_up(BROKEN)
     # Halves of surrogate pairs are no text elsewhere. Only they are escaped: whole pairs come as they are.
     return _HALF.sub(r"\1\\ufffd", text).encode()
 

@@ -17,7 +17,7 @@ LAST: Final = "\uffff"  # sorts behind every other character
 EVERY_FIELD: Final = None  # what an empty `$or` requires
 
 
-class End(NamedTuple):
+class SpanEnd(NamedTuple):
     """One end of a range of values; `key` is the sort key of `value`."""
 
     key: bytes
@@ -25,18 +25,18 @@ class End(NamedTuple):
     inclusive: bool
 
 
-class Span(NamedTuple):
+class KeySpan(NamedTuple):
     """Values between two ends; None is no end."""
 
-    low: End | None = None
-    high: End | None = None
+    low: SpanEnd | None = None
+    high: SpanEnd | None = None
 
     @property
     def is_one(self) -> bool:
         return self.low is not None and self.high is not None and self.low.key == self.high.key
 
 
-ANYTHING: Final = Span()
+ANYTHING: Final = KeySpan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Analysis:
     every match has, None for any field whatever. `constant` fields have one value."""
 
     indexable: tuple[str, ...]
-    spans: dict[str, Span | None]
+    spans: dict[str, KeySpan | None]
     required: frozenset[str] | None
     constant: frozenset[str]
     fields: tuple[str, ...]
@@ -54,7 +54,7 @@ class Analysis:
     def requires(self, fields: set[str]) -> bool:
         return self.required is EVERY_FIELD or fields <= self.required
 
-    def ranges(self) -> dict[str, Span | None]:
+    def ranges(self) -> dict[str, KeySpan | None]:
         """Those of all indexable fields; where one can have no value, that alone counts."""
         for name in self.indexable:
             if self.spans[name] is None:
@@ -64,7 +64,7 @@ class Analysis:
 
 def analyse(selector: Selector) -> Analysis:
     """Of a normalized selector."""
-    spans: dict[str, Span | None] = {}
+    spans: dict[str, KeySpan | None] = {}
     indexable, constant = set(), set()
     for name, condition in _conjuncts(selector):
         [(operator, argument)] = condition.items()
@@ -113,7 +113,7 @@ def _required(form: Selector) -> frozenset[str] | None:
     return frozenset()
 
 
-def narrowed(span: Span, operator: str, argument: Any) -> Span | None:
+def narrowed(span: KeySpan, operator: str, argument: Any) -> KeySpan | None:
     """A span with one more comparison; None when no value is left."""
     if operator == "$beginsWith":
         first = narrowed(span, "$gte", argument)
@@ -121,12 +121,12 @@ def narrowed(span: Span, operator: str, argument: Any) -> Span | None:
     if operator not in COMPARISONS:
         return span
     key = sort_key(argument)
-    low = End(key, argument, operator != "$gt") if operator in ("$eq", "$gt", "$gte") else None
-    high = End(key, argument, operator != "$lt") if operator in ("$eq", "$lt", "$lte") else None
-    return _filled(Span(_higher(span.low, low), _lower(span.high, high)))
+    low = SpanEnd(key, argument, operator != "$gt") if operator in ("$eq", "$gt", "$gte") else None
+    high = SpanEnd(key, argument, operator != "$lt") if operator in ("$eq", "$lt", "$lte") else None
+    return _filled(KeySpan(_higher(span.low, low), _lower(span.high, high)))
 
 
-def _higher(left: End | None, right: End | None) -> End | None:
+def _higher(left: SpanEnd | None, right: SpanEnd | None) -> SpanEnd | None:
     """The stricter of two low ends."""
     if left is None or right is None:
         return right if left is None else left
@@ -135,7 +135,7 @@ def _higher(left: End | None, right: End | None) -> End | None:
     return left if left.key > right.key else right
 
 
-def _lower(left: End | None, right: End | None) -> End | None:
+def _lower(left: SpanEnd | None, right: SpanEnd | None) -> SpanEnd | None:
     if left is None or right is None:
         return right if left is None else left
     if left.key == right.key:
@@ -143,7 +143,7 @@ def _lower(left: End | None, right: End | None) -> End | None:
     return left if left.key < right.key else right
 
 
-def _filled(span: Span) -> Span | None:
+def _filled(span: KeySpan) -> KeySpan | None:
     low, high = span
     if low is None or high is None or low.key < high.key:
         return span

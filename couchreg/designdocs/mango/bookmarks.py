@@ -10,7 +10,7 @@ from couchreg.model import json
 NONE = "nil"
 
 
-class Place(NamedTuple):
+class ResumePoint(NamedTuple):
     """A row: its key (a list of values, or an id) as JSON text, and the id of its document."""
 
     key: bytes

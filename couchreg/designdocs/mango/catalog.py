@@ -20,7 +20,7 @@ class _Known(NamedTuple):
     indexes: tuple[JsonIndex, ...]
 
 
-class Catalog:
+class IndexCatalog:
     """Of the databases of a server. Nothing has to tell it of changes: it looks at the sequence."""
 
     def __init__(self) -> None:

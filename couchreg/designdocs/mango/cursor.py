@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from couchreg.designdocs.mango import bookmarks, ranges
-from couchreg.designdocs.mango.bookmarks import Mark, Place
+from couchreg.designdocs.mango.bookmarks import Mark, ResumePoint
 from couchreg.designdocs.mango.intervals import Interval
-from couchreg.designdocs.mango.options import Query
+from couchreg.designdocs.mango.options import MangoQuery
 from couchreg.designdocs.mango.planner import Choice, is_covered, means_nothing
 from couchreg.designdocs.views.engine import FEW, Index
-from couchreg.designdocs.views.reading import Bound, IndexRow, Read
+from couchreg.designdocs.views.reading import IndexRow, KeyBound, Read
 from couchreg.docstore.base import Database, Range, Row
 from couchreg.model import json, selector
 from couchreg.model.collation import sort_key
 from couchreg.model.projection import Projection, put
 from couchreg.model.selector_operators import split
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 from couchreg.wire import documents
 
 DESIGN: Final = "_design/"
@@ -52,7 +52,7 @@ class Stats:
     results: int = 0
 
 
-class Hit(NamedTuple):
+class MangoHit(NamedTuple):
     """A row of an index, or of the database itself; without its document where the keys are enough."""
 
     key: bytes
@@ -67,7 +67,12 @@ class Cursor:
     """
 
     def __init__(
-        self, db: Database, query: Query, choice: Choice, found: tuple[Index, int] | None, large: Elsewhere
+        self,
+        db: Database,
+        query: MangoQuery,
+        choice: Choice,
+        found: tuple[Index, int] | None,
+        large: Elsewhere,
     ) -> None:
         """`found` is the index that was chosen, and which of its maps."""
         winner = choice.winner
@@ -87,7 +92,7 @@ class Cursor:
             self._ranges = ranges.of_partition(self._ranges, query.partition)
         self._ids = ranges.ids(query, winner) if winner.index.is_special else None
         self.stats = Stats()
-        self._last: Hit | None = None
+        self._last: MangoHit | None = None
         self._read = self._reader(choice)
 
     def _reader(self, choice: Choice) -> Callable[[bytes], dict[str, Any]] | None:
@@ -107,11 +112,11 @@ class Cursor:
         """Where the next query goes on."""
         if self._last is None:
             return self._query.bookmark or bookmarks.NONE
-        return Place(self._last.key, self._last.id).text()
+        return ResumePoint(self._last.key, self._last.id).text()
 
     async def documents(self) -> AsyncIterator[list[bytes]]:
         """The text of each, with the fields that are wanted; some at a time."""
-        skip, left, turn = self._query.skip, self._query.limit, Slice()
+        skip, left, turn = self._query.skip, self._query.limit, TimeSlice()
         if not left or self.means_nothing:
             return
         async with aclosing(self._hits()) as every:
@@ -149,12 +154,12 @@ class Cursor:
 
     # What iterates here is closed where it is left, for else tasks are made to close it.
 
-    async def _hits(self) -> AsyncGenerator[list[Hit], None]:
+    async def _hits(self) -> AsyncGenerator[list[MangoHit], None]:
         if self._found is None:
             async with aclosing(self._listed()) as listed:
                 async for rows in listed:
                     self.stats.keys += len(rows)
-                    yield [Hit(json.quote(row.id), row.id, row) for row in rows]
+                    yield [MangoHit(json.quote(row.id), row.id, row) for row in rows]
             return
         async with aclosing(self._pages(*self._found)) as pages:
             async for page in pages:
@@ -189,7 +194,7 @@ class Cursor:
         return [one for one in found if one.high > at]
 
     def _part(self, place: int, interval: Interval) -> Read:
-        low, high = Bound(interval.low, None), Bound(interval.high, None, inclusive=False)
+        low, high = KeyBound(interval.low, None), KeyBound(interval.high, None, inclusive=False)
         after = None
         if self._mark is not None:
             after = IndexRow(self._order(self._mark.key), self._mark.id, BEHIND, b"", b"")
@@ -197,11 +202,11 @@ class Cursor:
             return Read(place, high, low, descending=True, after=after)
         return Read(place, low, high, descending=False, after=after)
 
-    async def _opened(self, page: Sequence[IndexRow]) -> AsyncGenerator[list[Hit], None]:
+    async def _opened(self, page: Sequence[IndexRow]) -> AsyncGenerator[list[MangoHit], None]:
         """Rows with their documents, a few at a time."""
         if self._covered:
             self.stats.keys += len(page)
-            yield [Hit(row.key, row.id, None) for row in page]
+            yield [MangoHit(row.key, row.id, None) for row in page]
             return
         start, together = 0, TOGETHER
         while start < len(page):
@@ -210,7 +215,7 @@ class Cursor:
             self.stats.keys += len(some)
             rows = await self._db.winners([row.id for row in some], bodies=True)
             yield [
-                Hit(of.key, of.id, row)
+                MangoHit(of.key, of.id, row)
                 for of, row in zip(some, rows, strict=True)
                 if row is not None and not row.deleted
             ]
@@ -244,7 +249,7 @@ class Cursor:
 
     # -- documents
 
-    def _matched(self, hit: Hit) -> bytes | None:
+    def _matched(self, hit: MangoHit) -> bytes | None:
         """What is answered of a document; None for one that is not meant, LARGE where that takes longer."""
         row = hit.row
         if row is None:
@@ -271,7 +276,7 @@ class Cursor:
             return None
         return text if self._project is None else json.encode(self._project(doc))
 
-    async def _matched_slowly(self, hit: Hit) -> bytes | None:
+    async def _matched_slowly(self, hit: MangoHit) -> bytes | None:
         row = hit.row
         assert row is not None  # only documents are large
         extras = await self._conflicts(row) if self._query.conflicts else b""
@@ -283,10 +288,10 @@ class Cursor:
         fields = self._query.fields
         return text if fields is None else await self._large.projected(fields, text)
 
-    def _is_design(self, hit: Hit) -> bool:
+    def _is_design(self, hit: MangoHit) -> bool:
         return self._found is None and hit.id.startswith(DESIGN)
 
-    def _uncount(self, hit: Hit, *, fits: bool) -> None:
+    def _uncount(self, hit: MangoHit, *, fits: bool) -> None:
         """Design documents are never found; CouchDB counts those that do not fit."""
         if not self._is_design(hit) or not (fits or self._query.r > 1):
             return
@@ -296,7 +301,7 @@ class Cursor:
         else:
             self.stats.docs -= 1
 
-    def _of_keys(self, hit: Hit) -> bytes | None:
+    def _of_keys(self, hit: MangoHit) -> bytes | None:
         """A document made of the key of its row, which has all that is asked about."""
         doc: dict[str, Any] = {"_id": hit.id}
         for path, value in zip(self._columns, json.decode_own(hit.key), strict=True):

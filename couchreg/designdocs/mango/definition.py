@@ -117,19 +117,15 @@ def _made_name(options: IndexOptions) -> str:
     """The name that CouchDB gives: a digest of the term of definition and options."""
     definition = bytes(etf.encode(options.given))
     pairs = {
-        "ddoc": _atom("auto_name") if options.ddoc is None else bytes(etf.encode(options.ddoc)),
+        "ddoc": etf.atom("auto_name") if options.ddoc is None else bytes(etf.encode(options.ddoc)),
         "def": definition,
-        "name": _atom("auto_name") if options.name is None else bytes(etf.encode(options.name)),
-        "partitioned": _atom("db_default")
+        "name": etf.atom("auto_name") if options.name is None else bytes(etf.encode(options.name)),
+        "partitioned": etf.atom("db_default")
         if options.partitioned is None
         else bytes(etf.encode(options.partitioned)),
         "type": bytes(etf.encode("json")),
         "w": bytes(etf.integer(options.w)),
     }
-    listed = b"".join(b"h\x02" + _atom(name) + value for name, value in pairs.items())
+    listed = b"".join(b"h\x02" + etf.atom(name) + value for name, value in pairs.items())
     term = b"\x83h\x02" + definition + b"l" + len(pairs).to_bytes(4, "big") + listed + etf.NIL
     return hashlib.sha1(term, usedforsecurity=False).hexdigest()
-
-
-def _atom(name: str) -> bytes:
-    return b"d" + len(name).to_bytes(2, "big") + name.encode()

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from couchreg.designdocs.mango.definition import JsonIndex
-from couchreg.designdocs.mango.options import Query
+from couchreg.designdocs.mango.options import MangoQuery
 from couchreg.designdocs.mango.planner import Choice, covers, end_key, is_covered, means_nothing, start_key
 
 
-def explained(database: str, query: Query, choice: Choice) -> dict[str, Any]:
+def explained(database: str, query: MangoQuery, choice: Choice) -> dict[str, Any]:
     """The whole answer."""
     fields = list(query.fields or ())
     winner = choice.winner
@@ -34,7 +34,7 @@ def explained(database: str, query: Query, choice: Choice) -> dict[str, Any]:
     return found
 
 
-def _arguments(query: Query, choice: Choice, *, covered: bool) -> dict[str, Any]:
+def _arguments(query: MangoQuery, choice: Choice, *, covered: bool) -> dict[str, Any]:
     winner = choice.winner
     assert winner is not None  # asked for where there is one
     keys: list[Any] = [None, None]
@@ -66,7 +66,7 @@ def _hints(choice: Choice) -> dict[str, Any]:
     }
 
 
-def _candidates(query: Query, choice: Choice) -> list[dict[str, Any]]:
+def _candidates(query: MangoQuery, choice: Choice) -> list[dict[str, Any]]:
     """Every index but the one that is used, the last in order first."""
     told = _Ranks(query, choice)
     used = choice.winner.index if choice.winner else None
@@ -76,7 +76,7 @@ def _candidates(query: Query, choice: Choice) -> list[dict[str, Any]]:
 class _Ranks:
     """Indexes that were sorted out in one step have one rank: the later the step, the better."""
 
-    def __init__(self, query: Query, choice: Choice) -> None:
+    def __init__(self, query: MangoQuery, choice: Choice) -> None:
         self._query = query
         self._choice = choice
         self._places = {candidate.index: place for place, candidate in enumerate(choice.ranked)}

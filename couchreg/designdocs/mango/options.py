@@ -228,7 +228,7 @@ _QUERY: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class MangoQuery:
     """What `_find` and `_explain` are asked. `selector` is normalized, `fields` None for whole documents."""
 
     selector: Selector
@@ -268,12 +268,12 @@ class Query:
         }
 
 
-def query(members: Mapping[str, Any], *, default_limit: int = 25) -> Query:
+def query(members: Mapping[str, Any], *, default_limit: int = 25) -> MangoQuery:
     """Raises BadRequest."""
     found = read(members, _QUERY)
     if found["limit"] is None:
         found["limit"] = default_limit
-    return Query(**found)
+    return MangoQuery(**found)
 
 
 # -- indexes

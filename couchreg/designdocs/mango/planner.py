@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from couchreg.designdocs.mango.analysis import Analysis, End, Span
+from couchreg.designdocs.mango.analysis import Analysis, KeySpan, SpanEnd
 from couchreg.designdocs.mango.definition import JsonIndex
-from couchreg.designdocs.mango.options import DESIGN, Query
+from couchreg.designdocs.mango.options import DESIGN, MangoQuery
 from couchreg.errors import BadRequest
 from couchreg.model.collation import sort_key
 
-EVERY_ID: Final = Span(End(sort_key(None), None, inclusive=False))
+EVERY_ID: Final = KeySpan(SpanEnd(sort_key(None), None, inclusive=False))
 MAX: Final = "<MAX>"
 EMPTY_MEANS_NOTHING: Final = frozenset({"$all", "$and", "$or", "$in"})
 NO_INDEX_FOR_SORT: Final = "No {}index exists for this sort, try indexing by the sort fields."
@@ -26,7 +26,7 @@ class Candidate:
     """An index with what the selector says of its leading columns; `distance`: of how many more fields."""
 
     index: JsonIndex
-    spans: tuple[Span | None, ...]
+    spans: tuple[KeySpan | None, ...]
     distance: int
 
 
@@ -54,7 +54,7 @@ class Choice:
 
 def choose(
     indexes: Sequence[JsonIndex],
-    query: Query,
+    query: MangoQuery,
     analysis: Analysis,
     *,
     explain: bool,
@@ -113,7 +113,7 @@ def _unsuitable(use_index: Sequence[str]) -> BadRequest:
 # -- what is usable
 
 
-def _reasons(index: JsonIndex, query: Query, analysis: Analysis) -> tuple[str, ...]:
+def _reasons(index: JsonIndex, query: MangoQuery, analysis: Analysis) -> tuple[str, ...]:
     """Why an index cannot serve a query; nothing when it can."""
     sorted_by = query.sort.fields
     sorts = _has_order(index.columns, sorted_by, analysis)
@@ -163,7 +163,7 @@ def _worth(candidate: Candidate) -> tuple[int, int, tuple[bytes, bytes]]:
     return candidate.distance, len(candidate.index.columns), candidate.index.order
 
 
-def means_nothing(query: Query, winner: Candidate) -> bool:
+def means_nothing(query: MangoQuery, winner: Candidate) -> bool:
     """Whether no document can match, so that nothing is read: CouchDB then answers without a bookmark."""
     if any(argument == [] and name in EMPTY_MEANS_NOTHING for name, argument in query.selector.items()):
         return True
@@ -203,6 +203,6 @@ def covers(index: JsonIndex, fields: Sequence[str] | None) -> bool:
     return fields is not None and not index.is_special and set(fields) <= {"_id", *index.columns}
 
 
-def is_covered(query: Query, index: JsonIndex, analysis: Analysis) -> bool:
+def is_covered(query: MangoQuery, index: JsonIndex, analysis: Analysis) -> bool:
     """Whether a query is answered by the keys alone."""
     return query.fields is not None and covers(index, [*query.fields, *analysis.fields])

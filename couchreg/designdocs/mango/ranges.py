@@ -6,7 +6,7 @@ CouchDB reads one range. What lies outside of these here cannot match, so rows a
 from typing import Any, Final, NamedTuple
 
 from couchreg.designdocs.mango.intervals import ALL, TOP, Interval, Intervals, common, fewer, values_of
-from couchreg.designdocs.mango.options import Query
+from couchreg.designdocs.mango.options import MangoQuery
 from couchreg.designdocs.mango.planner import MAX, Candidate, end_key, start_key
 from couchreg.designdocs.views.definition import edges
 from couchreg.model.collation import sort_key
@@ -19,7 +19,7 @@ _TEXT: Final = sort_key("")[:1]
 _NO_TEXT: Final = sort_key(None)
 
 
-def key_intervals(query: Query, winner: Candidate) -> Intervals:
+def key_intervals(query: MangoQuery, winner: Candidate) -> Intervals:
     """The sort keys of an index's rows that can match, in ascending order."""
     found = [Interval(_LIST, _LIST + TOP)]
     for column in winner.index.columns:
@@ -58,7 +58,7 @@ class Ids(NamedTuple):
     ones: list[str] | None = None
 
 
-def ids(query: Query, winner: Candidate) -> Ids | None:
+def ids(query: MangoQuery, winner: Candidate) -> Ids | None:
     """The ids of documents that can match, where no index is used; None: no id can."""
     found = _ids(query, winner)
     if found is None or not query.is_of_partition:
@@ -70,7 +70,7 @@ def ids(query: Query, winner: Candidate) -> Ids | None:
     return Ids(low, high, ones)
 
 
-def _ids(query: Query, winner: Candidate) -> Ids | None:
+def _ids(query: MangoQuery, winner: Candidate) -> Ids | None:
     first, last = start_key(winner), end_key(winner)
     if last != MAX and not isinstance(last, str):
         return None  # whatever is no text is lower than every id
@@ -79,7 +79,7 @@ def _ids(query: Query, winner: Candidate) -> Ids | None:
     return Ids(low, high, _single_ids(query, low or "", high))
 
 
-def _single_ids(query: Query, low: str, high: str | None) -> list[str] | None:
+def _single_ids(query: MangoQuery, low: str, high: str | None) -> list[str] | None:
     """The ids that a selector lists; None if it does not."""
     values = values_of(query.selector, "_id", _id_order)
     texts = [one for one in values if one.low[:1] == _TEXT]

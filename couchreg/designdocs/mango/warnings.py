@@ -3,7 +3,7 @@
 from typing import Final
 
 from couchreg.designdocs.mango.cursor import Stats
-from couchreg.designdocs.mango.options import Query
+from couchreg.designdocs.mango.options import MangoQuery
 from couchreg.designdocs.mango.planner import Choice, bare, named_by
 
 NO_INDEX: Final = "No matching index found, create an index to optimize query time."
@@ -13,7 +13,7 @@ SCANS: Final = (
 )
 
 
-def of(query: Query, choice: Choice, stats: Stats, threshold: int) -> list[str]:
+def of(query: MangoQuery, choice: Choice, stats: Stats, threshold: int) -> list[str]:
     """In CouchDB's order. `threshold`: how many documents may be looked at for each result; 0: any number."""
     winner = choice.winner
     found = []

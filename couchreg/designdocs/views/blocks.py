@@ -33,7 +33,7 @@ class Block(NamedTuple):
     value: bytes
 
 
-class Wanted(NamedTuple):
+class WantedBlocks(NamedTuple):
     """Which blocks serve a reader: of this function, and those whose rows are all of one group."""
 
     reduce: bytes

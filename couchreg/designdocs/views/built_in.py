@@ -24,13 +24,15 @@ _BITS = 11  # of a hash that choose a register of `_approx_count_distinct`
 
 class Reducer(NamedTuple):
     """`start` makes a state of keys and values, `join` one of two states in order, `show` what is answered.
-    `dump` makes JSON of a state, and `load` the state of that."""
+    `dump` makes JSON of a state, and `load` the state of that. What it does not read may be anything."""
 
     start: Callable[[Sequence[Any], Sequence[Any]], Any]
     join: Callable[[Any, Any], Any]
     show: Callable[[Any], Any]
     dump: Callable[[Any], Any] = lambda state: state
     load: Callable[[Any], Any] = lambda state: state
+    reads_keys: bool = False
+    reads_values: bool = True
 
 
 class _Refused(Exception):
@@ -43,11 +45,14 @@ def built_in(name: str) -> Reducer:
     if name.startswith("_sum"):
         return Reducer(_sum_of, _sum_join, _sum_shown)
     if name.startswith("_count"):
-        return Reducer(lambda _, values: len(values), lambda left, right: left + right, _same)
+        return Reducer(
+            lambda _, values: len(values), lambda left, right: left + right, _same, reads_values=False
+        )
     if name.startswith("_stats"):
         return Reducer(_stats_of, _stats_join, _same)
     if name.startswith("_approx_count_distinct"):
-        return Reducer(_registers_of, _registers_join, _estimate, _listed, dict)
+        registers = Reducer(_registers_of, _registers_join, _estimate, _listed, dict)
+        return registers._replace(reads_keys=True, reads_values=False)
     if name.startswith("_first"):
         return Reducer(lambda _, values: values[0], lambda left, right: left, _same)
     if name.startswith("_last"):

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from couchreg.designdocs.views.raw_order import raw_sort_key
 from couchreg.errors import NotFound
 from couchreg.model import json
 from couchreg.model.collation import sort_key
 from couchreg.model.partitions import span
+from couchreg.model.raw_order import raw_sort_key
 
 LIBRARY = "lib"
 QUERY = "query"  # the language of Mango's indexes

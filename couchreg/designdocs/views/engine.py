@@ -6,24 +6,24 @@ import logging
 import shutil
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import apsw
 
+from couchreg.designdocs.emitted import Maps
 from couchreg.designdocs.functions import Design, Functions, check_language, text_of
-from couchreg.designdocs.views.blocks import Block, Wanted
-from couchreg.designdocs.views.definition import QUERY, Definition, definition_of
-from couchreg.designdocs.views.index import Emitted, IndexFile
+from couchreg.designdocs.views.answers import Answers
+from couchreg.designdocs.views.blocks import Block, WantedBlocks
+from couchreg.designdocs.views.definition import QUERY, Definition, definition_of, edges
+from couchreg.designdocs.views.index import NO_ROWS, IndexFile, Mapped
 from couchreg.designdocs.views.json_map import map_documents
-from couchreg.designdocs.views.raw_order import raw_sort_key
+from couchreg.designdocs.views.pipeline import Pipeline, nothing
 from couchreg.designdocs.views.reading import IndexRow, Read
 from couchreg.designdocs.views.stretches import Piece, Rows
 from couchreg.designdocs.views.tasks import Task, Tasks
 from couchreg.docstore.base import BEGINNING, Change, Database, Range, Revision, Seq
-from couchreg.docstore.optional import purging
-from couchreg.model import json
+from couchreg.docstore.optional import last_purge, purging
 from couchreg.model.partitions import partition_of
 from couchreg.wire import documents
 
@@ -31,15 +31,15 @@ log = logging.getLogger(__name__)
 
 OPEN = 64  # index files at the same time
 DESIGN = "_design/"
-TOGETHER = 100  # documents mapped and stored together
+TOGETHER = 500  # documents mapped and stored together
 PAGE = 500  # rows read together
 
 KNOWN = 200  # definitions that are remembered, of design documents with so many bytes
 REMEMBERED = 32 << 10
 FEW = 100  # rows that are read on the event loop
 
-Pairs = Sequence[Sequence[Any]]  # of key and value
-Mapper = Callable[[Sequence[bytes]], Awaitable[Sequence[Sequence[Pairs]]]]  # documents as text
+# Documents as text; their rows as `emitted.rows_text`, in parts, and of how many documents each part is.
+Mapper = Callable[[Sequence[bytes]], Awaitable[Sequence[tuple[int, bytes]]]]
 
 
 class Index:
@@ -126,45 +126,50 @@ class Index:
         since = await self._seq(database)
         since = await self._follow_purges(database, since)
         with self.tasks.begun("indexer", await database.pending(since)) as task:
-            async for stretch in database.changes(since, bodies=True, all_leafs=True):
-                for place in range(0, len(stretch.results), TOGETHER):
-                    some = stretch.results[place : place + TOGETHER]
-                    await self._map(database, some, some[-1].seq)
-                    task.advance(len(some))
-                await self._store([], stretch.last_seq)
+
+            async def store(mapped: Sequence[Mapped], some: Sequence[Change], seq: Seq) -> None:
+                await self._store(mapped, seq)
+                task.advance(len(some))
+
+            async with Pipeline(store) as pipeline:
+                async for stretch in database.changes(since, bodies=True, all_leafs=True):
+                    for place in range(0, len(stretch.results), TOGETHER):
+                        some = stretch.results[place : place + TOGETHER]
+                        await pipeline.put(self._map(database, some), some, some[-1].seq)
+                    await pipeline.put(nothing(), (), stretch.last_seq)
 
     async def _follow_purges(self, database: Database, since: Seq) -> Seq:
         """Map again what was purged since; where from to read the changes."""
         file = await self.file()
-        now = (await database.info()).purge_seq.number
-        before = int(await asyncio.to_thread(file.meta, "purge_seq") or 0)
-        if now == before:
+        text = await asyncio.to_thread(file.meta, "purge_seq")
+        before = await database.parse_since(text or "0")
+        if await last_purge(database) == before:
             return since
-        infos = await purging(database).purged_infos()
-        if since != BEGINNING and now - before <= len(infos):
-            ids = list({doc_id for doc_id, _ in infos[-(now - before) :]})
-            rows = await database.winners(ids, bodies=True)
+        purged = await purging(database).purged_since(before)
+        meta = {"purge_seq": purged.seq.text}
+        if since != BEGINNING and purged.is_all:
+            rows = await database.winners(purged.ids, bodies=True)
             found = [
                 Revision(row.id, row.rev, row.deleted, row.members or b"", row.attachments)
                 for row in rows
                 if row is not None
             ]
-            gone = [Emitted(doc_id, ()) for doc_id, row in zip(ids, rows, strict=True) if row is None]
+            gone = [one for one, row in zip(purged.ids, rows, strict=True) if row is None]
             mapped = await self._mapped([(revision, b"") for revision in found])
-            await asyncio.to_thread(file.apply, [*gone, *mapped], {"purge_seq": str(now)})
+            await asyncio.to_thread(file.apply, [Mapped(gone, NO_ROWS), *mapped], meta)
             return since
         self._known_seq = None
-        await asyncio.to_thread(file.clear, {"purge_seq": str(now)})
+        await asyncio.to_thread(file.clear, meta)
         return BEGINNING
 
-    async def _map(self, database: Database, changes: Sequence[Change], seq: Seq) -> None:
+    async def _map(self, database: Database, changes: Sequence[Change]) -> list[Mapped]:
         living = []
         for change in changes:
             revision = Revision(
                 change.id, change.revs[0], change.deleted, change.members or b"", change.attachments
             )
             living.append((revision, await self._extras(database, change)))
-        await self._store(await self._mapped(living), seq)
+        return await self._mapped(living)
 
     async def _extras(self, database: Database, change: Change) -> bytes:
         """What a document shows to maps beside itself: its conflicts, and where it stands, if asked for."""
@@ -178,11 +183,21 @@ class Index:
             extras += documents.local_seq_member(change.seq.number)
         return extras
 
-    async def _mapped(self, revisions: Sequence[tuple[Revision, bytes]]) -> list[Emitted]:
+    async def _mapped(self, revisions: Sequence[tuple[Revision, bytes]]) -> list[Mapped]:
         wanted = [pair for pair in revisions if self._is_mapped(pair[0])]
-        made = await self._mapper([text_of(revision, extras) for revision, extras in wanted])
-        rest = [Emitted(revision.id, ()) for revision, _ in revisions if not self._is_mapped(revision)]
-        return rest + await asyncio.to_thread(self._emitted, [pair[0].id for pair in wanted], made)
+        found = [Mapped([one.id for one, _ in revisions if not self._is_mapped(one)], NO_ROWS)]
+        ids = [revision.id for revision, _ in wanted]
+        for count, rows in await self._mapper([text_of(revision, extras) for revision, extras in wanted]):
+            found.append(Mapped(ids[:count], rows, self._before(ids[:count])))
+            ids = ids[count:]
+        return found
+
+    def _before(self, ids: Sequence[str]) -> Sequence[bytes]:
+        """What rows of partitions have before their sort keys."""
+        if not self.definition.partitioned:
+            return ()
+        partitions = [partition_of(doc_id) for doc_id in ids]
+        return [b"" if partition is None else edges(partition)[0] for partition in partitions]
 
     def _is_mapped(self, revision: Revision) -> bool:
         is_design = revision.id.startswith(DESIGN)
@@ -190,25 +205,8 @@ class Index:
             return False  # it is in no partition
         return not revision.deleted and (self.definition.include_design or not is_design)
 
-    def _emitted(self, ids: Sequence[str], made: Sequence[Sequence[Pairs]]) -> list[Emitted]:
-        """Rows of one document with equal keys are in the order of Erlang's terms, whatever the collation."""
-        places, definition = range(len(self.definition.maps)), self.definition
-        orders = [definition.order(place, None) for place in places]
-        found = []
-        for doc_id, of_maps in zip(ids, made, strict=True):
-            if definition.partitioned:
-                orders = [definition.order(place, partition_of(doc_id)) for place in places]
-            rows = [
-                (place, orders[place](key), raw_sort_key(value), json.encode(key), json.encode(value))
-                for place, pairs in enumerate(of_maps)
-                for key, value in pairs
-            ]
-            rows.sort(key=itemgetter(0, 1, 2))
-            found.append(Emitted(doc_id, [(place, sort, key, value) for place, sort, _, key, value in rows]))
-        return found
-
-    async def _store(self, emitted: Sequence[Emitted], seq: Seq) -> None:
-        await asyncio.to_thread((await self.file()).apply, emitted, {"seq": seq.text})
+    async def _store(self, mapped: Sequence[Mapped], seq: Seq) -> None:
+        await asyncio.to_thread((await self.file()).apply, mapped, {"seq": seq.text})
         self._known_seq = seq.text
 
     async def rows(
@@ -231,7 +229,7 @@ class Index:
         finally:
             self._reading -= 1
 
-    async def pieces(self, read: Read, wanted: Wanted | None) -> AsyncIterator[tuple[Piece, int]]:
+    async def pieces(self, read: Read, wanted: WantedBlocks | None) -> AsyncIterator[tuple[Piece, int]]:
         """A range in blocks and rows, each with a number for `keep`; without `wanted` in rows alone."""
         if wanted is None:
             async for rows in self.rows(read):
@@ -281,6 +279,7 @@ class ViewEngine:
 
     def __init__(self, functions: Functions, directory: Path) -> None:
         self.functions = functions
+        self.answers = Answers()
         self._directory = directory
         self._open: OrderedDict[Path, Index] = OrderedDict()
         self._folders: dict[str, _Folder] = {}  # that are there
@@ -318,12 +317,14 @@ class ViewEngine:
         return known
 
     def _mapper(self, path: Path, definition: Definition) -> Mapper:
-        async def by_fields(docs: Sequence[bytes]) -> Sequence[Sequence[Pairs]]:
-            return await asyncio.to_thread(map_documents, definition.maps, docs)
+        maps = Maps(definition.maps, definition.raw)
 
-        async def by_functions(docs: Sequence[bytes]) -> Sequence[Sequence[Pairs]]:
+        async def by_fields(docs: Sequence[bytes]) -> Sequence[tuple[int, bytes]]:
+            return [(len(docs), await asyncio.to_thread(map_documents, maps, docs))]
+
+        async def by_functions(docs: Sequence[bytes]) -> Sequence[tuple[int, bytes]]:
             design = Design("", "", "", definition.text)
-            return await self.functions.map(path.parent.name, design, definition.maps, docs)
+            return await self.functions.map(path.parent.name, design, maps, docs)
 
         return by_fields if definition.language == QUERY else by_functions
 

@@ -6,18 +6,20 @@ the sequence they go up to are committed together; after a power cut the file is
 before, and goes on from there.
 """
 
+import itertools
 import threading
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import apsw
 
 from couchreg.designdocs.views import blocks
-from couchreg.designdocs.views.blocks import Block, Wanted
+from couchreg.designdocs.views.answers import IndexState
+from couchreg.designdocs.views.blocks import Block, WantedBlocks
 from couchreg.designdocs.views.reading import IndexRow, Read, rows_of, where
 from couchreg.designdocs.views.stretches import Stretch, stretch
+from couchreg.model import json
 
 SCHEMA = """
     create table if not exists rows(
@@ -29,11 +31,56 @@ SCHEMA = """
 """
 
 
-class Emitted(NamedTuple):
-    """What the maps made of one document: rows with their map, in the order in which they were emitted."""
+# What an update brings. Statements are few and do much each: the interpreter is another thread's meanwhile.
+_INCOMING = """
+    create table temp.documents(place integer primary key, id text not null, before text not null);
+    create table temp.incoming(map integer, sort blob, id text, number integer, key blob, value blob);
+"""
+_DOCUMENTS = """
+    insert into temp.documents
+    select key, cast(unhex(value ->> 0) as text), value ->> 1 from json_each(?)
+"""
+_ROWS = """
+    insert into temp.incoming
+    select value ->> 1, unhex(before || (value ->> 2)), documents.id, value ->> 3,
+        cast(value ->> 4 as blob), cast(value ->> 5 as blob)
+    from json_each(?) listed cross join temp.documents on documents.place = listed.value ->> 0
+"""
+_CHANGED = """
+    select map, sort, id from (
+        select map, sort, id, key, value, 1 as count from temp.incoming
+        union all
+        select map, sort, id, key, value, -1 from rows where id in (select id from temp.documents))
+    group by map, sort, id, key, value having sum(count) <> 0
+"""
+_REPLACE = """
+    insert into counts
+        select map, -count(*) from rows where id in (select id from temp.documents) group by map
+        on conflict do update set rows = rows + excluded.rows;
+    delete from rows where id in (select id from temp.documents);
+    insert into rows
+        select map, sort, id, number, key, value from temp.incoming order by map, sort, id, number;
+    insert into counts
+        select map, count(*) from temp.incoming group by map
+        on conflict do update set rows = rows + excluded.rows;
+    delete from temp.incoming;
+    delete from temp.documents;
+"""
 
-    id: str
-    rows: Sequence[tuple[int, bytes, bytes, bytes]]  # map, sort key, key, value
+
+_numbers = itertools.count(1)
+
+
+class Mapped(NamedTuple):
+    """What the maps made of some documents: `emitted.rows_text`, in which each has the place it has among
+    `ids`. `before` comes before the sort keys of a document's rows, where not all have nothing there."""
+
+    ids: Sequence[str]
+    rows: bytes
+    before: Sequence[bytes] = ()
+
+
+NO_ROWS: Final = b"[]"
 
 
 class IndexFile:
@@ -42,9 +89,11 @@ class IndexFile:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
+        self._number = next(_numbers)
         self._writing, self._reading = threading.Lock(), threading.Lock()
         self._writer = self._opened(path)
-        self._writer.execute(SCHEMA + blocks.SCHEMA)
+        self._writer.execute("pragma temp_store = memory")
+        self._writer.execute(SCHEMA + blocks.SCHEMA + _INCOMING)
         self._kinds = blocks.kinds(self._writer)
         self._changes = 0  # counts up before and after each change of rows
         self._reader = self._opened(path)
@@ -64,6 +113,16 @@ class IndexFile:
             self._reader.close()
             self._writer.close()
 
+    @property
+    def state(self) -> IndexState:
+        """Equal before and after a reading: all of it was of the same rows, if it began with `is_quiet`."""
+        return IndexState(self._number, self._changes)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is being written. To be asked after the state that is to count."""
+        return not self._writing.locked()
+
     def meta(self, name: str) -> str | None:
         with self._reading:
             found = self._reader.execute("select value from meta where name = ?", (name,)).fetchone()
@@ -78,40 +137,29 @@ class IndexFile:
             self._note(meta)
         self._changes += 1
 
-    def apply(self, documents: Iterable[Emitted], meta: dict[str, str]) -> None:
+    def apply(self, mapped: Iterable[Mapped], meta: dict[str, str]) -> None:
         """Replace the rows of these documents, and say up to where that goes."""
         with self._writing:
             self._changes += 1
             with self._writer:
-                change: dict[int, int] = {}
-                for document in documents:
-                    self._replace(document, change)
-                for place, more in change.items():
-                    upsert = "insert into counts values (?1, ?2) on conflict do update set rows = rows + ?2"
-                    self._writer.execute(upsert, (place, more))
+                for some in mapped:
+                    self._replace(some)
                 self._note(meta)
             self._changes += 1  # who read meanwhile may have seen either
 
-    def _replace(self, document: Emitted, change: dict[int, int]) -> None:
+    def _replace(self, some: Mapped) -> None:
+        before = some.before or [b""] * len(some.ids)
+        pairs = [
+            (doc_id.encode().hex(), prefix.hex()) for doc_id, prefix in zip(some.ids, before, strict=True)
+        ]
+        self._writer.execute(_DOCUMENTS, (json.encode(pairs).decode(),))
+        self._writer.execute(_ROWS, (some.rows.decode(),))
         if self._kinds:
-            blocks.remove_around(self._writer, self._kinds, self._changed(document))
-        counted = "select map, count(*) from rows where id = ? group by map"
-        for place, count in self._writer.execute(counted, (document.id,)).fetchall():
-            change[place] = change.get(place, 0) - count
-        self._writer.execute("delete from rows where id = ?", (document.id,))
-        for number, (place, sort, key, value) in enumerate(document.rows):
-            change[place] = change.get(place, 0) + 1
-            row = (place, sort, document.id, number, key, value)
-            self._writer.execute("insert into rows values (?, ?, ?, ?, ?, ?)", row)
+            changed = self._writer.execute(_CHANGED).fetchall()
+            blocks.remove_around(self._writer, self._kinds, {(row[0], (row[1], row[2])) for row in changed})
+        self._writer.execute(_REPLACE)
 
-    def _changed(self, document: Emitted) -> set[tuple[int, blocks.Position]]:
-        """Where rows of a document come, go, or have another value."""
-        stored = "select map, sort, key, value from rows where id = ?"
-        before = Counter(self._writer.execute(stored, (document.id,)).fetchall())
-        after = Counter(document.rows)
-        return {(place, (sort, document.id)) for place, sort, _, _ in (before - after) | (after - before)}
-
-    def stretch(self, read: Read, wanted: Wanted, most: int) -> tuple[Stretch, int]:
+    def stretch(self, read: Read, wanted: WantedBlocks, most: int) -> tuple[Stretch, int]:
         """The next pieces of a range, and a number that says whether something has changed since."""
         changes = self._changes
         with self._reading:

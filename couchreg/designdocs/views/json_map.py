@@ -6,12 +6,12 @@ Source: https://docs.couchdb.org/en/stable/api/database/find.html#find-partial-i
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from couchreg.designdocs.emitted import Maps, Pairs, rows_text
 from couchreg.errors import BadRequest
 from couchreg.model import json, selector
 from couchreg.model import selector_operators as operators
 from couchreg.model.work import TooMuchWork
 
-Pairs = list[list[Any]]  # of key and value
 ABSENT: Final = operators.ABSENT
 
 
@@ -41,7 +41,7 @@ class JsonMap:
         except TooMuchWork:
             return []
         values = [operators.value_at(doc, path) for path in self._paths]
-        return [] if any(value is ABSENT for value in values) else [[values, None]]
+        return [] if any(value is ABSENT for value in values) else [(values, None)]
 
 
 def _path(name: str) -> list[str]:
@@ -51,12 +51,12 @@ def _path(name: str) -> list[str]:
     return path
 
 
-def map_documents(sources: Sequence[str], docs: Sequence[bytes]) -> list[list[Pairs]]:
-    """For each document, for each map, its pairs. `sources` are the maps' JSON, `docs` documents' text."""
-    maps = [JsonMap(json.decode(source)) for source in sources]
-    read = json.reader(frozenset().union(*(one.names for one in maps)))
-    found = []
+def map_documents(maps: Maps, docs: Sequence[bytes]) -> bytes:
+    """The rows of documents, as `emitted.rows_text`. Sources of maps are JSON, `docs` the documents' text."""
+    made = [JsonMap(json.decode(source)) for source in maps.sources]
+    read = json.reader(frozenset().union(*(one.names for one in made)))
+    found: list[list[Pairs]] = []
     for text in docs:
         doc = read(text)
-        found.append([one.pairs(doc) for one in maps])
-    return found
+        found.append([one.pairs(doc) for one in made])
+    return rows_text(found, maps.raw)

@@ -13,7 +13,7 @@ class IndexRow(NamedTuple):
     value: bytes
 
 
-class Bound(NamedTuple):
+class KeyBound(NamedTuple):
     """One end of a range of rows."""
 
     sort: bytes
@@ -25,8 +25,8 @@ class Read(NamedTuple):
     """Which rows of a map, in which direction. `after` is the row at which the part before ended."""
 
     map: int
-    first: Bound | None
-    last: Bound | None
+    first: KeyBound | None
+    last: KeyBound | None
     descending: bool
     after: IndexRow | None = None
 
@@ -60,7 +60,7 @@ def where(read: Read) -> tuple[str, list[Any]]:
     return " and ".join(terms), values
 
 
-def _term(bound: Bound, sign: str) -> tuple[str, list[Any]]:
+def _term(bound: KeyBound, sign: str) -> tuple[str, list[Any]]:
     equal = "=" if bound.inclusive else ""
     if bound.id is None:
         return f"sort {sign}{equal} ?", [bound.sort]

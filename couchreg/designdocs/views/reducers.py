@@ -49,12 +49,14 @@ class _Native:
         self._reducer = built_in(name)
 
     async def start(self, parts: Sequence[Sequence[IndexRow]]) -> list[Any]:
-        return [
-            self._reducer.start(
-                [json.decode(row.key) for row in part], [json.decode(row.value) for row in part]
-            )
-            for part in parts
-        ]
+        return [self._reducer.start(*self._pairs(part)) for part in parts]
+
+    def _pairs(self, part: Sequence[IndexRow]) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Keys and values, but for those that the function does not look at."""
+        rows: Sequence[Any] = part
+        keys = [json.decode_own(row.key) for row in part] if self._reducer.reads_keys else rows
+        values = [json.decode_own(row.value) for row in part] if self._reducer.reads_values else rows
+        return keys, values
 
     async def join(self, parts: Sequence[Sequence[Any]]) -> list[Any]:
         return [functools.reduce(self._reducer.join, part) for part in parts]
@@ -79,8 +81,8 @@ class _JavaScript:
     async def start(self, parts: Sequence[Sequence[IndexRow]]) -> list[Any]:
         jobs = [
             (
-                [[json.decode(row.key), row.id] for row in part],
-                [json.decode(row.value) for row in part],
+                [[json.decode_own(row.key), row.id] for row in part],
+                [json.decode_own(row.value) for row in part],
                 False,
             )
             for part in parts

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from couchreg.designdocs.views.blocks import FEW, LEVELS, Block, Wanted
+from couchreg.designdocs.views.blocks import FEW, LEVELS, Block, WantedBlocks
 from couchreg.designdocs.views.engine import Index
 from couchreg.designdocs.views.reading import IndexRow, Read
 from couchreg.designdocs.views.reducers import Reduces
@@ -90,7 +90,7 @@ class _Reducing:
     def __init__(self, index: Index, read: Read, level: int, reducer: Reduces) -> None:
         self._index, self._read, self._level, self._reducer = index, read, level, reducer
         self._order = index.definition.order(read.map, None)
-        self.wanted = Wanted(reducer.digest, self._is_one_group) if not reducer.is_ordered else None
+        self.wanted = WantedBlocks(reducer.digest, self._is_one_group) if not reducer.is_ordered else None
         self._groups: list[_Open] = []
         self._made: list[tuple[Block, int]] = []
         self.waiting = 0  # rows
@@ -98,7 +98,7 @@ class _Reducing:
     def _is_one_group(self, first: bytes, last: bytes) -> bool:
         if self._level == 0 or first == last:
             return True
-        return self._sort(json.decode(first)) == self._sort(json.decode(last))
+        return self._sort(json.decode_own(first)) == self._sort(json.decode_own(last))
 
     def _sort(self, key: Any) -> bytes:
         return self._order(grouped_key(key, self._level))
@@ -126,11 +126,11 @@ class _Reducing:
         if self._level == EXACT:
             return next((at for at in range(start, len(rows)) if rows[at].sort != sort), len(rows))
         low, high = start + 1, len(rows)
-        if high > low and self._sort(json.decode(rows[-1].key)) == sort:
+        if high > low and self._sort(json.decode_own(rows[-1].key)) == sort:
             return high
         while low < high:
             middle = (low + high) // 2
-            if self._sort(json.decode(rows[middle].key)) == sort:
+            if self._sort(json.decode_own(rows[middle].key)) == sort:
                 low = middle + 1
             else:
                 high = middle
@@ -138,7 +138,7 @@ class _Reducing:
 
     def _group(self, sort: bytes, text: bytes) -> _Open:
         """The group of a key, of which this is the sort key and the JSON: the last one, or a new one."""
-        key = json.decode(text)
+        key = json.decode_own(text)
         if self._level != EXACT:
             sort = self._sort(key)
         if not self._groups or self._groups[-1].sort != sort:

@@ -6,8 +6,8 @@ Source of the order: whoever reads on gets the pieces in reading order, some at 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from couchreg.designdocs.views.blocks import FEW, Block, Position, Wanted, larger, nearest
-from couchreg.designdocs.views.reading import Bound, IndexRow, Read, rows_of
+from couchreg.designdocs.views.blocks import FEW, Block, Position, WantedBlocks, larger, nearest
+from couchreg.designdocs.views.reading import IndexRow, KeyBound, Read, rows_of
 
 BEHIND: Final = 1 << 62  # a number behind those of all rows of one document
 COST: Final = 4  # of a block, in rows
@@ -30,7 +30,7 @@ class Stretch(NamedTuple):
     rest: Read | None
 
 
-def stretch(connection: Any, read: Read, wanted: Wanted, most: int) -> Stretch:
+def stretch(connection: Any, read: Read, wanted: WantedBlocks, most: int) -> Stretch:
     """About as many pieces as are worth `most` rows."""
     pieces: list[Piece] = []
     left = most
@@ -56,7 +56,7 @@ def stretch(connection: Any, read: Read, wanted: Wanted, most: int) -> Stretch:
     return Stretch(pieces, read)
 
 
-def _next_block(connection: Any, read: Read, wanted: Wanted) -> Block | None:
+def _next_block(connection: Any, read: Read, wanted: WantedBlocks) -> Block | None:
     """The next one that begins within the range."""
     position: Position | None = None
     inclusive = True
@@ -71,7 +71,7 @@ def _next_block(connection: Any, read: Read, wanted: Wanted) -> Block | None:
     return block if begins is not None and _is_within(begins, read) else None
 
 
-def _edge(bound: Bound, read: Read) -> Position:
+def _edge(bound: KeyBound, read: Read) -> Position:
     """The position that stands for a bound where reading begins."""
     if bound.id is not None:
         return bound.sort, bound.id
@@ -94,15 +94,17 @@ def _up_to(read: Read, block: Block | None) -> Read:
     if block is None:
         return read
     begins = block.last if read.descending else block.first
-    return read._replace(last=Bound(*begins, inclusive=False))
+    return read._replace(last=KeyBound(*begins, inclusive=False))
 
 
-def _fits(read: Read, wanted: Wanted, block: Block) -> bool:
+def _fits(read: Read, wanted: WantedBlocks, block: Block) -> bool:
     ends = block.first if read.descending else block.last
     return _is_within(ends, read) and wanted.is_one_group(block.first_key, block.last_key)
 
 
-def _chosen(connection: Any, read: Read, wanted: Wanted, block: Block, *, only_larger: bool) -> Block | None:
+def _chosen(
+    connection: Any, read: Read, wanted: WantedBlocks, block: Block, *, only_larger: bool
+) -> Block | None:
     """The largest block that begins here and serves."""
     for one in larger(connection, read.map, wanted.reduce, block, descending=read.descending):
         if _fits(read, wanted, one):
@@ -127,7 +129,7 @@ def _read_through(
 ) -> Read:
     """The rows of a block that does not serve, or, with the few before it, is to be made anew."""
     ends = block.first if read.descending else block.last
-    within = read._replace(last=Bound(*ends)) if _is_within(ends, read) else read
+    within = read._replace(last=KeyBound(*ends)) if _is_within(ends, read) else read
     after = within._replace(after=gap[-1]) if gap else within
     rows = rows_of(connection, after, 0, most)
     if is_few:

@@ -77,7 +77,7 @@ class Attachments:
             return self.blobs.open(att.key, start, length)
         if start or length is not None:
             raise ValueError("a part of compressed bytes")
-        return _gunzipped(self.blobs.open(att.key))
+        return gunzipped(self.blobs.open(att.key))
 
     async def base64(self, att: Attachment) -> AsyncGenerator[bytes, None]:
         """The plain bytes as base64 text, as `attachments=true` sends them, in chunks."""
@@ -130,7 +130,8 @@ class Attachments:
         return sum([await self.remove(key, referred) for key in keys if key not in needed])
 
 
-async def _gunzipped(stored: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+async def gunzipped(stored: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The plain bytes, in chunks of at most 256 KiB. Raises Failure for broken gzip."""
     gunzip = Gunzip()
     async with aclosing(stored) as chunks:
         async for data in chunks:

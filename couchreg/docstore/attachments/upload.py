@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -31,7 +32,22 @@ if TYPE_CHECKING:
 
 _ENCODINGS = ("identity", "gzip")
 
-Parts = AsyncIterator[AsyncIterable[bytes]]
+Bodies = AsyncIterator[AsyncIterable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class BodyDetails:
+    """What a sender says of a body. `length` and `digest` ("md5-…") are of the bytes that come; `encoding`
+    says whether they are gzip already, and `identity_length` how many they are without it (CouchDB's `length`
+    beside an `encoded_length`)."""
+
+    encoding: str = "identity"
+    length: int | None = None
+    identity_length: int | None = None
+    digest: str | None = None
+
+
+_NOTHING = BodyDetails()
 
 
 class Upload:
@@ -48,32 +64,46 @@ class Upload:
         name: str,
         content_type: str,
         chunks: AsyncIterable[bytes],
+        details: BodyDetails = _NOTHING,
         *,
-        encoding: str = "identity",
         revpos: int = 0,
-        length: int | None = None,
-        identity_length: int | None = None,
-        digest: str | None = None,
     ) -> Attachment:
         """Store a body and return its record.
 
-        `length` and `digest` ("md5-…") announce the bytes of `chunks`; `encoding` says whether they
-        are gzip already, and `identity_length` how many they are without it (CouchDB's `length`
-        beside an `encoded_length`). Raises BadRequest for a name with a leading underscore and for a
-        wrong length, DigestMismatch, TooLarge, BadContentType for another encoding, Unavailable.
+        Raises BadRequest for a name with a leading underscore and for a wrong length, DigestMismatch,
+        TooLarge, BadContentType for another encoding, Unavailable.
         """
-        gzip = self._prepared(doc_id, name, content_type, encoding, digest)
-        counted = _counted(chunks, name, length, self._attachments.max_size())
-        spooled = await self._attachments.spool.receive(counted, gzip, in_memory=SMALL)
-        return await self._recorded(
-            spooled, gzip, doc_id, name, content_type, encoding, revpos, identity_length, digest
-        )
+        gzip = self._prepared(doc_id, name, content_type, details)
+        stored = counted(chunks, name, details.length, self._attachments.max_size())
+        spooled = await self._attachments.spool.receive(stored, gzip, in_memory=SMALL)
+        try:
+            members.check_digest(details.digest, gzip.md5 if gzip else spooled.md5)
+            encoding, identity_length = details.encoding, details.identity_length
+            if gzip:
+                encoding, identity_length = "gzip", gzip.length
+            elif encoding == "identity":
+                identity_length = spooled.length
+            store = partial(
+                self.store,
+                doc_id,
+                name,
+                content_type,
+                encoding=encoding,
+                revpos=revpos,
+                identity_length=identity_length,
+            )
+            if encoding == "identity" and self._attachments.layout(self._db, doc_id, name):
+                with suppress(NotFound, DigestMismatch):  # the other file has been lost in this moment
+                    return await store(await self._linked(spooled))
+            return await store(spooled)
+        finally:
+            self._attachments.spool.remove(spooled)
 
     async def inline(
         self,
         doc_id: str,
         attachments: Mapping[str, Any],
-        parts: Parts | None = None,
+        parts: Bodies | None = None,
         *,
         new_edits: bool,
     ) -> tuple[Attachment | Stub, ...]:
@@ -128,7 +158,7 @@ class Upload:
             await self._attachments.remove(key)
 
     # -- one member of `_attachments`
-    async def _member(self, doc_id: str, name: str, member: Any, parts: Parts | None) -> Attachment | Stub:
+    async def _member(self, doc_id: str, name: str, member: Any, parts: Bodies | None) -> Attachment | Stub:
         members.check_name(name)
         if not isinstance(member, dict):
             raise members.invalid(name)
@@ -141,7 +171,7 @@ class Upload:
         return await self.receive(doc_id, name, content_type, once(data), revpos=revpos)
 
     async def _following(
-        self, doc_id: str, name: str, member: dict[str, Any], parts: Parts | None
+        self, doc_id: str, name: str, member: dict[str, Any], parts: Bodies | None
     ) -> Attachment:
         if parts is None:
             raise members.invalid(name)
@@ -151,67 +181,24 @@ class Upload:
         if encoding == "identity" or length is None:
             length = identity_length
         digest = member.get("digest")
-        return await self.receive(
-            doc_id,
-            name,
-            members.type_of(name, member),
-            await anext(parts, once(b"")),
-            encoding=encoding,
-            revpos=members.revpos_of(member),
-            length=length,
-            identity_length=identity_length,
-            digest=digest if isinstance(digest, str) else None,
-        )
+        details = BodyDetails(encoding, length, identity_length, digest if isinstance(digest, str) else None)
+        content_type, revpos = members.type_of(name, member), members.revpos_of(member)
+        body = await anext(parts, once(b""))
+        return await self.receive(doc_id, name, content_type, body, details, revpos=revpos)
 
     # -- one body
-    def _prepared(
-        self, doc_id: str, name: str, content_type: str, encoding: str, digest: str | None
-    ) -> Gzip | None:
+    def _prepared(self, doc_id: str, name: str, content_type: str, details: BodyDetails) -> Gzip | None:
         """Check what can be checked beforehand; the compressor, if the bytes are to be compressed."""
         members.check_name(name)
-        if encoding not in _ENCODINGS:
+        if details.encoding not in _ENCODINGS:
             raise BadContentType("Only gzip and identity content-encodings are supported")
         attachments = self._attachments
-        if encoding != "identity" or self._db in attachments.uncompressed:
+        if details.encoding != "identity" or self._db in attachments.uncompressed:
             return None
         compression = attachments.compression()
         if not compression.applies_to(content_type) or attachments.layout(self._db, doc_id, name):
             return None
-        return Gzip(compression.level, digest=digest is not None)
-
-    async def _recorded(
-        self,
-        spooled: Spooled,
-        gzip: Gzip | None,
-        doc_id: str,
-        name: str,
-        content_type: str,
-        encoding: str,
-        revpos: int,
-        identity_length: int | None,
-        digest: str | None,
-    ) -> Attachment:
-        try:
-            members.check_digest(digest, gzip.md5 if gzip else spooled.md5)
-            if gzip:
-                encoding, identity_length = "gzip", gzip.length
-            elif encoding == "identity":
-                identity_length = spooled.length
-            store = partial(
-                self.store,
-                doc_id,
-                name,
-                content_type,
-                encoding=encoding,
-                revpos=revpos,
-                identity_length=identity_length,
-            )
-            if encoding == "identity" and self._attachments.layout(self._db, doc_id, name):
-                with suppress(NotFound, DigestMismatch):  # the other file has been lost in this moment
-                    return await store(await self._linked(spooled))
-            return await store(spooled)
-        finally:
-            self._attachments.spool.remove(spooled)
+        return Gzip(compression.level, digest=details.digest is not None)
 
     async def _linked(self, spooled: Spooled) -> Spooled:
         """From where equal bytes lie already, if a link may lead there."""
@@ -242,7 +229,7 @@ class Upload:
         return await attachments.blobs.put(key, spooled, content_type=content_type)
 
 
-async def _counted(
+async def counted(
     chunks: AsyncIterable[bytes], name: str, length: int | None, most: int | None
 ) -> AsyncIterator[bytes]:
     """The chunks, checked against the length announced and the size allowed."""

@@ -16,6 +16,7 @@ from couchreg.docstore.base import BEGINNING, Attachment, Change, Database, Stor
 from couchreg.docstore.maintenance.sweeper import referred
 from couchreg.errors import NotFound, StorageFailure
 from couchreg.package.layout import (
+    DELETED,
     OWNER,
     descriptor_beside,
     descriptor_key,
@@ -142,8 +143,9 @@ class Audit:
 
 
 def _is_wanted(key: str, wanted: Mapping[str, Expected]) -> bool:
-    """Tables are wanted as long as their version is, which has a descriptor then."""
-    return key in wanted or key == OWNER or descriptor_beside(key) in wanted
+    """Tables are wanted as long as their version is, which has a descriptor then; what is kept of deleted
+    versions has a time of its own."""
+    return key in wanted or key == OWNER or key.startswith(DELETED) or descriptor_beside(key) in wanted
 
 
 async def _attachments_of(database: Database, change: Change) -> list[Attachment]:

@@ -54,7 +54,8 @@ async def _in_use(store: Store) -> bool:
 async def _holds_documents(store: Store, name: str) -> bool:
     """Also said of a database that cannot be read, for it was made to hold some."""
     try:
-        return bool((await (await store.open(name)).update_seq()).number)
+        info = await (await store.open(name)).info()
+        return bool(info.doc_count or info.doc_del_count)
     except NotFound:
         return False
     except StorageFailure:

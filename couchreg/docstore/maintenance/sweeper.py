@@ -14,6 +14,7 @@ from couchreg.blobstore.base import BlobInfo
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
 from couchreg.docstore.maintenance import recorded
+from couchreg.docstore.maintenance.deleted import expire
 from couchreg.docstore.optional import referred_in
 from couchreg.errors import CouchregError, NotFound
 from couchreg.package.layout import RECORDS
@@ -61,14 +62,17 @@ class Sweeper:
         interval: float = INTERVAL,
         begun: float | None = None,
         recorded: str | None = None,
+        undelete: float | None = None,
     ) -> None:
-        """`recorded` names the database whose revisions are recorded in the blob store."""
+        """`recorded` names the database whose revisions are recorded in the blob store. Deleted versions are
+        kept for `undelete` seconds; with None their files are left alone."""
         self._store = store
         self._attachments = attachments
         self._grace = grace
         self._interval = interval
         self._begun = begun
         self._recorded = recorded
+        self._undelete = undelete
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -93,6 +97,8 @@ class Sweeper:
             grace, lambda keys: referred(self._store, keys), waiting=self._grace
         )
         self._begun = None
+        if self._undelete is not None:
+            removed += await expire(self._attachments.blobs, self._undelete)
         return removed
 
     async def _knows_newest(self) -> bool:

@@ -1,6 +1,6 @@
 """Where the engine meets the event loop; the only file here that knows asyncio.
 
-`Writer` turns many waiting writes into few transactions (group commit): they are applied on the
+`SqliteWriter` turns many waiting writes into few transactions (group commit): they are applied on the
 loop, in slices, and only COMMIT, which waits for the disk, runs in a thread. What comes in while
 it does is the next transaction. Applying in the thread instead would cost a wait for the
 interpreter lock at every statement whenever the loop is busy.
@@ -94,7 +94,7 @@ class _Write:
 
 
 @dataclass(slots=True, eq=False)
-class Writer:
+class SqliteWriter:
     """The one way to change a database. `committed` is called after each transaction on disk."""
 
     connect: Callable[[], apsw.Connection]

@@ -14,7 +14,7 @@ from typing import Final
 import apsw
 
 from couchreg.docstore.sqlite import schema
-from couchreg.docstore.sqlite.sql import Connection
+from couchreg.docstore.sqlite.sql import SqliteConnection
 
 _FILES_EACH: Final = 5  # two connections: the file and its log twice, the log's index
 _MOST: Final = 500
@@ -27,15 +27,15 @@ def most_open() -> int:
     return max(_LEAST, min(_MOST, soft // 2 // _FILES_EACH))
 
 
-class Connections:
+class DatabaseConnections:
     """Of one database. `busy` says whether its writer's is in use; the reader's never is for long."""
 
     def __init__(self, path: Path, recent: "Recent", busy: Callable[[], bool]) -> None:
         self._path = path
         self._recent = recent
         self._busy = busy
-        self._reader: Connection | None = None
-        self._writer: Connection | None = None
+        self._reader: SqliteConnection | None = None
+        self._writer: SqliteConnection | None = None
 
     def reader(self) -> apsw.Connection:
         """A connection that has met no trouble. Raises Failure when the file cannot be opened."""
@@ -82,14 +82,14 @@ class Connections:
             conn.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         _close(gone)
 
-    def _take(self) -> list[Connection]:
+    def _take(self) -> list[SqliteConnection]:
         self._recent.forget(self)
         gone = [conn for conn in (self._reader, self._writer) if conn is not None]
         self._reader = self._writer = None
         return gone
 
 
-def _close(conns: list[Connection]) -> None:
+def _close(conns: list[SqliteConnection]) -> None:
     for conn in conns:
         conn.close(True)
 
@@ -100,23 +100,23 @@ class Recent:
     def __init__(self, pool: Executor, most: int) -> None:
         self.pool = pool
         self._most = most
-        self._open: OrderedDict[Connections, None] = OrderedDict()
+        self._open: OrderedDict[DatabaseConnections, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def touch(self, connections: Connections) -> None:
+    def touch(self, connections: DatabaseConnections) -> None:
         self._open[connections] = None
         self._open.move_to_end(connections)
         if len(self._open) > self._most:
             self._close_others(connections)
 
-    def _close_others(self, wanted: Connections) -> None:
+    def _close_others(self, wanted: DatabaseConnections) -> None:
         for other in list(self._open):
             if len(self._open) <= self._most:
                 return
             if other is not wanted:
                 other.rest()
 
-    def forget(self, connections: Connections) -> None:
+    def forget(self, connections: DatabaseConnections) -> None:
         self._open.pop(connections, None)

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from couchreg.docstore.base import (
+    BEGINNING,
     Changes,
     DatabaseInfo,
     Edit,
@@ -22,7 +23,7 @@ from couchreg.docstore.base import (
     Setting,
     Updated,
 )
-from couchreg.docstore.optional import PartitionInfo
+from couchreg.docstore.optional import PartitionInfo, Purged
 from couchreg.docstore.sqlite import (
     check,
     edits,
@@ -35,8 +36,8 @@ from couchreg.docstore.sqlite import (
     schema,
     sequences,
 )
-from couchreg.docstore.sqlite.aio import Pulse, Writer, breathe, finished, in_thread
-from couchreg.docstore.sqlite.connections import Connections, Recent
+from couchreg.docstore.sqlite.aio import Pulse, SqliteWriter, breathe, finished, in_thread
+from couchreg.docstore.sqlite.connections import DatabaseConnections, Recent
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.notes import SqliteNotes
 from couchreg.docstore.sqlite.paths import DatabaseFile, companions
@@ -71,7 +72,7 @@ class SqliteDatabase:
         self._pool = recent.pool
         self._changed = changed
         self._closed = False
-        self._files = Connections(file.path, recent, lambda: self._writer.busy())
+        self._files = DatabaseConnections(file.path, recent, lambda: self._writer.busy())
         try:
             conn = self._files.reader()
             schema.verify(conn, file.name)
@@ -85,7 +86,7 @@ class SqliteDatabase:
         self._largest_partition = largest_partition
         self._seq = self._counters.update_seq
         self._pulse = Pulse()
-        self._writer = Writer(self._files.writer, self._counters, recent.pool, self._committed)
+        self._writer = SqliteWriter(self._files.writer, self._counters, recent.pool, self._committed)
         self._validators = edits.ValidatorCache()
         self.notes = SqliteNotes(self._reader, self._do)
         self._compacting = False
@@ -287,6 +288,13 @@ class SqliteDatabase:
 
     async def purged_infos(self) -> list[tuple[str, list[str]]]:
         return other_writes.purged_infos(self._reader())
+
+    async def purged_since(self, since: Seq) -> Purged:
+        number = self._number_of(since)
+        ids, last = other_writes.purged_since(self._reader(), number)
+        is_ours = since == BEGINNING or since.incarnation == self.incarnation
+        is_all = is_ours and len(ids) == last - number
+        return Purged(list(dict.fromkeys(ids)), self._stamp(last), is_all)
 
     # -- local documents
     async def local(self, doc_id: str) -> LocalDocument:

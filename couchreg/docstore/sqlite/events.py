@@ -19,7 +19,7 @@ _BLOCK: Final = 1_000_000  # numbers reserved on disk at a time
 _AHEAD: Final = 100_000  # numbers left for what happens while an event is written to disk
 
 
-class Events:
+class EventLog:
     def __init__(self, conn: apsw.Connection, names: Iterable[str]) -> None:
         self._entries = {(event.name, event.type): event for event in server.events(conn)}
         self.seq = self._reserved = server.reserved(conn)

@@ -34,6 +34,11 @@ class SqliteNotes:
             return None
         return json.decode(rows[0][0]) if rows else None
 
+    async def names(self, front: str) -> list[str]:
+        text = "SELECT name FROM settings WHERE substr(name, 1, ?) = ? ORDER BY name"
+        found = query(self._reader(), text, (len(front), front))
+        return [name for (name,) in found if name not in SETTINGS]
+
     async def write(self, name: str, value: Any) -> None:
         _checked(name)
         if value is None:

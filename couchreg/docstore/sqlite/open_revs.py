@@ -23,7 +23,7 @@ _OPEN = (
 
 ENOUGH = 1 << 20  # bytes of bodies after which the rest is left for another read
 
-Wanted = Sequence[tuple[str, Sequence[str] | None]]
+WantedRevs = Sequence[tuple[str, Sequence[str] | None]]
 
 
 class _Row(NamedTuple):
@@ -43,7 +43,7 @@ class OpenRevsOptions(NamedTuple):
     history: int
 
 
-def open_revs(conn: apsw.Connection, wanted: Wanted, options: OpenRevsOptions) -> list[list[Opened]]:
+def open_revs(conn: apsw.Connection, wanted: WantedRevs, options: OpenRevsOptions) -> list[list[Opened]]:
     """Those of the first documents when the bodies are large, of one at least."""
     rows = query_some(conn, _OPEN, (encode([doc_id for doc_id, _ in wanted]),), column=1, most=ENOUGH)
     if weight(row[1] for row in rows) >= ENOUGH:
@@ -71,7 +71,7 @@ def _opened(
 def _history(row: _Row, options: OpenRevsOptions) -> tuple[str, ...]:
     if not options.history:
         return ()
-    return tuple(RevTree.decode(row.tree).history(row.rev)[: options.history])
+    return tuple(RevTree.history_of_line(row.tree, options.history))
 
 
 def _of_tree(

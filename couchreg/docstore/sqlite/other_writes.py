@@ -104,6 +104,12 @@ def purged_infos(conn: apsw.Connection) -> list[tuple[str, list[str]]]:
     return [(doc_id, list(unpack_revs(revs))) for doc_id, revs in rows]
 
 
+def purged_since(conn: apsw.Connection, number: int) -> tuple[list[str], int]:
+    """The documents of the remembered purges after this one, a name for each, and the number of the last."""
+    rows = query(conn, "SELECT purge_seq, id FROM meta LEFT JOIN purges ON seq > ? ORDER BY seq", (number,))
+    return [doc_id for _, doc_id in rows if doc_id is not None], rows[0][0]
+
+
 # -- compaction
 def drop_old_bodies(
     conn: apsw.Connection, counters: Counters, since: int, until: int

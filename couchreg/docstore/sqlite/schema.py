@@ -13,7 +13,7 @@ from typing import Final
 import apsw
 
 from couchreg.docstore.sqlite import partitions
-from couchreg.docstore.sqlite.sql import Connection, query, query_each
+from couchreg.docstore.sqlite.sql import SqliteConnection, query, query_each
 from couchreg.errors import Failure
 
 FORMAT: Final = 1
@@ -54,9 +54,9 @@ INSERT INTO settings VALUES ('blob_bytes', 0);
 """
 
 
-def connect(path: Path, *, query_only: bool = False) -> Connection:
+def connect(path: Path, *, query_only: bool = False) -> SqliteConnection:
     """A connection with the settings of every connection of ours; the file must exist."""
-    conn = Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=100)
+    conn = SqliteConnection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=100)
     try:
         conn.set_busy_timeout(_BUSY_MS)
         pragmas(

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import apsw
 
 from couchreg.docstore.sqlite import roster, schema
-from couchreg.docstore.sqlite.sql import Connection, query
+from couchreg.docstore.sqlite.sql import SqliteConnection, query
 from couchreg.errors import Failure
 
 _TABLES: Final = """
@@ -43,7 +43,7 @@ class Event(NamedTuple):
 def open_server(path: Path) -> apsw.Connection:
     """Open the file, made when absent. Raises Failure for one that cannot be used."""
     schema.make_private(path)
-    conn = Connection(str(path))
+    conn = SqliteConnection(str(path))
     try:
         schema.pragmas(conn, "journal_mode=WAL", "synchronous=FULL")
         with conn:
@@ -66,6 +66,10 @@ def _take_over(conn: apsw.Connection) -> None:
 
 def identity(conn: apsw.Connection) -> str:
     return str(query(conn, "SELECT uuid FROM identity")[0][0])
+
+
+def set_identity(conn: apsw.Connection, uuid: str) -> None:
+    query(conn, "UPDATE identity SET uuid = ?", (uuid,))
 
 
 # -- configuration

@@ -15,7 +15,7 @@ from couchreg.model.json import encode
 OF_THE_FILE = (apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.CantOpenError, apsw.FullError)
 
 
-class Connection(apsw.Connection):
+class SqliteConnection(apsw.Connection):
     """`suspect` once a statement has failed for the sake of the file."""
 
     suspect = False
@@ -66,7 +66,7 @@ def query_some(
 
 def distrust(conn: apsw.Connection) -> None:
     """Another connection is to take its place."""
-    if isinstance(conn, Connection):
+    if isinstance(conn, SqliteConnection):
         conn.suspect = True
 
 

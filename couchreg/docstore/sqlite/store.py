@@ -17,7 +17,7 @@ from couchreg.docstore.base import Config, DatabaseEvent, DatabaseEvents, Seq, S
 from couchreg.docstore.sqlite import connections, paths, roster, schema, sequences, server
 from couchreg.docstore.sqlite.aio import Pulse, in_thread
 from couchreg.docstore.sqlite.database import GONE, SqliteDatabase
-from couchreg.docstore.sqlite.events import Events
+from couchreg.docstore.sqlite.events import EventLog
 from couchreg.docstore.sqlite.failures import foreseen
 from couchreg.docstore.sqlite.notes import SqliteNotes
 from couchreg.docstore.sqlite.paths import DatabaseFile
@@ -48,7 +48,7 @@ class SqliteStore:
         try:
             self.uuid = server.identity(conn)
             self._files = roster.settle(conn, self._directory)
-            self._events = Events(conn, self._files)
+            self._events = EventLog(conn, self._files)
             self.heed(server.config(conn))
         except apsw.Error as error:
             conn.close(True)
@@ -98,6 +98,11 @@ class SqliteStore:
 
     async def names(self) -> list[str]:
         return sorted(self._files)
+
+    async def adopt(self, uuid: str) -> None:
+        """Be the registry of this identity from now on."""
+        await self._server.change(lambda conn: server.set_identity(conn, uuid))
+        self.uuid, self._life = uuid, uuid[:8]
 
     # -- configuration
     async def read_config(self) -> Config:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, Protocol
 
 from couchreg.errors import Unavailable
 from couchreg.followers.base import Checkpoint
-from couchreg.followers.search.items import Source
+from couchreg.followers.search.items import PackageSource
 from couchreg.followers.search.query import Query
 
 MOST_VALUES: Final = 50  # of one facet, the most frequent first
@@ -34,7 +34,7 @@ class Hit(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HitsPage:
     """The hits from an offset on, best first; `total` counts all that match, `facets` their values."""
 
     total: int
@@ -49,16 +49,39 @@ class TooSlow(Unavailable):
         super().__init__("The search took too long: ask for fewer or rarer words.", retry_after=5)
 
 
+class Writer(Protocol):
+    """Whoever writes an index, somewhere. All may raise RebuildNeeded, OSError or StorageFailure as the index
+    does, Unavailable, Stopped when the work was ended, and others for the fault of a package."""
+
+    async def begin(self, at: Checkpoint | None) -> None:
+        """Write into the index that is there and at this checkpoint: it is closed, and nobody else's."""
+
+    async def put(self, sources: Sequence[PackageSource], gone: Collection[str]) -> None:
+        """As `SearchIndex.put`; what it raises may come with the next call."""
+
+    async def commit(self, checkpoint: Checkpoint) -> None:
+        """All that was put, and the checkpoint, or nothing. Returns when it can be found."""
+
+    async def end(self) -> None:
+        """What was put and not committed is forgotten; what is put next begins anew."""
+
+    async def close(self) -> None: ...
+
+
 class SearchIndex(Protocol):
     """An engine. Its methods block. Those that write are called in one thread, those that read in another,
     one call of each kind at a time. All may raise RebuildNeeded when the index turns out to be unusable,
     OSError or StorageFailure when a disk fails; those that read TooSlow."""
 
     def open(self) -> Checkpoint | None:
-        """Open or create it; the checkpoint of the last commit."""
+        """Open or create it for writing; the checkpoint of the last commit."""
 
-    def commit(self, sources: Sequence[Source], gone: Collection[str], checkpoint: Checkpoint) -> None:
-        """Replace packages, remove others, and move the checkpoint: all of it or nothing."""
+    def put(self, sources: Sequence[PackageSource], gone: Collection[str]) -> None:
+        """Replace packages and remove others, to be seen from the next `commit` on. Where it raises, all that
+        was put since the last one is forgotten. No package comes twice between two commits."""
+
+    def commit(self, sources: Sequence[PackageSource], gone: Collection[str], checkpoint: Checkpoint) -> None:
+        """`put` these too, and move the checkpoint: all of it or nothing."""
 
     def clear(self) -> None:
         """Remove everything, whatever state it is in, and open an empty index."""
@@ -67,7 +90,7 @@ class SearchIndex(Protocol):
         """End writing."""
 
     # -- reading
-    def search(self, query: Query) -> Page: ...
+    def search(self, query: Query) -> HitsPage: ...
 
     def known(self, term: str) -> bool:
         """Whether any item has the term, stemmed or as it is."""

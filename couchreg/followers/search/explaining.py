@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from couchreg.followers.search import tokens
-from couchreg.followers.search.base import Hit, Page
+from couchreg.followers.search.base import Hit, HitsPage
 from couchreg.followers.search.classes import ancestors, class_of
 from couchreg.followers.search.items import COLUMNS, tag
 from couchreg.followers.search.properties import iri_key
@@ -38,6 +38,8 @@ class Result(NamedTuple):
     types: Sequence[str]
     date: str
     deprecated: str | None
+    keywords: Sequence[str]
+    publishers: Sequence[str]
     matched: Sequence[Mapping[str, Any]]
     highlights: Sequence[Mapping[str, Any]]
 
@@ -51,7 +53,7 @@ class Found(NamedTuple):
     suggestion: str | None = None
 
 
-def explained(query: Query, page: Page) -> Found:
+def explained(query: Query, page: HitsPage) -> Found:
     marks = _Marks(query.clauses) if query.has_words else None
     return Found(page.total, [_result(query, hit, marks) for hit in page.hits], page.facets)
 
@@ -70,6 +72,8 @@ def _result(query: Query, hit: Hit, marks: "_Marks | None") -> Result:
         list(dict.fromkeys(iri or written for written, iri in shown["types"])),
         shown["date"],
         shown["deprecated"],
+        shown["facets"]["keywords"],
+        shown["facets"]["publisher"],
         matched[:MOST_MATCHED],
         highlights,
     )
@@ -97,7 +101,7 @@ class _Marks:
                 if self._is_meant(token):
                     yield start + token.start, start + token.end
 
-    def _is_meant(self, token: tokens.Token) -> bool:
+    def _is_meant(self, token: tokens.TextToken) -> bool:
         if tokens.is_unspaced(token.parts[0]):
             return False
         names = (*token.parts, *((token.whole,) if token.whole else ()))

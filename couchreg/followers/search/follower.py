@@ -1,36 +1,29 @@
-"""The search follower: keeps a search engine up to date with the packages of the `registry` database.
-
-A package is found at its latest version. A change of any document of a package makes what is known of it
-anew from what the database holds now, so that order and repetition of changes do not matter.
-"""
+"""The search follower: keeps an index of the packages up to date, and asks it."""
 
 import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
-from couchreg.docstore.base import Attachment, Change, Database, Range
-from couchreg.errors import NotFound, StorageFailure, Unavailable
+from couchreg.docstore.base import Change, Database
+from couchreg.errors import StorageFailure, Unavailable
 from couchreg.followers.base import Checkpoint, RebuildNeeded
-from couchreg.followers.search.base import SearchIndex
+from couchreg.followers.search.base import SearchIndex, Writer
 from couchreg.followers.search.explaining import Found, explained
-from couchreg.followers.search.items import Source, tag, told_in
+from couchreg.followers.search.items import tag
+from couchreg.followers.search.packages import PackageReader, ReadText
 from couchreg.followers.search.query import Query, keys_query, opened
 from couchreg.followers.search.suggesting import suggestion
-from couchreg.model import json
-from couchreg.package.names import package_of, split_version_id, version_id
-from couchreg.package.standing import Standing
+from couchreg.sandbox.ending import Stopped
 from couchreg.turns import Turns
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-ReadText = Callable[[Attachment], Awaitable[str]]
-MOST_TEXTS = 4  # files of one package
 MOST_HITS = 1000  # of one page
 MEND_INTERVAL = 600.0  # seconds
 OPENING = 5.0  # seconds that a search waits for the index at the start
@@ -39,18 +32,20 @@ WAITING, WAITING_OF_ONE = 500, 100  # searches that wait for their turn
 
 
 class SearchFollower:
-    """Feeds an engine, and searches it: writing has one thread, searching another."""
+    """Hands what it reads of packages to a writer, and searches in a thread what that has written."""
 
     name = "search"
     bodies = False
     linger = 0.5
 
-    def __init__(self, index: SearchIndex, database: Database, read: ReadText | None = None) -> None:
+    def __init__(
+        self, index: SearchIndex, writer: Writer, database: Database, read: ReadText | None = None
+    ) -> None:
         """`read` gives the beginning of a file as text."""
         self._index = index
-        self._database = database
-        self._read = read
-        self._writing = ThreadPoolExecutor(1, thread_name_prefix="search-write")
+        self._writer = writer
+        self._packages = PackageReader(database, read)
+        self._caring = ThreadPoolExecutor(1, thread_name_prefix="search-care")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="search-read")
         self._turns = Turns(1, waiting=WAITING, waiting_of_one=WAITING_OF_ONE, what="searches", retry_after=2)
         self._looked = asyncio.Event()  # whether the index can be opened is known
@@ -64,34 +59,56 @@ class SearchFollower:
 
     # -- the follower
     async def checkpoint(self) -> Checkpoint | None:
+        await self._writer.end()
         try:
-            found = await self._in(self._writing, self._index.open)
+            found = await self._in(self._caring, self._open)
             self._opened = True
         finally:
             self._looked.set()
+        self._packages.forget()
+        await self._writer.begin(found)
         return found
 
+    def _open(self) -> Checkpoint | None:
+        """What there is, made where there is nothing; it is written elsewhere."""
+        try:
+            return self._index.open()
+        finally:
+            self._index.close()
+
     async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
-        touched = {package_of(change.id) for change in changes}
-        sources: list[Source] = []
-        gone: list[str] = []
-        for name in sorted(filter(None, touched)):
-            found = await self._source(name)
-            if found is None:
-                gone.append(name)
-            else:
-                sources.append(found)
-        await self._in(self._writing, lambda: self._index.commit(sources, gone, checkpoint))
+        try:
+            await self._apply(changes, checkpoint)
+        except Stopped as stopped:  # it need not be the fault of a package: it has another chance
+            log.warning("indexing was stopped and is tried again: %s", stopped.reason)
+            await self._apply(changes, checkpoint)
+
+    async def _apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
+        try:
+            async for sources, gone in self._packages.touched(changes):
+                await self._writer.put(sources, gone)
+            await self._writer.commit(checkpoint)
+        except BaseException:
+            await asyncio.shield(self._writer.end())
+            raise
+        self._packages.seen(checkpoint)
 
     async def reset(self) -> None:
+        await self._writer.end()
         await self._in(self._reading, self._index.close_reading)
-        await self._in(self._writing, self._index.clear)
+        await self._in(self._caring, self._clear)
+        self._packages.forget()
+        await self._writer.begin(None)
+
+    def _clear(self) -> None:
+        self._index.clear()
+        self._index.close()
 
     async def close(self) -> None:
+        await self._writer.close()
         await self._in(self._reading, self._index.close_reading)
-        self._reading.shutdown(wait=True, cancel_futures=True)
-        await self._in(self._writing, self._index.close)
-        self._writing.shutdown(wait=True, cancel_futures=True)
+        for threads in (self._reading, self._caring):
+            threads.shutdown(wait=True, cancel_futures=True)
 
     # -- the search
     async def search(
@@ -142,7 +159,8 @@ class SearchFollower:
     async def _until_opened(self) -> None:
         """Raises Unavailable for an index that cannot be opened, or not in time."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._looked.wait(), OPENING)
+            async with asyncio.timeout(OPENING):
+                await self._looked.wait()
         if not self._opened:
             raise Unavailable("The search does not answer: its index cannot be opened now.", retry_after=10)
 
@@ -155,37 +173,6 @@ class SearchFollower:
 
     async def _in(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(threads, work)
-
-    async def _source(self, name: str) -> Source | None:
-        """What is indexed of a package at its latest version, None when it has no version (any more)."""
-        versions: list[str] = []
-        wanted = Range(start=version_id(name, ""), end=version_id(name, "~"))
-        async for rows in self._database.all_docs(wanted, bodies=False):
-            found = [split_version_id(row.id) for row in rows]
-            versions += [pair[1] for pair in found if pair and pair[0] == name]
-        if not versions:
-            return None
-        [package] = await self._database.winners([name], bodies=True)
-        standing = Standing(json.body(package.members if package and not package.deleted else None))
-        version = standing.current(versions)
-        [row] = await self._database.winners([version_id(name, version)], bodies=True)
-        if row is None or row.deleted or row.members is None:
-            return await self._source(name)  # deleted between the two reads
-        texts = tuple(await self._texts(row.attachments))
-        return Source(name, version, row.members, texts, standing.deprecated(version))
-
-    async def _texts(self, files: Sequence[Attachment]) -> list[str]:
-        """What is written for people; a file whose bytes are not here is left out."""
-        texts = []
-        read = self._read
-        if read is None:
-            return []
-        for file in [file for file in files if told_in(file.name)][:MOST_TEXTS]:
-            try:
-                texts.append(await read(file))
-            except NotFound:
-                log.warning("the file %s of a package is not here: it is not searched", file.key)
-        return texts
 
 
 def _bounded(query: Query, limit: int, offset: int) -> Query:

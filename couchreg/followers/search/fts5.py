@@ -17,10 +17,10 @@ import apsw
 from couchreg.errors import StorageFailure
 from couchreg.followers.base import Checkpoint, RebuildNeeded
 from couchreg.followers.search import fts5_match, fts5_rows
-from couchreg.followers.search.base import EXACT_WEIGHT, MOST_VALUES, SECONDS, WEIGHTS, Hit, Page, TooSlow
+from couchreg.followers.search.base import EXACT_WEIGHT, MOST_VALUES, SECONDS, WEIGHTS, Hit, HitsPage, TooSlow
 from couchreg.followers.search.folder import make_room
-from couchreg.followers.search.fts5_rows import Rows
-from couchreg.followers.search.items import COLUMNS, FACETS, Source, items
+from couchreg.followers.search.fts5_rows import IndexRows
+from couchreg.followers.search.items import COLUMNS, FACETS, PackageSource, items
 from couchreg.followers.search.query import Query
 
 FILE: Final = "fts5.sqlite"
@@ -44,7 +44,7 @@ class Fts5Index:
         self._directory = directory
         self._path = directory / FILE
         self._seconds = seconds
-        self._rows: Rows | None = None
+        self._rows: IndexRows | None = None
         self._reading: apsw.Connection | None = None
         self._deadline = 0.0
 
@@ -52,24 +52,39 @@ class Fts5Index:
     def open(self) -> Checkpoint | None:
         with trusting():
             make_room(self._directory, keep=FILE)
-            self._rows = self._rows or Rows(self._path)
+            self._rows = self._rows or IndexRows(self._path)
             version, checkpoint = self._rows.state()
             if version != fts5_rows.VERSION:
                 raise RebuildNeeded("the search index was made by another version")
             return checkpoint
 
-    def commit(self, sources: Sequence[Source], gone: Collection[str], checkpoint: Checkpoint) -> None:
+    def put(self, sources: Sequence[PackageSource], gone: Collection[str]) -> None:
+        with self._writing() as rows:
+            made = [(source.name, items(source)) for source in sources]  # here it is the package's fault
+            with trusting():
+                rows.replace(made, gone)
+
+    def commit(self, sources: Sequence[PackageSource], gone: Collection[str], checkpoint: Checkpoint) -> None:
+        self.put(sources, gone)
+        with self._writing() as rows, trusting():
+            rows.commit(checkpoint)
+
+    @contextmanager
+    def _writing(self) -> Iterator[IndexRows]:
         if self._rows is None:
             raise RebuildNeeded("the search index is not open")
-        made = [(source.name, items(source)) for source in sources]  # what fails here is the package's fault
-        with trusting():
-            self._rows.replace(made, gone, checkpoint)
+        try:
+            yield self._rows
+        except BaseException:
+            with trusting():
+                self._rows.forget()
+            raise
 
     def clear(self) -> None:
         self.close()
         with trusting():
             make_room(self._directory)
-            self._rows = Rows(self._path)
+            self._rows = IndexRows(self._path)
 
     def close(self) -> None:
         if self._rows is not None:
@@ -77,9 +92,9 @@ class Fts5Index:
             self._rows = None
 
     # -- reading
-    def search(self, query: Query) -> Page:
+    def search(self, query: Query) -> HitsPage:
         if query.is_nothing:
-            return Page(0, [], {name: [] for name in query.facets})
+            return HitsPage(0, [], {name: [] for name in query.facets})
         with self._bounded() as connection:
             connection.execute("BEGIN")  # one state of the index for all that is asked
             try:
@@ -181,10 +196,10 @@ class _Asked:
     def _run(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         return self._connection.execute(sql, values).fetchall()
 
-    def page(self) -> Page:
+    def page(self) -> HitsPage:
         query = self._query
         total, facets = self._facets() if query.facets else (self._count(), {})
-        return Page(total, self._hits() if query.limit and query.offset < total else [], facets)
+        return HitsPage(total, self._hits() if query.limit and query.offset < total else [], facets)
 
     def _count(self) -> int:
         sql = f"SELECT count(*) FROM {self._source} WHERE {self._where}"  # noqa: S608

@@ -5,6 +5,7 @@ else is a bound parameter.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ class Condition(NamedTuple):
     values: tuple[Any, ...] = ()
 
 
+@lru_cache(50_000)
 def number(tag: str) -> int:
     """A tag as an integer of 63 bits: there are too many to keep their texts."""
     return int.from_bytes(blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=8).digest()) >> 1

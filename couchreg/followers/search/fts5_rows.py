@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS facet (
 ) WITHOUT ROWID, STRICT;
 CREATE TABLE IF NOT EXISTS shown (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 """
+_REMEMBERED: Final = 50_000  # values of facets
 _ITEM = "INSERT INTO item VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _WORDS = "INSERT INTO {} (rowid, {}, words) VALUES ({})"
 _FOUND = "SELECT id FROM item WHERE kind = ? AND package = ?"
@@ -58,12 +59,13 @@ _REMOVED = (
 )
 
 
-class Rows:
+class IndexRows:
     """The file at `path`, for writing. Raises apsw.Error."""
 
     def __init__(self, path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._connection = apsw.Connection(str(path))
+        self._values: dict[tuple[int, str], int] = {}
         try:
             self._connection.set_busy_timeout(5000)
             self._connection.execute(_SCHEMA).fetchall()
@@ -77,18 +79,28 @@ class Rows:
         [[version, incarnation, seq]] = self._run("SELECT version, incarnation, seq FROM state")
         return int(version), None if incarnation is None else Checkpoint(str(incarnation), str(seq))
 
-    def replace(
-        self, made: Iterable[tuple[str, Sequence[Item]]], gone: Collection[str], checkpoint: Checkpoint
-    ) -> None:
-        """Put packages in place of what there is of them, remove others, and say how far that was."""
-        with self._connection:
-            for name in gone:
-                self._remove(name)
-            for name, found in made:
-                self._remove(name)
-                for item in found:
-                    self._add(item)
-            self._run("UPDATE state SET incarnation = ?, seq = ?", tuple(checkpoint))
+    def replace(self, made: Iterable[tuple[str, Sequence[Item]]], gone: Collection[str]) -> None:
+        """Put packages in place of what there is of them, and remove others, in the transaction that `commit`
+        ends."""
+        if not self._connection.in_transaction:
+            self._run("BEGIN IMMEDIATE")
+        for name in gone:
+            self._remove(name)
+        for name, found in made:
+            self._remove(name)
+            for item in found:
+                self._add(item)
+
+    def commit(self, checkpoint: Checkpoint) -> None:
+        """Say how far that was, and make it so."""
+        self._run("UPDATE state SET incarnation = ?, seq = ?", tuple(checkpoint))
+        self._run("COMMIT")
+
+    def forget(self) -> None:
+        """What was not committed; after an error SQLite may have done so by itself."""
+        self._values.clear()
+        if self._connection.in_transaction:
+            self._run("ROLLBACK")
 
     def close(self) -> None:
         self._connection.close()
@@ -122,9 +134,18 @@ class Rows:
     def _facets(self, item: Item, place: int) -> Iterator[tuple[int, int, int]]:
         for code, name in enumerate(FACETS):
             for text in item.facets[name]:
-                self._run("INSERT OR IGNORE INTO value (name, text) VALUES (?, ?)", (code, text))
-                [[value]] = self._run("SELECT id FROM value WHERE name = ? AND text = ?", (code, text))
-                yield place, code, value
+                yield place, code, self._value(code, text)
+
+    def _value(self, code: int, text: str) -> int:
+        """The number of a facet's value; those of the last ones are remembered."""
+        known = self._values.get((code, text))
+        if known is None:
+            self._run("INSERT OR IGNORE INTO value (name, text) VALUES (?, ?)", (code, text))
+            [[known]] = self._run("SELECT id FROM value WHERE name = ? AND text = ?", (code, text))
+            if len(self._values) >= _REMEMBERED:
+                self._values.clear()
+            self._values[code, text] = known
+        return known
 
     def _many(self, sql: str, rows: Iterable[tuple[int, ...]]) -> None:
         self._connection.executemany(sql, list(rows)).fetchall()

@@ -34,7 +34,7 @@ _SUFFIXES = frozenset({"", "md", "markdown", "rst", "txt", "cff"})
 _UNITS = ("unit", "units", "unitText", "unitCode", "rdfUnit")
 
 
-class Source(NamedTuple):
+class PackageSource(NamedTuple):
     """What an engine is given of a package: its latest version's stored members, texts of its files that are
     `told_in`, and why it is deprecated."""
 
@@ -74,7 +74,7 @@ def told_in(path: str) -> bool:
     return "/" not in path and stem in _TEXTS and suffix in _SUFFIXES
 
 
-def items(source: Source) -> list[Item]:
+def items(source: PackageSource) -> list[Item]:
     """The package first, then its resources in their order."""
     descriptor = json.body(source.members)
     listed = [item for item in _list(descriptor, "resources") if isinstance(item, dict)]
@@ -90,7 +90,7 @@ def items(source: Source) -> list[Item]:
     return found
 
 
-def _package(source: Source, descriptor: Mapping[str, Any], resources: list[dict[str, Any]]) -> Item:
+def _package(source: PackageSource, descriptor: Mapping[str, Any], resources: list[dict[str, Any]]) -> Item:
     fields = list(_fields(resources))
     columns = {
         "name": (source.name,),
@@ -110,11 +110,15 @@ def _package(source: Source, descriptor: Mapping[str, Any], resources: list[dict
         room -= len(below)
     types = list(islice(all_types(descriptor), MOST_NAMES))
     facets = _facets(source, descriptor, resources, fields, types)
-    return _item(source, descriptor, None, columns, facets, types, own, about)
+    return _item(source, descriptor, None, _Said(columns, facets, types, own, about))
 
 
 def _resource(
-    source: Source, descriptor: Mapping[str, Any], name: str, resource: dict[str, Any], context: Context
+    source: PackageSource,
+    descriptor: Mapping[str, Any],
+    name: str,
+    resource: dict[str, Any],
+    context: Context,
 ) -> Item:
     fields = list(_fields([resource]))
     columns = {
@@ -132,22 +136,28 @@ def _resource(
     if "licenses" in resource:
         facets["license"] = tuple(_licenses(resource))
     facets["keywords"] = tuple(dict.fromkeys([*_keywords(resource), *_keywords(descriptor)]))[:SHOWN_NAMES]
-    return _item(
-        source, resource, name, columns, facets, types, own, iris(own, resource, context), descriptor
-    )
+    said = _Said(columns, facets, types, own, iris(own, resource, context))
+    return _item(source, resource, name, said, descriptor)
+
+
+class _Said(NamedTuple):
+    """What a descriptor says of a package or of a resource, sorted out."""
+
+    columns: Mapping[str, tuple[str, ...]]
+    facets: Mapping[str, tuple[str, ...]]
+    types: Sequence[Type]
+    pairs: list[Pair]
+    about: set[str]
 
 
 def _item(
-    source: Source,
+    source: PackageSource,
     members: Mapping[str, Any],
     resource: str | None,
-    columns: Mapping[str, tuple[str, ...]],
-    facets: Mapping[str, tuple[str, ...]],
-    types: Sequence[Type],
-    found: list[Pair],
-    about: set[str],
+    said: _Said,
     package: Mapping[str, Any] | None = None,
 ) -> Item:
+    columns, facets, types, found, about = said
     own = members.get("couchreg") if package is None else package.get("couchreg")
     date = own.get("published") if isinstance(own, dict) else None
     found = list(dict.fromkeys(found))
@@ -198,7 +208,7 @@ def _classes(one: Type) -> Iterator[str]:
 
 
 def _facets(
-    source: Source,
+    source: PackageSource,
     descriptor: Mapping[str, Any],
     resources: Sequence[Mapping[str, Any]],
     fields: Sequence[Mapping[str, Any]],

@@ -146,7 +146,7 @@ def _plain(text: str, column: str = "", *, beginnings: bool = False) -> list[Cla
     return made or [Clause((), column)]
 
 
-def _clauses(token: tokens.Token, column: str, is_beginning: bool) -> Iterator[Clause]:
+def _clauses(token: tokens.TextToken, column: str, is_beginning: bool) -> Iterator[Clause]:
     word = token.whole or (token.parts[0] if len(token.parts) == 1 else "")
     if token.whole:
         pieces = [Piece(tuple(map(tokens.stem, token.parts)), prefix=False)]

@@ -9,7 +9,7 @@ SHORTEST: Final = 4  # letters of a word that is looked at
 _FARTHEST = 2  # letters that may be wrong
 
 
-class Vocabulary(Protocol):
+class KnownWords(Protocol):
     def known(self, term: str) -> bool: ...
 
     def is_word(self, term: str) -> bool: ...
@@ -17,7 +17,7 @@ class Vocabulary(Protocol):
     def neighbours(self, term: str) -> Sequence[tuple[str, int]]: ...
 
 
-def suggestion(query: Query, index: Vocabulary) -> str | None:
+def suggestion(query: Query, index: KnownWords) -> str | None:
     """The words of the query with those replaced that nothing has, None where there is nothing better."""
     words: list[str] = []
     is_better = False
@@ -31,7 +31,7 @@ def suggestion(query: Query, index: Vocabulary) -> str | None:
     return " ".join(words) if is_better else None
 
 
-def _better(clause: Clause, index: Vocabulary) -> str | None:
+def _better(clause: Clause, index: KnownWords) -> str | None:
     word = clause.word
     if len(word) < SHORTEST or any(index.known(piece.terms[-1]) for piece in clause.any):
         return None

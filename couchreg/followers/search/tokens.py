@@ -50,7 +50,7 @@ STOP_WORDS: Final = frozenset(
 )  # fmt: skip
 
 
-class Token(NamedTuple):
+class TextToken(NamedTuple):
     """A chunk where it stands in a text: `parts` in order, and the whole where there are several."""
 
     start: int
@@ -76,12 +76,12 @@ def stem(term: str) -> str:
     return str(porter(term)) or term
 
 
-def tokens(text: str) -> Iterator[Token]:
+def tokens(text: str) -> Iterator[TextToken]:
     """The chunks of a text, in order."""
     for found in _CHUNK.finditer(text):
         parts, whole = _cut(found.group())
         if parts:
-            yield Token(found.start(), found.end(), parts, whole)
+            yield TextToken(found.start(), found.end(), parts, whole)
 
 
 @lru_cache(20_000)

@@ -22,9 +22,9 @@ from couchreg.durable import sync
 from couchreg.errors import CouchregError
 from couchreg.followers.base import Checkpoint, RebuildNeeded
 from couchreg.followers.search import whoosh_text
-from couchreg.followers.search.base import MOST_VALUES, SECONDS, Hit, Page, TooSlow
+from couchreg.followers.search.base import MOST_VALUES, SECONDS, Hit, HitsPage, TooSlow
 from couchreg.followers.search.folder import make_room
-from couchreg.followers.search.items import COLUMNS, Source, items
+from couchreg.followers.search.items import COLUMNS, PackageSource, items
 from couchreg.followers.search.query import Query
 
 FOLDER: Final = "whoosh"
@@ -57,6 +57,7 @@ class WhooshIndex:
         self._directory = directory / FOLDER
         self._seconds = seconds
         self._index: FileIndex | None = None
+        self._writer: Any = None  # while something is put and not committed
         self._searcher: Searcher | None = None
 
     # -- writing
@@ -68,39 +69,56 @@ class WhooshIndex:
             self._index = FileIndex(DurableStorage(str(self._directory)))
             return self._checkpoint(self._index)
 
-    def commit(self, sources: Sequence[Source], gone: Collection[str], checkpoint: Checkpoint) -> None:
-        if self._index is None:
-            raise RebuildNeeded("the search index is not open")
-        made = [
-            item for source in sources for item in items(source)
-        ]  # what fails here is the package's fault
-        with trusting():
-            writer = self._index.writer()
-        try:
+    def put(self, sources: Sequence[PackageSource], gone: Collection[str]) -> None:
+        with self._writing() as writer:
+            made = [item for source in sources for item in items(source)]  # here it is the package's fault
             with trusting():
-                writer.delete_by_term("id", CHECKPOINT_ID)
                 for name in (*gone, *[source.name for source in sources]):
                     writer.delete_by_term("package", name)
-            shown = (whoosh_text.VERSION, *checkpoint)
-            writer.add_document(id=CHECKPOINT_ID, kind="checkpoint", shown=shown)
             for item in made:
                 writer.add_document(**whoosh_text.document(item))
-        except BaseException:
-            writer.cancel()
-            raise
-        with trusting():
+
+    def commit(self, sources: Sequence[PackageSource], gone: Collection[str], checkpoint: Checkpoint) -> None:
+        self.put(sources, gone)
+        with self._writing() as writer, trusting():
+            writer.delete_by_term("id", CHECKPOINT_ID)
+            shown = (whoosh_text.VERSION, *checkpoint)
+            writer.add_document(id=CHECKPOINT_ID, kind="checkpoint", shown=shown)
+            self._writer = None
             writer.commit()
 
+    @contextmanager
+    def _writing(self) -> Iterator[Any]:
+        """Whoosh's writer since the last commit."""
+        if self._index is None:
+            raise RebuildNeeded("the search index is not open")
+        if self._writer is None:
+            with trusting():
+                self._writer = self._index.writer()
+        try:
+            yield self._writer
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        """What was put and not committed."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.cancel()
+
     def clear(self) -> None:
+        self.close()
         make_room(self._above)
         self._directory.mkdir(mode=0o700)
         self._index = FileIndex.create(DurableStorage(str(self._directory)), whoosh_text.schema())
 
     def close(self) -> None:
+        self._forget()
         self._index = None
 
     # -- reading
-    def search(self, query: Query) -> Page:
+    def search(self, query: Query) -> HitsPage:
         with trusting():
             searcher = self._current()
             reader = searcher.reader()
@@ -111,7 +129,7 @@ class WhooshIndex:
 
             results = self._results(searcher, whoosh_text.build(query, expand), query)
             hits = [_hit(found, score) for found, score in _of_page(results, query)]
-            return Page(len(results), hits, _facets(searcher, results, query.facets))
+            return HitsPage(len(results), hits, _facets(searcher, results, query.facets))
 
     def known(self, term: str) -> bool:
         with trusting():

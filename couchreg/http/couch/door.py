@@ -8,12 +8,7 @@ import logging
 
 from aiohttp import web
 
-from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.policy import Rule
-from couchreg.designdocs.functions import Functions
-from couchreg.designdocs.views.engine import ViewEngine
-from couchreg.docstore.attachments.attachments import Attachments
-from couchreg.docstore.base import ConfiguredStore
 from couchreg.errors import BadRequest, CouchregError, NotFound
 from couchreg.http.connections import SECTION
 from couchreg.http.couch import routing
@@ -22,13 +17,13 @@ from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.failures import MethodNotAllowed, answer_error, answer_unforeseen
 from couchreg.http.couch.frame.listener import Listener
 from couchreg.http.couch.frame.responses import Answer, Gone
-from couchreg.http.couch.frame.services import Services, WithOwned, as_they_are
-from couchreg.http.couch.frame.settings import NO_FACTS, Sections, Settings
+from couchreg.http.couch.frame.services import CouchServices
+from couchreg.http.couch.frame.settings import CouchSettings
 from couchreg.http.couch.server import session
 from couchreg.http.couch.table import TABLE
-from couchreg.http.forwarded import TRUSTING_NONE, Proxies
 from couchreg.http.leaving import Leaving
-from couchreg.replication.replicator import Replicator
+from couchreg.http.limits import admit
+from couchreg.http.watching import Watching
 
 log = logging.getLogger(__name__)
 
@@ -39,23 +34,8 @@ OVERRIDES = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT
 class CouchDoor:
     """CouchDB's HTTP API over a store; `handle` serves a port of its own, `mounted` a prefix."""
 
-    def __init__(
-        self,
-        store: ConfiguredStore,
-        attachments: Attachments,
-        auth: Authenticator,
-        functions: Functions,
-        views: ViewEngine,
-        *,
-        proxies: Proxies = TRUSTING_NONE,
-        with_owned: WithOwned = as_they_are,
-        facts: Sections = NO_FACTS,
-        replicator: Replicator | None = None,
-    ) -> None:
-        """`facts` are settings that the server was started with, as `_config` shows them."""
-        self.services = Services(
-            store, attachments, auth, functions, views, proxies, with_owned, facts, replicator
-        )
+    def __init__(self, services: CouchServices) -> None:
+        self.services = services
         self._router = routing.Router(TABLE, routing.load)
         self._leaving = Leaving()
 
@@ -89,11 +69,12 @@ class CouchDoor:
         """End what was started for requests. To be called when none comes any more."""
         await self.services.selections.close()
 
-    def server(self) -> web.Server:
+    def server(self, watching: Watching | None = None) -> web.Server:
         """A server of this door alone."""
         store = self.services.store
         section = lambda: store.config().get(SECTION, {})  # noqa: E731
-        return Listener(self.handle, proxies=self.services.proxies, section=section)
+        proxies = self.services.proxies
+        return Listener(self.handle, proxies=proxies, section=section, watching=watching)
 
     async def _answer(self, ctx: Context) -> web.StreamResponse:
         _locate(ctx)
@@ -106,6 +87,10 @@ class CouchDoor:
         if ctx.raw_query:
             jsonp.read(ctx)
         ctx.identity = await session.identify(ctx)
+        asked, user = ctx.asked, ctx.identity.user
+        asked.user, asked.address = user.name, ctx.address or asked.address
+        if asked.limits is not None:
+            admit(asked, is_admin=user.is_admin)
         return await self._routed(ctx)
 
     async def _routed(self, ctx: Context) -> web.StreamResponse:
@@ -117,6 +102,7 @@ class CouchDoor:
         route = self._router.find(ctx.parts)
         if route is None:
             raise NotFound("Database does not exist." if len(ctx.parts) == 1 else "missing")
+        ctx.asked.door, ctx.asked.route = "couch", route.template
         ctx.match = route.captured(ctx.parts)
         bound = route.operations.get(ctx.method)
         rule = bound.rule if bound else Rule.MEMBER if route.in_database else Rule.PUBLIC
@@ -173,7 +159,7 @@ def _check_length(ctx: Context) -> None:
         raise BadRequest("the request uri is too long", error="too_long")
 
 
-def _longest_uri(settings: Settings) -> int:
+def _longest_uri(settings: CouchSettings) -> int:
     return settings.integer("chttpd", "max_uri_length", 0)
 
 

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from couchreg.auth.policy import Rule
-from couchreg.http.couch.table import Endpoint
+from couchreg.http.couch.table import CouchEndpoint
 
 PACKAGE = "couchreg.http.couch"
 
 Function = Callable[[Any], Awaitable[web.StreamResponse]]
 
 
-class Bound(NamedTuple):
+class BoundOperation(NamedTuple):
     """An operation with its function found."""
 
     function: Function
@@ -27,12 +27,12 @@ class Bound(NamedTuple):
     writes: bool
 
 
-class Route:
+class CouchRoute:
     """One endpoint ready for requests."""
 
     __slots__ = ("_places", "_tail", "allowed", "in_database", "names", "operations", "template")
 
-    def __init__(self, row: Endpoint, operations: Mapping[str, Bound]) -> None:
+    def __init__(self, row: CouchEndpoint, operations: Mapping[str, BoundOperation]) -> None:
         self.template = row.template
         self.allowed = row.allowed
         self.operations = operations
@@ -60,23 +60,24 @@ class _Node:
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.any: _Node | None = None
-        self.route: Route | None = None
-        self.rest: Route | None = None  # `{name*}`: takes one part or more
+        self.route: CouchRoute | None = None
+        self.rest: CouchRoute | None = None  # `{name*}`: takes one part or more
 
 
 class Router:
     """Finds routes; built once from the table."""
 
-    def __init__(self, table: Sequence[Endpoint], find: Callable[[str], Function]) -> None:
+    def __init__(self, table: Sequence[CouchEndpoint], find: Callable[[str], Function]) -> None:
         self._root = _Node()
         for row in table:
             bound = {
-                one.method: Bound(find(one.name), one.rule, one.opens, one.writes) for one in row.operations
+                one.method: BoundOperation(find(one.name), one.rule, one.opens, one.writes)
+                for one in row.operations
             }
-            _insert(self._root, Route(row, bound))
+            _insert(self._root, CouchRoute(row, bound))
         self._document = _search(self._root, ("db", "id"), 0)
 
-    def find(self, parts: Sequence[str]) -> Route | None:
+    def find(self, parts: Sequence[str]) -> CouchRoute | None:
         if len(parts) == 2 and not (parts[0].startswith("_") or parts[1].startswith("_")):
             return self._document  # by far the most frequent
         if len(parts) == 2 and parts[1] == "_local/":
@@ -84,7 +85,7 @@ class Router:
         return _search(self._root, parts, 0)
 
 
-def _insert(root: _Node, route: Route) -> None:
+def _insert(root: _Node, route: CouchRoute) -> None:
     node = root
     for name in route.names:
         if name.endswith("?}"):
@@ -103,7 +104,7 @@ def _step(node: _Node, name: str) -> _Node:
     return node.literals.setdefault(name, _Node())
 
 
-def _search(node: _Node, parts: Sequence[str], depth: int) -> Route | None:
+def _search(node: _Node, parts: Sequence[str], depth: int) -> CouchRoute | None:
     if depth == len(parts):
         return node.route
     literal = node.literals.get(parts[depth])

@@ -23,14 +23,14 @@ class Operation(NamedTuple):
     writes: bool  # although its rule is that of readers
 
 
-class Endpoint(NamedTuple):
+class CouchEndpoint(NamedTuple):
     template: str
     allowed: str
     operations: tuple[Operation, ...]
 
 
-def endpoint(template: str, allowed: str, *operations: Operation) -> Endpoint:
-    return Endpoint(template, allowed, operations)
+def endpoint(template: str, allowed: str, *operations: Operation) -> CouchEndpoint:
+    return CouchEndpoint(template, allowed, operations)
 
 
 def op(method: str, name: str, rule: Rule, *, opens: bool = True, writes: bool = False) -> Operation:
@@ -42,7 +42,7 @@ SERVER_ADMIN, DB_ADMIN, METRICS = Rule.SERVER_ADMIN, Rule.DB_ADMIN, Rule.METRICS
 
 EVERY = ("GET", "PUT", "POST", "DELETE", "COPY", "PATCH", "OPTIONS")  # some endpoints do not care
 
-SERVER: tuple[Endpoint, ...] = (
+SERVER: tuple[CouchEndpoint, ...] = (
     endpoint("/", "GET,HEAD", op("GET", "server.root.welcome", PUBLIC)),
     endpoint("/favicon.ico", "GET,HEAD", op("GET", "server.root.favicon", PUBLIC)),
     endpoint("/_up", "GET,HEAD", op("GET", "server.root.up", PUBLIC)),
@@ -111,7 +111,7 @@ SERVER: tuple[Endpoint, ...] = (
     ),
 )
 
-NODE: tuple[Endpoint, ...] = (
+NODE: tuple[CouchEndpoint, ...] = (
     endpoint("/_node", "GET", *[op(method, "server.node.incomplete", SERVER_ADMIN) for method in EVERY]),
     endpoint("/_node/{node}", "GET", *[op(method, "server.node.name", SERVER_ADMIN) for method in EVERY]),
     endpoint("/_node/{node}/_config", "GET", op("GET", "server.config.everything", SERVER_ADMIN)),
@@ -138,7 +138,7 @@ NODE: tuple[Endpoint, ...] = (
     endpoint("/_node/{node}/_smoosh/status", "GET", op("GET", NOT_BUILT, SERVER_ADMIN)),
 )
 
-DATABASE: tuple[Endpoint, ...] = (
+DATABASE: tuple[CouchEndpoint, ...] = (
     endpoint(
         "/{db}",
         "DELETE,GET,HEAD,POST",
@@ -176,8 +176,8 @@ DATABASE: tuple[Endpoint, ...] = (
         op("GET", "feeds.changes.get", LISTER),
         op("POST", "feeds.changes.post", LISTER),
     ),
-    endpoint("/{db}/_bulk_docs", "POST", op("POST", "documents.bulk.bulk_docs", WRITER)),
-    endpoint("/{db}/_bulk_get", "POST", op("POST", "documents.bulk.bulk_get", LISTER)),
+    endpoint("/{db}/_bulk_docs", "POST", op("POST", "documents.bulk.bulk_docs", Rule.PUBLISHER)),
+    endpoint("/{db}/_bulk_get", "POST", op("POST", "documents.bulk_get.bulk_get", LISTER)),
     endpoint("/{db}/_revs_diff", "POST", op("POST", "documents.replication.revs_diff", MEMBER)),
     endpoint("/{db}/_missing_revs", "POST", op("POST", "documents.replication.missing_revs", MEMBER)),
     endpoint("/{db}/_purge", "POST", op("POST", "documents.replication.purge", SERVER_ADMIN)),
@@ -250,13 +250,13 @@ REWRITTEN = ("GET", "POST", "PUT", "DELETE", "COPY", "OPTIONS")
 ATTACHMENT_METHODS = "DELETE,GET,HEAD,PUT"
 
 
-def _document(template: str, writer: Rule) -> Endpoint:
+def _document(template: str, writer: Rule, putter: Rule) -> CouchEndpoint:
     return endpoint(
         template,
         DOCUMENT_METHODS,
         op("GET", "documents.documents.get", MEMBER),
-        op("PUT", "documents.documents.put", writer),
-        op("POST", "documents.documents.post_form", writer),
+        op("PUT", "documents.documents.put", putter),
+        op("POST", "documents.form.post_form", writer),
         op("DELETE", "documents.documents.delete", writer),
         op(
             "COPY", "documents.documents.copy", WRITER
@@ -264,26 +264,26 @@ def _document(template: str, writer: Rule) -> Endpoint:
     )
 
 
-def _attachment(template: str, writer: Rule) -> Endpoint:
+def _attachment(template: str, writer: Rule) -> CouchEndpoint:
     return endpoint(
         template,
         ATTACHMENT_METHODS,
         op("GET", "documents.attachments.get", MEMBER),
-        op("PUT", "documents.attachments.put", writer),
-        op("DELETE", "documents.attachments.delete", writer),
+        op("PUT", "documents.attachment_edits.put", writer),
+        op("DELETE", "documents.attachment_edits.delete", writer),
     )
 
 
-def _search(kind: str, allowed: str, name: str) -> Endpoint:
+def _search(kind: str, allowed: str, name: str) -> CouchEndpoint:
     methods = allowed.split(",")
     template = "/{db}/_design/{ddoc}/" + kind + "/{path?}"
     return endpoint(template, allowed, *[op(method, f"design.searches.{name}", MEMBER) for method in methods])
 
 
-DOCUMENTS: tuple[Endpoint, ...] = (
-    _document("/{db}/{docid}", WRITER),
+DOCUMENTS: tuple[CouchEndpoint, ...] = (
+    _document("/{db}/{docid}", WRITER, Rule.PUBLISHER),
     _attachment("/{db}/{docid}/{attachment*}", WRITER),
-    _document("/{db}/_design/{ddoc}", Rule.DESIGN_WRITER),
+    _document("/{db}/_design/{ddoc}", Rule.DESIGN_WRITER, Rule.DESIGN_WRITER),
     _attachment("/{db}/_design/{ddoc}/{attachment*}", Rule.DESIGN_WRITER),
     endpoint(
         "/{db}/_local/{local}",
@@ -341,4 +341,4 @@ DOCUMENTS: tuple[Endpoint, ...] = (
     _search("_nouveau_info", "GET", "nouveau"),
 )
 
-TABLE: tuple[Endpoint, ...] = SERVER + NODE + DATABASE + DOCUMENTS
+TABLE: tuple[CouchEndpoint, ...] = SERVER + NODE + DATABASE + DOCUMENTS

@@ -1,5 +1,7 @@
-"""The registry door: publish, read, search and look after data packages. See `DESIGN.md` beside this file.
+"""The registry door: publish, read, ask, search and look after data packages. See `DESIGN.md` beside this
+file.
 
-`door` makes routes of the tables (`routes`, `people/routes`); operations stand in `reading`, `publishing` and
-`people`; `openapi` describes it all. What they share is in `frame`.
+Owns its routes (`routes`, and those of the wings, of which `door` makes a router and `openapi` a description)
+and the operations in `reading`, `publishing`, `people`, `analytics` and `graphs`, and in `pages` for people.
+What they share is in `frame`. Does not own any decision about packages. Comes in: `app`.
 """

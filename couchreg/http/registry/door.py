@@ -3,22 +3,33 @@
 import logging
 from collections.abc import Awaitable, Callable
 from importlib import import_module
+from typing import Any
+from weakref import WeakSet
 
 from aiohttp import web
 
-from couchreg.errors import CouchregError, Failure
+from couchreg.auth.login.authenticator import NOBODY, Identity
+from couchreg.errors import BadRequest, CouchregError, Failure, Unauthorized
+from couchreg.http.limits import admit
 from couchreg.http.registry.frame.answers import failure, rejected
-from couchreg.http.registry.frame.call import Call, Handler, Services
+from couchreg.http.registry.frame.call import Call, Handler, RegistryServices
+from couchreg.http.registry.frame.cookies import visit_cookie
+from couchreg.http.registry.frame.describing import JSON
 from couchreg.http.registry.frame.route import Route
+from couchreg.http.registry.frame.urls import base_url, is_secure
+from couchreg.http.registry.pages.wanted import problem, wants_page_of_error
 from couchreg.http.registry.routes import ROUTES
+from couchreg.journal.asking import UNDER_WAY
 
 log = logging.getLogger(__name__)
+_FOR_PEOPLE: WeakSet[Any] = WeakSet()  # handlers of routes at which a login at the pages counts
 Operation = Callable[[Call], Awaitable[web.StreamResponse]]
 
 
-def registry_application(services: Services) -> web.Application:
+def registry_application(services: RegistryServices) -> web.Application:
     """The application that serves the registry's port."""
-    application = web.Application(middlewares=[_answer_errors])
+    application = web.Application(middlewares=[_pages_of_errors(services), _answer_errors])
+    application.on_response_prepare.append(_name_request)
     if services.couch is not None:
         application.router.add_route("*", "/_couch{path:(?s:/.*)?}", services.couch)
     for route in ROUTES:
@@ -26,12 +37,20 @@ def registry_application(services: Services) -> web.Application:
     return application
 
 
+async def _name_request(request: web.Request, response: web.StreamResponse) -> None:
+    """The name by which the logs know a request; the couch door gives it in a header of its own."""
+    asked = UNDER_WAY.get()
+    if asked is not None and asked.began and "X-Couch-Request-ID" not in response.headers:
+        response.headers["X-Request-ID"] = asked.id
+
+
 def _add(router: web.UrlDispatcher, route: Route, handler: Handler) -> None:
     path = route.path.replace("{path}", "{path:.+}")
-    if route.method == "GET":
-        router.add_get(path, handler, allow_head=True)
-    else:
-        router.add_route(route.method, path, handler)
+    for each in (path, path + "/") if route.slashed else (path,):
+        if route.method == "GET":
+            router.add_get(each, handler, allow_head=True)
+        else:
+            router.add_route(route.method, each, handler)
 
 
 def operation(name: str) -> Operation:
@@ -41,11 +60,19 @@ def operation(name: str) -> Operation:
     return found
 
 
-def _handler(route: Route, services: Services) -> Handler:
+def _handler(route: Route, services: RegistryServices) -> Handler:
     run = operation(route.operation)
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        identity = await services.identify(request.headers, services.proxies.address(request))
+        address = services.proxies.address(request)
+        asked = UNDER_WAY.get()
+        if asked is not None:
+            asked.door, asked.route, asked.address = "registry", route.path, address
+        identity = await _identity(request, services, route, address)
+        if asked is not None:
+            asked.user, asked.token = identity.user.name, identity.grant and identity.grant.id
+            if asked.limits is not None and not route.free:
+                admit(asked, is_admin=identity.user.is_admin)
         call = Call(request, identity, services, route)
         await call.decide()
         async with call.held:
@@ -54,7 +81,41 @@ def _handler(route: Route, services: Services) -> Handler:
             with call.while_there():
                 return await run(call)
 
+    if route.takes_cookie:
+        _FOR_PEOPLE.add(handle)
     return handle
+
+
+async def _identity(request: web.Request, services: RegistryServices, route: Route, address: str) -> Identity:
+    """Who asks: by a header, or by the cookie of a login at the pages where that counts."""
+    headers = request.headers
+    if "Cookie" not in headers or "Authorization" in headers or not route.takes_cookie:
+        return await services.identify(headers, address)
+    secure = is_secure(request, services.public_url, services.proxies)
+    try:
+        found = await services.visits.identify(visit_cookie(headers, secure=secure))
+    except Unauthorized:  # nobody can say now who it is: they may log in again, or out
+        return NOBODY
+    return NOBODY if found is None else found
+
+
+def _pages_of_errors(services: RegistryServices) -> Any:
+    """What went wrong is a page for those who asked for one."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await handler(request)
+        if response.status < 400 or response.prepared or not isinstance(response, web.Response):
+            return response
+        if not wants_page_of_error(request) or response.content_type != JSON:
+            return response
+        try:
+            base = base_url(request, services.public_url, services.proxies)
+        except BadRequest:
+            return response
+        return problem(base, response, request, may_log_in=request.match_info.handler in _FOR_PEOPLE)
+
+    return answer
 
 
 @web.middleware

@@ -14,7 +14,14 @@ from aiohttp import web
 from couchreg.auth.policy import Rule
 from couchreg.http.registry.frame.answers import cacheable
 from couchreg.http.registry.frame.call import Call
-from couchreg.http.registry.frame.describing import ALWAYS, ERROR, JSON, Answer, Answers, Body
+from couchreg.http.registry.frame.describing import (
+    ALWAYS,
+    ERROR,
+    JSON,
+    Answers,
+    DescribedAnswer,
+    DescribedBody,
+)
 from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.frame.schemas import PATHS, REASONS, SCHEMAS
 from couchreg.http.registry.routes import ROUTES
@@ -90,7 +97,7 @@ def _responses(route: Route) -> dict[str, Any]:
     return {str(status): _response(status, answers[status]) for status in sorted(answers)}
 
 
-def _response(status: int, answer: Answer) -> dict[str, Any]:
+def _response(status: int, answer: DescribedAnswer) -> dict[str, Any]:
     described: dict[str, Any] = {"description": REASONS[status]}
     if answer.schema is not None:
         described["content"] = {kind: _media(kind, answer.schema) for kind in answer.types}
@@ -102,6 +109,6 @@ def _media(kind: str, schema: str) -> Mapping[str, Any]:
     return {"schema": {"$ref": f"#/components/schemas/{schema}"}} if kind == JSON else {}
 
 
-def _body(body: Body) -> dict[str, Any]:
+def _body(body: DescribedBody) -> dict[str, Any]:
     content = {kind: {"schema": dict(body.schema)} if kind == JSON else {} for kind in body.types}
     return {"required": True, "content": content}

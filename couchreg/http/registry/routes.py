@@ -9,14 +9,15 @@ from couchreg.auth.policy import Rule
 from couchreg.auth.tokens import Scope
 from couchreg.http.registry.analytics import routes as analytics
 from couchreg.http.registry.frame.describing import (
+    HTML,
     JSON,
     LIMIT,
     LINKED,
     RANGE,
     START,
     TEXT,
-    Answer,
-    Body,
+    DescribedAnswer,
+    DescribedBody,
     flag,
     gives,
     makes,
@@ -27,6 +28,7 @@ from couchreg.http.registry.frame.parameters import (
     DESCRIPTOR,
     DRY_RUN,
     FILE,
+    FOR_GOOD,
     FROM,
     MESSAGE,
     ORDER,
@@ -40,10 +42,14 @@ from couchreg.http.registry.frame.parameters import (
     WAIT,
 )
 from couchreg.http.registry.frame.route import Route
+from couchreg.http.registry.graphs import routes as graphs
+from couchreg.http.registry.pages import routes as pages
 from couchreg.http.registry.people import routes as people
 from couchreg.http.registry.publishing import routes as publishing
-from couchreg.http.registry.reading import search_routes
+from couchreg.http.registry.reading import search_routes, yanking_routes
+from couchreg.journal.openmetrics import CONTENT_TYPE
 
+METRICS = CONTENT_TYPE.partition(";")[0]
 READ, PUBLISH = Scope.READ, Scope.PUBLISH
 PUBLIC, LOGIN = Rule.PUBLIC, Rule.AUTHENTICATED
 
@@ -51,12 +57,13 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/",
-        "reading.linked.welcome",
+        "pages.home.home",
         PUBLIC,
         "A greeting with links, or the catalog as linked data",
-        gives("Welcome", 406, types=(JSON, LINKED)),
+        gives("Welcome", 406, types=(JSON, LINKED, HTML)),
         (PROFILE, LIMIT, START),
         in_registry=False,
+        cookie=True,
     ),
     Route(
         "GET",
@@ -86,9 +93,12 @@ ROUTES: tuple[Route, ...] = (
         "publishing.direct.finalize",
         LOGIN,
         "Publish what was uploaded",
-        {**makes("Published", 404, 409, 413, 415, 422, 503, statuses=(200, 201)), 202: Answer("Publishing")},
+        {
+            **makes("Published", 404, 409, 413, 415, 422, 503, statuses=(200, 201)),
+            202: DescribedAnswer("Publishing"),
+        },
         (WAIT,),
-        Body((JSON,), members("upload", upload=TEXT)),
+        DescribedBody((JSON,), members("upload", upload=TEXT)),
         scope=PUBLISH,
         package_in_body=True,
     ),
@@ -99,7 +109,7 @@ ROUTES: tuple[Route, ...] = (
         PUBLIC,
         "Upload one file to a given address",
         makes("Done", 413, 503, statuses=(201,)),
-        body=Body(("*/*",), {}),
+        body=DescribedBody(("*/*",), {}),
         scope=READ,
         signed=True,
     ),
@@ -109,12 +119,14 @@ ROUTES: tuple[Route, ...] = (
         "publishing.direct.preflight",
         PUBLIC,
         "Whether a page may upload there",
-        {204: Answer(None)},
+        {204: DescribedAnswer(None)},
         scope=READ,
         signed=True,
     ),
     *publishing.ROUTES,
     *analytics.ROUTES,
+    *pages.ROUTES,
+    *graphs.ROUTES,
     Route(
         "GET",
         "/-/packages",
@@ -207,6 +219,7 @@ ROUTES: tuple[Route, ...] = (
         makes("Deprecations", 409),
         scope=PUBLISH,
     ),
+    *yanking_routes.ROUTES,
     Route(
         "GET",
         "/-/dependencies/{name}/{version}",
@@ -227,18 +240,18 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/-/report/{name}/{version}",
-        "reading.packages.report",
+        "pages.comparing.report",
         PUBLIC,
         "The report of the checks when a version was published",
-        gives("Report"),
+        gives("Report", types=(JSON, HTML)),
     ),
     Route(
         "GET",
         "/-/diff/{name}/{old}/{new}",
-        "reading.listing.difference",
+        "pages.comparing.difference",
         PUBLIC,
         "What changed between two versions, rows of tables included",
-        gives("Difference", 503),
+        gives("Difference", 503, types=(JSON, HTML)),
     ),
     Route(
         "GET",
@@ -251,11 +264,49 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/-/health",
+        "reading.monitoring.live",
+        PUBLIC,
+        "Whether the server answers",
+        gives("Live", fresh=False),
+        in_registry=False,
+        free=True,
+    ),
+    Route(
+        "GET",
+        "/-/health/ready",
+        "reading.monitoring.ready",
+        PUBLIC,
+        "Whether each part of the server can do its work; why not, for operators",
+        {**gives("Health", fresh=False), 503: DescribedAnswer("Health")},
+        in_registry=False,
+        free=True,
+    ),
+    Route(
+        "GET",
+        "/-/metrics",
+        "reading.monitoring.metrics",
+        Rule.FIGURES,
+        "Figures of the server as OpenMetrics, for operators",
+        gives("Metrics", fresh=False, types=(METRICS,)),
+        in_registry=False,
+        cookie=True,
+    ),
+    Route(
+        "GET",
         "/-/followers",
         "reading.followers.followers",
         PUBLIC,
         "The progress of what is built from the packages",
         gives("Followers", fresh=False),
+    ),
+    Route(
+        "GET",
+        "/-/replicas",
+        "reading.replicas.replicas",
+        PUBLIC,
+        "Which registry this is a mirror of, and how far behind it",
+        gives("Replicas", fresh=False),
     ),
     Route(
         "GET",
@@ -269,7 +320,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET",
         "/{name}",
-        "reading.linked.descriptor",
+        "pages.package.page",
         PUBLIC,
         "The latest version's descriptor",
         DESCRIPTOR,
@@ -282,12 +333,13 @@ ROUTES: tuple[Route, ...] = (
         LOGIN,
         "Delete all versions of a package",
         makes("Deleted", 409),
+        (FOR_GOOD,),
         scope=PUBLISH,
     ),
     Route(
         "GET",
         "/{name}/{version}",
-        "reading.linked.descriptor",
+        "pages.package.page",
         PUBLIC,
         "A version's descriptor",
         DESCRIPTOR,
@@ -299,7 +351,10 @@ ROUTES: tuple[Route, ...] = (
         "publishing.publish.publish",
         LOGIN,
         "Publish a version",
-        {**makes("Published", 404, 409, 413, 415, 422, 503, statuses=(200, 201)), 202: Answer("Publishing")},
+        {
+            **makes("Published", 404, 409, 413, 415, 422, 503, statuses=(200, 201)),
+            202: DescribedAnswer("Publishing"),
+        },
         (DRY_RUN, WAIT),
         PACKAGE,
         scope=PUBLISH,
@@ -311,6 +366,7 @@ ROUTES: tuple[Route, ...] = (
         LOGIN,
         "Delete a version",
         makes("Deleted", 409),
+        (FOR_GOOD,),
         scope=PUBLISH,
     ),
     Route(

@@ -4,10 +4,11 @@ Messages stand in the package's document as `deprecated`, version -> message, wi
 version there is and will be. Nothing else changes: what is deprecated can be read as before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from couchreg.errors import BadRequest, NotFound
+from couchreg.journal.asking import record
 from couchreg.model.user import User
 from couchreg.package.standing import DEPRECATED, EVERY, Standing
 from couchreg.package.versions import satisfies
@@ -35,15 +36,14 @@ class Deprecations:
     ) -> dict[str, str]:
         """Deprecate one version, those that are in the range `wanted` now, or (neither given) the
         package; all messages afterwards. Raises BadRequest, NotFound, Forbidden."""
-        if not message.strip() or len(message) > LONGEST:
-            raise BadRequest(f"Give a message of 1 to {LONGEST} characters: why, and what to use instead.")
+        check_message(message)
         meant = await self._meant(name, version, wanted)
 
         def change(members: dict[str, Any]) -> None:
             messages = texts_to_change(members, DEPRECATED)
             messages.update(dict.fromkeys(meant, message))
 
-        return await self._changed(name, user, change)
+        return await self._changed("deprecate", name, user, change, meant)
 
     async def undeprecate(
         self, name: str, user: User, *, version: str | None = None, wanted: str | None = None
@@ -57,10 +57,14 @@ class Deprecations:
                 raise NotFound(f"Nothing like that is deprecated in {name!r}.")
             drop_empty(members, DEPRECATED)
 
-        return await self._changed(name, user, change)
+        return await self._changed("undeprecate", name, user, change, meant)
 
-    async def _changed(self, name: str, user: User, change: Change) -> dict[str, str]:
-        return Standing((await self._packages.change(name, user, change)).members).texts(DEPRECATED)
+    async def _changed(
+        self, action: str, name: str, user: User, change: Change, meant: Sequence[str]
+    ) -> dict[str, str]:
+        package = await self._packages.change(name, user, change)
+        record(action, package=name, versions=meant, by=user.name)
+        return Standing(package.members).texts(DEPRECATED)
 
     async def _meant(self, name: str, version: str | None, wanted: str | None) -> list[str]:
         versions = await self._catalog.known_versions(name)
@@ -74,6 +78,12 @@ class Deprecations:
         if not found:
             raise NotFound(f"{name!r} has no version in the range {wanted[:200]!r}.")
         return found
+
+
+def check_message(message: str) -> None:
+    """Raises BadRequest for one that says nothing, or too much."""
+    if not message.strip() or len(message) > LONGEST:
+        raise BadRequest(f"Give a message of 1 to {LONGEST} characters: why, and what to use instead.")
 
 
 def _pop(messages: dict[str, Any], meant: Iterable[str]) -> bool:

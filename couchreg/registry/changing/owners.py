@@ -8,6 +8,7 @@ import asyncio
 
 from couchreg.docstore.base import BEGINNING, Database
 from couchreg.errors import BadRequest, Forbidden, NotFound
+from couchreg.journal.asking import record
 from couchreg.model.user import User
 from couchreg.package.names import is_package_name
 from couchreg.registry.changing.packages import Packages, owners_of
@@ -29,7 +30,7 @@ class Owners:
 
     async def check(self, name: str, user: User) -> None:
         """Raises NotFound, and Forbidden unless `user` may change the package."""
-        (await self._packages.get(name)).check(user)
+        self._packages.require(await self._packages.get(name), user)
 
     async def add(self, name: str, username: str, user: User) -> tuple[str, ...]:
         """The owners with `username` among them. Raises NotFound, Forbidden, BadRequest for too many."""
@@ -42,7 +43,9 @@ class Owners:
                 raise BadRequest(f"A package may have at most {MOST} owners.")
             members["owners"] = [*owners, username]
 
-        return (await self._packages.change(name, user, change)).owners
+        owners = (await self._packages.change(name, user, change)).owners
+        record("owner.add", package=name, owner=username, by=user.name)
+        return owners
 
     async def remove(self, name: str, username: str, user: User) -> tuple[str, ...]:
         """The owners that are left. Raises NotFound, Forbidden: also for the last one."""
@@ -55,7 +58,9 @@ class Owners:
                 raise Forbidden(f"{username!r} is the last owner of {name!r}: add another one first.")
             members["owners"] = [owner for owner in owners if owner != username]
 
-        return (await self._packages.change(name, user, change)).owners
+        owners = (await self._packages.change(name, user, change)).owners
+        record("owner.remove", package=name, owner=username, by=user.name)
+        return owners
 
     async def leave(self, username: str, user: User) -> None:
         """Remove somebody from the packages that have other owners too; the rest stay theirs."""

@@ -13,9 +13,9 @@ from couchreg.errors import Conflict, CouchregError, Forbidden, NotFound
 from couchreg.model import json
 from couchreg.model.user import User
 from couchreg.package.moments import Clock, moment_text, utc_now
-from couchreg.registry.changing.locks import Locks
 from couchreg.registry.changing.settling import Settled
 from couchreg.registry.reading.catalog import Catalog
+from couchreg.turns import Locks
 
 ATTEMPTS = 5  # at a change that others, by replication say, are faster with
 
@@ -53,12 +53,29 @@ class Packages:
     `settled` is awaited with a sequence before a change is acknowledged, as for publishing.
     """
 
-    def __init__(self, database: Database, *, clock: Clock = utc_now, settled: Settled | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock = utc_now,
+        settled: Settled | None = None,
+        mirror_of: str | None = None,
+    ) -> None:
         self._database = database
         self._settled = settled
         self._catalog = Catalog(database)
         self._clock = clock
+        self._mirror_of = mirror_of
         self.locks = Locks()  # whoever changes a package or its versions holds its name
+
+    def require(self, package: Package, user: User) -> None:
+        """Raises Forbidden unless `user` may change the package: in a mirror, unless they are an admin."""
+        self._check_mirror(user)
+        package.check(user)
+
+    def _check_mirror(self, user: User) -> None:
+        if self._mirror_of is not None and not user.is_admin:
+            raise Forbidden(f"This is a mirror of {self._mirror_of}: packages are changed there.")
 
     async def find(self, name: str) -> Package | None:
         try:
@@ -87,6 +104,7 @@ class Packages:
         Versions that came without their package, by a replication that goes on, are somebody's already:
         nobody but an admin adds to them.
         """
+        self._check_mirror(user)
         if row is not None and not row.deleted:
             found = Package(name, row.rev, row.body)
         elif await self._catalog.versions(name):
@@ -116,7 +134,7 @@ class Packages:
         """As `change`, for one who holds the lock of this name."""
         for _ in range(ATTEMPTS):
             package = await self.get(name)
-            package.check(user)
+            self.require(package, user)
             members: dict[str, Any] = json.decode(json.encode(package.members))
             change(members)
             if members == package.members:

@@ -18,7 +18,8 @@ def bounded(settled: Settled | None) -> Settled:
         if settled is None:
             return
         try:
-            await asyncio.wait_for(settled(seq), SECONDS)
+            async with asyncio.timeout(SECONDS):
+                await settled(seq)
         except TimeoutError:
             reason = "The database has the change, but the datastore does not answer: repeat it to be sure."
             raise Unavailable(reason, retry_after=10) from None

@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from couchreg.errors import BadRequest, NotFound
+from couchreg.journal.asking import record
 from couchreg.model.user import User
 from couchreg.package.names import RESERVED
 from couchreg.package.standing import TAGS, Standing
@@ -41,6 +42,8 @@ class Tags:
             raise BadRequest(f"{tag!r} is a version of {name!r}, so it cannot be a tag.")
         if version not in versions:
             raise NotFound(f"{name!r} has no version {version[:200]!r}.")
+        if (await self._catalog.standing(name)).yanked(version) is not None:
+            raise BadRequest(f"{name}@{version} is yanked, so no tag can lead to it: undo that first.")
 
         def change(members: dict[str, Any]) -> None:
             tags = texts_to_change(members, TAGS)
@@ -48,7 +51,9 @@ class Tags:
                 raise BadRequest(f"A package may have at most {MOST} tags.")
             tags[tag] = version
 
-        return Standing((await self._packages.change(name, user, change)).members).tags(versions)
+        package = await self._packages.change(name, user, change)
+        record("tag.set", package=name, tag=tag, version=version, by=user.name)
+        return Standing(package.members).tags(versions)
 
     async def remove(self, name: str, tag: str, user: User) -> dict[str, str]:
         """Forget a tag; all tags afterwards. Raises NotFound, Forbidden."""
@@ -60,7 +65,9 @@ class Tags:
                 raise NotFound(f"{tag[:100]!r} of {name!r} cannot be removed: it is {what}.")
             drop_empty(members, TAGS)
 
-        return Standing((await self._packages.change(name, user, change)).members).tags(versions)
+        package = await self._packages.change(name, user, change)
+        record("tag.remove", package=name, tag=tag, by=user.name)
+        return Standing(package.members).tags(versions)
 
 
 def check_tag(tag: str) -> None:

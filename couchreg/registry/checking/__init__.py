@@ -1,5 +1,5 @@
 """Whether a package's content is what its descriptor says. Runs in child processes.
 
-Owns the checks and their workers; the shape of a report is `package.report`. `publishing`, `comparing` and
-the client come in.
+Owns the checks and their workers. Does not own the shape of a report (`package.report`). Comes in:
+`publishing`, `comparing`, `registry`, `analytics`, which reads tables as the checks do, `client`, and `app`.
 """

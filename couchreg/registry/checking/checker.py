@@ -4,18 +4,20 @@ What a package does to its check is answered honestly: one that was stopped is a
 says that nothing is known, not that something is wrong.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from couchreg.errors import BadRequest
 from couchreg.model import json
 from couchreg.package.report import STOPPED, Report, problem
 from couchreg.registry.checking.progress import Progress
 from couchreg.sandbox.ending import Cause, Stopped
 from couchreg.sandbox.forks import ForkServer
-from couchreg.sandbox.kinds import Grant, Kind
+from couchreg.sandbox.kinds import ChildGrant, Kind
 from couchreg.sandbox.kinds import Limits as JobLimits
 from couchreg.sandbox.pool import Pool
 
@@ -24,6 +26,8 @@ WORKER = "couchreg.registry.checking.worker"
 _PATIENCE = 10  # how many times its CPU time a check may last: the machine may have other work
 _NICE = 15  # a check of minutes shall not delay what a moment takes
 _GIB = 1 << 30
+_ESCAPED = 6  # bytes of JSON for one of a text, at the worst
+_UNREAD = 1 << 20  # bytes of an answer for the files in which nothing could be seen
 _LEAST = 60  # seconds that it may last at least
 
 
@@ -98,16 +102,49 @@ class Checker:
         leaves no check behind.
         """
         job = json.encode({"folder": str(folder), "descriptor": str(descriptor)})
-        grant = Grant([folder, descriptor, *elsewhere], [scratch])
+        grant = ChildGrant([folder, descriptor, *elsewhere], [scratch])
         note = progress.note if progress is not None else None
         limits = self.limits.of(size)
         try:
             answer = await self._pool.ask(job, askers=tuple(askers), grant=grant, note=note, limits=limits)
-            report: dict[str, Any] = json.decode(answer)
+            report: dict[str, Any] = await asyncio.to_thread(json.decode, answer)
         except Stopped as stopped:
             log.warning("%s", stopped)
             return _stopped(self.limits, limits, stopped.cause)
         return report
+
+    async def propose(
+        self,
+        folder: Path,
+        scratch: Path,
+        paths: Sequence[str],
+        named: tuple[str, str],
+        *,
+        askers: Sequence[str] = (),
+        size: int = 0,
+        longest: int,
+    ) -> tuple[str | None, list[tuple[str, str]]]:
+        """A first descriptor for the data among the files of a folder, `named` by name and version, as text,
+        and in which of them nothing could be seen, with the reason (of many files, the first ones). `size`
+        are their bytes. It is None where it would have more than `longest` bytes.
+
+        Raises BadRequest when it was stopped; TooManyRequests and Unavailable when too many packages wait.
+        """
+        name, version = named
+        asked = {"folder": str(folder), "paths": list(paths), "name": name, "version": version}
+        job = json.encode({**asked, "longest": longest})
+        grant = ChildGrant([folder], [scratch])
+        try:
+            answer = await self._pool.ask(job, askers=tuple(askers), grant=grant, limits=self.limits.of(size))
+        except Stopped as stopped:
+            log.warning("%s", stopped)
+            raise BadRequest(
+                "To look into these files took too long: send a datapackage.json, too."
+            ) from None
+        if len(answer) > _ESCAPED * longest + _UNREAD:  # no honest child's
+            return None, []
+        found = await asyncio.to_thread(json.decode, answer)
+        return found["text"], [(path, reason) for path, reason in found["unread"]]
 
     async def close(self) -> None:
         await self._pool.close()

@@ -7,7 +7,7 @@ job's scratch folder. Importing this module costs 0.3 s.
 import errno
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,16 +18,16 @@ from frictionless import Checklist, Package, system
 from frictionless.formats import ParquetParser
 from frictionless.resources import TableResource
 
-from couchreg.package.report import Report, problem
-from couchreg.registry.checking import parquet
+from couchreg.package.report import Report, problem, shown
+from couchreg.registry.checking import documents, parquet
 from couchreg.registry.checking.declared import Declared, declared
 from couchreg.registry.checking.explaining import Explainer
 from couchreg.registry.checking.fields import StandardFields
 from couchreg.registry.checking.form import check_form
-from couchreg.registry.checking.naming import Names
+from couchreg.registry.checking.naming import FieldNames
 from couchreg.registry.checking.preparing import Prepared, prepare
 from couchreg.registry.checking.reading import BROKEN, StandardReading
-from couchreg.registry.checking.sifting import Sifter, Wanted, opened, sifted, without_references
+from couchreg.registry.checking.sifting import Demands, Sifter, opened, sifted, without_references
 from couchreg.registry.checking.telling import Tell, Telling, silent, sizes_of
 from couchreg.registry.checking.texts import Recorded, check_text
 
@@ -79,7 +79,7 @@ def warm() -> None:
 
 def check(folder: str, members: dict[str, Any], tell: Tell = silent) -> dict[str, Any]:
     """Check the package whose files lie in `folder`; a `Report` as JSON, and what was not checked:
-    `skipped`, resources whose data is not read (another format, or elsewhere), and `unchecked`,
+    `skipped`, resources whose data nobody looks into (another format, or elsewhere), and `unchecked`,
     ``{resource, member, reason}`` for what a descriptor demands of data that is. `recorded` has what was
     found out of the data and the descriptor does not say, ``{resource, member, value}``. `tell` is given
     notes of progress."""
@@ -92,7 +92,7 @@ def check(folder: str, members: dict[str, Any], tell: Tell = silent) -> dict[str
         prepared = prepare(folder, members, report)
         check_form(prepared)
         package = _package(prepared)
-        prepared.skipped += _take_out_unread(package, prepared)
+        _look_into_documents(prepared, _take_out_unread(package, prepared))
         for name in list(prepared.tables):
             recorded += check_text(prepared, package.get_resource(name))
         telling = Telling(tell, sizes_of(folder, prepared.tables))
@@ -109,7 +109,7 @@ class Readable(NamedTuple):
     """A table that can be opened, as often as is wanted, and the names of its fields."""
 
     open: Callable[[], Any]
-    names: Names
+    names: FieldNames
 
 
 @contextmanager
@@ -123,7 +123,7 @@ def readable_table(folder: str, members: dict[str, Any], report: Report) -> Iter
         prepared = prepare(folder, members, report)
         check_form(prepared)
         package = _package(prepared)
-        prepared.skipped += _take_out_unread(package, prepared)
+        _take_out_unread(package, prepared)
         for name in list(prepared.tables):
             check_text(prepared, package.get_resource(name))
         _leave_keys_into_absent(prepared)
@@ -149,15 +149,27 @@ def _package(prepared: Prepared) -> Any:
     )
 
 
-def _take_out_unread(package: Any, prepared: Prepared) -> list[str]:
-    unread = [item.name for item in package.resources if _is_unread_table(item)]
-    for name in unread:
-        del prepared.tables[name]
+def _take_out_unread(package: Any, prepared: Prepared) -> list[Any]:
+    """Leave what is a table that can be read, or data in the descriptor; the others are answered."""
+    unread = [item for item in package.resources if item.path and not _is_readable_table(item)]
+    for item in unread:
+        del prepared.tables[item.name]
     return unread
 
 
-def _is_unread_table(resource: Any) -> bool:
-    return bool(resource.path) and resource.datatype == "table" and resource.format not in TABULAR
+def _is_readable_table(resource: Any) -> bool:
+    return bool(resource.datatype == "table" and resource.format in TABULAR)
+
+
+def _look_into_documents(prepared: Prepared, resources: Sequence[Any]) -> None:
+    """JSON is looked into at least; whatever else is no table is named as not read."""
+    for item in resources:
+        paths = prepared.paths[item.name]
+        if item.format not in documents.FORMATS or item.compression or len(paths) > 1:
+            prepared.skipped.append(item.name)
+        elif fault := documents.fault_of(Path(prepared.folder, paths[0]), item.format):
+            prepared.skipped.append(item.name)
+            prepared.leave(item.name, "path", f"{shown(paths[0])} {fault}")
 
 
 def _run(prepared: Prepared, reading: StandardReading, recorded: list[Recorded], telling: Telling) -> None:
@@ -177,7 +189,7 @@ def _run(prepared: Prepared, reading: StandardReading, recorded: list[Recorded],
         recorded += explainer.guessed(item)
 
 
-def _suspects(sifter: Sifter, resource: Any, wanted: Wanted) -> Any:
+def _suspects(sifter: Sifter, resource: Any, wanted: Demands) -> Any:
     try:
         return sifter.suspects(resource, wanted)
     except BROKEN:
@@ -226,5 +238,5 @@ def _tables(package: Any) -> list[Any]:
     return [item for item in package.resources if isinstance(item, TableResource)]
 
 
-def _wanted(more: Declared | None, name: str) -> Wanted:
-    return Wanted(more.keys.get(name, ()), more.allowed.get(name, {})) if more else Wanted()
+def _wanted(more: Declared | None, name: str) -> Demands:
+    return Demands(more.keys.get(name, ()), more.allowed.get(name, {})) if more else Demands()

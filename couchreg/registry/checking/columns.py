@@ -21,7 +21,7 @@ _VALUES = {str, int, float, bool, Decimal, date, datetime, time}
 Cells = Sequence[Any]
 
 
-class Column:
+class CheckedColumn:
     """One field of a table: what is known of its cells."""
 
     def __init__(self, declared: Any, allowed: frozenset[Any] | None, room: int) -> None:

@@ -44,7 +44,7 @@ class Declared(Check):
         for name, values in self.allowed.get(self.current, {}).items():
             cell = row.get(name)
             if cell is not None and cell not in values:
-                note = f"it is none of the {len(values)} categories"
+                note = f"it is not one of the {len(values)} categories"
                 yield errors.ConstraintError.from_row(row, note=note, field_name=name)
 
 
@@ -98,7 +98,7 @@ def _keys(stated: Any, fields: Mapping[str, Any]) -> tuple[list[tuple[str, ...]]
     for key in stated:
         unknown = [name for name in key if not isinstance(name, str) or name not in fields]
         if unknown:
-            faults.append(f"“uniqueKeys” names {str(unknown[0])[:100]!r}, which is no field")
+            faults.append(f"“uniqueKeys” names {str(unknown[0])[:100]!r}, which is not a field")
         else:
             keys.append(tuple(key))
     return keys, faults

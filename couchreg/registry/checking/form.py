@@ -9,6 +9,7 @@ Source: https://datapackage.org/standard/table-schema/.
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from functools import cache
 from typing import Any
 
 from frictionless import Dialect, Field, FrictionlessException, Package, Resource, Schema, system
@@ -16,10 +17,10 @@ from frictionless import Dialect, Field, FrictionlessException, Package, Resourc
 from couchreg.package.paths import is_url
 from couchreg.package.report import Problem, problem, shown
 from couchreg.registry.checking import shapes
-from couchreg.registry.checking.naming import Names, renamed
+from couchreg.registry.checking.naming import FieldNames, renamed
 from couchreg.registry.checking.patterns import BadPattern, compiled
 from couchreg.registry.checking.preparing import Prepared
-from couchreg.registry.checking.profiles import BadSchema, validator
+from couchreg.registry.checking.profiles import BadSchema, Faults, validator
 
 MOST_FIELDS = 20_000
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
@@ -68,9 +69,15 @@ def _notes(kind: Any, members: Any, options: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _shape_notes(shape: dict[str, Any], members: Any) -> list[str]:
+@cache
+def _shape(name: str) -> Faults:
+    """One of `shapes`, made ready once: that takes longer than to look at many descriptors."""
+    return validator(getattr(shapes, name))
+
+
+def _shape_notes(name: str, members: Any) -> list[str]:
     """What has a type that no reader expects; left to others where there is not even an object."""
-    return [_sentence(fault) for fault in validator(shape)(members)] if isinstance(members, dict) else []
+    return [_sentence(fault) for fault in _shape(name)(members)] if isinstance(members, dict) else []
 
 
 def _sentence(note: str) -> str:
@@ -91,11 +98,11 @@ def _of_resource(prepared: Prepared, resource: dict[str, Any], version: str) -> 
     plain = {key: value for key, value in resource.items() if key not in ("schema", "dialect")}
     if "schema" in resource or name in prepared.skipped:
         plain["schema"] = {"fields": []}  # a tabular resource has to have one
-    for note in _shape_notes(shapes.RESOURCE, plain) or _notes(Resource, plain, options):
+    for note in _shape_notes("RESOURCE", plain) or _notes(Resource, plain, options):
         yield problem("resource-error", note, resource=name)
     if "dialect" in resource:
         dialect = resource["dialect"]
-        for note in _shape_notes(shapes.DIALECT, dialect) or _of(Dialect, dialect, "dialect", {}):
+        for note in _shape_notes("DIALECT", dialect) or _of(Dialect, dialect, "dialect", {}):
             yield problem("dialect-error", note, resource=name, field="dialect")
     if "schema" in resource:
         yield from _of_schema(prepared, resource, options)
@@ -113,7 +120,7 @@ def _of_type(prepared: Prepared, resource: dict[str, Any], version: str) -> Iter
             message = f'The “type” of a resource can be "table", or be left out; it is {shown(stated)}.'
             yield problem("resource-error", message, resource=resource["name"], field="type")
         else:
-            prepared.leave(resource["name"], "type", f"{shown(stated)} is no type that is known here")
+            prepared.leave(resource["name"], "type", f"{shown(stated)} is not a type that is known here")
         del resource["type"]
 
 
@@ -142,7 +149,7 @@ def _of_schema(prepared: Prepared, resource: dict[str, Any], options: Mapping[st
     own = prepared.names_of(name)
     resource["schema"] = _renamed(prepared, name, own, schema)
     whole = resource["schema"]
-    notes = _shape_notes(shapes.SCHEMA, whole) or _of(Schema, whole, "schema", options)
+    notes = _shape_notes("SCHEMA", whole) or _of(Schema, whole, "schema", options)
     for note in notes:
         yield problem("schema-error", note, resource=name, field="schema")
     if not notes:
@@ -164,7 +171,7 @@ def _of_field(resource: str, number: int, item: Any, options: Mapping[str, Any])
         message = f"Field {number} of the schema has no “name” that is a string."
         yield problem("field-error", message, resource=resource)
         return
-    notes = _shape_notes(shapes.FIELD, item) or _notes(Field, item, options)
+    notes = _shape_notes("FIELD", item) or _notes(Field, item, options)
     for note in notes or _constraints(item, options):
         if "is not supported" in note and "ield type" in note:
             note = note.rstrip(".") + f": the standard has {_TYPES}."
@@ -179,7 +186,7 @@ def _constraints(item: dict[str, Any], options: Mapping[str, Any]) -> Iterator[s
         if pattern is not None:
             compiled(pattern)
     except BadPattern as error:
-        yield f"The pattern {shown(pattern)} is no regular expression of XML Schema: {error}."
+        yield f"The pattern {shown(pattern)} is not a regular expression of XML Schema: {error}."
         return
     try:
         if shape is not None:
@@ -192,17 +199,17 @@ def _constraints(item: dict[str, Any], options: Mapping[str, Any]) -> Iterator[s
     for member in _BOUNDS:
         if constraints.get(member) is not None and read(constraints[member]) is None:
             wrong = shown(constraints[member])
-            yield f"“{member}” is {wrong}, which is no value of the type {declared.type}."
+            yield f"“{member}” is {wrong}, which is not a value of the type {declared.type}."
     unfit = [value for value in constraints.get("enum") or () if _is_unreadable(read, value)]
     if unfit and "enum" in declared.supported_constraints:
-        yield f"“enum” has {shown(unfit[0])}, which is no value of the type {declared.type}."
+        yield f"“enum” has {shown(unfit[0])}, which is not a value of the type {declared.type}."
 
 
 def _is_unreadable(read: Any, value: Any) -> bool:
     return value is not None and read(value) is None
 
 
-def _renamed(prepared: Prepared, name: str, own: Names, schema: dict[str, Any]) -> dict[str, Any]:
+def _renamed(prepared: Prepared, name: str, own: FieldNames, schema: dict[str, Any]) -> dict[str, Any]:
     """A schema with the names of fields that frictionless can tell apart."""
     found = dict(schema)
     found["fields"] = [
@@ -216,7 +223,7 @@ def _renamed(prepared: Prepared, name: str, own: Names, schema: dict[str, Any]) 
     return found
 
 
-def _own_keys(prepared: Prepared, name: str, own: Names, keys: list[Any]) -> list[Any]:
+def _own_keys(prepared: Prepared, name: str, own: FieldNames, keys: list[Any]) -> list[Any]:
     """The foreign keys that can be looked at here."""
     kept = []
     for key in keys:

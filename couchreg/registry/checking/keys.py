@@ -51,7 +51,7 @@ class Key:
 
 
 @dataclass
-class Reference:
+class ForeignKey:
     """A foreign key: the values of these fields, by their places, are in `targets`, or all missing."""
 
     places: tuple[int, ...]

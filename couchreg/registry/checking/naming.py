@@ -13,7 +13,7 @@ from typing import Any
 _ABOUT_LABELS = ("incorrect-label", "blank-label", "duplicate-label")
 
 
-class Names:
+class FieldNames:
     """The names of one schema's fields: `own` as frictionless gets them, in order."""
 
     def __init__(self, stated: Sequence[str]) -> None:
@@ -53,7 +53,7 @@ class Names:
         return label.strip() == stated.strip() and (stated != self.own[number - 1])
 
 
-def renamed(keys: Any, names: Names) -> Any:
+def renamed(keys: Any, names: FieldNames) -> Any:
     """A name, or a list of them (or of such lists), as frictionless knows it."""
     if isinstance(keys, list):
         return [renamed(key, names) for key in keys]

@@ -17,12 +17,12 @@ from typing import Any
 
 import yaml
 
-from couchreg.package.descriptor import stated_path
+from couchreg.package.descriptor import PLACEHOLDER, stated_path
 from couchreg.package.paths import is_url, plain_path
 from couchreg.package.references import RULES, names_a_file, references
 from couchreg.package.report import Report, problem, shown
 from couchreg.package.text import BadText, read_json
-from couchreg.registry.checking.naming import Names
+from couchreg.registry.checking.naming import FieldNames
 from couchreg.registry.checking.profiles import BadSchema, validator
 
 _DELIMITERS = {"csv": ",", "tsv": "\t", "text/csv": ",", "text/tab-separated-values": "\t"}
@@ -56,7 +56,7 @@ class Prepared:
     report: Report
     members: dict[str, Any]
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
-    names: dict[str, Names] = field(default_factory=dict)
+    names: dict[str, FieldNames] = field(default_factory=dict)
     paths: dict[str, list[str]] = field(default_factory=dict)
     compressions: dict[str, str | None] = field(default_factory=dict)  # of those that are text
     skipped: list[str] = field(default_factory=list)
@@ -66,8 +66,8 @@ class Prepared:
         if len(self.unchecked) < MOST_UNCHECKED:
             self.unchecked.append({"resource": resource, "member": member, "reason": reason})
 
-    def names_of(self, resource: str) -> Names:
-        return self.names.get(resource) or Names(())
+    def names_of(self, resource: str) -> FieldNames:
+        return self.names.get(resource) or FieldNames(())
 
 
 def prepare(folder: str, members: dict[str, Any], report: Report) -> Prepared:
@@ -77,6 +77,8 @@ def prepare(folder: str, members: dict[str, Any], report: Report) -> Prepared:
         if prepared.members.pop(member, None) is not None:
             prepared.leave(None, member, "it is a resource that has one: nothing of a package is read by it")
     _obey(prepared, prepared.members, None, members)
+    if members.get("description") == PLACEHOLDER:
+        prepared.leave(None, "description", "it is still the one that couchreg init has written")
     for resource in members["resources"]:
         _add(prepared, resource)
     for reference in references(members):
@@ -191,7 +193,7 @@ def _yaml(data: bytes) -> Any:
         line, column = (mark.line + 1, mark.column + 1) if mark else (None, None)
         place = f" in line {line}, column {column}" if mark else ""
         raise BadText(
-            f"is no valid YAML{place}: {getattr(error, 'problem', None) or error}", line, column
+            f"is not valid YAML{place}: {getattr(error, 'problem', None) or error}", line, column
         ) from None
 
 
@@ -242,7 +244,7 @@ def _schema(prepared: Prepared, schema: dict[str, Any], name: str) -> dict[str, 
         else []
     )
     if names and all(isinstance(item, str) for item in names):
-        prepared.names[name] = Names([str(item) for item in names])
+        prepared.names[name] = FieldNames([str(item) for item in names])
     return found
 
 

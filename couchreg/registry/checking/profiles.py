@@ -44,7 +44,7 @@ def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faul
     try:
         found.check_schema(schema)
     except SchemaError as error:
-        raise BadSchema(f"it is no JSON Schema: {error.message[:300]}") from None
+        raise BadSchema(f"it is not a JSON Schema: {error.message[:300]}") from None
     registry = cast(Any, Registry)(retrieve=_from(folder)).combine(REGISTRY) if folder else REGISTRY
     root = _BASE + path
     resource = Resource.from_contents(schema, default_specification=DRAFT202012)

@@ -21,6 +21,7 @@ from typing import Any
 
 import msgspec
 
+from couchreg.package.descriptor import PLACEHOLDER
 from couchreg.sandbox.inside.channel import Reply
 
 RIGHT, UNKNOWN = b"1", b"0"
@@ -85,7 +86,7 @@ _OF_PACKAGE: Mapping[str, Callable[[Any], bool]] = {
     "name": lambda value: _text(value) and _NAME.fullmatch(value) is not None,
     "version": _text,
     "title": _text,
-    "description": _text,
+    "description": lambda value: _text(value) and value != PLACEHOLDER,
     "keywords": _texts,
     "licenses": _licenses,
     "$schema": _one_of(_VERSION_2),

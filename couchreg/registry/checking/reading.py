@@ -50,7 +50,7 @@ class Places:
         return self._lines[at] + row - self._rows[at]
 
 
-class Parts(io.RawIOBase):
+class JoinedFiles(io.RawIOBase):
     """Several files as one, each after the other: what an answer with the whole resource sends."""
 
     def __init__(self, paths: Iterable[str]) -> None:
@@ -96,7 +96,7 @@ class Parts(io.RawIOBase):
 
 def open_text_bytes(paths: Iterable[str], compression: str | None) -> BinaryIO:
     """The bytes of a table's text. Raises ValueError for a compression whose parts cannot be put together."""
-    whole = io.BufferedReader(Parts(paths))
+    whole = io.BufferedReader(JoinedFiles(paths))
     if not compression:
         return whole
     if compression not in _OPENERS:
@@ -107,7 +107,7 @@ def open_text_bytes(paths: Iterable[str], compression: str | None) -> BinaryIO:
 
 class PartsLoader(Loader):
     def read_byte_stream_create(self) -> Any:
-        return io.BufferedReader(Parts(self.resource.normpaths))
+        return io.BufferedReader(JoinedFiles(self.resource.normpaths))
 
     def read_byte_stream_decompress(self, byte_stream: Any) -> Any:
         compression = self.resource.compression

@@ -21,8 +21,8 @@ from frictionless import Dialect, FrictionlessException, Parser, errors
 from frictionless.resources import TableResource
 from frictionless.table.lookup import Lookup
 
-from couchreg.registry.checking.columns import CHUNK, Cells, Column
-from couchreg.registry.checking.keys import Key, Reference, Values
+from couchreg.registry.checking.columns import CHUNK, Cells, CheckedColumn
+from couchreg.registry.checking.keys import ForeignKey, Key, Values
 from couchreg.registry.checking.telling import Telling
 
 KNOWN = 1_000_000  # distinct values of all columns of a table that are remembered as clean
@@ -53,7 +53,7 @@ class Suspects:
 
 
 @dataclass
-class Wanted:
+class Demands:
     """What is asked of a table beyond what frictionless reads in its schema: see `declared`."""
 
     unique_keys: Sequence[tuple[str, ...]] = ()
@@ -68,19 +68,19 @@ class Sifter:
         self._most = most  # rows that are wrong; a table is not looked through further
         self._targets: dict[tuple[str, tuple[str, ...]], set[tuple[Any, ...]]] = {}
 
-    def suspects(self, resource: Any, wanted: Wanted) -> Suspects | None:
+    def suspects(self, resource: Any, wanted: Demands) -> Suspects | None:
         """The rows of this table that frictionless has to see; None where it has to see all."""
         try:
             with _without_references(resource) as opened:
                 if not _is_plain(opened):
                     return None
-                table = Table(opened, wanted.allowed)
+                table = SiftedTable(opened, wanted.allowed)
                 keys = list(_keys(table, opened.schema, wanted))
                 found = self._sift(table, [*keys, *self._references(resource, table)], resource.name)
             repeating = [key for key in keys if key.has_repeats(2 * self._most)]
             if repeating:
                 with _without_references(resource) as opened:
-                    _add_repeats(found, Table(opened, wanted.allowed), repeating)
+                    _add_repeats(found, SiftedTable(opened, wanted.allowed), repeating)
         except FrictionlessException:
             return None  # it cannot be opened, or refers to what is not there: frictionless says it
         return found
@@ -92,10 +92,10 @@ class Sifter:
         place = (other.name, names)
         if place not in self._targets:
             with _without_references(other) as opened:
-                self._targets[place] = Table(opened, {}).tuples(names)
+                self._targets[place] = SiftedTable(opened, {}).tuples(names)
         return self._targets[place]
 
-    def _sift(self, table: "Table", looks: Sequence[Key | Reference], name: str) -> Suspects:
+    def _sift(self, table: "SiftedTable", looks: Sequence[Key | ForeignKey], name: str) -> Suspects:
         suspects = Suspects()
         last = 0
         try:
@@ -109,14 +109,14 @@ class Sifter:
             suspects.until = last  # what broke after it is frictionless's to say
         return suspects
 
-    def _references(self, resource: Any, table: "Table") -> Iterator[Reference]:
+    def _references(self, resource: Any, table: "SiftedTable") -> Iterator[ForeignKey]:
         for key in resource.schema.foreign_keys if resource.schema else ():
             places = table.places(key["fields"])
             if places is not None:
-                yield Reference(places, self.targets(resource, key))
+                yield ForeignKey(places, self.targets(resource, key))
 
 
-class Table:
+class SiftedTable:
     """An open table, with a column for each field that its header lets expect."""
 
     def __init__(self, opened: Any, allowed: Mapping[str, frozenset[Any]]) -> None:
@@ -124,7 +124,7 @@ class Table:
         self.fields = opened.header.get_expected_fields()
         self._names = [declared.name for declared in self.fields]
         share = KNOWN // max(len(self.fields), 1)
-        self._columns = [Column(item, allowed.get(item.name), share) for item in self.fields]
+        self._columns = [CheckedColumn(item, allowed.get(item.name), share) for item in self.fields]
 
     def places(self, names: Iterable[str]) -> tuple[int, ...] | None:
         """Where the fields of these names are; None unless all are there."""
@@ -231,7 +231,7 @@ def _is_plain(opened: Any) -> bool:
     return named and bool(opened.header.valid) and not (opened.rows or opened.fields)
 
 
-def _keys(table: Table, schema: Any, wanted: Wanted) -> Iterator[Key]:
+def _keys(table: SiftedTable, schema: Any, wanted: Demands) -> Iterator[Key]:
     primary = table.places(schema.primary_key)
     if primary is not None:
         yield Key(primary, whole=False, blank_is_wrong=True)
@@ -244,7 +244,7 @@ def _keys(table: Table, schema: Any, wanted: Wanted) -> Iterator[Key]:
             yield Key(places, whole=True)
 
 
-def _add_repeats(found: Suspects, table: Table, keys: Sequence[Key]) -> None:
+def _add_repeats(found: Suspects, table: SiftedTable, keys: Sequence[Key]) -> None:
     rows = set(found.rows)
     for last, repeating in table.walk([(key.places, key.repeating) for key in keys], cells_too=False):
         rows.update(repeating)

@@ -20,7 +20,7 @@ from couchreg.sandbox.ending import Stopped
 from couchreg.sandbox.forks import ForkServer
 from couchreg.sandbox.kinds import Kind, Limits
 from couchreg.sandbox.pool import Pool
-from couchreg.sandbox.session import Session
+from couchreg.sandbox.session import ChildSession
 
 log = logging.getLogger(__name__)
 WORKER = "couchreg.registry.checking.quick"
@@ -40,7 +40,7 @@ class _Job(NamedTuple):
 
 
 class SmallTables:
-    """`start` and `close` are the owner's to call; until it is started nothing is known of any package.
+    """Whoever makes it calls `start` and `close`; until it is started nothing is known of any package.
     `forks` has `WORKER`."""
 
     def __init__(self, forks: ForkServer) -> None:
@@ -89,7 +89,7 @@ class SmallTables:
             finally:
                 _settle(job, right=False)
 
-    async def _look(self, session: Session, job: _Job) -> None:
+    async def _look(self, session: ChildSession, job: _Job) -> None:
         for _ in range(JOBS):
             batch = [job, *self._waiting()]
             try:

@@ -79,7 +79,9 @@ def _of_encoding(prepared: Prepared, resource: Any, paths: list[str]) -> tuple[P
         if found is not None:
             return None, found
         fault = first_fault(opened, UTF_8)
-        message = f"The {fault} is no UTF-8, and no other encoding fits: state “encoding”, or save as UTF-8."
+        message = (
+            f"The {fault} is not valid UTF-8, and no other encoding fits: state “encoding”, or save as UTF-8."
+        )
         return problem(
             "encoding-error", message, resource=name, **_at(prepared, resource, paths, fault)
         ), None
@@ -96,7 +98,7 @@ def _of_encoding(prepared: Prepared, resource: Any, paths: list[str]) -> tuple[P
         if other
         else "state the “encoding” that it has"
     )
-    message = f"The {fault} is none of the encoding {stated}: {remedy}, or save the file as {stated}."
+    message = f"The {fault} is not valid {stated}: {remedy}, or save the file as {stated}."
     return problem("encoding-error", message, resource=name, **_at(prepared, resource, paths, fault)), None
 
 

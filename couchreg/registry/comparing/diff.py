@@ -18,10 +18,10 @@ from typing import Any
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.model import json
 from couchreg.package.descriptor import OWN, Resource
-from couchreg.registry.comparing.diff_job import WORKER, Job, Side, run
+from couchreg.registry.comparing.diff_job import WORKER, DiffJob, Side, run
 from couchreg.registry.reading.catalog import Catalog, Version
 from couchreg.sandbox.forks import ForkServer
-from couchreg.sandbox.kinds import Grant, Kind, Limits
+from couchreg.sandbox.kinds import ChildGrant, Kind, Limits
 from couchreg.sandbox.pool import Pool
 
 KEPT = 64  # differences in memory
@@ -115,17 +115,17 @@ class Differ:
             rows |= found
         return await asyncio.to_thread(_described, before, after, pairs, rows)
 
-    async def _compared(self, jobs: Sequence[Job], key: Key, askers: Sequence[str]) -> dict[str, Any]:
+    async def _compared(self, jobs: Sequence[DiffJob], key: Key, askers: Sequence[str]) -> dict[str, Any]:
         """Resource -> what the comparison of its rows gave; nothing when somebody else was first."""
         async with self._folder() as folder:
-            grant = Grant(write=[folder])
+            grant = ChildGrant(write=[folder])
             async with self._pool.session(*askers, grant=grant) as session:
                 return {} if key in self._found else await run(jobs, folder, self._attachments, session)
 
-    def _jobs(self, before: Version, after: Version, pairs: Pairs) -> tuple[list[Job], dict[str, Any]]:
+    def _jobs(self, before: Version, after: Version, pairs: Pairs) -> tuple[list[DiffJob], dict[str, Any]]:
         """The tables to compare, of those whose content differs; resource -> why another is left out."""
         found: dict[str, Any] = {}
-        jobs: list[Job] = []
+        jobs: list[DiffJob] = []
         left = self.limits.total
         for old, new in pairs:
             if _content(before, old) == _content(after, new):
@@ -140,7 +140,7 @@ class Differ:
                 found[old.name] = {"skipped": f"More than {MOST} tables differ: only these are compared."}
                 continue
             left -= size
-            jobs.append(Job(old.name, Side.of(before, old), Side.of(after, new)))
+            jobs.append(DiffJob(old.name, Side.of(before, old), Side.of(after, new)))
         return jobs, found
 
     @asynccontextmanager

@@ -4,7 +4,6 @@ It answers with one part for each table, so that what is done when its time is u
 """
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Attachment
 from couchreg.model import json
 from couchreg.package.descriptor import Resource
-from couchreg.package.formats import split_format
+from couchreg.package.formats import plain_suffixes
 from couchreg.registry.reading.catalog import Version
 from couchreg.sandbox.ending import Stopped
-from couchreg.sandbox.session import Session
+from couchreg.sandbox.session import ChildSession
 
 log = logging.getLogger(__name__)
 WORKER = "couchreg.registry.comparing.diff_worker"
@@ -47,7 +46,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class DiffJob:
     """A resource to compare."""
 
     name: str
@@ -56,7 +55,7 @@ class Job:
 
 
 async def run(
-    jobs: Sequence[Job], folder: Path, attachments: Attachments, session: Session
+    jobs: Sequence[DiffJob], folder: Path, attachments: Attachments, session: ChildSession
 ) -> dict[str, Any]:
     """Resource -> `{added, removed, changed, …}` as `diff_rows.compare` has it, or `{skipped: why}`.
 
@@ -75,22 +74,16 @@ async def run(
     return {job.name: answer for job, answer in zip(jobs, found + missing, strict=True)}
 
 
-async def _line(number: int, job: Job, folder: Path, attachments: Attachments) -> bytes:
+async def _line(number: int, job: DiffJob, folder: Path, attachments: Attachments) -> bytes:
     sides = {}
     for which, side in (("old", job.old), ("new", job.new)):
         paths = []
         for part, file in enumerate(side.files):
-            path = f"{number}-{which}-{part}{_suffix(file.name)}"
+            path = f"{number}-{which}-{part}{plain_suffixes(file.name)}"
             await _lay_out(file, folder / path, attachments)
             paths.append(path)
         sides[which] = {"members": dict(side.members), "paths": paths, "key": list(side.key)}
     return json.encode(sides) + b"\n"
-
-
-def _suffix(name: str) -> str:
-    form, compression = split_format(name)
-    suffixes = "".join(f".{part}" for part in (form, compression) if part)
-    return suffixes if re.fullmatch(r"[.A-Za-z0-9]{1,20}", suffixes) else ""
 
 
 async def _lay_out(file: Attachment, path: Path, attachments: Attachments) -> None:

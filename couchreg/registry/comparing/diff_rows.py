@@ -18,7 +18,7 @@ WIDEST = 100  # columns that are shown; all are compared
 Row = tuple[str, ...]
 
 
-class Table(NamedTuple):
+class ComparedTable(NamedTuple):
     """Names of the columns, and a function that reads the rows from the beginning."""
 
     columns: Sequence[str]
@@ -41,7 +41,7 @@ def _digest(row: Row) -> bytes:
     return hashlib.blake2b("\x1f".join(row).encode("utf-8", "surrogatepass"), digest_size=12).digest()
 
 
-def compare(old: Table, new: Table, key: Sequence[str]) -> dict[str, Any]:
+def compare(old: ComparedTable, new: ComparedTable, key: Sequence[str]) -> dict[str, Any]:
     """``{key, columns, added, removed, changed, unchanged, examples}``.
 
     `key` in the answer is None when rows were compared as they are: where no key was given, where the
@@ -59,7 +59,9 @@ def compare(old: Table, new: Table, key: Sequence[str]) -> dict[str, Any]:
     return {"key": None, "columns": columns[:WIDEST], **_as_they_are(old, new, columns)}
 
 
-def _by_key(old: Table, new: Table, columns: Sequence[str], key: list[str]) -> dict[str, Any] | None:
+def _by_key(
+    old: ComparedTable, new: ComparedTable, columns: Sequence[str], key: list[str]
+) -> dict[str, Any] | None:
     """None when the key is not unique in one of the tables."""
     places = [columns.index(name) for name in key]
     before = _keyed(old, columns, places)
@@ -84,7 +86,7 @@ def _by_key(old: Table, new: Table, columns: Sequence[str], key: list[str]) -> d
     }
 
 
-def _keyed(table: Table, columns: Sequence[str], places: list[int]) -> dict[bytes, bytes] | None:
+def _keyed(table: ComparedTable, columns: Sequence[str], places: list[int]) -> dict[bytes, bytes] | None:
     found: dict[bytes, bytes] = {}
     for row in table.read(columns):
         mark = _digest(tuple(row[place] for place in places))
@@ -94,7 +96,9 @@ def _keyed(table: Table, columns: Sequence[str], places: list[int]) -> dict[byte
     return found
 
 
-def _picked(table: Table, columns: Sequence[str], places: list[int], marks: set[bytes]) -> dict[bytes, Row]:
+def _picked(
+    table: ComparedTable, columns: Sequence[str], places: list[int], marks: set[bytes]
+) -> dict[bytes, Row]:
     found: dict[bytes, Row] = {}
     for row in table.read(columns) if marks else ():
         mark = _digest(tuple(row[place] for place in places))
@@ -105,7 +109,7 @@ def _picked(table: Table, columns: Sequence[str], places: list[int], marks: set[
     return found
 
 
-def _as_they_are(old: Table, new: Table, columns: Sequence[str]) -> dict[str, Any]:
+def _as_they_are(old: ComparedTable, new: ComparedTable, columns: Sequence[str]) -> dict[str, Any]:
     """Rows as a whole, each as often as it is there."""
     before = Counter(map(_digest, old.read(columns)))
     after = Counter(map(_digest, new.read(columns)))
@@ -123,7 +127,7 @@ def _as_they_are(old: Table, new: Table, columns: Sequence[str]) -> dict[str, An
     }
 
 
-def _examples(table: Table, columns: Sequence[str], wanted: Counter[bytes]) -> list[dict[str, str]]:
+def _examples(table: ComparedTable, columns: Sequence[str], wanted: Counter[bytes]) -> list[dict[str, str]]:
     if not wanted:
         return []
     rows = (row for row in table.read(columns) if _digest(row) in wanted)

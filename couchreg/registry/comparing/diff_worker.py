@@ -13,11 +13,11 @@ from frictionless import FrictionlessException, Resource
 
 from couchreg.model import json
 from couchreg.registry.checking.checks import TABULAR, without_network
-from couchreg.registry.comparing.diff_rows import Table, compare
+from couchreg.registry.comparing.diff_rows import ComparedTable, compare
 from couchreg.sandbox.inside.channel import Reply
 
 
-class Read:
+class ReadTable:
     """A table that can be read again and again."""
 
     def __init__(self, folder: str, side: dict[str, Any]) -> None:
@@ -47,9 +47,9 @@ class Read:
 def compared(folder: str, job: dict[str, Any]) -> dict[str, Any]:
     """The comparison of one table, or why there is none."""
     try:
-        old, new = (Read(folder, job[which]) for which in ("old", "new"))
+        old, new = (ReadTable(folder, job[which]) for which in ("old", "new"))
         key = job["new"]["key"] or job["old"]["key"]
-        return compare(Table(old.columns, old.rows), Table(new.columns, new.rows), key)
+        return compare(ComparedTable(old.columns, old.rows), ComparedTable(new.columns, new.rows), key)
     except FrictionlessException as error:
         return {"skipped": f"The table cannot be read: {error.error.type}."}
     except (ValueError, UnicodeError) as error:

@@ -11,7 +11,7 @@ from couchreg.registry.linked import schema_org
 from couchreg.registry.linked.contexts import CROISSANT, CROISSANT_CONTEXT
 from couchreg.registry.linked.reading import fields, text
 from couchreg.registry.linked.schema_org import Node, tidy
-from couchreg.registry.linked.source import Download, Source
+from couchreg.registry.linked.source import Download, LinkedSource
 
 _TYPES = {
     "integer": "sc:Integer",
@@ -41,7 +41,7 @@ _SHARED = (
 )
 
 
-def dataset(source: Source) -> Node:
+def dataset(source: LinkedSource) -> Node:
     """The version. What Croissant has from schema.org is as in that view."""
     shared = schema_org.dataset(source)
     tables = [item for item in source.downloads if fields(item.members)]

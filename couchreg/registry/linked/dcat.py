@@ -12,7 +12,7 @@ from couchreg.registry.linked.contexts import DCAT_CONTEXT, XSD
 from couchreg.registry.linked.reading import (
     Agent,
     License,
-    Place,
+    NamedPlace,
     creators,
     licenses,
     listed,
@@ -24,7 +24,7 @@ from couchreg.registry.linked.reading import (
     web_address,
 )
 from couchreg.registry.linked.schema_org import Node, tidy
-from couchreg.registry.linked.source import Download, Source
+from couchreg.registry.linked.source import Download, LinkedSource
 from couchreg.registry.reading.history import Summary
 from couchreg.registry.reading.served import url_of
 
@@ -36,7 +36,7 @@ _DATE = re.compile(r"\d{4}(-\d\d(-\d\d)?)?")
 _DATE_TYPES = {4: "gYear", 7: "gYearMonth", 10: "date"}
 
 
-def dataset(source: Source) -> Node:
+def dataset(source: LinkedSource) -> Node:
     """The version."""
     members = source.members
     keywords = texts(members, "keywords")
@@ -73,7 +73,7 @@ def _source(item: Any) -> str | None:
     return web_address(item.get("path") if isinstance(item, dict) else item)
 
 
-def _temporal(source: Source) -> Node | None:
+def _temporal(source: LinkedSource) -> Node | None:
     found = period(source.members)
     if found is None:
         return None
@@ -90,7 +90,7 @@ def _moment(value: str | None) -> Any:
     return {"@value": value, "@type": XSD + ("dateTime" if "T" in value else "string")}
 
 
-def _location(place: Place) -> Node:
+def _location(place: NamedPlace) -> Node:
     box = None
     if place.box:
         west, south, east, north = place.box
@@ -99,7 +99,7 @@ def _location(place: Place) -> Node:
     return tidy({"@type": "dct:Location", "skos:prefLabel": place.name, "dcat:bbox": box})
 
 
-def _distribution(item: Download, source: Source) -> Node:
+def _distribution(item: Download, source: LinkedSource) -> Node:
     stated = licenses(item.members) or licenses(source.members)
     checksum = {"@type": "spdx:Checksum", "spdx:algorithm": SHA256, "spdx:checksumValue": item.sha256}
     return tidy(

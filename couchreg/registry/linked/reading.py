@@ -30,7 +30,7 @@ class License(NamedTuple):
     url: str | None
 
 
-class Place(NamedTuple):
+class NamedPlace(NamedTuple):
     """A name, a box (west, south, east, north), or both."""
 
     name: str | None
@@ -131,19 +131,19 @@ def _moment(value: str) -> str | None:
     return None if value in ("", "..") else value
 
 
-def places(members: Mapping[str, Any]) -> list[Place]:
+def places(members: Mapping[str, Any]) -> list[NamedPlace]:
     """Where it is about: names, boxes, or GeoJSON."""
     items = [*listed(members, "spatialCoverage"), *listed(members, "spatial")]
     return [place for place in map(_place, items) if place]
 
 
-def _place(item: Any) -> Place | None:
+def _place(item: Any) -> NamedPlace | None:
     if isinstance(item, str):
-        return Place(item, None) if item.strip() else None
+        return NamedPlace(item, None) if item.strip() else None
     if not isinstance(item, dict):
         return None
     name, box = text(item, "name", "title", "label"), _box(item)
-    return Place(name, box) if name or box else None
+    return NamedPlace(name, box) if name or box else None
 
 
 def _box(item: Mapping[str, Any]) -> tuple[float, float, float, float] | None:

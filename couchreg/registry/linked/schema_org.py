@@ -11,7 +11,7 @@ from couchreg.registry.linked.contexts import SCHEMA_ORG_URL
 from couchreg.registry.linked.reading import (
     Agent,
     License,
-    Place,
+    NamedPlace,
     creators,
     fields,
     licenses,
@@ -23,14 +23,14 @@ from couchreg.registry.linked.reading import (
     texts,
     web_address,
 )
-from couchreg.registry.linked.source import Download, Source
+from couchreg.registry.linked.source import Download, LinkedSource
 from couchreg.registry.reading.history import Summary
 from couchreg.registry.reading.served import url_of
 
 Node = dict[str, Any]
 
 
-def dataset(source: Source) -> Node:
+def dataset(source: LinkedSource) -> Node:
     """The version."""
     members = source.members
     context = context_of(members)
@@ -113,7 +113,7 @@ def _interval(members: Mapping[str, Any]) -> str | None:
     return start if start == end else f"{start or '..'}/{end or '..'}"
 
 
-def _place(place: Place) -> Node:
+def _place(place: NamedPlace) -> Node:
     geo = None
     if place.box:
         west, south, east, north = place.box
@@ -121,7 +121,7 @@ def _place(place: Place) -> Node:
     return tidy({"@type": "Place", "name": place.name, "geo": geo})
 
 
-def _variables(source: Source) -> list[Node]:
+def _variables(source: LinkedSource) -> list[Node]:
     """The columns of all tables, each name once."""
     found = {field["name"]: field for item in source.downloads for field in fields(item.members)}
     return [

@@ -31,7 +31,7 @@ class Download(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Source:
+class LinkedSource:
     """One version, and the address of the registry it is in."""
 
     version: Version

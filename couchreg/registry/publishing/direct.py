@@ -34,7 +34,7 @@ FINALIZED_WITHIN = 6 * 3600  # seconds
 _ID = frozenset("0123456789abcdef")
 
 
-class Address(NamedTuple):
+class UploadAddress(NamedTuple):
     """Where to PUT a file, and the headers that the request has to have."""
 
     url: str
@@ -46,10 +46,10 @@ class Addresses(Protocol):
 
     async def upload_address(
         self, key: str, length: int, md5: bytes, content_type: str, seconds: int
-    ) -> Address: ...
+    ) -> UploadAddress: ...
 
 
-class Announced(msgspec.Struct, frozen=True):
+class AnnouncedUpload(msgspec.Struct, frozen=True):
     """A file that is to come."""
 
     path: str
@@ -66,7 +66,7 @@ class Authorization(msgspec.Struct, frozen=True):
     version: str
     user: str | None
     made: float  # Unix time
-    files: tuple[Announced, ...]
+    files: tuple[AnnouncedUpload, ...]
 
 
 class Direct:
@@ -160,7 +160,7 @@ class Direct:
         for number in numbers.values():
             await self._take(intake, staged_key(upload, number), allowed.files[number], read)
 
-    async def _take(self, intake: Intake, key: str, file: Announced, read: Collection[str]) -> None:
+    async def _take(self, intake: Intake, key: str, file: AnnouncedUpload, read: Collection[str]) -> None:
         info = await self._blobs.info(key)
         if info is None:
             raise Conflict(f"The file {file.path!r} has not been uploaded yet.")
@@ -175,7 +175,7 @@ class Direct:
         if spooled.md5 != file.md5 or file.sha256 not in (None, spooled.sha256):
             raise DigestMismatch(f"The file {file.path!r} has other bytes than were announced.")
 
-    async def _fetched(self, intake: Intake, key: str, file: Announced) -> Spooled:
+    async def _fetched(self, intake: Intake, key: str, file: AnnouncedUpload) -> Spooled:
         """A file that is looked into; it is stored from where it waits all the same."""
         async with aclosing(self._blobs.open(key)) as chunks:
             spooled = await intake.receive(file.path, file.content_type, chunks)
@@ -193,7 +193,7 @@ def _note_key(upload: str) -> str:
     return f"{UPLOADS}{upload}/authorization.json"
 
 
-def announced(filedata: Any, limits: PublishLimits) -> tuple[Announced, ...]:
+def announced(filedata: Any, limits: PublishLimits) -> tuple[AnnouncedUpload, ...]:
     """The files of `{path: {length, md5, type, sha256}}`. Raises BadRequest, TooLarge."""
     if not isinstance(filedata, dict) or not all(isinstance(item, dict) for item in filedata.values()):
         raise BadRequest("“filedata” must be an object: path -> {length, md5, type}.")
@@ -207,7 +207,7 @@ def announced(filedata: Any, limits: PublishLimits) -> tuple[Announced, ...]:
     return files
 
 
-def _announced(path: str, item: Mapping[str, Any]) -> Announced:
+def _announced(path: str, item: Mapping[str, Any]) -> AnnouncedUpload:
     check_path(path)
     length, stated, sha256 = item.get("length"), item.get("type"), item.get("sha256")
     if isinstance(length, bool) or not isinstance(length, int) or length < 0:
@@ -216,7 +216,7 @@ def _announced(path: str, item: Mapping[str, Any]) -> Announced:
         raise BadRequest(f"The “type” of {path!r} must be a content type.")
     if sha256 is not None and not isinstance(sha256, str):
         raise BadRequest(f"The “sha256” of {path!r} must be written in hex.")
-    return Announced(
+    return AnnouncedUpload(
         path,
         length,
         _md5(path, item.get("md5")),

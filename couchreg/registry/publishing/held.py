@@ -45,7 +45,8 @@ class Held:
             return found
         if fresh and self._caught_up is not None:
             with suppress(TimeoutError, CouchregError):
-                await asyncio.wait_for(self._caught_up(await self._database.update_seq()), _PATIENCE)
+                async with asyncio.timeout(_PATIENCE):
+                    await self._caught_up(await self._database.update_seq())
         wanted = set(hashes)
         ids = await self._candidates(self._holders, list(wanted))
         for doc_id in ids[:MOST_DOCUMENTS]:

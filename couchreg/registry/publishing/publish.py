@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from couchreg.docstore.attachments.attachments import Attachments
-from couchreg.docstore.base import Database, Edit, Row, Seq, Updated
+from couchreg.docstore.base import Attachment, Database, Edit, Row, Seq, Updated
 from couchreg.docstore.optional import referred_in
 from couchreg.errors import Conflict
+from couchreg.journal.asking import record
 from couchreg.model import json
 from couchreg.model.user import User
 from couchreg.package.dependencies import MEMBER as DEPENDENCIES
@@ -39,6 +40,7 @@ from couchreg.registry.checking.small import SmallTables
 from couchreg.registry.publishing import integrity, storing
 from couchreg.registry.publishing.held import Held
 from couchreg.registry.publishing.intake import Intake, Received
+from couchreg.registry.publishing.quotas import Quotas
 from couchreg.registry.publishing.threads import Abandoned, IsStopped, at_once, in_thread, whole
 from couchreg.registry.reading.catalog import Catalog, Version
 from couchreg.registry.reading.dependencies import Dependencies
@@ -74,6 +76,16 @@ class Published:
     report: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DataChecks:
+    """How data is looked into before it is published, and what follows. With `small`, tables that it finds
+    right are not given to the `checker`."""
+
+    checker: Checker
+    small: SmallTables | None = None
+    validation: Validation = Validation.STRICT
+
+
 class Publisher:
     """Publishes into one `registry` database."""
 
@@ -81,20 +93,17 @@ class Publisher:
         self,
         database: Database,
         attachments: Attachments,
-        checker: Checker,
+        checks: DataChecks,
         packages: Packages,
         *,
-        validation: Validation = Validation.STRICT,
         clock: Clock = utc_now,
         settled: Settled | None = None,
         held: Held | None = None,
-        small: SmallTables | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
         self._database = database
         self._attachments = attachments
-        self._checker = checker
-        self._small = small
-        self._validation = Validation(validation)
+        self._checks = checks
         self._clock = clock
         self._settled = bounded(settled)
         self._catalog = Catalog(database)
@@ -102,20 +111,23 @@ class Publisher:
         self._hashing = Turns(2, waiting=128, waiting_of_one=32, what="packages to hash")
         self._packages = packages
         self._held = held or Held(database)
+        self.quotas = quotas or Quotas(database, 0)
 
     @property
     def checks_data(self) -> bool:
         """Whether files are looked into before they are published."""
-        return self._validation is not Validation.OFF
+        return self._checks.validation is not Validation.OFF
 
     async def check_address(self, name: str, version: str, user: User) -> None:
         """Whether `user` may publish here at all, before any byte is read.
 
-        Raises BadRequest for what can be no name or version, Forbidden for packages of others.
+        Raises BadRequest for what can be no name or version, Forbidden for packages of others, TooLarge.
         """
         check_package_name(name)
         check_version(version)
         await self._packages.allow_publishing(name, user)
+        if self.quotas.limit and version not in await self._catalog.versions(name):
+            await self.quotas.check(user)
 
     async def publish(
         self,
@@ -141,7 +153,7 @@ class Publisher:
         """
         await intake.settle_descriptor()
         descriptor = examine(intake.members, name, version)
-        body = await self._completed(descriptor, intake, askers)
+        body = await self.completed(descriptor, intake, askers)
         progress = progress or Progress()
         report: Mapping[str, Any] | None = await self._small_report(descriptor, intake)
         if dry_run or (self.checks_data and report is None):  # else it is looked at in a moment
@@ -159,11 +171,26 @@ class Publisher:
             if before:
                 published, seq = before, await self._database.update_seq()
             else:
-                published, seq = await whole(self._write(descriptor, body, intake, user, report, confirm))
+                async with self.quotas.taking(user, intake):
+                    published, seq = await whole(self._write(descriptor, body, intake, user, report, confirm))
+                record("publish", package=name, version=version, by=user.name)
         await self._settled(seq)
         return published
 
-    async def _completed(
+    async def judge(
+        self, descriptor: Descriptor, intake: Intake, askers: Sequence[str]
+    ) -> tuple[dict[str, Any], Mapping[str, Any] | None]:
+        """What `completed` gives, and the report on the data; None where data is not checked here.
+
+        Raises InvalidPackage, TooManyRequests, Unavailable.
+        """
+        body = await self.completed(descriptor, intake, askers)
+        if not self.checks_data:
+            return body, None
+        report = await self._small_report(descriptor, intake)
+        return body, await self._report(report, descriptor, intake, askers, Progress())
+
+    async def completed(
         self, descriptor: Descriptor, intake: Intake, askers: Sequence[str]
     ) -> dict[str, Any]:
         """The descriptor's members, and those filled in that say what its files are.
@@ -215,10 +242,10 @@ class Publisher:
         if report is None:
             async with _laid_out(intake, descriptor) as (folder, scratch, document):
                 size = sum(file.spooled.length for file in intake.files.values() if file.local)
-                report = await self._checker.check(
+                report = await self._checks.checker.check(
                     folder, scratch, document, askers=askers, progress=progress, size=size
                 )
-        if self._validation is Validation.STRICT and not report["valid"]:
+        if self._checks.validation is Validation.STRICT and not report["valid"]:
             raise refusal(report)
         unmet = await self._dependencies.unmet(descriptor.members)
         missing = [
@@ -229,12 +256,12 @@ class Publisher:
 
     async def _small_report(self, descriptor: Descriptor, intake: Intake) -> dict[str, Any] | None:
         """The report on small tables that are right beyond doubt."""
-        if not self.checks_data or self._small is None:
+        if not self.checks_data or self._checks.small is None:
             return None
         if not all(file.local for file in intake.files.values()):
             return None
         files = {path: file.spooled for path, file in intake.files.items()}
-        return await self._small.report({**descriptor.members, "name": descriptor.name}, files)
+        return await self._checks.small.report({**descriptor.members, "name": descriptor.name}, files)
 
     async def _write(
         self,
@@ -253,14 +280,26 @@ class Publisher:
         recorded = recorded_of(report or {})
         if recorded:
             own[RECORDED] = recorded
+
+        async def write(attached: Sequence[Attachment]) -> Updated:
+            edit = Edit(doc_id, None, False, document_of(filled_in(body, recorded), own), tuple(attached))
+            await confirm()
+            return await self._commit(edit, descriptor.name, user)
+
+        written = await self.store(doc_id, intake, write)
+        return Published(descriptor.name, descriptor.version, written.rev, True, report), written.seq
+
+    async def store(
+        self, doc_id: str, intake: Intake, write: Callable[[Sequence[Attachment]], Awaitable[Updated]]
+    ) -> Updated:
+        """Put the files, and let `write` write the document that refers to them. When it raises, they go.
+
+        For one who holds the lock of the package.
+        """
         await self._clear(doc_id, intake)
         found = await storing.sources(self._held, self._attachments.blobs, intake)
         async with self._attachments.upload(self._database.name) as upload:
-            attached = await storing.store(upload, doc_id, intake, found)
-            edit = Edit(doc_id, None, False, document_of(filled_in(body, recorded), own), attached)
-            await confirm()
-            written = await self._commit(edit, descriptor.name, user)
-        return Published(descriptor.name, descriptor.version, written.rev, True, report), written.seq
+            return await write(await storing.store(upload, doc_id, intake, found))
 
     async def _clear(self, doc_id: str, intake: Intake) -> None:
         """Remove what a publish that a crash cut off has left at the places of our files."""
@@ -335,11 +374,12 @@ def _lay_out(job: Path, intake: Intake, descriptor: Descriptor, is_stopped: IsSt
     for path, file in intake.files.items():
         target = job / "package" / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        _link(target, file, is_stopped)
+        link_into(target, file, is_stopped)
 
 
-def _link(target: Path, file: Received, is_stopped: IsStopped) -> None:
-    """A file that no check looks into is there by its name only."""
+def link_into(target: Path, file: Received, is_stopped: IsStopped) -> None:
+    """Lay a file down without copying it, if that can be; one that no check looks into is there by its name
+    only."""
     if not file.local:
         target.touch()
         return

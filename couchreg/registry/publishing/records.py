@@ -19,7 +19,7 @@ from couchreg.registry.publishing.intake import PublishLimits, content_type_of
 _HEX = frozenset("0123456789abcdef")
 
 
-class State(StrEnum):
+class PublishState(StrEnum):
     """How far a publish is. After the first two it does not change any more."""
 
     OPEN = "open"  # files are awaited
@@ -29,7 +29,7 @@ class State(StrEnum):
     FAILED = "failed"  # something else stood in the way, which is kept
 
 
-UNFINISHED = (State.OPEN, State.CHECKING)
+UNFINISHED = (PublishState.OPEN, PublishState.CHECKING)
 
 
 class Announced(msgspec.Struct, frozen=True, array_like=True):
@@ -54,7 +54,7 @@ class Record(msgspec.Struct, kw_only=True):
     made: float
     touched: float
     askers: tuple[str, ...] = ()  # whose turn its check has to be
-    state: State = State.OPEN
+    state: PublishState = PublishState.OPEN
     outcome: Any = None  # {rev, created, report} when published, else {error, reason, report}
 
     @property
@@ -62,7 +62,7 @@ class Record(msgspec.Struct, kw_only=True):
         return self.state not in UNFINISHED
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class PublishManifest(msgspec.Struct, frozen=True):
     """What a publisher announces; `descriptor` are the bytes of `datapackage.json`, if they came along."""
 
     name: str
@@ -77,7 +77,7 @@ class Manifest(msgspec.Struct, frozen=True):
         return hashlib.sha256(msgspec.json.encode(said)).hexdigest()
 
 
-def read_manifest(members: Mapping[str, Any], limits: PublishLimits) -> Manifest:
+def read_manifest(members: Mapping[str, Any], limits: PublishLimits) -> PublishManifest:
     """The manifest of `{name, version, files: {path: {bytes, sha256, type}}, descriptor}`.
 
     Raises BadRequest, TooLarge.
@@ -100,7 +100,7 @@ def read_manifest(members: Mapping[str, Any], limits: PublishLimits) -> Manifest
         if (given.length, given.sha256) != (own.length, own.sha256):
             raise BadRequest(f"“descriptor” and {DESCRIPTOR} of “files” differ: send only one of them.")
     _check(files, limits)
-    return Manifest(name, version, tuple(files.values()), descriptor)
+    return PublishManifest(name, version, tuple(files.values()), descriptor)
 
 
 def _check(files: Mapping[str, Announced], limits: PublishLimits) -> None:

@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from couchreg.blobstore.spool import Spool
@@ -25,8 +26,9 @@ from couchreg.model.user import User
 from couchreg.registry.checking.progress import WAITING, Progress
 from couchreg.registry.publishing.filling import fill
 from couchreg.registry.publishing.intake import Intake, PublishLimits
+from couchreg.registry.publishing.outcomes import failure_of, outcome_of
 from couchreg.registry.publishing.publish import Confirm, Published, Publisher
-from couchreg.registry.publishing.records import Announced, Record, State
+from couchreg.registry.publishing.records import Announced, PublishState, Record
 from couchreg.registry.publishing.sessions import Sessions
 from couchreg.registry.publishing.threads import ended, whole
 
@@ -35,13 +37,27 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 50  # of a check that has no place or no store: some hours
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0  # seconds between two of them
 LATER = (TooManyRequests, Unavailable, StorageFailure, OSError)  # no fault of a package, and may pass
+BUSY = "This publish is over, or is being checked or published."
 EXPIRING = 600.0  # seconds between two looks for what has expired
 
 Redeem = Callable[[Any, str], Awaitable[User]]  # a pledge and a package; raises Unauthorized, Forbidden
 Pledge = Callable[[], Awaitable[Any]]
 
 
-class Asking:
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends a package in a request: `confirm` raises when they have lost their account meanwhile,
+    `pledge` gives what vouches for them when the request is over, `askers` are those whose turn it has to
+    be; `allow` raises Forbidden for a package that this request may not publish, whoever owns it."""
+
+    user: User
+    confirm: Confirm
+    pledge: Pledge
+    askers: Sequence[str] = ()
+    allow: Callable[[str], None] = lambda package: None
+
+
+class Confirming:
     """Who is asked before a version is written: the request, and when that is over, the pledge."""
 
     def __init__(self, confirm: Confirm) -> None:
@@ -51,10 +67,10 @@ class Asking:
         await self.confirm()
 
 
-class Run:
+class PublishRun:
     """One publish at work."""
 
-    def __init__(self, task: "asyncio.Task[Published]", progress: Progress, asking: Asking) -> None:
+    def __init__(self, task: "asyncio.Task[Published]", progress: Progress, asking: Confirming) -> None:
         self.task = task
         self.progress = progress
         self.asking = asking
@@ -65,7 +81,7 @@ class Run:
 
 
 class Runs:
-    """All of a server; `start` and `stop` are the owner's to call."""
+    """All of a server; whoever makes it calls `start` and `stop`."""
 
     def __init__(
         self, publisher: Publisher, sessions: Sessions, spool: Spool, limits: PublishLimits, redeem: Redeem
@@ -75,7 +91,8 @@ class Runs:
         self._spool = spool
         self._limits = limits
         self._redeem = redeem
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, PublishRun] = {}
+        self._alone: set[str] = set()
         self._stopping = False
         self._expiring: asyncio.Task[None] | None = None
 
@@ -83,7 +100,7 @@ class Runs:
         """Go on with what was acknowledged and not finished."""
         for record in await self.sessions.load():
             log.info("the check of %s %s goes on", record.name, record.version)
-            self._go_on(record, self._begin(record, None, Asking(lambda: _nothing())))
+            self._go_on(record, self._begin(record, None, Confirming(lambda: _nothing())))
         self._expiring = asyncio.create_task(self._expire(), name="expiry of publishes")
 
     async def stop(self) -> None:
@@ -98,6 +115,11 @@ class Runs:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
 
+    @property
+    def under_way(self) -> int:
+        """How many publishes there are that may outlive their requests."""
+        return len(self._runs)
+
     def progress(self, record: Record) -> dict[str, Any] | None:
         """How far the check of a publish is; None while there is none."""
         run = self._runs.get(record.id)
@@ -110,28 +132,31 @@ class Runs:
         held: AsyncExitStack,
         name: str,
         version: str,
-        user: User,
+        sender: Sender,
         *,
         seconds: float,
-        confirm: Confirm,
-        pledge: Pledge,
-        askers: Sequence[str] = (),
     ) -> Published | Record:
         """Publish what has arrived; what is not done after some seconds goes on by itself, and its record is
         returned. `held` keeps the intake, and is taken over then. Raises as `Publisher.publish`."""
-        asking, progress = Asking(confirm), Progress()
+        asking, progress = Confirming(sender.confirm), Progress()
         work = self._publisher.publish(
-            intake, name, version, user, confirm=asking, askers=askers, progress=progress
+            intake, name, version, sender.user, confirm=asking, askers=sender.askers, progress=progress
         )
-        run = Run(asyncio.create_task(work), progress, asking)
+        run = PublishRun(asyncio.create_task(work), progress, asking)
 
         async def keep() -> Record:
-            await confirm()
-            record = _record(intake, name, version, user, await pledge(), askers, self.sessions.clock())
-            await self._keep_files(record, intake)
-            return record
+            await sender.confirm()
+            return await self.keep(intake, name, version, sender)
 
         return await self._within(run, seconds, keep, held)
+
+    async def keep(self, intake: Intake, name: str, version: str, sender: Sender) -> Record:
+        """Keep what has arrived as a publish that outlives its request. Raises TooManyRequests,
+        Unavailable."""
+        pledge, now = await sender.pledge(), self.sessions.clock()
+        record = _record(intake, name, version, sender.user, pledge, sender.askers, now)
+        await self._keep_files(record, intake)
+        return record
 
     async def _keep_files(self, record: Record, intake: Intake) -> None:
         """The files of a request as those of a publish that outlives it. Raises Unavailable."""
@@ -160,9 +185,10 @@ class Runs:
         `Publisher.publish`; for one that is over, what came of it."""
         if record.is_finished:
             return outcome_of(record)
+        self._check_free(record)
         run = self._runs.get(record.id)
         if run is None:
-            run = self._runs[record.id] = self._begin(record, user, Asking(confirm))
+            run = self._runs[record.id] = self._begin(record, user, Confirming(confirm))
             run.task.add_done_callback(lambda _: self._forget(record, run))
 
         async def keep() -> Record:
@@ -171,18 +197,19 @@ class Runs:
         try:
             found = await self._within(run, seconds, keep)
         except InvalidPackage as error:
-            await self.sessions.save(record, State.REFUSED, _failure(error))
+            await self.sessions.save(record, PublishState.REFUSED, failure_of(error))
             raise
         if isinstance(found, Published) and not record.is_finished:
             await self._finish(record, found)
         return found
 
-    def _forget(self, record: Record, run: Run) -> None:
+    def _forget(self, record: Record, run: PublishRun) -> None:
         if not run.is_kept and self._runs.get(record.id) is run:
             del self._runs[record.id]
 
     async def cancel(self, record: Record) -> None:
-        """End it and remove it. Raises Conflict when it is being written already, and so will be there."""
+        """End it and remove it. Raises Conflict while its files are `alone` somebody's."""
+        self._check_free(record)
         run = self._runs.pop(record.id, None)
         if run is not None:
             if run.carrier is not None:
@@ -191,10 +218,27 @@ class Runs:
             await ended(run.task)
         await self.sessions.remove(record)
 
+    @contextmanager
+    def alone(self, record: Record) -> Iterator[None]:
+        """Have the files of an open publish for oneself: meanwhile nothing else checks, publishes or removes
+        it. Raises Conflict where something does so already."""
+        self._check_free(record)
+        if record.state is not PublishState.OPEN or record.id in self._runs:
+            raise Conflict(BUSY)
+        self._alone.add(record.id)
+        try:
+            yield
+        finally:
+            self._alone.discard(record.id)
+
+    def _check_free(self, record: Record) -> None:
+        if record.id in self._alone:
+            raise Conflict(BUSY)
+
     # -- waiting
     async def _within(
         self,
-        run: Run,
+        run: PublishRun,
         seconds: float,
         keep: Callable[[], Awaitable[Record]],
         held: AsyncExitStack | None = None,
@@ -217,7 +261,7 @@ class Runs:
                 await ended(run.task)
 
     async def _kept(
-        self, run: Run, keep: Callable[[], Awaitable[Record]], held: AsyncExitStack | None
+        self, run: PublishRun, keep: Callable[[], Awaitable[Record]], held: AsyncExitStack | None
     ) -> Record | None:
         """The record of a publish that goes on by itself from now on; None for one that cannot be kept."""
         record = None
@@ -225,13 +269,13 @@ class Runs:
             record = await keep()
             await asyncio.to_thread(self.sessions.shelf.make_durable, record.id)
             if not run.is_kept:
-                await self.sessions.save(record, State.CHECKING)
+                await self.sessions.save(record, PublishState.CHECKING)
         except (TooManyRequests, Unavailable) as error:
             log.warning("a publish is checked within its request, for it cannot be kept: %s", error)
             if record is not None and held is not None:
                 await self.sessions.remove(record)
             elif record is not None:
-                record.state = State.OPEN
+                record.state = PublishState.OPEN
             return None
         if not run.is_kept:
             run.held = held.pop_all() if held is not None else None
@@ -239,11 +283,11 @@ class Runs:
         return record
 
     # -- alone
-    def _begin(self, record: Record, user: User | None, asking: Asking) -> Run:
+    def _begin(self, record: Record, user: User | None, asking: Confirming) -> PublishRun:
         progress = Progress()
-        return Run(asyncio.create_task(self._work(record, user, asking, progress)), progress, asking)
+        return PublishRun(asyncio.create_task(self._work(record, user, asking, progress)), progress, asking)
 
-    def _go_on(self, record: Record, run: Run) -> None:
+    def _go_on(self, record: Record, run: PublishRun) -> None:
         run.is_kept = True
         run.asking.confirm = lambda: self._redeemed(record)
         self._runs[record.id] = run
@@ -252,7 +296,9 @@ class Runs:
     async def _redeemed(self, record: Record) -> None:
         await self._redeem(record.pledge, record.name)
 
-    async def _work(self, record: Record, user: User | None, asking: Asking, progress: Progress) -> Published:
+    async def _work(
+        self, record: Record, user: User | None, asking: Confirming, progress: Progress
+    ) -> Published:
         """Check and publish it, as whoever it was."""
         user = user or await self._redeem(record.pledge, record.name)
         async with Intake(self._spool, self._limits) as intake:
@@ -267,7 +313,7 @@ class Runs:
                 progress=progress,
             )
 
-    async def _carry(self, record: Record, run: Run) -> None:
+    async def _carry(self, record: Record, run: PublishRun) -> None:
         """To an end that is kept, whatever it is."""
         try:
             await self._to_an_end(record, run)
@@ -277,42 +323,43 @@ class Runs:
             if self._runs.get(record.id) is run:
                 del self._runs[record.id]
 
-    async def _to_an_end(self, record: Record, run: Run) -> None:
+    async def _to_an_end(self, record: Record, run: PublishRun) -> None:
         for attempt in range(ATTEMPTS):
             try:
                 published = await asyncio.shield(run.task)
             except LATER as error:
-                if self._stopping:
+                if self._stopping or not self.sessions.holds(record):
                     return None
                 if attempt == ATTEMPTS - 1:
-                    return await self._settle(record, State.FAILED, _failure(error))
+                    return await self._settle(record, PublishState.FAILED, failure_of(error))
                 run.progress.enter(WAITING)
                 wait = getattr(error, "retry_after", FIRST_WAIT)
                 await asyncio.sleep(min(wait * 2**attempt, LONGEST_WAIT))
                 run.task = asyncio.create_task(self._work(record, None, run.asking, run.progress))
             except InvalidPackage as error:
-                return await self._settle(record, State.REFUSED, _failure(error))
+                return await self._settle(record, PublishState.REFUSED, failure_of(error))
             except CouchregError as error:
-                return await self._settle(record, State.FAILED, _failure(error))
+                return await self._settle(record, PublishState.FAILED, failure_of(error))
             except Exception as error:
                 log.exception("the publish of %s %s failed", record.name, record.version)
-                return await self._settle(record, State.FAILED, _failure(error))
+                return await self._settle(record, PublishState.FAILED, failure_of(error))
             else:
                 return await self._finish(record, published)
         return None
 
-    async def _settle(self, record: Record, state: State, outcome: Any) -> None:
-        """Keep what came of it, however long the disk takes."""
-        while True:
+    async def _settle(self, record: Record, state: PublishState, outcome: Any) -> None:
+        """Keep what came of it, however long the disk takes; nothing of what was removed meanwhile."""
+        while self.sessions.holds(record):
             try:
-                return await self.sessions.save(record, state, outcome)
+                await self.sessions.save(record, state, outcome)
+                return
             except Unavailable as error:
                 log.warning("what came of a publish cannot be kept yet: %s", error)
                 await asyncio.sleep(error.retry_after)
 
     async def _finish(self, record: Record, published: Published) -> None:
         outcome = {"rev": published.rev, "created": published.created, "report": published.report}
-        await self._settle(record, State.PUBLISHED, outcome)
+        await self._settle(record, PublishState.PUBLISHED, outcome)
         await self.sessions.forget_files(record)
 
     async def _expire(self) -> None:
@@ -320,16 +367,6 @@ class Runs:
             await asyncio.sleep(EXPIRING)
             with contextlib.suppress(CouchregError):  # a disk that fails now may not do so next time
                 await self.sessions.expire()
-
-
-def outcome_of(record: Record) -> Published:
-    """What came of a publish that is over. Raises what stood in its way."""
-    found = record.outcome or {}
-    if record.state is State.PUBLISHED:
-        return Published(record.name, record.version, found["rev"], found["created"], found["report"])
-    if record.state is State.REFUSED:
-        raise InvalidPackage(found["reason"], found["report"])
-    raise CouchregError(found["reason"], error=found["error"])
 
 
 def _record(
@@ -353,16 +390,6 @@ def _record(
         touched=now,
         askers=tuple(askers),
     )
-
-
-def _failure(error: Exception) -> dict[str, Any]:
-    """What is kept of what went wrong."""
-    if not isinstance(error, CouchregError):
-        return {"error": "internal_server_error", "reason": "The server failed; its log says why."}
-    kept: dict[str, Any] = {"error": error.error, "reason": error.reason}
-    if isinstance(error, InvalidPackage):
-        kept["report"] = dict(error.report)
-    return kept
 
 
 async def _nothing() -> None:

@@ -22,11 +22,12 @@ from couchreg.package.paths import DESCRIPTOR
 from couchreg.package.text import BadText, read_json
 from couchreg.registry.publishing.arriving import Arrival
 from couchreg.registry.publishing.held import Held
-from couchreg.registry.publishing.records import Announced, Manifest, Record, State
+from couchreg.registry.publishing.records import Announced, PublishManifest, PublishState, Record
 from couchreg.registry.publishing.shelf import Arrived, Shelf
 
 Mine = Callable[[Record], Awaitable[bool]]
 REMEMBERED = 32  # publishes whose lists of files are in memory
+TOUCHED = 600.0  # seconds: how exactly the time of the last request is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Contents:
 
 
 class Sessions:
-    """The publishes under way of one server; `start` and `close` are the owner's to call."""
+    """The publishes under way of one server; whoever makes it calls `start` and `close`."""
 
     def __init__(
         self,
@@ -84,13 +85,13 @@ class Sessions:
         for record in await asyncio.to_thread(self.shelf.load):
             self._records[record.id] = record
         await self.expire()
-        return [record for record in self._records.values() if record.state is State.CHECKING]
+        return [record for record in self._records.values() if record.state is PublishState.CHECKING]
 
     async def expire(self) -> None:
         """Remove what nobody has touched for long; what is being checked stays."""
         limit = self.clock() - self.limits.lasts
         for record in list(self._records.values()):
-            if record.touched < limit and record.state is not State.CHECKING:
+            if record.touched < limit and record.state is not PublishState.CHECKING:
                 await self.remove(record)
 
     def of(self, user: str) -> list[Record]:
@@ -105,9 +106,13 @@ class Sessions:
         except KeyError:
             raise NotFound("There is no such publish: it is over, has expired, or is not yours.") from None
 
+    def holds(self, record: Record) -> bool:
+        """Whether it has not been removed."""
+        return record.id in self._records
+
     # -- the first step
     async def open(
-        self, manifest: Manifest, user: str, pledge: Any, mine: Mine, askers: Sequence[str]
+        self, manifest: PublishManifest, user: str, pledge: Any, mine: Mine, askers: Sequence[str]
     ) -> tuple[Record, bool]:
         """The publish that this manifest begins, or goes on with; and whether it is new. `mine` tells which
         publishes under the name of the user are of the same account.
@@ -130,7 +135,7 @@ class Sessions:
             await self._begin(record, manifest, own)
             return record, True
 
-    async def _begin(self, record: Record, manifest: Manifest, own: Sequence[Record]) -> None:
+    async def _begin(self, record: Record, manifest: PublishManifest, own: Sequence[Record]) -> None:
         contents = await self.contents(record)
         if manifest.descriptor is not None:
             await self._write_descriptor(record, contents, manifest.descriptor)
@@ -143,7 +148,7 @@ class Sessions:
             raise
         await asyncio.to_thread(self.shelf.save, record)
 
-    def _new(self, manifest: Manifest, user: str, pledge: Any, askers: Sequence[str]) -> Record:
+    def _new(self, manifest: PublishManifest, user: str, pledge: Any, askers: Sequence[str]) -> Record:
         now = self.clock()
         return Record(
             id=secrets.token_hex(16),
@@ -234,7 +239,11 @@ class Sessions:
         contents = await self.contents(record)
         sources: dict[str, tuple[Path, str]] = {}
         for other in own:
-            if other.id != record.id and other.id in self._records and other.state is not State.PUBLISHED:
+            if (
+                other.id != record.id
+                and other.id in self._records
+                and other.state is not PublishState.PUBLISHED
+            ):
                 sources |= self._own(other.id, await self.contents(other))
         if self.blobs.is_local:
             wanted = {contents.files[number].sha256 for number in contents.absent}
@@ -267,7 +276,7 @@ class Sessions:
         number = contents.numbers.get(path)
         if number is None:
             raise NotFound(f"The file {path[:200]!r} was not announced.")
-        if record.state is not State.OPEN:
+        if record.state is not PublishState.OPEN:
             raise Conflict(f"This publish takes no more files: it is {record.state}.")
         if number in contents.arrived.complete:
             return contents.files[number].length
@@ -292,10 +301,11 @@ class Sessions:
         contents.arrived.complete[number] = md5
 
     # -- the end
-    async def save(self, record: Record, state: State, outcome: Any = None) -> None:
-        """How far it is now, durably."""
+    async def save(self, record: Record, state: PublishState, outcome: Any = None) -> None:
+        """How far it is now, durably. Raises NotFound for one that was removed, Unavailable."""
+        self.get(record.id)
         record.state, record.outcome, record.touched = state, outcome, self.clock()
-        if state is State.PUBLISHED:
+        if state is PublishState.PUBLISHED:
             record.length = 0  # its files go
         await asyncio.to_thread(self.shelf.save, record)
 
@@ -311,8 +321,16 @@ class Sessions:
                 del self._records[record.id]
                 raise
 
+    async def touch(self, record: Record) -> None:
+        """Somebody works on it: its time begins anew, also for a server that starts again. Raises NotFound,
+        Unavailable."""
+        if record.state is PublishState.OPEN and self.clock() - record.touched > TOUCHED:
+            await self.save(record, record.state)
+
     async def forget_files(self, record: Record) -> None:
         """The bytes are published, or are of no more use."""
+        if not self.holds(record):
+            return
         self._contents.pop(record.id, None)
         await asyncio.to_thread(self.shelf.drop_files, record.id)
         if record.length:
@@ -326,7 +344,7 @@ class Sessions:
         await asyncio.to_thread(self.shelf.remove, record.id)
 
 
-def _examine(manifest: Manifest, descriptor: bytes) -> None:
+def _examine(manifest: PublishManifest, descriptor: bytes) -> None:
     """Refuse at once what would be refused when everything has been sent."""
     try:
         members = read_json(descriptor)

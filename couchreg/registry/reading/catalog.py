@@ -88,24 +88,25 @@ class Catalog:
         return sort_versions([pair[1] for pair in found if pair and pair[0] == name])
 
     async def resolve(self, name: str, wanted: str = LATEST) -> str:
-        """The exact version that `latest`, another dist-tag or a range (`^1.2`) stands for.
+        """The exact version that `latest`, another dist-tag or a range (`^1.2`) stands for; of one that
+        is yanked only its own name.
 
         Raises NotFound, and BadRequest for a range that cannot be read.
         """
         versions = await self.known_versions(name)
         if wanted in versions:
             return wanted
-        tagged = (await self.standing(name)).tags(versions).get(wanted)
-        chosen = tagged or choose(versions, wanted)
+        standing = await self.standing(name)
+        chosen = standing.tags(versions).get(wanted) or choose(standing.offered(versions), wanted)
         if chosen is None:
-            raise _absent(name, wanted, versions)
+            raise _absent(name, wanted, versions, standing)
         return chosen
 
     async def known_versions(self, name: str) -> list[str]:
         """The versions of a package, from lowest to highest. Raises NotFound when there are none."""
         versions = await self.versions(name)
         if not versions:
-            raise _absent(name, LATEST, versions)
+            raise _absent(name, LATEST, versions, Standing())
         return versions
 
     async def point(self, name: str, wanted: str = LATEST) -> tuple[str, str]:
@@ -116,7 +117,7 @@ class Catalog:
             exact = (await self.standing(name)).tags(await self.versions(name)).get(wanted, exact)
             rev = await self._rev(name, exact)
         if rev is None:
-            raise _absent(name, exact, await self.versions(name))
+            raise _absent(name, exact, await self.versions(name), await self.standing(name))
         return exact, rev
 
     async def _rev(self, name: str, exact: str) -> str | None:
@@ -152,7 +153,7 @@ class Catalog:
         try:
             return await self._database.revision(version_id(name, version))
         except NotFound:
-            raise _absent(name, version, await self.versions(name)) from None
+            raise _absent(name, version, await self.versions(name), await self.standing(name)) from None
 
     async def named(self, name: str, wanted: str = LATEST, *, room: Room | None = None) -> Version:
         """An exact version, or the one that a dist-tag leads to. Raises NotFound, and what `room` does."""
@@ -202,10 +203,15 @@ def _weight(version: Version) -> int:
     return _LEAST_WEIGHT + _AS_OBJECTS * version.weight + 800 * len(version.attachments)
 
 
-def _absent(name: str, wanted: str, versions: list[str]) -> NotFound:
+def _absent(name: str, wanted: str, versions: list[str], standing: Standing) -> NotFound:
     if not versions:
         return NotFound(f"There is no package {name[:200]!r} here: /-/packages lists those that are.")
-    return NotFound(f"{name!r} has no version {wanted[:200]!r}; the latest is {latest(versions)!r}.")
+    offered = standing.offered(versions)
+    if not offered:
+        return NotFound(
+            f"All versions of {name!r} are yanked: ask for one by its version, {versions[-1]!r} say."
+        )
+    return NotFound(f"{name!r} has no version {wanted[:200]!r}; the latest is {latest(offered)!r}.")
 
 
 def _from_row(name: str, version: str, row: Row) -> Version:

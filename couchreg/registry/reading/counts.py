@@ -19,7 +19,7 @@ import apsw
 
 from couchreg.errors import BadRequest
 from couchreg.package.moments import Clock, utc_now
-from couchreg.registry.reading.counts_file import Counted, CountsFile
+from couchreg.registry.reading.counts_file import CountedDownloads, CountsFile
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -80,7 +80,7 @@ class Downloads:
             if not batch:
                 return
             try:
-                rows = [Counted(*key, count) for key, count in batch.items()]
+                rows = [CountedDownloads(*key, count) for key, count in batch.items()]
                 await self._in_thread(lambda: self._file.add(rows))
             except Exception as error:
                 self._waiting.update(batch)
@@ -88,7 +88,7 @@ class Downloads:
                 log.error("download counts cannot be written: %s", error)
                 raise
 
-    async def of(self, name: str, first: date, last: date) -> list[Counted]:
+    async def of(self, name: str, first: date, last: date) -> list[CountedDownloads]:
         """The counts of a package, from the first to the last day. Raises BadRequest for too many."""
         if not 0 <= (last - first).days < LONGEST:
             raise BadRequest(f"Ask for 1 to {LONGEST} days, the earlier one first.")

@@ -48,7 +48,7 @@ SELECT name, sum(count) AS n FROM downloads WHERE day >= ? GROUP BY name ORDER B
 """
 
 
-class Counted(NamedTuple):
+class CountedDownloads(NamedTuple):
     """So many downloads of files of a version on a day."""
 
     name: str
@@ -76,15 +76,15 @@ class CountsFile:
                 self._opened = _open(self._path)
         return self._opened
 
-    def add(self, counts: Iterable[Counted]) -> None:
+    def add(self, counts: Iterable[CountedDownloads]) -> None:
         """Add to what is there: all of it or nothing."""
         connection = self._connection
         with connection:
             connection.executemany(_ADD, list(counts)).fetchall()
 
-    def read(self, name: str, first: str, last: str, most: int) -> list[Counted]:
+    def read(self, name: str, first: str, last: str, most: int) -> list[CountedDownloads]:
         """The counts of a package from day to day, both included, `most` rows of them."""
-        return [Counted(*row) for row in self._connection.execute(_READ, (name, first, last, most))]
+        return [CountedDownloads(*row) for row in self._connection.execute(_READ, (name, first, last, most))]
 
     def most(self, first: str, most: int) -> list[tuple[str, int]]:
         """The packages with the most downloads since a day, and how many those are."""

@@ -10,25 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import msgspec
-
 from couchreg.docstore.base import BEGINNING, Attachment, Database, Row, Seq
+from couchreg.model import json
+from couchreg.package.descriptor import OWN
 from couchreg.package.names import split_version_id, version_id
 from couchreg.package.standing import Standing
 from couchreg.package.versions import LATEST
 from couchreg.registry.reading.catalog import Catalog
 from couchreg.registry.reading.standing import standings
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 
 MAX_TITLE = 300  # characters
+MOST_CHANGES = 10_000  # that are looked at for versions
 KNOWN = 10_000  # versions of which what listings show is remembered
-
-
-class _Members(msgspec.Struct):
-    """The members of a version document that listings show; any of them may have any type."""
-
-    title: Any = None
-    couchreg: Any = None
+_read = json.reader(frozenset({"title", OWN}))  # what listings show; any of them may have any type
 
 
 class _Shown(NamedTuple):
@@ -43,11 +38,12 @@ class _Shown(NamedTuple):
 
 
 def _shown(row: Row) -> _Shown:
-    found = msgspec.json.decode(b"{" + (row.members or b"") + b"}", type=_Members)
-    own = found.couchreg if isinstance(found.couchreg, dict) else {}
+    found = _read(b"{" + (row.members or b"") + b"}")
+    own, title = found.get(OWN), found.get("title")
+    own = own if isinstance(own, dict) else {}
     files = row.attachments
     return _Shown(
-        found.title[:MAX_TITLE] if isinstance(found.title, str) else None,
+        title[:MAX_TITLE] if isinstance(title, str) else None,
         _text(own, "published"),
         _text(own, "publisher"),
         sum(file.length for file in files),
@@ -72,6 +68,7 @@ class Summary:
     title: str | None
     published: str | None
     deprecated: str | None
+    yanked: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +83,18 @@ class HistoryEntry:
     hash: str | None
     tags: tuple[str, ...]
     deprecated: str | None
+    yanked: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """A version among those that were published last."""
+
+    name: str
+    version: str
+    title: str | None
+    published: str | None
+    publisher: str | None
 
 
 def manifest_hash(files: Sequence[Attachment]) -> str | None:
@@ -113,7 +122,7 @@ class History:
         standing = await self._catalog.standing(name)
         tags = standing.tags(versions)
         found: list[HistoryEntry] = []
-        turn = Slice()
+        turn = TimeSlice()
         for item in versions:  # one at a time: each may be large
             shown = await self._version(version_id(name, item))
             if shown:
@@ -144,10 +153,30 @@ class History:
                 last = change.seq
         return await self._summaries(names), None
 
+    async def latest(self, limit: int) -> list[Latest]:
+        """The versions that were written last and are not yanked, as far as the last changes tell."""
+        found: list[Latest] = []
+        looked = 0
+        async for chunk in self._database.changes(BEGINNING, descending=True, limit=MOST_CHANGES):
+            for change in chunk.results:
+                looked += 1
+                pair = None if change.deleted else split_version_id(change.id)
+                if pair is None or len(found) == limit or await self._is_yanked(*pair):
+                    continue
+                shown = await self._version(change.id)
+                if shown:
+                    found.append(Latest(*pair, shown.title, shown.published, shown.publisher))
+            if len(found) >= limit or looked >= MOST_CHANGES:
+                break
+        return found
+
     async def by_name(self, start: str, limit: int) -> tuple[list[Summary], str | None]:
         """Packages by name from `start` on, and the name to go on with (None at the end)."""
         listed, after = await self._catalog.packages(start, limit)
         return await self._summaries(listed), after
+
+    async def _is_yanked(self, name: str, version: str) -> bool:
+        return (await self._catalog.standing(name)).yanked(version) is not None
 
     async def _is_newer(self, name: str, seq: Seq) -> bool:
         """Whether the package has a version from `seq` on: then it stood on an earlier page."""
@@ -175,6 +204,7 @@ class History:
             shown.title if shown else None,
             shown.published if shown else None,
             standing.deprecated(exact),
+            standing.yanked(exact),
         )
 
     async def _version(self, doc_id: str) -> _Shown | None:
@@ -206,4 +236,5 @@ def _entry(version: str, shown: _Shown, standing: Standing, tags: dict[str, str]
         shown.hash,
         own,
         standing.deprecated(version),
+        standing.yanked(version),
     )

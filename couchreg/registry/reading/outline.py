@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from couchreg.model import json
 from couchreg.model.json import Raw
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 
 LARGE: Final = 64 << 10  # bytes of a document above which long members stay text
 LONG: Final = 32 << 10  # bytes of such a member
@@ -22,7 +22,7 @@ async def outline(members: bytes) -> dict[str, Any]:
     if len(members) <= LARGE:
         return json.body(members)
     found: dict[str, Any] = {}
-    turn = Slice()
+    turn = TimeSlice()
     for name, text in json.parts(b"{%b}" % members).items():
         if name == "resources" and bytes(memoryview(text)[:1]) == b"[":
             found[name] = await _resources(text, turn)
@@ -32,7 +32,7 @@ async def outline(members: bytes) -> dict[str, Any]:
     return found
 
 
-async def _resources(text: Raw, turn: Slice) -> list[Any]:
+async def _resources(text: Raw, turn: TimeSlice) -> list[Any]:
     found = []
     for one in json.items(text)[:MOST]:
         found.append(_resource(one))

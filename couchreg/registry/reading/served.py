@@ -13,9 +13,9 @@ from couchreg.package.formats import mediatype, split_format
 from couchreg.package.recording import RECORDED
 from couchreg.package.references import addressed
 from couchreg.registry.reading.catalog import Version
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 
-_TOLD_ELSEWHERE = frozenset(("hashes", "report", RECORDED, UNDERSCORED))
+_TOLD_ELSEWHERE = frozenset(("hashes", "report", "yanked", "deprecated", RECORDED, UNDERSCORED))
 Buffer = bytes | memoryview
 
 
@@ -28,22 +28,23 @@ def file_url(base: str, version: Version, path: str) -> str:
     return url_of(base, version.name, version.version, *path.split("/"))
 
 
-def served_descriptor(version: Version, base: str, deprecated: str | None = None) -> dict[str, Any]:
-    """The descriptor of a version with a URL for each resource, and `couchreg` about the version."""
+def served_descriptor(version: Version, base: str, said: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The descriptor of a version with a URL for each resource, and `couchreg` about the version, to which
+    belongs what is `said` of it (see `Standing.said`)."""
     members = _addressed(version.descriptor, version, base)
     members.setdefault("name", version.name)
     members.setdefault("version", version.version)
     members["resources"] = [served_resource(version, item, base) for item in version.resources.values()]
-    about = {**_about(version, base), **({"deprecated": deprecated} if deprecated else {})}
+    about = {**_about(version, base), **(said or {})}
     members[OWN] = {**about, "files": [file_entry(version, one, base) for one in version.files.values()]}
     return members
 
 
-async def served_pieces(version: Version, base: str, deprecated: str | None) -> AsyncIterator[Buffer]:
+async def served_pieces(version: Version, base: str, said: Mapping[str, str]) -> AsyncIterator[Buffer]:
     """The JSON text of `served_descriptor`, piece by piece, so that a long one is nowhere whole."""
     members = _addressed(version.descriptor, version, base)
     members = {"name": version.name, "version": version.version, **members, "resources": None, OWN: None}
-    turn, before = Slice(), b"{"
+    turn, before = TimeSlice(), b"{"
     for name, value in members.items():
         yield before + json.quote(name) + b":"
         before = b","
@@ -52,7 +53,7 @@ async def served_pieces(version: Version, base: str, deprecated: str | None) -> 
             async for piece in _listed(resources, turn):
                 yield piece
         elif name == OWN:
-            about = {**_about(version, base), **({"deprecated": deprecated} if deprecated else {})}
+            about = {**_about(version, base), **said}
             yield b"{" + b"".join(json.quote(key) + b":" + json.encode(about[key]) + b"," for key in about)
             yield b'"files":'
             async for piece in _listed(
@@ -65,7 +66,7 @@ async def served_pieces(version: Version, base: str, deprecated: str | None) -> 
     yield b"}\n"
 
 
-async def _listed(values: Iterable[Any], turn: Slice) -> AsyncIterator[bytes]:
+async def _listed(values: Iterable[Any], turn: TimeSlice) -> AsyncIterator[bytes]:
     before = b"["
     for value in values:
         yield before + json.encode(value)

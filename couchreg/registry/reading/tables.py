@@ -9,8 +9,9 @@ Source: https://specs.frictionlessdata.io/tabular-data-resource/#inline-tabular-
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
 from couchreg.model import json
 from couchreg.model.media_types import essence
@@ -26,19 +27,26 @@ ENOUGH = 100_000  # cells that any table may have
 SPARSE = 8  # a table beyond that has at most so many cells for each that has something in it
 
 
-def inline_text(resource: Resource) -> tuple[str, bytes | memoryview]:
-    """Media type and bytes of a resource with `data`. Takes a while: not for the event loop."""
+class Inline(NamedTuple):
+    """The media type of a resource with `data`, and what makes its bytes."""
+
+    kind: str
+    text: Callable[[], bytes | memoryview]
+
+
+def inline(resource: Resource) -> Inline:
+    """Both take a while: not for the event loop."""
     data = resource.members.get("data")
     form = _format(resource.members)
     if isinstance(data, json.Raw):
         data = _unfolded(data, tabular=form in _DELIMITERS)
     if isinstance(data, str):
-        return _kind(resource.members, form or "txt"), data.encode(errors="replace")
+        return Inline(_kind(resource.members, form or "txt"), partial(data.encode, errors="replace"))
     if form in _DELIMITERS and isinstance(data, list) and _is_table(data, resource.members):
-        return _kind(resource.members, form), _csv(data, resource.members, form)
+        return Inline(_kind(resource.members, form), partial(_csv, data, resource.members, form))
     if isinstance(data, json.Raw):
-        return "application/json", memoryview(data)
-    return "application/json", json.encode(data) + b"\n"
+        return Inline("application/json", lambda: memoryview(data))
+    return Inline("application/json", lambda: json.encode(data) + b"\n")
 
 
 def _unfolded(data: json.Raw, *, tabular: bool) -> Any:

@@ -29,8 +29,8 @@ def run(module: str, socket: int, pipe: int, parent: int) -> None:
         status = OUT_OF_MEMORY
     except TooLong:
         status = TOO_LONG
-    except ConnectionError:
-        status = 0  # the server has closed its end: nobody waits for the answer
+    except (ConnectionError, EOFError):
+        status = 0  # the server has closed its end, at times before the first message: nobody waits any more
     except OSError as error:
         status = OUT_OF_MEMORY if error.errno == errno.ENOMEM else _traced()
     except BaseException:

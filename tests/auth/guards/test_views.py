@@ -37,6 +37,7 @@ READS: dict[str, tuple[Any, ...]] = {
     "missing_revs": ({OTHER: ["1-a"]},),
     "purge_seq": (),
     "purged_infos": (),
+    "purged_since": (BEGINNING,),
     "local": ("_local/x",),
     "locals": (Range(),),
     "setting": ("security",),

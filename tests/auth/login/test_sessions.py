@@ -4,7 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import pytest
 
-from couchreg.auth.login.sessions import TIMEOUT, Sessions, cookie_value
+from couchreg.auth.login.sessions import TIMEOUT, LoginSessions, cookie_value
 from couchreg.auth.passwords.credentials import Credential
 from couchreg.auth.passwords.hashes import hash_password
 from couchreg.errors import BadRequest
@@ -20,7 +20,7 @@ class World:
         self.users = {"bob": Credential(BOB, hash_password("pw", iterations=2))}
         self.settings = {"chttpd_auth": {"secret": "s"}}
         self.now = 1_700_000_000.0
-        self.sessions = Sessions(lambda: self.settings, self.credential, clock=lambda: self.now)
+        self.sessions = LoginSessions(lambda: self.settings, self.credential, clock=lambda: self.now)
 
     async def credential(self, name: str) -> Credential | None:
         return self.users.get(name)

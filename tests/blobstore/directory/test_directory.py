@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from couchreg.blobstore.directory.folders import Folders
-from couchreg.blobstore.directory.links import REMEMBERED, Links
+from couchreg.blobstore.directory.links import REMEMBERED, KeyLinks
 from couchreg.blobstore.directory.store import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
 from couchreg.errors import Unavailable
@@ -85,7 +85,7 @@ async def test_the_order_of_fsyncs(
 
 
 def test_what_was_synced_counts_only_for_its_own_linking() -> None:
-    links = Links()
+    links = KeyLinks()
     first = links.begin("a")
     second = links.begin("a")
     links.stays("a", first)

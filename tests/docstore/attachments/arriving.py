@@ -6,6 +6,7 @@ from typing import Any
 
 from couchreg.blobstore.directory.store import DirectoryBlobStore
 from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.attachments.upload import BodyDetails
 from couchreg.docstore.base import Attachment
 
 LINES = b"The same line, again and again.\n" * 40
@@ -27,9 +28,9 @@ async def everything(chunks: AsyncIterator[bytes]) -> bytes:
     return b"".join([chunk async for chunk in chunks])
 
 
-async def received(attachments: Attachments, content_type: str, data: bytes, **more: Any) -> Attachment:
+async def received(attachments: Attachments, content_type: str, data: bytes, **details: Any) -> Attachment:
     async with attachments.upload("db") as upload:
-        return await upload.receive("a", "f", content_type, chunked(data), **more)
+        return await upload.receive("a", "f", content_type, chunked(data), BodyDetails(**details))
 
 
 async def keys(blobs: DirectoryBlobStore) -> list[str]:

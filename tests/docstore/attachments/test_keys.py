@@ -9,6 +9,7 @@ import pytest
 from couchreg.blobstore.directory.store import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
 from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.attachments.upload import BodyDetails
 from couchreg.docstore.base import Attachment
 from couchreg.errors import (
     Conflict,
@@ -27,7 +28,9 @@ async def test_files_of_published_packages_lie_in_their_folders(
         same = await upload.receive("gdp@2026", "data/gdp.csv", "text/csv", chunked(b"a,b\n"))
         other = await upload.receive("gdp@2026", "data/gdp.csv", "text/csv", chunked(b"c\n"))
         below = await upload.receive("gdp@2026", "data/gdp.csv/x", "text/csv", chunked(b"d\n"))
-        packed = await upload.receive("gdp@2026", "z.csv", "text/csv", chunked(CLIENT_GZIP), encoding="gzip")
+        packed = await upload.receive(
+            "gdp@2026", "z.csv", "text/csv", chunked(CLIENT_GZIP), BodyDetails("gzip")
+        )
         loose = await upload.receive("gdp", "data/gdp.csv", "text/csv", chunked(b"a,b\n"))
     assert att == same
     assert att.key == "gdp/2026/data/gdp.csv"

@@ -12,7 +12,7 @@ import pytest
 
 from couchreg.docstore.base import Stub
 from couchreg.docstore.sqlite import SqliteStore, aio
-from couchreg.docstore.sqlite.aio import Writer
+from couchreg.docstore.sqlite.aio import SqliteWriter
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.database import SqliteDatabase
 from couchreg.errors import Failure, MissingStub, StorageFailure
@@ -183,7 +183,7 @@ async def test_who_waits_behind_a_writer_without_a_connection_hears_of_it(tmp_pa
         yield
 
     with ThreadPoolExecutor(1) as pool:
-        writer = Writer(refused, Counters(0, 0, 0, 0, 0, 0, 0), pool, lambda: None)
+        writer = SqliteWriter(refused, Counters(0, 0, 0, 0, 0, 0, 0), pool, lambda: None)
         waiting = [writer.update(work), writer.between(lambda _: None), writer.update(work)]
         async with asyncio.timeout(60):
             answers = await asyncio.gather(*waiting, return_exceptions=True)

@@ -1,6 +1,7 @@
 """A search over a real store, with either engine."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import pytest
 
 from couchreg.docstore.base import Database
 from couchreg.docstore.sqlite.store import SqliteStore
+from couchreg.followers.base import Checkpoint
 from couchreg.followers.loop import FollowerLoop
+from couchreg.followers.search.base import SearchIndex, Writer
 from couchreg.followers.search.follower import SearchFollower
 from couchreg.followers.search.fts5 import Fts5Index
+from couchreg.followers.search.items import PackageSource
 from couchreg.followers.search.whoosh_index import WhooshIndex
 from tests.followers.conftest import REGISTRY, package
 
@@ -24,12 +28,50 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return found
 
 
+class Threaded:
+    """A writer in a thread of this process, whose engine tests can reach into."""
+
+    def __init__(self, index: SearchIndex) -> None:
+        self._index = index
+        self._is_open = False
+
+    async def begin(self, at: Checkpoint | None) -> None: ...
+
+    async def put(self, sources: Sequence[PackageSource], gone: Collection[str]) -> None:
+        await asyncio.to_thread(self._put, sources, gone)
+
+    def _put(self, sources: Sequence[PackageSource], gone: Collection[str]) -> None:
+        if not self._is_open:
+            self._index.open()
+            self._is_open = True
+        self._index.put(sources, gone)
+
+    async def commit(self, checkpoint: Checkpoint) -> None:
+        await self.put([], [])
+        await asyncio.to_thread(self._index.commit, [], [], checkpoint)
+
+    async def end(self) -> None:
+        self._is_open = False
+        await asyncio.to_thread(self._index.close)
+
+    async def close(self) -> None:
+        await self.end()
+
+
 class Searching:
     """A search that sees everything written before it."""
 
-    def __init__(self, engine: Engine, store: SqliteStore, database: Databases, directory: Path) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        store: SqliteStore,
+        database: Databases,
+        directory: Path,
+        writer: Writer | None = None,
+    ) -> None:
         self.database = database
-        self.follower = SearchFollower(engine(directory), database())
+        index = engine(directory)
+        self.follower = SearchFollower(index, writer or Threaded(index), database())
         self.loop = FollowerLoop(self.follower, store, REGISTRY, first_wait=0.001)
         self.follower.when_broken(self.loop.restart)
 

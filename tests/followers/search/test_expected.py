@@ -16,7 +16,7 @@ from couchreg.followers.search.coverage import box_of, period_of
 from couchreg.followers.search.explaining import Found
 from couchreg.followers.search.follower import looked
 from couchreg.followers.search.fts5 import Fts5Index
-from couchreg.followers.search.items import FACETS, Source
+from couchreg.followers.search.items import FACETS, PackageSource
 from couchreg.followers.search.query import FILTERS, Query, parse, with_filters
 from couchreg.followers.search.whoosh_index import WhooshIndex
 from tests.followers.search.catalogue import EXPECTED, descriptors
@@ -25,11 +25,11 @@ PRECISION = 0.9
 FUZZED = 800
 
 
-def sources() -> list[Source]:
+def sources() -> list[PackageSource]:
     found = []
     for name, descriptor in descriptors():
         members = json.dumps(descriptor, ensure_ascii=False).encode()[1:-1]
-        found.append(Source(name, "1.0.0", members, (), "old" if name == "old-stations" else None))
+        found.append(PackageSource(name, "1.0.0", members, (), "old" if name == "old-stations" else None))
     return found
 
 

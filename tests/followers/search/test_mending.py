@@ -175,7 +175,7 @@ def test_a_failed_commit_leaves_the_last_one(
 ) -> None:
     index = engine(tmp_path / "index")
     assert index.open() is None
-    first, second = (items.Source(name, "1", b'"title": "Bees"') for name in ("a", "b"))
+    first, second = (items.PackageSource(name, "1", b'"title": "Bees"') for name in ("a", "b"))
     index.commit([first], [], Checkpoint("one", "1"))
     monkeypatch.setattr(whoosh_text, "document", _unexpected)
     monkeypatch.setattr(fts5_rows, "number", _unexpected)

@@ -18,13 +18,15 @@ from couchreg.auth.passwords.hashing import PasswordWork
 from couchreg.blobstore.spool import Spool
 from couchreg.designdocs.functions import Functions
 from couchreg.designdocs.javascript.contexts import Contexts
-from couchreg.designdocs.validating import ValidatingStore, Validators
+from couchreg.designdocs.validating import Validators
 from couchreg.designdocs.views.engine import ViewEngine
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.cached_config import CachedConfig
+from couchreg.docstore.layers import LayeredStore
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.http.couch.door import CouchDoor
+from couchreg.http.couch.frame.services import CouchServices
 from couchreg.http.forwarded import Proxies
 from couchreg.model.user import User
 from tests.blob_stores import blob_store
@@ -128,13 +130,13 @@ async def couch(tmp_path: Path) -> AsyncIterator[Couch]:
     contexts = Contexts(lambda: store.config())
     functions = Functions(contexts)
     views = ViewEngine(functions, tmp_path / "views")
-    store = await CachedConfig.load(ValidatingStore(SqliteStore(tmp_path), Validators(functions)))
+    store = await CachedConfig.load(LayeredStore(SqliteStore(tmp_path), Validators(functions)))
     await store.create("db")
     await (await store.open("db")).set_setting("security", {})
     blobs, spool = await blob_store(tmp_path / "blobs"), Spool(tmp_path / "spool")
     attachments = Attachments(blobs, spool, lambda *_: None, lambda: Compression.of({}))
     auth = Everybody(store)
-    door = CouchDoor(
+    services = CouchServices(
         store,
         attachments,
         cast(Authenticator, auth),
@@ -143,6 +145,7 @@ async def couch(tmp_path: Path) -> AsyncIterator[Couch]:
         proxies=Proxies("127.0.0.2"),
         facts=FACTS,
     )
+    door = CouchDoor(services)
     runner = web.ServerRunner(door.server(), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -16,6 +16,7 @@ from yarl import URL
 
 from couchreg.app import App
 from couchreg.auth.users.accounts import Login
+from couchreg.http.couch.routing import load
 from couchreg.http.couch.table import TABLE
 from couchreg.model.user import User
 from tests.conftest import ADMIN, ServerFactory
@@ -54,6 +55,12 @@ def routes() -> Iterator[tuple[str, str]]:
     for row in TABLE:
         for operation in row.operations:
             yield operation.method, row.template
+
+
+def test_an_operation_is_named_as_it_stands() -> None:
+    for name in {operation.name for row in TABLE for operation in row.operations}:
+        function = load(name)
+        assert f"{function.__module__}.{function.__name__}" == f"couchreg.http.couch.{name}"
 
 
 def table() -> list[Line]:

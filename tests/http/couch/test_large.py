@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from couchreg.docstore.sqlite import open_revs
+from couchreg.http.couch.listings.key_rows import TOGETHER
 from couchreg.wire.documents import LARGE
 from tests.http.couch.conftest import Couch
 
@@ -55,6 +57,25 @@ async def test_equal_keys_are_shown_as_often_as_they_are_asked_for(couch: Couch,
         "large", "not_found", "small", "large", "not_found", "large",
     ]  # fmt: skip
     assert all(is_large(rows[place]["doc"], rev) for place in (0, 3, 5))
+
+
+async def test_equal_keys_read_a_document_once(
+    couch: Couch, rev: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, unchanged = [], open_revs.open_revs
+
+    def counted(conn: Any, wanted: Any, options: Any) -> Any:
+        found = unchanged(conn, wanted, options)
+        read.extend(doc_id for doc_id, _ in wanted[: len(found)])
+        return found
+
+    monkeypatch.setattr(open_revs, "open_revs", counted)
+    keys = ["large", "small"] + ["large"] * (2 * TOGETHER)
+    rows = (await couch("POST", "/_all_docs", {"keys": keys, "include_docs": True})).json["rows"]
+    assert [row["id"] for row in rows] == keys
+    assert is_large(rows[0]["doc"], rev)
+    assert is_large(rows[-1]["doc"], rev)
+    assert sorted(read) == ["large", "small"]
 
 
 @pytest.mark.parametrize("accept", ["application/json", "multipart/mixed"])

@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any
 
+import aiohttp
 import pytest
 
 from couchreg.auth.users.accounts import Login
@@ -20,26 +21,77 @@ CLIENTS = ["nobody", "bob", "anna", "admin", "read", "publish", "scoped", "full"
 STRANGERS = ["wrong", "unknown", "expired", "revoked", "garbled"]  # 401 wherever they come
 EVERYONE = "200 200 200 200 200 200 200 200"
 
+VIEWER = [
+    "is-valid",
+    "splits",
+    "info",
+    "size",
+    "parquet",
+    "first-rows",
+    "rows",
+    "filter",
+    "search",
+    "statistics",
+]
+CUBES = [
+    "",
+    "/cubes",
+    *(f"/cubes/{{cube}}/{part}" for part in ("model", "facts", "members/{ref}", "aggregate")),
+]
 EXPECTED = {
     "GET /": EVERYONE,
     "GET /search": EVERYONE,
     "GET /-/search": EVERYONE,
+    "GET /-/v1/search": EVERYONE,
+    "GET /-/search.atom": EVERYONE,
+    "GET /-/versions.atom": EVERYONE,
+    "GET /-/opensearch.xml": EVERYONE,
+    "GET /sitemap.xml": EVERYONE,
+    "GET /robots.txt": EVERYONE,
     "GET /-/packages": EVERYONE,
     "GET /-/versions/{name}": EVERYONE,
     "GET /-/report/{name}/{version}": "404 404 404 404 404 404 404 404",  # nothing was checked
     "GET /-/openapi.json": EVERYONE,
     "GET /-/dist-tags/{name}": EVERYONE,
     "GET /-/deprecated/{name}": EVERYONE,
+    "GET /-/yanked/{name}": EVERYONE,
     "GET /-/dependencies/{name}/{version}": EVERYONE,
     "GET /-/dependents/{name}": EVERYONE,
     "GET /-/diff/{name}/{old}/{new}": EVERYONE,
     "GET /-/downloads/{name}": EVERYONE,
     "GET /-/followers": EVERYONE,
+    "GET /-/replicas": EVERYONE,
+    "GET /-/health": EVERYONE,
+    "GET /-/health/ready": EVERYONE,
+    "GET /-/users": "401 401 401 200 401 401 401 401",
+    "GET /-/metrics": "401 401 401 200 401 401 401 401",
+    # No graphs are made here.
+    "GET /-/sparql": "404 404 404 404 404 404 404 404",
+    "POST /-/sparql": "404 404 404 404 404 404 404 404",
+    "GET /-/fragments": "404 404 404 404 404 404 404 404",
     "GET /-/sql": EVERYONE,
     "POST /-/sql": EVERYONE,
     "GET /-/sql.json": EVERYONE,
+    **{f"GET /-/viewer/{endpoint}": EVERYONE for endpoint in VIEWER},
+    **{f"GET /api/3{path}": EVERYONE for path in CUBES},
+    "GET /-/table/{name}/{version}/{path}": EVERYONE,
+    "GET /-/static/{path}": "404 404 404 404 404 404 404 404",  # there is no such file
     "GET /-/parquet/{name}/{version}": EVERYONE,
     "GET /-/parquet/{name}/{version}/{path}": EVERYONE,
+    # Pages for people; a form without the token of its page is refused.
+    "GET /-/login": "200 303 303 303 303 303 303 303",
+    "GET /-/register": EVERYONE,
+    "GET /-/account": "401 200 200 200 403 403 403 200",
+    "GET /-/admin": "401 401 401 200 401 401 401 401",
+    "POST /-/admin": "401 401 401 403 401 401 401 401",
+    "GET /-/publish": "401 200 200 200 403 200 200 200",
+    "POST /-/publish": "401 403 403 403 403 403 403 403",
+    "GET /-/publish/{id}": "401 404 404 404 403 404 404 404",
+    "POST /-/publish/{id}": "401 404 404 404 403 403 404 404",
+    "POST /-/login": "403 403 403 403 403 403 403 403",
+    "POST /-/logout": "403 403 403 403 403 403 403 403",
+    "POST /-/register": "403 403 403 403 403 403 403 403",
+    "POST /-/account": "401 403 403 403 403 403 403 403",
     "GET /{name}": EVERYONE,
     "GET /{name}/{version}": EVERYONE,
     "GET /{name}/{version}/{path}": EVERYONE,
@@ -71,13 +123,22 @@ EXPECTED = {
     "DELETE /-/deprecated/{name}": "401 403 200 200 403 200 403 200",
     "PUT /-/deprecated/{name}/{version}": "401 403 200 200 403 200 403 200",
     "DELETE /-/deprecated/{name}/{version}": "401 403 200 200 403 200 403 200",
+    "PUT /-/yanked/{name}/{version}": "401 403 200 200 403 200 403 200",
+    "DELETE /-/yanked/{name}/{version}": "401 403 404 404 403 404 403 404",  # nothing is yanked
+    # Nothing has been deleted.
+    "POST /-/undelete/{name}": "401 403 404 404 403 404 403 404",
+    "POST /-/undelete/{name}/{version}": "401 403 409 409 403 409 403 409",
     "PUT /{name}/{version}": "401 403 200 200 403 200 403 200",
     "DELETE /{name}/{version}": "401 403 200 200 403 200 403 200",
     "DELETE /{name}": "401 403 200 200 403 200 403 200",
 }
 VERSIONS = {"version": "1", "old": "1", "new": "1"}
 PLACES = {"number": "0", "name": "small", **VERSIONS, "path": "words", "user": "anna", "tag": "stable"}
+PLACES |= {"cube": "small:words", "ref": "word"}
 QUERIES = {
+    **{f"GET /-/viewer/{endpoint}": {"dataset": "small@1"} for endpoint in VIEWER},
+    "GET /-/viewer/filter": {"dataset": "small@1", "where": "id>1"},
+    "GET /-/viewer/search": {"dataset": "small@1", "query": "one"},
     "GET /-/sql": {"q": "SELECT * FROM small.words"},
     "GET /-/sql.json": {"sql": "SELECT * FROM small.words"},
     "GET /search": {"keys": '["word"]'},
@@ -132,6 +193,7 @@ class Stage:
             "deprecated/small": {"message": "m"},
             "deprecated/small/1": {"message": "m"},
         }
+        await self.served.ask("DELETE", "/-/yanked/small/1", auth=ADMIN)  # a tag leads nowhere yanked
         for path, body in said.items():
             assert (await self.served.ask("PUT", f"/-/{path}", auth=ADMIN, json=body))[0] == 200
 
@@ -174,8 +236,15 @@ class Stage:
             "PUT /-/dist-tags/{name}/{tag}": {"version": "1"},
             "PUT /-/deprecated/{name}": {"message": "m"},
             "PUT /-/deprecated/{name}/{version}": {"message": "m"},
+            "PUT /-/yanked/{name}/{version}": {"message": "m"},
         }
         sent: dict[str, Any] = {"json": bodies[key]} if key in bodies else {}
+        if key == "POST /-/publish":
+            form = aiohttp.FormData()
+            form.add_field("files", b"a", filename="a.csv")
+            return {"data": form}
+        if key in ("POST /-/login", "POST /-/logout", "POST /-/register", "POST /-/account", "POST /-/admin"):
+            sent = {"data": {"name": "anna", "password": PASSWORD}}
         return {**sent, "params": QUERIES.get(key, {})}
 
     def path(self, key: str) -> str:
@@ -193,7 +262,9 @@ class Stage:
         if authorization:
             headers["Authorization"] = authorization
         method, url = key.partition(" ")[0], self.served.url + self.path(key)
-        async with self.served.client.request(method, url, headers=headers, **sent) as response:
+        async with self.served.client.request(
+            method, url, headers=headers, allow_redirects=False, **sent
+        ) as response:
             body = await response.read()
             if response.status >= 400:
                 assert set(json.loads(body)) >= {"error", "reason"}
@@ -231,3 +302,8 @@ async def test_wrong_credentials_get_nothing_from_any_route(stage: Stage) -> Non
     for key in EXPECTED:
         for client in STRANGERS:
             assert (key, client, await stage.status(key, client)) == (key, client, 401)
+
+
+def test_an_operation_is_named_as_it_stands() -> None:
+    for name in {route.operation for route in ROUTES}:
+        assert operation(name).__module__ == f"couchreg.http.registry.{name.rpartition('.')[0]}"

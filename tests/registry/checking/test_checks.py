@@ -14,7 +14,7 @@ from frictionless import system
 
 from couchreg.errors import BadRequest, InvalidPackage, Unavailable
 from couchreg.model import json
-from couchreg.package.descriptor import examine
+from couchreg.package.descriptor import PLACEHOLDER, examine
 from couchreg.registry.checking.checker import WORKER, Checker, CheckLimits
 from couchreg.registry.checking.checks import NoNet, without_network
 from couchreg.sandbox.forks import ForkServer
@@ -292,9 +292,13 @@ async def test_formats_that_are_not_read_are_published_all_the_same(served: Serv
         "x.geojson": b"{}",
     }
     resources = [{"name": path.split(".")[1], "path": path} for path in files]
-    status, answer = await served.put(Package({"name": "formats", "resources": resources}, files), "1")
+    package = Package({"name": "formats", "description": PLACEHOLDER, "resources": resources}, files)
+    status, answer = await served.put(package, "1")
     assert status == 201, answer
-    assert (await served.get("/-/report/formats/1"))[1]["skipped"] == ["sav"]
+    assert answer["skipped"] == ["pdf", "html", "sav", "db", "geojson"]
+    assert [item["member"] for item in answer["unchecked"]] == ["description", "path"]
+    report = (await served.get("/-/report/formats/1"))[1]
+    assert (report["skipped"], report["unchecked"]) == (answer["skipped"], answer["unchecked"])
 
 
 def test_the_network_is_there_again_after_a_failure() -> None:

@@ -71,7 +71,7 @@ def test_a_mark_before_utf8_is_no_part_of_the_data(tmp_path: Path) -> None:
     ("members", "words"),
     [
         ({"encoding": "utf-9"}, "'utf-9' is not known"),
-        ({"encoding": "ascii"}, "none of the encoding ascii"),
+        ({"encoding": "ascii"}, "not valid ascii"),
         ({"encoding": "utf-8"}, "may be windows-1252"),
     ],
 )

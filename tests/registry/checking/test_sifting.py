@@ -181,7 +181,7 @@ def test_what_is_known_of_a_column_is_bounded(monkeypatch: pytest.MonkeyPatch) -
     from frictionless import Schema
 
     declared = Schema.from_descriptor({"fields": [{"name": "a", "type": "date"}]}).fields[0]
-    column = columns.Column(declared, None, room=50)
+    column = columns.CheckedColumn(declared, None, room=50)
     for year in range(1000, 9999, 20):
         assert column.faults([f"{at}-01-01" for at in range(year, year + 20)]) == []
         assert len(column._clean) <= 50

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from couchreg.registry.comparing.diff import Differ, DiffLimits
-from couchreg.registry.comparing.diff_rows import Table, compare
+from couchreg.registry.comparing.diff_rows import ComparedTable, compare
 from tests.packages import Package, small
 from tests.served import Served
 
@@ -138,14 +138,14 @@ async def test_a_comparison_that_takes_too_long_is_stopped(served: Served) -> No
     ],
 )
 def test_tables_that_cannot_be_compared(old: Any, new: Any, reason: str) -> None:
-    tables = [Table(columns, lambda rows=rows: iter(rows)) for columns, rows in (old, new)]
+    tables = [ComparedTable(columns, lambda rows=rows: iter(rows)) for columns, rows in (old, new)]
     with pytest.raises(ValueError, match=reason):
         compare(*tables, ["a"])
 
 
 def test_a_key_that_is_not_unique_is_no_key() -> None:
-    old = Table(["id", "x"], lambda: iter([["1", "a"], ["1", "b"], ["2"]]))
-    new = Table(["x", "id"], lambda: iter([["b", "1"], ["", "2"], ["c", 3]]))
+    old = ComparedTable(["id", "x"], lambda: iter([["1", "a"], ["1", "b"], ["2"]]))
+    new = ComparedTable(["x", "id"], lambda: iter([["b", "1"], ["", "2"], ["c", 3]]))
     found = compare(old, new, ["id"])
     assert (found["key"], found["added"], found["removed"], found["unchanged"]) == (None, 1, 1, 2)
     assert found["examples"]["added"] == [{"x": "c", "id": "3"}]

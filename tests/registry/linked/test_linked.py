@@ -9,8 +9,10 @@ import pytest
 from pyld import jsonld
 
 from couchreg.docstore.base import Edit
-from couchreg.http.registry.reading.negotiation import VOCABULARIES, View, Vocabulary, wanted_view
+from couchreg.http.registry.reading.linked import DATASETS
+from couchreg.http.registry.reading.negotiation import VOCABULARIES, LinkedView, Vocabulary, wanted_view
 from couchreg.model.user import SYSTEM
+from couchreg.registry.linked import forms
 from couchreg.registry.linked.forms import Form, load
 from tests.conftest import ADMIN as SERVER_ADMIN
 from tests.conftest import ServerFactory
@@ -118,13 +120,13 @@ async def test_the_forms_say_the_same(rich: Served) -> None:
         return str(jsonld.normalize(document, options))
 
     for vocabulary in Vocabulary:
-        forms = {form: await linked(rich, f"/rich/1.0.0?profile={vocabulary},{form}", "*/*") for form in Form}
-        graphs = {canonical(document) for document in forms.values()}
+        found = {form: await linked(rich, f"/rich/1.0.0?profile={vocabulary},{form}", "*/*") for form in Form}
+        graphs = {canonical(document) for document in found.values()}
         assert len(graphs) == 1
         assert graphs.pop().count("\n") > 30
-        assert isinstance(forms[Form.EXPANDED], list)
-        assert "@context" not in forms[Form.EXPANDED][0]
-        assert len(forms[Form.FLATTENED]["@graph"]) > 3
+        assert isinstance(found[Form.EXPANDED], list)
+        assert "@context" not in found[Form.EXPANDED][0]
+        assert len(found[Form.FLATTENED]["@graph"]) > 3
     expanded = await linked(rich, "/rich?profile=expanded")
     assert expanded[0]["@type"] == [f"{SCHEMA}Dataset"]
     assert expanded[0][f"{SCHEMA}license"] == [{"@id": "https://creativecommons.org/publicdomain/zero/1.0/"}]
@@ -186,6 +188,60 @@ async def test_answers_say_what_else_there_is(rich: Served) -> None:
     assert json_headers["Content-Type"].startswith("application/json")
 
 
+async def test_a_view_is_made_once_and_not_for_whoever_needs_no_text(
+    rich: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def counted(name: str, make: Any) -> Any:
+        return lambda *given: made.append(name) or make(*given)
+
+    for vocabulary, make in list(DATASETS.items()):
+        monkeypatch.setitem(DATASETS, vocabulary, counted("view", make))
+    monkeypatch.setattr(forms, "_process", counted("form", forms._process))
+
+    async def asked(method: str, path: str, **headers: str) -> tuple[int, Any, bytes]:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        async with rich.client.request(method, rich.url + path, headers=sent) as response:
+            return response.status, response.headers, await response.read()
+
+    for vocabulary in Vocabulary:
+        path = f"/rich/1.0.0?profile={vocabulary}"
+        _, head, _ = await asked("HEAD", path)
+        assert (await asked("GET", path, If_None_Match=head["ETag"]))[0] == 304
+        assert made == []
+        _, headers, body = await asked("GET", path)
+        assert (headers["ETag"], headers["Content-Type"]) == (head["ETag"], head["Content-Type"])
+        assert (await asked("GET", path))[2] == body
+        assert made == ["view"]
+        for form in (Form.EXPANDED, Form.FLATTENED):
+            made.clear()
+            _, other, _ = await asked("HEAD", f"{path},{form}")
+            assert "form" not in made
+            made.clear()
+            answers = await asyncio.gather(*(asked("GET", f"{path},{form}") for _ in range(3)))
+            assert {answer[1]["ETag"] for answer in answers} == {other["ETag"]}
+            _, again, _ = await asked("HEAD", f"{path},{form}")
+            assert int(again["Content-Length"]) == len(answers[0][2])
+            assert made == ["view", "form"]
+            assert other["ETag"] != head["ETag"]
+        made.clear()
+
+
+async def test_the_texts_that_are_remembered_are_bounded() -> None:
+    kept = forms.Forms(most=800)
+    for number in range(20):
+        view = {"text": "x" * (50 if number % 2 else 200)}
+        text = await kept.text(str(number), lambda view=view: view, Form.COMPACTED)
+        assert json.loads(text) == view
+    there = [number for number in range(20) if kept.kept(str(number)) is not None]
+    assert there == [number for number in range(20) if number % 2]
+    for number in range(20, 40):
+        await kept.text(str(number), lambda: {"text": "x" * 50}, Form.COMPACTED)
+    assert kept.kept("1") is None
+    assert kept.kept("39") is not None
+
+
 @pytest.mark.parametrize(
     ("accept", "view"),
     [
@@ -194,31 +250,34 @@ async def test_answers_say_what_else_there_is(rich: Served) -> None:
         ("*/*", None),
         ("application/json", None),
         ("text/html, */*;q=0.1", None),
-        ("application/ld+json", View()),
-        ("application/ld+json, */*", View()),
-        ("*/*, application/ld+json", View()),
+        ("application/ld+json", LinkedView()),
+        ("application/ld+json, */*", LinkedView()),
+        ("*/*, application/ld+json", LinkedView()),
         ("application/ld+json;q=0.5, application/json", None),
         ("application/json, application/ld+json", None),
-        ("application/ld+json, application/json", View()),
-        ("application/json;q=0, */*", View()),
+        ("application/ld+json, application/json", LinkedView()),
+        ("application/json;q=0, */*", LinkedView()),
         ("application/ld+json;q=0, */*", None),
-        ('application/ld+json;profile="http://www.w3.org/ns/json-ld#expanded"', View(form=Form.EXPANDED)),
+        (
+            'application/ld+json;profile="http://www.w3.org/ns/json-ld#expanded"',
+            LinkedView(form=Form.EXPANDED),
+        ),
         (
             'application/ld+json; profile="http://www.w3.org/ns/json-ld#flattened http://mlcommons.org/croissant/1.0"',
-            View(Vocabulary.CROISSANT, Form.FLATTENED),
+            LinkedView(Vocabulary.CROISSANT, Form.FLATTENED),
         ),
         ('application/ld+json;profile="urn:unheard", application/json;q=0.1', None),
-        ('application/ld+json;profile="urn:unheard", application/ld+json;q=0.2, */*;q=0.1', View()),
+        ('application/ld+json;profile="urn:unheard", application/ld+json;q=0.2, */*;q=0.1', LinkedView()),
     ],
 )
-def test_the_accept_header_decides(accept: str | None, view: View | None) -> None:
+def test_the_accept_header_decides(accept: str | None, view: LinkedView | None) -> None:
     assert wanted_view(None, accept, VOCABULARIES) == view
 
 
 @pytest.mark.parametrize(
     "asked",
     [
-        {"Accept": "text/html"},
+        {"Accept": "text/plain"},
         {"Accept": "text/turtle, application/rdf+xml"},
         {"Accept": "application/json;q=0"},
         {"Accept": 'application/ld+json;profile="urn:unheard"'},

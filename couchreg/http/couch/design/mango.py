@@ -16,14 +16,14 @@ from couchreg.designdocs.mango.analysis import analyse
 from couchreg.designdocs.mango.cursor import Cursor
 from couchreg.designdocs.mango.definition import JsonIndex
 from couchreg.designdocs.mango.explaining import explained
-from couchreg.designdocs.mango.options import Query
+from couchreg.designdocs.mango.options import MangoQuery
 from couchreg.designdocs.mango.planner import Choice
 from couchreg.designdocs.views.engine import Index
 from couchreg.docstore.base import Range, Row
 from couchreg.errors import BadRequest, QueryParseError
 from couchreg.http.couch.frame.context import LARGE, Context
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_json
-from couchreg.http.couch.frame.selections import Question
+from couchreg.http.couch.frame.selections import SelectionQuestion
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.model import json
 from couchreg.model.addresses import origin
@@ -63,7 +63,7 @@ async def explain(ctx: Context) -> Answer:
 
 
 def _about(
-    ctx: Context, query: Query, choice: Choice, cursor: Cursor, seconds: float
+    ctx: Context, query: MangoQuery, choice: Choice, cursor: Cursor, seconds: float
 ) -> Mapping[bytes, bytes]:
     """The members behind the documents, as JSON text."""
     members: dict[str, Any] = {"bookmark": cursor.bookmark}
@@ -83,7 +83,7 @@ def _about(
     return {json.quote(name): json.encode(value) for name, value in members.items()}
 
 
-async def _planned(ctx: Context, *, explain: bool) -> tuple[Query, Choice]:
+async def _planned(ctx: Context, *, explain: bool) -> tuple[MangoQuery, Choice]:
     """What is asked, and which index serves it. Raises BadRequest."""
     ctx.require_json()
     body = await ctx.body()
@@ -92,7 +92,7 @@ async def _planned(ctx: Context, *, explain: bool) -> tuple[Query, Choice]:
     indexes = await listed(ctx)
     partitions = bool(await ctx.db.setting("partitioned"))
 
-    def planned() -> tuple[Query, Choice]:
+    def planned() -> tuple[MangoQuery, Choice]:
         query = options.query(_with_partition(ctx, members), default_limit=limit)
         analysis = analyse(query.selector)
         choice = planner.choose(indexes, query, analysis, explain=explain, partitions=partitions)
@@ -121,7 +121,7 @@ def _with_partition(ctx: Context, members: dict[str, Any]) -> dict[str, Any]:
     return {**members, options.PARTITION: asked}
 
 
-async def _index(ctx: Context, query: Query, choice: Choice) -> tuple[Index, int] | None:
+async def _index(ctx: Context, query: MangoQuery, choice: Choice) -> tuple[Index, int] | None:
     """The index that was chosen, up to date if the query wants it so; None for the documents themselves."""
     winner = choice.winner
     if winner is None or winner.index.design is None:
@@ -132,7 +132,7 @@ async def _index(ctx: Context, query: Query, choice: Choice) -> tuple[Index, int
     return index, definition.view(winner.index.name).map
 
 
-async def _off_loop(query: Query, make: type[Cursor], *arguments: Any) -> Cursor:
+async def _off_loop(query: MangoQuery, make: type[Cursor], *arguments: Any) -> Cursor:
     """A cursor, whose selector may be long enough to be made ready elsewhere."""
     if len(query.selector) and json.count_values(json.encode(query.selector), MANY) > MANY:
         return await asyncio.to_thread(make, *arguments)
@@ -148,8 +148,8 @@ class _Large:
 
     async def matches(self, form: Selector, row: Row, members: bytes) -> bool:
         """`members` are those of the whole document."""
-        question = Question(form, id=row.id, rev=row.rev)
+        question = SelectionQuestion(form, id=row.id, rev=row.rev)
         return await self._selections.ask(question, members, self._asker) == b"true"
 
     async def projected(self, fields: Sequence[str], text: bytes) -> bytes:
-        return await self._selections.ask(Question(None, fields=list(fields)), text, self._asker)
+        return await self._selections.ask(SelectionQuestion(None, fields=list(fields)), text, self._asker)

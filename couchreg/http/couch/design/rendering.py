@@ -12,9 +12,10 @@ from typing import Any
 
 from aiohttp import web
 
+from couchreg.auth.guards.user_view import UserView
 from couchreg.designdocs.functions import Design, require, text_of
 from couchreg.docstore.base import Revision
-from couchreg.errors import BadRequest, CouchregError, Failure, NotFound
+from couchreg.errors import BadRequest, CouchregError, Failure, Hidden, NotFound
 from couchreg.http.couch.documents import writing
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.headers import not_modified
@@ -74,16 +75,21 @@ async def _function(ctx: Context, kind: str, word: str) -> tuple[Design, str, st
     name, _, doc_id = ctx.match.get("path", "").partition("/")
     if not name:
         raise NotFound("Invalid path.", error=word)
-    found = await ctx.db.revision(f"_design/{ctx.match['ddoc']}")
+    design_id = f"_design/{ctx.match['ddoc']}"
+    people = ctx.db if isinstance(ctx.db, UserView) else None
+    found = await (people.design(design_id) if people else ctx.db.revision(design_id))
     require(found, kind, name)
     return Design.of(ctx.db.name, found), name, doc_id or None
 
 
 async def _document(ctx: Context, doc_id: str | None) -> Revision | None:
+    """The winner, as in CouchDB, which heeds no `rev` here: the function sees it in the request."""
     if doc_id is None:
         return None
     try:
-        return await ctx.db.revision(doc_id, ctx.query.get("rev"))
+        return await ctx.db.revision(doc_id)
+    except Hidden:
+        raise
     except NotFound:
         return None
 

@@ -10,10 +10,11 @@ from typing import Any
 from aiohttp import web
 
 from couchreg.designdocs.functions import Design
+from couchreg.designdocs.views.answers import LARGEST, ReduceQuestion
 from couchreg.designdocs.views.definition import View, edges
 from couchreg.designdocs.views.engine import Index
-from couchreg.designdocs.views.reading import Bound, IndexRow, Read
-from couchreg.designdocs.views.reducers import OVERFLOW, reducer_of
+from couchreg.designdocs.views.reading import IndexRow, KeyBound, Read
+from couchreg.designdocs.views.reducers import OVERFLOW, Reduces, reducer_of
 from couchreg.designdocs.views.reducing import EXACT, reduced
 from couchreg.docstore.base import Revision
 from couchreg.errors import BadRequest, QueryParseError, ReversedRange
@@ -61,7 +62,7 @@ async def queries(ctx: Context) -> web.StreamResponse:
             raise BadRequest("`queries` must be an array of objects.")
         wanted.append(shared.shared().read_body(item))
     await _refreshed(ctx, index)
-    answers = [Answering(ctx, index, view, query) for query in wanted]
+    answers = [ViewAnswering(ctx, index, view, query) for query in wanted]
     writer = RowWriter(ctx, [MUST_REVALIDATE])
     await writer.write(b'{"results":[')
     for place, answer in enumerate(answers):
@@ -138,7 +139,7 @@ async def write(ctx: Context, writer: RowWriter, query: ViewQuery, design: str, 
 
 
 async def _write(ctx: Context, writer: RowWriter, query: ViewQuery, index: Index, view: View) -> None:
-    answering = Answering(ctx, index, view, query)
+    answering = ViewAnswering(ctx, index, view, query)
     await _refreshed(ctx, index)
     await answering.write(writer)
 
@@ -149,7 +150,7 @@ def _reduced_row(key: Any, value: Any) -> bytes:
     return b'{"key":%b,"value":%b}' % (json.encode(key), json.encode(value))
 
 
-class Answering:
+class ViewAnswering:
     """One query of a view. Raises QueryParseError for what cannot go together."""
 
     def __init__(self, ctx: Context, index: Index, view: View, query: ViewQuery) -> None:
@@ -208,16 +209,16 @@ class Answering:
             return min(self._query.skip, total)
         first = reads[0].first
         assert first is not None
-        before = Bound(first.sort, first.id, inclusive=False)
+        before = KeyBound(first.sort, first.id, inclusive=False)
         read = Read(self._view.map, beginning, before, reads[0].descending)
         file = await self._index.file()
         return min(total, file.count(read) + self._query.skip)
 
-    def _edges(self) -> tuple[Bound | None, Bound | None]:
+    def _edges(self) -> tuple[KeyBound | None, KeyBound | None]:
         """Where the rows begin and end that may be asked for."""
         if self._query.partition is None:
             return None, None
-        low, high = (Bound(edge, None) for edge in edges(self._query.partition))
+        low, high = (KeyBound(edge, None) for edge in edges(self._query.partition))
         return (high, low) if self._query.descending else (low, high)
 
     def _reads(self) -> list[Read]:
@@ -226,13 +227,13 @@ class Answering:
         if query.keys is not None:
             keys = list(reversed(query.keys)) if query.descending else query.keys
             sorts = [self._order(key) for key in keys]
-            ends = [(Bound(sort, query.start_docid), Bound(sort, query.end_docid)) for sort in sorts]
+            ends = [(KeyBound(sort, query.start_docid), KeyBound(sort, query.end_docid)) for sort in sorts]
             return [Read(self._view.map, *pair, query.descending) for pair in ends]
         first, last = self._edges()
         if query.start is not UNSET:
-            first = Bound(self._order(query.start), query.start_docid)
+            first = KeyBound(self._order(query.start), query.start_docid)
         if query.end is not UNSET:
-            last = Bound(self._order(query.end), query.end_docid, query.inclusive_end)
+            last = KeyBound(self._order(query.end), query.end_docid, query.inclusive_end)
         return [Read(self._view.map, first, last, query.descending)]
 
     async def _paged(self, reads: Sequence[Read]) -> AsyncIterator[list[IndexRow]]:
@@ -258,28 +259,47 @@ class Answering:
         if query.flags.get("update_seq", False):
             head += b'"update_seq":%b,' % json.encode(await self._index.seq())
         await writer.write(head + b'"rows":[')
-        separator = b"\r\n"
-        skip, left = query.skip, query.limit
-        async for key, value in self._groups():
-            if skip:
-                skip -= 1
-                continue
-            if left == 0:
-                break
-            left = None if left is None else left - 1
-            await writer.write(separator + _reduced_row(key, value))
-            separator = rows.BETWEEN
+        if query.limit != 0:
+            await self._write_groups(writer)
         await writer.write(rows.TAIL)
 
-    async def _groups(self) -> AsyncIterator[tuple[Any, Any]]:
-        level = self._query.numbers.get("group_level", 0)
-        if self._query.flags.get("group"):
-            level = EXACT if "group_level" not in self._query.numbers else level
+    async def _write_groups(self, writer: RowWriter) -> None:
+        """As they are remembered, or else to be remembered, if the index stays as it is meanwhile."""
         functions, text = self._ctx.services.functions, self._index.definition.text
         place = (self._index.path.parent.name, Design("", "", "", text))
-        if self._query.limit == 0:
+        reducer, level = reducer_of(self._view.reduce or "", functions, place), self._level()
+        file, answers, query = await self._index.file(), self._ctx.services.views.answers, self._query
+        reads = tuple(self._reads())
+        question = ReduceQuestion(file.state, reducer.digest, level, reads, query.skip, query.limit)
+        is_kept = file.is_quiet and question.is_small
+        known = answers.get(question) if is_kept else None
+        if known is not None:
+            await writer.write(known)
             return
-        reducer = reducer_of(self._view.reduce or "", functions, place)
-        for read in self._reads():
+        pieces, size = [], 0
+        async for piece in self._group_rows(reads, level, reducer):
+            size += len(piece)
+            if is_kept and size <= LARGEST:
+                pieces.append(piece)
+            await writer.write(piece)
+        if is_kept and size <= LARGEST and file.state == question.state:
+            answers.put(question, b"".join(pieces))
+
+    async def _group_rows(self, reads: Sequence[Read], level: int, reducer: Reduces) -> AsyncIterator[bytes]:
+        separator = b"\r\n"
+        skip, left = self._query.skip, self._query.limit
+        for read in reads:
             async for group in reduced(self._index, read, level, reducer):
-                yield group.key, group.value
+                if skip:
+                    skip -= 1
+                    continue
+                if left == 0:
+                    return
+                left = None if left is None else left - 1
+                yield separator + _reduced_row(group.key, group.value)
+                separator = rows.BETWEEN
+
+    def _level(self) -> int:
+        if self._query.flags.get("group"):
+            return self._query.numbers.get("group_level", EXACT)
+        return self._query.numbers.get("group_level", 0)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from couchreg.docstore.attachments.upload import BodyDetails
 from couchreg.docstore.base import Attachment, Edit, Revision, Stub
 from couchreg.errors import BadContentType, BadRequest, Conflict, NotFound
 from couchreg.http.couch.documents import quorum, writing
@@ -25,8 +26,8 @@ async def put(ctx: Context) -> web.StreamResponse:
     async with ctx.attachments.upload(ctx.db.name) as upload:
         chunks = body.chunks(ctx.request, ctx.settings.integer("chttpd", "max_http_request_size", 2**32))
         kind = ctx.request.headers.get("Content-Type", DEFAULT_TYPE)
-        length = ctx.request.content_length
-        record = await upload.receive(doc_id, name, kind, chunks, encoding=encoding, length=length)
+        details = BodyDetails(encoding, length=ctx.request.content_length)
+        record = await upload.receive(doc_id, name, kind, chunks, details)
         rev = await writing.update(ctx, _edit(doc_id, name, parent, record))
     location = "/".join((ctx.base_url, *(url_encode(part) for part in (ctx.match["db"], doc_id, name))))
     status, saved = quorum.status_of(ctx, 201), {"ok": True, "id": doc_id, "rev": rev}

@@ -8,10 +8,9 @@ from aiohttp import web
 
 from couchreg.docstore.base import Attachment
 from couchreg.errors import NotFound
-from couchreg.http.couch.documents.attachment_edits import delete, put
 from couchreg.http.couch.documents.design_address import is_encoded_design, redirect
 from couchreg.http.couch.documents.document_query import DocumentQuery, parse_document_query
-from couchreg.http.couch.documents.files import Slice, send_stored
+from couchreg.http.couch.documents.files import StoredRange, send_stored
 from couchreg.http.couch.documents.reading import find
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.headers import not_modified, printable
@@ -19,8 +18,6 @@ from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer
 from couchreg.wire import documents, related
 from couchreg.wire.accept import accepts_coding
 from couchreg.wire.ranges import content_range, parse_ranges
-
-__all__ = ["delete", "get", "put"]
 
 # What people upload is never a page of this server: no script of it runs, no type is guessed.
 SAFE = [("Content-Security-Policy", "sandbox; default-src 'none'"), ("X-Content-Type-Options", "nosniff")]
@@ -57,12 +54,12 @@ async def _send_ranges(ctx: Context, attachment: Attachment, headers: Headers) -
     headers.append(("Accept-Ranges", "bytes"))
     kind = printable(attachment.content_type)
     if ranges is None:
-        return await send_stored(ctx, attachment, Slice(0, length), headers, kind)
+        return await send_stored(ctx, attachment, StoredRange(0, length), headers, kind)
     if len(ranges) != 1:
         return await _send_byteranges(ctx, attachment, ranges)
     [(first, last)] = ranges
     headers.append(("Content-Range", content_range(first, last, length)))
-    return await send_stored(ctx, attachment, Slice(first, last - first + 1), headers, kind, status=206)
+    return await send_stored(ctx, attachment, StoredRange(first, last - first + 1), headers, kind, status=206)
 
 
 async def _send_byteranges(
@@ -93,7 +90,7 @@ async def _send_encoded(ctx: Context, attachment: Attachment, headers: Headers) 
     if accepts_coding(ctx.request.headers.get("Accept-Encoding"), attachment.encoding):
         headers.append(("Content-Encoding", attachment.encoding))
         parse_ranges(ctx.request.headers.get("Range"), attachment.stored_length)
-        return await send_stored(ctx, attachment, Slice(0, attachment.stored_length), headers, kind)
+        return await send_stored(ctx, attachment, StoredRange(0, attachment.stored_length), headers, kind)
     length = documents.identity_length(attachment)
     if length is not None:
         parse_ranges(ctx.request.headers.get("Range"), length)

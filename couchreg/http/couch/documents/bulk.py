@@ -13,8 +13,7 @@ from couchreg.auth.policy import Rule, authorize
 from couchreg.docstore.attachments.upload import Upload
 from couchreg.docstore.base import Edit, Outcome
 from couchreg.errors import BadRequest, CouchregError
-from couchreg.http.couch.documents import local, quorum, writing
-from couchreg.http.couch.documents.bulk_get import bulk_get
+from couchreg.http.couch.documents import incoming, local, quorum, writing
 from couchreg.http.couch.frame.body import decoded
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import answer_json, answer_raw
@@ -22,9 +21,7 @@ from couchreg.http.couch.frame.uuids import new_uuid
 from couchreg.model import document, json
 from couchreg.model.document import Parsed
 from couchreg.model.partitions import check_id
-from couchreg.turns import Slice
-
-__all__ = ["bulk_docs", "bulk_get"]
+from couchreg.turns import TimeSlice
 
 WHOLE = 1 << 20  # bytes of a request that is read in one go: some milliseconds of the loop
 
@@ -42,7 +39,7 @@ async def _bulk_docs(ctx: Context, body: bytes) -> web.StreamResponse:
     new_edits = _new_edits_of(request)
     limits = writing.DocumentLimits.of(ctx)
     partitioned = await ctx.db.setting("partitioned")
-    parsed, turn = [], Slice()
+    parsed, turn = [], TimeSlice()
     for value in docs:
         if isinstance(value, json.Raw):
             value = await decoded(bytes(value))
@@ -53,7 +50,10 @@ async def _bulk_docs(ctx: Context, body: bytes) -> web.StreamResponse:
             await turn.pass_on()
     if new_edits and request.get("all_or_nothing") is True:
         return _all_or_nothing(parsed)
-    outcomes = await _write(ctx, parsed, new_edits=new_edits)
+    if incoming.applies(ctx):
+        outcomes = await incoming.write_all(ctx, parsed, new_edits=new_edits)
+    else:
+        outcomes = await _write(ctx, parsed, new_edits=new_edits)
     if not new_edits:
         return answer_json(_failures(parsed, outcomes), status=201)
     status = quorum.status_of(ctx, 201, request.get("w"))
@@ -165,13 +165,21 @@ async def _update(ctx: Context, parsed: Sequence[Parsed], *, new_edits: bool) ->
         upload: Upload | None = None
         if any(doc.attachments for doc in parsed):
             upload = await stack.enter_async_context(ctx.attachments.upload(ctx.db.name))
-        edits, turn = [], Slice()
+        edits, turn = [], TimeSlice()
         for doc in parsed:
             edits.append(await _edit(doc, upload, new_edits=new_edits))
             if turn.is_over:
                 await turn.pass_on()
         await ctx.confirm()
-        return (await ctx.db.update(edits, new_edits=new_edits, user=ctx.user)).outcomes if edits else []
+        if not edits:
+            return []
+        outcomes = (await ctx.db.update(edits, new_edits=new_edits, user=ctx.user)).outcomes
+    writing.told(ctx, [doc.id or "" for doc, came in zip(parsed, outcomes, strict=True) if _is_kept(came)])
+    return outcomes
+
+
+def _is_kept(outcome: Outcome) -> bool:
+    return not isinstance(outcome, CouchregError)
 
 
 async def _edit(doc: Parsed, upload: Upload | None, *, new_edits: bool) -> Edit:
@@ -185,7 +193,7 @@ async def _edit(doc: Parsed, upload: Upload | None, *, new_edits: bool) -> Edit:
 
 
 async def _results(parsed: Sequence[Parsed], outcomes: Sequence[Outcome], *, accepted: bool) -> bytes:
-    rows, end, turn = [], b',"accepted":true}' if accepted else b"}", Slice()
+    rows, end, turn = [], b',"accepted":true}' if accepted else b"}", TimeSlice()
     for doc, outcome in zip(parsed, outcomes, strict=True):
         doc_id = writing.id_of(doc)
         if isinstance(outcome, str):

@@ -19,7 +19,7 @@ from couchreg.http.couch.documents.sending import write_pieces
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, answer_raw
 from couchreg.model import json
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 from couchreg.wire import documents, related
 from couchreg.wire.accept import accepts_type
 
@@ -41,7 +41,7 @@ async def bulk_get(ctx: Context) -> web.StreamResponse:
     query = query_of(ctx)
     partitioned = bool(await ctx.db.setting("partitioned"))
     wanted: list[RequestedDocument] = []
-    turn = Slice()
+    turn = TimeSlice()
     for begin in range(0, len(docs), LOOK):
         wanted += [wanted_of(entry, query, partitioned=partitioned) for entry in docs[begin : begin + LOOK]]
         if turn.is_over:
@@ -60,7 +60,7 @@ async def _answered(
 ) -> AsyncIterator[list[Answered]]:
     """The entries with what was found for them, a batch at a time."""
     latest = "latest" in query.flags
-    done, turn = 0, Slice()
+    done, turn = 0, TimeSlice()
     while done < len(wanted):
         batch = wanted[done : done + BATCH]
         asked = [(one.id, None if one.rev is None else (one.rev,)) for one in batch if one.error is None]

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from couchreg.docstore.base import Edit
 from couchreg.errors import BadRequest, NotFound
-from couchreg.http.couch.documents import local, quorum, writing
+from couchreg.http.couch.documents import incoming, local, quorum, writing
 from couchreg.http.couch.documents.copying import copied, destination
 from couchreg.http.couch.documents.design_address import is_encoded_design, redirect
 from couchreg.http.couch.documents.document_query import (
@@ -18,7 +18,6 @@ from couchreg.http.couch.documents.document_query import (
     is_utf8,
     parse_document_query,
 )
-from couchreg.http.couch.documents.form import post_form
 from couchreg.http.couch.documents.open_revs import send_open_revs
 from couchreg.http.couch.documents.reading import find
 from couchreg.http.couch.documents.related import put_related
@@ -27,8 +26,6 @@ from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.headers import etag, url_encode
 from couchreg.http.couch.frame.responses import Headers, answer_json
 from couchreg.model.document import Parsed
-
-__all__ = ["copy", "create", "delete", "get", "local_attachment", "local_without_id", "post_form", "put"]
 
 
 async def get(ctx: Context) -> web.StreamResponse:
@@ -52,7 +49,11 @@ async def _get(ctx: Context, doc_id: str) -> web.StreamResponse:
 async def put(ctx: Context) -> web.StreamResponse:
     query = parse_document_query(ctx.pairs)
     writing.check_id(ctx, ctx.doc_id)
-    await writing.authorize_id(ctx, ctx.doc_id)
+    publishes = incoming.applies(ctx) and not ctx.doc_id.startswith("_")
+    if publishes:
+        await incoming.room(ctx, new_edits=query.new_edits)
+    else:
+        await writing.authorize_id(ctx, ctx.doc_id)
     kind = ctx.request.headers.get("Content-Type", "")
     if kind.startswith("multipart/") and local.is_local(ctx.doc_id):
         return await local_attachment(ctx)
@@ -64,6 +65,9 @@ async def put(ctx: Context) -> web.StreamResponse:
     except BadRequest:
         await writing.check_partition(ctx, ctx.doc_id)  # of two mistakes the id's is told
         raise
+    if publishes:
+        rev = await incoming.write(ctx, parsed, None, new_edits=query.new_edits)
+        return saved(ctx, ctx.doc_id, rev, status=_reached(ctx, parsed))
     if ctx.query.get("batch") == "ok":
         return await _batch(ctx, parsed, query)
     rev = await writing.write(ctx, parsed, new_edits=query.new_edits)

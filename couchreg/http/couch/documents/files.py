@@ -17,13 +17,13 @@ SMALL = 64 * 1024  # bytes that are read and sent at once
 Headers = Sequence[tuple[str, str]]
 
 
-class Slice(NamedTuple):
+class StoredRange(NamedTuple):
     start: int
     length: int
 
 
 async def send_stored(
-    ctx: Context, attachment: Attachment, part: Slice, headers: Headers, kind: str, *, status: int = 200
+    ctx: Context, attachment: Attachment, part: StoredRange, headers: Headers, kind: str, *, status: int = 200
 ) -> web.StreamResponse:
     """A part of the bytes as they are stored."""
     if part.length <= SMALL and not ctx.is_head:
@@ -35,11 +35,13 @@ async def send_stored(
         transport = ctx.request.transport
         if path is None or transport is None or not await _sent_file(transport, path, part):
             await _copy(ctx, stream, attachment, part)
+        else:
+            ctx.request.writer.output_size += part.length  # which has not seen them
     await stream.write_eof()
     return stream
 
 
-async def _read(ctx: Context, attachment: Attachment, part: Slice) -> bytes:
+async def _read(ctx: Context, attachment: Attachment, part: StoredRange) -> bytes:
     path = ctx.attachments.local_path(attachment, encoded=True)
     if path is not None:
         return _read_file(path, part)
@@ -47,7 +49,7 @@ async def _read(ctx: Context, attachment: Attachment, part: Slice) -> bytes:
     return b"".join([chunk async for chunk in chunks])
 
 
-def _read_file(path: Path, part: Slice) -> bytes:
+def _read_file(path: Path, part: StoredRange) -> bytes:
     with path.open("rb", buffering=0) as file:
         if part.start:
             file.seek(part.start)
@@ -56,7 +58,7 @@ def _read_file(path: Path, part: Slice) -> bytes:
     return data
 
 
-async def _sent_file(transport: asyncio.Transport, path: Path, part: Slice) -> bool:
+async def _sent_file(transport: asyncio.Transport, path: Path, part: StoredRange) -> bool:
     """Without the bytes passing through this process; False, and nothing sent, where the loop cannot."""
     with path.open("rb") as file:
         try:
@@ -67,12 +69,12 @@ async def _sent_file(transport: asyncio.Transport, path: Path, part: Slice) -> b
     return True
 
 
-def _check(sent: int, part: Slice) -> None:
+def _check(sent: int, part: StoredRange) -> None:
     if sent != part.length:
         raise OSError(f"a blob is shorter than its record: {sent} of {part.length} bytes")
 
 
-async def _copy(ctx: Context, stream: web.StreamResponse, attachment: Attachment, part: Slice) -> None:
+async def _copy(ctx: Context, stream: web.StreamResponse, attachment: Attachment, part: StoredRange) -> None:
     sent = 0
     async for chunk in ctx.attachments.open(attachment, part.start, part.length, encoded=True):
         await stream.write(chunk)

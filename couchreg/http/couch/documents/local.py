@@ -16,8 +16,6 @@ from couchreg.http.couch.frame.headers import etag, not_modified
 from couchreg.http.couch.frame.responses import Answer, answer_json, answer_raw
 from couchreg.wire import documents
 
-DELETED = "0-0"
-
 
 def is_local(doc_id: str) -> bool:
     return doc_id.startswith("_local/")

@@ -16,10 +16,10 @@ from couchreg.http.couch.frame.responses import MUST_REVALIDATE
 from couchreg.model import json
 from couchreg.wire import documents, related
 
-Parts = tuple[bytes, list[Attachment]]
+DocumentParts = tuple[bytes, list[Attachment]]
 
 
-def as_parts(found: FoundDocument, query: DocumentQuery) -> Parts:
+def as_parts(found: FoundDocument, query: DocumentQuery) -> DocumentParts:
     """The document's text, and the attachments that follow it."""
     shape = query.shape(found.history, follows=True)
     attachments = found.revision.attachments
@@ -46,7 +46,9 @@ async def send_related(
     return stream
 
 
-async def _write_document(ctx: Context, stream: web.StreamResponse, boundary: bytes, parts: Parts) -> None:
+async def _write_document(
+    ctx: Context, stream: web.StreamResponse, boundary: bytes, parts: DocumentParts
+) -> None:
     text, attachments = parts
     if not attachments:
         await ctx.write(stream, text)

@@ -9,7 +9,7 @@ https://docs.couchdb.org/en/stable/api/document/common.html#creating-multiple-at
 from typing import Any
 
 from couchreg.errors import BadContentType, BadRequest, TooLarge
-from couchreg.http.couch.documents import writing
+from couchreg.http.couch.documents import incoming, writing
 from couchreg.http.couch.documents.document_query import DocumentQuery
 from couchreg.http.couch.frame import body
 from couchreg.http.couch.frame.context import Context
@@ -26,8 +26,10 @@ async def put_related(ctx: Context, query: DocumentQuery) -> tuple[Parsed, str]:
     boundary = boundary_of(ctx.request.headers["Content-Type"])
     parts = Parts(body.chunks(ctx.request, most), boundary, unclosed=True)
     parsed = await _document(ctx, parts, query)
+    _check_lengths(parsed)
+    if incoming.applies(ctx):
+        return parsed, await incoming.write(ctx, parsed, parts, new_edits=query.new_edits)
     async with ctx.attachments.upload(ctx.db.name) as upload:
-        _check_lengths(parsed)
         records = await upload.inline(ctx.doc_id, parsed.attachments or {}, parts, new_edits=query.new_edits)
         async for _ in parts:
             pass  # what nobody asked for has to be read all the same, for the next request lies behind it

@@ -14,7 +14,7 @@ from couchreg.http.couch.documents.document_query import parse_revs
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.params import parse_int
 from couchreg.http.couch.frame.responses import answer_json
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 
 
 async def revs_diff(ctx: Context) -> web.StreamResponse:
@@ -59,7 +59,7 @@ async def _revisions_by_id(ctx: Context) -> dict[str, tuple[str, ...]]:
     wanted = await ctx.json()
     if not isinstance(wanted, dict):
         raise BadRequest("Request body must be a JSON object")
-    found, turn = {}, Slice()
+    found, turn = {}, TimeSlice()
     for doc_id, revs in wanted.items():
         found[doc_id] = parse_revs(revs)
         if turn.is_over:

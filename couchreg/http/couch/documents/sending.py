@@ -11,7 +11,7 @@ from couchreg.http.couch.documents.reading import FoundDocument
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.headers import etag, not_modified
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_raw
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 from couchreg.wire import documents
 from couchreg.wire.accept import accepts_type
 
@@ -70,7 +70,7 @@ async def send_pieces(
 
 
 async def write_pieces(ctx: Context, stream: web.StreamResponse, parts: Sequence[bytes | Attachment]) -> None:
-    turn = Slice()
+    turn = TimeSlice()
     for part in parts:
         if turn.is_over:
             await turn.pass_on()

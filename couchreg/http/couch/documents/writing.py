@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from couchreg.auth.policy import Rule, authorize
+from couchreg.auth.policy import REGISTRY, Rule, authorize
 from couchreg.designdocs.shape import check_design_document
 from couchreg.designdocs.views.compiling import check_views
 from couchreg.docstore.base import Attachment, Edit, Stub
@@ -18,14 +18,16 @@ from couchreg.http.couch.documents import local
 from couchreg.http.couch.documents.document_query import DocumentQuery, header_rev, is_utf8, parse_rev
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.params import parse_int
-from couchreg.http.couch.frame.settings import Settings
+from couchreg.http.couch.frame.settings import CouchSettings
 from couchreg.http.couch.frame.uuids import new_uuid
+from couchreg.journal.asking import record
 from couchreg.model import document, json, partitions
 from couchreg.model.document import Parsed
 
 log = logging.getLogger(__name__)
 
 MAX_DOCUMENT = 8_000_000
+MOST_TOLD = 20  # documents of one request that are written down
 
 
 def query_rev(ctx: Context) -> str | None:
@@ -91,7 +93,7 @@ class DocumentLimits(NamedTuple):
         return ctx.settings.once(_limits)
 
 
-def _limits(settings: Settings) -> DocumentLimits:
+def _limits(settings: CouchSettings) -> DocumentLimits:
     longest = settings.text("couchdb", "max_document_id_length", "infinity")
     most = settings.integer("couchdb", "max_document_size", MAX_DOCUMENT)
     return DocumentLimits(most, None if longest == "infinity" else parse_int(longest))
@@ -191,7 +193,15 @@ async def update(ctx: Context, edit: Edit, *, new_edits: bool = True) -> str:
     [outcome] = (await ctx.db.update([edit], new_edits=new_edits, user=ctx.user)).outcomes
     if isinstance(outcome, CouchregError):
         raise outcome
+    told(ctx, [edit.id])
     return outcome
+
+
+def told(ctx: Context, ids: Sequence[str]) -> None:
+    """Write down that an administrator has changed what is the registry's, past its own ways."""
+    if ctx.meaning == REGISTRY and ids:
+        more = len(ids) - MOST_TOLD
+        record("document.write", ids=list(ids[:MOST_TOLD]), more=more if more > 0 else None)
 
 
 def failure(doc_id: str, error: CouchregError) -> dict[str, Any]:

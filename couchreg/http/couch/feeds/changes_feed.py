@@ -13,13 +13,13 @@ from couchreg.http.couch.feeds.filters import AT_ONCE, Filter
 from couchreg.http.couch.feeds.timer import feed_timer
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import Headers
-from couchreg.http.couch.frame.selections import Question
+from couchreg.http.couch.frame.selections import SelectionQuestion
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.listings import rowdocs
 from couchreg.http.couch.listings.rowdocs import RowDocument
 from couchreg.model import json
 from couchreg.model.addresses import origin
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 from couchreg.wire import documents, rows
 
 UNLIMITED = 10**15  # CouchDB counts down from here, and `seq_interval` shows it
@@ -114,10 +114,12 @@ class ChangesFeed:
 
     async def _show_simply(self, chunk: Sequence[Change]) -> Seq:
         """All rows of a chunk in one go; the last one's sequence. Large documents by themselves."""
-        if rowdocs.holds_large(chunk):
-            return await self._show_some(chunk)
+        docs = None
+        if self._query.docs.include_docs:
+            if rowdocs.holds_large(chunk):
+                return await self._show_some(chunk)
+            docs = [_plain(change) for change in chunk]
         seqs = self._seqs(chunk)
-        docs = [_plain(change) for change in chunk] if self._query.docs.include_docs else None
         await self._writer.write(self._format.rows(seqs, rows.changes(seqs, chunk), docs))
         self._count(len(chunk))
         return chunk[-1].seq
@@ -134,7 +136,10 @@ class ChangesFeed:
 
     async def _show_some(self, chunk: Sequence[Change]) -> Seq:
         """The rows of a chunk that pass, one at a time; the sequence of the last one looked at."""
-        last, turn = chunk[0].seq, Slice()  # from now on: who holds what is large shall not pause before it
+        last, turn = (
+            chunk[0].seq,
+            TimeSlice(),
+        )  # from now on: who holds what is large shall not pause before it
         for place, change in enumerate(chunk):
             if place % AT_ONCE == 0:
                 await self._filter.prepare(self._db, chunk[place : place + AT_ONCE])
@@ -163,7 +168,7 @@ class ChangesFeed:
     async def _write_document(self, change: Change) -> None:
         projection = self._filter.projection
         if projection is not None and rowdocs.is_large(change.members):
-            question = Question(None, self._filter.fields)
+            question = SelectionQuestion(None, self._filter.fields)
             asker = origin(self._ctx.address)
             shown_fields = await self._ctx.services.selections.ask(question, _plain(change), asker)
             await self._writer.write(shown_fields)

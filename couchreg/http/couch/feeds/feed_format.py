@@ -38,7 +38,7 @@ class OneObject:
         return rows.changes_tail(last_seq, pending)
 
 
-class Lines(OneObject):
+class ContinuousLines(OneObject):
     """The continuous feed."""
 
     head = b""
@@ -58,7 +58,7 @@ class Lines(OneObject):
         return rows.last_line(last_seq, pending)
 
 
-class Events(OneObject):
+class EventSource(OneObject):
     """Server-sent events; the `id` is what a browser comes back with as Last-Event-ID."""
 
     headers: Headers = (("Cache-Control", "no-cache"),)
@@ -82,5 +82,5 @@ class Events(OneObject):
 
 
 def format_of(feed: str) -> OneObject:
-    kinds = {"continuous": Lines, "eventsource": Events}
+    kinds = {"continuous": ContinuousLines, "eventsource": EventSource}
     return kinds.get(feed, OneObject)()

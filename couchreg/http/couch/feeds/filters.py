@@ -11,7 +11,7 @@ from couchreg.docstore.base import Change, Database
 from couchreg.errors import BadRequest
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.request_object import request_object
-from couchreg.http.couch.frame.selections import LARGEST, Question
+from couchreg.http.couch.frame.selections import LARGEST, SelectionQuestion
 from couchreg.model import json, selector
 from couchreg.model.addresses import origin
 from couchreg.model.projection import Projection
@@ -87,7 +87,7 @@ class Selected(Filter):
                 return False
             members, deleted = other.members, other.deleted
         if members is not None and len(members) > LARGEST:
-            question = Question(self._wanted, id=change.id, rev=rev, deleted=deleted)
+            question = SelectionQuestion(self._wanted, id=change.id, rev=rev, deleted=deleted)
             asker = origin(self._ctx.address)
             return await self._ctx.services.selections.ask(question, members, asker) == b"true"
         doc: dict[str, Any] = {"_id": change.id, "_rev": rev, **json.body(members)}

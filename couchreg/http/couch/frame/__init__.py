@@ -1,4 +1,5 @@
 """What every operation of the couch door stands in: request, body, answer, errors, settings, headers.
 
-Knows no endpoint. All wings come in; it goes to none of them.
+Owns the `Context` that an operation gets. Knows no endpoint and goes into no wing. Comes in: `door`, `app`,
+which builds the services, and every wing: `server`, `feeds`, `design`, `documents`, `listings`.
 """

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from couchreg.errors import TooLarge
-from couchreg.http.couch.frame.settings import Settings
+from couchreg.http.couch.frame.settings import CouchSettings
 from couchreg.model import json
 
 ON_THE_LOOP = 64 * 1024  # bytes of JSON that are read on the loop, whatever they are
@@ -40,11 +40,13 @@ QUERIES = 100
 QUESTION = Allowance(1 << 20, 20_000)
 # Whoever has not logged in, in a database that is open to them: a document has 8 MB at most.
 GUEST = Allowance(8 << 20, 100_000)
+# Whoever publishes by replication: a descriptor with its data, files as base64, which is one value each.
+MOST_PUBLISHED = 2_000_000
 # What a mirror leaves as a `_local` document where it cannot write others; CouchDB's have some kilobytes.
 CHECKPOINT = Allowance(64 << 10, 10_000)
 
 
-def of(settings: Settings, *, is_admin: bool, is_known: bool, asks_only: bool) -> Allowance:
+def of(settings: CouchSettings, *, is_admin: bool, is_known: bool, asks_only: bool) -> Allowance:
     """What a user may send. The settings bound administrators and members too."""
     most = settings.once(_most)
     if is_admin:
@@ -54,7 +56,7 @@ def of(settings: Settings, *, is_admin: bool, is_known: bool, asks_only: bool) -
     return Allowance(most) if is_known else Allowance(min(most, GUEST.body), GUEST.values)
 
 
-def _most(settings: Settings) -> int:
+def _most(settings: CouchSettings) -> int:
     return min(
         settings.integer("chttpd", "max_http_request_size", 2**32),
         settings.integer("couchreg", "max_json_body", 2**28),

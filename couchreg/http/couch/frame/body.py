@@ -15,7 +15,6 @@ from couchreg.errors import BadContentType, BadRequest, TooLarge
 from couchreg.http.couch.frame.allowance import ON_THE_LOOP
 from couchreg.model import json
 
-CHUNK = 256 * 1024
 SMALL = 16 * 1024  # bytes that are unpacked without a thread
 
 

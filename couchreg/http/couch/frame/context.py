@@ -26,14 +26,15 @@ from couchreg.errors import BadRequest
 from couchreg.http.couch.frame import allowance, body, params
 from couchreg.http.couch.frame.allowance import Allowance
 from couchreg.http.couch.frame.responses import JSON_TYPE, Headers, start_stream
-from couchreg.http.couch.frame.services import Services
-from couchreg.http.couch.frame.settings import Settings
+from couchreg.http.couch.frame.services import CouchServices
+from couchreg.http.couch.frame.settings import CouchSettings
 from couchreg.http.forwarded import STANDARD, Names
+from couchreg.journal.asking import UNDER_WAY, Asked
 from couchreg.model import json
 from couchreg.model.addresses import origin
 from couchreg.model.user import ANONYMOUS, User
 from couchreg.replication.guarding import ReplicatorView, holds_replications
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 
 FEW = 8 << 10  # bytes of JSON that take no time, whatever they are
 LARGE_BODY = 4 << 20  # bytes of a body from which on one at a time is made something of
@@ -74,6 +75,7 @@ class Context:
         "_settings",
         "address",
         "again",
+        "asked",
         "callback",
         "credentials",
         "db",
@@ -94,10 +96,12 @@ class Context:
         "user",
     )
 
-    def __init__(self, services: Services, request: web.BaseRequest, prefix: str) -> None:
+    def __init__(self, services: CouchServices, request: web.BaseRequest, prefix: str) -> None:
         self.services = services
         self.request = request
         self.prefix = prefix
+        asked = UNDER_WAY.get()  # there is none where nobody looks after the requests of a door
+        self.asked = asked if asked is not None and asked.began else Asked("couch", request.headers, None)
         self.method = ""
         self.is_head = False
         self.raw_path = ""
@@ -118,7 +122,7 @@ class Context:
         self.callback = ""  # the function that a JSON answer is to be wrapped in (JSONP)
         self._pairs: list[tuple[str, str]] | None = None
         self._query: dict[str, str] | None = None
-        self._settings: Settings | None = None
+        self._settings: CouchSettings | None = None
         self._meaning: str | None = None
         self._allowance: Allowance | None = None
 
@@ -132,7 +136,7 @@ class Context:
         return self.services.attachments
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> CouchSettings:
         """As they were when this request first asked. Those of this moment: `services.settings`."""
         if self._settings is None:
             self._settings = self.services.settings.now()
@@ -225,6 +229,10 @@ class Context:
         asks_only = not user.is_admin and self.meaning in ("", USERS, REGISTRY)
         if asks_only and self.match.get("docid", "").startswith("_local/"):
             return allowance.CHECKPOINT
+        publishes = self.rule is Rule.PUBLISHER and user.name is not None and self.meaning == REGISTRY
+        if asks_only and publishes:
+            known = allowance.of(self.settings, is_admin=False, is_known=True, asks_only=False)
+            return known._replace(values=allowance.MOST_PUBLISHED)
         return allowance.of(
             self.settings, is_admin=user.is_admin, is_known=user.name is not None, asks_only=asks_only
         )
@@ -293,7 +301,7 @@ class Context:
             await stream.write(piece)
             return
         async with self.services.large.take(origin(self.address)):
-            turn = Slice()
+            turn = TimeSlice()
             for start in range(0, len(piece), SLICE):
                 await stream.write(memoryview(piece)[start : start + SLICE])
                 await turn.pass_on()
@@ -329,6 +337,6 @@ class Context:
         )
 
 
-def _names(settings: Settings) -> Names:
+def _names(settings: CouchSettings) -> Names:
     wanted = zip(STANDARD._fields, STANDARD, strict=True)
     return Names(*[settings.text("chttpd", f"x_forwarded_{kind}", usual) for kind, usual in wanted])

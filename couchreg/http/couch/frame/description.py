@@ -3,12 +3,12 @@
 from typing import Any
 
 from couchreg.docstore.base import Database
-from couchreg.http.couch.frame.settings import Settings
+from couchreg.http.couch.frame.settings import CouchSettings
 
 DISK_FORMAT = 8  # what CouchDB 3 says of its files
 
 
-async def describe(db: Database, settings: Settings) -> dict[str, Any]:
+async def describe(db: Database, settings: CouchSettings) -> dict[str, Any]:
     """What GET of a database says."""
     found = await db.info()
     return {
@@ -26,10 +26,10 @@ async def describe(db: Database, settings: Settings) -> dict[str, Any]:
     }
 
 
-async def shard_count(db: Database, settings: Settings) -> int:
+async def shard_count(db: Database, settings: CouchSettings) -> int:
     """How many shards the database would have in a CouchDB."""
     return int(await db.setting("q") or settings.integer("cluster", "q", 2))
 
 
-async def _copies(db: Database, settings: Settings) -> int:
+async def _copies(db: Database, settings: CouchSettings) -> int:
     return int(await db.setting("n") or settings.integer("cluster", "n", 1))

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from couchreg import errors
 from couchreg.http.couch.frame.responses import Answer, Headers, answer_json
-from couchreg.http.couch.frame.settings import Settings
+from couchreg.http.couch.frame.settings import CouchSettings
 from couchreg.model.json import encode
 from couchreg.wire.accept import accepts_type
 from couchreg.wire.status import status_of
@@ -31,7 +31,7 @@ class MethodNotAllowed(errors.CouchregError):
 
 
 def answer_error(
-    error: errors.CouchregError, request: web.BaseRequest, settings: Settings, base: str = ""
+    error: errors.CouchregError, request: web.BaseRequest, settings: CouchSettings, base: str = ""
 ) -> Answer:
     """The answer to a request that failed for a foreseen reason. `base` is this server for its clients."""
     if isinstance(error, MethodNotAllowed):
@@ -54,7 +54,7 @@ def _headers(error: errors.CouchregError) -> Headers:
 
 
 def _unauthorized(
-    error: errors.CouchregError, request: web.BaseRequest, settings: Settings, base: str
+    error: errors.CouchregError, request: web.BaseRequest, settings: CouchSettings, base: str
 ) -> Answer:
     """401; or, for a browser that takes HTML but no JSON, 302 to the page for logging in."""
     challenge = settings.text("chttpd", "WWW-Authenticate")
@@ -76,7 +76,7 @@ def _quoted(text: str) -> str:
     return quote(text, safe="", errors="surrogateescape")
 
 
-def valid_user_required(settings: Settings) -> bool:
+def valid_user_required(settings: CouchSettings) -> bool:
     return settings.boolean("chttpd", "require_valid_user") or settings.boolean(
         "chttpd_auth", "require_valid_user"
     )

@@ -5,17 +5,17 @@ than everything else of a document read). `start_stream` begins a long one. Neit
 being answered.
 """
 
-import re
 import time
 from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
-from random import getrandbits
 from typing import Any
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
+from couchreg.journal.asking import UNDER_WAY
+from couchreg.journal.asking import request_name as journal_name
 from couchreg.model import json
 
 Headers = Iterable[tuple[str, str]]
@@ -23,8 +23,6 @@ Headers = Iterable[tuple[str, str]]
 SERVER = "CouchDB/3.5.0 (couchreg)"
 JSON_TYPE = "application/json"
 MUST_REVALIDATE = ("Cache-Control", "must-revalidate")
-
-_NAME = re.compile(r"[A-Za-z0-9_-]{0,36}")
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 
@@ -49,6 +47,8 @@ _clock = _Clock()
 class Answer(web.StreamResponse):
     """A complete answer, sent as one write when aiohttp finishes the request."""
 
+    status: int = 200  # no property, as it is asked for again and again
+
     def __init__(  # the base class only prepares header maps we do not use
         self,
         body: bytes = b"",
@@ -57,15 +57,11 @@ class Answer(web.StreamResponse):
         headers: Headers = (),
         content_type: str = JSON_TYPE,
     ) -> None:
-        self.answer_status = status
+        self.status = status
         self.answer_body = body
         self.extra: list[tuple[str, str]] = list(headers)
         self.content_kind = content_type
         self._keep_alive = True
-
-    @property
-    def status(self) -> int:
-        return self.answer_status
 
     @property
     def prepared(self) -> bool:
@@ -83,12 +79,12 @@ class Answer(web.StreamResponse):
         self._eof_sent = True
         request = self._req
         head = self._head(request).encode("utf-8", "surrogateescape")
-        empty = request.method == "HEAD" or self.answer_status in (204, 304)
+        empty = request.method == "HEAD" or self.status in (204, 304)
         self._body_length = 0 if empty else len(self.answer_body)
         await request.writer.write(head if empty else head + self.answer_body)
 
     def _head(self, request: web.BaseRequest) -> str:
-        status = self.answer_status
+        status = self.status
         lines = [
             _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown\r\n",
             _clock.head(),
@@ -96,11 +92,11 @@ class Answer(web.StreamResponse):
         ]
         for name, value in self.extra:
             lines.append(header_line(name, value))
-        if self.answer_status not in (204, 304):
+        if status not in (204, 304):
             lines.append(f"Content-Type: {self.content_kind}\r\n")
             if self.answer_body or request.method != "HEAD":  # else nobody has counted
                 lines.append(f"Content-Length: {len(self.answer_body)}\r\n")
-        elif self.answer_status == 304:
+        elif status == 304:
             lines.append("Content-Length: 0\r\n")  # as CouchDB says, and clients of it look for
         if not self._keep_alive:
             lines.append("Connection: close\r\n")
@@ -112,10 +108,8 @@ class Answer(web.StreamResponse):
 
 def request_name(request: web.BaseRequest) -> str:
     """CouchDB's name for a request in its logs, nothing secret: the client's own word, if it is one."""
-    given = request.headers.get("X-Couch-Request-ID")
-    if given is not None and _NAME.fullmatch(given):
-        return given
-    return f"{getrandbits(40):010x}"
+    asked = UNDER_WAY.get()
+    return asked.id if asked is not None and asked.began else journal_name(request.headers)
 
 
 def request_id(request: web.BaseRequest) -> str:

@@ -18,7 +18,7 @@ LARGEST = 256 << 10  # bytes of a document that becomes objects here
 _LIMITS = Limits(seconds=20, cpu_seconds=10, memory=2 << 30)
 
 
-class Question(NamedTuple):
+class SelectionQuestion(NamedTuple):
     """What is asked of a document: a selector, else the fields that are shown of it."""
 
     selector: dict[str, Any] | None
@@ -34,7 +34,7 @@ class Selections:
         kind = Kind("selectors for large documents", WORKER, _LIMITS, places=2)
         self._pool = Pool(kind, self._forks)
 
-    async def ask(self, question: Question, text: bytes, asker: str) -> bytes:
+    async def ask(self, question: SelectionQuestion, text: bytes, asker: str) -> bytes:
         """`b"true"` or `b"false"` for a selector, the text of the members for fields.
 
         `text` are a document's own members for the one, the whole of it for the other. Raises TooMuchWork,

@@ -7,16 +7,17 @@ from couchreg.auth.guards.checkpoints import Checkpoints
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.policy import USERS
 from couchreg.designdocs.functions import Functions
-from couchreg.designdocs.mango.catalog import Catalog
+from couchreg.designdocs.mango.catalog import IndexCatalog
 from couchreg.designdocs.views.engine import ViewEngine
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import ConfiguredStore
 from couchreg.http.couch.frame.background import Background
 from couchreg.http.couch.frame.counters import RequestCounters
 from couchreg.http.couch.frame.selections import Selections
-from couchreg.http.couch.frame.settings import Sections, Settings
+from couchreg.http.couch.frame.settings import CouchSettings, Sections
 from couchreg.http.forwarded import TRUSTING_NONE, Proxies
 from couchreg.model.user import User
+from couchreg.registry.replicated.incoming import Incoming
 from couchreg.replication.replicator import Replicator
 from couchreg.turns import Turns
 
@@ -38,7 +39,9 @@ def large_bodies() -> Turns:
 
 
 @dataclass(slots=True)
-class Services:
+class CouchServices:
+    """`facts` are settings that the server was started with, as `_config` shows them."""
+
     store: ConfiguredStore
     attachments: Attachments
     auth: Authenticator
@@ -48,19 +51,20 @@ class Services:
     with_owned: WithOwned = as_they_are
     facts: Sections = field(default_factory=dict)
     replicator: Replicator | None = None
+    incoming: Incoming | None = None  # where those who own packages send their documents
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
-    catalog: Catalog = field(default_factory=Catalog)
+    catalog: IndexCatalog = field(default_factory=IndexCatalog)
     counters: RequestCounters = field(default_factory=RequestCounters)
     background: Background = field(default_factory=Background)
     resharding: tuple[str, str | None] = ("running", None)  # whether jobs would run, and why not
     large: Turns = field(default_factory=large_answers)
     selections: Selections = field(default_factory=Selections)
     large_bodies: Turns = field(default_factory=large_bodies)
-    settings: Settings = field(init=False)
+    settings: CouchSettings = field(init=False)
 
     def meaning(self, name: str) -> str:
         """A database's name, `_users` for the one whose users log in, whatever it is called."""
         return USERS if name == self.auth.options.users_database else name
 
     def __post_init__(self) -> None:
-        self.settings = Settings(self.store.config, self.facts)
+        self.settings = CouchSettings(self.store.config, self.facts)

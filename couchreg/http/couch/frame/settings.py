@@ -53,7 +53,7 @@ _UNREAD = "\0"  # can be no setting's text
 _TRUE = {"true", "on", "yes", "1"}
 
 
-class Settings:
+class CouchSettings:
     """What `config()` says at each read, over the defaults."""
 
     def __init__(self, config: Callable[[], Config], facts: Sections = NO_FACTS) -> None:
@@ -63,7 +63,7 @@ class Settings:
         self._latest: Self | None = None
         self._of: Config | None = None  # what the latest was made of
         self._texts: dict[tuple[str, str], str | None] | None = None  # what was read, where it stays
-        self._made: dict[Callable[[Settings], object], object] = {}
+        self._made: dict[Callable[[CouchSettings], object], object] = {}
 
     def now(self) -> Self:
         """The settings as they are at this moment and stay: a request sees one state of them.
@@ -94,7 +94,7 @@ class Settings:
             value = next((of[section][key] for of in known if key in of.get(section, ())), None)
         return value
 
-    def once(self, make: Callable[["Settings"], T]) -> T:
+    def once(self, make: Callable[["CouchSettings"], T]) -> T:
         """What `make` makes of the settings, which is remembered for as long as they stay."""
         if self._texts is None:
             return make(self)

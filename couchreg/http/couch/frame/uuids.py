@@ -29,7 +29,7 @@ class Sequential:
         return f"{self._prefix}{self._count:06x}"
 
 
-class Times:
+class UuidTimes:
     """The time in microseconds, as 14 hex digits; each later than the one before, whatever the clock does."""
 
     def __init__(self, clock: Callable[[], int] = time.time_ns) -> None:
@@ -42,7 +42,7 @@ class Times:
 
 
 _sequential = Sequential()
-_times = Times()
+_times = UuidTimes()
 
 
 def new_uuid(ctx: Context) -> str:

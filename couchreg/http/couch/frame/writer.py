@@ -12,7 +12,7 @@ from couchreg.docstore.base import Attachment
 from couchreg.http.couch.frame import jsonp
 from couchreg.http.couch.frame.context import LARGE, Context
 from couchreg.http.couch.frame.responses import JSON_TYPE, Answer, Headers
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 
 FULL = 64 * 1024  # bytes of one write
 
@@ -29,7 +29,7 @@ class RowWriter:
         self._status = status
         self._pieces: list[bytes] = []
         self._size = 0
-        self._turn = Slice()
+        self._turn = TimeSlice()
         self._stream: web.StreamResponse | None = None
         self._callback = ctx.callback if content_type == JSON_TYPE else ""
 

@@ -15,7 +15,7 @@ from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.listings import key_rows, range_rows
 from couchreg.http.couch.listings.namespaces import ALL, DESIGN, LOCAL, Namespace
 from couchreg.http.couch.listings.view_query import ViewQuery, limit_rows
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 
 
 async def get(ctx: Context) -> web.StreamResponse:
@@ -124,7 +124,7 @@ async def _read_queries(ctx: Context) -> Sequence[ViewQuery]:
         raise BadRequest("`queries` member must be an array.")
     ctx.allowance.check_list(given, "queries")
     shared = ViewQuery().read(ctx.pairs)
-    wanted, turn = [], Slice()
+    wanted, turn = [], TimeSlice()
     for one in given:
         wanted.append(_one_query(shared.shared(), one))
         await turn.pass_on()

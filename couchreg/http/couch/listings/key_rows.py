@@ -1,6 +1,5 @@
 """Rows for certain ids, in the order in which they were asked for; deleted and unknown ones too."""
 
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from couchreg.http.couch.listings.range_rows import (
 )
 from couchreg.http.couch.listings.rowdocs import DocOptions, is_large
 from couchreg.http.couch.listings.view_query import ViewQuery
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 from couchreg.wire import rows
 
 TOGETHER = 500  # ids looked up in one read
@@ -29,6 +28,7 @@ async def write(db: Database, writer: RowWriter, namespace: Namespace, query: Vi
     with_seq = query.flags.get("update_seq", False)
     await writer.write(rows.head(total, None, with_seq=with_seq))
     keys = _selected(namespace, query)
+    documents = _Documents(db) if query.docs.include_docs else None
     for begin in range(0, len(keys), TOGETHER):
         if begin:
             await writer.write(rows.BETWEEN)
@@ -36,7 +36,7 @@ async def write(db: Database, writer: RowWriter, namespace: Namespace, query: Vi
         if namespace.is_local:
             await _write_locals(db, writer, some, query.docs)
         else:
-            await _write_some(db, writer, some, query.docs)
+            await _write_some(db, writer, some, query.docs, documents)
     await writer.write(rows.TAIL)
 
 
@@ -49,11 +49,43 @@ def _selected(namespace: Namespace, query: ViewQuery) -> Sequence[Any]:
     return [key for key in keys[query.skip : end] if not namespace.prefix or namespace.holds(key)]
 
 
-async def _write_some(db: Database, writer: RowWriter, keys: Sequence[Any], options: DocOptions) -> None:
+class _Documents:
+    """Rows with their bodies, of which few are in memory when they are large. A document that is asked for
+    again is not read again while it is among the last that were."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._last: dict[tuple[str, str], Row | None] = {}
+
+    async def of(self, winners: Sequence[Row | None]) -> AsyncIterator[Row | None]:
+        """A document that has been edited since is shown as it was; one that has lost that revision is not
+        shown."""
+        turn = TimeSlice()
+        for place, row in enumerate(winners):
+            if row is None or row.deleted:
+                yield row
+                continue
+            if (row.id, row.rev) not in self._last:
+                self._last = await self._opened(winners[place:])
+                await turn.pass_on()
+            yield self._last[row.id, row.rev]
+
+    async def _opened(self, winners: Sequence[Row | None]) -> dict[tuple[str, str], Row | None]:
+        """The first of them at least, each document once."""
+        live = {row.id: row for row in reversed(winners) if row is not None and not row.deleted}
+        wanted = list(reversed(live.values()))
+        opened = await self._db.open_revs([(one.id, (one.rev,)) for one in wanted])
+        pairs = zip(wanted, opened, strict=False)
+        return {(one.id, one.rev): _filled(one, revisions[0].revision) for one, revisions in pairs}
+
+
+async def _write_some(
+    db: Database, writer: RowWriter, keys: Sequence[Any], options: DocOptions, documents: _Documents | None
+) -> None:
     spelt = [_id_of(key) for key in keys]
     ids = [doc_id for doc_id in spelt if doc_id is not None]
     winners = await db.winners(ids, bodies=False)
-    found = _with_documents(db, winners) if options.include_docs else _as_they_are(winners)
+    found = documents.of(winners) if documents is not None else _as_they_are(winners)
     for number, (key, doc_id) in enumerate(zip(keys, spelt, strict=True)):
         row = await anext(found) if doc_id is not None else None
         if number:
@@ -71,25 +103,6 @@ async def _write_some(db: Database, writer: RowWriter, keys: Sequence[Any], opti
 async def _as_they_are(winners: Sequence[Row | None]) -> AsyncIterator[Row | None]:
     for row in winners:
         yield row
-
-
-async def _with_documents(db: Database, winners: Sequence[Row | None]) -> AsyncIterator[Row | None]:
-    """The rows with their bodies, of which few are in memory when they are large. A document that has been
-    edited since is shown as it was; one that has lost that revision is not shown."""
-    live = [row for row in winners if row is not None and not row.deleted]
-    ready: deque[Row | None] = deque()
-    turn = Slice()
-    for row in winners:
-        if row is None or row.deleted:
-            yield row
-            continue
-        if not ready:
-            opened = await db.open_revs([(one.id, (one.rev,)) for one in live[:TOGETHER]])
-            pairs = zip(live, opened, strict=False)
-            ready.extend(_filled(one, revisions[0].revision) for one, revisions in pairs)
-            del live[: len(opened)]
-            await turn.pass_on()
-        yield ready.popleft()
 
 
 def _filled(row: Row, revision: Revision | None) -> Row | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from couchreg.errors import QueryParseError
 from couchreg.http.couch.frame import params
-from couchreg.http.couch.frame.settings import Settings
+from couchreg.http.couch.frame.settings import CouchSettings
 from couchreg.http.couch.listings.rowdocs import DocOptions, doc_options
 from couchreg.model import json
 from couchreg.model.partitions import check_partition
@@ -154,11 +154,18 @@ class ViewQuery:
         if not isinstance(keys, list):
             raise QueryParseError("`keys` must be an array of strings.")
         unbounded = self.start is UNSET and self.end is UNSET
-        if keys and not unbounded and not (len(keys) == 1 and keys[0] == self.start == self.end):
+        if keys and not unbounded and not (len(keys) == 1 and _same(keys[0], self.start, self.end)):
             raise QueryParseError("`keys` is incompatible with `key`, `start_key` and `end_key`")
 
 
-def limit_rows(settings: Settings, query: ViewQuery, *, partition: bool) -> None:
+def _same(key: Any, start: Any, end: Any) -> bool:
+    """Whether both bounds are this key; as text, since Python compares what is nested deeply on its stack."""
+    if start is UNSET or end is UNSET:
+        return False
+    return json.encode(key) == json.encode(start) == json.encode(end)
+
+
+def limit_rows(settings: CouchSettings, query: ViewQuery, *, partition: bool) -> None:
     """Heed `[query_server_config] query_limit`, and `partition_query_limit`. Raises QueryParseError."""
     name = "partition_query_limit" if partition else "query_limit"
     most = params.parse_int(settings.text("query_server_config", name, "infinity"))

@@ -16,6 +16,7 @@ from couchreg.http.couch.frame.description import describe
 from couchreg.http.couch.frame.headers import url_encode
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_json
 from couchreg.http.couch.server.security import check_security
+from couchreg.journal.asking import record
 from couchreg.model.names import SYSTEM_DATABASES, check_database_name
 
 ENGINE = "couch"  # the only one CouchDB comes with
@@ -34,6 +35,7 @@ async def create(ctx: Context) -> Answer:
     if ctx.settings.text("couchdb", "default_security") != "admin_only":
         settings["security"] = dict(default_security("everyone"))
     await ctx.store.create(name, settings)
+    record("database.create", database=name)
     location = f"{ctx.base_url}/{url_encode(name)}"
     return answer_json({"ok": True}, status=201, headers=[("Location", location)])
 
@@ -93,6 +95,7 @@ async def delete(ctx: Context) -> Answer:
             "Did you mean to DELETE a document instead?"
         )
     await ctx.store.delete(ctx.match["db"])
+    record("database.delete", database=ctx.match["db"])
     return answer_json({"ok": True})
 
 
@@ -117,6 +120,7 @@ async def set_security(ctx: Context) -> Answer:
     value = await ctx.json()
     check_security(value)
     await ctx.db.set_setting("security", value)
+    record("security.change", database=ctx.db.name)
     return answer_json({"ok": True})
 
 

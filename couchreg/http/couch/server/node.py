@@ -6,6 +6,7 @@ Source: https://docs.couchdb.org/en/stable/api/server/common.html#node-node-name
 import gc
 import resource
 import sys
+from importlib.metadata import version
 from typing import Any
 
 import icu
@@ -81,6 +82,7 @@ async def versions(ctx: Context) -> Answer:
         {
             "couchreg": {"version": __version__},
             "python": {"version": sys.version.split()[0]},
+            "javascript_engine": {"name": "quickjs", "version": f"ng {version('quickjs-ng')}"},
             "collation_driver": {"name": "libicu", "library_version": icu.ICU_VERSION},
             "hash_algorithms": ["sha256", "sha512", "sha224", "sha384", "md5", "sha"],
         }

@@ -128,7 +128,7 @@ def _leading(ctx: Context, answer: Answer, parameter: str) -> Answer:
         return answer
     if not target.startswith("/") or target.startswith(("//", "/\\")):
         raise BadRequest(f"{parameter} must be a path on this server")
-    answer.answer_status = 302
+    answer.status = 302
     answer.extra.append(("Location", ctx.base_url + target))
     return answer
 

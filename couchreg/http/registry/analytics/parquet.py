@@ -12,7 +12,7 @@ from couchreg.http.registry.frame.answers import OPEN, SAFE, cacheable
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.freshness import cache_control
 from couchreg.http.registry.reading.files import is_pinned, version_of
-from couchreg.http.registry.reading.sending import File, send
+from couchreg.http.registry.reading.sending import SentFile, send
 from couchreg.model import json
 from couchreg.model.media_types import disposition
 from couchreg.package.tables import parquet_address
@@ -68,7 +68,7 @@ async def file(call: Call) -> web.StreamResponse:
         "Cache-Control": cache_control(call, pinned=is_pinned(call, version.version)),
     }
     try:
-        return await send(call, File(version, MEDIATYPE, table.sha256, [part], headers, None))
+        return await send(call, SentFile(version, MEDIATYPE, table.sha256, [part], headers, None))
     except NotFound:
         await tables.missing(table)
         raise Unavailable("The file has gone and is made again: ask in a while.", retry_after=5) from None

@@ -10,7 +10,7 @@ from couchreg.errors import BadStatement, CouchregError, InvalidPackage, TooMany
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.codings import tag_in
 from couchreg.model import json
-from couchreg.turns import Slice
+from couchreg.turns import TimeSlice
 from couchreg.wire.accept import IDENTITY
 from couchreg.wire.status import status_of
 
@@ -71,6 +71,16 @@ async def text(
     return web.StreamResponse(headers=coded) if smaller is None else web.Response(body=smaller, headers=coded)
 
 
+async def fresh(call: Call, body: bytes, kind: str, headers: Mapping[str, str]) -> web.StreamResponse:
+    """A text whose tag is that of its bytes, or 304 where the client has it."""
+    tag = hashlib.sha256(body).hexdigest()[:32]
+    coding = call.services.codings.wanted(call.request, kind, len(body))
+    for one in (tag_in(tag, coding), tag):
+        if not_modified(call.request, one):
+            return web.Response(status=304, headers={**headers, **OPEN, "ETag": f'"{one}"'})
+    return await text(call, tag, body, kind, headers)
+
+
 async def _plain(call: Call, body: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
     """What is long is sent here and not by aiohttp, so that a place among the large ones is kept until it has
     gone."""
@@ -95,7 +105,7 @@ async def streamed(
     await response.prepare(call.request)
     if call.request.method == "HEAD":
         return response
-    waiting, turn = bytearray(), Slice()
+    waiting, turn = bytearray(), TimeSlice()
     async for piece in pieces:
         if len(piece) < CHUNK:
             waiting += piece
@@ -132,7 +142,7 @@ def failure(error: CouchregError) -> web.Response:
 
 def options(methods: Iterable[str]) -> web.Response:
     """What may be done at an address, for a person or for a browser that asks on behalf of a page: pages of
-    any origin may, with a login of their own, since nothing here acts on cookies."""
+    any origin may, with a login of their own, since no route that they could use so acts on cookies."""
     allowed = ", ".join(sorted({"OPTIONS", *methods}))
     asked = {"Access-Control-Allow-Methods": allowed, "Access-Control-Allow-Headers": ALLOWED}
     return web.Response(

@@ -11,8 +11,9 @@ from aiohttp import web
 
 from couchreg.analytics.asking import Asking
 from couchreg.analytics.tables import Tables
-from couchreg.auth.login.authenticator import Identity
+from couchreg.auth.login.authenticator import VISIT, Identity
 from couchreg.auth.login.pledges import Pledge, Pledges
+from couchreg.auth.login.visits import Visits
 from couchreg.auth.policy import (
     EVERYONE,
     REGISTRY,
@@ -22,23 +23,30 @@ from couchreg.auth.policy import (
     has_no_members,
     without_owner_roles,
 )
-from couchreg.auth.tokens import Grant, Tokens
+from couchreg.auth.tokens import Grant, Scope, Tokens
 from couchreg.auth.users.accounts import Accounts
+from couchreg.auth.users.caring import Care
 from couchreg.docstore.base import Attachment
-from couchreg.errors import NotFound, NotImplementedHere, Unauthorized
+from couchreg.errors import BadRequest, Forbidden, NotFound, NotImplementedHere, Unauthorized
 from couchreg.followers.loop import Status
 from couchreg.followers.search.explaining import Found
 from couchreg.followers.search.query import Query
+from couchreg.graphs.asking import GraphAsking as Graphs
 from couchreg.http.forwarded import Proxies
 from couchreg.http.leaving import Leaving, Watch
 from couchreg.http.registry.frame.codings import Codings
+from couchreg.http.registry.frame.cookies import visit_cookie
+from couchreg.http.registry.frame.health import HealthPart
+from couchreg.http.registry.frame.numbers import whole_number
 from couchreg.http.registry.frame.rendered import Renderings
 from couchreg.http.registry.frame.route import Route
-from couchreg.http.registry.frame.urls import base_url
+from couchreg.http.registry.frame.urls import base_url, is_secure
+from couchreg.journal.openmetrics import text
 from couchreg.model.addresses import origin
 from couchreg.model.user import User
 from couchreg.registry.publishing.direct import Addresses
 from couchreg.registry.publishing.records import Record
+from couchreg.registry.publishing.runs import Sender
 from couchreg.registry.registry import Registry, Search
 from couchreg.turns import Turns
 
@@ -68,6 +76,11 @@ async def nobody_follows() -> Sequence[Status]:
     return ()
 
 
+def no_replicas(detailed: bool) -> Sequence[Mapping[str, Any]]:
+    """A registry that is no mirror."""
+    return ()
+
+
 async def unchanged(identity: Identity, headers: Mapping[str, str], address: str) -> None:
     """Everybody stays who they are."""
 
@@ -77,13 +90,21 @@ async def everyone() -> Security:
     return EVERYONE
 
 
+async def nothing_ails() -> Sequence[HealthPart]:
+    return ()
+
+
+async def nothing_measured() -> str:
+    return text(())
+
+
 def large_packages() -> Turns:
     """For answers about packages whose descriptors are large."""
     return Turns(3, waiting=200, waiting_of_one=50, what="answers about large packages", retry_after=5)
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class RegistryServices:
     """What the door stands on."""
 
     registry: Registry
@@ -91,6 +112,7 @@ class Services:
     search: Search
     accounts: Accounts
     tokens: Tokens
+    visits: Visits  # logins at the pages
     confirm: Confirm = unchanged  # asks again who it is that `identify` has found
     security: Callable[[], Awaitable[Security | None]] = everyone  # of the database `registry`
     user_required: Callable[[], bool] = bool  # whether nobody gets anything without a login
@@ -102,6 +124,7 @@ class Services:
     upload_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))  # signs our addresses
     look: Look = nothing_found
     followers: Callable[[], Awaitable[Sequence[Status]]] = nobody_follows  # how far they have come
+    replicas: Callable[[bool], Sequence[Mapping[str, Any]]] = no_replicas  # what is mirrored; with details
     leaving: Leaving = field(default_factory=Leaving)
     large: Turns = field(default_factory=large_packages)
     codings: Codings = field(default_factory=Codings)
@@ -110,6 +133,10 @@ class Services:
     publish_wait: float = 60  # seconds
     tables: Tables | None = None  # that can be asked, where there are any
     asking: Asking | None = None
+    graphs: Graphs | None = None  # that can be asked
+    care: Care | None = None  # for accounts of others
+    health: Callable[[], Awaitable[Sequence[HealthPart]]] = nothing_ails
+    metrics: Callable[[], Awaitable[str]] = nothing_measured
 
 
 @dataclass(slots=True)
@@ -126,26 +153,34 @@ class Call:
 
     request: web.Request
     identity: Identity
-    services: Services
+    services: RegistryServices
     route: Route
     held: AsyncExitStack = field(default_factory=AsyncExitStack)  # until the answer has gone
     audience: Audience = field(default_factory=Audience)
+    places: set[str] = field(default_factory=set)  # whose place among the large ones it has
 
     async def room(self) -> None:
         """Few large documents are held at once, however slowly their answers are read: waits for a place, and
-        has it until the answer has gone. Raises TooManyRequests, Unavailable."""
-        await self.held.enter_async_context(self.services.large.take(origin(self.address)))
+        has it until the answer has gone. It is for one answer, about however many packages: who has one and
+        waited for another would wait for itself. Raises TooManyRequests, Unavailable."""
+        asker = origin(self.address)
+        if asker not in self.places:
+            await self.held.enter_async_context(self.services.large.take(asker))
+            self.places.add(asker)
 
     async def decide(self) -> None:
         """Whether they may, by the same rules as at the couch door. Raises Unauthorized, Forbidden."""
         self.audience.must_log_in = self.services.user_required()
-        if self.audience.must_log_in and self.user.name is None and not self.route.signed:
+        free = self.route.signed or self.route.free or self.route.front
+        if self.audience.must_log_in and self.user.name is None and not free:
             raise Unauthorized(LOG_IN)
         try:
             authorize(self.route.rule, self.user)
             if self.route.in_registry and not self.route.signed:
                 await self.admit()
-        except Unauthorized:
+        except Unauthorized as error:
+            if self.identity.handler == VISIT:  # a login at the pages is there: another would change nothing
+                raise Forbidden(error.reason) from None
             raise Unauthorized(LOG_IN) from None
         self._check_token()
 
@@ -164,7 +199,10 @@ class Call:
         A body may take hours, or be held back on purpose. Meanwhile an account goes, is made anew by
         somebody else, changes its password, or is no admin any more.
         """
-        await self.services.confirm(self.identity, self.request.headers, self.address)
+        if self.identity.handler == VISIT:
+            await self.services.visits.confirm(self.identity, self.visit)
+        else:
+            await self.services.confirm(self.identity, self.request.headers, self.address)
         await self.decide()
 
     def _check_token(self) -> None:
@@ -181,6 +219,16 @@ class Call:
         return self.identity.user
 
     @property
+    def is_secure(self) -> bool:
+        """Whether the client speaks HTTPS."""
+        return is_secure(self.request, self.services.public_url, self.services.proxies)
+
+    @property
+    def visit(self) -> str:
+        """What the cookie of a login at the pages holds, believed or not; empty where there is none."""
+        return visit_cookie(self.request.headers, secure=self.is_secure)
+
+    @property
     def grant(self) -> Grant | None:
         """What the request's token is good for; None for one made with a password, or by nobody."""
         return self.identity.grant
@@ -195,6 +243,16 @@ class Call:
         if self.services.pledges is None:
             raise NotImplementedHere
         return msgspec.to_builtins(await self.services.pledges.take(self.identity))
+
+    @property
+    def sender(self) -> Sender:
+        """Whoever sends a package in this request."""
+        return Sender(self.user, self.confirm, self.pledge, self.askers, self.allow)
+
+    def allow(self, package: str) -> None:
+        """Raises Forbidden for a token that may not publish this package."""
+        if self.grant is not None:
+            self.grant.require(Scope.PUBLISH, package)
 
     async def is_mine(self, record: Record) -> bool:
         """Whether a publish is of the account that asks."""
@@ -228,6 +286,16 @@ class Call:
     def base(self) -> str:
         """The address of the registry as this client knows it. Raises BadRequest for a bad Host."""
         return base_url(self.request, self.services.public_url, self.services.proxies)
+
+    def number(self, name: str, default: int, most: int) -> int:
+        """A number of the query string. Raises BadRequest when it is none or out of bounds."""
+        text = self.request.query.get(name)
+        if not text:  # where a template of an address has a place for it
+            return default
+        found = whole_number(text, most)
+        if found is None:
+            raise BadRequest(f"“{name}” must be a number from 0 to {most}.")
+        return found
 
     def part(self, name: str) -> str:
         """A placeholder of the route, decoded."""

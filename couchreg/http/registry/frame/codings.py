@@ -57,6 +57,11 @@ class Codings:
         self._size = 0
         self._making: dict[_Key, asyncio.Task[bytes]] = {}
 
+    @property
+    def size(self) -> int:
+        """Bytes that are kept."""
+        return self._size
+
     def wanted(self, request: web.Request, kind: str, length: int) -> str:
         """The coding to answer in. A part of something is always one of its plain bytes."""
         if not LEAST <= length <= MOST or "Range" in request.headers or not is_text(kind):

@@ -10,6 +10,7 @@ Schema = Mapping[str, Any]
 TEXT: Schema = {"type": "string"}
 DAY: Schema = {"type": "string", "format": "date"}
 JSON, LINKED, BYTES = "application/json", "application/ld+json", "application/octet-stream"
+HTML = "text/html"
 EVENTS = "text/event-stream"
 
 
@@ -22,24 +23,24 @@ class Parameter(NamedTuple):
     required: bool = False
 
 
-class Body(NamedTuple):
+class DescribedBody(NamedTuple):
     """What a request brings: media types, and the schema of the JSON among them."""
 
     types: tuple[str, ...]
     schema: Schema
 
 
-class Answer(NamedTuple):
+class DescribedAnswer(NamedTuple):
     """What comes with one status; `schema` names one of `schemas.SCHEMAS`, None for no body."""
 
     schema: str | None
     types: tuple[str, ...] = (JSON,)
 
 
-Answers = Mapping[int, Answer]
+Answers = Mapping[int, DescribedAnswer]
 
-NEW = Answer(None)
-ERROR = Answer("Error")
+NEW = DescribedAnswer(None)
+ERROR = DescribedAnswer("Error")
 # What any route may answer: a bad request, wrong credentials, too many of them.
 ALWAYS: Answers = dict.fromkeys((400, 401, 403, 429), ERROR)
 
@@ -47,12 +48,12 @@ ALWAYS: Answers = dict.fromkeys((400, 401, 403, 429), ERROR)
 def gives(schema: str, *errors: int, types: tuple[str, ...] = (JSON,), fresh: bool = True) -> Answers:
     """A read: 200 with this schema, 304 for a client that has it already (`fresh`), and errors."""
     unchanged = {304: NEW} if fresh else {}
-    return {200: Answer(schema, types), **unchanged, **dict.fromkeys(errors, ERROR)}
+    return {200: DescribedAnswer(schema, types), **unchanged, **dict.fromkeys(errors, ERROR)}
 
 
 def makes(schema: str, *errors: int, statuses: tuple[int, ...] = (200,)) -> Answers:
     """A write: these statuses with this schema, and errors."""
-    return {**dict.fromkeys(statuses, Answer(schema)), **dict.fromkeys(errors, ERROR)}
+    return {**dict.fromkeys(statuses, DescribedAnswer(schema)), **dict.fromkeys(errors, ERROR)}
 
 
 def members(required: str = "", **schemas: Schema) -> Schema:

@@ -7,10 +7,11 @@ from couchreg.http.registry.frame.describing import (
     JSON,
     LINKED,
     TEXT,
-    Answer,
     Answers,
-    Body,
+    DescribedAnswer,
+    DescribedBody,
     Parameter,
+    Schema,
     count,
     flag,
     gives,
@@ -24,14 +25,17 @@ KEYS = Parameter("keys", 'Words, as a JSON list: `["gross","product"]`')
 SKIP = count("skip", "The number of entries to skip", 0, 1_000_000)
 TYPE = Parameter("type", "A JSON-LD type, as an IRI or its last word; with or without `keys`")
 SEARCH = (KEYS, TYPE, count("limit", "The largest number of entries to return", 20, 200), SKIP)
-PACKAGE = Body(("multipart/form-data", "multipart/related", "application/zip", JSON), {"type": "object"})
+PACKAGE = DescribedBody(
+    ("multipart/form-data", "multipart/related", "application/zip", JSON), {"type": "object"}
+)
+FOR_GOOD = flag("for-good", "Keep nothing of it that could be brought back")
 DRY_RUN = flag("dry-run", "Check the package, store nothing")
 WAIT = Parameter(
     "wait",
     "Seconds to wait for the check, no more than the server would; after that the answer is 202",
     {"type": "integer", "minimum": 0, "maximum": 86_400},
 )
-MANIFEST = Body(
+MANIFEST = DescribedBody(
     (JSON,),
     members("name version files", name=TEXT, version=TEXT, files={"type": "object"}, descriptor=TEXT),
 )
@@ -43,15 +47,24 @@ PROFILE = Parameter(
     "`dcat-ap,expanded`; without it the Accept header decides",
 )
 ORDER = Parameter("order", "The order of the entries", {"type": "string", "enum": ["newest", "name"]})
-MESSAGE = Body((JSON,), members("message", message=TEXT))
-TARGET = Body((JSON,), members("version", version=TEXT))
-ACCOUNT = Body((JSON,), members(name=TEXT, password=TEXT, salt=TEXT, password_sha=TEXT, email=TEXT))
-ACCOUNT_CHANGE = Body(
+MESSAGE = DescribedBody((JSON,), members("message", message=TEXT))
+TARGET = DescribedBody((JSON,), members("version", version=TEXT))
+FLAG: Schema = {"type": "boolean"}
+ACCOUNT = DescribedBody((JSON,), members(name=TEXT, password=TEXT, salt=TEXT, password_sha=TEXT, email=TEXT))
+ACCOUNT_CHANGE = DescribedBody(
     (JSON,),
-    members(password=TEXT, salt=TEXT, password_sha=TEXT, email=TEXT, revoke_tokens={"type": "boolean"}),
+    members(
+        password=TEXT,
+        salt=TEXT,
+        password_sha=TEXT,
+        email=TEXT,
+        revoke_tokens=FLAG,
+        disabled=FLAG,
+        restore=FLAG,
+    ),
 )
-OWNER = Body((JSON,), members("username dpkgName", username=TEXT, dpkgName=TEXT))
-UPLOAD = Body(
+OWNER = DescribedBody((JSON,), members("username dpkgName", username=TEXT, dpkgName=TEXT))
+UPLOAD = DescribedBody(
     (JSON,),
     members(
         "metadata filedata",
@@ -60,29 +73,29 @@ UPLOAD = Body(
     ),
 )
 OWNERS = makes("Changed", 404, 413, 415, 409)
-TOKEN = Body(
+TOKEN = DescribedBody(
     (JSON,),
     members(
         "scope",
         scope={"enum": [*Scope]},
         packages={"type": "array", "items": TEXT},
-        lifetime={"type": "number", "exclusiveMinimum": 0},
+        lifetime={"type": ["number", "null"], "exclusiveMinimum": 0},
         label=TEXT,
     ),
 )
 _ANY = ("*/*",)
 FILE: Answers = {
     **gives("Data", types=_ANY),
-    206: Answer("Data", _ANY),
-    302: Answer(None),
-    412: Answer(None),
+    206: DescribedAnswer("Data", _ANY),
+    302: DescribedAnswer(None),
+    412: DescribedAnswer(None),
     416: ERROR,
 }
 # With `clone` it is a file.
 DESCRIPTOR: Answers = {
     **gives("Descriptor", 406, types=(JSON, LINKED)),
-    206: Answer("Data", _ANY),
-    302: Answer(None),
-    412: Answer(None),
+    206: DescribedAnswer("Data", _ANY),
+    302: DescribedAnswer(None),
+    412: DescribedAnswer(None),
     416: ERROR,
 }

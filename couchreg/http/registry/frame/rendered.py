@@ -25,6 +25,11 @@ class Renderings:
         self._found: OrderedDict[Key, Rendering] = OrderedDict()
         self._size = 0
 
+    @property
+    def size(self) -> int:
+        """Bytes that are kept."""
+        return self._size
+
     def get(self, key: Key) -> Rendering | None:
         found = self._found.get(key)
         if found is not None:

@@ -36,10 +36,12 @@ PATHS: Mapping[str, Schema] = {
     "user": {"type": "string", "minLength": 1, "maxLength": 214},
     "id": {"type": "string", "minLength": 1},
     "number": {"type": "string", "pattern": "^[0-9]+$"},
+    "cube": {"type": "string", "minLength": 1},
+    "ref": {"type": "string", "minLength": 1},
 }
 
 _VERSION_ROW = _object(
-    "version published publisher bytes hash files tags deprecated url",
+    "version published publisher bytes hash files tags deprecated yanked url",
     version=_TEXT,
     published=_maybe(_TEXT),
     publisher=_maybe(_TEXT),
@@ -48,6 +50,7 @@ _VERSION_ROW = _object(
     files=_COUNT,
     tags=_list(_TEXT),
     deprecated=_maybe(_TEXT),
+    yanked=_maybe(_TEXT),
     url=_URL,
 )
 
@@ -71,16 +74,104 @@ _PUBLISHING = _object(
 )
 
 _TOKEN = _object(
-    "id scope packages label created expires",
+    "id scope packages label created expires used",
     id=_TEXT,
     scope=_TEXT,
     packages=_list(_TEXT),
     label=_TEXT,
     created=_TEXT,
     expires=_maybe(_TEXT),
+    used=_maybe(_TEXT),
 )
 
+_SPLIT = _object("dataset config split", dataset=_TEXT, config=_TEXT, split=_TEXT)
+_FEATURES = _list(_object("feature_idx name type", feature_idx=_COUNT, name=_TEXT, type={"type": "object"}))
+_ROWS = _list(
+    _object(
+        "row_idx row truncated_cells", row_idx=_COUNT, row={"type": "object"}, truncated_cells=_list(_TEXT)
+    )
+)
+_FLAG: Schema = {"type": "boolean"}
+_STATUS: Schema = {"enum": ["ok", "warning", "failing"]}
+_UNREADY = {"pending": _list(_SPLIT), "failed": _list(_SPLIT)}
+
+# Of tables, in the words of Hugging Face's dataset viewer.
+_VIEWER: Mapping[str, Schema] = {
+    "Validity": _object(
+        "preview viewer search filter statistics",
+        **dict.fromkeys(("preview", "viewer", "search", "filter", "statistics"), _FLAG),
+    ),
+    "Splits": _object("splits pending failed", splits=_list(_SPLIT), **_UNREADY),
+    "Info": _object("dataset_info partial", dataset_info={"type": "object"}, partial=_FLAG, **_UNREADY),
+    "Sizes": _object("size pending failed partial", size={"type": "object"}, partial=_FLAG, **_UNREADY),
+    "ParquetFiles": _object(
+        "parquet_files pending failed partial",
+        parquet_files=_list(
+            _object(
+                "dataset config split url filename size",
+                dataset=_TEXT,
+                config=_TEXT,
+                split=_TEXT,
+                url=_URL,
+                filename=_TEXT,
+                size=_COUNT,
+            )
+        ),
+        features={"type": "object"},
+        partial=_FLAG,
+        **_UNREADY,
+    ),
+    "FirstRows": _object(
+        "dataset config split features rows truncated",
+        dataset=_TEXT,
+        config=_TEXT,
+        split=_TEXT,
+        features=_FEATURES,
+        rows=_ROWS,
+        truncated=_FLAG,
+    ),
+    "Rows": _object(
+        "features rows num_rows_total num_rows_per_page partial",
+        features=_FEATURES,
+        rows=_ROWS,
+        num_rows_total=_COUNT,
+        num_rows_per_page=_COUNT,
+        partial=_FLAG,
+    ),
+    "Statistics": _object(
+        "num_examples statistics partial",
+        num_examples=_COUNT,
+        statistics=_list(
+            _object(
+                "column_name column_type column_statistics",
+                column_name=_TEXT,
+                column_type={"enum": ["int", "float", "bool", "string_label", "string_text", "datetime"]},
+                column_statistics={"type": "object"},
+            )
+        ),
+        partial=_FLAG,
+    ),
+}
+
+# Of cubes, in the words of babbage.
+_CUBES: Mapping[str, Schema] = {
+    "Cubes": _object("status", status={"const": "ok"}),
+    "Cells": _object(
+        "status cell order page page_size",
+        status={"const": "ok"},
+        cell=_list(_object("ref operator value", ref=_TEXT, operator=_TEXT, value=_list({}))),
+        order=_list(_list(_TEXT)),
+        page=_COUNT,
+        page_size=_COUNT,
+        data=_list({"type": "object"}),
+        cells=_list({"type": "object"}),
+        summary={"type": "object"},
+    ),
+}
+
 SCHEMAS: Mapping[str, Schema] = {
+    **_CUBES,
+    **_VIEWER,
     "Error": _object("error reason", error=_TEXT, reason=_TEXT),
     "Welcome": _object("couchreg version links", couchreg=_TEXT, version=_TEXT, links={"type": "object"}),
     "Descriptor": _object("resources", name=_TEXT, version=_TEXT, resources=_list({"type": "object"})),
@@ -88,13 +179,14 @@ SCHEMAS: Mapping[str, Schema] = {
         "packages next",
         packages=_list(
             _object(
-                "name latest versions title published deprecated url",
+                "name latest versions title published deprecated yanked url",
                 name=_TEXT,
                 latest=_TEXT,
                 versions=_list(_TEXT),
                 title=_maybe(_TEXT),
                 published=_maybe(_TEXT),
                 deprecated=_maybe(_TEXT),
+                yanked=_maybe(_TEXT),
                 url=_URL,
             )
         ),
@@ -155,11 +247,36 @@ SCHEMAS: Mapping[str, Schema] = {
         recorded=_list({"type": "object"}),
     ),
     "Hits": {"type": "object"},  # or a list in JSON-LD
+    "NpmHits": _object("objects total time", objects=_list({"type": "object"}), total=_COUNT, time=_TEXT),
     "Found": _object("total hits", total=_COUNT, hits=_list({"type": "object"})),
     "Followers": _object(
         "followers",
         followers=_list(
             _object("name state seq update_seq", name=_TEXT, state=_TEXT, seq=_COUNT, update_seq=_COUNT)
+        ),
+    ),
+    "Live": _object("status", status={"const": "ok"}),
+    "Health": _object(
+        "status parts",
+        status=_STATUS,
+        parts=_list(_object("name status", name=_TEXT, status=_STATUS, reason=_maybe(_TEXT))),
+    ),
+    "Metrics": _TEXT,
+    "Replicas": _object(
+        "replicas",
+        replicas=_list(
+            _object(
+                "source packages state lag current written set_aside",
+                source=_TEXT,
+                packages=_list(_TEXT),
+                state={"enum": ["current", "catching up", "unreachable"]},
+                lag=_object(
+                    "seconds documents", seconds=_maybe({"type": "number"}), documents=_maybe(_COUNT)
+                ),
+                current=_maybe(_TEXT),
+                written=_COUNT,
+                set_aside=_COUNT,
+            )
         ),
     ),
     "Published": _object(
@@ -172,13 +289,16 @@ SCHEMAS: Mapping[str, Schema] = {
         url=_URL,
         dry_run={"const": True},
         left_out=_list(_TEXT),
+        skipped=_list(_TEXT),
         unchecked=_list({"type": "object"}),
         report={"type": ["object", "null"]},
     ),
     "Publishing": _PUBLISHING,
     "AllPublishing": _object("publishing", publishing=_list(_PUBLISHING)),
     "Arrived": _object("ok bytes", ok={"const": True}, bytes=_COUNT),
-    "Deleted": _object("ok name versions", ok={"const": True}, name=_TEXT, versions=_list(_TEXT)),
+    "Deleted": _object(
+        "ok name versions", ok={"const": True}, name=_TEXT, versions=_list(_TEXT), until=_TEXT
+    ),
     "Registered": _object("ok id rev name", ok={"const": True}, id=_TEXT, rev=_TEXT, name=_TEXT),
     "Whoami": _object(
         "name username roles packages",
@@ -187,8 +307,22 @@ SCHEMAS: Mapping[str, Schema] = {
         roles=_list(_TEXT),
         packages=_list(_TEXT),
         token={"type": "object"},
+        space=_object("used limit", used=_COUNT, limit=_COUNT),
     ),
     "Account": _object("name email packages", name=_TEXT, email=_maybe(_TEXT), packages=_list(_TEXT)),
+    "Accounts": _object(
+        "users next",
+        users=_list(
+            _object(
+                "name email roles disabled",
+                name=_TEXT,
+                email=_maybe(_TEXT),
+                roles=_list(_TEXT),
+                disabled=_FLAG,
+            )
+        ),
+        next=_maybe(_TEXT),
+    ),
     "Owners": _list(_object("name", name=_TEXT, email=_TEXT)),
     "Changed": _object("ok owners", ok={"const": True}, owners=_list(_TEXT)),
     "Tokens": _object("tokens", tokens=_list(_TOKEN)),
@@ -246,6 +380,7 @@ REASONS: Mapping[int, str] = {
     204: "Success, with nothing to return",
     206: "The range of bytes that was asked for",
     302: "It is at another address",
+    303: "It is done, or a login is needed: the page to go on at is at another address",
     304: "Nothing has changed since the client asked last",
     400: "The request cannot be understood",
     401: "Not logged in, or the name or the password is wrong",

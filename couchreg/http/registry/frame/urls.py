@@ -27,6 +27,11 @@ def base_url(request: web.BaseRequest, public_url: str | None, proxies: Proxies)
     return f"{proxies.scheme(request)}://{host.lower()}"
 
 
+def is_secure(request: web.BaseRequest, public_url: str | None, proxies: Proxies) -> bool:
+    """Whether the client speaks HTTPS, as far as is known."""
+    return (public_url or f"{proxies.scheme(request)}:").lower().startswith("https:")
+
+
 def url_of_user(base: str, name: str) -> str:
     """The address of an account."""
     return f"{base}/-/user/{quote(name, safe='')}"

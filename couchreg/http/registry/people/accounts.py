@@ -1,5 +1,6 @@
 """Accounts: made by anyone where registration is open, seen, changed and deleted by whom they belong to."""
 
+from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
@@ -7,12 +8,15 @@ from aiohttp import web
 from couchreg.auth.policy import USER_PREFIX
 from couchreg.auth.tokens import Scope
 from couchreg.auth.users.accounts import Login
-from couchreg.errors import BadRequest, Forbidden, NotFound
+from couchreg.auth.users.caring import Care
+from couchreg.errors import BadRequest, Forbidden, NotFound, NotImplementedHere
 from couchreg.http.registry.frame.answers import answer
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.json_body import json_object
 from couchreg.http.registry.frame.urls import url_of_user
 from couchreg.model.user import SYSTEM
+
+PAGE, MOST = 100, 1000  # accounts of a listing: unless asked otherwise, and at most
 
 
 async def register(call: Call) -> web.StreamResponse:
@@ -39,8 +43,12 @@ async def whoami(call: Call) -> web.StreamResponse:
         "roles": list(user.roles),
         "packages": list(packages),
     }
+    quotas = call.registry.publisher.quotas
+    if quotas.limit and user.name:
+        about["space"] = {"used": await quotas.used(user.name), "limit": quotas.limit}
     if call.grant is not None:
-        about["token"] = call.grant._asdict()
+        grant = call.grant
+        about["token"] = {"id": grant.id, "scope": grant.scope, "packages": grant.packages}
     return answer(about)
 
 
@@ -60,6 +68,8 @@ async def change(call: Call) -> web.StreamResponse:
         raise Forbidden("This needs the password itself: log in with it, not with a token.")
     members = await json_object(call)
     login = _login(members) if {"password", "password_sha"} & members.keys() else None
+    if {"disabled", "restore"} & members.keys():
+        return await _care(call, name, members, login)
     revoke = members.get("revoke_tokens", False)
     if not isinstance(revoke, bool):
         raise BadRequest("“revoke_tokens” must be true or false.")
@@ -69,6 +79,33 @@ async def change(call: Call) -> web.StreamResponse:
         name, login=login, email=members.get("email"), address=call.address, revoke_tokens=revoke
     )
     return answer({"ok": True})
+
+
+async def _care(call: Call, name: str, members: dict[str, Any], login: Login | None) -> web.StreamResponse:
+    """What administrators alone do: disable an account, restore it."""
+    if not call.user.is_admin:
+        raise Forbidden("This is for administrators.")
+    if members.get("restore") is True:
+        await _carer(call).restore(name, login, address=call.address)
+    elif isinstance(members.get("disabled"), bool) and login is None:
+        await _carer(call).set_disabled(name, members["disabled"])
+    else:
+        raise BadRequest("Send “restore”: true, or “disabled”: true or false and nothing else.")
+    return answer({"ok": True})
+
+
+def _carer(call: Call) -> Care:
+    if call.services.care is None:
+        raise NotImplementedHere
+    return call.services.care
+
+
+async def listing(call: Call) -> web.StreamResponse:
+    """`GET /-/users`: all accounts by name, for administrators; server admins are in the settings."""
+    limit = call.number("limit", PAGE, MOST)
+    found, after = await _carer(call).listed(call.request.query.get("start", ""), limit)
+    rows = [{**asdict(one), "roles": list(one.roles)} for one in found]
+    return answer({"users": rows, "next": after})
 
 
 async def delete(call: Call) -> web.StreamResponse:

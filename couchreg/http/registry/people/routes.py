@@ -2,7 +2,7 @@
 
 from couchreg.auth.policy import Rule
 from couchreg.auth.tokens import Scope
-from couchreg.http.registry.frame.describing import gives, makes
+from couchreg.http.registry.frame.describing import LIMIT, START, gives, makes
 from couchreg.http.registry.frame.parameters import ACCOUNT, ACCOUNT_CHANGE, OWNER, OWNERS, TOKEN
 from couchreg.http.registry.frame.route import Route
 
@@ -60,6 +60,17 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/-/users",
+        "people.accounts.listing",
+        Rule.SERVER_ADMIN,
+        "All accounts, for administrators",
+        gives("Accounts", fresh=False),
+        (LIMIT, START),
+        scope=EVERYTHING,
+        in_registry=False,
+    ),
+    Route(
+        "GET",
         "/-/user/{user}",
         "people.accounts.show",
         LOGIN,
@@ -72,7 +83,7 @@ ROUTES: tuple[Route, ...] = (
         "/-/user/{user}",
         "people.accounts.change",
         LOGIN,
-        "Change your password or e-mail address",
+        "Change your password or e-mail address; for administrators also: disable, restore",
         makes("Done", 409, 413, 415, 503),
         body=ACCOUNT_CHANGE,
         in_registry=False,

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from couchreg.auth.tokens import Scope, Token
+from couchreg.auth.tokens import ApiToken, Scope
 from couchreg.errors import BadRequest
 from couchreg.http.registry.frame.answers import answer
 from couchreg.http.registry.frame.call import Call
@@ -15,17 +15,21 @@ PRIVATE = {"Cache-Control": "no-store"}
 
 
 async def create(call: Call) -> web.StreamResponse:
-    """`POST /-/tokens` with `{scope, packages, lifetime, label}`: the one answer that has the token."""
+    """`POST /-/tokens` with `{scope, packages, lifetime, label}`: the one answer that has the token. A
+    `lifetime` of null is no end; without one it is what the operator has set. None made with a token that
+    ends outlives that one."""
     members = await json_object(call)
     packages = members.get("packages", [])
     if not isinstance(packages, list):
         raise BadRequest("“packages” must be a list of package patterns.")
-    text, token = await call.services.tokens.create(
+    tokens = call.services.tokens
+    text, token = await tokens.create(
         call.user,
         members.get("scope", ""),
         packages=packages,
-        lifetime=members.get("lifetime"),
+        lifetime=members.get("lifetime", tokens.lifetime),
         label=members.get("label", ""),
+        until=call.grant.expires if call.grant is not None else None,
     )
     return answer({"token": text, **_shown(token)}, 201, PRIVATE)
 
@@ -44,9 +48,13 @@ async def revoke(call: Call) -> web.StreamResponse:
     return answer({"ok": True})
 
 
-def _shown(token: Token) -> dict[str, Any]:
-    times = {"created": _moment(token.created), "expires": _moment(token.expires)}
+def _shown(token: ApiToken) -> dict[str, Any]:
+    times = {"created": _moment(token.created), "expires": _moment(token.expires), "used": _day(token.used)}
     return {**token.shown(), **times}
+
+
+def _day(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def _moment(seconds: float | None) -> str | None:

@@ -1,4 +1,5 @@
 """Publishing and deleting: the forms in which a package arrives, direct uploads, unpublish.
 
-Forms (multipart, JSON, zip) are decoded here; what a package must be like is `registry`'s.
+Owns the decoding of forms (multipart, JSON, zip). Does not own what a package must be like, which is
+`registry`'s. Comes in: `routes`.
 """

@@ -17,7 +17,7 @@ from couchreg.http.registry.frame.answers import OPEN, answer
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.json_body import json_object, text_of
 from couchreg.http.registry.publishing.publish import ended_or_going_on, waiting_time
-from couchreg.registry.publishing.direct import Address, staged_key
+from couchreg.registry.publishing.direct import UploadAddress, staged_key
 from couchreg.registry.publishing.intake import Intake
 from couchreg.registry.publishing.publish import Published
 from couchreg.registry.publishing.records import Record
@@ -49,17 +49,7 @@ async def finalize(call: Call) -> web.StreamResponse:
     allow, seconds = partial(_allow, call), waiting_time(call)
 
     async def publish(intake: Intake, held: AsyncExitStack, name: str, version: str) -> Published | Record:
-        return await call.registry.runs.publish(
-            intake,
-            held,
-            name,
-            version,
-            call.user,
-            seconds=seconds,
-            confirm=call.confirm,
-            pledge=call.pledge,
-            askers=call.askers,
-        )
+        return await call.registry.runs.publish(intake, held, name, version, call.sender, seconds=seconds)
 
     with call.while_there():
         found = await call.registry.direct.finalize(upload, call.user, allow, publish)
@@ -107,12 +97,12 @@ class _Ours:
 
     async def upload_address(
         self, key: str, length: int, md5: bytes, content_type: str, seconds: int
-    ) -> Address:
+    ) -> UploadAddress:
         short, ends = key.partition("/")[2], str(int(time.time()) + seconds)
         signature = _signature(self._secret, short, str(length), md5.hex(), ends)
         query = f"length={length}&md5={md5.hex()}&ends={ends}&signature={signature}"
         headers = {"Content-MD5": b64encode(md5).decode(), "Content-Type": content_type}
-        return Address(f"{self._base}/-/uploads/{short}?{query}", headers)
+        return UploadAddress(f"{self._base}/-/uploads/{short}?{query}", headers)
 
 
 def _signature(secret: bytes, *parts: str) -> str:

@@ -45,15 +45,7 @@ async def publish(call: Call) -> web.StreamResponse:
                 )
                 return outcome(call, published, dry_run=True, left_out=intake.left_out)
             found = await call.registry.runs.publish(
-                intake,
-                held,
-                name,
-                version,
-                call.user,
-                seconds=seconds,
-                confirm=call.confirm,
-                pledge=call.pledge,
-                askers=call.askers,
+                intake, held, name, version, call.sender, seconds=seconds
             )
     return await ended_or_going_on(call, found, left_out=intake.left_out)
 

@@ -2,13 +2,31 @@
 
 from couchreg.auth.policy import Rule
 from couchreg.auth.tokens import Scope
-from couchreg.http.registry.frame.describing import EVENTS, JSON, Answer, Body, gives, makes
+from couchreg.http.registry.frame.describing import EVENTS, JSON, DescribedAnswer, DescribedBody, gives, makes
 from couchreg.http.registry.frame.parameters import MANIFEST, WAIT
 from couchreg.http.registry.frame.route import Route
 
 PUBLISH, LOGIN = Scope.PUBLISH, Rule.AUTHENTICATED
 
 ROUTES: tuple[Route, ...] = (
+    Route(
+        "POST",
+        "/-/undelete/{name}",
+        "publishing.unpublish.undelete",
+        LOGIN,
+        "Bring back all deleted versions of a package that are kept",
+        makes("Deleted", 404, 409, 503),
+        scope=PUBLISH,
+    ),
+    Route(
+        "POST",
+        "/-/undelete/{name}/{version}",
+        "publishing.unpublish.undelete",
+        LOGIN,
+        "Bring back a deleted version",
+        makes("Deleted", 404, 409, 503),
+        scope=PUBLISH,
+    ),
     Route(
         "POST",
         "/-/publishing",
@@ -47,7 +65,7 @@ ROUTES: tuple[Route, ...] = (
         LOGIN,
         "Send a file, or with Content-Range a part of one",
         makes("Arrived", 409, 413, 415, 503, statuses=(201,)),
-        body=Body(("*/*",), {}),
+        body=DescribedBody(("*/*",), {}),
         scope=PUBLISH,
         package_in_body=True,
     ),
@@ -57,7 +75,7 @@ ROUTES: tuple[Route, ...] = (
         "publishing.sessions.commit",
         LOGIN,
         "Check and publish what was announced",
-        {**makes("Published", 409, 422, 503, statuses=(200, 201)), 202: Answer("Publishing")},
+        {**makes("Published", 409, 422, 503, statuses=(200, 201)), 202: DescribedAnswer("Publishing")},
         (WAIT,),
         scope=PUBLISH,
         package_in_body=True,

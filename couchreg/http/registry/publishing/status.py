@@ -14,7 +14,7 @@ from couchreg.http.registry.frame.answers import OPEN, SAFE
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.describing import EVENTS, JSON
 from couchreg.model import json
-from couchreg.registry.publishing.records import Record, State
+from couchreg.registry.publishing.records import PublishState, Record
 from couchreg.registry.reading.served import url_of
 from couchreg.wire.accept import qualities
 
@@ -43,12 +43,12 @@ async def shown(call: Call, record: Record, *, files: bool = True) -> dict[str, 
         "state": record.state.value,
         "url": status_url(call, record),
     }
-    if record.state is not State.CHECKING:
+    if record.state is not PublishState.CHECKING:
         value["expires"] = _moment(record.touched + sessions.limits.lasts)
     progress = call.registry.runs.progress(record)
     if progress is not None and not record.is_finished:
         value["progress"] = progress
-    if record.state is State.OPEN and files:
+    if record.state is PublishState.OPEN and files:
         contents = await sessions.contents(record)
         missing = await sessions.missing(record)
         value["missing"] = [contents.files[number].path for number in missing]
@@ -57,7 +57,7 @@ async def shown(call: Call, record: Record, *, files: bool = True) -> dict[str, 
             for number, length in contents.arrived.partial.items()
             if length
         }
-    if record.state is State.PUBLISHED:
+    if record.state is PublishState.PUBLISHED:
         value["published"] = {
             "rev": record.outcome["rev"],
             "created": record.outcome["created"],
@@ -72,7 +72,7 @@ async def shown(call: Call, record: Record, *, files: bool = True) -> dict[str, 
 def told_of(report: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a publisher is told of the report on a version: what nobody has checked, and errors all of it."""
     found = report or {}
-    told = {"unchecked": found["unchecked"]} if found.get("unchecked") else {}
+    told = {member: found[member] for member in ("skipped", "unchecked") if found.get(member)}
     return told if found.get("valid", True) else {**told, "report": found}
 
 
@@ -93,7 +93,7 @@ async def as_events(call: Call, record: Record) -> web.StreamResponse:
         elif quiet >= _QUIET:
             await response.write(b": still here\n\n")
             quiet = 0.0
-        if record.state is not State.CHECKING:
+        if record.state is not PublishState.CHECKING:
             break
         await asyncio.sleep(_LOOK)
     await response.write_eof()

@@ -1,13 +1,14 @@
-"""Deleting what is published."""
+"""Deleting what is published, and bringing it back."""
 
 from aiohttp import web
 
 from couchreg.http.registry.frame.answers import answer
 from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.publishing.publish import flag
 
 
 async def version(call: Call) -> web.StreamResponse:
-    """`DELETE /:name/:version`."""
+    """`DELETE /:name/:version`, with `?for-good=true` without keeping anything."""
     return await _delete(call, call.part("version"))
 
 
@@ -17,6 +18,14 @@ async def package(call: Call) -> web.StreamResponse:
 
 
 async def _delete(call: Call, wanted: str | None) -> web.StreamResponse:
-    name = call.part("name")
-    deleted = await call.registry.unpublisher.unpublish(name, wanted, call.user)
-    return answer({"ok": True, "name": name, "versions": deleted})
+    name, unpublisher = call.part("name"), call.registry.unpublisher
+    found = await unpublisher.unpublish(name, wanted, call.user, for_good=flag(call, "for-good"))
+    told = {"until": found.until} if found.until else {}
+    return answer({"ok": True, "name": name, "versions": found.versions, **told})
+
+
+async def undelete(call: Call) -> web.StreamResponse:
+    """`POST /-/undelete/:name/:version?`: without a version all that are kept."""
+    name, wanted = call.part("name"), call.request.match_info.get("version")
+    restored = await call.registry.undeleter.undelete(name, wanted, call.user)
+    return answer({"ok": True, "name": name, "versions": restored})

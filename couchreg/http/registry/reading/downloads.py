@@ -10,7 +10,7 @@ from couchreg.errors import BadRequest
 from couchreg.http.registry.frame.answers import cacheable
 from couchreg.http.registry.frame.call import Call
 from couchreg.package.versions import sort_versions
-from couchreg.registry.reading.counts_file import Counted
+from couchreg.registry.reading.counts_file import CountedDownloads
 
 SPAN = 30  # days, unless asked otherwise
 
@@ -43,7 +43,7 @@ def _day(call: Call, parameter: str) -> date | None:
         raise BadRequest(f"“{parameter}” must be a day, such as 2026-03-01.") from None
 
 
-def _by_version(found: list[Counted]) -> list[dict[str, Any]]:
+def _by_version(found: list[CountedDownloads]) -> list[dict[str, Any]]:
     ordered = sorted(found, key=lambda row: (row.version, row.day))
     rows = {version: list(days) for version, days in groupby(ordered, key=lambda row: row.version)}
     return [

@@ -14,8 +14,8 @@ from couchreg.http.registry.frame.freshness import cache_control
 from couchreg.model import json
 from couchreg.model.media_types import disposition
 from couchreg.package.descriptor import Resource
+from couchreg.registry.reading import tables
 from couchreg.registry.reading.catalog import Version
-from couchreg.registry.reading.tables import inline_text
 
 
 async def inline(
@@ -23,7 +23,8 @@ async def inline(
 ) -> web.StreamResponse:
     """The `data` of a resource: CSV where its format says so, its own text, else JSON.
 
-    Its tag is the version's, so that nothing has to be made of the data to know it.
+    Its tag is the version's, so that nothing has to be made of the data to know it; nor is it for HEAD, which
+    is told no length.
     """
     state = json.encode([version.name, version.version, version.rev, found.name])
     tag = hashlib.sha256(state).hexdigest()[:32]
@@ -32,9 +33,13 @@ async def inline(
     for one in (tag, *(tag_in(tag, coding) for coding in CODINGS)):
         if not_modified(call.request, one):
             return web.Response(status=304, headers={**SAFE, **OPEN, **headers, "ETag": f'"{one}"'})
-    kind, data = await asyncio.to_thread(inline_text, found)
+    made = await asyncio.to_thread(tables.inline, found)
+    kind = made.kind
     kind = kind if "charset" in kind or not kind.startswith("text/") else f"{kind}; charset=utf-8"
     headers |= {"Content-Type": kind, "Content-Disposition": disposition(found.name, kind)}
+    if call.request.method == "HEAD":
+        return web.StreamResponse(headers={**SAFE, **OPEN, **headers, "Vary": "Accept-Encoding"})
+    data = await asyncio.to_thread(made.text)
     if len(data) <= MOST:
         return await text(call, tag, bytes(data), kind, headers | {"Vary": "Accept-Encoding"})
     return await streamed(call, once(data), headers, len(data))

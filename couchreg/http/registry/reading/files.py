@@ -15,7 +15,7 @@ from couchreg.http.registry.frame.answers import OPEN, SAFE, cacheable
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.freshness import cache_control
 from couchreg.http.registry.reading.elsewhere import inline, redirect
-from couchreg.http.registry.reading.sending import File, send
+from couchreg.http.registry.reading.sending import SentFile, send
 from couchreg.model.media_types import OCTETS, disposition, is_text
 from couchreg.package.descriptor import Resource
 from couchreg.package.paths import DESCRIPTOR
@@ -133,7 +133,7 @@ async def _send(
     if modified is not None:
         headers["Last-Modified"] = modified.text
     moment = modified.moment if modified else None
-    return await send(call, File(version, kind, _tag(parts), parts, headers, moment))
+    return await send(call, SentFile(version, kind, _tag(parts), parts, headers, moment))
 
 
 def _tag(parts: list[Attachment]) -> str:

@@ -1,4 +1,4 @@
-"""Under `/-/`: packages, versions, dist-tags, deprecations and dependencies."""
+"""Under `/-/`: packages, versions, dist-tags, deprecations, yanks and dependencies."""
 
 from dataclasses import asdict
 from typing import Any
@@ -96,6 +96,22 @@ async def undeprecate(call: Call) -> web.StreamResponse:
         wanted=call.request.query.get("range"),
     )
     return answer(found)
+
+
+async def yanks(call: Call) -> web.StreamResponse:
+    """`GET /-/yanked/:name`: version -> reason."""
+    return cacheable(call, await call.registry.yanks.of(call.part("name")))
+
+
+async def yank(call: Call) -> web.StreamResponse:
+    """`PUT /-/yanked/:name/:version`: the body is `{"message": …}`."""
+    message = text_of(await json_object(call), "message")
+    return answer(await call.registry.yanks.yank(call.part("name"), call.part("version"), message, call.user))
+
+
+async def unyank(call: Call) -> web.StreamResponse:
+    """`DELETE /-/yanked/:name/:version`."""
+    return answer(await call.registry.yanks.unyank(call.part("name"), call.part("version"), call.user))
 
 
 async def dependencies(call: Call) -> web.StreamResponse:

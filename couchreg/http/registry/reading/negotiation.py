@@ -16,7 +16,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from couchreg.errors import NotAcceptable
-from couchreg.http.registry.frame.describing import JSON, LINKED
+from couchreg.http.registry.frame.describing import HTML, JSON, LINKED
 from couchreg.registry.linked.contexts import CROISSANT, DCAT_AP
 from couchreg.registry.linked.forms import Form
 from couchreg.wire import fields
@@ -42,7 +42,7 @@ _BY_NAME: dict[str, Vocabulary | Form] = {
 MOST = 50  # kinds in an Accept header that are read
 
 
-class View(NamedTuple):
+class LinkedView(NamedTuple):
     """A linked-data view."""
 
     vocabulary: Vocabulary = Vocabulary.SCHEMA_ORG
@@ -57,7 +57,9 @@ class View(NamedTuple):
         return f'{LINKED}; profile="{" ".join(uris)}"'
 
 
-def wanted_view(profile: str | None, accept: str | None, offered: Collection[Vocabulary]) -> View | None:
+def wanted_view(
+    profile: str | None, accept: str | None, offered: Collection[Vocabulary]
+) -> LinkedView | None:
     """The view, None for JSON. Raises NotAcceptable when nothing that is offered will do."""
     if profile is not None:
         view = view_of(profile)
@@ -69,9 +71,9 @@ def wanted_view(profile: str | None, accept: str | None, offered: Collection[Voc
     return _by_header(accept, tuple(offered))
 
 
-def view_of(profile: str) -> View | None:
+def view_of(profile: str) -> LinkedView | None:
     """The view that words or URIs name, None when one of them is unknown."""
-    view = View()
+    view = LinkedView()
     for name in re.split(r"[,\s]+", profile.strip()):
         word = _BY_NAME.get(name.rstrip("/"))
         if isinstance(word, Vocabulary):
@@ -81,6 +83,17 @@ def view_of(profile: str) -> View | None:
         else:
             return None
     return view
+
+
+@lru_cache(maxsize=256)
+def prefers_page(accept: str) -> bool:
+    """Whether an Accept header names HTML and wants nothing that programs get as much: what browsers send."""
+    best = dict.fromkeys((HTML, JSON), 0.0)
+    for kind in _kinds(accept):
+        word = HTML if kind.name in (HTML, "application/xhtml+xml") else JSON
+        if word == HTML or kind.name in (JSON, LINKED):
+            best[word] = max(best[word], kind.quality)
+    return best[HTML] > best[JSON]
 
 
 class _Kind(NamedTuple):
@@ -96,11 +109,11 @@ class _Choice(NamedTuple):
 
     quality: float
     place: int
-    view: View | None
+    view: LinkedView | None
 
 
 @lru_cache(maxsize=256)  # most clients send one of a few
-def _by_header(accept: str, offered: tuple[Vocabulary, ...]) -> View | None:
+def _by_header(accept: str, offered: tuple[Vocabulary, ...]) -> LinkedView | None:
     choices = list(_choices(list(_kinds(accept)), offered))
     best = max(choices, key=lambda choice: (choice.quality, -choice.place), default=None)
     if best is None or best.quality <= 0:
@@ -115,11 +128,11 @@ def _choices(kinds: list[_Kind], offered: Collection[Vocabulary]) -> Iterator[_C
         if kind.name == JSON:
             yield _Choice(kind.quality, place, None)
         elif kind.name == LINKED:
-            view = View() if kind.profile is None else view_of(kind.profile)
+            view = LinkedView() if kind.profile is None else view_of(kind.profile)
             if view is not None and view.vocabulary in offered:
                 yield _Choice(kind.quality, place, view)
         elif kind.name in ("application/*", "*/*") and not {JSON, LINKED} <= named:
-            yield _Choice(kind.quality, MOST + place, View() if JSON in named else None)
+            yield _Choice(kind.quality, MOST + place, LinkedView() if JSON in named else None)
 
 
 def _kinds(accept: str) -> Iterator[_Kind]:

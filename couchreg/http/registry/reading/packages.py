@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from importlib.metadata import version as installed_version
+from typing import Any
 
 from aiohttp import web
 
@@ -16,13 +17,15 @@ from couchreg.http.registry.frame.rendered import Rendering
 from couchreg.http.registry.reading.files import file, is_pinned, point, version_of
 from couchreg.model import json
 from couchreg.package.paths import DESCRIPTOR
+from couchreg.package.standing import DEPRECATED, YANKED
+from couchreg.registry.reading.catalog import Version
 from couchreg.registry.reading.served import served_descriptor, served_pieces, url_of
 
 Links = Callable[[str, str], Mapping[str, str]]
 HITS, MOST_HITS = 20, 200
 MOST_WORDS = 50
 LONGEST_TYPE = 1000  # characters
-_RELEASE = installed_version("couchreg")
+RELEASE = installed_version("couchreg")
 
 
 async def welcome(call: Call) -> web.StreamResponse:
@@ -35,7 +38,7 @@ async def welcome(call: Call) -> web.StreamResponse:
         "publishing": f"{base}/-/publishing",
         "couchdb": f"{base}/_couch/",
     }
-    return answer({"couchreg": "Welcome", "version": _RELEASE, "links": links})
+    return answer({"couchreg": "Welcome", "version": RELEASE, "links": links})
 
 
 async def published(call: Call) -> web.StreamResponse:
@@ -51,12 +54,12 @@ async def descriptor(call: Call, links: Links) -> web.StreamResponse:
     """
     name, catalog = call.part("name"), call.registry.catalog
     exact, rev = await point(call)
-    deprecated = (await catalog.standing(name)).deprecated(exact)
-    key = (name, exact, rev, call.base, deprecated)
+    said = (await catalog.standing(name)).said(exact)
+    key = (name, exact, rev, call.base, *map(said.get, (DEPRECATED, YANKED)))
     kept = call.services.rendered.get(key)
     tag = kept.tag if kept else _tag(key)
     headers = dict(kept.headers if kept else links(name, exact))
-    headers["Cache-Control"] = cache_control(call, pinned=is_pinned(call, exact) and deprecated is None)
+    headers["Cache-Control"] = cache_control(call, pinned=is_pinned(call, exact) and not said)
     coding = call.services.codings.wanted(call.request, JSON, len(kept.body) if kept else LEAST)
     for one in (tag_in(tag, coding), tag):
         if not_modified(call.request, one):
@@ -64,9 +67,9 @@ async def descriptor(call: Call, links: Links) -> web.StreamResponse:
     if kept is None:
         version = await catalog.version(name, exact, room=call.room)
         if version.is_large:
-            pieces = served_pieces(version, call.base, deprecated)
+            pieces = served_pieces(version, call.base, said)
             return await streamed(call, pieces, {**headers, "ETag": f'"{tag}"', "Content-Type": JSON})
-        body = json.encode(served_descriptor(version, call.base, deprecated)) + b"\n"
+        body = json.encode(served_descriptor(version, call.base, said)) + b"\n"
         kept = Rendering(tag, body, links(name, exact))
         if version.rev == rev:  # else it has been deleted and published again in this moment
             call.services.rendered.keep(key, kept)
@@ -75,16 +78,21 @@ async def descriptor(call: Call, links: Links) -> web.StreamResponse:
 
 def _tag(key: tuple[str | None, ...]) -> str:
     """What a text depends on; another release may make another text of it."""
-    return hashlib.sha256(json.encode([_RELEASE, *key])).hexdigest()[:32]
+    return hashlib.sha256(json.encode([RELEASE, *key])).hexdigest()[:32]
 
 
 async def report(call: Call) -> web.StreamResponse:
+    return cacheable(call, (await reported(call))[1])
+
+
+async def reported(call: Call) -> tuple[Version, dict[str, Any]]:
+    """The version that is asked for, and its report. Raises NotFound."""
     catalog = call.registry.catalog
     version = await catalog.named(call.part("name"), call.part("version"), room=call.room)
     found = version.own.get("report")
     if not isinstance(found, dict):
         raise NotFound(f"{version.name} {version.version} was published without its data being checked.")
-    return cacheable(call, found)
+    return version, found
 
 
 async def search(call: Call) -> web.StreamResponse:
@@ -132,9 +140,4 @@ def _words(keys: str | None) -> list[str]:
 
 def number(call: Call, name: str, default: int, most: int) -> int:
     """A number of the query string. Raises BadRequest when it is none or out of bounds."""
-    text = call.request.query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= most):
-        raise BadRequest(f"“{name}” must be a number from 0 to {most}.")
-    return int(text)
+    return call.number(name, default, most)

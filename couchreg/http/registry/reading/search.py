@@ -35,7 +35,7 @@ async def search(call: Call) -> web.StreamResponse:
     accept = call.request.headers.get("Accept")
     view = wanted_view(None, accept, (Vocabulary.SCHEMA_ORG,))
     found = await call.services.look(query, call.askers)
-    following = _next(call, query, found)
+    following = next_page(call, query, found)
     links = {"Link": f'<{following}>; rel="next"'} if following else {}
     if view is not None:
         listed = answer(item_list(call.base, query, found), headers={"Vary": "Accept, Host", **links})
@@ -96,13 +96,13 @@ def _filters(call: Call) -> list[tuple[str, str]]:
     return found
 
 
-def _next(call: Call, query: Query, found: Found) -> str | None:
+def next_page(call: Call, query: Query, found: Found, form: str = "search") -> str | None:
     """The address of the next page, None for the last one that may be had."""
     following = query.offset + query.limit
     if not query.limit or following >= min(found.total, FARTHEST + 1):
         return None
     url = call.request.rel_url.update_query({"skip": str(following)})
-    return url_of(call.base, "-", "search") + "?" + url.raw_query_string
+    return url_of(call.base, "-", form) + "?" + url.raw_query_string
 
 
 def address(base: str, hit: Result) -> str:
@@ -112,7 +112,8 @@ def address(base: str, hit: Result) -> str:
 
 def hit_of(base: str, hit: Result) -> dict[str, Any]:
     value = {**hit._asdict(), "type": list(hit.types), "url": address(base, hit)}
-    del value["types"]
+    for name in ("types", "keywords", "publishers"):
+        del value[name]
     return {
         key: item for key, item in value.items() if item is not None or key not in ("resource", "deprecated")
     }

@@ -21,7 +21,7 @@ from couchreg.wire.accept import IDENTITY
 log = logging.getLogger(__name__)
 
 
-class File(NamedTuple):
+class SentFile(NamedTuple):
     """What is sent: files of a version one after the other. `tag` names their plain bytes."""
 
     version: Version
@@ -49,7 +49,7 @@ class Span(NamedTuple):
     total: int
 
 
-async def send(call: Call, file: File) -> web.StreamResponse:
+async def send(call: Call, file: SentFile) -> web.StreamResponse:
     """The answer to a request for a file."""
     coding = call.services.codings.wanted(call.request, file.kind, file.length)
     headers = {**file.headers, "ETag": f'"{tag_in(file.tag, coding)}"'}
@@ -64,7 +64,7 @@ async def send(call: Call, file: File) -> web.StreamResponse:
     return coded or await _plain_answer(call, file, headers | {"ETag": f'"{file.tag}"'})
 
 
-def _moved(call: Call, file: File, address: str) -> web.Response:
+def _moved(call: Call, file: SentFile, address: str) -> web.Response:
     asked = call.request.headers.get("Range", "bytes=0-")
     if asked.startswith("bytes=0-"):
         _count(call, file.version)
@@ -77,7 +77,9 @@ def _count(call: Call, version: Version) -> None:
         call.registry.downloads.count(version.name, version.version)
 
 
-async def _coded(call: Call, file: File, coding: str, headers: dict[str, str]) -> web.StreamResponse | None:
+async def _coded(
+    call: Call, file: SentFile, coding: str, headers: dict[str, str]
+) -> web.StreamResponse | None:
     """The answer in a coding; None when there is too much to be made just now. Nothing is made for HEAD."""
 
     async def read() -> bytes:
@@ -95,7 +97,7 @@ async def _coded(call: Call, file: File, coding: str, headers: dict[str, str]) -
     return web.StreamResponse(headers=coded) if body is None else web.Response(body=body, headers=coded)
 
 
-async def _plain_answer(call: Call, file: File, headers: dict[str, str]) -> web.StreamResponse:
+async def _plain_answer(call: Call, file: SentFile, headers: dict[str, str]) -> web.StreamResponse:
     total = file.length
     try:
         span = _span(call.request, headers["ETag"], total)

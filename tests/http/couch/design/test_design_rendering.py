@@ -138,6 +138,22 @@ async def test_an_update_function_writes_what_its_user_may_write(couch: Couch) -
     assert reply.headers["X-Couch-Update-NewRev"] == (await couch("GET", "/y")).json["_rev"]
 
 
+async def test_functions_are_given_the_winner_whatever_revision_is_asked_for(couch: Couch) -> None:
+    given = "function(doc, req) { return %s; }"
+    await put_design(
+        couch,
+        shows={"f": given % "String(doc.a) + req.query.rev"},
+        updates={"f": given % "[null, String(doc.a) + req.query.rev]"},
+    )
+    old = await couch.rev("doc", {"a": 1})
+    await couch.rev("doc", {"a": 2}, old)
+    for rev in (old, "x", '["1-a"]', "1-x", "-", "%ff"):
+        for method, kind in (("GET", "show"), ("POST", "update")):
+            reply = await couch(method, f"/_design/d/_{kind}/f/doc?rev={rev}")
+            assert reply.status in ((200, 201) if rev != "%ff" else (200, 201, 400)), (rev, reply.body)
+            assert rev == "%ff" or reply.body.decode() == f"2{rev}"
+
+
 async def test_headers_that_functions_set_stay_headers(couch: Couch) -> None:
     source = "function(doc, req) { return {body: 'x', headers: {'X-A': 'a\\r\\nSet-Cookie: b=1'}}; }"
     await put_design(couch, shows={"f": source})
@@ -168,3 +184,28 @@ async def test_a_request_without_a_body_is_no_mistake(couch: Couch) -> None:
         assert (await reader.read()).endswith(told)
         writer.close()
         await writer.wait_closed()
+
+
+async def test_users_call_functions_that_they_may_not_read_on_what_they_may(couch: Couch) -> None:
+    """Whether somebody else is there is not told, and a function is not shown it as missing."""
+    await couch.store.create("_users")
+    await (await couch.store.open("_users")).set_setting("security", {})
+    design = {
+        "shows": {"name": "function(doc) { return doc.name; }", "any": "function() { return 'called'; }"},
+        "updates": {"made": "function(doc, req) { return [null, JSON.stringify(doc)]; }"},
+    }
+    assert (await couch("PUT", "//_users/_design/d", design)).status == 201
+    for name in ("anna", "bob"):
+        body = {"name": name, "type": "user", "roles": [], "password": "secret"}
+        assert (await couch("PUT", f"//_users/org.couchdb.user:{name}", body)).status == 201
+    anna = {"Authorization": "anna"}
+    own = await couch("GET", "//_users/_design/d/_show/name/org.couchdb.user:anna", headers=anna)
+    assert (own.status, own.body) == (200, b"anna")
+    for other in ("bob", "nobody"):
+        for way in ("_show/any", "_update/made"):
+            method = "GET" if way.startswith("_show") else "PUT"
+            path = f"//_users/_design/d/{way}/org.couchdb.user:{other}"
+            reply = await couch(method, path, headers=anna)
+            assert (reply.status, reply.json["reason"]) == (404, "missing")
+    assert (await couch("GET", "//_users/_design/d", headers=anna)).status == 403
+    assert (await couch("GET", "//_users/_design/d/_view/x", headers=anna)).status == 403

@@ -22,17 +22,17 @@ async def test_an_update_tells_how_far_it_is(couch: Couch, monkeypatch: pytest.M
     monkeypatch.setattr(engine, "TOGETHER", 1)
     assert (await couch("POST", "/_bulk_docs", {"docs": [{"_id": str(n)} for n in range(3)]})).status == 201
     assert (await couch("PUT", "/_design/d", DESIGN)).status == 201
-    mapped, go_on, real = [], asyncio.Event(), engine.Index._map
+    stored, go_on, real = [], asyncio.Event(), engine.Index._store
 
-    async def slowly(self: Any, database: Any, changes: Any, seq: Any) -> None:
-        if len(mapped) == 2:
+    async def slowly(self: Any, mapped: Any, seq: Any) -> None:
+        if len(stored) == 2:
             await go_on.wait()
-        await real(self, database, changes, seq)
-        mapped.append(changes)
+        await real(self, mapped, seq)
+        stored.append(seq)
 
-    monkeypatch.setattr(engine.Index, "_map", slowly)
+    monkeypatch.setattr(engine.Index, "_store", slowly)
     asking = asyncio.create_task(couch("GET", "/_design/d/_view/v"))
-    while len(mapped) < 2 or not await active(couch):
+    while len(stored) < 2 or not await active(couch):
         await asyncio.sleep(0.01)
     (task,) = await active(couch)
     assert task["started_on"] <= task["updated_on"]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from couchreg.model import json
 from tests.http.couch.conftest import Couch
 
 MAP = "function(doc) { emit(doc.n, null); }"
@@ -71,3 +72,28 @@ async def test_an_index_says_what_it_holds_and_is_compacted(couch: Couch) -> Non
 
 async def about(couch: Couch) -> Any:
     return (await couch("GET", "/_design/d/_info")).json["view_index"]
+
+
+@pytest.mark.parametrize("reduce", ["_sum", "_first", "function(keys, values) { return sum(values); }"])
+async def test_an_answer_that_is_remembered_is_not_told_when_rows_have_changed(
+    couch: Couch, reduce: str
+) -> None:
+    """Each question has its own, and each is asked twice, so that the second answer is the remembered one."""
+    source = "function(doc) { emit(doc.n % 3, doc.n); }"
+    await put(couch, {"v": {"map": source, "reduce": reduce}}, [{"_id": str(n), "n": n} for n in range(9)])
+    path = "/_design/d/_view/v"
+    queries = ["", "group=true", "group=true&descending=true", "group=true&skip=1", "group=true&limit=1"]
+    queries += ["group=true&startkey=1", "group=true&startkey=1&inclusive_end=false&endkey=2", "key=2"]
+    before = [(await couch("GET", f"{path}?{query}")).json for query in queries]
+    assert len({json.encode(answer) for answer in before}) > 5
+    assert [(await couch("GET", f"{path}?{query}")).json for query in queries] == before
+    await couch.rev("9", {"n": 90})
+    await couch.rev("10", {"n": -100})
+    rev = (await couch("GET", "/1")).json["_rev"]
+    assert (await couch("DELETE", f"/1?rev={rev}")).status == 200
+    after = [(await couch("GET", f"{path}?{query}")).json for query in queries]
+    fresh = {"views": {"v": {"map": source + " ", "reduce": reduce}}}
+    assert (await couch("PUT", "/_design/fresh", fresh)).status == 201
+    other = [(await couch("GET", f"/_design/fresh/_view/v?{query}")).json for query in queries]
+    assert after == other
+    assert after[1] != before[1]

@@ -11,11 +11,12 @@ from couchreg.designdocs.functions import Functions
 from couchreg.designdocs.javascript.contexts import Contexts
 from couchreg.designdocs.views import engine
 from couchreg.designdocs.views.built_in import built_in
-from couchreg.designdocs.views.index import Emitted, IndexFile
-from couchreg.designdocs.views.raw_order import raw_sort_key
-from couchreg.designdocs.views.reading import Bound, Read
+from couchreg.designdocs.views.index import IndexFile
+from couchreg.designdocs.views.reading import KeyBound, Read
 from couchreg.errors import BadRequest, Failure
 from couchreg.model.collation import sort_key
+from couchreg.model.raw_order import raw_sort_key
+from tests.designdocs.rows import mapped
 from tests.http.couch.conftest import Couch
 
 EMITS = "function(doc) { (doc.keys || []).forEach(function(key) { emit(key, doc.value); }); }"
@@ -76,6 +77,17 @@ async def _expected(couch: Couch) -> list[tuple[Any, str, int]]:
     docs = [row["doc"] for row in every.json["rows"] if not row["id"].startswith("_")]
     found = [(key, doc["_id"], doc["value"]) for doc in docs for key in doc["keys"]]
     return sorted(found, key=lambda row: (sort_key(row[0]), row[1].encode()))
+
+
+async def test_an_index_is_made_anew_where_purges_are_forgotten(couch: Couch) -> None:
+    await put_view(couch)
+    assert (await couch("PUT", "/_purged_infos_limit", 1)).status == 200
+    revs = {name: await couch.rev(name, {"keys": [name], "value": 1}) for name in "abcd"}
+    assert len(await rows(couch)) == 4
+    for purged, left in (("a", "bcd"), ("bc", "d")):
+        for name in purged:
+            assert (await couch("POST", "/_purge", {name: [revs[name]]})).status == 201
+        assert [row["id"] for row in await rows(couch)] == list(left)
 
 
 async def test_an_index_goes_on_where_it_was(couch: Couch) -> None:
@@ -194,13 +206,15 @@ def test_raw_order_is_that_of_erlang() -> None:
 def test_an_index_file_reads_both_ways_and_counts(tmp_path: Path) -> None:
     file = IndexFile(tmp_path / "a.view")
     made = [(0, sort_key(key), str(key).encode(), b"1") for key in range(5)]
-    file.apply([Emitted("a", made), Emitted("b", made[2:])], {"seq": "1"})
-    file.apply([Emitted("b", ())], {"seq": "2"})
+    file.apply([mapped({"a": made, "b": made[2:]})], {"seq": "1"})
+    file.apply([mapped({"b": ()})], {"seq": "2"})
     assert (file.total(0), file.meta("seq")) == (5, "2")
-    middle = Read(0, Bound(sort_key(1), None), Bound(sort_key(3), None, inclusive=False), descending=False)
+    middle = Read(
+        0, KeyBound(sort_key(1), None), KeyBound(sort_key(3), None, inclusive=False), descending=False
+    )
     assert [row.key for row in file.rows(middle, skip=0, limit=9)] == [b"1", b"2"]
     assert file.count(middle) == 2
-    back = Read(0, Bound(sort_key(3), None), None, descending=True)
+    back = Read(0, KeyBound(sort_key(3), None), None, descending=True)
     assert [row.key for row in file.rows(back, skip=1, limit=2)] == [b"2", b"1"]
     file.close()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from urllib.parse import quote
 
 import pytest
@@ -125,6 +126,20 @@ async def test_compaction_drops_old_bodies(couch: Couch) -> None:
         pass
     assert (await couch("GET", f"/a?rev={first}")).status == 404
     assert (await couch("GET", "/a")).status == 200
+
+
+async def test_compaction_gives_space_back_that_a_client_can_see(couch: Couch) -> None:
+    text = "".join(random.Random(0).choices("abcdefgh", k=200_000))
+    rev = await couch.rev("a", {"text": text})
+    await couch.rev("a", {}, rev)
+    before = (await couch("GET", "")).json["sizes"]
+    assert (await couch("POST", "/_compact", {})).status == 202
+    while (await couch("GET", "//_active_tasks")).json:
+        pass
+    found = (await couch("GET", "")).json
+    assert not found["compact_running"]
+    assert found["sizes"]["file"] < before["file"] - 50_000
+    assert found["sizes"]["active"] <= found["sizes"]["file"]
 
 
 async def test_purges_are_remembered(couch: Couch) -> None:

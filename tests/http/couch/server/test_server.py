@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from couchreg.http.couch.frame.uuids import Times
+from couchreg.http.couch.frame.uuids import UuidTimes
 from tests.http.couch.conftest import Couch
 
 
@@ -64,7 +64,7 @@ async def test_utc_ids_end_in_the_suffix_of_the_server(couch: Couch) -> None:
 
 def test_utc_ids_grow_whatever_the_clock_does() -> None:
     ticks = iter([5_000_000, 5_000_000, 1_000, 5_000_400, 9_000_000])
-    times = Times(lambda: next(ticks))
+    times = UuidTimes(lambda: next(ticks))
     assert [times.next() for _ in range(5)] == [f"{n:014x}" for n in (5000, 5001, 5002, 5003, 9000)]
 
 
@@ -136,7 +136,8 @@ async def test_a_single_node_knows_its_cluster(couch: Couch) -> None:
     assert nodes["all_nodes"] == nodes["cluster_nodes"]
     [node] = nodes["all_nodes"]
     assert (await couch("GET", "//_node/_local")).json == {"name": node}
-    assert (await couch("GET", f"//_node/{node}/_versions")).status == 200
+    versions = (await couch("GET", f"//_node/{node}/_versions")).json
+    assert versions["javascript_engine"]["name"] == "quickjs"
     assert (await couch("GET", "//_node/other/_versions")).status == 404
     assert (await couch("GET", "//_reshard")).json["total"] == 0
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from couchreg.analytics.asking import AskingLimits
+from couchreg.analytics.answering import AskingLimits
 from tests.packages import small
 from tests.served import Served, serving
 

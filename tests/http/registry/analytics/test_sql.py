@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from tests.packages import Package, small
-from tests.served import ADMIN, Served, serving
+from tests.served import ADMIN, ANNA, BOB, Served, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 COUNT = 'SELECT word, count(*) AS n FROM "small@1.0.0".words GROUP BY word ORDER BY word'
@@ -227,6 +227,29 @@ async def test_those_who_may_not_read_may_not_ask(tmp_path: Path) -> None:
         served = await serve(with_tables=True, services={"security": members})
         assert (await sql(served, "SELECT 1"))[0] == 401
         assert (await sql(served, "SELECT 1", auth=ADMIN))[0] == 200
+        assert (await served.put(small(), "1"))[0] == 201
+        await served.made("small", "1", auth=ADMIN)
+        asked = ("/-/sql?q=SELECT * FROM small.words", "/-/viewer/rows?dataset=small")
+        for path in (
+            *asked,
+            "/-/viewer/splits?dataset=small",
+            "/api/3/cubes/small:words/facts",
+            "/api/3/cubes",
+        ):
+            # a member who is no administrator, somebody else, nobody
+            statuses = [(await served.ask("GET", path, auth=auth))[0] for auth in (ANNA, BOB, None)]
+            assert statuses == [200, 403, 401], path
         headers = {"Authorization": ADMIN}
         async with served.client.get(served.url + "/-/sql?q=SELECT 1", headers=headers) as response:
             assert response.headers["Cache-Control"] == "private, no-cache"
+
+
+async def test_large_packages_are_asked_together(served: Served) -> None:
+    """A request has one place among those about large descriptors, and does not wait for another."""
+    for name in ("large1", "large2"):
+        data = [{"a": number} for number in range(20_000)]
+        resource = {"name": "t", "data": data, "type": "table"}
+        assert (await served.put(Package({"name": name, "resources": [resource]}, {}), "1"))[0] == 201
+        await served.made(name, "1")
+    joined = "SELECT count(*) AS n FROM large1.t JOIN large2.t USING (a)"
+    assert await rows(served, joined) == [{"n": 20_000}]

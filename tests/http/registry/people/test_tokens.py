@@ -71,6 +71,16 @@ async def test_a_token_ends_when_it_says(served: Served) -> None:
     assert (await served.ask("GET", "/-/tokens", auth=ANNA))[1] == {"tokens": []}
 
 
+async def test_what_a_token_makes_does_not_outlive_it(served: Served) -> None:
+    token = (await make(served, scope="admin", lifetime=3600))["auth"]
+    ends = [(await make(served, token, scope="read", lifetime=wanted))["expires"] for wanted in (None, 9e6)]
+    sooner = await make(served, token, scope="read", lifetime=60)
+    served.people.now[0] += 61
+    assert (await whoami(served, sooner["auth"]))[0] == 401
+    kept = (await served.ask("GET", "/-/tokens", auth=ANNA))[1]["tokens"]
+    assert [one["expires"] for one in kept] == [kept[0]["expires"], *ends] == [ends[0]] * 3
+
+
 async def test_a_revoked_token_ends_at_once(served: Served) -> None:
     made = await make(served, scope="admin")
     for auth in (BOB, ADMIN):

@@ -19,7 +19,7 @@ from tests.served import ADMIN, Serve, Served
 
 S3_PARTS = 4 * 8 + 8  # MiB: four parts of 8 MiB are on their way to a bucket, and what threads leave of them
 LARGE = int(os.environ.get("COUCHREG_TEST_LARGE_MIB", "48"))  # of the CSV that is streamed
-MANY = int(os.environ.get("COUCHREG_TEST_RESOURCES", "1000"))
+MANY = int(os.environ.get("COUCHREG_TEST_RESOURCES", "300"))
 RACES = int(os.environ.get("COUCHREG_TEST_RACES", "25"))
 ROW = b"1234567,a word in every row of the table\n" * 25_000
 

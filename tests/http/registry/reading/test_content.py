@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from couchreg.docstore.attachments.upload import BodyDetails
 from couchreg.docstore.base import Edit
 from couchreg.model.user import SYSTEM
+from couchreg.registry.reading import tables
 from tests.packages import Package, small
 from tests.served import Served
 
@@ -144,7 +146,12 @@ async def test_a_version_that_came_compressed_by_replication_is_served_plain(ser
 
     async with served.registry.attachments.upload("registry") as upload:
         attachment = await upload.receive(
-            "far@1", "words.csv", "text/csv", chunks(), encoding="gzip", revpos=1, identity_length=len(plain)
+            "far@1",
+            "words.csv",
+            "text/csv",
+            chunks(),
+            BodyDetails("gzip", identity_length=len(plain)),
+            revpos=1,
         )
         edit = Edit("far@1", "1-" + "a" * 32, False, body, (attachment,), ("a" * 32,))
         await served.database.update([edit], new_edits=False, user=SYSTEM)
@@ -167,3 +174,23 @@ async def test_sizes_and_hashes_are_filled_in_for_what_came_without(served: Serv
     resource = (await served.get("/far/1"))[1]["resources"][0]
     digest = hashlib.sha256(b"id\n1\n").hexdigest()
     assert (resource["bytes"], resource["hash"]) == (5, f"sha256:{digest}")
+
+
+async def test_no_text_is_made_of_data_for_head(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    make = tables._csv
+    monkeypatch.setattr(tables, "_csv", lambda *given: made.append(1) or make(*given))
+    package = small()
+    rows = [{"id": number, "word": "one"} for number in range(100)]
+    package.members["resources"] = [{"name": "rows", "data": rows, "format": "csv"}]
+    assert (await served.put(package, "1"))[0] == 201
+    async with served.client.head(f"{served.url}/small/1/rows") as response:
+        head = response.headers
+    assert (response.status, made) == (200, [])
+    async with served.client.get(f"{served.url}/small/1/rows") as response:
+        assert len((await response.text()).splitlines()) == 101
+        assert {name: response.headers[name] for name in ("Content-Type", "Vary")} == {
+            name: head[name] for name in ("Content-Type", "Vary")
+        }
+        assert response.headers["ETag"].startswith(head["ETag"].rstrip('"'))
+    assert made == [1]

@@ -120,12 +120,71 @@ async def test_only_owners_tag_and_deprecate(three: Served) -> None:
         ("dist-tags/small/stable", {"version": "1.0.0"}),
         ("deprecated/small", {"message": "no"}),
         ("deprecated/small/1.0.0", {"message": "no"}),
+        ("yanked/small/1.0.0", {"message": "no"}),
     ):
         assert (await write(three, "PUT", f"/-/{path}", body, ANNA))[0] == 403
         assert (await write(three, "DELETE", f"/-/{path}", None, ANNA))[0] == 403
         assert (await write(three, "PUT", f"/-/{path}", body, ""))[0] == 401
     await three.put(small("annas"), "1.0.0", auth=ANNA)
     assert (await write(three, "PUT", "/-/dist-tags/annas/stable", {"version": "1.0.0"}, ANNA))[0] == 200
+
+
+async def test_a_yanked_version_is_read_by_its_name_alone(three: Served) -> None:
+    await write(three, "PUT", "/-/dist-tags/small/newest", {"version": "2.0.0"})
+    said = {"message": "counted twice"}
+    assert await write(three, "PUT", "/-/yanked/small/2.0.0", said) == (200, {"2.0.0": "counted twice"})
+    assert await three.get("/-/yanked/small") == (200, {"2.0.0": "counted twice"})
+    for address in ("/small", "/small/latest", "/small?range=*"):
+        assert (await three.get(address))[1]["version"] == "1.1.0", address
+    assert (await three.get("/small/newest"))[0] == (await three.get("/small?range=%5E2"))[0] == 404
+    assert (await three.get("/-/dist-tags/small"))[1] == {"latest": "1.1.0"}
+    assert (await write(three, "PUT", "/-/dist-tags/small/other", {"version": "2.0.0"}))[0] == 400
+    assert (await three.get("/small/2.0.0"))[1]["couchreg"]["yanked"] == "counted twice"
+    _, headers, _ = await three.fetch("/small/2.0.0")
+    assert "immutable" not in headers["Cache-Control"]
+    assert (await three.fetch("/small/2.0.0/words"))[0] == 200
+    _, listed = await three.get("/-/versions/small")
+    assert [(row["version"], row["yanked"]) for row in listed["versions"]] == [
+        ("2.0.0", "counted twice"),
+        ("1.1.0", None),
+        ("1.0.0", None),
+    ]
+    assert b"/small/2.0.0" not in (await three.fetch("/-/versions.atom"))[2]
+    page = (await three.fetch("/small/2.0.0", Accept="text/html"))[2].decode()
+    assert "counted twice" in page
+    assert "Use this version instead" in page
+    assert await write(three, "DELETE", "/-/yanked/small/2.0.0") == (200, {})
+    assert (await three.get("/small/newest"))[1]["version"] == "2.0.0"
+    assert "yanked" not in (await three.get("/small"))[1]["couchreg"]
+
+
+async def test_a_package_of_yanked_versions_keeps_its_page(three: Served) -> None:
+    for version in ("1.0.0", "1.1.0", "2.0.0"):
+        await write(three, "PUT", f"/-/yanked/small/{version}", {"message": f"not {version}"})
+    assert (await three.get("/small"))[1]["couchreg"]["yanked"] == "not 2.0.0"
+    assert (await three.get("/-/packages"))[1]["packages"][0]["yanked"] == "not 2.0.0"
+    status, found = await three.get("/small?range=1.x")
+    assert (status, "All versions of 'small' are yanked" in found["reason"]) == (404, True)
+    await write(three, "DELETE", "/small/2.0.0", None)
+    assert (await three.get("/-/yanked/small"))[1] == {"1.0.0": "not 1.0.0", "1.1.0": "not 1.1.0"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("PUT", "small/9", {"message": "m"}, 404),
+        ("PUT", "nothing/1", {"message": "m"}, 404),
+        ("PUT", "small/1.0.0", {"message": " "}, 400),
+        ("PUT", "small/1.0.0", {"message": "m" * 1001}, 400),
+        ("PUT", "small/1.0.0", {}, 400),
+        ("DELETE", "small/1.0.0", None, 404),
+    ],
+)
+async def test_a_yank_that_makes_no_sense(
+    three: Served, method: str, path: str, body: Any, status: int
+) -> None:
+    assert (await write(three, method, f"/-/yanked/{path}", body))[0] == status
+    assert await three.get("/-/yanked/small") == (200, {})
 
 
 async def test_what_is_deprecated_says_so_wherever_it_is_read(three: Served) -> None:

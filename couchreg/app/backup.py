@@ -1,0 +1,238 @@
+"""Backups of a data directory, made while its server runs: documents by SQLite's backup, bytes by links.
+
+A backup is a folder with `backup.json`, which names the state that counts and is written last; `states/…`,
+what SQLite and small files hold; and `datastore/`, where every file of the datastore lies under its key. A
+file that is there already is not copied again, and where both lie on one disk it is a link.
+
+The order makes it whole: bytes, then documents, then the bytes that came meanwhile. What a document needs is
+put before it, so it is there in one of the two rounds.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from couchreg import __version__, durable
+from couchreg.app.mirrored_files import Links
+from couchreg.config import CannotStart
+from couchreg.docstore.sqlite import copying
+
+MANIFEST, STATES, BYTES = "backup.json", "states", "datastore"
+LOCK = "backup.lock"
+FORMAT = 1
+DATABASES = ("server.sqlite", "downloads.sqlite")  # and those of `databases/`
+SMALL = ("format", "upload-secret", "couchreg.toml")
+_NO_LOCKS = frozenset({errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS})
+ROUNDS = 5  # in which databases may come and go while they are copied
+
+
+@dataclass
+class Done:
+    """What a backup did. `bytes_at` is where the bytes are when they are not in it."""
+
+    databases: int = 0
+    copied: int = 0
+    kept: int = 0
+    removed: int = 0
+    bytes_at: str | None = None
+
+
+@dataclass
+class Manifest:
+    format: int
+    couchreg: str
+    made: str
+    state: str
+    bytes_at: str | None
+    files: dict[str, str] = field(default_factory=dict)  # of the state: path -> SHA-256
+
+
+def back_up(data: Path, target: Path, *, bytes_at: str | None) -> Done:
+    """Make the backup in `target` one of now. `bytes_at` names the bucket of a server whose bytes are in one.
+
+    Blocking. Raises CannotStart with a sentence for what cannot be used, and Failure.
+    """
+    data, target = data.resolve(), target.resolve()
+    _check(data, target)
+    durable.make_directory(target, mode=0o700)
+    with held(target, fcntl.LOCK_EX):
+        return _back_up(data, target, bytes_at)
+
+
+def _back_up(data: Path, target: Path, bytes_at: str | None) -> Done:
+    done = Done(bytes_at=bytes_at)
+    links = Links(data / BYTES, target / BYTES)
+    gone = list(links.gone()) if bytes_at is None else []
+    if bytes_at is None:
+        links.follow(done)
+    state = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{os.urandom(3).hex()}"
+    folder = target / STATES / state
+    durable.make_directory(folder, mode=0o700)
+    done.databases = _copy_state(data, folder)
+    if bytes_at is None:
+        links.follow(done)
+    os.sync()
+    _write(target, Manifest(FORMAT, __version__, _now(), state, bytes_at, dict(_hashes(folder))))
+    _remove_others(target, state)
+    done.removed = links.remove(gone)
+    return done
+
+
+@contextmanager
+def held(target: Path, how: int) -> Iterator[None]:
+    """Hold a backup, for oneself (LOCK_EX) or with others who read it (LOCK_SH), while it lasts. Raises
+    CannotStart where somebody else does. Where no lock can be had, on media that are only read or file
+    systems without any, there is none."""
+    try:
+        lock = os.open(target / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if how == fcntl.LOCK_EX:
+            raise CannotStart(f"{target / LOCK} cannot be written: {error.strerror}.") from error
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(lock, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            doing = "being written" if how == fcntl.LOCK_SH else "in use"
+            raise CannotStart(
+                f"{target} is {doing} by another couchreg backup, verify or restore: wait until that is over."
+            ) from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        yield
+    finally:
+        os.close(lock)
+
+
+def read_manifest(target: Path) -> Manifest:
+    """Raises CannotStart for a folder that is no backup, or of a couchreg to come."""
+    try:
+        value: dict[str, Any] = json.loads((target / MANIFEST).read_text("utf-8"))
+        if value.get("format") != FORMAT:
+            raise CannotStart(
+                f"{target} was made by couchreg {value.get('couchreg')}: use that, or a later one."
+            )
+        return Manifest(**value)
+    except (OSError, ValueError, TypeError) as error:
+        raise CannotStart(f"{target} is no backup: {MANIFEST} is not there, or cannot be read.") from error
+
+
+def faults_of_state(target: Path, manifest: Manifest) -> list[str]:
+    """What is wrong with the files of the state. Blocking."""
+    folder = target / STATES / manifest.state
+    found = dict(_hashes(folder))
+    absent = [f"{folder / name} is missing." for name in sorted(manifest.files.keys() - found.keys())]
+    changed = [
+        f"{folder / name} has other bytes than were written."
+        for name, digest in manifest.files.items()
+        if name in found and found[name] != digest
+    ]
+    return absent + changed
+
+
+def lay_out(target: Path, manifest: Manifest, data: Path) -> None:
+    """The state of a backup as a data directory, without its bytes; `server.sqlite`, without which it is
+    none, last. Blocking."""
+    folder = target / STATES / manifest.state
+    names = sorted(manifest.files, key=lambda name: name == DATABASES[0])
+    for name in names:
+        place = data / name
+        durable.make_directory(place.parent, mode=0o700)
+        shutil.copyfile(folder / name, place)
+        place.chmod(0o600)
+        durable.sync(place)
+    durable.sync(data)
+
+
+def restore(target: Path, data: Path) -> Done:
+    """A backup as a new data directory. Blocking. Raises CannotStart where something is there or wrong."""
+    read_manifest(target)  # no lock where there is no backup
+    with held(target, fcntl.LOCK_SH):
+        return _restore(target, data)
+
+
+def _restore(target: Path, data: Path) -> Done:
+    manifest = read_manifest(target)
+    if data.exists() and any(data.iterdir()):
+        raise CannotStart(f"{data} is not empty: move it away first, or choose another with --data-dir.")
+    faults = faults_of_state(target, manifest)
+    if faults:
+        raise CannotStart(f"Nothing was restored. {' '.join(faults[:5])}")
+    durable.make_directory(data, mode=0o700)
+    done = Done(databases=len(manifest.files), bytes_at=manifest.bytes_at)
+    if manifest.bytes_at is None:
+        Links(target / BYTES, data / BYTES).follow(done)
+    os.sync()
+    lay_out(target, manifest, data)
+    return done
+
+
+def _check(data: Path, target: Path) -> None:
+    if not (data / DATABASES[0]).is_file():
+        raise CannotStart(f"There is no couchreg in {data}: name its data directory with --data-dir.")
+    if data == target or data in target.parents or target in data.parents:
+        raise CannotStart("A backup cannot lie in the data directory, nor that in the backup.")
+    if target.exists() and not target.is_dir():
+        raise CannotStart(f"{target} is no folder.")
+    others = [path for path in target.iterdir() if path.name != LOCK] if target.exists() else []
+    if others and not (target / STATES).exists():
+        raise CannotStart(f"{target} holds something else: choose an empty folder, or an earlier backup.")
+
+
+def _copy_state(data: Path, folder: Path) -> int:
+    """How many databases; again where some came or went meanwhile, so that the list of them is theirs."""
+    for _ in range(ROUNDS):
+        before = _database_files(data)
+        shutil.rmtree(folder)
+        durable.make_directory(folder / "databases", mode=0o700)
+        for name in (*before, *DATABASES):
+            if (data / name).exists():
+                copying.copy_file(data / name, folder / name)
+        if _database_files(data) == before:
+            break
+    else:
+        raise CannotStart("Databases are made and deleted faster than they can be copied: try again.")
+    for name in SMALL:
+        if (data / name).exists():
+            durable.write_new(folder / name, (data / name).read_bytes())
+    return len(before)
+
+
+def _database_files(data: Path) -> list[str]:
+    return sorted(f"databases/{path.name}" for path in (data / "databases").glob("[!.]*@*.db"))
+
+
+def _hashes(folder: Path) -> Iterable[tuple[str, str]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                yield str(path.relative_to(folder)), hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(target: Path, manifest: Manifest) -> None:
+    new = target / f"{MANIFEST}.new"
+    new.unlink(missing_ok=True)
+    durable.write_new(new, json.dumps(asdict(manifest), indent=1).encode() + b"\n")
+    new.rename(target / MANIFEST)
+    durable.sync(target)
+
+
+def _remove_others(target: Path, state: str) -> None:
+    for folder in (target / STATES).iterdir():
+        if folder.name != state:
+            shutil.rmtree(folder)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,182 @@
+"""What is wrong with a data directory: which file, why, and what to do about it. Nothing is changed.
+
+Blocking, file by file, so that one that cannot be read says nothing of the others.
+"""
+
+import fcntl
+import json
+import os
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from couchreg.app import migrations
+from couchreg.app.disks import MIB
+from couchreg.config import FILE_NAME, CannotStart
+from couchreg.datadir import LOCK_NAME, OPEN
+from couchreg.docstore.sqlite import copying, paths
+from couchreg.package.layout import OWNER
+
+WRONG, WARNING = "wrong", "warning"
+SERVER = "server.sqlite"
+BACKUP = "Put it back from a backup (couchreg restore)"
+REMEDIES = {  # of files that are databases, by their names
+    SERVER: f"{BACKUP}; it holds the server's settings and administrators.",
+    "downloads.sqlite": "Stop the server and move it away: the counts of downloads begin anew.",
+    "contents.sqlite": "Stop the server and delete it: it is made again.",
+    "tables.sqlite": "Stop the server and delete it: it is made again, and the tables with it.",
+}
+REGISTRY = "Stop the server and run couchreg rebuild: it is made again from the datastore."
+MINE = f"{BACKUP}, or stop the server and move it away: then it is made anew, and empty."
+LEAST = 1024 * MIB  # bytes of room
+
+
+class Finding(NamedTuple):
+    """`kind` is `wrong` or `warning`; `reason` ends in what to do."""
+
+    kind: str
+    path: Path
+    reason: str
+
+
+def examine(data: Path) -> Iterator[Finding]:
+    """Everything there is to say of a data directory; nothing of one in which all is well."""
+    if not data.is_dir():
+        yield Finding(WRONG, data, "It is no folder: name the data directory with --data-dir.")
+        return
+    refused = list(_access(data))
+    yield from refused
+    if any(finding.path == data for finding in refused):
+        return
+    closed = {finding.path for finding in refused}
+    yield from _format(data)
+    yield from _settings(data / FILE_NAME)
+    yield from _databases(data, closed)
+    yield from _secret(data / "upload-secret")
+    yield from _owner(data, closed)
+    yield from _left_over(data)
+    yield from _room(data)
+
+
+def is_running(data: Path) -> bool:
+    """Whether a server holds this directory."""
+    try:
+        lock = os.open(data / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _access(data: Path) -> Iterator[Finding]:
+    """What this user cannot read and write, and what others can read."""
+    me = os.geteuid()
+    for path in (data, *sorted(data.iterdir() if os.access(data, os.R_OK | os.X_OK) else ())):
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            yield Finding(WARNING, path, "It is a link to nothing: remove it, or mount what it leads to.")
+            continue
+        wanted = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
+        if not os.access(path, wanted):
+            yield Finding(
+                WRONG, path, f"This user may not write it: sudo chown -R {me} {path}; chmod -R u+rwX {path}"
+            )
+        elif found.st_mode & 0o066 and path.name not in OPEN and path.name != FILE_NAME:
+            yield Finding(WARNING, path, f"Others may read it, and it holds secrets: chmod -R go= {path}")
+
+
+def _format(data: Path) -> Iterator[Finding]:
+    try:
+        found = migrations.read(data)
+    except CannotStart as error:
+        yield Finding(WRONG, data / migrations.NAME, error.reason)
+        return
+    if found is not None and found > migrations.FORMAT:
+        reason = f"It says that a later couchreg has been here (format {found}): use that, or a later one."
+        yield Finding(WRONG, data / migrations.NAME, reason)
+
+
+def _settings(path: Path) -> Iterator[Finding]:
+    try:
+        tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        yield Finding(WRONG, path, f"It cannot be read ({error.strerror}).")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        yield Finding(WRONG, path, f"It is not valid TOML ({error}): mend it, or move it away.")
+
+
+def _databases(data: Path, closed: set[Path]) -> Iterator[Finding]:
+    if not (data / SERVER).exists():
+        reason = "It is missing, so the server would start as a new one. "
+        yield Finding(WRONG, data / SERVER, reason + BACKUP + ".")
+    for name, remedy in REMEDIES.items():
+        yield from _database(data / name, remedy, closed)
+    folder = data / "databases"
+    if not folder.is_dir() or folder in closed:
+        return
+    for path in sorted(folder.iterdir()):
+        file = paths.parse(path)
+        if file is not None:
+            yield from _database(path, REGISTRY if file.name == "registry" else MINE, closed)
+
+
+def _database(path: Path, remedy: str, closed: set[Path]) -> Iterator[Finding]:
+    if path in closed or not path.exists():
+        return
+    if not path.stat().st_size:
+        yield Finding(WRONG, path, f"It is empty. {remedy}")
+        return
+    faults = copying.faults_of_file(path)
+    if faults:
+        yield Finding(WRONG, path, f"It is damaged ({faults[0]}). {remedy}")
+
+
+def _secret(path: Path) -> Iterator[Finding]:
+    if path.exists() and path.stat().st_size < 32:
+        yield Finding(WRONG, path, "It is damaged: remove it, and a new one will be created.")
+
+
+def _owner(data: Path, closed: set[Path]) -> Iterator[Finding]:
+    """Whether the datastore is this server's."""
+    note = data / "datastore" / OWNER
+    if data / SERVER in closed or not note.exists() or not (data / SERVER).exists():
+        return
+    mine = copying.identity(data / SERVER)
+    if mine is None:
+        return  # told already
+    try:
+        told = json.loads(note.read_bytes())
+    except (OSError, ValueError):
+        told = None
+    owner = told.get("registry") if isinstance(told, dict) else None
+    if owner != mine:
+        reason = "The datastore belongs to another server: couchreg rebuild makes it this one's."
+        yield Finding(WRONG, note, reason)
+
+
+def _left_over(data: Path) -> Iterator[Finding]:
+    if is_running(data):
+        return
+    for path in sorted((data / "databases").glob(".new-*")):
+        yield Finding(WARNING, path, "A crash has left it: the next start removes it.")
+    for path in sorted((data / "databases").glob("*.damaged*")):
+        yield Finding(WARNING, path, "It was damaged and has been replaced: remove it when you miss nothing.")
+
+
+def _room(data: Path) -> Iterator[Finding]:
+    for folder in (data, data / "datastore"):
+        if not folder.is_dir():
+            continue
+        told = os.statvfs(folder)
+        free = told.f_bavail * told.f_frsize
+        if free < LEAST:
+            yield Finding(WARNING, folder, f"Its disk has {free // MIB} MiB left: make room.")

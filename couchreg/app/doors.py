@@ -1,0 +1,104 @@
+"""Both doors, put together and opened."""
+
+import socket
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from couchreg.app import mirroring
+from couchreg.app.facts import facts
+from couchreg.app.listening import serve
+from couchreg.app.searching import Searching
+from couchreg.app.stores import direct_uploads, elsewhere
+from couchreg.auth.options import user_required
+from couchreg.auth.users.caring import Care
+from couchreg.config import Settings
+from couchreg.http.connections import SECTION, ApplicationRunner
+from couchreg.http.couch.door import CouchDoor
+from couchreg.http.couch.frame.services import CouchServices
+from couchreg.http.forwarded import Proxies
+from couchreg.http.limits import Allowed, RequestLimits, charging
+from couchreg.http.registry.door import registry_application
+from couchreg.http.registry.frame.call import RegistryServices
+
+if TYPE_CHECKING:
+    from couchreg.app.server import App
+
+COUCH_PREFIX = "/_couch"
+CLOSING = 2.0  # seconds that answers under way, open feeds among them, are given at the end
+
+
+async def open_doors(
+    app: "App", stack: AsyncExitStack, ports: Sequence[socket.socket]
+) -> tuple[CouchDoor, str, str]:
+    """The couch door, and the addresses of both: that of the registry first."""
+    proxies = Proxies(app.settings.trusted_proxies)
+    behind = CouchServices(
+        app.store,
+        app.attachments,
+        app.auth,
+        app.functions,
+        app.views,
+        proxies=proxies,
+        with_owned=app.registry.owners.with_roles,
+        facts=facts(app.settings, app.store, ports[1].getsockname()[1]),
+        replicator=app.replicator,
+        incoming=app.registry.incoming,
+    )
+    door = CouchDoor(behind)
+    stack.push_async_callback(door.close)
+    blobs = app.attachments.blobs
+    services = RegistryServices(
+        app.registry,
+        app.auth.identify_publisher,
+        Searching(app.search),
+        app.accounts,
+        app.tokens,
+        app.visits,
+        confirm=app.auth.confirm_publisher,
+        security=app.packages_security,
+        user_required=partial(user_required, app.store.config),
+        couch=partial(door.handle_below, prefix=COUCH_PREFIX),
+        public_url=app.settings.public_url,
+        elsewhere=elsewhere(app.settings, blobs),
+        proxies=proxies,
+        uploads=direct_uploads(blobs),
+        upload_secret=app.upload_secret,
+        followers=app.statuses,
+        replicas=lambda detailed: mirroring.replicas(app.mirror, detailed),
+        look=app.search.look,
+        pledges=app.pledges,
+        publish_wait=app.settings.publish_wait,
+        tables=app.tables,
+        asking=app.asking,
+        graphs=None if app.graphs is None else app.graphs.asking,
+        care=Care(app.store, app.accounts),
+        health=app.monitoring.health.parts,
+        metrics=app.monitoring.metrics,
+    )
+    app.caches = lambda: {"codings": services.codings.size, "texts": services.rendered.size}
+    limits = _limits(app.settings)
+    count = app.monitoring.requests.add
+    told = (count, charging(limits)) if limits else (count,)
+    registry = ApplicationRunner(
+        registry_application(services),
+        proxies=proxies,
+        section=lambda: app.store.config().get(SECTION, {}),
+        shutdown_timeout=CLOSING,
+        watching=app.journals.watching("registry", limits, *told),
+    )
+    watching = app.journals.watching("couch", limits, *told)
+    couch = web.ServerRunner(door.server(watching), shutdown_timeout=CLOSING)
+    registry_url, couch_url = [
+        await serve(stack, runner, port, app.tls)
+        for runner, port in zip((registry, couch), ports, strict=True)
+    ]
+    return door, registry_url, couch_url
+
+
+def _limits(settings: Settings) -> RequestLimits:
+    guests = Allowed(settings.guest_requests, settings.guest_bytes << 20)
+    return RequestLimits(guests, Allowed(settings.account_requests, settings.account_bytes << 20))

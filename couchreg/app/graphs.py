@@ -1,0 +1,75 @@
+"""Packages as RDF, as a server has them: built, and driven once somebody has asked."""
+
+import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+from couchreg.auth.policy import REGISTRY
+from couchreg.config import Settings
+from couchreg.datadir import DataDir
+from couchreg.docstore.base import ConfiguredStore, Database, Store
+from couchreg.followers.loop import FollowerLoop
+from couchreg.graphs.asking import GraphAsking
+from couchreg.graphs.following import GraphsFollower
+from couchreg.graphs.shelf import GraphShelf
+
+
+class Graphs:
+    """`asking` is for the door: the first question has the follower begin."""
+
+    def __init__(self, data: DataDir, packages: Database, base: str) -> None:
+        shelf = GraphShelf(data.graphs)
+        self._are_there = shelf.exists  # somebody has asked in an earlier life
+        self._follower = GraphsFollower(shelf, packages, base)
+        self._start: Callable[[], None] = lambda: None
+        self._has_begun = False
+        self.asking = GraphAsking(self._follower, base, self.begin)
+
+    def drive(self, stack: AsyncExitStack, store: Store, followers: dict[str, FollowerLoop]) -> None:
+        """Have a loop ready, which is among `followers` once it has begun."""
+        loop = FollowerLoop(self._follower, store, REGISTRY)
+        stack.push_async_callback(loop.stop)
+
+        def start() -> None:
+            followers[self._follower.name] = loop
+            loop.start()
+
+        self._start = start
+        if self._are_there:
+            self.begin()
+
+    def begin(self) -> None:
+        """Called each time that somebody asks."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._start()
+
+
+class Server(Protocol):
+    """What a whole server has when its followers start."""
+
+    settings: Settings
+    store: ConfiguredStore
+    followers: dict[str, FollowerLoop]
+
+
+def open_graphs(
+    stack: AsyncExitStack, server: Server, data: DataDir, packages: Database, port: socket.socket
+) -> Graphs | None:
+    """Closed with the stack; nothing is made before somebody asks."""
+    if server.settings.analytics == "off":
+        return None
+    graphs = Graphs(data, packages, address_of(server.settings, port))
+    graphs.drive(stack, server.store, server.followers)
+    stack.push_async_callback(graphs.asking.close)
+    return graphs
+
+
+def address_of(settings: Settings, port: socket.socket) -> str:
+    """The address of the registry that names begin with: the public one, else that of its door."""
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    host, number = port.getsockname()[:2]
+    scheme = "http" if settings.tls_cert is None else "https"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{number}"

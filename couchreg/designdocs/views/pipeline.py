@@ -1,0 +1,53 @@
+"""Mapping the next documents while those before are stored."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final
+
+from couchreg.designdocs.views.index import Mapped
+from couchreg.docstore.base import Change, Seq
+
+AHEAD: Final = 3  # batches that are mapped while one is stored
+
+Mapping = Coroutine[Any, Any, list[Mapped]]
+Store = Callable[[Sequence[Mapped], Sequence[Change], Seq], Awaitable[None]]
+
+
+async def nothing() -> list[Mapped]:
+    """What maps make of no documents."""
+    return []
+
+
+class Pipeline:
+    """A context: batches are mapped at the same time, and stored in the order in which they came.
+
+    Where something goes wrong, what is still being mapped is given up.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ahead: deque[tuple[asyncio.Task[list[Mapped]], Sequence[Change], Seq]] = deque()
+
+    async def __aenter__(self) -> "Pipeline":
+        return self
+
+    async def put(self, mapping: Mapping, changes: Sequence[Change], seq: Seq) -> None:
+        """Begin to map a batch of changes up to `seq`. Raises what batches before have come to."""
+        self._ahead.append((asyncio.create_task(mapping), changes, seq))
+        if len(self._ahead) > AHEAD:
+            await self._finish_one()
+
+    async def _finish_one(self) -> None:
+        task, changes, seq = self._ahead.popleft()
+        await self._store(await task, changes, seq)
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            while self._ahead and kind is None:
+                await self._finish_one()
+        finally:
+            left = [task for task, _, _ in self._ahead]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)

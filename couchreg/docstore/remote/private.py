@@ -1,0 +1,102 @@
+"""What the server keeps for itself: a database of its own that no client of couchreg can name.
+
+Its documents: `server` (the identity of this registry), `config` (the settings, with the hashes of
+administrators' passwords and the secret of cookies) and `holder` (which process is at work). Each is changed
+with the revision that was read, so that of two who change it at once one looks again. In CouchDB such a
+database is the administrators'.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from couchreg.docstore.base import Config
+from couchreg.docstore.remote.asking import DatabaseCalls
+from couchreg.errors import Conflict, Failure
+
+_CLOSED: Final = {"admins": {"roles": ["_admin"]}, "members": {"roles": ["_admin"]}}
+_ROUNDS: Final = 20  # attempts to change what others change as well
+
+
+class PrivateDocuments:
+    def __init__(self, asking: DatabaseCalls) -> None:
+        self._asking = asking
+
+    async def identity(self) -> str:
+        """The UUID of this registry; with the first start the database is made, and the UUID."""
+        found = await self.read("server")
+        if found is None:
+            answer = await self._asking.ask("PUT", "", query={"q": "1"}, repeat=False)
+            if answer.status != 412:
+                answer.check()
+            found = await self.change("server", lambda old: old or {"uuid": secrets.token_hex(16)})
+        # Each time, since a first start may have ended before it: what is here is the administrators'.
+        await close(self._asking)
+        return str(found["uuid"])
+
+    async def config(self) -> Config:
+        found = await self.read("config") or {}
+        sections: Mapping[str, Mapping[str, str]] = found.get("sections", {})
+        return {section: dict(values) for section, values in sections.items() if values}
+
+    async def set_config(self, section: str, key: str, value: str | None) -> None:
+        def changed(old: dict[str, Any] | None) -> dict[str, Any]:
+            sections = dict((old or {}).get("sections", {}))
+            values = dict(sections.get(section, {}))
+            if value is None:
+                values.pop(key, None)
+            else:
+                values[key] = value
+            return {"sections": sections | {section: values}}
+
+        await self.change("config", changed)
+
+    # -- documents
+    async def read(self, doc_id: str) -> dict[str, Any] | None:
+        answer = await self._asking.ask("GET", "/" + doc_id)
+        if answer.status == 404:
+            return None
+        answer.check()
+        found: dict[str, Any] = await answer.json()
+        return found
+
+    async def write(
+        self, doc_id: str, value: Mapping[str, Any], rev: str | None, *, gated: bool = True
+    ) -> str:
+        """The new revision. Raises Conflict where it is not an edit of the newest one."""
+        query = {} if rev is None else {"rev": rev}
+        answer = await self._asking.ask(
+            "PUT", "/" + doc_id, query=query, value=value, repeat=False, gated=gated
+        )
+        answer.check()
+        return str((await answer.json())["rev"])
+
+    async def change(
+        self, doc_id: str, change: Callable[[dict[str, Any] | None], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """What it has become."""
+        for _ in range(_ROUNDS):
+            old = await self.read(doc_id)
+            rev = None if old is None else str(old["_rev"])
+            value = change(_own(old))
+            try:
+                await self.write(doc_id, value, rev)
+            except Conflict:
+                await asyncio.sleep(0.05)
+            else:
+                return value
+        raise Failure("Others change the settings of this server all the time.")
+
+
+async def close(asking: DatabaseCalls) -> None:
+    """To all but administrators of the CouchDB, as a database is by itself with the usual settings."""
+    found = await asking.ask("GET", "/_security")
+    if found.status != 200 or await found.json() != _CLOSED:
+        (await asking.ask("PUT", "/_security", value=_CLOSED, gated=False)).check()
+
+
+def _own(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {name: value for name, value in found.items() if name[:1] != "_"}

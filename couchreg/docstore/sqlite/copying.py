@@ -1,0 +1,71 @@
+"""Database files as they lie on a disk, of a server that may be writing them: copied, looked into. Blocking.
+
+Nothing here changes a file, not even by tidying its log away when it is closed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from couchreg import durable
+from couchreg.docstore.sqlite.schema import make_private
+from couchreg.errors import Failure
+
+_PATIENCE: Final = 10_000  # milliseconds that a lock of somebody else's is waited for
+_FAULTS: Final = 5  # of one file that are told
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """What is committed in `source` at this moment becomes the new file `target`, durable, its owner's alone.
+
+    In one step: a server goes on writing its log meanwhile, and would make a copy in steps begin again with
+    each write. Raises Failure for a file that is damaged or cannot be read.
+    """
+    make_private(target)
+    try:
+        with _opened(source) as read:
+            written = apsw.Connection(str(target))
+            try:
+                with written.backup("main", read, "main") as backup:
+                    backup.step(-1)
+            finally:
+                written.close()
+    except apsw.Error as error:
+        raise Failure(f"{source} cannot be copied ({error}).") from error
+    durable.sync(target)
+
+
+def faults_of_file(path: Path) -> list[str]:
+    """What SQLite finds wrong with a file, in a few words each."""
+    try:
+        with _opened(path) as conn:
+            lines = [str(row[0]) for row in conn.execute(f"PRAGMA quick_check({_FAULTS})")]
+    except apsw.Error as error:
+        return [str(error)]
+    return [line.strip().splitlines()[-1] for line in lines if line != "ok"]
+
+
+def identity(path: Path) -> str | None:
+    """Which server a `server.sqlite` belongs to; None where it cannot be read."""
+    try:
+        with _opened(path) as conn:
+            rows = conn.execute("SELECT uuid FROM identity").fetchall()
+    except apsw.Error:
+        return None
+    return str(rows[0][0]) if rows else None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[apsw.Connection]:
+    """To be read only, though SQLite has to write beside it. Raises apsw.Error."""
+    conn = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        conn.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        conn.set_busy_timeout(_PATIENCE)
+        conn.execute("PRAGMA query_only=ON").fetchall()
+        yield conn
+    finally:
+        conn.close()

@@ -1,0 +1,117 @@
+"""Writing the index in a child: what is computed of packages is computed there, and the server hands over.
+
+The child holds the transaction. It is given packages as they are read, and works while the next are; its end,
+whoever brought it about, takes back what was not committed. It ends with the server.
+"""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from couchreg.followers.base import Checkpoint
+from couchreg.followers.search.folder import make_room
+from couchreg.followers.search.handed import check, work
+from couchreg.followers.search.items import PackageSource
+from couchreg.sandbox.forks import ForkServer
+from couchreg.sandbox.kinds import ChildGrant, Kind, Limits
+from couchreg.sandbox.messages import Tag
+from couchreg.sandbox.pool import Pool
+from couchreg.sandbox.session import ChildSession
+
+LARGEST: Final = 8 << 20  # bytes of the packages of one job, unless one has more
+COMMITS: Final = 10_000  # of one child: what libraries gather in memory goes with it
+LIMITS: Final = Limits(
+    seconds=900,
+    cpu_seconds=600,  # an engine puts its parts together at times
+    cpu_of_child=86_400,
+    memory=4 << 30,
+    file_size=256 << 30,
+    files=1024,
+    message=512 << 20,
+    nice=10,
+)
+
+
+class Indexing:
+    """A `base.Writer`. `module` is one of `inside`, for the engine of the index in `directory`."""
+
+    def __init__(self, module: str, directory: Path, limits: Limits = LIMITS) -> None:
+        self._directory = directory
+        self._forks = ForkServer((module,))
+        self._pool = Pool(Kind("index updates", module, limits), self._forks)
+        self._opened: tuple[AsyncExitStack, ChildSession] | None = None
+        self._at: Checkpoint | None = None
+        self._is_busy = False
+        self._commits = 0
+
+    async def begin(self, at: Checkpoint | None) -> None:
+        await self.end()
+        self._at = at
+
+    async def put(self, sources: Sequence[PackageSource], gone: Collection[str]) -> None:
+        """Returns when the child has begun: what goes wrong comes with the next call."""
+        batch: list[PackageSource] = []
+        size = 0
+        for source in sources:
+            if batch and size + len(source.members) > LARGEST:
+                await self._begin(batch, ())
+                batch, size = [], 0
+            batch.append(source)
+            size += len(source.members)
+        await self._begin(batch, gone)
+
+    async def commit(self, checkpoint: Checkpoint) -> None:
+        await self._begin((), (), checkpoint)
+        await self._settle()
+        self._at = checkpoint
+        self._commits += 1
+        if self._commits >= COMMITS:
+            await self.end()
+
+    async def end(self) -> None:
+        opened, self._opened = self._opened, None
+        self._is_busy, self._commits = False, 0
+        if opened is not None:
+            await opened[0].aclose()
+
+    async def close(self) -> None:
+        await self.end()
+        await self._pool.close()
+        await self._forks.close()
+
+    async def _begin(
+        self, sources: Sequence[PackageSource], gone: Collection[str], checkpoint: Checkpoint | None = None
+    ) -> None:
+        await self._settle()
+        job = work(str(self._directory.resolve()), self._at, sources, gone, checkpoint)
+        try:
+            await (await self._session()).begin(job)
+        except BaseException:  # cancelled in the middle: the child has half a job
+            await asyncio.shield(self.end())
+            raise
+        self._is_busy = True
+
+    async def _settle(self) -> None:
+        """Wait for the child to be done with its job. Raises what went wrong in it."""
+        if not self._is_busy or self._opened is None:
+            return
+        try:
+            tag, answer = await self._opened[1].receive()
+            if tag is not Tag.DONE:
+                raise RuntimeError(f"a message {tag.name} of a child that writes an index")
+        except BaseException:
+            await asyncio.shield(self.end())
+            raise
+        self._is_busy = False
+        check(answer)
+
+    async def _session(self) -> ChildSession:
+        if self._opened is None:
+            if not self._directory.is_dir():  # somebody removed it: the child may make nothing beside it
+                await asyncio.to_thread(make_room, self._directory)
+            stack = AsyncExitStack()
+            grant = ChildGrant(write=[self._directory])
+            self._opened = stack, await stack.enter_async_context(self._pool.session(grant=grant))
+        return self._opened[1]

@@ -1,0 +1,132 @@
+"""The page of a search: hits, why they were found, and facets to narrow it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from aiohttp import web
+from yarl import URL
+
+from couchreg.followers.search.explaining import Found, Result
+from couchreg.followers.search.items import PACKAGES, RESOURCES
+from couchreg.followers.search.query import Query
+from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.pages.wanted import or_page, show
+from couchreg.http.registry.reading import search as searched
+from couchreg.registry.reading.served import url_of
+from couchreg.web.showing import plain
+
+_FACETS: Final = ("keywords", "license", "format", "publisher")
+_COUNTED: Final = 10  # values of a facet
+_SINGLE: Final = ("q", "in", "sort", "facet", "deprecated", "temporal", "bbox", "limit")
+_DESCRIPTION: Final = 300  # characters
+
+
+async def _page(call: Call) -> web.StreamResponse:
+    query = await searched.query_of(call)
+    query = replace(query, facets=query.facets or _FACETS)
+    found = await call.services.look(query, call.askers)
+    other = RESOURCES if query.kind == PACKAGES else PACKAGES
+    return await show(
+        call,
+        "search.html",
+        title="Search",
+        asked=call.request.query.get("q", ""),
+        total=found.total,
+        first=query.offset + 1,
+        suggestion=_suggestion(call, found),
+        kind=query.kind,
+        other=_changed(call, {"in": other}),
+        filters=_filters(call),
+        hits=[_hit(call.base, hit) for hit in found.hits],
+        facets=_facets(call, query, found),
+        following=searched.next_page(call, query, found) or "",
+    )
+
+
+search = or_page(_page, searched.search)
+
+
+def _changed(call: Call, given: Mapping[str, str]) -> str:
+    """The address of the same search with other parameters, from its first hit."""
+    return _address(call, [pair for pair in _asked(call) if pair[0] not in given] + [*given.items()])
+
+
+def _asked(call: Call) -> list[tuple[str, str]]:
+    """What the search reads of its address: of all else there may be thousands, in each of many links."""
+    given = call.request.query
+    single = [(name, given[name]) for name in _SINGLE if name in given]
+    return single + [(name, value) for name, value in given.items() if name in searched.FILTERS and value]
+
+
+def _address(call: Call, pairs: Sequence[tuple[str, str]]) -> str:
+    query = URL("/").with_query(pairs).raw_query_string
+    return url_of(call.base, "-", "search") + (f"?{query}" if query else "")
+
+
+def _suggestion(call: Call, found: Found) -> dict[str, str] | None:
+    if found.suggestion is None:
+        return None
+    return {"words": found.suggestion, "url": _changed(call, {"q": found.suggestion})}
+
+
+def _filters(call: Call) -> list[dict[str, str]]:
+    pairs = _asked(call)
+    return [
+        {"name": name, "value": value, "url": _address(call, pairs[:place] + pairs[place + 1 :])}
+        for place, (name, value) in enumerate(pairs)
+        if name in searched.FILTERS
+    ]
+
+
+def _facets(call: Call, query: Query, found: Found) -> list[dict[str, Any]]:
+    pairs = _asked(call)
+    return [
+        {
+            "name": name.capitalize(),
+            "counted": [
+                {"value": value, "count": count, "url": _address(call, [*pairs, (name, value)])}
+                for value, count in found.facets[name][:_COUNTED]
+                if (name, value) not in pairs
+            ],
+        }
+        for name in query.facets
+        if found.facets.get(name)
+    ]
+
+
+def _hit(base: str, hit: Result) -> dict[str, Any]:
+    url = url_of(base, hit.name, hit.version)
+    if hit.resource is not None:
+        url = url_of(base, "-", "table", hit.name, hit.version, hit.resource)
+    texts = [one for one in hit.highlights if one["path"] in ("description", "texts")]
+    return {
+        "name": hit.name,
+        "version": hit.version,
+        "resource": hit.resource,
+        "url": url,
+        "title": hit.title,
+        "description": plain(hit.description, _DESCRIPTION),
+        "parts": list(_parts(texts[0])) if texts else [],
+        "why": _why(hit),
+        "deprecated": hit.deprecated,
+    }
+
+
+def _parts(highlight: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """A text cut at what was found in it."""
+    text, at = highlight["text"], 0
+    for start, end in highlight["marks"]:
+        if start >= at:
+            yield text[at:start], False
+            yield text[start:end], True
+            at = end
+    yield text[at:], False
+
+
+def _why(hit: Result) -> str:
+    """Where else than in its title and description something was found."""
+    places = dict.fromkeys(
+        str(one["path"]) for one in hit.matched if one.get("path") not in ("title", "description", "texts")
+    )
+    return f"found in: {', '.join(places)}" if places else ""

@@ -1,0 +1,60 @@
+"""The page where tables are asked: a statement, its answer, and addresses that give the same again."""
+
+from typing import Any, Final
+
+from aiohttp import web
+from yarl import URL
+
+from couchreg.errors import BadRequest, BadStatement, NotFound, TooManyRequests, Unavailable
+from couchreg.http.registry.analytics import sql
+from couchreg.http.registry.analytics.streaming import asking_of, check_package
+from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.pages.wanted import or_page, show
+from couchreg.model import json
+from couchreg.registry.reading.served import url_of
+from couchreg.web.showing import placed
+
+_ROWS: Final = 200
+_EXAMPLE: Final = "SELECT *\nFROM package.table\nLIMIT 100"
+
+
+async def _page(call: Call) -> web.StreamResponse:
+    statement = call.request.query.get("q", call.request.query.get("sql", ""))
+    shown: dict[str, Any] = {"columns": [], "rows": [], "truncated": False, "problem": ""}
+    if statement.strip():
+        try:
+            shown |= await _answered(call, statement)
+        except (BadRequest, BadStatement, NotFound, TooManyRequests, Unavailable) as error:
+            shown["problem"] = error.reason
+    formats = {name: _address(call.base, statement, name) for name in ("csv", "json", "parquet")}
+    return await show(
+        call, "sql.html", title="SQL", asked="", statement=statement or _EXAMPLE, **formats, **shown
+    )
+
+
+ask = or_page(_page, sql.ask)
+
+
+async def _answered(call: Call, statement: str) -> dict[str, Any]:
+    asking = asking_of(call)
+    with call.while_there():
+        question = await asking.read(statement, lambda package: check_package(call, package), call.room)
+        answer = asking.answer(
+            question, parameters={}, format="arrays", size=_ROWS, skip=0, askers=call.askers
+        )
+        async with answer as parts:
+            body = bytearray()
+            while piece := await asking.answering.told(anext(parts, b"")):
+                body += piece
+    found = json.decode_own(bytes(body))
+    rows = [[placed(value) for value in row] for row in found["rows"]]
+    return {
+        "columns": [one["name"] for one in found["columns"]],
+        "rows": rows,
+        "truncated": found["truncated"],
+    }
+
+
+def _address(base: str, statement: str, form: str) -> str:
+    query = URL("/").with_query({"q": statement, "format": form}).raw_query_string
+    return url_of(base, "-", "sql") + "?" + query

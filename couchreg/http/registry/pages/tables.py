@@ -1,0 +1,236 @@
+"""The page of a table: its rows, page by page, as they are filtered and ordered."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from aiohttp import web
+from yarl import URL
+
+from couchreg.analytics.ledger import FAILED, PENDING, Table
+from couchreg.analytics.quoting import quoted
+from couchreg.analytics.viewing import RowSlice, filtered, searched
+from couchreg.errors import BadRequest, BadStatement, CouchregError, NotFound
+from couchreg.http.registry.analytics.streaming import asking_of, check_package
+from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.frame.rendered import Rendering
+from couchreg.http.registry.pages.wanted import show
+from couchreg.http.registry.reading.files import version_of
+from couchreg.http.registry.reading.packages import number
+from couchreg.model import json
+from couchreg.package.descriptor import Resource
+from couchreg.package.tables import parquet_address
+from couchreg.registry.reading.catalog import Version
+from couchreg.registry.reading.served import url_of
+from couchreg.web.charts import Spread, line, spread
+from couchreg.web.showing import placed, plain
+
+_ROWS: Final = 50  # of a page
+_FARTHEST: Final = 999_999_999
+_MOST: Final = 1 << 20  # bytes of cells
+_LONGEST: Final = 1000  # characters of a condition
+_COLUMNS: Final = 200  # that are shown
+_PATIENCE: Final = 0.3  # seconds for pictures of columns
+_LONGER_PATIENCE: Final = 1.0  # for a picture of two
+_LONGEST_COURSE: Final = 2_000_000  # rows; with more, nobody would wait for it
+_TIMES: Final = ("year", "date", "datetime")  # types that others are looked at along
+_AMOUNTS: Final = ("number", "integer")
+_NUMBERS: Final = ("integer", "number", "year")  # types whose cells stand at the right
+
+
+class TableWish(NamedTuple):
+    """Which rows, as the form says it."""
+
+    query: str
+    where: str
+    order: str
+    down: bool
+    offset: int
+
+    @property
+    def is_plain(self) -> bool:
+        return not (self.query.strip() or self.where.strip() or self.order)
+
+
+async def page(call: Call) -> web.StreamResponse:
+    """`GET /-/table/:name/:version/:resource`, for everybody: it has no other form than HTML."""
+    version = await version_of(call)
+    resource = version.resources.get(call.part("path"))
+    if resource is None:
+        raise NotFound(f"{version.name} {version.version} has no resource {call.part('path')[:200]!r}.")
+    check_package(call, version.name)
+    wish = _wish(call)
+    table = await _table(call, version, resource)
+    shown: dict[str, Any] = {
+        "columns": [],
+        "rows": [],
+        "total": 0,
+        "problem": _unready(table),
+        "course": None,
+    }
+    if table is not None and not shown["problem"]:
+        shown |= await _rows(call, resource, table, wish)
+    base, address = call.base, (version.name, version.version, resource.name)
+    return await show(
+        call,
+        "table.html",
+        asked="",
+        title=plain(resource.members.get("title")),
+        description=plain(resource.members.get("description")),
+        name=version.name,
+        version=version.version,
+        resource=resource.name,
+        url=url_of(base, "-", "table", *address),
+        package_url=url_of(base, version.name, version.version),
+        data_url=url_of(base, *address),
+        parquet=parquet_address(base, *address) if shown["columns"] else "",
+        sql_url=_sql(base, version, resource),
+        query=wish.query,
+        where=wish.where,
+        order=wish.order,
+        down=wish.down,
+        offset=wish.offset,
+        before=_turned(wish, max(0, wish.offset - _ROWS)) if wish.offset else "",
+        following=_turned(wish, wish.offset + _ROWS) if wish.offset + _ROWS < shown["total"] else "",
+        **shown,
+    )
+
+
+def _wish(call: Call) -> TableWish:
+    given = call.request.query
+    texts = [given.get(name, "")[: _LONGEST + 1] for name in ("query", "where", "order")]
+    if any(len(one) > _LONGEST for one in texts):
+        raise BadRequest(f"A condition has {_LONGEST} characters at most.")
+    query, where, order = texts
+    return TableWish(query, where, order, bool(given.get("down")), number(call, "offset", 0, _FARTHEST))
+
+
+async def _table(call: Call, version: Version, resource: Resource) -> Table | None:
+    if call.services.tables is None:
+        return None
+    return next((one for one in await call.tables.of(version) if one.resource == resource.name), None)
+
+
+def _unready(table: Table | None) -> str:
+    if table is None:
+        return "This resource is not a table that can be shown here."
+    if table.state == PENDING:
+        return "The table is being read: look again in a moment."
+    if table.state == FAILED:
+        place = "".join(
+            f", {word} {value}" for word, value in (("row", table.row), ("field", table.field)) if value
+        )
+        return f"The table cannot be shown: {table.reason}{place}"
+    return ""
+
+
+async def _rows(call: Call, resource: Resource, table: Table, wish: TableWish) -> dict[str, Any]:
+    """`columns`, `rows`, `total`, and `problem` for a condition that makes no sense."""
+    columns = json.decode(table.columns.encode())
+    described, spreads = _described(resource), await _spreads(call, table)
+    shown: dict[str, Any] = {
+        "columns": [
+            {
+                "name": one["name"],
+                "type": one["type"],
+                "description": described.get(one["name"], ""),
+                "right": one["type"] in _NUMBERS,
+                "spread": spreads.get(one["name"]),
+            }
+            for one in columns[:_COLUMNS]
+        ],
+        "rows": [],
+        "total": 0,
+        "problem": "",
+        "course": await _course(call, resource, table) if wish.is_plain and not wish.offset else None,
+    }
+    try:
+        found = await _read(call, table, wish)
+    except (BadStatement, BadRequest) as error:
+        return {**shown, "problem": error.reason}
+    names = [one["name"] for one in columns[:_COLUMNS]]
+    shown["rows"] = [
+        {"place": row["row_idx"], "cells": [placed(row["row"].get(name)) for name in names]}
+        for row in found["rows"]
+    ]
+    return {**shown, "total": found.get("num_rows_total", table.rows)}
+
+
+async def _read(call: Call, table: Table, wish: TableWish) -> dict[str, Any]:
+    asking, part = asking_of(call), RowSlice(wish.offset, _ROWS)
+    page: dict[str, Any] = {"head": {}, "tail": {}, "most": _MOST}
+    if wish.is_plain:
+        answer = asking.viewing.rows(table, part, page, call.askers)
+    else:
+        order = f"{quoted(wish.order)} {'DESC' if wish.down else 'ASC'}" if wish.order else ""
+        where, by = filtered(table, wish.where, order)
+        if wish.query.strip():
+            where = f"({where}) AND {searched(table, wish.query)}"
+        answer = asking.viewing.matching(table, where, by, part, page, call.askers)
+    async with answer as parts:
+        body = bytearray()
+        while piece := await asking.answering.told(anext(parts, b"")):
+            body += piece
+    return dict(json.decode_own(bytes(body)))
+
+
+async def _course(call: Call, resource: Resource, table: Table) -> dict[str, Any] | None:
+    """The first column of numbers along the first one of time, as a line; kept once it is made."""
+    columns = json.decode(table.columns)
+    keys = _key(resource)
+    across = next((one["name"] for one in columns if one["type"] in _TIMES), None)
+    amounts = [one["name"] for one in columns if one["type"] in _AMOUNTS]
+    up = next((name for name in amounts if name not in keys), None)
+    if across is None or up is None or table.rows > _LONGEST_COURSE:
+        return None
+    key = ("COURSE", table.sha256, across, up)
+    kept = call.services.rendered.get(key)
+    if kept is None:
+        try:
+            async with asyncio.timeout(_LONGER_PATIENCE):
+                found = await asking_of(call).viewing.course(table, across, up, call.askers)
+        except (TimeoutError, CouchregError):
+            return None
+        kept = Rendering("", json.encode(found), {})
+        call.services.rendered.keep(key, kept)
+    drawn = line(json.decode_own(kept.body))
+    return {"line": drawn, "across": across, "up": up} if drawn else None
+
+
+def _key(resource: Resource) -> list[str]:
+    schema = resource.members.get("schema")
+    key = schema.get("primaryKey") if isinstance(schema, Mapping) else None
+    return [key] if isinstance(key, str) else [str(name) for name in key] if isinstance(key, list) else []
+
+
+async def _spreads(call: Call, table: Table) -> dict[str, Spread]:
+    """How the values of each column are spread, where that is known or soon found out: it is kept, so who
+    looks again will see it."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            body = await asking_of(call).viewing.statistics(table, call.askers)
+    except (TimeoutError, CouchregError):
+        return {}
+    return {one["column_name"]: spread(one) for one in json.decode_own(body)["statistics"]}
+
+
+def _described(resource: Resource) -> dict[str, str]:
+    schema = resource.members.get("schema")
+    fields = schema.get("fields") if isinstance(schema, Mapping) else None
+    return {
+        str(one.get("name")): plain(one.get("description") or one.get("title"), 300)
+        for one in (fields if isinstance(fields, list) else [])
+        if isinstance(one, Mapping)
+    }
+
+
+def _turned(wish: TableWish, offset: int) -> str:
+    asked = {"query": wish.query, "where": wish.where, "order": wish.order, "down": "1" if wish.down else ""}
+    pairs = {name: value for name, value in asked.items() if value}
+    return "?" + URL("/").with_query({**pairs, "offset": str(offset)}).raw_query_string
+
+
+def _sql(base: str, version: Version, resource: Resource) -> str:
+    table = f"{quoted(f'{version.name}@{version.version}')}.{quoted(resource.name)}"
+    statement = f"SELECT * FROM {table} LIMIT 100"  # noqa: S608 - a link; who follows it asks the child
+    return url_of(base, "-", "sql") + "?" + URL("/").with_query({"q": statement}).raw_query_string

@@ -1,0 +1,102 @@
+"""Whether somebody wants a page, and the answer that holds one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import wraps
+from typing import Any, Final
+
+from aiohttp import web
+from yarl import URL
+
+from couchreg.http.registry.frame.answers import fresh
+from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.frame.describing import HTML
+from couchreg.http.registry.reading.negotiation import prefers_page
+from couchreg.model import json
+from couchreg.web.rendering import render
+
+# A page loads its style and pictures from here, sends its forms here, and runs nothing.
+POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "same-origin",
+    "Vary": "Accept, Accept-Encoding, Cookie, Host",
+}
+PRIVATE: Final = {**HEADERS, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+_NAMED: Final = ("profile", "clone")  # parameters that say themselves what is wanted
+_KEPT: Final = ("WWW-Authenticate", "Retry-After", "Allow")  # headers of an error
+Headers = Sequence[tuple[str, str]]
+Operation = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
+def wants_page(request: web.BaseRequest) -> bool:
+    """Whether HTML is preferred to what programs get here."""
+    if request.method not in ("GET", "HEAD") or any(name in request.query for name in _NAMED):
+        return False
+    return prefers_page(", ".join(request.headers.getall("Accept", [])))
+
+
+def wants_page_of_error(request: web.BaseRequest) -> bool:
+    """As `wants_page`, of whoever has sent a form, too."""
+    if request.method != "POST":
+        return wants_page(request)
+    return prefers_page(", ".join(request.headers.getall("Accept", [])))
+
+
+def or_page(page: Operation, other: Operation) -> Operation:
+    """The operation that answers with a page those who prefer one, and all others as before."""
+
+    @wraps(page)
+    async def answer(call: Call) -> web.StreamResponse:
+        return await (page if wants_page(call.request) else other)(call)
+
+    return answer
+
+
+async def show(call: Call, template: str, **values: Any) -> web.StreamResponse:
+    """A page for this client, or 304 where it has it."""
+    body = await asyncio.to_thread(render, template, base=call.base, **values)
+    kept = "no-cache" if call.audience.is_everyone else "private, no-cache"
+    return await fresh(call, body, f"{HTML}; charset=utf-8", {**HEADERS, "Cache-Control": kept})
+
+
+def private(
+    call: Call, template: str, status: int = 200, headers: Headers = (), **values: Any
+) -> web.Response:
+    """A page for this person alone, which nobody keeps."""
+    body = render(template, base=call.base, asked="", **values)
+    response = web.Response(body=body, status=status, content_type=HTML, charset="utf-8", headers=PRIVATE)
+    for name, value in headers:
+        response.headers.add(name, value)
+    return response
+
+
+def to(base: str, place: str, headers: Headers = ()) -> web.Response:
+    """Lead a browser to another page of ours, which it asks for with GET."""
+    response = web.Response(status=303, headers={**PRIVATE, "Location": base + place})
+    for name, value in headers:
+        response.headers.add(name, value)
+    return response
+
+
+def problem(
+    base: str, answer: web.Response, request: web.BaseRequest, *, may_log_in: bool = False
+) -> web.Response:
+    """What went wrong, as a page; `answer` is what programs get. Where a login is what is missing, and one at
+    the pages would do (`may_log_in`), there is a page for that."""
+    reads = request.method in ("GET", "HEAD")
+    if may_log_in and answer.status == 401 and "Authorization" not in request.headers:
+        place = URL("/").with_query({"next": request.rel_url.raw_path_qs} if reads else {})
+        return to(base, "/-/login" + ("?" + place.raw_query_string if reads else ""))
+    titles = {401: "Log in", 403: "Not allowed", 404: "Not found", 429: "Too many requests"}
+    status = answer.status
+    title = titles.get(status, "Something is wrong" if status < 500 else "The server could not do it")
+    said = json.decode(answer.body) if isinstance(answer.body, bytes) else {}
+    body = render("problem.html", base=base, asked="", title=title, reason=said.get("reason", answer.reason))
+    kept = {name: answer.headers[name] for name in _KEPT if name in answer.headers}
+    return web.Response(
+        body=body, status=status, content_type=HTML, charset="utf-8", headers={**PRIVATE, **kept}
+    )

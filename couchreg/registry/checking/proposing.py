@@ -1,0 +1,143 @@
+"""A first descriptor of files that somebody has: what can be seen in them, to be edited.
+
+Formats, encodings, dialects and schemas are frictionless's guesses; names are made of file names. It looks
+into files of strangers: in a server only children of the sandbox do so.
+"""
+
+import contextlib
+import csv
+import itertools
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from couchreg.package.descriptor import PLACEHOLDER
+from couchreg.package.formats import mediatype, split_format
+from couchreg.package.paths import path_fault
+from couchreg.registry.checking.local_forms import recognise
+
+SAMPLE = 10_000  # rows of a table that are looked at
+SCHEMA = "https://datapackage.org/profiles/2.0/datapackage.json"
+_TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".parquet")
+_BINARY = _TABLES[2:]
+_OTHERS = (".json", ".jsonl", ".ndjson", ".geojson", ".topojson")
+DATA = (*_TABLES, *_OTHERS)
+_KEPT = ("name", "path", "type", "title", "format", "mediatype", "encoding", "dialect", "schema")
+
+
+def is_data(path: str) -> bool:
+    """Whether a file is one that a resource is made of, by its name."""
+    return Path(path).suffix.lower() in DATA and not path_fault(path)
+
+
+def first(name: str, version: str, resources: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A descriptor with these resources, and words that its author has to replace."""
+    return {
+        "$schema": SCHEMA,
+        "name": name,
+        "version": version,
+        "title": name.replace("-", " ").replace("_", " ").capitalize(),
+        "description": PLACEHOLDER,
+        "resources": list(resources),
+    }
+
+
+def proposed(
+    folder: Path, paths: Iterable[str], unread: list[tuple[str, str]], taken: Collection[Any] = ()
+) -> list[dict[str, Any]]:
+    """Resources for files of a folder, with names that are not taken. Nothing can be seen in the files that
+    are added to `unread`, with the reason."""
+    return list(_named(_resources(folder, paths, unread), taken))
+
+
+def _resources(folder: Path, paths: Iterable[str], unread: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    for path in paths:
+        for sheet in _sheets(folder / path):
+            resource, fault = _described(folder, path, sheet)
+            if fault:
+                unread.append((path, fault))
+            yield resource
+
+
+def _sheets(file: Path) -> list[str | None]:
+    """The sheets of an Excel file with more than one; each becomes a resource."""
+    if file.suffix.lower() != ".xlsx":
+        return [None]
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(file, read_only=True)
+    except Exception:  # whatever is wrong with it is told when it is described
+        return [None]
+    names = list(book.sheetnames)
+    book.close()
+    return [None] if len(names) < 2 else [*names]
+
+
+def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, Any], str | None]:
+    """A resource as frictionless sees it, and why it sees nothing."""
+    from frictionless import Dialect, FrictionlessException, Resource
+    from frictionless.formats import ExcelControl
+
+    dialect = Dialect(controls=[ExcelControl(sheet=sheet)] if sheet else [])
+    fault = None
+    try:
+        found = Resource(path=path, basepath=str(folder), dialect=dialect)
+        found.infer()
+        members: dict[str, Any] = found.to_descriptor()
+    except FrictionlessException as error:
+        members, fault = {"path": path}, error.error.message
+    except ImportError as error:
+        members, fault = {"path": path}, f"{error.name} is not installed"
+    stem = Path(path).name.partition(".")[0]
+    members["name"] = slug(f"{stem}-{sheet}" if sheet else stem)
+    members["mediatype"] = mediatype(path)
+    members["format"] = split_format(path)[0] or members.get("format")
+    if Path(path).suffix.lower() in _BINARY:
+        members.pop("encoding", None)
+    elif not fault:
+        _look_closer(folder / path, members)
+    if isinstance(members.get("dialect"), dict):
+        members["dialect"] = _standard(members["dialect"])
+    return {key: members[key] for key in _KEPT if key in members}, fault
+
+
+def _look_closer(file: Path, members: dict[str, Any]) -> None:
+    """Types that frictionless does not guess, in the first rows of a text table."""
+    fields = (members.get("schema") or {}).get("fields")
+    if not fields or members.get("type") != "table" or file.suffix.lower() not in (".csv", ".tsv"):
+        return
+    options = _standard(members.get("dialect") or {})
+    delimiter = options.get("delimiter", "\t" if file.suffix.lower() == ".tsv" else ",")
+    with file.open(encoding=members.get("encoding") or "utf-8", errors="replace", newline="") as text:
+        rows = csv.reader(text, delimiter=delimiter)
+        with contextlib.suppress(csv.Error):  # frictionless has read it otherwise, and its types stay
+            recognise(fields, itertools.islice(rows, 1, SAMPLE))
+
+
+def _standard(dialect: dict[str, Any]) -> dict[str, Any]:
+    """A dialect in the standard's words, which has no place for frictionless's kinds of control."""
+    found = {key: value for key, value in dialect.items() if key not in ("csv", "excel")}
+    found |= dialect.get("csv", {})
+    sheet = dialect.get("excel", {}).get("sheet")
+    return found | ({"sheetName": sheet} if sheet else {})
+
+
+def _named(resources: Iterable[dict[str, Any]], before: Collection[Any] = ()) -> Iterator[dict[str, Any]]:
+    """Names that are taken get a number."""
+    taken = set(before)
+    for resource in resources:
+        name, number = resource["name"], 2
+        while resource["name"] in taken:
+            resource["name"] = f"{name}-{number}"
+            number += 1
+        taken.add(resource["name"])
+        yield resource
+
+
+def slug(text: str) -> str:
+    """A text as a name: `Größe (2020)` is `grosse-2020`."""
+    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._") or "data"

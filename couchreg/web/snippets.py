@@ -1,0 +1,93 @@
+"""What a reader copies: how to use a version, and how to cite it."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Snippet(NamedTuple):
+    label: str
+    text: str
+
+
+class Cited(NamedTuple):
+    """What a citation says."""
+
+    name: str
+    version: str
+    title: str
+    authors: Sequence[str]
+    year: str
+    url: str
+
+
+def uses(base: str, name: str, version: str, tables: Sequence[tuple[str, str, str]]) -> list[Snippet]:
+    """For a version. `tables` are its resources with the addresses of their data and of their Parquet files,
+    empty where there are none. Names of packages and versions need no quotes in a shell."""
+    package = _text(f"{base}/{name}/{version}")
+    found = [
+        Snippet("couchreg", f"couchreg install {name}@{version} --registry {base}"),
+        Snippet("curl", f"curl -L {base}/{name}/{version} -o datapackage.json"),
+        Snippet("Python", f"from frictionless import Package\n\npackage = Package({package})"),
+    ]
+    for resource, data, parquet in tables[:1]:
+        if parquet:
+            found += _of_table(f'"{name}@{version}".{_quoted(resource)}', _text(parquet))
+        elif data:
+            found.append(Snippet("pandas", f"import pandas as pd\n\ntable = pd.read_csv({_text(data)})"))
+    return found
+
+
+def _of_table(table: str, address: str) -> list[Snippet]:
+    remote = "'" + address.strip('"').replace("'", "''") + "'"
+    asked = "SELECT * FROM {} LIMIT 10"  # is text to be copied, and runs nowhere here
+    return [
+        Snippet("pandas", f"import pandas as pd\n\ntable = pd.read_parquet({address})"),
+        Snippet("polars", f"import polars as pl\n\ntable = pl.read_parquet({address})"),
+        Snippet("R", f"library(arrow)\n\ntable <- read_parquet({address})"),
+        Snippet("DuckDB", asked.format(f"read_parquet({remote})")),
+        Snippet("SQL on this registry", asked.format(table)),
+    ]
+
+
+def _text(address: str) -> str:
+    return '"' + address.replace("\\", "%5C").replace('"', "%22") + '"'
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def bibtex(cited: Cited) -> str:
+    """An entry of BibTeX's type `misc`, which every style knows."""
+    key = re.sub(r"[^A-Za-z0-9]+", "-", f"{cited.name}-{cited.version}").strip("-")
+    members = {
+        "title": cited.title or cited.name,
+        "author": " and ".join(cited.authors),
+        "year": cited.year,
+        "version": cited.version,
+        "howpublished": f"\\url{{{cited.url}}}",
+    }
+    lines = [
+        f"  {name} = {{{value if name == 'howpublished' else _tex(value)}}},"
+        for name, value in members.items()
+        if value
+    ]
+    return "\n".join([f"@misc{{{key},", *lines, "}"])
+
+
+def ris(cited: Cited) -> str:
+    """An entry of RIS, of its type for data files."""
+    lines = [("TY", "DATA"), ("TI", cited.title or cited.name), *(("AU", one) for one in cited.authors)]
+    lines += [("PY", cited.year), ("ET", cited.version), ("UR", cited.url)]
+    return "\n".join(f"{tag}  - {_line(value)}" for tag, value in lines if value) + "\nER  - "
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _tex(text: str) -> str:
+    """A text in which TeX sees no command and no end of the member."""
+    signs = {"\\": r"\textbackslash ", "{": r"\{", "}": r"\}", **{sign: f"\\{sign}" for sign in "&%$#_"}}
+    return "".join(signs.get(sign, sign) for sign in _line(text))

@@ -1,0 +1,168 @@
+"""A server whose documents lie in a CouchDB: both doors, its starts, and what happens while that is away.
+
+Here that CouchDB is the couch door of another couchreg.
+"""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from couchreg.app import App, build
+from couchreg.app.documents import refuse_remote
+from couchreg.config import CannotStart, load
+from couchreg.docstore.remote import calls
+from tests.conftest import ADMIN, ServerFactory
+from tests.packages import related, small
+
+AUTH = {"Authorization": aiohttp.encode_basic_auth(*ADMIN)}
+PASSWORD = ADMIN[1]
+
+
+async def behind(server: ServerFactory, tmp_path: Path, *, port: int = 0) -> App:
+    """What stands for a CouchDB."""
+    return await server(data_dir=tmp_path / "couchdb", couch_port=port)
+
+
+def address(app: App) -> str:
+    return app.couch_url.replace("://", f"://{ADMIN[0]}:{PASSWORD}@") + "/team"
+
+
+async def ask(url: str, method: str = "GET", **sent: Any) -> tuple[int, Any, Any]:
+    headers = {**AUTH, **sent.pop("headers", {})}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, url, headers=headers, **sent) as response,
+    ):
+        return response.status, await response.json(content_type=None), response.headers
+
+
+async def publish(app: App, name: str, version: str) -> int:
+    body, headers = related(small(name))
+    status, _, _ = await ask(f"{app.registry_url}/{name}/{version}", "PUT", data=body, headers=headers)
+    return status
+
+
+async def test_packages_and_documents_are_kept_over_a_restart(server: ServerFactory, tmp_path: Path) -> None:
+    couchdb = await behind(server, tmp_path)
+    app = await server(docstore=address(couchdb))
+    assert await publish(app, "words", "1.0.0") == 201
+    assert await publish(app, "words", "1.0.0") in (200, 409)  # the same again is no other
+    text = '{"v":1,"_attachments":{"f.txt":{"content_type":"text/plain","data":"aGVsbG8="}}}'
+    assert (await ask(f"{app.couch_url}/mine", "PUT"))[0] == 201
+    status, written, _ = await ask(f"{app.couch_url}/mine/a", "PUT", data=text)
+    assert status == 201
+    stub = {"v": 2, "_attachments": {"f.txt": {"stub": True, "revpos": 1}}}
+    assert (await ask(f"{app.couch_url}/mine/a?rev={written['rev']}", "PUT", json=stub))[0] == 201
+    before = await everything(app)
+    await app.stop()
+    app = await server(docstore=address(couchdb))
+    assert await everything(app) == before
+    versions, names, found, attached = before
+    assert versions == {"words": ["1.0.0"]}
+    assert set(names) >= {"registry", "_users", "_replicator", "mine"}
+    assert (found["v"], found["_attachments"]["f.txt"]["revpos"], attached) == (2, 1, b"hello")
+    status, databases, _ = await ask(f"{couchdb.couch_url}/_all_dbs")
+    assert "team/registry" in databases
+    status, direct, _ = await ask(f"{couchdb.couch_url}/team%2Fregistry/words@1.0.0")
+    assert direct["couchreg_attachments"]["data/words.csv"]["key"] == "words/1.0.0/data/words.csv"
+    assert "_attachments" not in direct
+    await app.stop()
+
+
+async def test_files_of_what_is_unpublished_go(
+    server: ServerFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "FIRST_DOUBT", 0)
+    app = await server(docstore=address(await behind(server, tmp_path)))
+    for version in ("1.0.0", "2.0.0"):
+        assert await publish(app, "words", version) == 201
+    folder = tmp_path / "data" / "datastore" / "words"
+    assert (folder / "1.0.0" / "data" / "words.csv").exists()
+    assert (await ask(f"{app.registry_url}/words/1.0.0", "DELETE"))[0] == 200
+    assert not (folder / "1.0.0").exists()
+    assert (folder / "2.0.0" / "data" / "words.csv").exists()
+    assert await listed(app) == {"words": ["2.0.0"]}
+    await app.stop()
+
+
+async def listed(app: App) -> dict[str, list[str]]:
+    found = (await ask(f"{app.registry_url}/-/packages"))[1]
+    return {one["name"]: one["versions"] for one in found["packages"]}
+
+
+async def everything(app: App) -> tuple[Any, Any, Any, bytes]:
+    versions = await listed(app)
+    names = (await ask(f"{app.couch_url}/_all_dbs"))[1]
+    found = (await ask(f"{app.couch_url}/mine/a"))[1]
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{app.couch_url}/mine/a/f.txt", headers=AUTH) as response,
+    ):
+        return versions, names, found, await response.read()
+
+
+async def test_while_the_couchdb_is_away_it_says_so_and_it_recovers_alone(
+    server: ServerFactory, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And nowhere is the login shown with which it goes there."""
+    caplog.set_level(logging.DEBUG)
+    couchdb = await behind(server, tmp_path)
+    app = await server(docstore=address(couchdb), log_level="debug", access_log="json")
+    _, shown, _ = await ask(f"{app.couch_url}/_node/_local/_config")
+    assert await publish(app, "words", "1.0.0") == 201
+    port = int(couchdb.couch_url.rpartition(":")[2])
+    await couchdb.stop()
+    for url in (f"{app.registry_url}/words", f"{app.couch_url}/registry/words"):
+        status, told, headers = await ask(url)
+        assert status == 503
+        assert int(headers["Retry-After"]) >= 1
+        assert PASSWORD not in str(told)
+    assert await publish(app, "words", "2.0.0") == 503
+    await behind(server, tmp_path, port=port)
+    while await publish(app, "words", "2.0.0") == 503:
+        await asyncio.sleep(0.2)
+    assert {name: set(found) for name, found in (await listed(app)).items()} == {"words": {"1.0.0", "2.0.0"}}
+    await app.stop()
+    assert f":{PASSWORD}@" not in f"{shown}{caplog.text}"
+
+
+# -- starts
+async def refusal(tmp_path: Path, **given: Any) -> str:
+    settings = {"port": 0, "couch_port": 0, "data_dir": tmp_path / "other"} | given
+    app = build(load(settings, environ={}))
+    with pytest.raises(CannotStart) as caught:
+        await app.start()
+    assert "geheim" not in caught.value.reason
+    return caught.value.reason
+
+
+async def test_a_start_says_why_it_cannot_use_a_couchdb(server: ServerFactory, tmp_path: Path) -> None:
+    couchdb = await behind(server, tmp_path)
+    host = couchdb.couch_url.removeprefix("http://")
+    away = "http://anna:geheim@127.0.0.1:9"
+    assert "127.0.0.1:9 does not answer" in await refusal(tmp_path, docstore=away)
+    assert "name and password" in await refusal(tmp_path, docstore=f"http://anna:geheim@{host}")
+    assert "the prefix of databases" in await refusal(tmp_path, docstore=f"http://anna:geheim@{host}/a/b")
+    assert "--docstore sqlite" in await refusal(tmp_path, docstore=away, mirror="http://h")
+    several = f"{couchdb.couch_url}/other%2Fregistry"
+    assert (await ask(f"{several}?q=2", "PUT"))[0] == 201
+    refused = await refusal(tmp_path, docstore=address(couchdb).replace("/team", "/other"))
+    assert "other/registry has 2 shards" in refused
+
+
+@pytest.mark.parametrize("value", ["mysql", "http://", "ftp://u:geheim@h", "http://u:geheim@h?a=b"])
+def test_what_is_no_store_of_documents_is_told_without_its_login(value: str) -> None:
+    with pytest.raises(CannotStart, match="docstore is wrong") as caught:
+        load({"docstore": value}, environ={})
+    assert "geheim" not in caught.value.reason
+
+
+def test_what_works_on_a_data_directory_refuses_documents_elsewhere() -> None:
+    refuse_remote(load({}, environ={}))
+    with pytest.raises(CannotStart, match="only on those of a data directory") as caught:
+        refuse_remote(load({"docstore": "http://u:geheim@h:5984"}, environ={}))
+    assert "geheim" not in caught.value.reason

@@ -1,0 +1,215 @@
+"""Writes that few nodes have, answers that break off, servers that are away or are no CouchDB."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from couchreg.docstore.base import Database
+from couchreg.docstore.remote import CouchAddress, RemoteStore, calls, database, writing
+from couchreg.docstore.remote.store import NotUsable
+from couchreg.errors import NotImplementedHere, TooLarge, Unavailable, Unsure
+from tests.docstore import couchdbs
+from tests.docstore.remote.front import Passed, Spoil, before
+from tests.docstore.writing import edit, put, put_one, replica, replicate
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits before trying again."""
+    monkeypatch.setattr(writing, "WAIT", 0)
+    monkeypatch.setattr(calls, "FIRST_WAIT", 0)
+
+
+@asynccontextmanager
+async def behind(url: str, spoil: Spoil) -> AsyncIterator[tuple[Database, list[str]]]:
+    """A database behind a server that spoils some requests, and the requests it has had."""
+    prefix = couchdbs.new_prefix()
+    async with before(url, spoil) as (front, asked):
+        store = RemoteStore(CouchAddress.parse(f"{front}/{prefix}"))
+        try:
+            await store.prepare()
+            yield await store.create("db"), asked
+        finally:
+            await store.close()
+    await couchdbs.remove(url, prefix)
+
+
+def bulk(asked: list[str]) -> int:
+    return sum(one.endswith("_bulk_docs") for one in asked)
+
+
+async def test_what_few_nodes_have_is_sent_again_until_enough_have_it(couch_door: str) -> None:
+    times: list[int] = []
+
+    async def spoil(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        if not request.path.endswith("_bulk_docs"):
+            return None
+        status, body = await passed.answer()
+        times.append(status)
+        return web.Response(status=202 if len(times) % 3 else status, body=body)
+
+    async with behind(couch_door, spoil) as (database, asked):
+        rev = await put_one(database, edit("a", v=1))
+        assert bulk(asked) == 3
+        assert await replicate(database, replica("b", "1-b")) == ["1-b"]
+        assert bulk(asked) == 6
+        tree = await database.tree("a")
+        assert tree is not None
+        assert [leaf.rev for leaf in tree.leafs()] == [rev]
+
+
+async def test_what_few_nodes_ever_have_is_not_acknowledged(couch_door: str) -> None:
+    async def spoil(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        if not request.path.endswith("_bulk_docs"):
+            return None
+        return web.Response(status=202, body=(await passed.answer())[1])
+
+    async with behind(couch_door, spoil) as (database, _):
+        with pytest.raises(Unsure, match="Too few nodes"):
+            await put_one(database, edit("a", v=1))
+
+
+def cut(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()
+
+
+async def test_an_edit_whose_answer_breaks_off_is_sent_once(couch_door: str) -> None:
+    async def spoil(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        if not request.path.endswith("_bulk_docs"):
+            return None
+        await passed.answer()
+        return cut(request)
+
+    async with behind(couch_door, spoil) as (database, asked):
+        with pytest.raises(Unsure):
+            await put_one(database, edit("a", v=1))
+        assert bulk(asked) == 1
+        with pytest.raises(Unsure):
+            await replicate(database, replica("b", "1-b"))
+        assert bulk(asked) == 1 + calls.ATTEMPTS
+        assert (await database.revision("a")).members == b'"v":1'
+
+
+@pytest.mark.parametrize("status", [0, 500, 503, 429])
+async def test_a_read_that_fails_is_asked_again(couch_door: str, status: int) -> None:
+    failing: list[int] = []
+
+    async def spoil(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        if not request.path.endswith("/a") or len(failing) == calls.ATTEMPTS - 1:
+            return None
+        failing.append(status)
+        return web.Response(status=status) if status else cut(request)
+
+    async with behind(couch_door, spoil) as (database, _):
+        await put_one(database, edit("a", v=1))
+        assert (await database.revision("a")).members == b'"v":1'
+        assert len(failing) == calls.ATTEMPTS - 1
+
+
+async def test_an_edit_that_a_couchdb_fails_with_is_unsure(couch_door: str) -> None:
+    async def spoil(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        return (
+            web.json_response({"error": "x", "reason": "y"}, status=500) if "_bulk" in request.path else None
+        )
+
+    async with behind(couch_door, spoil) as (database, _):
+        with pytest.raises(Unsure, match="500: x y"):
+            await put(database, edit("a"))
+
+
+async def test_an_answer_without_end_is_not_read_to_its_end(
+    couch_door: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "USUAL", 100_000)
+
+    async def spoil(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        return web.Response(body=b"x" * 200_000) if request.path.endswith("/a") else None
+
+    async with behind(couch_door, spoil) as (database, _):
+        with pytest.raises(TooLarge):
+            await database.revision("a")
+
+
+async def test_pages_shrink_until_they_can_be_read(couch_door: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def spoil(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        return None
+
+    async with behind(couch_door, spoil) as (database, _):
+        await put(database, *[edit(f"d{n}", text="x" * 30_000) for n in range(6)])
+        monkeypatch.setattr(calls, "USUAL", 50_000)
+        found = [
+            change.id
+            async for one in database.changes(await database.parse_since("0"), bodies=True)
+            for change in one.results
+        ]
+        assert found == [f"d{n}" for n in range(6)]
+
+
+async def test_where_there_are_too_many_feeds_one_looks_now_and_then(
+    remote: RemoteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "FEEDS", 2)
+    monkeypatch.setattr(database, "LOOK", 0.01)
+    databases = [await remote.create(name) for name in ("a", "b", "c", "d")]
+    waiting = [asyncio.create_task(one.wait(await one.update_seq())) for one in databases]
+    await asyncio.sleep(0.05)
+    assert not any(one.done() for one in waiting)
+    for one in databases:
+        await put_one(one, edit("a"))
+    await asyncio.gather(*waiting)
+    with remote.calls.feed() as first, remote.calls.feed() as second, remote.calls.feed() as third:
+        assert (first, second, third) == (True, True, False)
+
+
+# -- servers that cannot be used
+async def test_a_server_that_is_away_is_told_without_its_login() -> None:
+    store = RemoteStore(CouchAddress.parse("http://anna:geheim@127.0.0.1:9"))
+    for _ in range(2):  # the second time nobody asks
+        with pytest.raises(
+            Unavailable, match=r"The CouchDB at http://127\.0\.0\.1:9 does not answer"
+        ) as caught:
+            await store.prepare()
+        assert "geheim" not in str(caught.value)
+    await store.close()
+
+
+async def test_who_is_not_known_there_is_told_at_the_start(couch_door: str) -> None:
+    _, _, host = couch_door.rpartition("@")
+    for login in ("", "admin:wrong@"):
+        store = RemoteStore(CouchAddress.parse(f"http://{login}{host}/{couchdbs.new_prefix()}"))
+        with pytest.raises(NotUsable, match="name and password"):
+            await store.prepare()
+        await store.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (200, {"couchdb": "Welcome", "version": "2.3.1"}, "CouchDB 2.3"),
+        (200, {"hello": 1}, "no CouchDB"),
+        (200, [], "no CouchDB"),
+        (404, {"couchdb": "Welcome"}, "no CouchDB"),
+    ],
+)
+async def test_what_is_no_couchdb_or_too_old_is_told_at_the_start(
+    couch_door: str, status: int, body: object, said: str
+) -> None:
+    async def spoil(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        return web.json_response(body, status=status) if request.path == "/" else None
+
+    async with before(couch_door, spoil) as (front, _):
+        store = RemoteStore(CouchAddress.parse(f"{front}/x{secrets.token_hex(4)}"))
+        with pytest.raises(NotUsable, match=said):
+            await store.prepare()
+        await store.close()
+
+
+async def test_databases_with_partitions_are_refused(remote: RemoteStore) -> None:
+    with pytest.raises(NotImplementedHere, match="partitions"):
+        await remote.create("db", {"partitioned": True})

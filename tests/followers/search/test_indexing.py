@@ -1,0 +1,129 @@
+"""The index is written in a child: one that ends is replaced, and nothing is lost or half done."""
+
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from couchreg.docstore.sqlite.store import SqliteStore
+from couchreg.followers.base import Checkpoint, RebuildNeeded
+from couchreg.followers.search import handed
+from couchreg.followers.search.fts5 import Fts5Index
+from couchreg.followers.search.indexing import LIMITS, Indexing
+from couchreg.followers.search.items import PackageSource
+from couchreg.followers.search.query import keys_query
+from couchreg.sandbox.kinds import Limits
+from tests.followers.conftest import package, put
+from tests.followers.search.conftest import GDP, Databases, Engine, Searching
+
+BEES = PackageSource("bees", "1", b'"title": "Bees"')
+AT = Checkpoint("life", "1")
+
+
+@pytest.fixture
+async def writer(engine: Engine, tmp_path: Path) -> AsyncIterator[Indexing]:
+    name = "fts5" if engine is Fts5Index else "whoosh"
+    made = Indexing(f"couchreg.followers.search.inside.{name}", tmp_path / "search")
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def searching(
+    engine: Engine, store: SqliteStore, database: Databases, tmp_path: Path, writer: Indexing
+) -> AsyncIterator[Searching]:
+    made = Searching(engine, store, database, tmp_path / "search", writer)
+    made.loop.start()
+    yield made
+    await made.loop.stop()
+
+
+def kill(writer: Indexing) -> None:
+    assert writer._opened is not None
+    os.kill(writer._opened[1]._child.process, signal.SIGKILL)
+
+
+def indexed(engine: Engine, directory: Path) -> tuple[Checkpoint | None, list[str]]:
+    """What is in an index that nobody writes."""
+    index = engine(directory)
+    checkpoint = index.open()
+    names = [hit.package for hit in index.search(keys_query(["bees"])).hits]
+    index.close_reading()
+    index.close()
+    return checkpoint, names
+
+
+async def test_a_child_that_was_killed_is_replaced(
+    searching: Searching, database: Databases, writer: Indexing
+) -> None:
+    await put(database(), "gdp@1", GDP)
+    assert await searching.names("gdp") == ["gdp"]
+    kill(writer)
+    await put(database(), "bees@1", package("Bees and GDP"))
+    assert await searching.names("gdp") == ["gdp", "bees"]
+    assert (await searching.loop.status()).problems == ()
+
+
+async def test_an_index_that_was_removed_is_made_anew(
+    searching: Searching, database: Databases, writer: Indexing, tmp_path: Path
+) -> None:
+    await put(database(), "gdp@1", GDP)
+    assert await searching.names("gdp") == ["gdp"]
+    shutil.rmtree(tmp_path / "search")
+    kill(writer)
+    await put(database(), "bees@1", package("Bees"))
+    assert await searching.names("bees") == ["bees"]
+    assert await searching.names("gdp") == ["gdp"]
+
+
+async def test_what_was_not_committed_is_forgotten(writer: Indexing, engine: Engine, tmp_path: Path) -> None:
+    await writer.begin(None)
+    await writer.put([BEES], [])
+    await writer.commit(AT)
+    await writer.put([BEES._replace(name="more")], ["bees"])
+    await writer._settle()
+    kill(writer)
+    await writer.end()
+    assert indexed(engine, tmp_path / "search") == (AT, ["bees"])
+
+
+async def test_faults_come_out_as_what_they_are(writer: Indexing, engine: Engine, tmp_path: Path) -> None:
+    await writer.begin(None)
+    await writer.put([BEES], [])
+    await writer.put([PackageSource("broken", "1", b"no JSON")], [])
+    with pytest.raises(handed.NotIndexed):
+        await writer.commit(AT)
+    await writer.put([BEES], [])
+    await writer.commit(AT)
+    assert indexed(engine, tmp_path / "search") == (AT, ["bees"])
+    await writer.begin(Checkpoint("another life", "1"))
+    with pytest.raises(RebuildNeeded):
+        await writer.commit(AT)
+
+
+async def test_a_package_that_ends_the_child_is_a_problem_of_its_own(
+    engine: Engine, store: SqliteStore, database: Databases, tmp_path: Path
+) -> None:
+    small = Indexing(
+        f"couchreg.followers.search.inside.{'fts5' if engine is Fts5Index else 'whoosh'}",
+        tmp_path / "search",
+        limits=_short(LIMITS),
+    )
+    await put(database(), "gdp@1", GDP)
+    await put(database(), "large@1", package("GDP " + "x" * 100_000))
+    made = Searching(engine, store, database, tmp_path / "search", small)
+    made.loop.start()
+    try:
+        assert await made.names("gdp") == ["gdp"]
+        [problem] = (await made.loop.status()).problems
+        assert problem.doc_id == "large@1"
+    finally:
+        await made.loop.stop()
+
+
+def _short(limits: Limits) -> Limits:
+    return replace(limits, message=50_000)

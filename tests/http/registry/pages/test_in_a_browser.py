@@ -1,0 +1,222 @@
+"""The pages in a real browser: they load without an error, nothing of a publisher runs, and everybody can use
+them: axe finds nothing in light and in dark, and a narrow screen is wide enough."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Error, expect
+
+from tests.http.registry.pages.browsing import started, visiting
+from tests.http.registry.pages.test_pages import PAGES, ROWS, hostile_package, plain_package
+from tests.packages import Package, zipped
+from tests.served import PASSWORD, Served, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+LIKE_OTHERS = {"/seen/1.0.0", "/-/table/seen/latest/main", "/-/sql", "/%3Cscript%3Ealert(1)%3C%2Fscript%3E"}
+SCRIPT = "<script>alert(1)</script>"
+README = f"{SCRIPT}\n\n[a](javascript:alert(1)) ![b](picture.svg) <img src=x onerror=alert(1)>"
+SVG = f'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)">{SCRIPT}</svg>'
+
+
+def hostile_files() -> Package:
+    """The hostile package, with files that are pages and pictures full of script."""
+    package = hostile_package()
+    resources = [{"name": "page", "path": "page.html"}, {"name": "picture", "path": "picture.svg"}]
+    members = {**package.members, "resources": [*package.members["resources"], *resources]}
+    files = {
+        "page.html": f"<!doctype html>{SCRIPT}".encode(),
+        "picture.svg": SVG.encode(),
+        "README.md": README.encode(),
+    }
+    return replace(package, members=members, files=files)
+
+
+EVIL = hostile_files()
+BAD = f"""<!doctype html><title>bad</title><h1>bad</h1>{SCRIPT}<img src="/x.png">
+<p style="color: #777; background: #888; inline-size: 500px">bad</p>
+<style>@media (prefers-color-scheme: dark) {{ p {{ color: #fff !important }} }}</style>"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    folder: Path = tmp_path_factory.mktemp("browser")
+    async with serving(folder) as serve:
+        served = await serve(with_tables=True, validation="warn")
+        for package, version in ((plain_package(), "1.0.0"), (EVIL, "1.0.0"), (EVIL, "2.0.0")):
+            path, kind = f"/{package.name}/{version}", {"Content-Type": "application/zip"}
+            status, answer = await served.send(path, zipped(package), kind)
+            assert status == 201, answer
+            await served.made(package.name, version)
+        yield served
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with started() as browser:
+        yield browser
+
+
+async def test_every_page_loads_runs_nothing_and_can_be_used(registry: Served, browser: Browser) -> None:
+    wrong = {}
+    async with visiting(browser, registry.url) as visit:
+        for path in PAGES:
+            assert await visit.open(path) in (200, 404)
+            if found := await visit.findings(axe=path not in LIKE_OTHERS):
+                wrong[path] = found
+    assert wrong == {}, "\n".join(f"{path}: {one}" for path, found in wrong.items() for one in found)
+
+
+async def test_whatever_is_wrong_with_a_page_is_noticed(registry: Served, browser: Browser) -> None:
+    async with visiting(browser, registry.url) as visit:
+        await visit.page.route("**/bad", lambda route: route.fulfill(body=BAD, content_type="text/html"))
+        await visit.page.route("**/x.png", lambda route: route.abort())
+        await visit.open("/bad")
+        found = "\n".join(await visit.findings())
+    for words in (
+        "a script ran: 1",
+        "console: Failed",
+        "axe, light: image-alt",
+        "color-contrast",
+        "wider than",
+    ):
+        assert words in found
+
+
+async def test_files_full_of_script_are_saved_and_not_shown(registry: Served, browser: Browser) -> None:
+    async with visiting(browser, registry.url) as visit:
+        for path in ("/evil/1.0.0/page.html", "/evil/1.0.0/page", "/evil/1.0.0/picture.svg"):
+            async with visit.page.expect_download() as saved:
+                with pytest.raises(Error, match="Download is starting"):
+                    await visit.open(path)
+            await (await saved.value).cancel()
+        assert visit.told == []
+
+
+async def test_a_person_finds_a_table_and_asks_it(registry: Served, browser: Browser) -> None:
+    async with visiting(browser, registry.url) as visit:
+        page = visit.page
+        await visit.open("/")
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        await page.get_by_role("link", name="seen").click()
+        await page.get_by_role("link", name="main", exact=True).click()
+        await expect(page.get_by_role("status")).to_contain_text(f"{ROWS} rows")
+        await page.get_by_label("Rows where").fill("year > 2015")
+        await page.get_by_label("Order by").select_option("year")
+        await page.get_by_label("downwards").check()
+        await page.get_by_role("button", name="Show").press("Enter")
+        await expect(page.get_by_role("status")).to_contain_text("4 rows")
+        first = page.locator("table.rows tbody tr").first
+        await expect(first).to_contain_text("2019")
+        await page.get_by_role("link", name="ask it with SQL").click()
+        await page.get_by_role("textbox", name="One SELECT").fill("select count(*) as n from seen.main")
+        await page.get_by_role("button", name="Ask").click()
+        await expect(page.get_by_role("region", name="Answer")).to_contain_text(str(ROWS))
+        assert visit.told == []
+
+
+async def test_a_person_makes_an_account_and_a_token(registry: Served, browser: Browser) -> None:
+    found: list[str] = []
+    async with visiting(browser, registry.url) as visit:
+        page = visit.page
+        await visit.open("/-/account")  # leads to the login
+        found += await visit.findings(axe=False)
+        await page.get_by_role("link", name="Make one").click()
+        await page.get_by_label("Name, which others will see").fill("carla")
+        for label in ("Password", "The password again"):
+            await page.get_by_label(label, exact=True).fill("a long one")
+        found += await visit.findings(axe=False)
+        await page.get_by_role("button", name="Make the account").press("Enter")
+        await page.get_by_label("What it is for").fill(SCRIPT)
+        await page.get_by_role("button", name="Make it").click()
+        await expect(page.get_by_role("heading", name="Your new token")).to_be_visible()
+        text = await page.get_by_label("The token").text_content()
+        found += await visit.findings()
+        status, who = await registry.ask("GET", "/-/whoami", auth=f"Bearer {text}")
+        assert (status, who["name"], who["token"]["scope"]) == (200, "carla", "publish")
+        await page.get_by_role("button", name="Revoke").click()
+        await expect(page.get_by_role("status")).to_have_text("The token is revoked.")
+        await page.get_by_role("button", name="Log out", exact=True).click()
+        await page.get_by_role("link", name="Account").click()
+        await expect(page).to_have_title("Log in · couchreg")
+        await page.get_by_label("Name").fill("carla")
+        await page.get_by_label("Password").fill("another")
+        await page.get_by_label("Password").press("Enter")
+        await expect(page.get_by_role("alert")).to_have_text("Name or password is incorrect.")
+    assert found == []
+
+
+async def test_a_page_of_another_site_cannot_act_for_who_has_logged_in(
+    registry: Served, browser: Browser
+) -> None:
+    action = f"{registry.url}/-/account"
+    fields = "".join(
+        f'<input name="{name}" value="{value}">'
+        for name, value in {"do": "token", "scope": "admin", "days": "9", "form": "0" * 64}.items()
+    )
+    form = (
+        f'<title>x</title><form method="post" action="{action}">{fields}<button>Win a prize</button></form>'
+    )
+    async with visiting(browser, registry.url) as visit:
+        page = visit.page
+        await visit.open("/-/login")
+        await page.get_by_label("Name").fill("anna")
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Log in").click()
+        await expect(page).to_have_title("Your account · couchreg")
+        await page.route("**/prize", lambda route: route.fulfill(body=form, content_type="text/html"))
+        await page.goto("http://prizes.example/prize")
+        await page.get_by_role("button", name="Win a prize").click()
+        # The cookie has not come along with the form, and so led to the login; there it has, and leads on.
+        await expect(page).to_have_title("Your account · couchreg")
+        await expect(page.get_by_text("You have none.")).to_be_visible()
+        assert await registry.people.tokens.list("anna") == []
+
+
+async def test_a_person_publishes_a_folder_and_mends_it(
+    registry: Served, browser: Browser, tmp_path: Path
+) -> None:
+    folder = tmp_path / "valley"
+    folder.mkdir()
+    (folder / "hives.csv").write_text(
+        "day,hive,bees\n2024-01-31,<b>north</b>,40000\n2024-02-29,south,35000\n"
+    )
+    (folder / "README.md").write_text("# Bees of the valley\n")
+    found: list[str] = []
+    async with visiting(browser, registry.url) as visit:
+        page = visit.page
+        await visit.open("/")
+        await page.get_by_role("link", name="Publish", exact=True).click()
+        await page.get_by_label("Name").fill("bob")
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.get_by_role("button", name="Log in").click()
+        found += await visit.findings()  # where it was meant to lead: the form for files
+        await page.get_by_label("Name of the package").fill("valley")
+        await page.get_by_label("Or a whole folder").set_input_files(folder)
+        await page.get_by_role("button", name="Go on").press("Enter")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Describe your data package")
+        await page.get_by_label("Title").fill("نحل الوادي")
+        await page.get_by_label("Type of hive").select_option("integer")
+        await page.get_by_label("What bees is").fill(SCRIPT)
+        await page.get_by_role("button", name="Check it").click()
+        await expect(page.get_by_role("region", name="Problems")).to_contain_text("row 2")
+        found += await visit.findings()
+        await page.get_by_label("Type of hive").select_option("string")
+        await page.get_by_role("button", name="Publish it").click()
+        await expect(page).to_have_title("valley 1.0.0 · couchreg")
+        await expect(page.get_by_text("نحل الوادي", exact=True)).to_have_css("direction", "rtl")
+        await expect(page.get_by_role("heading", name="Bees of the valley")).to_be_visible()
+    assert found == []
+
+
+async def test_the_page_of_administrators_can_be_used(registry: Served, browser: Browser) -> None:
+    async with visiting(browser, registry.url) as visit:
+        await visit.open("/-/admin")
+        await visit.page.get_by_label("Name").fill("admin")
+        await visit.page.get_by_label("Password").fill(PASSWORD)
+        await visit.page.get_by_role("button", name="Log in").click()
+        await expect(visit.page.get_by_role("heading", level=1)).to_have_text("Administration")
+        assert await visit.findings() == []
