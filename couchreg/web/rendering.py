@@ -12,7 +12,13 @@ from markupsafe import Markup
 from couchreg.web.showing import number, size
 
 STYLE: Final = "style.css"
-STATIC: Final = {STYLE: "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}  # files, and their types
+SCRIPT: Final = "text/javascript; charset=utf-8"
+STATIC: Final = {  # files, and their types
+    STYLE: "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+    "publish.js": SCRIPT,
+    "sha256.js": SCRIPT,
+}
 
 
 def render(template: str, /, **values: Any) -> bytes:

@@ -17,6 +17,7 @@ from couchreg.http.registry.frame.cookies import visit_cookie
 from couchreg.http.registry.frame.describing import JSON
 from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.frame.urls import base_url, is_secure
+from couchreg.http.registry.pages.forms import check_script
 from couchreg.http.registry.pages.wanted import problem, wants_page_of_error
 from couchreg.http.registry.routes import ROUTES
 from couchreg.journal.asking import UNDER_WAY
@@ -74,6 +75,8 @@ def _handler(route: Route, services: RegistryServices) -> Handler:
             if asked.limits is not None and not route.free:
                 admit(asked, is_admin=identity.user.is_admin)
         call = Call(request, identity, services, route)
+        if route.scripted:
+            check_script(call)
         await call.decide()
         async with call.held:
             if route.method != "GET":

@@ -52,20 +52,36 @@ class Drafts:
         sender's to publish under; TooLarge, TooManyRequests, Unavailable.
         """
         sender.allow(name)
+        await asyncio.to_thread(_without_folder, intake)
+        return await self._begin(intake, (name, version), sender)
+
+    async def describe(self, record: Record, sender: Sender) -> tuple[Record, list[tuple[str, str]]]:
+        """Make a draft of a publish that was announced as one and whose files are there; it has another
+        record. Raises Conflict for files that are not, and as `begin`."""
+        sender.allow(record.name)
+        with self._runs.alone(record):
+            async with self._filled(record, whole=True) as intake:
+                return await self._begin(intake, (record.name, record.version), sender, record)
+
+    async def _begin(
+        self, intake: Intake, named: tuple[str, str], sender: Sender, instead: Record | None = None
+    ) -> tuple[Record, list[tuple[str, str]]]:
         await self._unpacked(intake)
-        await asyncio.to_thread(_settle_paths, intake)
+        await asyncio.to_thread(_check_paths, intake)
         unread: list[tuple[str, str]] = []
         if DESCRIPTOR not in intake.files:
-            text, unread = await self._proposed(intake, (name, version), sender.askers)
+            text, unread = await self._proposed(intake, named, sender.askers)
             await self._take(intake, text)
         elif intake.files[DESCRIPTOR].spooled.length > LONGEST:
             raise BadRequest(TOO_LONG)
         await sender.confirm()
-        return await self._runs.keep(intake, name, version, sender), unread
+        return await self._runs.keep(intake, *named, sender, instead), unread
 
     async def text(self, record: Record) -> str:
-        """The descriptor of a draft as it was kept. Raises Conflict for files that have gone."""
+        """The descriptor of a draft as it was kept. Raises Conflict for files that are not there."""
         async with self._filled(record) as intake:
+            if DESCRIPTOR not in intake.files:
+                raise Conflict("This draft has no descriptor yet: send its files again, and go on.")
             found = intake.files[DESCRIPTOR].spooled
             if found.length > LONGEST:
                 raise Conflict(f"This datapackage.json has more than {LONGEST} bytes: edit it elsewhere.")
@@ -109,11 +125,11 @@ class Drafts:
                 yield intake
 
     @asynccontextmanager
-    async def _filled(self, record: Record) -> AsyncIterator[Intake]:
+    async def _filled(self, record: Record, *, whole: bool = False) -> AsyncIterator[Intake]:
         if record.state is not PublishState.OPEN:
             raise Conflict(BUSY)
         async with Intake(self._spool, self._limits) as intake:
-            await fill(intake, self._runs.sessions, record, checked=True)
+            await fill(intake, self._runs.sessions, record, checked=True, whole=whole)
             yield intake
 
     async def _described(self, intake: Intake, text: str, sender: Sender) -> tuple[str, str]:
@@ -145,11 +161,13 @@ class Drafts:
             return
         if not is_zip(intake.files[only].spooled.on_disk()):
             return
-        archive = intake.take_back(only)
+        ours = intake.files[only].ours
+        archive = intake.take_back(only) if ours else intake.files.pop(only).spooled
         try:
             await unpack(intake, archive)
         finally:
-            intake.spool.remove(archive)
+            if ours:
+                intake.spool.remove(archive)
 
     async def _proposed(
         self, intake: Intake, named: tuple[str, str], askers: Sequence[str]
@@ -178,10 +196,8 @@ def _lay_out(job: Path, intake: Intake, is_stopped: IsStopped) -> None:
         link_into(target, file, is_stopped)
 
 
-def _settle_paths(intake: Intake) -> None:
-    """Leave out the folder that all are in, as a browser sends it, too; raises BadRequest for no files, and
-    for paths that cannot be those of one package."""
-    _without_folder(intake)
+def _check_paths(intake: Intake) -> None:
+    """Raises BadRequest for no files, and for paths that cannot be those of one package."""
     if not intake.files:
         raise BadRequest("Choose at least one file.")
     before: list[str] = []

@@ -15,9 +15,12 @@ from couchreg.registry.publishing.staged import looked_into
 MOST_NAMED = 5  # files that a reason names
 
 
-async def fill(intake: Intake, sessions: Sessions, record: Record, *, checked: bool) -> None:
-    """Take the files of a publish; `checked`: whether data is looked into. Raises Conflict for files that are
-    not there."""
+async def fill(
+    intake: Intake, sessions: Sessions, record: Record, *, checked: bool, whole: bool = False
+) -> None:
+    """Take the files of a publish; `checked`: whether data is looked into, `whole`: whether every file has to
+    be on disk, as where no descriptor says yet which of them are. Raises Conflict for files that are not
+    there."""
     contents = await sessions.contents(record)
     held: dict[str, Attachment] = {}
     if contents.absent and not sessions.blobs.is_local:
@@ -29,7 +32,7 @@ async def fill(intake: Intake, sessions: Sessions, record: Record, *, checked: b
         raise Conflict(f"{len(missing)} files have not been sent yet: {named}.")
     _take_arrived(intake, sessions, record, contents)
     if absent:
-        await _take_held(intake, sessions, absent, held, checked=checked)
+        await _take_held(intake, sessions, absent, held, checked=checked, whole=whole)
 
 
 def _take_arrived(intake: Intake, sessions: Sessions, record: Record, contents: Contents) -> None:
@@ -46,6 +49,7 @@ async def _take_held(
     held: dict[str, Attachment],
     *,
     checked: bool,
+    whole: bool,
 ) -> None:
     """Of a bucket's files those are fetched that are looked into; the others stay where they are."""
     absent.sort(key=lambda file: file.path != DESCRIPTOR)
@@ -54,7 +58,7 @@ async def _take_held(
         read = _read(intake, checked=checked)
     for file in absent:
         found = held[file.sha256]
-        if file.path in read:
+        if whole or file.path in read:
             async with aclosing(sessions.blobs.open(found.key)) as chunks:
                 spooled = await intake.receive(file.path, file.content_type, chunks)
             if spooled.sha256 != file.sha256:

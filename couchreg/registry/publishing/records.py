@@ -78,9 +78,9 @@ class PublishManifest(msgspec.Struct, frozen=True):
 
 
 def read_manifest(members: Mapping[str, Any], limits: PublishLimits) -> PublishManifest:
-    """The manifest of `{name, version, files: {path: {bytes, sha256, type}}, descriptor}`.
+    """The manifest of `{name, version, files: {path: {bytes, sha256, type}}, descriptor, draft}`.
 
-    Raises BadRequest, TooLarge.
+    With `draft` the descriptor may be written when the files are there. Raises BadRequest, TooLarge.
     """
     name, version = members.get("name"), members.get("version")
     if not isinstance(name, str) or not isinstance(version, str):
@@ -99,14 +99,17 @@ def read_manifest(members: Mapping[str, Any], limits: PublishLimits) -> PublishM
         given = files.setdefault(DESCRIPTOR, own)
         if (given.length, given.sha256) != (own.length, own.sha256):
             raise BadRequest(f"“descriptor” and {DESCRIPTOR} of “files” differ: send only one of them.")
-    _check(files, limits)
+    draft = members.get("draft", False)
+    if not isinstance(draft, bool):
+        raise BadRequest("“draft” must be true or false.")
+    _check(files, limits, described=not draft)
     return PublishManifest(name, version, tuple(files.values()), descriptor)
 
 
-def _check(files: Mapping[str, Announced], limits: PublishLimits) -> None:
-    if DESCRIPTOR not in files:
+def _check(files: Mapping[str, Announced], limits: PublishLimits, *, described: bool) -> None:
+    if DESCRIPTOR not in files and described:
         raise BadRequest(f"“files” lacks {DESCRIPTOR}: announce it, or send its text as “descriptor”.")
-    if files[DESCRIPTOR].length > limits.descriptor:
+    if DESCRIPTOR in files and files[DESCRIPTOR].length > limits.descriptor:
         raise TooLarge(f"A descriptor may have at most {limits.descriptor} bytes: send data as files.")
     if len(files) > limits.files:
         raise TooLarge(f"A package may have at most {limits.files} files.")

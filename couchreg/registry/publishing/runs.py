@@ -150,22 +150,26 @@ class Runs:
 
         return await self._within(run, seconds, keep, held)
 
-    async def keep(self, intake: Intake, name: str, version: str, sender: Sender) -> Record:
-        """Keep what has arrived as a publish that outlives its request. Raises TooManyRequests,
-        Unavailable."""
+    async def keep(
+        self, intake: Intake, name: str, version: str, sender: Sender, instead: Record | None = None
+    ) -> Record:
+        """Keep what has arrived as a publish that outlives its request, or `instead` of another, which is
+        removed. Raises TooManyRequests, Unavailable."""
         pledge, now = await sender.pledge(), self.sessions.clock()
         record = _record(intake, name, version, sender.user, pledge, sender.askers, now)
-        await self._keep_files(record, intake)
+        await self._keep_files(record, intake, instead)
+        if instead is not None:
+            await self.sessions.remove(instead)
         return record
 
-    async def _keep_files(self, record: Record, intake: Intake) -> None:
+    async def _keep_files(self, record: Record, intake: Intake, instead: Record | None) -> None:
         """The files of a request as those of a publish that outlives it. Raises Unavailable."""
         received = list(intake.files.items())
         files = [
             Announced(path, one.spooled.length, one.spooled.sha256, one.content_type)
             for path, one in received
         ]
-        await self.sessions.adopt(record, files)
+        await self.sessions.adopt(record, files, instead)
         try:
             await asyncio.to_thread(self._link_all, record, [one.spooled for _, one in received])
         except BaseException:

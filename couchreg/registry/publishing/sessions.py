@@ -163,19 +163,20 @@ class Sessions:
             askers=tuple(askers),
         )
 
-    async def _make_room(self, user: str) -> None:
-        """Forget the oldest outcomes. Raises TooManyRequests, Unavailable when that does not help."""
+    async def _make_room(self, user: str, going: int = 0) -> None:
+        """Forget the oldest outcomes; some publishes are `going`. Raises TooManyRequests, Unavailable when
+        that does not help."""
         own = self.of(user)
         finished = [record for record in own if record.is_finished]
         for record in finished[self.limits.finished_of_one - 1 :]:
             await self.remove(record)
-        if len(own) - len(finished) >= self.limits.unfinished_of_one:
+        if len(own) - len(finished) - going >= self.limits.unfinished_of_one:
             raise TooManyRequests(
                 f"You have {len(own) - len(finished)} unfinished publishes: finish or delete one of them "
                 "(GET /-/publishing lists them).",
                 retry_after=60,
             )
-        if len(self._records) >= self.limits.records:
+        if len(self._records) - going >= self.limits.records:
             raise Unavailable("Too many publishes are under way: try again in a while.", retry_after=60)
 
     async def _find_space(self, record: Record) -> None:
@@ -309,16 +310,22 @@ class Sessions:
             record.length = 0  # its files go
         await asyncio.to_thread(self.shelf.save, record)
 
-    async def adopt(self, record: Record, files: Sequence[Announced]) -> None:
-        """Take a publish that arrived in one request. Raises TooManyRequests, Unavailable."""
+    async def adopt(self, record: Record, files: Sequence[Announced], instead: Record | None = None) -> None:
+        """Take a publish that arrived in one request; one `instead` of which it is counts no more, and is the
+        caller's to remove. Raises TooManyRequests, Unavailable."""
         async with self._opening:
-            await self._make_room(record.user)
-            self._records[record.id] = record
+            length = instead.length if instead is not None else 0
+            if instead is not None:
+                instead.length = 0
             try:
+                await self._make_room(record.user, 0 if instead is None else 1)
+                self._records[record.id] = record
                 await self._find_space(record)
                 await asyncio.to_thread(self.shelf.create, record, files)
             except BaseException:
-                del self._records[record.id]
+                self._records.pop(record.id, None)
+                if instead is not None:
+                    instead.length = length
                 raise
 
     async def touch(self, record: Record) -> None:

@@ -35,9 +35,12 @@ WAIT = Parameter(
     "Seconds to wait for the check, no more than the server would; after that the answer is 202",
     {"type": "integer", "minimum": 0, "maximum": 86_400},
 )
+FLAG: Schema = {"type": "boolean"}
 MANIFEST = DescribedBody(
     (JSON,),
-    members("name version files", name=TEXT, version=TEXT, files={"type": "object"}, descriptor=TEXT),
+    members(
+        "name version files", name=TEXT, version=TEXT, files={"type": "object"}, descriptor=TEXT, draft=FLAG
+    ),
 )
 FROM = Parameter("from", "The first day, 29 days before the last unless given", DAY)
 TO = Parameter("to", "The last day, today unless given", DAY)
@@ -49,7 +52,6 @@ PROFILE = Parameter(
 ORDER = Parameter("order", "The order of the entries", {"type": "string", "enum": ["newest", "name"]})
 MESSAGE = DescribedBody((JSON,), members("message", message=TEXT))
 TARGET = DescribedBody((JSON,), members("version", version=TEXT))
-FLAG: Schema = {"type": "boolean"}
 ACCOUNT = DescribedBody((JSON,), members(name=TEXT, password=TEXT, salt=TEXT, password_sha=TEXT, email=TEXT))
 ACCOUNT_CHANGE = DescribedBody(
     (JSON,),

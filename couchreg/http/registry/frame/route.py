@@ -25,6 +25,7 @@ class Route(NamedTuple):
     free: bool = False  # for everybody, also where everybody has to log in, and not counted
     front: bool = False  # for everybody, also where everybody has to log in
     cookie: bool = False  # for people: the cookie of a login at the pages says who asks
+    scripted: bool = False  # the same for scripts of pages, with the page's token in a header
 
     @property
     def needs(self) -> Scope:
@@ -33,6 +34,7 @@ class Route(NamedTuple):
 
     @property
     def takes_cookie(self) -> bool:
-        """Whether a browser's cookie counts: at the forms of pages, which prove by a token that they are
-        ours, and where packages are read. No other route is to be had by what a browser sends of itself."""
-        return self.cookie or (self.method == "GET" and self.in_registry)
+        """Whether a browser's cookie counts: at the forms of pages and for their scripts, which prove by a
+        token that they are ours, and where packages are read. No other route is to be had by what a browser
+        sends of itself."""
+        return self.cookie or self.scripted or (self.method == "GET" and self.in_registry)

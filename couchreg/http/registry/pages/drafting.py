@@ -6,7 +6,7 @@ requests.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ from couchreg.package.names import check_package_name, check_version
 from couchreg.package.paths import plain_path
 from couchreg.registry.publishing.drafts import LONGEST, TOO_LONG
 from couchreg.registry.publishing.intake import Intake
-from couchreg.registry.publishing.records import Record
+from couchreg.registry.publishing.records import PublishState, Record
 from couchreg.registry.reading.served import url_of
 from couchreg.web.descriptors import TYPES, columns_of, edited
 from couchreg.wire.headers import boundary_of, filename_of, parameters
@@ -69,8 +69,7 @@ async def start(call: Call) -> web.StreamResponse:
                 if not wants_page_of_error(call.request):
                     raise
                 return await _start(call, error, fields)
-    note = "unread" if unread else ""
-    return to(call.base, f"{PLACE}/{record.id}" + (f"?note={note}" if note else ""))
+    return _to_draft(call, record, unread)
 
 
 async def page(call: Call) -> web.StreamResponse:
@@ -86,11 +85,13 @@ async def change(call: Call) -> web.StreamResponse:
     call.allow(record.name)
     fields = await fields_of(call, _FORM, _MOST)
     do = fields.get("do", "")
+    if do == "describe":
+        return await _describe(call, record)
     if do == "forget":
         await call.registry.runs.cancel(record)
         return to(call.base, PLACE)
     if do not in ("check", "publish"):
-        raise BadRequest("“do” must be check, publish or forget.")
+        raise BadRequest("“do” must be check, publish, describe or forget.")
     text = fields.get("descriptor", "")
     if len(text.encode()) > LONGEST:
         raise TooLarge(TOO_LONG)  # and it is not shown again
@@ -101,6 +102,20 @@ async def change(call: Call) -> web.StreamResponse:
         return await _page(call, record, text, report=error.report, error=error)
     except (BadRequest, Conflict, Forbidden, TooLarge) as error:
         return await _page(call, record, text, error=error)
+
+
+async def _describe(call: Call, record: Record) -> web.StreamResponse:
+    """What a script has announced and sent becomes a draft."""
+    try:
+        with call.while_there():
+            found, unread = await call.registry.drafts.describe(record, call.sender)
+    except (BadRequest, Conflict, Forbidden, TooLarge) as error:
+        return await _start(call, error, {"name": record.name, "version": record.version})
+    return _to_draft(call, found, unread)
+
+
+def _to_draft(call: Call, record: Record, unread: Sequence[Any]) -> web.Response:
+    return to(call.base, f"{PLACE}/{record.id}" + ("?note=unread" if unread else ""))
 
 
 async def _done(call: Call, record: Record, text: str, do: str) -> web.StreamResponse:
@@ -176,9 +191,15 @@ async def _start(
 ) -> web.StreamResponse:
     token, headers = token_for(call)
     known = fields or {}
+    sessions = call.registry.sessions
     drafts = [
-        {"name": one.name, "version": one.version, "url": f"{call.base}{PLACE}/{one.id}"}
-        for one in call.registry.sessions.of(call.user.name or "")
+        {
+            "name": one.name,
+            "version": one.version,
+            "url": f"{call.base}{PLACE}/{one.id}",
+            "missing": one.state is PublishState.OPEN and len(await sessions.missing(one)),
+        }
+        for one in sessions.of(call.user.name or "")
         if not one.is_finished and await call.is_mine(one)
     ]
     return private(
@@ -187,6 +208,7 @@ async def _start(
         status_of(error) if error else 200,
         headers,
         title="Publish a data package",
+        script="publish.js",
         token=token,
         name=known.get("name", "")[:300],
         version=known.get("version", "1.0.0")[:100],

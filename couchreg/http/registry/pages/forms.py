@@ -23,6 +23,7 @@ from couchreg.wire.headers import parameters
 
 KIND: Final = "application/x-www-form-urlencoded"
 TOKEN: Final = "form"  # noqa: S105 - the field that holds it
+HEADER: Final = "X-Couchreg-Form"  # that holds it where a script of a page asks
 STRANGE: Final = "This form has grown old, or does not come from this registry's own page: send it again."
 _MOST, _FIELDS = 32 << 10, 50  # bytes, fields
 _SIZE: Final = 43  # characters of a cookie
@@ -84,6 +85,13 @@ def check_token(call: Call, given: str) -> None:
     value = call.visit if call.identity.handler == VISIT else _form_cookie(call)
     if not value or not hmac.compare_digest(_token(call, value).encode(), given.encode()):
         raise Forbidden(STRANGE)
+
+
+def check_script(call: Call) -> None:
+    """Raises Forbidden for a request by the cookie of a login that is none of our own page's script."""
+    if call.identity.handler == VISIT:
+        check_site(call)
+        check_token(call, call.request.headers.get(HEADER, ""))
 
 
 def place_of(text: str, otherwise: str) -> str:

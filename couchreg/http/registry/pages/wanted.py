@@ -20,6 +20,8 @@ POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+# What a page with a script may besides: run files that come with the server, and ask the server.
+_SCRIPTS: Final = "; script-src {0}/-/static/; worker-src {0}/-/static/; connect-src 'self'"
 HEADERS: Final = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "same-origin",
@@ -63,12 +65,20 @@ async def show(call: Call, template: str, **values: Any) -> web.StreamResponse:
     return await fresh(call, body, f"{HTML}; charset=utf-8", {**HEADERS, "Cache-Control": kept})
 
 
+def with_scripts(base: str) -> str:
+    """The policy of a page with scripts of our own."""
+    return POLICY + _SCRIPTS.format(base)
+
+
 def private(
     call: Call, template: str, status: int = 200, headers: Headers = (), **values: Any
 ) -> web.Response:
-    """A page for this person alone, which nobody keeps."""
+    """A page for this person alone, which nobody keeps. With `script` in the values, the name of a file that
+    all pages share, that runs on it."""
     body = render(template, base=call.base, asked="", **values)
     response = web.Response(body=body, status=status, content_type=HTML, charset="utf-8", headers=PRIVATE)
+    if values.get("script"):
+        response.headers["Content-Security-Policy"] = with_scripts(call.base)
     for name, value in headers:
         response.headers.add(name, value)
     return response

@@ -37,6 +37,7 @@ ROUTES: tuple[Route, ...] = (
         body=MANIFEST,
         scope=PUBLISH,
         package_in_body=True,
+        scripted=True,
     ),
     Route(
         "GET",
@@ -68,6 +69,7 @@ ROUTES: tuple[Route, ...] = (
         body=DescribedBody(("*/*",), {}),
         scope=PUBLISH,
         package_in_body=True,
+        scripted=True,
     ),
     Route(
         "POST",
@@ -89,5 +91,6 @@ ROUTES: tuple[Route, ...] = (
         makes("Done", 409, 503),
         scope=PUBLISH,
         package_in_body=True,
+        scripted=True,
     ),
 )
