@@ -20,6 +20,7 @@ from couchreg.sandbox.kinds import ChildGrant, Kind, Limits
 from couchreg.sandbox.pool import Pool
 
 WORKER = "couchreg.analytics.inside.asking"
+PLACES = "couchreg.analytics.inside.places"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +62,24 @@ class Answering:
         self.tables, self.catalog = tables, catalog
         self._copies = copies
         self.limits = limits
-        self.forks = ForkServer((StatementReader.WORKER, WORKER))
-        kind = Kind(
-            "questions",
-            WORKER,
-            limits.of_child,
-            places=limits.places,
-            waiting=limits.waiting,
-            waiting_of_one=limits.waiting_of_one,
-            spares=1,
-            retry_after=2,
+        self.forks = ForkServer((StatementReader.WORKER, WORKER, PLACES))
+        # Rows by their place have turns of their own: they take no time, and need not wait for who does.
+        self._pool, self._pool_of_places = (
+            Pool(
+                Kind(
+                    name,
+                    worker,
+                    limits.of_child,
+                    places=limits.places,
+                    waiting=limits.waiting,
+                    waiting_of_one=limits.waiting_of_one,
+                    spares=1,
+                    retry_after=2,
+                ),
+                self.forks,
+            )
+            for name, worker in (("questions", WORKER), ("pages of rows", PLACES))
         )
-        self._pool = Pool(kind, self.forks)
 
     async def start(self) -> None:
         """Returns at once: what is needed is imported meanwhile."""
@@ -81,6 +88,7 @@ class Answering:
     async def close(self) -> None:
         """Whoever waits for an answer gets Unavailable."""
         await self._pool.close()
+        await self._pool_of_places.close()
         await self.forks.close()
 
     async def version(self, package: str, version: str, room: Room) -> Version:
@@ -100,8 +108,11 @@ class Answering:
         job: Mapping[str, Any],
         askers: Sequence[str],
         limits: AskingLimits | None = None,
+        *,
+        by_place: bool = False,
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The body that a job of `inside/asking` makes of tables, in pieces; `tables` is added here.
+        """The body that a job of `inside/asking` makes of tables, in pieces, or one of `inside/places` with
+        `by_place`; `tables` is added here.
 
         Raises BadStatement, TooManyRequests, Unavailable before the first; what is raised later breaks an
         answer off."""
@@ -118,8 +129,9 @@ class Answering:
                 paths.append(path)
             whole = {**job, "tables": _distinct(listed), "memory": limits.data}
             grant = ChildGrant(read=[*MACHINE, *paths])
+            pool = self._pool_of_places if by_place else self._pool
             session = await stack.enter_async_context(
-                self._pool.session(*askers, grant=grant, limits=limits.of_child)
+                pool.session(*askers, grant=grant, limits=limits.of_child)
             )
             parts = session.stream(json.encode(whole))
             stack.push_async_callback(parts.aclose)

@@ -21,6 +21,7 @@ _CPU_SECONDS, _SECONDS = 120, 600  # for the statistics of a table
 _PIECES = 400  # of a column that another one is looked at along
 _WORDS = 20  # of a search
 LONGEST_QUERY = 1000  # characters of a search
+_FORM = {"form": "rows", "name": "rows", "summary": None}  # of a page, unless it says otherwise
 _SEPARATOR = "\x1f"  # between cells that are searched as one text
 
 
@@ -50,7 +51,8 @@ class Viewing:
         """A page of rows by their place; `page` has `head`, `tail` and `most`, see `inside/pages`. Raises as
         `Answering.run`."""
         rows = {"offset": part.offset, "length": part.length}
-        async with self._page(table, {**page, "rows": rows, "count": None}, None, askers) as parts:
+        job = {"page": {**_FORM, **page, "rows": rows, "count": None}}
+        async with self._answering.run([_wanted(table)], job, askers, by_place=True) as parts:
             yield parts
 
     @asynccontextmanager
@@ -78,8 +80,7 @@ class Viewing:
     async def _page(
         self, table: Table, page: Mapping[str, Any], numbers: str | None, askers: Sequence[str]
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        whole = {"form": "rows", "name": "rows", "summary": None, **page}
-        job = {"page": whole, "numbered": numbers}
+        job = {"page": {**_FORM, **page}, "numbered": numbers}
         async with self._answering.run([_wanted(table)], job, askers) as parts:
             yield parts
 

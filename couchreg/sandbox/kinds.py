@@ -24,7 +24,8 @@ class Kind:
     """Jobs of one kind.
 
     `module` is a dotted path. In the child its `answer(job: bytes, reply: Reply) -> bytes` is called once
-    for each job; `warm()`, where the module has one, is called once in the fork server.
+    for each job; `warm()`, where the module has one, is called once in the fork server, and `prepare()` once
+    in each child before there is a job.
     """
 
     name: str  # a plural, for logs and refusals: "package checks"

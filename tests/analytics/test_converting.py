@@ -234,4 +234,4 @@ def test_the_same_table_gives_the_same_bytes_and_says_what_it_is(tmp_path: Path)
     assert contents[0] == contents[1]
     file = pq.ParquetFile(tmp_path / "0" / "made.parquet")
     assert file.metadata.metadata[b"couchreg.package"] == b"p"
-    assert file.metadata.num_row_groups == 2
+    assert file.metadata.num_row_groups == 4

@@ -13,10 +13,15 @@ from pathlib import Path
 from couchreg.sandbox.inside.channel import Reply
 
 _kept: list[bytes] = []
+_prepared: list[int] = []
 
 
 def warm() -> None:
     re.compile("warm")
+
+
+def prepare() -> None:
+    _prepared.append(os.getpid())
 
 
 def answer(job: bytes, reply: Reply) -> bytes:
@@ -35,6 +40,10 @@ def _count(argument: bytes, reply: Reply) -> bytes:
 
 def _process(argument: bytes, reply: Reply) -> bytes:
     return str(os.getpid()).encode()
+
+
+def _ahead(argument: bytes, reply: Reply) -> bytes:
+    return str(_prepared == [os.getpid()]).encode()
 
 
 def _parts(argument: bytes, reply: Reply) -> bytes:
@@ -154,7 +163,7 @@ def _idle(argument: bytes, reply: Reply) -> bytes:
 
 
 JOBS: dict[str, Callable[[bytes, Reply], bytes]] = {
-    "long": _long, "spin": _spin, "sum": _sum, "idle": _idle,
+    "ahead": _ahead, "long": _long, "spin": _spin, "sum": _sum, "idle": _idle,
     "echo": _echo, "count": _count, "process": _process, "parts": _parts, "flood": _flood, "regex": _regex,
     "sleep": _sleep, "memory": _memory, "raise": _raise, "crash": _crash, "exit": _exit,
     "environment": _environment, "read": _read, "write": _write, "thread": _thread, "forbidden": _forbidden,

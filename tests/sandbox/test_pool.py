@@ -32,6 +32,13 @@ async def test_a_session_keeps_its_child_and_no_other_sees_it(pool: Pool) -> Non
     assert gone(int(first))
 
 
+async def test_a_child_prepares_itself_once_and_for_itself(make: Make) -> None:
+    pool = make(spares=1)
+    for _ in range(2):
+        async with pool.session() as session:
+            assert [await session.ask(b"ahead") for _ in range(2)] == [b"True", b"True"]
+
+
 async def test_an_answer_comes_in_parts_and_progress_is_told(pool: Pool) -> None:
     notes: list[bytes] = []
     async with pool.session() as session, aclosing(session.stream(b"parts 3", notes.append)) as parts:

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from couchreg.sandbox.ending import Cause, Stopped
+from couchreg.sandbox.forks import ForkServer
 from couchreg.sandbox.inside import audit, landlock, seccomp, walls
-from couchreg.sandbox.kinds import ChildGrant
+from couchreg.sandbox.kinds import ChildGrant, Kind
 from couchreg.sandbox.pool import Pool
 from tests.sandbox.conftest import Make
 
@@ -31,6 +33,17 @@ async def test_nothing_of_the_environment_is_there(pool: Pool, monkeypatch: pyte
         "PYTHONPATH",
         "PYTHONUTF8",
     ]
+
+
+async def test_no_thread_is_there_before_the_walls_are() -> None:
+    """It would stand outside of them."""
+    forks = ForkServer(["tests.sandbox.hasty"])
+    pool = Pool(Kind("hasty jobs", "tests.sandbox.hasty"), forks)
+    with pytest.raises(Stopped) as caught:
+        await pool.ask(b"anything")
+    assert caught.value.cause is Cause.FAILED
+    await pool.close()
+    await forks.close()
 
 
 async def test_only_granted_files_are_reached(make: Make, tmp_path: Path) -> None:
@@ -160,6 +173,8 @@ def test_python_s_wall_stands_where_the_kernel_has_none(tmp_path: Path) -> None:
         (tmp_path / name / "file").write_text("content")
     code = """
 import os, sys, tempfile
+from couchreg.sandbox.ending import Cause, Stopped
+from couchreg.sandbox.forks import ForkServer
 from couchreg.sandbox.inside import audit
 given, scratch = sys.argv[1:]
 audit.enclose([given], [scratch], reads_too=True)

@@ -15,12 +15,17 @@ import duckdb
 import pyarrow as pa
 
 from couchreg.analytics.inside import pages, statistics
-from couchreg.analytics.inside.connecting import connected, fault
+from couchreg.analytics.inside.connecting import ahead, connected, fault
 from couchreg.analytics.inside.sending import AnswerParts
 from couchreg.analytics.inside.writing import columns_of, output
 from couchreg.sandbox.inside.channel import Reply
 
 _BATCH = 2048  # rows; results of this size are sent on at once
+
+
+def prepare() -> None:
+    """In a child that has no job yet."""
+    ahead.open()
 
 
 def answer(job: bytes, reply: Reply) -> bytes:

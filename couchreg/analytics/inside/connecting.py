@@ -12,25 +12,32 @@ _CARET = re.compile(r"\nLINE (\d+): ([^\n]*)\n( *)\^")
 _NUMBERS = "file_row_number"  # what DuckDB calls the place of a row in its file
 
 
+class _Ahead:
+    """A database that is opened before there is a job for it, since that takes longer than many jobs."""
+
+    def __init__(self) -> None:
+        self.connection: duckdb.DuckDBPyConnection | None = None
+
+    def open(self) -> None:
+        self.connection = _opened()
+
+    def take(self) -> duckdb.DuckDBPyConnection:
+        """Of each child the first job gets what was opened."""
+        taken, self.connection = self.connection or _opened(), None
+        return taken
+
+
+ahead = _Ahead()
+
+
 def connected(asked: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
     """A database with a view for each of the job's `tables`, and no way out of it. Where the job has
     `numbered`, the first view has a column more, of that name: the places of rows in the file, from 0."""
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "threads": 1,
-            "memory_limit": f"{asked['memory'] >> 20}MiB",
-            "temp_directory": "",
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "allow_community_extensions": "false",
-            "python_enable_replacements": "false",
-        },
-    )
+    connection = ahead.take()
     paths = ", ".join(sorted({text(table["path"]) for table in asked["tables"]}))
+    connection.execute(f"SET memory_limit = '{asked['memory'] >> 20}MiB'")
     connection.execute(f"SET allowed_paths = [{paths}]")
     connection.execute("SET enable_external_access = false")
-    connection.execute("SET TimeZone = 'UTC'")
     for schema in {table["schema"] for table in asked["tables"]}:
         connection.execute(f"CREATE SCHEMA {quoted(schema)}")
     for place, table in enumerate(asked["tables"]):
@@ -38,6 +45,24 @@ def connected(asked: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
         rows = _numbered(connection, table["path"], asked.get("numbered") if place == 0 else None)
         connection.execute(f"CREATE VIEW {where} AS {rows}")
     connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _opened() -> duckdb.DuckDBPyConnection:
+    """A database of nothing, with this thread alone."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "threads": 1,
+            "async_threads": 0,
+            "temp_directory": "",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "python_enable_replacements": "false",
+        },
+    )
+    connection.execute("SET TimeZone = 'UTC'")
     return connection
 
 

@@ -25,7 +25,7 @@ from couchreg.registry.checking.reading import BROKEN
 from couchreg.registry.checking.sifting import SiftedTable, turned
 from couchreg.sandbox.inside.channel import Reply
 
-ROWS = 65_536  # of a row group: whoever reads a page reads one of these
+ROWS = 32_768  # of a row group: whoever reads a page reads one of these
 BYTES = 32 << 20  # of a row group, where rows are long
 _EVERY = 20  # chunks between notes
 

@@ -3,7 +3,7 @@
 The member `page` of a job is ``{form, head, name, rows, count, summary, tail, most}``. The body is the
 members of `head`, then `name`: the rows, then those of `count` ``{name, sql, parameters}`` and `summary`
 ``{sql, parameters}``, either of which may be null, then those of `tail`. `rows` is ``{sql, parameters}``, or
-for rows by their place ``{offset, length}``, which needs no DuckDB. By `form` a row is ``{row_idx, row,
+for rows by their place ``{offset, length}``, see `places`. By `form` a row is ``{row_idx, row,
 truncated_cells}`` (``rows``; the first column is the place), an object (``cells``), or a line of CSV, and the
 rows are all there is (``csv``). With `most` cells are cut and rows left out until they have so many bytes,
 and the member `truncated` says whether rows were. Imported in child processes only.
@@ -15,7 +15,6 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from couchreg.analytics.inside.connecting import connected, fault
 from couchreg.analytics.inside.sending import AnswerParts
@@ -28,11 +27,6 @@ Rows = Iterator[tuple[Any, ...]]
 
 def answer(asked: Mapping[str, Any], parts: AnswerParts) -> bytes:
     page = asked["page"]
-    if "offset" in page["rows"]:
-        path, rows = asked["tables"][0]["path"], page["rows"]
-        found = pq.ParquetFile(path)
-        _send(page, list(found.schema_arrow.names), placed(found, rows["offset"], rows["length"]), {}, parts)
-        return parts.rest()
     connection = connected(asked)
     try:
         _ask(page, connection, parts)
@@ -43,21 +37,6 @@ def answer(asked: Mapping[str, Any], parts: AnswerParts) -> bytes:
         if parts.has_begun:
             raise  # there is no other way to tell
         return json.dumps(fault(str(error), asked, connection)).encode()
-
-
-def placed(file: pq.ParquetFile, offset: int, length: int) -> Rows:
-    """So many rows from a place on, each behind its place. Only their row groups are read."""
-    first = 0
-    for number in range(file.num_row_groups):
-        count = file.metadata.row_group(number).num_rows
-        start, stop = max(offset, first), min(offset + length, first + count)
-        if start < stop:
-            table = file.read_row_group(number, use_threads=False).slice(start - first, stop - start)
-            for batch in table.to_batches():
-                for row in rows_of(batch):
-                    yield (start, *row)
-                    start += 1
-        first += count
 
 
 def _ask(page: Mapping[str, Any], connection: duckdb.DuckDBPyConnection, parts: AnswerParts) -> None:
@@ -72,16 +51,17 @@ def _ask(page: Mapping[str, Any], connection: duckdb.DuckDBPyConnection, parts: 
     names = list(reader.schema.names)
     if page["form"] == "rows":
         names = names[1:]
-    _send(page, names, (row for batch in reader for row in rows_of(batch)), later, parts)
+    send(page, names, (row for batch in reader for row in rows_of(batch)), later, parts)
 
 
 def _relation(connection: duckdb.DuckDBPyConnection, statement: Mapping[str, Any]) -> Any:
     return connection.sql(statement["sql"], params=statement["parameters"] or None)
 
 
-def _send(
+def send(
     page: Mapping[str, Any], names: list[str], rows: Rows, later: Mapping[str, Any], parts: AnswerParts
 ) -> None:
+    """Rows as a page says; `later` are members behind them."""
     if page["form"] == "csv":
         parts.add(csv_of([names]))
         for row in rows:

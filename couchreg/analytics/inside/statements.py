@@ -9,7 +9,7 @@ packages, with functions that compute. Imported in child processes only.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import duckdb
@@ -73,22 +73,40 @@ def read(text: str) -> dict[str, Any]:
     return {**found, "explain": explain is not None, "analyze": bool(explain and explain[1]), "inner": inner}
 
 
-def _parsed(text: str) -> Any:
-    """The one SELECT in the text, as DuckDB has it."""
-    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+class _Parser:
+    """A DuckDB that reads statements and runs none, so that one does for all; opening it takes longer than
+    reading."""
+
+    def __init__(self) -> None:
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def parsed(self, text: str) -> tuple[Sequence[duckdb.Statement], Any]:
+        """The statements in a text (none, where it cannot be read), and the text as DuckDB's JSON. Raises
+        Refused."""
+        opened = self._connection or duckdb.connect(":memory:", config={"threads": 1, "async_threads": 0})
+        self._connection = None  # one that has failed in some unforeseen way is not used again
         try:
-            statements = connection.extract_statements(text)
+            statements = opened.extract_statements(text)
         except (duckdb.ParserException, duckdb.NotImplementedException):
             statements = []  # told below, with its place
         except duckdb.Error as error:
             raise RefusedStatement(_first_line(str(error))) from None
-        if len(statements) > 1:
-            raise RefusedStatement("Only one statement is answered at a time.")
-        kinds = {statement.type.name for statement in statements}
-        if kinds - {"SELECT"}:
-            raise RefusedStatement(f"Only SELECT is answered, and EXPLAIN of one: this is {kinds.pop()}.", 0)
-        [[serialized]] = connection.execute("SELECT json_serialize_sql($text)", {"text": text}).fetchall()
-    found = json.loads(serialized)
+        [[serialized]] = opened.execute("SELECT json_serialize_sql($text)", {"text": text}).fetchall()
+        self._connection = opened
+        return statements, json.loads(serialized)
+
+
+_parser = _Parser()
+
+
+def _parsed(text: str) -> Any:
+    """The one SELECT in the text, as DuckDB has it."""
+    statements, found = _parser.parsed(text)
+    if len(statements) > 1:
+        raise RefusedStatement("Only one statement is answered at a time.")
+    kinds = {statement.type.name for statement in statements}
+    if kinds - {"SELECT"}:
+        raise RefusedStatement(f"Only SELECT is answered, and EXPLAIN of one: this is {kinds.pop()}.", 0)
     if found["error"]:
         place = found.get("position")
         message = str(found["error_message"])

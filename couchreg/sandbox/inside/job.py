@@ -40,6 +40,10 @@ def run(module: str, socket: int, pipe: int, parent: int) -> None:
 
 
 def _serve(module: str, channel: Channel) -> None:
+    prepare = getattr(sys.modules.get(module), "prepare", None)
+    if prepare is not None:
+        prepare()
+        _check_threads()
     tag, body = channel.receive()
     if tag is not Tag.OPEN:
         raise ValueError(f"the first message is {tag.name}")
@@ -59,6 +63,12 @@ def _serve(module: str, channel: Channel) -> None:
         limits.begin(opened["limits"]["cpu_seconds"])
         channel.send(Tag.DONE, _answered(answer, body, reply, channel))
         limits.end()
+
+
+def _check_threads() -> None:
+    """Walls are raised around one thread and those that it starts: one that was there before has none."""
+    if sys.platform == "linux" and len(os.listdir("/proc/self/task")) > 1:
+        raise RuntimeError("a module for jobs has started threads before its walls stood")
 
 
 def _answered(answer: Answer, body: bytes, reply: Reply, channel: Channel) -> bytes:

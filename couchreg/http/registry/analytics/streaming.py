@@ -53,7 +53,10 @@ async def stream(
     told = asking.answering.told
     first, second = [await told(anext(parts, b"")) for _ in range(2)]
     if not second:
-        return web.Response(body=first, headers=headers)
+        whole = web.Response(body=first, headers=headers)
+        await whole.prepare(call.request)
+        await whole.write_eof()  # now: behind the block of the answer its child is ended, which takes a while
+        return whole
     response = web.StreamResponse(headers=headers)
     await response.prepare(call.request)
     try:
