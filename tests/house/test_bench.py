@@ -1,5 +1,6 @@
-"""`scripts/bench` and `scripts/bench_publishing` measure what they say, on amounts that show no speed."""
+"""`scripts/bench` and the others of its kind measure what they say, on amounts that show no speed."""
 
+import json
 import re
 import subprocess
 import sys
@@ -87,3 +88,44 @@ def test_packages_are_published_and_read_beside_a_couchdb(tmp_path: Path) -> Non
     figures = r"( +[\d,]+ +\(([\d.]+|-)\)){4}"
     assert [bool(re.fullmatch(rf"\S.*?{figures}", line)) for line in lines[:3]] == [True] * 3
     assert re.fullmatch(r"couchreg, no checks / CouchDB: \d+\.\d\d(, \d+\.\d\d){3}", lines[4])
+
+
+def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPTS / name), *arguments]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
+
+
+def test_questions_to_a_table_are_measured_beside_duckdb() -> None:
+    done = script("bench_tables.py", "--rows", "2000", "--rounds", "2", "--seconds", "1")
+    assert done.returncode == 0, done.stderr
+    heading, published, memory, file, *questions, _, greedy, last = done.stdout.splitlines()
+    assert heading.startswith("2,000 rows")
+    assert published.endswith("2,000 rows")
+    assert re.search(r": server \d+ MB, its largest child \d+ MB$", memory)
+    assert file.startswith("Parquet file: ")
+    figures = r".{32} +[\d.]+ ms \(best [\d.]+\); DuckDB alone +[\d.]+ ms; [\d.]+ times"
+    assert [bool(re.fullmatch(figures, line)) for line in questions] == [True] * 6
+    assert "/_up meanwhile" in greedy
+    assert "load of the machine" in last
+
+
+def test_tables_are_held_against_what_frictionless_reads(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.mkdir()
+    fields = [{"name": "a", "type": "integer"}]
+    resources = [
+        {"name": "right", "path": "right.csv", "schema": {"fields": fields}},
+        {"name": "wrong", "path": "wrong.csv", "schema": {"fields": fields}},
+    ]
+    (wrong / "right.csv").write_text("a\n1\n2\n", "utf-8")
+    (wrong / "wrong.csv").write_text("a\nx\n", "utf-8")
+    (wrong / "datapackage.json").write_text(json.dumps({"name": "wrong", "resources": resources}), "utf-8")
+    done = script("compare_tables.py", str(tmp_path), "--rows", "100")
+    assert done.returncode == 0, done.stderr
+    failed, ours, made, last = done.stdout.splitlines()
+    assert failed.startswith("wrong/wrong: failed: row 2: 'x' is not of type integer. (frictionless: ")
+    assert ours.startswith("wrong: 1 tables, 2 rows, 2 cells, 0 differences (integer)")
+    assert made.startswith(
+        "made: 1 tables, 100 rows, 600 cells, 0 differences (date, integer, number, string)"
+    )
+    assert last == "2 packages, 0 with differences"
