@@ -23,6 +23,7 @@ OPEN = ("datastore", "spool", "publishing")  # what lies in these is published, 
 OURS = (
     "contents.sqlite",
     "databases",
+    "following.json",
     "format",
     "graphs",
     "downloads.sqlite",
@@ -91,6 +92,11 @@ class DataDir:
     @property
     def search(self) -> Path:
         return self.path / "search"
+
+    @property
+    def notes(self) -> Path:
+        """What a follower of another registry could not read."""
+        return self.path / "following.json"
 
     @property
     def graphs(self) -> Path:

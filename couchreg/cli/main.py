@@ -34,6 +34,7 @@ COMMANDS: dict[str, Lazy] = {
     "restore": Lazy("couchreg.cli.backup", "restore", "Make a data directory from a backup."),
     "doctor": Lazy("couchreg.cli.doctor", "doctor", "Say what is wrong with a data directory."),
     "mirror": Lazy("couchreg.cli.mirror", "mirror", "Run a mirror of a registry, or show how it is."),
+    "follow": Lazy("couchreg.cli.follow", "follow", "Follow a registry that is elsewhere."),
     "datastore": Lazy("couchreg.cli.datastore", "datastore", "Set up, check and copy the datastore."),
     "docstore": Lazy("couchreg.cli.docstore", "docstore", "Copy a registry's documents into a CouchDB."),
     "publish": Lazy("couchreg.cli.publish", "publish", "Publish a data package folder."),

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
-from couchreg.docstore.base import Database, LocalDocument, Range, Seq
+from couchreg.docstore.base import Database, DatabaseInfo, LocalDocument, Range, Seq
 from couchreg.errors import NotImplementedHere
 
 
@@ -99,7 +99,13 @@ class Partitions(Protocol):
         """Nothing at all for one without documents, and where the database has no partitions."""
 
 
-def purging(database: Database) -> Purges:
+class TellsInfo(Protocol):
+    """All that is asked of a database whose last purge somebody wants to know."""
+
+    async def info(self) -> DatabaseInfo: ...
+
+
+def purging(database: TellsInfo) -> Purges:
     _check(database, Purges, "forget revisions for good")
     return cast("Purges", database)
 
@@ -134,7 +140,7 @@ def partitions(database: Database) -> Partitions:
     return cast("Partitions", database)
 
 
-def _check(database: Database, part: Hashable, what: str) -> None:
+def _check(database: TellsInfo, part: Hashable, what: str) -> None:
     if not (_has(type(database), part) and _has(type(_innermost(database)), part)):
         raise NotImplementedHere(f"The document store behind this server cannot {what}.")
 
@@ -145,14 +151,14 @@ def _has(kind: type, part: Any) -> bool:
     return issubclass(kind, part)
 
 
-def _innermost(database: Database) -> Database:
+def _innermost(database: TellsInfo) -> TellsInfo:
     """A proxy has every method, so it is what it stands before that tells what there is."""
     while (inner := getattr(database, "inner", None)) is not None:
         database = inner
     return database
 
 
-async def last_purge(database: Database) -> Seq:
+async def last_purge(database: TellsInfo) -> Seq:
     """The sequence of the last purge, also where the store can tell no more of purges than that."""
     try:
         return await purging(database).purge_seq()

@@ -4,10 +4,10 @@ What it builds may be deleted and built again at any time. The loop (`loop.py`) 
 order; a follower commits what it made of them together with how far that was.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Protocol, Self
 
-from couchreg.docstore.base import Change, Seq
+from couchreg.docstore.base import Change, Changes, DatabaseInfo, Notes, Range, Row, Seq
 
 
 class Checkpoint(NamedTuple):
@@ -23,6 +23,38 @@ class Checkpoint(NamedTuple):
     @classmethod
     def at(cls, seq: Seq) -> Self:
         return cls(seq.incarnation, seq.text)
+
+
+class FollowedPackages(Protocol):
+    """What is asked of a database that is followed: of `docstore.base.Database` what reads documents."""
+
+    async def info(self) -> DatabaseInfo: ...
+
+    async def update_seq(self) -> Seq: ...
+
+    async def parse_since(self, since: str) -> Seq: ...
+
+    async def wait(self, since: Seq) -> None: ...
+
+    async def winners(self, ids: Sequence[str], *, bodies: bool) -> list[Row | None]: ...
+
+    def all_docs(self, wanted: Range, *, bodies: bool) -> AsyncIterator[list[Row]]: ...
+
+    def changes(
+        self, since: Seq, *, bodies: bool = False, all_leafs: bool = False
+    ) -> AsyncIterator[Changes]: ...
+
+
+class FollowedStore(Protocol):
+    """Where it is found; of `docstore.base.Store` what a loop needs."""
+
+    async def open(self, name: str) -> FollowedPackages: ...
+
+    async def notes(self, name: str) -> Notes: ...
+
+    async def parse_events_since(self, since: str) -> Seq: ...
+
+    async def wait_event(self, since: Seq) -> None: ...
 
 
 class RebuildNeeded(Exception):

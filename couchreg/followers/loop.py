@@ -11,9 +11,9 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from couchreg.docstore.base import BEGINNING, Change, Changes, Database, Seq, Store
+from couchreg.docstore.base import BEGINNING, Change, Changes, Seq
 from couchreg.errors import NotFound, StorageFailure, Unavailable
-from couchreg.followers.base import Checkpoint, Follower, RebuildNeeded
+from couchreg.followers.base import Checkpoint, FollowedPackages, FollowedStore, Follower, RebuildNeeded
 from couchreg.followers.problems import Problem, Problems
 from couchreg.followers.purges import SeenPurges
 
@@ -48,7 +48,7 @@ class FollowerLoop:
     """Runs one follower over one database, until `stop`; the database may come and go meanwhile."""
 
     def __init__(
-        self, follower: Follower, store: Store, database: str, *, first_wait: float = FIRST_WAIT
+        self, follower: Follower, store: FollowedStore, database: str, *, first_wait: float = FIRST_WAIT
     ) -> None:
         self.follower = follower
         self._store = store
@@ -95,11 +95,20 @@ class FollowerLoop:
             self._hurry.set()
             await self._moved.wait()
 
+    @property
+    def seq(self) -> Seq:
+        """How far it has come."""
+        return self._seq
+
     async def status(self) -> Status:
         try:
             now = await (await self._store.open(self._name)).update_seq()
         except NotFound:
             now = BEGINNING
+        return self.told(now)
+
+    def told(self, now: Seq) -> Status:
+        """The same for who knows how far the database is."""
         return Status(
             self.follower.name,
             self._state,
@@ -154,7 +163,7 @@ class FollowerLoop:
             return
         await self._store.wait_event(seen)
 
-    async def _follow(self, database: Database) -> None:
+    async def _follow(self, database: FollowedPackages) -> None:
         """Process what there is and wait for more. Raises NotFound when the database is deleted."""
         await self._begin(database)
         while True:
@@ -170,13 +179,13 @@ class FollowerLoop:
             await self._news(database)
             await self._gather()
 
-    async def _forget(self, database: Database) -> None:
+    async def _forget(self, database: FollowedPackages) -> None:
         """What has been purged since the last time."""
         gone = await self._purges.gone(database)
         for start in range(0, len(gone), BATCH):
             await self._process(database, gone[start : start + BATCH], self._seq)
 
-    async def _begin(self, database: Database) -> None:
+    async def _begin(self, database: FollowedPackages) -> None:
         """Find where to go on; from 0 where the checkpoint is of another life of the database."""
         await self._problems.load(await self._store.notes(self._name))
         self._purges.begin()
@@ -192,7 +201,7 @@ class FollowerLoop:
             seq = BEGINNING
         self._move(seq)
 
-    async def _news(self, database: Database) -> None:
+    async def _news(self, database: FollowedPackages) -> None:
         """Wait for changes. Raises RebuildNeeded when `restart` has been called."""
         waits = [asyncio.ensure_future(database.wait(self._seq)), asyncio.ensure_future(self._again.wait())]
         try:
@@ -216,7 +225,7 @@ class FollowerLoop:
                 async with asyncio.timeout(seconds):
                     await self._hurry.wait()
 
-    async def _batches(self, database: Database) -> AsyncIterator[Changes]:
+    async def _batches(self, database: FollowedPackages) -> AsyncIterator[Changes]:
         """The changes since the last commit, in batches of BATCH whatever stretches the engine reads.
 
         The last one has none where something was purged: then there is only a place to go on from.
@@ -232,7 +241,7 @@ class FollowerLoop:
         if self._seq < last:
             yield Changes(waiting, last)
 
-    async def _process(self, database: Database, batch: Sequence[Change], last: Seq) -> None:
+    async def _process(self, database: FollowedPackages, batch: Sequence[Change], last: Seq) -> None:
         """One commit for the batch; where a document spoils it, one for each of its documents."""
         try:
             await self._apply(database, batch, last)
@@ -244,7 +253,7 @@ class FollowerLoop:
                 await self._process_alone(database, change)
             self._move(last)
 
-    async def _process_alone(self, database: Database, change: Change) -> None:
+    async def _process_alone(self, database: FollowedPackages, change: Change) -> None:
         try:
             await self._apply(database, [change], change.seq)
         except STORE_FAILS:
@@ -255,7 +264,7 @@ class FollowerLoop:
             await self.follower.apply([], Checkpoint.at(change.seq))
             self._move(change.seq)
 
-    async def _apply(self, database: Database, batch: Sequence[Change], last: Seq) -> None:
+    async def _apply(self, database: FollowedPackages, batch: Sequence[Change], last: Seq) -> None:
         await self.follower.apply(batch, Checkpoint.at(last))
         await self._problems.solved([change.id for change in batch])
         self._move(last)

@@ -1,9 +1,9 @@
 """What a purge took out of a database without a trace in its changes: followers have to forget it too."""
 
-from couchreg.docstore.base import BEGINNING, Change, Database
+from couchreg.docstore.base import BEGINNING, Change
 from couchreg.docstore.optional import last_purge, purging
 from couchreg.errors import NotImplementedHere
-from couchreg.followers.base import RebuildNeeded
+from couchreg.followers.base import FollowedPackages, RebuildNeeded
 
 
 class SeenPurges:
@@ -15,7 +15,7 @@ class SeenPurges:
     def begin(self) -> None:
         self._seen = BEGINNING
 
-    async def gone(self, database: Database) -> list[Change]:
+    async def gone(self, database: FollowedPackages) -> list[Change]:
         """The documents purged since the last time that are no more, as deletions without a revision.
 
         Raises RebuildNeeded when the database does not remember all of them.

@@ -80,6 +80,17 @@ def parse_endpoint(value: Any, *, proxy: Any = "", local: bool = False) -> Endpo
     return Endpoint(_slashed(bare), headers, credentials, _checked_proxy(proxy))
 
 
+def packages_url(given: str, greeting: Mapping[str, Any]) -> str | None:
+    """The address of the packages' database, where `given` is that, a registry, or the server of one, and
+    greets so; None for anything else."""
+    given = given.rstrip("/")
+    if "db_name" in greeting:
+        return given
+    if "couchreg" in greeting:
+        return f"{given}/_couch/registry"
+    return f"{given}/registry" if "couchdb" in greeting else None
+
+
 def _local(name: str, proxy: Any, *, allowed: bool) -> Endpoint:
     if not allowed:
         raise Wrong("local_endpoints_not_supported")

@@ -16,6 +16,7 @@ from couchreg.docstore.base import Notes
 from couchreg.errors import CouchregError
 from couchreg.model import json
 from couchreg.replication.aside import SetAside
+from couchreg.replication.endpoints import packages_url
 from couchreg.replication.jobs import sentence
 from couchreg.replication.local import Here
 from couchreg.replication.mirror_status import Past, progress
@@ -139,13 +140,10 @@ class Mirror:
             found = await asked.greeting()
         finally:
             await asked.close()
-        if "db_name" in found:
-            return given
-        if "couchreg" in found:
-            return f"{given}/_couch/registry"
-        if "couchdb" in found:
-            return f"{given}/registry"
-        raise Broken(f"{self._shown} is neither a registry nor a database of one.")
+        url = packages_url(given, found)
+        if url is None:
+            raise Broken(f"{self._shown} is neither a registry nor a database of one.")
+        return url
 
     def status(self, *, detailed: bool) -> dict[str, Any]:
         """How far behind the source this is, see `mirror_status`. `detailed` with what went wrong and what

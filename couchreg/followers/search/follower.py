@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
-from couchreg.docstore.base import Change, Database
+from couchreg.docstore.base import Change
 from couchreg.errors import StorageFailure, Unavailable
-from couchreg.followers.base import Checkpoint, RebuildNeeded
+from couchreg.followers.base import Checkpoint, FollowedPackages, RebuildNeeded
 from couchreg.followers.search.base import SearchIndex, Writer
 from couchreg.followers.search.explaining import Found, explained
 from couchreg.followers.search.items import tag
-from couchreg.followers.search.packages import PackageReader, ReadText
+from couchreg.followers.search.packages import PackageReader, ReadRanges, ReadText
 from couchreg.followers.search.query import Query, keys_query, opened
 from couchreg.followers.search.suggesting import suggestion
 from couchreg.sandbox.ending import Stopped
@@ -39,12 +39,17 @@ class SearchFollower:
     linger = 0.5
 
     def __init__(
-        self, index: SearchIndex, writer: Writer, database: Database, read: ReadText | None = None
+        self,
+        index: SearchIndex,
+        writer: Writer,
+        database: FollowedPackages,
+        read: ReadText | None = None,
+        ranges: ReadRanges | None = None,
     ) -> None:
-        """`read` gives the beginning of a file as text."""
+        """`read` gives the beginning of a file as text; `ranges` is as `PackageReader` has it."""
         self._index = index
         self._writer = writer
-        self._packages = PackageReader(database, read)
+        self._packages = PackageReader(database, read, ranges)
         self._caring = ThreadPoolExecutor(1, thread_name_prefix="search-care")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="search-read")
         self._turns = Turns(1, waiting=WAITING, waiting_of_one=WAITING_OF_ONE, what="searches", retry_after=2)

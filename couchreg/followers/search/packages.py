@@ -9,9 +9,9 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
-from couchreg.docstore.base import Attachment, Change, Database, Range, Row, Seq
+from couchreg.docstore.base import Attachment, Change, Range, Row, Seq
 from couchreg.errors import NotFound
-from couchreg.followers.base import Checkpoint
+from couchreg.followers.base import Checkpoint, FollowedPackages
 from couchreg.followers.search.items import PackageSource, told_in
 from couchreg.model import json
 from couchreg.package.names import package_of, split_version_id, version_id
@@ -21,6 +21,7 @@ from couchreg.turns import TimeSlice
 log = logging.getLogger(__name__)
 
 ReadText = Callable[[Attachment], Awaitable[str]]
+ReadRanges = Callable[[Sequence[Range]], Awaitable[Sequence[Sequence[Row]]]]  # rows without bodies
 MOST_TEXTS: Final = 4  # files of one package
 TOGETHER: Final = 32  # packages that are read at once
 MOST_READ: Final = 200_000  # packages that are remembered as read, while there are older changes of them
@@ -31,9 +32,13 @@ class PackageReader:
     """Reads packages. One that was read after a change of it needs not be read for that change: a database
     that is followed from its beginning has a change for each version, and what is found is the latest."""
 
-    def __init__(self, database: Database, read: ReadText | None = None) -> None:
+    def __init__(
+        self, database: FollowedPackages, read: ReadText | None = None, ranges: ReadRanges | None = None
+    ) -> None:
+        """`ranges` reads many ranges of ids at once, where each by itself would be a request."""
         self._database = database
         self._read = read
+        self._ranges = ranges or self._one_by_one
         self._known: dict[str, Seq] = {}  # how the database was when a package was read
         self._reading: dict[str, Seq] = {}  # the same of what is not committed yet
 
@@ -85,9 +90,12 @@ class PackageReader:
         """The versions at which these are found; without those that have none."""
         turn = TimeSlice()
         documents = await self._database.winners(names, bodies=True)
+        wanted = [Range(start=version_id(name, ""), end=version_id(name, "~")) for name in names]
+        listed = await self._ranges(wanted)
         found = []
-        for name, document in zip(names, documents, strict=True):
-            versions = await self._versions(name)
+        for name, document, rows in zip(names, documents, listed, strict=True):
+            pairs = [split_version_id(row.id) for row in rows]
+            versions = [pair[1] for pair in pairs if pair and pair[0] == name]
             if versions:
                 members = document.members if document and not document.deleted else None
                 standing = Standing(json.body(members))
@@ -96,13 +104,12 @@ class PackageReader:
             await turn.pass_on()
         return found
 
-    async def _versions(self, name: str) -> list[str]:
-        versions: list[str] = []
-        wanted = Range(start=version_id(name, ""), end=version_id(name, "~"))
-        async for rows in self._database.all_docs(wanted, bodies=False):
-            found = [split_version_id(row.id) for row in rows]
-            versions += [pair[1] for pair in found if pair and pair[0] == name]
-        return versions
+    async def _one_by_one(self, wanted: Sequence[Range]) -> list[list[Row]]:
+        turn, found = TimeSlice(), []
+        for one in wanted:
+            found.append([row async for rows in self._database.all_docs(one, bodies=False) for row in rows])
+            await turn.pass_on()
+        return found
 
     async def _source(self, one: _Wanted, row: Row | None) -> PackageSource | None:
         name, version, deprecated = one

@@ -9,9 +9,9 @@ from weakref import WeakSet
 from aiohttp import web
 
 from couchreg.auth.login.authenticator import NOBODY, Identity
-from couchreg.errors import BadRequest, CouchregError, Failure, Unauthorized
+from couchreg.errors import BadRequest, Unauthorized
 from couchreg.http.limits import admit
-from couchreg.http.registry.frame.answers import failure, rejected
+from couchreg.http.registry.frame.answers import answer_errors
 from couchreg.http.registry.frame.call import Call, Handler, RegistryServices
 from couchreg.http.registry.frame.cookies import visit_cookie
 from couchreg.http.registry.frame.describing import JSON
@@ -29,7 +29,7 @@ Operation = Callable[[Call], Awaitable[web.StreamResponse]]
 
 def registry_application(services: RegistryServices) -> web.Application:
     """The application that serves the registry's port."""
-    application = web.Application(middlewares=[_pages_of_errors(services), _answer_errors])
+    application = web.Application(middlewares=[_pages_of_errors(services), answer_errors])
     application.on_response_prepare.append(_name_request)
     if services.couch is not None:
         application.router.add_route("*", "/_couch{path:(?s:/.*)?}", services.couch)
@@ -119,20 +119,3 @@ def _pages_of_errors(services: RegistryServices) -> Any:
         return problem(base, response, request, may_log_in=request.match_info.handler in _FOR_PEOPLE)
 
     return answer
-
-
-@web.middleware
-async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except CouchregError as error:
-        return failure(error)
-    except web.HTTPException as error:
-        return rejected(error, request)
-    except ConnectionError:
-        if request.transport is not None and not request.transport.is_closing():
-            raise
-        return web.Response()  # the client has gone: nobody reads this
-    except Exception:
-        log.exception("%s %s failed", request.method, request.path)
-        return failure(Failure("The server failed; its log says why.", error="internal_server_error"))

@@ -1,18 +1,28 @@
 """Answers that are not files: JSON, errors as JSON, conditional GET, and what every answer carries."""
 
 import hashlib
+import logging
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from aiohttp import web
 
-from couchreg.errors import BadStatement, CouchregError, InvalidPackage, TooManyRequests, Unavailable
-from couchreg.http.registry.frame.call import Call
+from couchreg.errors import (
+    BadStatement,
+    CouchregError,
+    Failure,
+    InvalidPackage,
+    TooManyRequests,
+    Unavailable,
+)
+from couchreg.http.registry.frame.call import Call, Handler
 from couchreg.http.registry.frame.codings import tag_in
 from couchreg.model import json
 from couchreg.turns import TimeSlice
 from couchreg.wire.accept import IDENTITY
 from couchreg.wire.status import status_of
+
+log = logging.getLogger(__name__)
 
 # Published content is never a page of ours: no script of it runs here, no type is guessed.
 CHUNK = 64 << 10  # bytes of one write of a long answer
@@ -162,3 +172,21 @@ def rejected(error: web.HTTPException, request: web.Request) -> web.Response:
     absent = "There is nothing at this address: / lists what there is."
     reason = absent if word == "not_found" else error.reason
     return answer({"error": word, "reason": reason}, error.status)
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What goes wrong is an answer too; what nobody foresaw, one that the log explains."""
+    try:
+        return await handler(request)
+    except CouchregError as error:
+        return failure(error)
+    except web.HTTPException as error:
+        return rejected(error, request)
+    except ConnectionError:
+        if request.transport is not None and not request.transport.is_closing():
+            raise
+        return web.Response()  # the client has gone: nobody reads this
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        return failure(Failure("The server failed; its log says why.", error="internal_server_error"))

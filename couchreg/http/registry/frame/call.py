@@ -1,7 +1,7 @@
 """What an operation of the registry door gets: the request, who asks, and the registry."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -270,6 +270,14 @@ class Call:
         """Whose turn it has to be for work that many want at once: the user's and its network's."""
         network = f"network {origin(self.address)}"
         return (f"user {self.user.name}", network) if self.user.name else (network,)
+
+    async def look(self, query: Query) -> Found:
+        """Ask the search. Raises TooManyRequests, Unavailable."""
+        return await self.services.look(query, self.askers)
+
+    async def most_downloaded(self) -> Iterable[tuple[str, int]]:
+        """Packages and how often they were downloaded of late, the most first."""
+        return await self.registry.downloads.most()
 
     @property
     def tables(self) -> Tables:

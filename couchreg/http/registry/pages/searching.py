@@ -25,7 +25,7 @@ _DESCRIPTION: Final = 300  # characters
 async def _page(call: Call) -> web.StreamResponse:
     query = await searched.query_of(call)
     query = replace(query, facets=query.facets or _FACETS)
-    found = await call.services.look(query, call.askers)
+    found = await call.look(query)
     other = RESOURCES if query.kind == PACKAGES else PACKAGES
     return await show(
         call,

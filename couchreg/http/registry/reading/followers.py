@@ -13,10 +13,10 @@ async def followers(call: Call) -> web.StreamResponse:
     """Name, state and place of each; what went wrong with which document is for admins."""
     detailed = call.user.is_admin
     found = await call.services.followers()
-    return answer({"followers": [_row(status, detailed=detailed) for status in found]})
+    return answer({"followers": [row(status, detailed=detailed) for status in found]})
 
 
-def _row(status: Status, *, detailed: bool) -> dict[str, Any]:
+def row(status: Status, *, detailed: bool) -> dict[str, Any]:
     problems = len(status.problems) + status.uncounted_problems
     row: dict[str, Any] = {
         "name": status.name,

@@ -3,9 +3,9 @@
 Source of the linked-data form: https://schema.org/ItemList, as the first registry of its kind answered.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 
@@ -18,7 +18,6 @@ from couchreg.http.registry.frame.answers import answer
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.describing import LINKED
 from couchreg.http.registry.reading.negotiation import Vocabulary, wanted_view
-from couchreg.http.registry.reading.packages import number
 from couchreg.registry.reading.served import url_of
 
 HITS, MOST_HITS, FARTHEST = 20, 200, 10_000
@@ -29,12 +28,33 @@ SORTS: Final = ("score", "name", "date", "downloads")
 _MEANING = "This server does not search by meaning: use words (q), or filters."
 
 
+class SearchCall(Protocol):
+    """What a search needs of its request, at whatever door."""
+
+    @property
+    def request(self) -> web.Request: ...
+
+    @property
+    def base(self) -> str: ...
+
+    def number(self, name: str, default: int, most: int) -> int: ...
+
+    async def look(self, query: Query) -> Found: ...
+
+    async def most_downloaded(self) -> Iterable[tuple[str, int]]: ...
+
+
 async def search(call: Call) -> web.StreamResponse:
     """What is found, with facets and why; as an ItemList for those who want linked data."""
+    return await answered(call, {})
+
+
+async def answered(call: SearchCall, more: Mapping[str, Any]) -> web.StreamResponse:
+    """The same, with `more` to say behind the hits."""
     query = await query_of(call)
     accept = call.request.headers.get("Accept")
     view = wanted_view(None, accept, (Vocabulary.SCHEMA_ORG,))
-    found = await call.services.look(query, call.askers)
+    found = await call.look(query)
     following = next_page(call, query, found)
     links = {"Link": f'<{following}>; rel="next"'} if following else {}
     if view is not None:
@@ -49,10 +69,10 @@ async def search(call: Call) -> web.StreamResponse:
         }
     if found.suggestion is not None:
         value["suggestion"] = found.suggestion
-    return answer({**value, "next": following}, headers={"Vary": "Accept, Host", **links})
+    return answer({**value, "next": following, **more}, headers={"Vary": "Accept, Host", **links})
 
 
-async def query_of(call: Call) -> Query:
+async def query_of(call: SearchCall) -> Query:
     """The question of a request. Raises BadRequest, NotImplementedHere."""
     given = call.request.query
     if "like" in given:
@@ -71,9 +91,9 @@ async def query_of(call: Call) -> Query:
         facets=facets,
         period=None if period is None else period_of(period),
         box=None if box is None else box_of(box),
-        limit=number(call, "limit", HITS, MOST_HITS),
-        offset=number(call, "skip", 0, FARTHEST),
-        downloads=tuple(await call.registry.downloads.most()) if sort == "downloads" else (),
+        limit=call.number("limit", HITS, MOST_HITS),
+        offset=call.number("skip", 0, FARTHEST),
+        downloads=tuple(await call.most_downloaded()) if sort == "downloads" else (),
     )
     if period is not None and found.period is None:
         raise BadRequest("“temporal” is a time or two: temporal=2010/2020, or 2010-05-01/..")
@@ -87,7 +107,7 @@ def _check(name: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None
         raise BadRequest(f"“{name}” may be: {', '.join(allowed)}.")
 
 
-def _filters(call: Call) -> list[tuple[str, str]]:
+def _filters(call: SearchCall) -> list[tuple[str, str]]:
     found = [(name, value) for name, value in call.request.query.items() if name in FILTERS and value]
     if len(found) > MOST_FILTERS or any(len(value) > LONGEST_FILTER for _, value in found):
         raise BadRequest(
@@ -96,7 +116,7 @@ def _filters(call: Call) -> list[tuple[str, str]]:
     return found
 
 
-def next_page(call: Call, query: Query, found: Found, form: str = "search") -> str | None:
+def next_page(call: SearchCall, query: Query, found: Found, form: str = "search") -> str | None:
     """The address of the next page, None for the last one that may be had."""
     following = query.offset + query.limit
     if not query.limit or following >= min(found.total, FARTHEST + 1):

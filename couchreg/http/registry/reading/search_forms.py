@@ -42,7 +42,7 @@ async def npm(call: Call) -> web.StreamResponse:
     words = _PERSON.sub(r"\1publisher:", _CODE.sub("", given.get("text", "")))
     limit = number(call, "size", OBJECTS, MOST_OBJECTS)
     asked = replace(parse(words), limit=limit, offset=number(call, "from", 0, FARTHEST))
-    found = await call.services.look(asked, call.askers)
+    found = await call.look(asked)
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     objects = [_object(call.base, hit) for hit in found.hits]
     return answer({"objects": objects, "total": found.total, "time": now}, headers={"Vary": "Host"})
@@ -96,7 +96,7 @@ async def followed(call: Call) -> web.StreamResponse:
     query = await query_of(call)
     if "sort" not in call.request.query:
         query = replace(query, sort="date")
-    found = await call.services.look(replace(query, facets=()), call.askers)
+    found = await call.look(replace(query, facets=()))
     own = url_of(call.base, "-", "search.atom") + "?" + call.request.rel_url.raw_query_string
     following = next_page(call, query, found, "search.atom")
     title = f"Data packages: {call.request.query['q']}" if call.request.query.get("q") else "Data packages"
