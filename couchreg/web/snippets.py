@@ -1,8 +1,10 @@
 """What a reader copies: how to use a version, and how to cite it."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
+from urllib.parse import quote
 
 
 class Snippet(NamedTuple):
@@ -35,6 +37,25 @@ def uses(base: str, name: str, version: str, tables: Sequence[tuple[str, str, st
             found += _of_table(f'"{name}@{version}".{_quoted(resource)}', _text(parquet))
         elif data:
             found.append(Snippet("pandas", f"import pandas as pd\n\ntable = pd.read_csv({_text(data)})"))
+    return found
+
+
+def fetching(base: str, name: str, version: str, resource: str, paths: Sequence[str]) -> list[Snippet]:
+    """How a large resource is had: whole, with a download that goes on where it broke off, or piece by
+    piece. `paths` are its files, of which the first is shown."""
+    address = shlex.quote(f"{name}@{version}/{resource}")
+    found = [
+        Snippet(
+            "couchreg, into a folder, going on where it was interrupted",
+            f"couchreg install {name}@{version} --registry {base}",
+        ),
+        Snippet("couchreg, as it comes", f"couchreg cat {address} --registry {base} | head"),
+    ]
+    for path in paths[:1]:
+        url, file = f"{base}/{name}/{version}/{quote(path)}", path.rpartition("/")[2]
+        found.append(
+            Snippet("curl, going on where it was interrupted", f"curl -L -C - -o {shlex.quote(file)} {url}")
+        )
     return found
 
 

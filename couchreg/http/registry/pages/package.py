@@ -29,6 +29,7 @@ from couchreg.web import snippets
 from couchreg.web.readme import LONGEST, readme_html
 from couchreg.web.rendering import data_block
 from couchreg.web.showing import plain
+from couchreg.web.views import places_of
 
 _RESOURCES: Final = 200  # that are listed
 _VERSIONS: Final = 20
@@ -59,6 +60,7 @@ async def _page(call: Call) -> web.StreamResponse:
         linked=await _linked(call, version),
         resources=[_resource(call, version, one) for one in list(version.resources.values())[:_RESOURCES]],
         more_resources=max(0, len(version.resources) - _RESOURCES),
+        views=_views(call, version),
         readme=await _readme(call, version),
         owners=await _owners(call, name),
         licenses=_licenses(document),
@@ -140,9 +142,20 @@ def _resource(call: Call, version: Version, resource: Resource) -> dict[str, Any
         "format": plain(format_of(resource), 30),
         "bytes": sum(one.length for one in files) if files else resource.members.get("bytes"),
         "url": url_of(base, *address),
-        "table": url_of(base, "-", "table", *address) if asked else "",
+        "page": url_of(base, "-", "table", *address),
         "parquet": parquet_address(base, *address) if asked else "",
     }
+
+
+def _views(call: Call, version: Version) -> list[dict[str, str]]:
+    """Where the pictures are that the descriptor asks for; of one that is long nothing is looked at."""
+    if version.is_large or call.services.tables is None:
+        return []
+    table = (call.base, "-", "table", version.name, version.version)
+    return [
+        {"title": title, "url": url_of(*table, resource) + "#views"}
+        for title, resource in places_of(version.document, list(version.resources))
+    ]
 
 
 def _copied(call: Call, version: Version) -> dict[str, Any]:

@@ -32,7 +32,7 @@ ROUTES: tuple[Route, ...] = (
         "/-/table/{name}/{version}/{path}",
         "pages.tables.page",
         Rule.PUBLIC,
-        "A table for people: its rows, filtered and ordered",
+        "A resource for people: the rows of a table, filtered and ordered; a map, a picture, a text",
         {200: DescribedAnswer("Data", ("text/html",)), 304: NEW, 404: ERROR},
         (
             Parameter("query", "Words that the rows have"),

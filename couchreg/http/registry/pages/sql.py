@@ -1,5 +1,6 @@
 """The page where tables are asked: a statement, its answer, and addresses that give the same again."""
 
+import asyncio
 from typing import Any, Final
 
 from aiohttp import web
@@ -12,6 +13,7 @@ from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.pages.wanted import or_page, show
 from couchreg.model import json
 from couchreg.registry.reading.served import url_of
+from couchreg.web.plots import fitting
 from couchreg.web.showing import placed
 
 _ROWS: Final = 200
@@ -20,7 +22,7 @@ _EXAMPLE: Final = "SELECT *\nFROM package.table\nLIMIT 100"
 
 async def _page(call: Call) -> web.StreamResponse:
     statement = call.request.query.get("q", call.request.query.get("sql", ""))
-    shown: dict[str, Any] = {"columns": [], "rows": [], "truncated": False, "problem": ""}
+    shown: dict[str, Any] = {"columns": [], "rows": [], "truncated": False, "problem": "", "plot": None}
     if statement.strip():
         try:
             shown |= await _answered(call, statement)
@@ -49,6 +51,7 @@ async def _answered(call: Call, statement: str) -> dict[str, Any]:
     found = json.decode_own(bytes(body))
     rows = [[placed(value) for value in row] for row in found["rows"]]
     return {
+        "plot": await asyncio.to_thread(fitting, found["columns"], found["rows"]),
         "columns": [one["name"] for one in found["columns"]],
         "rows": rows,
         "truncated": found["truncated"],

@@ -14,6 +14,7 @@ from couchreg.errors import BadRequest, BadStatement, CouchregError, NotFound
 from couchreg.http.registry.analytics.streaming import asking_of, check_package
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.rendered import Rendering
+from couchreg.http.registry.pages.picturing import drawn_views, preview
 from couchreg.http.registry.pages.wanted import show
 from couchreg.http.registry.reading.files import version_of
 from couchreg.http.registry.reading.packages import number
@@ -67,9 +68,16 @@ async def page(call: Call) -> web.StreamResponse:
         "total": 0,
         "problem": _unready(table),
         "course": None,
+        "views": [],
     }
+    seen = await preview(call, version, resource)
     if table is not None and not shown["problem"]:
         shown |= await _rows(call, resource, table, wish)
+        if wish.is_plain and not wish.offset:
+            shown["views"] = await drawn_views(call, version, resource, table)
+        seen["kind"] = ""  # its rows are what is shown
+    elif table is None and seen["kind"]:
+        shown["problem"] = ""
     base, address = call.base, (version.name, version.version, resource.name)
     return await show(
         call,
@@ -85,6 +93,7 @@ async def page(call: Call) -> web.StreamResponse:
         data_url=url_of(base, *address),
         parquet=parquet_address(base, *address) if shown["columns"] else "",
         sql_url=_sql(base, version, resource),
+        seen=seen,
         query=wish.query,
         where=wish.where,
         order=wish.order,

@@ -62,7 +62,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def test_every_page_loads_runs_nothing_and_can_be_used(registry: Served, browser: Browser) -> None:
     wrong = {}
     async with visiting(browser, registry.url) as visit:
-        for path in PAGES:
+        for path in (*PAGES, "/-/table/evil/1.0.0/page", "/-/table/evil/1.0.0/picture"):
             assert await visit.open(path) in (200, 404)
             if found := await visit.findings(axe=path not in LIKE_OTHERS):
                 wrong[path] = found

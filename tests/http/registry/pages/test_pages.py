@@ -17,6 +17,15 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 EVIL = "</script></title><script>alert(1)</script><img src=x onerror=alert(1)>"
 ROWS = 120
+LAND = {
+    "type": "FeatureCollection",
+    "features": [
+        {"properties": {EVIL: EVIL}, "geometry": {"type": "Point", "coordinates": [7, 50, EVIL]}, "id": EVIL}
+        | {"type": "Feature"},
+        {"type": "Feature", "geometry": {"type": EVIL, "coordinates": EVIL}},
+        {"type": "LineString", "coordinates": [[7, 50], [8, 51], [EVIL, 1]]},
+    ],
+}
 
 
 def plain_package() -> Package:
@@ -28,6 +37,7 @@ def plain_package() -> Package:
         "licenses": [{"name": "CC0-1.0", "path": "https://creativecommons.org/publicdomain/zero/1.0/"}],
         "contributors": [{"title": "Ann Author"}],
         "dataDependencies": {"base": "^1"},
+        "views": [{"title": "Years", "spec": {"type": "line", "group": "place", "series": ["year"]}}],
         "resources": [
             {"name": "main", "path": "main.csv", "schema": {"fields": fields}},
             {"name": "text", "path": "a.txt"},
@@ -52,8 +62,16 @@ def hostile_package() -> Package:
         "licenses": [{"name": EVIL, "path": "http://example.org/?a=" + EVIL}],
         "contributors": [{"title": EVIL}, 5],
         "dataDependencies": {"base": EVIL},
+        "views": [
+            {"title": EVIL, "specType": "simple", "spec": {"type": "bar", "group": EVIL, "series": [EVIL]}},
+            {"name": EVIL, "specType": EVIL, "spec": {}},
+            {"title": EVIL, "specType": "vega-lite", "spec": {"mark": EVIL, "data": {"url": EVIL}}},
+            EVIL,
+        ],
         "resources": [
             {"name": "main", "title": EVIL, "data": [{EVIL: EVIL}], "schema": {"fields": [field]}},
+            {"name": "map", "title": EVIL, "format": "geojson", "data": LAND},
+            {"name": "words", "title": EVIL, "data": {"a": EVIL}},
         ],
     }
     return Package(members, {"README.md": EVIL.encode()})
@@ -107,6 +125,8 @@ PAGES = [
     "/-/search?q=evil",
     "/-/table/seen/latest/main",
     "/-/table/evil/latest/main",
+    "/-/table/evil/latest/map",
+    "/-/table/evil/latest/words",
     "/-/table/evil/latest/none",
     "/-/diff/evil/1.0.0/2.0.0",
     "/-/report/evil/1.0.0",

@@ -1,0 +1,146 @@
+"""What of a resource is shown beside rows: pictures that its descriptor asks for, maps, images, texts."""
+
+import asyncio
+from typing import Any, Final
+
+from couchreg.analytics.ledger import Table
+from couchreg.analytics.quoting import quoted
+from couchreg.docstore.base import Attachment
+from couchreg.errors import CouchregError
+from couchreg.http.registry.analytics.streaming import asking_of
+from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.frame.rendered import Rendering
+from couchreg.model import json
+from couchreg.model.media_types import essence, is_text
+from couchreg.package.descriptor import Resource
+from couchreg.package.tables import format_of
+from couchreg.registry.reading.catalog import Version
+from couchreg.registry.reading.served import url_of
+from couchreg.web import maps
+from couchreg.web.plots import MOST_ROWS, Plot, plot
+from couchreg.web.snippets import fetching
+from couchreg.web.views import DrawnView, views_of
+
+_PATIENCE: Final = 1.0  # seconds for the rows of a picture
+_RASTER: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif")
+_IMAGES: Final = (*_RASTER, "image/svg+xml")  # in an <img> no script of an SVG runs
+_TEXT: Final = 16_000  # bytes that are shown
+_IMAGE: Final = 20_000_000  # bytes that a page makes a browser load
+_LARGE: Final = 100_000_000  # bytes from which on it is said how a file is had
+
+
+async def drawn_views(call: Call, version: Version, resource: Resource, table: Table) -> list[dict[str, Any]]:
+    """The `views` of a table: `title`, and `plot` or `problem`. Nothing of a descriptor that is long."""
+    if version.is_large:
+        return []
+    found = []
+    for view in views_of(version.document, list(version.resources), resource.name):
+        picture = await _plot(call, version, table, view) if not view.problem else None
+        problem = view.problem or ("" if picture else "Its rows cannot be drawn, or are not ready yet.")
+        found.append({"title": view.title, "plot": picture, "problem": problem})
+    return found
+
+
+async def _plot(call: Call, version: Version, table: Table, view: DrawnView) -> Plot | None:
+    there = {one["name"] for one in json.decode(table.columns)}
+    if not there.issuperset({view.group, *view.series}):
+        return None
+    wanted = ", ".join(quoted(name) for name in (view.group, *view.series))
+    source = f"{quoted(f'{version.name}@{version.version}')}.{quoted(table.resource)}"
+    statement = f"SELECT {wanted} FROM {source} LIMIT {MOST_ROWS}"  # noqa: S608 - names are quoted
+    key = ("VIEW", table.sha256, statement)
+    kept = call.services.rendered.get(key)
+    if kept is None:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                kept = Rendering("", await _asked(call, statement), {})
+        except (TimeoutError, CouchregError):
+            return None
+        call.services.rendered.keep(key, kept)
+    rows = json.decode_own(kept.body)["rows"]
+    return await asyncio.to_thread(plot, view.kind, view.group, view.series, rows)
+
+
+async def _asked(call: Call, statement: str) -> bytes:
+    asking = asking_of(call)
+    question = await asking.read(statement, lambda package: None, call.room)
+    answer = asking.answer(
+        question, parameters={}, format="arrays", size=MOST_ROWS, skip=0, askers=call.askers
+    )
+    async with answer as parts:
+        body = bytearray()
+        while piece := await asking.answering.told(anext(parts, b"")):
+            body += piece
+    return bytes(body)
+
+
+async def preview(call: Call, version: Version, resource: Resource) -> dict[str, Any]:
+    """`kind`, and what it needs: `image`, `map`, `text` (with `more`), `pdf`, or none; `files` that are had
+    from here, and `commands` for those that are large."""
+    base, address = call.base, (version.name, version.version)
+    files = [version.files[path] for path in resource.paths if path in version.files]
+    size = sum(file.length for file in files)
+    shown: dict[str, Any] = {
+        "kind": "",
+        "text": "",
+        "more": False,
+        "map": None,
+        "size": size,
+        "large": size >= _LARGE,
+        "files": [
+            {"path": file.name, "bytes": file.length, "url": url_of(base, *address, *file.name.split("/"))}
+            for file in files[:100]
+        ],
+        "commands": fetching(base, *address, resource.name, [file.name for file in files][:1]),
+    }
+    if resource.inline and not version.is_large:
+        return {**shown, **await asyncio.to_thread(_inline, resource)}
+    if len(files) != 1 or files[0].encoding != "identity":
+        return shown
+    return {**shown, **await _seen(call, resource, files[0])}
+
+
+async def _seen(call: Call, resource: Resource, file: Attachment) -> dict[str, Any]:
+    kind = essence(file.content_type)
+    if kind in _IMAGES and file.length <= _IMAGE:
+        return {"kind": "image"}
+    if kind == "application/pdf":
+        return {"kind": "pdf"}
+    is_map = kind == "application/geo+json" or format_of(resource) == "geojson"
+    if is_map and file.length <= maps.LONGEST and (found := await _map(call, file)):
+        return {"kind": "map", "map": found}
+    if is_text(kind):
+        text = await _beginning(call, file, _TEXT)
+        return {"kind": "text", "text": text, "more": file.length > _TEXT}
+    return {}
+
+
+def _inline(resource: Resource) -> dict[str, Any]:
+    """Of data that stands in the descriptor."""
+    data = resource.members.get("data")
+    text = data if isinstance(data, str) else json.encode(data).decode("utf-8", "replace")
+    if format_of(resource) == "geojson" and (found := maps.drawn(text)):
+        return {"kind": "map", "map": found}
+    return {"kind": "text", "text": text[:_TEXT], "more": len(text) > _TEXT}
+
+
+async def _map(call: Call, file: Attachment) -> maps.Drawn | None:
+    """Kept once it is made, for the next who asks."""
+    key = ("MAP", file.sha256 or file.key)
+    kept = call.services.rendered.get(key)
+    if kept is None:
+        text = await _beginning(call, file, maps.LONGEST)
+        found = await asyncio.to_thread(maps.drawn, text)
+        kept = Rendering("", await asyncio.to_thread(json.encode, found), {})
+        call.services.rendered.keep(key, kept)
+    value = await asyncio.to_thread(json.decode_own, kept.body)
+    if value is None:
+        return None
+    shapes, height, words, more = value
+    return maps.Drawn([maps.MapShape(*one) for one in shapes], height, words, more)
+
+
+async def _beginning(call: Call, file: Attachment, most: int) -> str:
+    read = call.registry.attachments.open(file, 0, min(file.length, most))
+    data = b"".join([chunk async for chunk in read])
+    return data.decode("utf-8", "replace").removeprefix("\ufeff")

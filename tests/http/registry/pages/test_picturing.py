@@ -1,0 +1,104 @@
+"""Resources that are no tables, and pictures of those that are."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from couchreg.http.registry.pages import picturing
+from tests.http.registry.pages.test_pages import Seen, look
+from tests.packages import Package, zipped
+from tests.served import Served, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+PLACE = {"type": "Point", "coordinates": [7, 50]}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
+    simple = {"type": "bar", "group": "place", "series": ["bees"]}
+    encoding = {"x": {"field": "day"}, "y": {"field": "bees"}}
+    files = {
+        "hives.csv": b"day,place,bees\n2024-01-01,north,4\n2024-01-02,south,6\n2024-01-04,north,5\n",
+        "land.geojson": json.dumps(PLACE).encode(),
+        "broken.geojson": b"{",
+        "photo.png": b"\x89PNG",
+        "words.txt": "نص <b>".encode() + b"x" * 20_000,
+        "paper.pdf": b"%PDF-",
+        "blob.bin": b"\0" * 5000,
+    }
+    members: dict[str, Any] = {
+        "name": "valley",
+        "views": [
+            {"title": "Where", "resources": ["hives"], "spec": simple},
+            {"title": "When", "specType": "vega-lite", "spec": {"mark": "line", "encoding": encoding}},
+            {"title": "Lost", "spec": {**simple, "series": ["wasps"]}},
+        ],
+        "resources": [{"name": path.partition(".")[0], "path": path} for path in files],
+    }
+    kinds = {"day": "date", "place": "string", "bees": "integer"}
+    fields = [{"name": name, "type": kind} for name, kind in kinds.items()]
+    members["resources"][0]["schema"] = {"fields": fields}
+    async with serving(tmp_path_factory.mktemp("picturing")) as serve:
+        served = await serve(with_tables=True, validation="off")
+        kind = {"Content-Type": "application/zip"}
+        status, answer = await served.send("/valley/1", zipped(Package(members, files)), kind)
+        assert status == 201, answer
+        await served.made("valley", "1")
+        yield served
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picturing, "_PATIENCE", 60.0)
+
+
+async def page(registry: Served, resource: str) -> Seen:
+    status, _, text = await look(registry, f"/-/table/valley/1/{resource}")
+    assert status == 200
+    return Seen(text)
+
+
+async def test_the_views_of_a_descriptor_are_drawn(registry: Served) -> None:
+    for _ in range(2):  # the second time their rows are remembered
+        seen = await page(registry, "hives")
+        labels = [str(attributes.get("aria-label")) for tag, attributes in seen.elements if tag == "svg"]
+        assert "Bars of bees along place, from north to north" in labels
+        assert "Lines of bees along day, from 2024-01-01 to 2024-01-04" in labels
+        assert [a["points"] for tag, a in seen.elements if tag == "polyline" and a.get("class")] == [
+            "0.0,240.0 200.0,0.0 600.0,120.0"
+        ]
+        assert "Its rows cannot be drawn" in seen.text
+    assert "/-/table/valley/1/hives#views" in str(Seen((await look(registry, "/valley/1"))[2]).links())
+
+
+async def test_an_answer_has_a_picture(registry: Served) -> None:
+    _, _, text = await look(registry, "/-/sql?q=select+place,sum(bees)+as+n+from+valley.hives+group+by+1")
+    assert "Bars of n along place" in text
+
+
+async def test_a_map_an_image_a_text_a_paper_and_what_cannot_be_seen(registry: Served) -> None:
+    found = {
+        name: await page(registry, name) for name in ("land", "photo", "words", "paper", "blob", "broken")
+    }
+    assert "50.00° N to 50.00° N" in found["land"].text
+    [image] = [attributes for tag, attributes in found["photo"].elements if tag == "img"]
+    assert image["src"] == f"{registry.url}/valley/1/photo"
+    assert "نص <b>" in found["words"].text
+    assert "this is the beginning" in found["words"].text
+    assert "Read it as PDF" in found["paper"].text
+    assert "curl -L -C - -o blob.bin" in found["blob"].text
+    assert "{" in found["broken"].text  # as text
+    assert all(f"{registry.url}/valley/1/" in str(one.links()) for one in found.values())
+
+
+async def test_of_what_is_large_it_is_said_how_it_is_had(
+    registry: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picturing, "_LARGE", 10)
+    for name in ("blob", "hives"):
+        seen = await page(registry, name)
+        assert "these do not" in seen.text
+        assert f"couchreg cat valley@1/{name}" in seen.text
