@@ -24,6 +24,8 @@ from typing import Any
 import aiohttp
 import bench_servers
 
+from couchreg.followers.search.tokens import STOP_WORDS
+
 BATCH = 1_000  # documents of a request
 LOGIN = {"Authorization": aiohttp.encode_basic_auth(*bench_servers.LOGIN.split(":"))}
 Ask = Callable[[], Awaitable[None]]
@@ -49,23 +51,38 @@ def arguments() -> argparse.ArgumentParser:
 
 # -- packages
 class Words:
-    """A made-up language of 20,000 words, the n-th of which is used 1/n as often as the first."""
+    """A made-up language whose n-th word is used 1/n as often as its first (Zipf's law).
+
+    As in English the most frequent words say nothing (`the`, `of`): they stand in descriptions, and nobody
+    looks for them. Titles, keywords, names of fields and questions are made of the 20,000 others, in
+    descriptions and in questions alike as often as their rank says.
+    """
 
     def __init__(self) -> None:
         self._chosen = random.Random(14)
         syllables = [a + b for a in "bdfgklmnprstvz" for b in "aeiou"]
-        self.all = ["".join(self._chosen.choices(syllables, k=2 + n % 3)) + str(n % 7) for n in range(20_000)]
-        self._weights = list(accumulate(1 / rank for rank in range(1, len(self.all) + 1)))
+        empty = sorted(STOP_WORDS)
+        ends = ("", "k", "n", "r", "th")
+        self.all = [
+            "".join(self._chosen.choices(syllables, k=3 + n % 3)) + ends[n % len(ends)] for n in range(20_000)
+        ]
+        self._written = [*empty, *self.all]
+        self._weights = list(accumulate(1 / rank for rank in range(1, len(self._written) + 1)))
+        self._said = [weight - self._weights[len(empty) - 1] for weight in self._weights[len(empty) :]]
 
     def some(self, count: int) -> list[str]:
-        return self._chosen.choices(self.all, cum_weights=self._weights, k=count)
+        """Words that say something."""
+        return self._chosen.choices(self.all, cum_weights=self._said, k=count)
+
+    def sentence(self, count: int) -> str:
+        return " ".join(self._chosen.choices(self._written, cum_weights=self._weights, k=count))
 
     def package(self, number: int, version: str) -> dict[str, Any]:
         fields = [{"name": f"{word}_{n}", "type": "string"} for n, word in enumerate(self.some(8))]
         return {
             "_id": f"p{number}@{version}",
             "title": " ".join(self.some(5)),
-            "description": " ".join(self.some(30)),
+            "description": self.sentence(60),
             "keywords": self.some(4),
             "licenses": [{"name": self._chosen.choice(("CC0-1.0", "CC-BY-4.0", "ODbL-1.0"))}],
             "resources": [{"name": "table", "path": "t.csv", "format": "csv", "schema": {"fields": fields}}],

@@ -31,6 +31,14 @@ def children_on_demand() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def words_alone() -> Iterator[None]:
+    """Vectors of everything that is published would only take time where they are not the matter."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("couchreg.app.searching.has_meaning", bool)
+        yield
+
+
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[ServerFactory]:
     """`app = await server(validation="off")`: a running server on free ports of this machine, with the

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from couchreg.app.listening import listen, serve
-from couchreg.app.searching import ENGINES, WORKERS
+from couchreg.app.searching import engine_in
 from couchreg.auth.policy import REGISTRY
 from couchreg.config import CannotStart
 from couchreg.datadir import DataDir
@@ -24,7 +24,6 @@ from couchreg.errors import CouchregError
 from couchreg.followers.base import FollowedPackages, FollowedStore
 from couchreg.followers.loop import FollowerLoop, Status
 from couchreg.followers.search.follower import SearchFollower
-from couchreg.followers.search.indexing import Indexing
 from couchreg.http.connections import ApplicationRunner, nothing_set
 from couchreg.http.forwarded import TRUSTING_NONE
 from couchreg.http.registry.apart import SearchApart, search_application
@@ -81,8 +80,7 @@ class FollowingApp:
         stack.push_async_callback(self.database.close)
         database = self.database
         follower = SearchFollower(
-            ENGINES[wanted.engine](data.search),
-            Indexing(f"{WORKERS}.{wanted.engine}", data.search),
+            *engine_in(wanted.engine, data.search),
             database,
             partial(database.text, most=LONGEST_TEXT),
             database.ranges,

@@ -1,9 +1,10 @@
 """The search for the doors: which engines there are, and the follower in the terms of the registry."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from couchreg.docstore.base import Database
+from couchreg.followers.search import meaning
 from couchreg.followers.search.base import SearchIndex
 from couchreg.followers.search.explaining import Found
 from couchreg.followers.search.follower import SearchFollower
@@ -13,14 +14,25 @@ from couchreg.followers.search.packages import ReadText
 from couchreg.followers.search.whoosh_index import WhooshIndex
 from couchreg.registry.registry import SearchResult
 
-ENGINES: Mapping[str, Callable[[Path], SearchIndex]] = {"fts5": Fts5Index, "whoosh": WhooshIndex}
+ENGINES: Mapping[str, type[Fts5Index] | type[WhooshIndex]] = {"fts5": Fts5Index, "whoosh": WhooshIndex}
 WORKERS = "couchreg.followers.search.inside"  # has a module for each of them
 
 
 def open_search(engine: str, directory: Path, packages: Database, read: ReadText) -> SearchFollower:
     """To be driven by a loop, which closes it."""
-    writer = Indexing(f"{WORKERS}.{engine}", directory)
-    return SearchFollower(ENGINES[engine](directory), writer, packages, read)
+    return SearchFollower(*engine_in(engine, directory), packages, read)
+
+
+def has_meaning() -> bool:
+    """Whether the optional extra is installed."""
+    return meaning.folder() is not None
+
+
+def engine_in(engine: str, directory: Path) -> tuple[SearchIndex, Indexing]:
+    """An index and its writer, by meaning too where that is installed."""
+    with_meaning = has_meaning()
+    writer = Indexing(f"{WORKERS}.{engine}", directory, with_meaning=with_meaning)
+    return ENGINES[engine](directory, with_meaning=with_meaning), writer
 
 
 class Searching:

@@ -33,6 +33,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("words", metavar="WORDS", nargs=-1)
 @_filters
+@click.option("--like", metavar="TEXT", help="A text by its meaning, where the registry can do that.")
 @click.option("--temporal", metavar="TIME", help="A time that it speaks of: 2010/2020.")
 @click.option("--bbox", metavar="W,S,E,N", help="A box that it touches, in degrees.")
 @click.option("--in", "kind", type=click.Choice(["packages", "resources"]), help="What to look for.")
@@ -63,7 +64,7 @@ def search(
 def _question(words: Sequence[str], given: Mapping[str, Any]) -> Question:
     """The parameters of `/-/search`; the limit is always among them."""
     asked = [(name, value) for name in FILTERS for value in given[name]]
-    asked += [(name, given[name]) for name in ("temporal", "bbox", "sort", "facet") if given[name]]
+    asked += [(name, given[name]) for name in ("like", "temporal", "bbox", "sort", "facet") if given[name]]
     asked += [("in", given["kind"])] if given["kind"] else []
     asked += [("skip", str(given["skip"]))] if given["skip"] else []
     quoted = (f'"{word}"' if " " in word.strip() and '"' not in word else word for word in words)

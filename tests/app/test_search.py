@@ -3,11 +3,13 @@
 from typing import Any
 from urllib.parse import urlencode
 
+import aiohttp
 import pytest
 
 from couchreg.app import App
 from tests.app.people import Client
 from tests.app.test_dependents import publish, settled
+from tests.conftest import ServerFactory
 
 MAP = {
     "@context": "https://schema.org/",
@@ -55,6 +57,23 @@ async def test_words_filters_and_facets(app: App, door: Client) -> None:
     assert names(await found(door, temporal="2011-05/2030")) == ["hives"]
     assert names(await found(door, deprecated="true")) == ["wasps"]
     assert (await found(door, q="honye"))["suggestion"] == "honey"
+
+
+async def test_a_text_is_found_by_its_meaning(server: ServerFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("couchreg.app.searching.has_meaning", lambda: True)
+    app = await server()
+    async with aiohttp.ClientSession() as session:
+        door = Client(session, app.registry_url)
+        await publish(door, "trade", title="Shares and their daily prices at the stock exchange")
+        await publish(door, "flu", title="Weekly cases of influenza and other diseases")
+        await settled(app)
+        answer = await found(door, like="illness outbreak")
+        assert names(answer) == ["flu"]
+        assert answer["hits"][0]["matched"][0]["path"] == "like"
+        assert names(await found(door, like="illness outbreak", q="shares")) == []
+        assert names(await found(door, like="money and markets", kind="resources"))[0] == "trade"
+        for query in ("like=", "like=" + "x" * 1001, "like=illness&sort=name"):
+            assert (await door("GET", f"/-/search?{query}", who=None))[0] == 400
 
 
 async def test_resources_are_hits_of_their_own(app: App, door: Client) -> None:

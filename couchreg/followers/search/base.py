@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
-from couchreg.errors import Unavailable
+from couchreg.errors import NotImplementedHere, Unavailable
 from couchreg.followers.base import Checkpoint
 from couchreg.followers.search.items import PackageSource
 from couchreg.followers.search.query import Query
@@ -47,6 +47,13 @@ class TooSlow(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The search took too long: ask for fewer or rarer words.", retry_after=5)
+
+
+class NoMeaning(NotImplementedHere):
+    """An index without vectors."""
+
+    def __init__(self) -> None:
+        super().__init__("This server does not search by meaning: use words (q), or filters.")
 
 
 class Writer(Protocol):

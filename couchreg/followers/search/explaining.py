@@ -61,7 +61,7 @@ def explained(query: Query, page: HitsPage) -> Found:
 def _result(query: Query, hit: Hit, marks: "_Marks | None") -> Result:
     shown = json.decode_own(zlib.decompress(hit.shown))
     highlights = list(islice(_highlights(shown, marks), MOST_HIGHLIGHTS)) if marks else []
-    matched = [*_matched_words(highlights), *_matched_tags(query, shown)]
+    matched = [*_near(query, hit), *_matched_words(highlights), *_matched_tags(query, shown)]
     return Result(
         hit.package,
         hit.version,
@@ -79,6 +79,12 @@ def _result(query: Query, hit: Hit, marks: "_Marks | None") -> Result:
     )
 
 
+def _near(query: Query, hit: Hit) -> list[dict[str, str]]:
+    """What was meant has no place in a text."""
+    because = f"what it says is near to that (cosine {hit.score:.2f})"
+    return [{"path": "like", "value": query.like, "because": because}] if query.like else []
+
+
 # -- words
 class _Marks:
     """Finds the terms of a query in texts as they were written."""
@@ -87,19 +93,28 @@ class _Marks:
         pieces = [piece for clause in clauses if not clause.negative for piece in clause.any]
         self._terms = {term for piece in pieces for term in piece.terms}
         self._beginnings = tuple(piece.terms[-1] for piece in pieces if piece.prefix)
-        begun = {re.escape(term.rstrip("i") or term) for term in self._terms}
-        self._near = re.compile(r"\w*(?:" + "|".join(sorted(begun)) + r")\w*", re.IGNORECASE)
+        self._begun = sorted({term.rstrip("i") or term for term in self._terms})
+        near = "|".join(map(re.escape, self._begun))
+        self._near = re.compile(rf"\w*(?:{near})\w*", re.IGNORECASE)
         runs = {_run(piece.terms) for piece in pieces if tokens.is_unspaced(piece.terms[0])}
         self._runs = re.compile("|".join(map(re.escape, sorted(runs)))) if runs else None
 
     def places(self, text: str) -> Iterator[tuple[int, int]]:
         if self._runs is not None:
             yield from (found.span() for found in self._runs.finditer(text))
-        near = [found.span() for found in self._near.finditer(text)] if text.isascii() else [(0, len(text))]
-        for start, end in near:
+        for start, end in self._nearby(text):
             for token in tokens.tokens(text[start:end]):
                 if self._is_meant(token):
                     yield start + token.start, start + token.end
+
+    def _nearby(self, text: str) -> list[tuple[int, int]]:
+        """Parts of a text in which a term may be; most texts have none, and that is found out quickly."""
+        if not text.isascii():
+            return [(0, len(text))]
+        lowered = text.lower()
+        if not any(term in lowered for term in self._begun):
+            return []
+        return [found.span() for found in self._near.finditer(text)]
 
     def _is_meant(self, token: tokens.TextToken) -> bool:
         if tokens.is_unspaced(token.parts[0]):

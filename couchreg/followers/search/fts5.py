@@ -17,10 +17,20 @@ import apsw
 from couchreg.errors import StorageFailure
 from couchreg.followers.base import Checkpoint, RebuildNeeded
 from couchreg.followers.search import fts5_match, fts5_rows
-from couchreg.followers.search.base import EXACT_WEIGHT, MOST_VALUES, SECONDS, WEIGHTS, Hit, HitsPage, TooSlow
+from couchreg.followers.search.base import (
+    EXACT_WEIGHT,
+    MOST_VALUES,
+    SECONDS,
+    WEIGHTS,
+    Hit,
+    HitsPage,
+    NoMeaning,
+    TooSlow,
+)
 from couchreg.followers.search.folder import make_room
 from couchreg.followers.search.fts5_rows import IndexRows
 from couchreg.followers.search.items import COLUMNS, FACETS, PackageSource, items
+from couchreg.followers.search.meaning import nearest, vector
 from couchreg.followers.search.query import Query
 
 FILE: Final = "fts5.sqlite"
@@ -40,8 +50,9 @@ _ORDERS: Final = {
 class Fts5Index:
     """The index in the file `FILE` of a directory, in which there is nothing else."""
 
-    def __init__(self, directory: Path, *, seconds: float = SECONDS) -> None:
+    def __init__(self, directory: Path, *, seconds: float = SECONDS, with_meaning: bool = False) -> None:
         self._directory = directory
+        self._with_meaning = with_meaning
         self._path = directory / FILE
         self._seconds = seconds
         self._rows: IndexRows | None = None
@@ -52,15 +63,17 @@ class Fts5Index:
     def open(self) -> Checkpoint | None:
         with trusting():
             make_room(self._directory, keep=FILE)
-            self._rows = self._rows or IndexRows(self._path)
+            self._rows = self._rows or IndexRows(self._path, with_meaning=self._with_meaning)
             version, checkpoint = self._rows.state()
-            if version != fts5_rows.VERSION:
+            if version != fts5_rows.VERSION + fts5_rows.MEANING * self._with_meaning:
                 raise RebuildNeeded("the search index was made by another version")
             return checkpoint
 
     def put(self, sources: Sequence[PackageSource], gone: Collection[str]) -> None:
         with self._writing() as rows:
-            made = [(source.name, items(source)) for source in sources]  # here it is the package's fault
+            made = [  # here it is the package's fault
+                (source.name, items(source, with_meaning=self._with_meaning)) for source in sources
+            ]
             with trusting():
                 rows.replace(made, gone)
 
@@ -84,7 +97,7 @@ class Fts5Index:
         self.close()
         with trusting():
             make_room(self._directory)
-            self._rows = IndexRows(self._path)
+            self._rows = IndexRows(self._path, with_meaning=self._with_meaning)
 
     def close(self) -> None:
         if self._rows is not None:
@@ -93,6 +106,8 @@ class Fts5Index:
 
     # -- reading
     def search(self, query: Query) -> HitsPage:
+        if query.like and not self._with_meaning:
+            raise NoMeaning
         if query.is_nothing:
             return HitsPage(0, [], {name: [] for name in query.facets})
         with self._bounded() as connection:
@@ -198,8 +213,27 @@ class _Asked:
 
     def page(self) -> HitsPage:
         query = self._query
+        if query.like:
+            return self._near()
         total, facets = self._facets() if query.facets else (self._count(), {})
         return HitsPage(total, self._hits() if query.limit and query.offset < total else [], facets)
+
+    def _near(self) -> HitsPage:
+        """All that match are compared with what is meant: there are no regions to look into first."""
+        query = self._query
+        sql = (
+            f"SELECT id, vector FROM meaning WHERE id IN (SELECT {self._id} FROM {self._source} "  # noqa: S608
+            f"WHERE {self._where})"
+        )
+        rows: Iterator[Any] = self._connection.execute(sql, self._values)
+        near = nearest(vector(query.like), rows)
+        page = near[query.offset : query.offset + query.limit]
+        if query.facets:
+            self._run("DELETE FROM temp.found")
+            places = [(place,) for place, _ in near[:MOST_COUNTED]]
+            self._connection.executemany("INSERT INTO temp.found VALUES (?)", places).fetchall()
+        facets = self._counted() if query.facets else {}
+        return HitsPage(len(near), [self._hit(place, score) for place, score in page], facets)
 
     def _count(self) -> int:
         sql = f"SELECT count(*) FROM {self._source} WHERE {self._where}"  # noqa: S608
@@ -233,18 +267,23 @@ class _Asked:
         run("DELETE FROM temp.found")
         sql = f"INSERT INTO temp.found SELECT {self._id} FROM {self._source} WHERE {self._where}"  # noqa: S608
         run(sql, self._values)
-        total = self._connection.changes()
+        return self._connection.changes(), self._counted()
+
+    def _counted(self) -> dict[str, list[tuple[str, int]]]:
+        """The values of the facets among what was found."""
+        run = self._run
         counted = """
-            SELECT value.text, count(*) AS n FROM (SELECT id FROM temp.found LIMIT ?) AS found
-            CROSS JOIN facet ON facet.item = found.id AND facet.name = ?
-            CROSS JOIN value ON value.id = facet.value GROUP BY facet.value
-            ORDER BY n DESC, value.text LIMIT ?
+            SELECT value.text, counted.n FROM (
+                SELECT facet.value AS id, count(*) AS n FROM (SELECT id FROM temp.found LIMIT ?) AS found
+                CROSS JOIN facet ON facet.item = found.id AND facet.name = ? GROUP BY facet.value
+            ) AS counted CROSS JOIN value ON value.id = counted.id
+            ORDER BY counted.n DESC, value.text LIMIT ?
         """
         facets: dict[str, list[tuple[str, int]]] = {}
         for name in self._query.facets:
             rows = run(counted, (MOST_COUNTED, FACETS.index(name), MOST_VALUES))
             facets[name] = [(str(text), int(count)) for text, count in rows]
-        return total, facets
+        return facets
 
 
 @contextmanager

@@ -23,9 +23,9 @@ class Condition(NamedTuple):
 
 
 @lru_cache(50_000)
-def number(tag: str) -> int:
-    """A tag as an integer of 63 bits: there are too many to keep their texts."""
-    return int.from_bytes(blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=8).digest()) >> 1
+def term_of(tag: str) -> str:
+    """A tag as a term of 64 bits in hexadecimal: there are too many to keep their texts."""
+    return blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def match(clauses: Iterable[Clause]) -> str:
@@ -52,19 +52,14 @@ def table(query: Query) -> str:
 
 
 def conditions(query: Query) -> list[Condition]:
-    """What has to hold of `item` besides the words. A tag is looked up for each item that the words found;
-    where there are no words, it is what finds the items."""
+    """What has to hold of `item` besides the words."""
     found = [Condition("item.kind = ?", (int(query.kind != PACKAGES),))] if not query.has_words else []
-    for tags in query.tags:
-        marks, numbers = ", ".join("?" * len(tags)), tuple(map(number, tags))
-        if query.has_words:
-            sql = f"EXISTS (SELECT 1 FROM tag WHERE tag IN ({marks}) AND tag.item = item.id)"  # noqa: S608
-        else:
-            sql = f"item.id IN (SELECT item FROM tag WHERE tag IN ({marks}))"  # noqa: S608
-        found.append(Condition(sql, numbers))
-    for tag in query.barred:
-        sql = "NOT EXISTS (SELECT 1 FROM tag WHERE tag = ? AND tag.item = item.id)"
-        found.append(Condition(sql, (number(tag),)))
+    kind = "package_tags" if query.kind == PACKAGES else "resource_tags"
+    tagged = f"item.id IN (SELECT rowid FROM {kind} WHERE {kind} MATCH ?)"  # noqa: S608
+    if query.tags:
+        found.append(Condition(tagged, (" AND ".join(map(_any, query.tags)),)))
+    if query.barred:
+        found.append(Condition(f"NOT {tagged}", (_any(query.barred),)))
     excluded = against(query.clauses)
     if excluded and not query.has_words:
         name = table(query)
@@ -78,6 +73,10 @@ def conditions(query: Query) -> list[Condition]:
         sql = "item.west <= ? AND item.east >= ? AND item.south <= ? AND item.north >= ?"
         found.append(Condition(sql, (east, west, north, south)))
     return found
+
+
+def _any(tags: Iterable[str]) -> str:
+    return "(" + " OR ".join(f'"{term_of(tag)}"' for tag in tags) + ")"
 
 
 def needs_items(query: Query) -> bool:

@@ -1,7 +1,9 @@
 """The tables of the SQLite search index, and how packages are written into them.
 
-`item` has a row for everything that can be found, `package_words` and `resource_words` its terms by FTS5,
-`tag` what is exactly so of it, `facet` and `value` what is counted, `shown` what a hit is made of.
+`item` has a row for everything that can be found; `package_words` and `resource_words` have its terms by
+FTS5, `package_tags` and `resource_tags` what is exactly so of it; `facet` and `value` have what is counted,
+`shown` what a hit is made of, `meaning` its vector. Tags are terms of FTS5 too, for an item has dozens: rows
+of an index would be written all over the file, and FTS5 writes its own in order.
 """
 
 import os
@@ -12,13 +14,15 @@ from typing import Any, Final
 import apsw
 
 from couchreg.followers.base import Checkpoint
-from couchreg.followers.search.fts5_match import number
+from couchreg.followers.search.fts5_match import term_of
 from couchreg.followers.search.items import COLUMNS, FACETS, Item
 from couchreg.followers.search.tokens import streams
 
-VERSION: Final = 1  # of tables and analysis; another one in the file means that it is built anew
+VERSION: Final = 4  # of tables and analysis; another one in the file means that it is built anew
+MEANING: Final = 1  # is added to it where there are vectors
 _NAMES = frozenset({"name", "resources", "fields"})  # columns whose texts are names
 _FTS = f"""({", ".join(COLUMNS)}, words, content='', contentless_delete=1, tokenize='ascii', prefix='2 3')"""
+_TAGS = "(tags, content='', contentless_delete=1, detail=none, tokenize='ascii')"
 _SCHEMA = f"""
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
@@ -35,26 +39,30 @@ CREATE UNIQUE INDEX IF NOT EXISTS item_name ON item (kind, package, resource);
 CREATE INDEX IF NOT EXISTS item_date ON item (kind, date);
 CREATE VIRTUAL TABLE IF NOT EXISTS package_words USING fts5{_FTS};
 CREATE VIRTUAL TABLE IF NOT EXISTS resource_words USING fts5{_FTS};
-CREATE TABLE IF NOT EXISTS tag (
-    tag INTEGER NOT NULL, item INTEGER NOT NULL, PRIMARY KEY (tag, item)
-) WITHOUT ROWID, STRICT;
-CREATE INDEX IF NOT EXISTS tag_item ON tag (item);
+CREATE VIRTUAL TABLE IF NOT EXISTS package_tags USING fts5{_TAGS};
+CREATE VIRTUAL TABLE IF NOT EXISTS resource_tags USING fts5{_TAGS};
 CREATE TABLE IF NOT EXISTS value (
     id INTEGER PRIMARY KEY, name INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE (name, text)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS facet (
     item INTEGER NOT NULL, name INTEGER NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (item, name, value)
 ) WITHOUT ROWID, STRICT;
+CREATE TABLE IF NOT EXISTS meaning (id INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS shown (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 """
 _REMEMBERED: Final = 50_000  # values of facets
 _ITEM = "INSERT INTO item VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_WORDS = "INSERT INTO {} (rowid, {}, words) VALUES ({})"
+_KINDS: Final = ("package", "resource")
+_COLUMNS = f"rowid, {', '.join(COLUMNS)}, words"
+_WORDS = {
+    kind: f"INSERT INTO {kind}_words ({_COLUMNS}) VALUES ({', '.join('?' * (len(COLUMNS) + 2))})"  # noqa: S608
+    for kind in _KINDS
+}
 _FOUND = "SELECT id FROM item WHERE kind = ? AND package = ?"
 _REMOVED = (
-    "DELETE FROM tag WHERE item = ?",
     "DELETE FROM facet WHERE item = ?",
     "DELETE FROM shown WHERE id = ?",
+    "DELETE FROM meaning WHERE id = ?",
     "DELETE FROM item WHERE id = ?",
 )
 
@@ -62,14 +70,16 @@ _REMOVED = (
 class IndexRows:
     """The file at `path`, for writing. Raises apsw.Error."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, with_meaning: bool = False) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._connection = apsw.Connection(str(path))
         self._values: dict[tuple[int, str], int] = {}
         try:
             self._connection.set_busy_timeout(5000)
             self._connection.execute(_SCHEMA).fetchall()
-            self._run("INSERT OR IGNORE INTO state VALUES (1, ?, NULL, NULL)", (VERSION,))
+            self._run(
+                "INSERT OR IGNORE INTO state VALUES (1, ?, NULL, NULL)", (VERSION + MEANING * with_meaning,)
+            )
         except BaseException:
             self._connection.close()
             raise
@@ -109,9 +119,10 @@ class IndexRows:
         return self._connection.execute(sql, values).fetchall()
 
     def _remove(self, package: str) -> None:
-        for kind, table in enumerate(("package_words", "resource_words")):
-            for [place] in self._run(_FOUND, (kind, package)):
-                self._run(f"DELETE FROM {table} WHERE rowid = ?", (place,))  # noqa: S608
+        for number, kind in enumerate(_KINDS):
+            for [place] in self._run(_FOUND, (number, package)):
+                self._run(f"DELETE FROM {kind}_words WHERE rowid = ?", (place,))  # noqa: S608
+                self._run(f"DELETE FROM {kind}_tags WHERE rowid = ?", (place,))  # noqa: S608
                 for sql in _REMOVED:
                     self._run(sql, (place,))
 
@@ -122,13 +133,14 @@ class IndexRows:
         self._run(_ITEM, (*values, *days, *degrees))
         place = self._connection.last_insert_rowid()
         terms = [streams(item.columns[name], names=name in _NAMES) for name in COLUMNS]
-        table = "resource_words" if is_resource else "package_words"
-        marks = ", ".join("?" * (len(COLUMNS) + 2))
+        kind = _KINDS[is_resource]
         words = " ".join(found.words for found in terms if found.words)
-        sql = _WORDS.format(table, ", ".join(COLUMNS), marks)
-        self._run(sql, (place, *(found.stems for found in terms), words))
+        self._run(_WORDS[kind], (place, *(found.stems for found in terms), words))
+        tags = " ".join(map(term_of, item.tags))
+        self._run(f"INSERT INTO {kind}_tags (rowid, tags) VALUES (?, ?)", (place, tags))  # noqa: S608
         self._run("INSERT INTO shown VALUES (?, ?)", (place, item.shown))
-        self._many("INSERT OR IGNORE INTO tag VALUES (?, ?)", ((number(tag), place) for tag in item.tags))
+        if item.means:
+            self._run("INSERT INTO meaning VALUES (?, ?)", (place, item.means))
         self._many("INSERT OR IGNORE INTO facet VALUES (?, ?, ?)", self._facets(item, place))
 
     def _facets(self, item: Item, place: int) -> Iterator[tuple[int, int, int]]:

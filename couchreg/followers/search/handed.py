@@ -37,6 +37,7 @@ class IndexWork(msgspec.Struct, array_like=True, frozen=True):
     packages: list[_Package]
     gone: list[str]
     checkpoint: tuple[str, str] | None
+    with_meaning: bool = False
 
     @property
     def sources(self) -> list[PackageSource]:
@@ -64,6 +65,8 @@ def work(
     sources: Sequence[PackageSource],
     gone: Collection[str],
     checkpoint: Checkpoint | None,
+    *,
+    with_meaning: bool = False,
 ) -> bytes:
     packages = [
         _Package(
@@ -75,7 +78,7 @@ def work(
         )
         for one in sources
     ]
-    return msgspec.msgpack.encode(IndexWork(directory, at, packages, list(gone), checkpoint))
+    return msgspec.msgpack.encode(IndexWork(directory, at, packages, list(gone), checkpoint, with_meaning))
 
 
 def work_of(job: bytes) -> IndexWork:

@@ -37,8 +37,11 @@ LIMITS: Final = Limits(
 class Indexing:
     """A `base.Writer`. `module` is one of `inside`, for the engine of the index in `directory`."""
 
-    def __init__(self, module: str, directory: Path, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self, module: str, directory: Path, limits: Limits = LIMITS, *, with_meaning: bool = False
+    ) -> None:
         self._directory = directory
+        self._with_meaning = with_meaning
         self._forks = ForkServer((module,))
         self._pool = Pool(Kind("index updates", module, limits), self._forks)
         self._opened: tuple[AsyncExitStack, ChildSession] | None = None
@@ -85,7 +88,14 @@ class Indexing:
         self, sources: Sequence[PackageSource], gone: Collection[str], checkpoint: Checkpoint | None = None
     ) -> None:
         await self._settle()
-        job = work(str(self._directory.resolve()), self._at, sources, gone, checkpoint)
+        job = work(
+            str(self._directory.resolve()),
+            self._at,
+            sources,
+            gone,
+            checkpoint,
+            with_meaning=self._with_meaning,
+        )
         try:
             await (await self._session()).begin(job)
         except BaseException:  # cancelled in the middle: the child has half a job

@@ -7,11 +7,11 @@ about the types of their members, and sizes are bounded.
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from couchreg.followers.search import coverage
+from couchreg.followers.search import coverage, meaning
 from couchreg.followers.search.classes import ancestors, class_of
 from couchreg.followers.search.properties import Pair, iri_key, iris, pairs, texts
 from couchreg.model import json
@@ -49,7 +49,7 @@ class PackageSource(NamedTuple):
 class Item:
     """One thing that can be found. `columns` are texts for words, by COLUMNS; `facets` values that are
     counted and filtered by, as people read them; `tags` all that is exactly so or not; `shown` what a hit is
-    made of, compressed JSON."""
+    made of, compressed JSON; `means` its `meaning.vector`, where that is wanted."""
 
     package: str
     version: str
@@ -61,6 +61,7 @@ class Item:
     date: str = ""
     period: coverage.Period | None = None
     box: coverage.Box | None = None
+    means: bytes = b""
 
     @property
     def key(self) -> str:
@@ -74,11 +75,26 @@ def told_in(path: str) -> bool:
     return "/" not in path and stem in _TEXTS and suffix in _SUFFIXES
 
 
-def items(source: PackageSource) -> list[Item]:
+def items(source: PackageSource, *, with_meaning: bool = False) -> list[Item]:
     """The package first, then its resources in their order."""
+    found = _items(source)
+    return [replace(item, means=meaning.vector(_told(item))) for item in found] if with_meaning else found
+
+
+def _told(item: Item) -> str:
+    """What is written of an item for people."""
+    of = item.columns
+    texts = [*of["title"], *of["keywords"], *of["description"]]
+    if item.resource is not None:  # its package, which says what it is about, stands among `resources`
+        texts += [*of["fields"], *of["resources"][1:]]
+    return ". ".join(texts or of["name"])
+
+
+def _items(source: PackageSource) -> list[Item]:
     descriptor = json.body(source.members)
     listed = [item for item in _list(descriptor, "resources") if isinstance(item, dict)]
-    found = [_package(source, descriptor, listed)]
+    known: dict[int, list[Pair]] = {}
+    found = [_package(source, descriptor, listed, known)]
     named: dict[str, dict[str, Any]] = {}
     for resource in listed:
         name = resource.get("name")
@@ -86,11 +102,18 @@ def items(source: PackageSource) -> list[Item]:
             named.setdefault(name, resource)
     context = context_of(descriptor)
     for name, resource in islice(named.items(), MOST_RESOURCES):
-        found.append(_resource(source, descriptor, name, resource, context))
+        own = known.get(id(resource)) or pairs(resource)
+        found.append(_resource(source, descriptor, name, resource, context, own))
     return found
 
 
-def _package(source: PackageSource, descriptor: Mapping[str, Any], resources: list[dict[str, Any]]) -> Item:
+def _package(
+    source: PackageSource,
+    descriptor: Mapping[str, Any],
+    resources: list[dict[str, Any]],
+    known: dict[int, list[Pair]],
+) -> Item:
+    """Leaves the properties of resources, as far as they belong to the package's, in `known`."""
     fields = list(_fields(resources))
     columns = {
         "name": (source.name,),
@@ -104,7 +127,10 @@ def _package(source: PackageSource, descriptor: Mapping[str, Any], resources: li
     own = pairs(descriptor, without=("resources",))
     about, context, room = iris(own, descriptor), context_of(descriptor), MOST_BELOW
     for resource in resources[:MOST_RESOURCES]:
-        below = pairs(resource)[:room]
+        if room <= 0:
+            break
+        known[id(resource)] = pairs(resource)
+        below = known[id(resource)][:room]
         about |= iris(below, resource, context)
         own += below
         room -= len(below)
@@ -119,6 +145,7 @@ def _resource(
     name: str,
     resource: dict[str, Any],
     context: Context,
+    own: list[Pair],
 ) -> Item:
     fields = list(_fields([resource]))
     columns = {
@@ -130,7 +157,6 @@ def _resource(
         "description": _given(_text(resource, "description")),
         "texts": (),
     }
-    own = pairs(resource)
     types = list(islice(resource_types(resource, context), MOST_NAMES))
     facets = _facets(source, descriptor, [resource], fields, types)
     if "licenses" in resource:
@@ -229,6 +255,7 @@ def _facets(
             unit
             for one in [*fields, *measured]
             for key in _UNITS
+            if key in one
             for unit in texts(one.get(key), "name", "@id")
         ),
         "deprecated": ["false" if source.deprecated is None else "true"],

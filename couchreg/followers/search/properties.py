@@ -30,36 +30,45 @@ class Pair(NamedTuple):
 def pairs(members: Mapping[str, Any], *, without: Iterable[str] = ()) -> list[Pair]:
     """The paths and values of a descriptor, each once, in order."""
     left_out = _LEFT_OUT | set(without)
-    found = (
-        pair for key, value in members.items() if key not in left_out for pair in _walk(value, _last(key), 0)
-    )
-    return list(dict.fromkeys(islice(found, MOST_PAIRS)))
+    found: list[Pair] = []
+    for key, value in members.items():
+        if key not in left_out:
+            _walk(value, _last(key), 0, found)
+    return list(dict.fromkeys(found[:MOST_PAIRS]))
 
 
-def _walk(value: Any, path: str, depth: int) -> Iterator[Pair]:
+def _walk(value: Any, path: str, depth: int, found: list[Pair]) -> None:
+    """A list is filled: this is called for each value of each descriptor, and generators would cost most."""
     if depth > _DEPTH or len(path) > LONGEST_PATH:
         return
-    if isinstance(value, list):
+    kind = type(value)
+    if kind is list:
         for item in value:
-            yield from _walk(item, path, depth + 1)
-    elif isinstance(value, dict):
+            if len(found) >= MOST_PAIRS:
+                return
+            _walk(item, path, depth + 1, found)
+    elif kind is dict:
         for key, item in value.items():
+            if len(found) >= MOST_PAIRS:
+                return
             if key in _LEFT_OUT:
                 continue
             if key in _STANDS:
-                yield from _value(item, path)
-            yield from _walk(item, f"{path}.{_last(key)}", depth + 1)
+                _value(item, path, found)
+            _walk(item, f"{path}.{_last(key)}", depth + 1, found)
     else:
-        yield from _value(value, path)
+        _value(value, path, found)
 
 
-def _value(value: Any, path: str) -> Iterator[Pair]:
-    if isinstance(value, bool):
-        yield Pair(path, "true" if value else "false")
-    elif isinstance(value, int | float):
-        yield Pair(path, str(value)[:LONGEST_VALUE])
-    elif isinstance(value, str) and 0 < len(value) <= LONGEST_VALUE:
-        yield Pair(path, value)
+def _value(value: Any, path: str, found: list[Pair]) -> None:
+    kind = type(value)
+    if kind is str:
+        if 0 < len(value) <= LONGEST_VALUE:
+            found.append(Pair(path, value))
+    elif kind is bool:
+        found.append(Pair(path, "true" if value else "false"))
+    elif kind is int or kind is float:
+        found.append(Pair(path, str(value)[:LONGEST_VALUE]))
 
 
 def _last(key: str) -> str:

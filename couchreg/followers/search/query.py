@@ -61,6 +61,7 @@ class Query:
     offset: int = 0
     facets: tuple[str, ...] = ()
     downloads: tuple[tuple[str, int], ...] = field(default=())  # by package, for that order
+    like: str = ""  # a text whose meaning is near, the nearest first
 
     @property
     def has_words(self) -> bool:

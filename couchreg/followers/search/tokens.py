@@ -110,6 +110,32 @@ def is_unspaced(term: str) -> bool:
     return _IS_UNSPACED.match(term) is not None
 
 
+class _Terms(NamedTuple):
+    """The terms of one text, and, of a short one, all of it as one."""
+
+    parts: tuple[str, ...]
+    stems: tuple[str, ...]
+    wholes: dict[str, None]
+    folded: str = ""
+
+
+def _terms(text: str) -> _Terms:
+    parts: list[str] = []
+    wholes: dict[str, None] = {}
+    for found in _CHUNK.findall(text):
+        cut, whole = _cut(found)
+        parts += cut
+        if whole:
+            wholes[whole] = None
+    return _Terms(tuple(parts), tuple(map(stem, parts)), wholes)
+
+
+@lru_cache(20_000)
+def _short(text: str) -> _Terms:
+    """Names and keywords recur: those of a resource are its package's too."""
+    return _terms(text)._replace(folded=fold(text))
+
+
 class Streams(NamedTuple):
     """The terms of a column as an engine indexes them, with blanks between: stemmed, and as they are."""
 
@@ -127,15 +153,13 @@ def streams(texts: Iterable[str], *, names: bool = False) -> Streams:
         if words:
             stems.append(GAP)
             words.append(GAP)
-        for token in tokens(text):
-            words += token.parts
-            stems += map(stem, token.parts)
-            if token.whole:
-                compounds[token.whole] = None
-        if names and len(text) <= LONGEST_COMPOUND:
-            whole = fold(text)
-            if whole:
-                compounds[whole] = None
+        is_short = len(text) <= LONGEST_COMPOUND
+        found = _short(text) if is_short else _terms(text)
+        words += found.parts
+        stems += found.stems
+        compounds |= found.wholes
+        if names and is_short and found.folded:
+            compounds[found.folded] = None
     if compounds:
         stems += [GAP, *compounds]
         words += [GAP, *compounds]

@@ -22,9 +22,10 @@ from couchreg.durable import sync
 from couchreg.errors import CouchregError
 from couchreg.followers.base import Checkpoint, RebuildNeeded
 from couchreg.followers.search import whoosh_text
-from couchreg.followers.search.base import MOST_VALUES, SECONDS, Hit, HitsPage, TooSlow
+from couchreg.followers.search.base import MOST_VALUES, SECONDS, Hit, HitsPage, NoMeaning, TooSlow
 from couchreg.followers.search.folder import make_room
 from couchreg.followers.search.items import COLUMNS, PackageSource, items
+from couchreg.followers.search.meaning import nearest, vector
 from couchreg.followers.search.query import Query
 
 FOLDER: Final = "whoosh"
@@ -52,7 +53,9 @@ class DurableStorage(FileStorage):  # type: ignore[misc]  # Whoosh is typed in p
 class WhooshIndex:
     """The index in the folder `FOLDER` of a directory, in which there is nothing else."""
 
-    def __init__(self, directory: Path, *, seconds: float = SECONDS) -> None:
+    def __init__(self, directory: Path, *, seconds: float = SECONDS, with_meaning: bool = False) -> None:
+        self._with_meaning = with_meaning
+        self._version = whoosh_text.VERSION + whoosh_text.MEANING * with_meaning
         self._above = directory
         self._directory = directory / FOLDER
         self._seconds = seconds
@@ -71,7 +74,9 @@ class WhooshIndex:
 
     def put(self, sources: Sequence[PackageSource], gone: Collection[str]) -> None:
         with self._writing() as writer:
-            made = [item for source in sources for item in items(source)]  # here it is the package's fault
+            made = [
+                item for source in sources for item in items(source, with_meaning=self._with_meaning)
+            ]  # here it is the package's fault
             with trusting():
                 for name in (*gone, *[source.name for source in sources]):
                     writer.delete_by_term("package", name)
@@ -82,7 +87,7 @@ class WhooshIndex:
         self.put(sources, gone)
         with self._writing() as writer, trusting():
             writer.delete_by_term("id", CHECKPOINT_ID)
-            shown = (whoosh_text.VERSION, *checkpoint)
+            shown = (self._version, *checkpoint)
             writer.add_document(id=CHECKPOINT_ID, kind="checkpoint", shown=shown)
             self._writer = None
             writer.commit()
@@ -119,6 +124,8 @@ class WhooshIndex:
 
     # -- reading
     def search(self, query: Query) -> HitsPage:
+        if query.like and not self._with_meaning:
+            raise NoMeaning
         with trusting():
             searcher = self._current()
             reader = searcher.reader()
@@ -128,8 +135,10 @@ class WhooshIndex:
                 return (text.decode() if isinstance(text, bytes) else text for text in found)
 
             results = self._results(searcher, whoosh_text.build(query, expand), query)
+            if query.like:
+                return _near(searcher, results, query)
             hits = [_hit(found, score) for found, score in _of_page(results, query)]
-            return HitsPage(len(results), hits, _facets(searcher, results, query.facets))
+            return HitsPage(len(results), hits, _facets(searcher, results.docs(), query.facets))
 
     def known(self, term: str) -> bool:
         with trusting():
@@ -156,7 +165,7 @@ class WhooshIndex:
 
     def _results(self, searcher: Searcher, wanted: Any, query: Query) -> Results:
         ordered = None if query.has_words and query.sort == "score" else _order(query)
-        limit = None if query.sort == "downloads" else query.offset + max(query.limit, 1)
+        limit = None if query.sort == "downloads" or query.like else query.offset + max(query.limit, 1)
         collector = searcher.collector(limit=limit, sortedby=ordered)
         try:
             searcher.search_with_collector(
@@ -182,7 +191,7 @@ class WhooshIndex:
                     raise RebuildNeeded("the search index has no checkpoint")
                 return None
             version, incarnation, seq = found["shown"]
-        if version != whoosh_text.VERSION:
+        if version != self._version:
             raise RebuildNeeded("the search index was made by another version")
         return Checkpoint(incarnation, str(seq))
 
@@ -223,12 +232,24 @@ def _hit(stored: dict[str, Any], score: float) -> Hit:
     return Hit(package, version, resource, score, shown)
 
 
+def _near(searcher: Searcher, results: Results, query: Query) -> HitsPage:
+    """Those whose meaning is near, the nearest first; equals by their place in the index."""
+    reader = searcher.reader()
+    places = sorted(results.docs())
+    means = reader.column_reader("means") if reader.has_column("means") else None
+    given = ((place, bytes(means[place])) for place in places) if means is not None else ()
+    near = nearest(vector(query.like), (one for one in given if any(one[1])))
+    page = near[query.offset : query.offset + query.limit]
+    hits = [_hit(searcher.stored_fields(place), score) for place, score in page]
+    return HitsPage(len(near), hits, _facets(searcher, [place for place, _ in near], query.facets))
+
+
 def _facets(
-    searcher: Searcher, results: Results, names: Iterable[str]
+    searcher: Searcher, places: Iterable[int], names: Iterable[str]
 ) -> dict[str, Sequence[tuple[str, int]]]:
     """The values of facets among the first MOST_COUNTED items."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in names}
-    for place in islice(results.docs(), MOST_COUNTED) if counts else ():
+    for place in islice(places, MOST_COUNTED) if counts else ():
         stored = searcher.stored_fields(place)["facets"]
         for name, counter in counts.items():
             counter.update(stored[name])

@@ -9,13 +9,16 @@ from typing import Any, Final
 
 from whoosh import fields, query
 from whoosh.analysis import RegexTokenizer
+from whoosh.columns import FixedBytesColumn
 
 from couchreg.followers.search.base import EXACT_WEIGHT, WEIGHTS
 from couchreg.followers.search.items import COLUMNS, PACKAGES, RESOURCES, Item
+from couchreg.followers.search.meaning import DIMENSIONS
 from couchreg.followers.search.query import Clause, Piece, Query
 from couchreg.followers.search.tokens import streams
 
-VERSION: Final = 4  # of schema and analysis; another one in the index means that it is rebuilt
+VERSION: Final = 6  # of schema and analysis; another one in the index means that it is rebuilt
+MEANING: Final = 1  # is added to it where there are vectors
 MOST_EXPANSIONS: Final = 64  # terms that a beginning of a word may stand for
 PREFIX_WEIGHT: Final = 0.25
 _NAMES = frozenset({"name", "resources", "fields"})  # columns whose texts are names
@@ -38,6 +41,7 @@ def schema() -> fields.Schema:
         words=fields.TEXT(analyzer=blanks, phrase=False),
         tags=fields.ID(),
         date=fields.ID(sortable=True),
+        means=fields.COLUMN(FixedBytesColumn(DIMENSIONS)),
         first_day=fields.NUMERIC(int),
         last_day=fields.NUMERIC(int),
         **numbers,
@@ -63,6 +67,7 @@ def document(item: Item) -> dict[str, Any]:
         "words": " ".join(found.words for found in terms.values() if found.words),
         "tags": sorted(item.tags),
         "date": item.date,
+        **({"means": item.means} if item.means else {}),
     }
 
 

@@ -178,7 +178,7 @@ def test_a_failed_commit_leaves_the_last_one(
     first, second = (items.PackageSource(name, "1", b'"title": "Bees"') for name in ("a", "b"))
     index.commit([first], [], Checkpoint("one", "1"))
     monkeypatch.setattr(whoosh_text, "document", _unexpected)
-    monkeypatch.setattr(fts5_rows, "number", _unexpected)
+    monkeypatch.setattr(fts5_rows, "term_of", _unexpected)
     with pytest.raises(AssertionError):
         index.commit([second], ["a"], Checkpoint("one", "2"))
     assert [hit.package for hit in index.search(keys_query(["bees"])).hits] == ["a"]

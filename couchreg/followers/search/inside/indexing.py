@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from couchreg.followers.base import Checkpoint, RebuildNeeded
 from couchreg.followers.search.base import SearchIndex
@@ -12,7 +13,11 @@ from couchreg.sandbox.inside.channel import Reply
 Answer = Callable[[bytes, Reply], bytes]
 
 
-def indexer(engine: Callable[[Path], SearchIndex]) -> Answer:
+class Engine(Protocol):
+    def __call__(self, directory: Path, *, with_meaning: bool) -> SearchIndex: ...
+
+
+def indexer(engine: Engine) -> Answer:
     """The function that does these jobs with an engine; the index stays open between them."""
     opened: dict[str, SearchIndex] = {}
 
@@ -20,7 +25,9 @@ def indexer(engine: Callable[[Path], SearchIndex]) -> Answer:
         work = work_of(job)
         try:
             if work.directory not in opened:
-                opened[work.directory] = _opened(engine(Path(work.directory)), work)
+                opened[work.directory] = _opened(
+                    engine(Path(work.directory), with_meaning=work.with_meaning), work
+                )
             _do(opened[work.directory], work)
         except Exception as error:
             if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:

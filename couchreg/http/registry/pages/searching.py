@@ -18,7 +18,7 @@ from couchreg.web.showing import plain
 
 _FACETS: Final = ("keywords", "license", "format", "publisher")
 _COUNTED: Final = 10  # values of a facet
-_SINGLE: Final = ("q", "in", "sort", "facet", "deprecated", "temporal", "bbox", "limit")
+_SINGLE: Final = ("q", "like", "in", "sort", "facet", "deprecated", "temporal", "bbox", "limit")
 _DESCRIPTION: Final = 300  # characters
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from aiohttp import web
 
-from couchreg.errors import BadRequest, NotImplementedHere
+from couchreg.errors import BadRequest
 from couchreg.followers.search.coverage import box_of, period_of
 from couchreg.followers.search.explaining import Found, Result
 from couchreg.followers.search.items import FACETS, PACKAGES, RESOURCES
@@ -23,9 +23,9 @@ from couchreg.registry.reading.served import url_of
 HITS, MOST_HITS, FARTHEST = 20, 200, 10_000
 MOST_FILTERS: Final = 20
 LONGEST_FILTER: Final = 500  # characters
+LONGEST_LIKE: Final = 1_000
 FILTERS: Final = (*FACETS, "where", "about")
 SORTS: Final = ("score", "name", "date", "downloads")
-_MEANING = "This server does not search by meaning: use words (q), or filters."
 
 
 class SearchCall(Protocol):
@@ -73,10 +73,9 @@ async def answered(call: SearchCall, more: Mapping[str, Any]) -> web.StreamRespo
 
 
 async def query_of(call: SearchCall) -> Query:
-    """The question of a request. Raises BadRequest, NotImplementedHere."""
+    """The question of a request. Raises BadRequest."""
     given = call.request.query
-    if "like" in given:
-        raise NotImplementedHere(_MEANING)
+    like = _like(given)
     asked = with_filters(parse(given.get("q", "")), _filters(call))
     facets = tuple(dict.fromkeys(name for name in given.get("facet", "").split(",") if name))
     _check("facet", facets, FACETS)
@@ -93,6 +92,7 @@ async def query_of(call: SearchCall) -> Query:
         box=None if box is None else box_of(box),
         limit=call.number("limit", HITS, MOST_HITS),
         offset=call.number("skip", 0, FARTHEST),
+        like=like,
         downloads=tuple(await call.most_downloaded()) if sort == "downloads" else (),
     )
     if period is not None and found.period is None:
@@ -100,6 +100,18 @@ async def query_of(call: SearchCall) -> Query:
     if box is not None and found.box is None:
         raise BadRequest("“bbox” is west,south,east,north in degrees: bbox=-5,42,8,51")
     return found
+
+
+def _like(given: Mapping[str, str]) -> str:
+    """A text that is looked for by its meaning; empty where there is none."""
+    like = given.get("like", "").strip()
+    if "like" in given and not like:
+        raise BadRequest("“like” is a text: like=cost of living")
+    if len(like) > LONGEST_LIKE:
+        raise BadRequest(f"“like” may have at most {LONGEST_LIKE} characters.")
+    if like and given.get("sort", "score") != "score":
+        raise BadRequest("What is found by “like” has an order, the nearest first: leave out “sort”.")
+    return like
 
 
 def _check(name: str, values: tuple[str, ...], allowed: tuple[str, ...]) -> None:

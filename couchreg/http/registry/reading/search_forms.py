@@ -94,7 +94,7 @@ async def described(call: Call) -> web.StreamResponse:
 async def followed(call: Call) -> web.StreamResponse:
     """`GET /-/search.atom`: what is found, the newest first unless asked otherwise, to be subscribed to."""
     query = await query_of(call)
-    if "sort" not in call.request.query:
+    if "sort" not in call.request.query and not query.like:
         query = replace(query, sort="date")
     found = await call.look(replace(query, facets=()))
     own = url_of(call.base, "-", "search.atom") + "?" + call.request.rel_url.raw_query_string

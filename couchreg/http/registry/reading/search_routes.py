@@ -49,7 +49,7 @@ PAGE = (
 SEARCH = (
     *QUESTION,
     Parameter("facet", f"Count the values of these, with commas between: {', '.join(FACETS)}"),
-    Parameter("like", "A text by its meaning; 501 where the server cannot"),
+    Parameter("like", "A text by its meaning, the nearest first; 501 where the server cannot"),
     *PAGE,
 )
 
