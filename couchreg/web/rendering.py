@@ -12,12 +12,19 @@ from markupsafe import Markup
 from couchreg.web.showing import number, size
 
 STYLE: Final = "style.css"
+WORKER: Final = "offline-worker.js"  # answers for the registry where there is no network
 SCRIPT: Final = "text/javascript; charset=utf-8"
 STATIC: Final = {  # files, and their types
     STYLE: "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "publish.js": SCRIPT,
     "sha256.js": SCRIPT,
+    "offline.js": SCRIPT,
+    "shelf.js": SCRIPT,
+    WORKER: SCRIPT,
+    "offline-pages.js": SCRIPT,
+    "pouchdb.min.js": SCRIPT,
+    "pouchdb.LICENSE.txt": "text/plain; charset=utf-8",
 }
 
 

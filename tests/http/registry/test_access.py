@@ -76,6 +76,7 @@ EXPECTED = {
     **{f"GET /api/3{path}": EVERYONE for path in CUBES},
     "GET /-/table/{name}/{version}/{path}": EVERYONE,
     "GET /-/static/{path}": "404 404 404 404 404 404 404 404",  # there is no such file
+    "GET /-/offline": "200 200 200 200 200 200 200 200",
     "GET /-/parquet/{name}/{version}": EVERYONE,
     "GET /-/parquet/{name}/{version}/{path}": EVERYONE,
     # Pages for people; a form without the token of its page is refused.

@@ -1,6 +1,7 @@
 """The first page, and the files that all pages share."""
 
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -8,12 +9,13 @@ from couchreg.errors import NotFound
 from couchreg.http.registry.frame.answers import text
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.freshness import YEAR
-from couchreg.http.registry.pages.wanted import or_page, show
+from couchreg.http.registry.pages.wanted import for_worker, or_page, show
 from couchreg.http.registry.reading import linked
 from couchreg.registry.reading.served import url_of
-from couchreg.web.rendering import STATIC, static, static_tag
+from couchreg.web.rendering import STATIC, WORKER, static, static_tag
 
 _SHOWN: Final = 24  # packages
+_LONGEST: Final = 150  # characters of a name
 
 
 async def _page(call: Call) -> web.StreamResponse:
@@ -39,6 +41,25 @@ async def _page(call: Call) -> web.StreamResponse:
     )
 
 
+async def offline(call: Call) -> web.StreamResponse:
+    """`GET /-/offline`: where packages are chosen that are taken along, by a script."""
+    package = call.request.query.get("package", "")[:_LONGEST]
+    return await show(
+        call,
+        "offline.html",
+        title="Take packages with you",
+        asked="",
+        script="offline.js",
+        package=package,
+        root=_root(call),
+    )
+
+
+def _root(call: Call) -> str:
+    """The path of the registry's address, without a slash at its end."""
+    return urlsplit(call.base).path.rstrip("/")
+
+
 home = or_page(_page, linked.welcome)
 
 
@@ -50,4 +71,9 @@ async def file(call: Call) -> web.StreamResponse:
     pinned = call.request.rel_url.raw_query_string == static_tag(name)
     kept = f"public, max-age={YEAR}, immutable" if pinned else "no-cache"
     headers = {"Cache-Control": kept, "Vary": "Accept-Encoding"}
+    if name == WORKER:
+        headers |= {
+            "Content-Security-Policy": for_worker(call.base),
+            "Service-Worker-Allowed": _root(call) + "/",
+        }
     return await text(call, static_tag(name), static(name), STATIC[name], headers)

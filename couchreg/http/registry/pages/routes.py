@@ -58,6 +58,16 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/-/offline",
+        "pages.home.offline",
+        Rule.PUBLIC,
+        "The page where packages are chosen that a browser takes along",
+        {200: PAGE, 304: NEW},
+        (Parameter("package", "The name that the form begins with"),),
+        in_registry=False,
+    ),
+    Route(
+        "GET",
         "/-/login",
         "pages.entering.login_page",
         Rule.PUBLIC,

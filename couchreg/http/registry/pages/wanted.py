@@ -22,6 +22,7 @@ POLICY: Final = (
 )
 # What a page with a script may besides: run files that come with the server, and ask the server.
 _SCRIPTS: Final = "; script-src {0}/-/static/; worker-src {0}/-/static/; connect-src 'self'"
+_WORKER: Final = "default-src 'none'; script-src {0}/-/static/; connect-src 'self'"
 HEADERS: Final = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "same-origin",
@@ -62,12 +63,20 @@ async def show(call: Call, template: str, **values: Any) -> web.StreamResponse:
     """A page for this client, or 304 where it has it."""
     body = await asyncio.to_thread(render, template, base=call.base, **values)
     kept = "no-cache" if call.audience.is_everyone else "private, no-cache"
-    return await fresh(call, body, f"{HTML}; charset=utf-8", {**HEADERS, "Cache-Control": kept})
+    headers = {**HEADERS, "Cache-Control": kept}
+    if values.get("script"):
+        headers["Content-Security-Policy"] = with_scripts(call.base)
+    return await fresh(call, body, f"{HTML}; charset=utf-8", headers)
 
 
 def with_scripts(base: str) -> str:
     """The policy of a page with scripts of our own."""
     return POLICY + _SCRIPTS.format(base)
+
+
+def for_worker(base: str) -> str:
+    """The policy of a worker of our own."""
+    return _WORKER.format(base)
 
 
 def private(

@@ -284,3 +284,16 @@ async def test_what_pages_share_is_kept_for_good(registry: Served) -> None:
     assert headers["Cache-Control"].endswith("immutable")
     assert headers["Content-Type"] == "text/css; charset=utf-8"
     assert (await look(registry, "/-/static/../routes.py"))[0] == 404
+
+
+async def test_a_worker_may_run_what_comes_with_the_server_and_nothing_else(registry: Served) -> None:
+    _, headers, text = await look(registry, "/-/static/offline-worker.js")
+    assert headers["Service-Worker-Allowed"] == "/"
+    policy = f"default-src 'none'; script-src {registry.url}/-/static/; connect-src 'self'"
+    assert (headers["Content-Security-Policy"], headers["Cache-Control"]) == (policy, "no-cache")
+    assert "importScripts" in text
+    _, headers, _ = await look(registry, "/-/offline")
+    assert f"script-src {registry.url}/-/static/;" in headers["Content-Security-Policy"]
+    _, headers, text = await look(registry, "/seen")
+    assert "pouchdb" not in text
+    assert len(text) < 100_000
