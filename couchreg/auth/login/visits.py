@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from couchreg.auth.login.authenticator import CHANGED, VISIT, Authenticator, Identity
-from couchreg.errors import Unauthorized
+from couchreg.errors import NotFound, Unauthorized
 from couchreg.journal.asking import record
 
 IDLE, LONGEST = 12 * 3600.0, 30 * 86_400.0  # seconds: unused, and in all
@@ -91,6 +91,13 @@ class Visits:
         visit = self._found.pop(_key(value), None)
         if visit is not None:
             record("visit.end", name=visit.name)
+
+    def end_one(self, name: str, key: str) -> None:
+        """Log an account out at one place. Raises NotFound."""
+        if not any(one.key == key for one in self.of(name)):
+            raise NotFound("That login has ended.")
+        del self._found[key]
+        record("visit.end", name=name)
 
     def end_others(self, name: str, value: str) -> None:
         """Log an account out everywhere but where this cookie is."""

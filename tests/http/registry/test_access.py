@@ -19,6 +19,7 @@ from tests.served import ADMIN, ANNA, BOB, PASSWORD, Serve, Served, basic
 # The package is anna's. `scoped` is her token for everything, but for other packages.
 CLIENTS = ["nobody", "bob", "anna", "admin", "read", "publish", "scoped", "full"]
 STRANGERS = ["wrong", "unknown", "expired", "revoked", "garbled"]  # 401 wherever they come
+FORMS = ("login", "logout", "register", "account", "admin", "owners/{name}")
 EVERYONE = "200 200 200 200 200 200 200 200"
 
 VIEWER = [
@@ -83,6 +84,8 @@ EXPECTED = {
     "GET /-/login": "200 303 303 303 303 303 303 303",
     "GET /-/register": EVERYONE,
     "GET /-/account": "401 200 200 200 403 403 403 200",
+    "GET /-/owners/{name}": "401 403 200 200 403 403 403 200",
+    "POST /-/owners/{name}": "401 403 403 403 403 403 403 403",
     "GET /-/admin": "401 401 401 200 401 401 401 401",
     "POST /-/admin": "401 401 401 403 401 401 401 401",
     "GET /-/publish": "401 200 200 200 403 200 200 200",
@@ -244,7 +247,7 @@ class Stage:
             form = aiohttp.FormData()
             form.add_field("files", b"a", filename="a.csv")
             return {"data": form}
-        if key in ("POST /-/login", "POST /-/logout", "POST /-/register", "POST /-/account", "POST /-/admin"):
+        if key.startswith("POST /-/") and key.removeprefix("POST /-/") in FORMS:
             sent = {"data": {"name": "anna", "password": PASSWORD}}
         return {**sent, "params": QUERIES.get(key, {})}
 

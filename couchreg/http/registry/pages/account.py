@@ -24,6 +24,7 @@ _DAYS: Final = 3650  # that a token may last
 _DAY: Final = 86_400.0  # seconds
 _DONE: Final = {
     "revoked": "The token is revoked.",
+    "ended": "That login has ended.",
     "others": "You are logged out everywhere else.",
     "password": "Your password is changed, and every other login of yours has ended.",
 }
@@ -67,6 +68,11 @@ async def _revoke(call: Call, fields: Mapping[str, str]) -> web.StreamResponse:
     return to(call.base, f"{ACCOUNT}?done=revoked")
 
 
+async def _end_one(call: Call, fields: Mapping[str, str]) -> web.StreamResponse:
+    call.services.visits.end_one(_name(call), fields.get("id", ""))
+    return to(call.base, f"{ACCOUNT}?done=ended")
+
+
 async def _end_others(call: Call, fields: Mapping[str, str]) -> web.StreamResponse:
     call.services.visits.end_others(_name(call), call.visit)
     return to(call.base, f"{ACCOUNT}?done=others")
@@ -90,6 +96,7 @@ async def _change_password(call: Call, fields: Mapping[str, str]) -> web.StreamR
 _ACTS: Final[Mapping[str, Act]] = {
     "token": _make_token,
     "revoke": _revoke,
+    "end": _end_one,
     "others": _end_others,
     "password": _change_password,
 }
@@ -101,7 +108,14 @@ async def _page(
     name, (token, headers) = _name(call), token_for(call)
     packages = list(await call.registry.owners.owned_by(name))
     values: dict[str, Any] = {
-        "packages": [{"name": one, "url": url_of(call.base, one)} for one in sorted(packages)[:_PACKAGES]],
+        "packages": [
+            {
+                "name": one,
+                "url": url_of(call.base, one),
+                "owners": url_of(call.base, "-", "owners", one),
+            }
+            for one in sorted(packages)[:_PACKAGES]
+        ],
         "more_packages": max(0, len(packages) - _PACKAGES),
         "tokens": await _tokens(call, name),
         "logins": _logins(call, name),
@@ -145,6 +159,7 @@ def _logins(call: Call, name: str) -> list[dict[str, Any]]:
     visits = call.services.visits
     return [
         {
+            "id": one.key,
             "address": one.address,
             "began": _moment(one.began),
             "used": _moment(one.used),

@@ -209,6 +209,15 @@ async def test_a_person_publishes_a_folder_and_mends_it(
         await expect(page).to_have_title("valley 1.0.0 · couchreg")
         await expect(page.get_by_text("نحل الوادي", exact=True)).to_have_css("direction", "rtl")
         await expect(page.get_by_role("heading", name="Bees of the valley")).to_be_visible()
+        await page.get_by_role("link", name="Account").click()
+        found += await visit.findings()
+        await page.get_by_role("link", name="Owners of valley").click()
+        await page.get_by_label("Name of an account").fill("anna")
+        await page.get_by_role("button", name="Add").click()
+        await expect(page.get_by_role("status")).to_have_text("The owner is added.")
+        found += await visit.findings()
+        await page.get_by_role("button", name="Remove anna").click()
+        await expect(page.get_by_role("status")).to_have_text("The owner is removed.")
     assert found == []
 
 
