@@ -1,5 +1,6 @@
 """`couchreg search`: packages and resources that match words and properties."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("words", metavar="WORDS", nargs=-1)
 @_filters
 @click.option("--like", metavar="TEXT", help="A text by its meaning, where the registry can do that.")
+@click.option("--deprecated", type=click.Choice(["true", "false"]), help="Whether it is deprecated.")
 @click.option("--temporal", metavar="TIME", help="A time that it speaks of: 2010/2020.")
 @click.option("--bbox", metavar="W,S,E,N", help="A box that it touches, in degrees.")
 @click.option("--in", "kind", type=click.Choice(["packages", "resources"]), help="What to look for.")
@@ -56,6 +58,8 @@ def search(
         return
     for hit in found["hits"]:
         click.echo(_line(hit))
+        if sys.stdout.isatty() and (why := _why(hit)):
+            click.echo(f"    {why}")
     for line in _facets(found):
         click.echo(line)
     _advise(words, found, given["skip"])
@@ -64,7 +68,11 @@ def search(
 def _question(words: Sequence[str], given: Mapping[str, Any]) -> Question:
     """The parameters of `/-/search`; the limit is always among them."""
     asked = [(name, value) for name in FILTERS for value in given[name]]
-    asked += [(name, given[name]) for name in ("like", "temporal", "bbox", "sort", "facet") if given[name]]
+    asked += [
+        (name, given[name])
+        for name in ("like", "deprecated", "temporal", "bbox", "sort", "facet")
+        if given[name]
+    ]
     asked += [("in", given["kind"])] if given["kind"] else []
     asked += [("skip", str(given["skip"]))] if given["skip"] else []
     quoted = (f'"{word}"' if " " in word.strip() and '"' not in word else word for word in words)
@@ -90,15 +98,28 @@ def _marked(hit: Mapping[str, Any]) -> str | None:
     """The title with what was found in bold, on a terminal."""
     for one in hit.get("highlights", ()):
         if one["path"] == "title" and one["text"] == hit.get("title"):
-            done, pieces = 0, []
-            for first, last in one["marks"]:
-                if first >= done:
-                    pieces += [
-                        plain(one["text"][done:first]),
-                        click.style(plain(one["text"][first:last]), bold=True),
-                    ]
-                    done = last
-            return "".join([*pieces, plain(one["text"][done:])])
+            return _bold(one)
+    return None
+
+
+def _bold(highlight: Mapping[str, Any]) -> str:
+    text, done, pieces = highlight["text"], 0, []
+    for first, last in highlight["marks"]:
+        if first >= done:
+            pieces += [plain(text[done:first]), click.style(plain(text[first:last]), bold=True)]
+            done = last
+    return "".join([*pieces, plain(text[done:])])
+
+
+def _why(hit: Mapping[str, Any]) -> str | None:
+    """What was found elsewhere than in the title: a text, or a property and why it counts."""
+    for one in hit.get("highlights", ()):
+        if one["path"] != "title":
+            return f"{plain(one['path'])}: {_bold(one)}"
+    for one in hit.get("matched", ()):
+        if one["path"] not in ("title", "like"):
+            because = f" ({plain(one['because'])})" if one.get("because") else ""
+            return f"{plain(one['path'])}: {plain(one['value'])}{because}"
     return None
 
 

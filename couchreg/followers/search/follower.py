@@ -12,7 +12,7 @@ from typing import TypeVar
 from couchreg.docstore.base import Change
 from couchreg.errors import StorageFailure, Unavailable
 from couchreg.followers.base import Checkpoint, FollowedPackages, RebuildNeeded
-from couchreg.followers.search.base import SearchIndex, Writer
+from couchreg.followers.search.base import SearchIndex, TooSlow, Writer
 from couchreg.followers.search.explaining import Found, explained
 from couchreg.followers.search.items import tag
 from couchreg.followers.search.packages import PackageReader, ReadRanges, ReadText
@@ -188,5 +188,8 @@ def looked(query: Query, index: SearchIndex) -> Found:
     """`SearchFollower.look` over an index. Blocking."""
     wanted = opened(query, index.known)
     page = index.search(wanted)
-    meant = None if page.total else suggestion(query, index)
+    meant = None
+    if not page.total:
+        with contextlib.suppress(TooSlow):  # nothing was found, and that is an answer
+            meant = suggestion(query, index)
     return explained(wanted, page)._replace(suggestion=meant)

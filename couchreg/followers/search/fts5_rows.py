@@ -50,6 +50,8 @@ CREATE TABLE IF NOT EXISTS facet (
 CREATE TABLE IF NOT EXISTS meaning (id INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS shown (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 """
+_FTS_TABLES: Final = ("package_words", "resource_words", "package_tags", "resource_tags")
+SEGMENTS: Final = 8  # of a level that FTS5 puts together: by fours it would write everything twice as often
 _REMEMBERED: Final = 50_000  # values of facets
 _ITEM = "INSERT INTO item VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _KINDS: Final = ("package", "resource")
@@ -77,12 +79,20 @@ class IndexRows:
         try:
             self._connection.set_busy_timeout(5000)
             self._connection.execute(_SCHEMA).fetchall()
+            self._gather()
             self._run(
                 "INSERT OR IGNORE INTO state VALUES (1, ?, NULL, NULL)", (VERSION + MEANING * with_meaning,)
             )
         except BaseException:
             self._connection.close()
             raise
+
+    def _gather(self) -> None:
+        """Say once, of each table of FTS5, how many segments of it are put together at a time."""
+        for name in _FTS_TABLES:
+            said = self._run(f"SELECT v FROM {name}_config WHERE k = 'automerge'")  # noqa: S608
+            if said != [(SEGMENTS,)]:
+                self._run(f"INSERT INTO {name} ({name}, rank) VALUES ('automerge', ?)", (SEGMENTS,))  # noqa: S608
 
     def state(self) -> tuple[int, Checkpoint | None]:
         """The version that made it, and how far it is."""

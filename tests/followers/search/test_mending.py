@@ -13,7 +13,10 @@ import pytest
 from couchreg.errors import Unavailable
 from couchreg.followers.base import Checkpoint
 from couchreg.followers.search import fts5_match, fts5_rows, items, whoosh_text
-from couchreg.followers.search.query import keys_query
+from couchreg.followers.search.base import TooSlow
+from couchreg.followers.search.follower import looked
+from couchreg.followers.search.fts5 import Fts5Index
+from couchreg.followers.search.query import keys_query, parse
 from couchreg.followers.search.whoosh_index import WhooshIndex
 from tests.followers.conftest import package, put
 from tests.followers.search.conftest import GDP, Databases, Engine, Searching
@@ -187,3 +190,19 @@ def test_a_failed_commit_leaves_the_last_one(
     again = engine(tmp_path / "index")
     assert again.open() == Checkpoint("one", "1")
     again.close()
+
+
+def test_a_suggestion_that_takes_too_long_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = Fts5Index(tmp_path / "index")
+    index.open()
+    index.commit([items.PackageSource("a", "1", b'"title": "Unemployment"')], [], Checkpoint("one", "1"))
+    assert looked(parse("unemploymet"), index).suggestion == "unemployment"
+
+    def late(term: str) -> list[tuple[str, int]]:
+        raise TooSlow
+
+    monkeypatch.setattr(index, "neighbours", late)
+    found = looked(parse("unemploymet"), index)
+    assert (found.total, found.suggestion) == (0, None)
+    index.close_reading()
+    index.close()
