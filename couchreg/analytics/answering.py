@@ -85,6 +85,11 @@ class Answering:
         """Returns at once: what is needed is imported meanwhile."""
         await self._pool.start()
 
+    @property
+    def busy(self) -> int:
+        """Questions that are answered, or wait for it."""
+        return self._pool.busy + self._pool_of_places.busy
+
     async def close(self) -> None:
         """Whoever waits for an answer gets Unavailable."""
         await self._pool.close()

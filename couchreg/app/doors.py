@@ -11,6 +11,7 @@ from aiohttp import web
 from couchreg.app import mirroring
 from couchreg.app.facts import facts
 from couchreg.app.listening import serve
+from couchreg.app.overview import overview
 from couchreg.app.searching import Searching
 from couchreg.app.stores import direct_uploads, elsewhere
 from couchreg.auth.options import user_required
@@ -78,6 +79,7 @@ async def open_doors(
         care=Care(app.store, app.accounts),
         health=app.monitoring.health.parts,
         metrics=app.monitoring.metrics,
+        overview=lambda: overview(app),
     )
     app.caches = lambda: {"codings": services.codings.size, "texts": services.rendered.size}
     limits = _limits(app.settings)

@@ -4,14 +4,30 @@ Nothing that a client makes up becomes a name here: there are as many figures as
 asked.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from couchreg.journal.asking import Asked
 from couchreg.journal.openmetrics import Family, Histogram, Labels, Sample, histogram
 
 METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "COPY", "PATCH"})
 OTHER, NO_ROUTE = "other", "none"
+LONGEST, KEPT_FOR = 20, 3600.0  # requests that are remembered for having taken long; seconds
+_TARGET = 200  # characters of an address
+_ENDLESS = ("_changes", "_db_updates")  # that last as long as their clients like
+
+
+class LongRequest(NamedTuple):
+    """A request that took long. `target` is its path, without what it asks with."""
+
+    seconds: float
+    ended: float  # Unix time
+    door: str
+    method: str
+    target: str
+    status: int
 
 
 class RequestFigures:
@@ -21,6 +37,7 @@ class RequestFigures:
         self._answers: Counter[tuple[str, str, str, int]] = Counter()
         self._times: dict[tuple[str, str], Histogram] = {}
         self._sent: Counter[str] = Counter()
+        self._long: list[LongRequest] = []
 
     def add(self, asked: Asked, method: str, target: str, status: int, size: int, seconds: float) -> None:
         """A request is over; `size` in bytes sent."""
@@ -33,6 +50,18 @@ class RequestFigures:
             times = self._times[place] = Histogram()
         times.add(seconds)
         self._sent[door] += size
+        path = target.partition("?")[0]
+        if (len(self._long) < LONGEST or seconds > self._long[-1].seconds) and not path.endswith(_ENDLESS):
+            self._keep(LongRequest(seconds, time.time(), door, method, path[:_TARGET], status))
+
+    def _keep(self, one: LongRequest) -> None:
+        young = [other for other in self._long if one.ended - other.ended < KEPT_FOR]
+        self._long = sorted([*young, one], reverse=True)[:LONGEST]
+
+    def longest(self) -> list[LongRequest]:
+        """Those of the last hour that took longest, the longest first."""
+        now = time.time()
+        return [one for one in self._long if now - one.ended < KEPT_FOR]
 
     def families(self) -> Iterator[Family]:
         answers = [

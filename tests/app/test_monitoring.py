@@ -13,6 +13,7 @@ import pytest
 
 from couchreg.app import App
 from couchreg.app.disks import Disks
+from couchreg.app.overview import overview
 from couchreg.errors import StorageFailure
 from tests.app.people import Client
 from tests.conftest import ServerFactory
@@ -130,3 +131,14 @@ async def test_a_disk_warns_once_and_again_when_it_has_had_room(
 
 def missing() -> os.statvfs_result:
     raise FileNotFoundError
+
+
+async def test_an_administrator_sees_what_the_server_is_at(app: App, session: aiohttp.ClientSession) -> None:
+    ask = Client(session, app.registry_url)
+    assert (await ask("GET", "/-/health", who=None))[0] == 200
+    found = await overview(app)
+    assert [one.name for one in found.databases][:1]
+    assert {"registry", "_users"} <= {one.name for one in found.databases}
+    assert all(one.inside == 0 for one in found.queues)
+    assert (found.replications, found.more_replications, found.more_databases) == ([], 0, 0)
+    assert [one.target for one in found.long] == ["/-/health"]

@@ -38,6 +38,7 @@ from couchreg.http.registry.frame.codings import Codings
 from couchreg.http.registry.frame.cookies import visit_cookie
 from couchreg.http.registry.frame.health import HealthPart
 from couchreg.http.registry.frame.numbers import whole_number
+from couchreg.http.registry.frame.overview import Overview, nothing_at_work
 from couchreg.http.registry.frame.rendered import Renderings
 from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.frame.urls import base_url, is_secure
@@ -137,6 +138,7 @@ class RegistryServices:
     care: Care | None = None  # for accounts of others
     health: Callable[[], Awaitable[Sequence[HealthPart]]] = nothing_ails
     metrics: Callable[[], Awaitable[str]] = nothing_measured
+    overview: Callable[[], Awaitable[Overview]] = nothing_at_work
 
 
 @dataclass(slots=True)

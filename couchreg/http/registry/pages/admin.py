@@ -10,6 +10,7 @@ from aiohttp import web
 from couchreg.errors import BadRequest, CouchregError, NotImplementedHere, Unavailable
 from couchreg.followers.loop import Status
 from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.frame.overview import Overview
 from couchreg.http.registry.pages.forms import fields_of, token_for
 from couchreg.http.registry.pages.wanted import private, to
 from couchreg.web.showing import cell, number, plain, size
@@ -71,6 +72,7 @@ async def _page(call: Call, *, error: CouchregError | None = None, done: str = "
         followers=[_follower(one) for one in await call.services.followers()],
         replicas=[_replica(one) for one in call.services.replicas(True)],
         figures=await _figures(call),
+        work=await _work(call),
         accounts=accounts,
         following=f"{call.base}{PLACE}?{following}" if following else "",
     )
@@ -118,6 +120,16 @@ def _replica(found: Mapping[str, Any]) -> dict[str, Any]:
         "documents": cell(lag.get("documents")),
         "problem": cell(found.get("problem")),
     }
+
+
+async def _work(call: Call) -> Overview:
+    """Nothing where the documents cannot be asked: the page has more to say than that."""
+    try:
+        found = await call.services.overview()
+    except Unavailable:
+        return Overview()
+    long = [one._replace(seconds=round(one.seconds, 3), target=plain(one.target, 200)) for one in found.long]
+    return found._replace(long=long)
 
 
 async def _figures(call: Call) -> list[dict[str, str]]:

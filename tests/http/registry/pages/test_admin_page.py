@@ -12,6 +12,8 @@ from couchreg.docstore.base import Edit
 from couchreg.followers.loop import Status
 from couchreg.followers.problems import Problem
 from couchreg.http.registry.frame.health import FAILING, OK, HealthPart
+from couchreg.http.registry.frame.overview import DatabaseRow, Overview, QueueRow, ReplicationRow
+from couchreg.journal.figures import LongRequest
 from couchreg.model.user import SYSTEM
 from tests.http.registry.pages.test_account_pages import Person
 from tests.http.registry.pages.test_pages import Seen
@@ -40,6 +42,21 @@ async def metrics() -> str:
     return FIGURES
 
 
+async def overview() -> Overview:
+    return Overview(
+        [
+            ReplicationRow(
+                f"https://there.example/{EVIL}", "a", EVIL, "crashing", 1234, None, 0, f"Gone. {EVIL}"
+            )
+        ],
+        7,
+        [QueueRow("packages that are checked", 31)],
+        [DatabaseRow(EVIL, 12_346, 2, 5_000_000, 3_000_000)],
+        8,
+        [LongRequest(12.34567, 1_700_000_000.0, "couch", "GET", f"/db/{EVIL}", 200)],
+    )
+
+
 def replicas(detailed: bool) -> list[dict[str, Any]]:
     lag = {"seconds": 7, "documents": 8}
     return [{"source": "https://there.example", "state": "unreachable", "lag": lag, "problem": "No answer."}]
@@ -47,7 +64,13 @@ def replicas(detailed: bool) -> list[dict[str, Any]]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    services = {"health": health, "followers": followers, "metrics": metrics, "replicas": replicas}
+    services: dict[str, Any] = {
+        "health": health,
+        "followers": followers,
+        "metrics": metrics,
+        "replicas": replicas,
+    }
+    services |= {"overview": overview}
     async with serving(tmp_path_factory.mktemp("admin")) as serve:
         yield await serve(services=services)
 
@@ -133,3 +156,22 @@ async def test_who_is_in_conflict_is_nobody_and_may_log_in_or_out(registry: Serv
     status, _, text = await anna.get("/-/login")
     assert (status, 'name="password"' in text) == (200, True)
     assert (await anna.send("/-/logout"))[0] == 303
+
+
+async def test_an_administrator_sees_what_is_at_work(registry: Served) -> None:
+    admin = Person(registry)
+    await admin.log_in("admin")
+    _, _, text = await admin.get("/-/admin")
+    words = " ".join(Seen(text).text.split())
+    for one in (
+        "crashing",
+        "Gone. <script>",
+        "1 234",
+        "packages that are checked",
+        "12.346",
+        "5.0 MB",
+    ):
+        assert one in words
+    assert "… and 7 more." in words
+    assert "… and 8 more." in words
+    assert EVIL not in text
