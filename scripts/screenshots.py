@@ -3,7 +3,8 @@
 A registry with two packages of the tests is started on an empty directory, and every page is opened by a
 browser that has seen none of them: in light on a wide screen, in dark on a narrow one. The pictures go to a
 folder that git does not see. The table shows requests, bytes as they were sent, and milliseconds until the
-first byte and until the page could be read; the least of several visits, since a browser has work of its own.
+first byte, until the first row or hit was there, and until the page could be read; the least of several
+visits, since a browser has work of its own. A page that weighs more than is allowed is told at the end.
 
     scripts/screenshots                  pictures into ./screenshots, and the table
     scripts/screenshots --into /tmp/x --visits 10
@@ -39,16 +40,25 @@ PAGES = {
     "login": "/-/login",
     "account": "/-/account",
     "publish": "/-/publish",
+    "offline": "/-/offline",
     "admin": "/-/admin",
 }
+ALLOWED = 150_000  # bytes of a page, with all that it loads
+FREE = ("offline",)  # which loads what keeps packages
 SCREENS: dict[str, dict[str, Any]] = {
     "wide": {"viewport": {"width": 1200, "height": 900}, "color_scheme": "light"},
     "narrow": {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"},
 }
 TIMES = """() => {
     const [one] = performance.getEntriesByType('navigation');
-    return [one.responseStart - one.requestStart, one.domContentLoadedEventEnd - one.startTime];
+    const read = one.domContentLoadedEventEnd - one.startTime;
+    return [one.responseStart - one.requestStart, window.firstRow || 0, read];
 }"""
+ROWS = """new MutationObserver((changes, watch) => {
+    if (!document.querySelector('tbody tr, .hits li, .cards li')) return;
+    window.firstRow = performance.now();
+    watch.disconnect();
+}).observe(document, { childList: true, subtree: true });"""
 
 
 class Cost(NamedTuple):
@@ -57,6 +67,7 @@ class Cost(NamedTuple):
     requests: int
     bytes: int
     first: float  # milliseconds
+    row: float  # 0 for none
     read: float
 
 
@@ -79,15 +90,20 @@ async def take(url: str, folder: Path, visits: int) -> None:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium())
         cookies = await entered(browser, url)
-        print(f"{'page':10}{'requests':>10}{'bytes':>10}{'first byte':>12}{'readable':>10}")
+        print(f"{'page':10}{'requests':>10}{'bytes':>10}{'first byte':>12}{'first row':>12}{'readable':>10}")
+        heavy = []
         for name, path in PAGES.items():
             known = [] if name == "login" else cookies
             costs = [await look(browser, url + path, known) for _ in range(visits)]
             for screen, settings in SCREENS.items():
                 await picture(browser, url + path, known, folder / f"{name}-{screen}.png", settings)
-            least = [min(one[at] for one in costs) for at in range(4)]
-            times = f"{least[2]:9.1f} ms{least[3]:7.1f} ms"
+            least = [min(one[at] for one in costs) for at in range(5)]
+            row = f"{least[3]:9.1f} ms" if least[3] else " " * 12
+            times = f"{least[2]:9.1f} ms{row}{least[4]:7.1f} ms"
+            if least[1] > ALLOWED and name not in FREE:
+                heavy.append(name)
             print(f"{name:10}{least[0]:10}{least[1]:10}{times}", flush=True)
+        print(f"heavier than {ALLOWED:,} bytes: {', '.join(heavy) or 'none'}")
         await browser.close()
 
 
@@ -109,14 +125,15 @@ async def look(browser: Browser, address: str, cookies: list[Any]) -> Cost:
     """Open a page as somebody who has seen none."""
     context = await browser.new_context(**SCREENS["wide"])
     await context.add_cookies(cookies)
+    await context.add_init_script(ROWS)
     page = await context.new_page()
     sizes: list[asyncio.Task[int]] = []
     page.on("response", lambda response: sizes.append(asyncio.ensure_future(size_of(response))))
     await page.goto(address, wait_until="networkidle")
-    first, read = await page.evaluate(TIMES)
+    first, row, read = await page.evaluate(TIMES)
     sent = await asyncio.gather(*sizes)
     await context.close()
-    return Cost(len(sent), sum(sent), first, read)
+    return Cost(len(sent), sum(sent), first, row, read)
 
 
 async def size_of(response: Response) -> int:

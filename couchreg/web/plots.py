@@ -75,21 +75,24 @@ def plot(kind: str, across: str, names: Sequence[str], rows: Sequence[Sequence[A
 def fitting(columns: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[Any]]) -> Plot | None:
     """The picture that suits the columns ``{name, type}`` of an answer: numbers along time, or along what
     stands first; None where they are no picture, as for a row alone."""
-    kinds = [_kind(str(one["type"]), [row[place] for row in rows]) for place, one in enumerate(columns)]
+    kinds = [_kind(one, [row[place] for row in rows]) for place, one in enumerate(columns)]
     across = next((place for place, kind in enumerate(kinds) if kind == "time"), None)
     if across is None:
         across = 0 if kinds and kinds[0] != "other" else None
     up = [place for place, kind in enumerate(kinds) if kind == "number" and place != across][:MOST_SERIES]
     if across is None or not up or len(rows) < 2:
         return None
-    kind = BAR if kinds[across] == "text" else POINTS if kinds[across] == "number" else LINE
+    is_line = kinds[across] == "time" and len({str(row[across]) for row in rows}) == len(rows)
+    kind = BAR if kinds[across] == "text" else LINE if is_line else POINTS
     picked = [[row[across], *(row[place] for place in up)] for row in rows]
     return plot(kind, str(columns[across]["name"]), [str(columns[place]["name"]) for place in up], picked)
 
 
-def _kind(stated: str, values: Sequence[Any]) -> str:
+def _kind(column: Mapping[str, Any], values: Sequence[Any]) -> str:
     there = [value for value in values if value is not None]
-    if any(word in stated.lower() for word in _TIMES):
+    if any(word in str(column["type"]).lower() for word in _TIMES):
+        return "time"
+    if str(column["name"]).lower().endswith("year") and all(isinstance(one, int) for one in there):
         return "time"
     if there and all(isinstance(one, int | float) and not isinstance(one, bool) for one in there):
         return "number"

@@ -1,5 +1,6 @@
 """What a reader copies: how to use a version, and how to cite it."""
 
+import json
 import re
 import shlex
 from collections.abc import Sequence
@@ -31,6 +32,10 @@ def uses(base: str, name: str, version: str, tables: Sequence[tuple[str, str, st
         Snippet("couchreg", f"couchreg install {name}@{version} --registry {base}"),
         Snippet("curl", f"curl -L {base}/{name}/{version} -o datapackage.json"),
         Snippet("Python", f"from frictionless import Package\n\npackage = Package({package})"),
+        Snippet(
+            "JavaScript", f"const answer = await fetch({package});\nconst descriptor = await answer.json();"
+        ),
+        Snippet("PouchDB, with its files", _pouchdb(base, name, version)),
     ]
     for resource, data, parquet in tables[:1]:
         if parquet:
@@ -38,6 +43,14 @@ def uses(base: str, name: str, version: str, tables: Sequence[tuple[str, str, st
         elif data:
             found.append(Snippet("pandas", f"import pandas as pd\n\ntable = pd.read_csv({_text(data)})"))
     return found
+
+
+def _pouchdb(base: str, name: str, version: str) -> str:
+    ids = json.dumps([name, f"{name}@{version}"])
+    return (
+        'import PouchDB from "pouchdb";\n\nconst mirror = new PouchDB("mirror");\n'
+        f"await mirror.replicate.from({_text(f'{base}/_couch/registry')}, {{ doc_ids: {ids} }});"
+    )
 
 
 def fetching(base: str, name: str, version: str, resource: str, paths: Sequence[str]) -> list[Snippet]:
@@ -102,6 +115,15 @@ def ris(cited: Cited) -> str:
     lines = [("TY", "DATA"), ("TI", cited.title or cited.name), *(("AU", one) for one in cited.authors)]
     lines += [("PY", cited.year), ("ET", cited.version), ("UR", cited.url)]
     return "\n".join(f"{tag}  - {_line(value)}" for tag, value in lines if value) + "\nER  - "
+
+
+def citation_cff(cited: Cited) -> str:
+    """A file CITATION.cff. Each text stands in quotes as JSON has them, which YAML reads alike."""
+    lines = [("cff-version", "1.2.0"), ("message", "Please cite this data package."), ("type", "dataset")]
+    lines += [("title", cited.title or cited.name), ("version", cited.version), ("url", cited.url)]
+    found = [f"{name}: {json.dumps(_line(value))}" for name, value in lines]
+    authors = [f"  - name: {json.dumps(_line(one))}" for one in cited.authors]
+    return "\n".join([*found, *(["authors:", *authors] if authors else [])])
 
 
 def _line(text: str) -> str:

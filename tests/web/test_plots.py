@@ -80,6 +80,7 @@ def test_the_same_place_everywhere_is_in_the_middle() -> None:
         (["integer", "year", "number"], [[1, 2000, 2.0], [2, 2001, 3.0]], LINE),
         (["string", "integer"], [["a", 1], ["b", 2]], BAR),
         (["number", "number"], [[1.5, 1], [2.5, 2]], POINTS),
+        (["date", "integer"], [["2020-01-01", 1], ["2020-01-01", 2]], POINTS),
         (["string", "string"], [["a", "b"], ["c", "d"]], None),
         (["integer"], [[1], [2]], None),
         (["date", "integer"], [["2020-01-01", 1]], None),
@@ -93,3 +94,11 @@ def test_an_answer_has_the_picture_that_suits_its_columns(
     columns = [{"name": f"c{place}", "type": one} for place, one in enumerate(types)]
     found = fitting(columns, rows)
     assert (found and found.kind) == kind
+
+
+def test_whole_numbers_that_are_called_years_are_time() -> None:
+    columns = [{"name": "Country", "type": "string"}, {"name": "Year", "type": "integer"}]
+    columns.append({"name": "Value", "type": "number"})
+    found = fitting(columns, [["a", 2001, 1.0], ["a", 2002, 3.0]])
+    assert found is not None
+    assert (found.kind, found.across, found.names) == (LINE, "Year", ["Value"])

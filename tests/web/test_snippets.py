@@ -3,7 +3,9 @@
 import ast
 import shlex
 
-from couchreg.web.snippets import Cited, bibtex, ris, uses
+import yaml
+
+from couchreg.web.snippets import Cited, bibtex, citation_cff, fetching, ris, uses
 
 BASE = "http://localhost:1"
 TABLE = 'a "b"; import os'
@@ -46,3 +48,18 @@ def test_no_text_begins_a_line_of_ris() -> None:
         "UR  - ",
         "ER  - ",
     ]
+
+
+def test_a_citation_file_is_yaml_with_texts_that_are_texts() -> None:
+    found = yaml.safe_load(citation_cff(CITED))
+    assert found["title"] == "Costs of R&D_x {100%} \\input{x}"
+    assert found["authors"] == [{"name": "Ann TY - BOOK"}]
+    assert found["version"] == "2026"
+    assert "authors" not in yaml.safe_load(citation_cff(CITED._replace(authors=[], title='"]: x')))
+
+
+def test_what_is_large_is_fetched_by_plain_words() -> None:
+    name = "$(x) 'y'.csv"
+    found = [one.text for one in fetching(BASE, "gdp", "2026", "a b", [f"data/{name}"])]
+    assert shlex.split(found[1])[:3] == ["couchreg", "cat", "gdp@2026/a b"]
+    assert shlex.split(found[2])[4:] == ["-o", name, f"{BASE}/gdp/2026/data/%24%28x%29%20%27y%27.csv"]

@@ -26,6 +26,7 @@ from couchreg.registry.linked.source import LinkedSource
 from couchreg.registry.reading.catalog import Version
 from couchreg.registry.reading.served import url_of
 from couchreg.web import snippets
+from couchreg.web.plots import BAR, plot
 from couchreg.web.readme import LONGEST, readme_html
 from couchreg.web.rendering import data_block
 from couchreg.web.showing import plain
@@ -65,7 +66,7 @@ async def _page(call: Call) -> web.StreamResponse:
         owners=await _owners(call, name),
         licenses=_licenses(document),
         keywords=_keywords(base, document),
-        downloads=await _downloads(call, name),
+        **await _downloads(call, name),
         **_checked(call, version),
         dependencies=[
             {"name": one, "range": wanted, "url": url_of(base, one)}
@@ -183,6 +184,7 @@ def _copied(call: Call, version: Version) -> dict[str, Any]:
         "snippets": snippets.uses(base, name, exact, used),
         "bibtex": snippets.bibtex(cited),
         "ris": snippets.ris(cited),
+        "cff": snippets.citation_cff(cited),
     }
 
 
@@ -230,10 +232,16 @@ async def _owners(call: Call, name: str) -> tuple[str, ...]:
         return ()
 
 
-async def _downloads(call: Call, name: str) -> int:
+async def _downloads(call: Call, name: str) -> dict[str, Any]:
+    """How many there were lately, and a picture of their days where there were any."""
     counts = call.registry.downloads
-    found = await counts.of(name, counts.today - timedelta(_SPAN - 1), counts.today)
-    return sum(row.downloads for row in found)
+    first = counts.today - timedelta(_SPAN - 1)
+    by_day = {(first + timedelta(day)).isoformat(): 0 for day in range(_SPAN)}
+    for row in await counts.of(name, first, counts.today):
+        by_day[row.day] = by_day.get(row.day, 0) + row.downloads
+    total = sum(by_day.values())
+    drawn = plot(BAR, "day", ["Downloads"], [[*pair] for pair in by_day.items()]) if total else None
+    return {"downloads": total, "course": drawn}
 
 
 async def _dependents(call: Call, name: str) -> list[dict[str, str]]:

@@ -295,5 +295,13 @@ async def test_a_worker_may_run_what_comes_with_the_server_and_nothing_else(regi
     _, headers, _ = await look(registry, "/-/offline")
     assert f"script-src {registry.url}/-/static/;" in headers["Content-Security-Policy"]
     _, headers, text = await look(registry, "/seen")
-    assert "pouchdb" not in text
+    assert "pouchdb.min.js" not in text
     assert len(text) < 100_000
+
+
+async def test_downloads_are_drawn_by_day(registry: Served) -> None:
+    await registry.fetch("/seen/1.0.0/main")
+    await registry.registry.downloads.flush()
+    _, _, text = await look(registry, "/seen/1.0.0")
+    [drawn] = re.findall(r'aria-label="Downloads by day from [0-9-]{10} to [0-9-]{10}, (\d+) at most"', text)
+    assert int(drawn) > 0
