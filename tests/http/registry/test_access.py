@@ -77,6 +77,7 @@ EXPECTED = {
     **{f"GET /api/3{path}": EVERYONE for path in CUBES},
     "GET /-/table/{name}/{version}/{path}": EVERYONE,
     "GET /-/static/{path}": "404 404 404 404 404 404 404 404",  # there is no such file
+    "GET /-/badge/{name}": EVERYONE,
     "GET /-/offline": "200 200 200 200 200 200 200 200",
     "GET /-/parquet/{name}/{version}": EVERYONE,
     "GET /-/parquet/{name}/{version}/{path}": EVERYONE,

@@ -6,12 +6,14 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from couchreg.errors import NotFound
-from couchreg.http.registry.frame.answers import text
+from couchreg.http.registry.frame.answers import SAFE, fresh, text
 from couchreg.http.registry.frame.call import Call
-from couchreg.http.registry.frame.freshness import YEAR
+from couchreg.http.registry.frame.freshness import YEAR, cache_control
 from couchreg.http.registry.pages.wanted import for_worker, or_page, show
 from couchreg.http.registry.reading import linked
+from couchreg.package.versions import LATEST
 from couchreg.registry.reading.served import url_of
+from couchreg.web.badges import GOOD, POOR, badge
 from couchreg.web.rendering import STATIC, WORKER, static, static_tag
 
 _SHOWN: Final = 24  # packages
@@ -53,6 +55,22 @@ async def offline(call: Call) -> web.StreamResponse:
         package=package,
         root=_root(call),
     )
+
+
+async def badge_of(call: Call) -> web.StreamResponse:
+    """`GET /-/badge/:name`: the latest version of a package as a picture, and whether it is deprecated."""
+    name = call.part("name")
+    known = await call.registry.catalog.known_versions(name)
+    standing = await call.registry.catalog.standing(name)
+    latest = standing.tags(known).get(LATEST)
+    if latest is None:
+        raise NotFound("This package has no version that is offered.")
+    is_deprecated = standing.deprecated(latest) is not None
+    body = badge(
+        f"{name} {latest}" + (" deprecated" if is_deprecated else ""), POOR if is_deprecated else GOOD
+    )
+    headers = {**SAFE, "Cache-Control": cache_control(call, pinned=False)}
+    return await fresh(call, body, "image/svg+xml", headers)
 
 
 def _root(call: Call) -> str:

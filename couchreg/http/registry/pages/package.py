@@ -185,6 +185,7 @@ def _copied(call: Call, version: Version) -> dict[str, Any]:
         "bibtex": snippets.bibtex(cited),
         "ris": snippets.ris(cited),
         "cff": snippets.citation_cff(cited),
+        "badge": f"[![{name}]({url_of(base, '-', 'badge', name)})]({url_of(base, name)})",
     }
 
 

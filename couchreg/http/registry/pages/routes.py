@@ -58,6 +58,14 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "GET",
+        "/-/badge/{name}",
+        "pages.home.badge_of",
+        Rule.PUBLIC,
+        "The latest version of a package as a badge",
+        {200: DescribedAnswer("Data", ("image/svg+xml",)), 304: NEW, 404: ERROR},
+    ),
+    Route(
+        "GET",
         "/-/offline",
         "pages.home.offline",
         Rule.PUBLIC,

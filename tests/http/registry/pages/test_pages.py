@@ -305,3 +305,12 @@ async def test_downloads_are_drawn_by_day(registry: Served) -> None:
     _, _, text = await look(registry, "/seen/1.0.0")
     [drawn] = re.findall(r'aria-label="Downloads by day from [0-9-]{10} to [0-9-]{10}, (\d+) at most"', text)
     assert int(drawn) > 0
+
+
+async def test_a_badge_says_the_latest_version_and_nothing_of_it_runs(registry: Served) -> None:
+    _, headers, text = await look(registry, "/-/badge/seen")
+    assert (headers["Content-Type"], headers["Cache-Control"]) == ("image/svg+xml", "public, max-age=60")
+    assert headers["Content-Security-Policy"].startswith("sandbox")
+    assert "data package: seen 2.0.0" in text
+    assert (await look(registry, "/-/badge/nothing"))[0] == 404
+    assert f"({registry.url}/-/badge/seen)" in (await look(registry, "/seen"))[2]
