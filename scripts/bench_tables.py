@@ -3,9 +3,10 @@ by `scripts/bench_tables`.
 
 A table of a million rows (six columns, made up, the same each time) is published. Told are: how long the
 publish took and how much later the first question was answered; medians of questions over one connection,
-with DuckDB's own times for the same statement on the same Parquet file in turns with them, and their ratio;
-how much memory the server and its children had at most; and how long `/_up` took while statements were asked
-that want all of the machine.
+with DuckDB's own times for the same statement on the same Parquet file in turns with them, and their ratio
+(CPU is the processor time of the server and its children for one question, with what they do ahead for the
+next one); how much memory the server and its children had at most; and how long `/_up` took while statements
+were asked that want all of the machine.
 """
 
 import argparse
@@ -115,6 +116,7 @@ class Registry:
 
     def __init__(self, subject: bench_servers.Subject) -> None:
         self.url = subject.url.replace(f"{bench_servers.LOGIN}@", "")
+        self.pid = subject.pid or 0
         self._connection = self.connect()
 
     def connect(self) -> http.client.HTTPConnection:
@@ -169,26 +171,50 @@ def questions(registry: Registry, data: Path, options: argparse.Namespace) -> No
     with duckdb.connect(config={"threads": 1}) as connection:
         for name, (path, sql) in asked.items():
             alone = sql.format(table=f"read_parquet('{file}')")
-            ours, theirs = [], []
+            ours, theirs = Timing(partial(processor, registry.pid)), Timing(time.process_time)
             for _ in range(options.rounds):
-                ours.append(took(partial(registry.right, path)))
-                theirs.append(took(connection.sql(alone).fetchall))
-            told(name, ours, theirs)
+                ours.add(partial(registry.right, path))
+                theirs.add(connection.sql(alone).fetchall)
+            ratio = ours.median / theirs.median
+            print(f"{name:32} {ours}; DuckDB alone {theirs}; {ratio:.1f} times", flush=True)
+
+
+class Timing:
+    """How long something took each time, and its processor time, which varies less."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._took: list[float] = []
+        self._processor = 0.0
+
+    def add(self, run: Callable[[], Any]) -> None:
+        began = self._clock()
+        self._took.append(took(run))
+        self._processor += self._clock() - began
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self._took)
+
+    def __str__(self) -> str:
+        shown = (self.median, min(self._took), self._processor / len(self._took))
+        return "{:.1f} ms (best {:.1f}, CPU {:.1f})".format(*(seconds * 1000 for seconds in shown))
+
+
+def processor(pid: int) -> float:
+    """Seconds of processor time of a process and of all that it has started, also of what has ended."""
+    total = 0
+    for process in (pid, *descendants(pid)):
+        with suppress(OSError):
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            total += sum(map(int, fields[11:15]))
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def took(run: Callable[[], Any]) -> float:
     began = time.monotonic()
     run()
     return time.monotonic() - began
-
-
-def told(name: str, ours: list[float], theirs: list[float]) -> None:
-    middle, duck = statistics.median(ours), statistics.median(theirs)
-    print(
-        f"{name:32} {middle * 1000:6.1f} ms (best {min(ours) * 1000:.1f}); "
-        f"DuckDB alone {duck * 1000:6.1f} ms; {middle / duck:.1f} times",
-        flush=True,
-    )
 
 
 def greedy(registry: Registry, seconds: float) -> None:

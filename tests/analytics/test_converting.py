@@ -140,6 +140,30 @@ def test_numbers_are_exact_as_long_as_they_can_be(tmp_path: Path) -> None:
     assert column(tmp_path, "9223372036854775808\n", "integer").to_pylist() == [Decimal(9223372036854775808)]
 
 
+def test_plain_numbers_are_read_as_the_others_are(tmp_path: Path) -> None:
+    """Digits alone are looked at as a whole column; what else there is comes in chunks of its own."""
+    texts = ["+007.50", "-0.5", "0", "NA", "00", "", "1234567890123456.25"]
+    values = [None if text in ("NA", "") else Decimal(text) for text in texts]
+    found = column(tmp_path, "".join(f'"{text}"\n' for text in texts), "number")
+    assert (found.to_pylist(), found.type) == (values, pa.decimal128(18, 2))
+    assert column(tmp_path, "-12345678901234567.25\n", "number").type == pa.decimal128(38, 2)
+    assert column(tmp_path, "1.5\n" * 9_000 + "INF\n", "number").to_pylist()[8_999:] == [1.5, float("inf")]
+    assert column(tmp_path, "1.5\n" * 9_000 + "2.5e1\n", "number").to_pylist()[8_999:] == [
+        Decimal("1.5"),
+        Decimal(25),
+    ]
+    whole = column(tmp_path, "NA\n007\n-0\n999999999999999999\n", "integer")
+    assert (whole.to_pylist(), whole.type) == ([None, 7, 0, 999999999999999999], pa.int64())
+    assert column(tmp_path, "5\n" * 9_000 + "+5\n-9223372036854775808\n", "integer").to_pylist()[8_999:] == [
+        5,
+        5,
+        -9223372036854775808,
+    ]
+    long = column(tmp_path, "5\n" * 9_000 + "9223372036854775808\n", "integer")
+    assert (long.type, long.to_pylist()[8_999:]) == (pa.decimal128(38, 0), [5, 9223372036854775808])
+    assert column(tmp_path, "5\n" * 9_000 + f"1{'0' * 50}\n", "integer").to_pylist()[8_999:] == [5.0, 1e50]
+
+
 def test_types_that_only_the_last_rows_need(tmp_path: Path) -> None:
     found = column(tmp_path, "1\n" * 70_000 + "0.125\n", "number")
     assert found.type == pa.decimal128(18, 3)

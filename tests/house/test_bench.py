@@ -103,7 +103,7 @@ def test_questions_to_a_table_are_measured_beside_duckdb() -> None:
     assert published.endswith("2,000 rows")
     assert re.search(r": server \d+ MB, its largest child \d+ MB$", memory)
     assert file.startswith("Parquet file: ")
-    figures = r".{32} +[\d.]+ ms \(best [\d.]+\); DuckDB alone +[\d.]+ ms; [\d.]+ times"
+    figures = r".{32} [\d.]+ ms \(best.*, CPU [\d.]+\); DuckDB alone [\d.]+ ms \(best.*\); [\d.]+ times"
     assert [bool(re.fullmatch(figures, line)) for line in questions] == [True] * 6
     assert "/_up meanwhile" in greedy
     assert "load of the machine" in last

@@ -7,6 +7,7 @@ package of this one resource, the path to write to, and what the file says of it
 bytes. Imported in child processes only.
 """
 
+import gc
 import json
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from frictionless import FrictionlessException
 
+from couchreg.analytics.inside.numbers import Values
 from couchreg.analytics.inside.values import TypedColumn, Unfit
 from couchreg.package.report import Report
 from couchreg.registry.checking import checks
@@ -28,6 +30,7 @@ from couchreg.sandbox.inside.channel import Reply
 ROWS = 32_768  # of a row group: whoever reads a page reads one of these
 BYTES = 32 << 20  # of a row group, where rows are long
 _EVERY = 20  # chunks between notes
+_ALLOCATIONS = 100_000  # of lists and the like between two looks of the garbage collector
 
 
 class Failed(Exception):
@@ -42,11 +45,17 @@ class Chunk(NamedTuple):
     """Some thousand rows: their numbers, and the values of each column."""
 
     numbers: Sequence[int]
-    values: list[Sequence[Any]]
+    values: list[Values]
 
 
 def warm() -> None:
     checks.warm()
+
+
+def prepare() -> None:
+    """Thousands of rows are looked at together, so that the collector would go through all of them again and
+    again, and find nothing."""
+    gc.set_threshold(_ALLOCATIONS, 10, 10)
 
 
 def answer(job: bytes, reply: Reply) -> bytes:

@@ -7,17 +7,24 @@ Source: https://datapackage.org/standard/table-schema/#field-types.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from couchreg.analytics.inside.numbers import Integers, Numbers, plain_integers, plain_numbers
+from couchreg.analytics.inside.numbers import (
+    Integers,
+    Numbers,
+    Values,
+    plain_integers,
+    plain_list,
+    plain_numbers,
+    short_integers,
+)
 from couchreg.registry.checking.fields import FarMoment
 
-Values = Sequence[Any]
 _MIDNIGHT = datetime(1970, 1, 1)  # noqa: DTZ001 — of any zone
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAYS_OF_400_YEARS = 146_097
@@ -37,7 +44,7 @@ class Unfit(Exception):
 class ValueKind(Protocol):
     """How values of some types become an array. `type` follows from what was measured so far."""
 
-    def measure(self, values: Iterable[Any]) -> None: ...
+    def measure(self, values: Values) -> None: ...
     @property
     def type(self) -> pa.DataType: ...
     def array(self, values: Values, type: pa.DataType) -> pa.Array: ...
@@ -49,7 +56,7 @@ class Fixed(NamedTuple):
     type: pa.DataType
     convert: Callable[[Any], Any] | None = None
 
-    def measure(self, values: Iterable[Any]) -> None:
+    def measure(self, values: Values) -> None:
         """There is nothing to know."""
 
     def array(self, values: Values, type: pa.DataType) -> pa.Array:
@@ -70,7 +77,7 @@ class Moments:
     def __init__(self) -> None:
         self._has_zones = False
 
-    def measure(self, values: Iterable[Any]) -> None:
+    def measure(self, values: Values) -> None:
         self._has_zones = self._has_zones or any(getattr(value, "tzinfo", None) for value in values)
 
     @property
@@ -89,7 +96,7 @@ class Times:
     def __init__(self) -> None:
         self._has_zones = False
 
-    def measure(self, values: Iterable[Any]) -> None:
+    def measure(self, values: Values) -> None:
         self._has_zones = self._has_zones or any(getattr(value, "tzinfo", None) for value in values)
 
     @property
@@ -186,12 +193,16 @@ class TypedColumn:
         """What the cells say, None for nothing. Raises Unfit for the first that says nothing of the type."""
         if set(map(type, cells)) <= {str, type(None)}:
             distinct = set(cells)
-            if self._is_text or (self._is_plain and plain_numbers(self._present(distinct))):
-                absent = self._missing.intersection(distinct)
-                return [None if cell in absent else cell for cell in cells] if absent else cells
-            if self._is_whole and plain_integers(self._present(distinct)):
-                absent = self._missing.intersection(distinct) | {None}
-                return [None if cell in absent else int(cell) for cell in cells]
+            present = self._present(distinct)
+            if self._is_text:
+                return self._without_missing(cells, distinct)
+            if self._is_plain and plain_numbers(present):
+                return pa.array(self._without_missing(cells, distinct), pa.string())
+            if self._is_whole and short_integers(present):
+                return pa.array(self._without_missing(cells, distinct), pa.string()).cast(pa.int64())
+            if self._is_whole and plain_integers(present):
+                found = self._without_missing(cells, distinct)
+                return [None if cell is None else int(cell) for cell in found]
             known: dict[Any, Any] = {}
             return [
                 known[cell] if cell in known else self._know(known, cell, at) for at, cell in enumerate(cells)
@@ -203,9 +214,13 @@ class TypedColumn:
         try:
             return self.kind.array(values, type)
         except (pa.ArrowException, ValueError, OverflowError, TypeError):
-            for place, value in enumerate(values):
+            for place, value in enumerate(plain_list(values)):
                 self._try(value, place, type)
             raise
+
+    def _without_missing(self, cells: Values, distinct: set[Any]) -> Values:
+        absent = self._missing.intersection(distinct)
+        return [None if cell in absent else cell for cell in cells] if absent else cells
 
     def _present(self, distinct: Iterable[Any]) -> list[str]:
         return [cell for cell in distinct if cell is not None and cell not in self._missing]

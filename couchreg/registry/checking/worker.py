@@ -6,6 +6,7 @@ name, version, longest}`` the answer is ``{text, unread}``, a first descriptor o
 to a person, or None for one that is too long.
 """
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,18 @@ from typing import Any
 from couchreg.registry.checking import checks, proposing
 from couchreg.sandbox.inside.channel import Reply
 
+_ALLOCATIONS = 100_000  # of lists and the like between two looks of the garbage collector
 _UNREAD, _LONGEST = 100, 500  # files in which nothing could be seen; characters of the reason of one
 
 
 def warm() -> None:
     checks.warm()
+
+
+def prepare() -> None:
+    """Thousands of rows are looked at together, so that the collector would go through all of them again and
+    again, and find nothing."""
+    gc.set_threshold(_ALLOCATIONS, 10, 10)
 
 
 def answer(job: bytes, reply: Reply) -> bytes:
