@@ -1,6 +1,7 @@
 """Cubes, which are tables with a model, and what is asked of them.
 
-A cube is called `package:table`, of the latest version, or `package@version:table`.
+A cube is called `package:table`, of the latest version, or `package@version:table`. Without a table it is the
+one that is called like the package, or the only one there is.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -43,8 +44,10 @@ class Cubing:
         package, version = split_wanted(dataset)
         found = await self._answering.version(package, version, room)
         tables = {table.resource: table for table in await self._answering.tables.of(found)}
-        resource = resource_called(wanted, tables) if colon else next(iter(tables), None)
-        if resource is None or (not colon and len(tables) > 1):
+        resource = resource_called(wanted if colon else package, tables)
+        if not colon and resource is None and len(tables) == 1:
+            [resource] = tables
+        if resource is None:
             listed = ", ".join(f"{dataset}:{one}" for one in list(tables)[:10])
             raise NotFound(f"There is no cube {name[:200]!r}. Those of the package: {listed or 'none'}.")
         table = self._answering.tables.check_ready(tables[resource])

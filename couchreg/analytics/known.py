@@ -44,6 +44,9 @@ class Known:
     async def pending(self, most_bytes: int, limit: int) -> list[Table]:
         return await self._run(lambda: self._ledger.pending(most_bytes, limit))
 
+    async def pending_up_to(self, most_bytes: int) -> TableCounts:
+        return await self._run(lambda: self._ledger.pending_up_to(most_bytes))
+
     async def counted(self) -> dict[str, TableCounts]:
         return await self._run(self._ledger.counted)
 

@@ -43,6 +43,7 @@ _NEXT = (
     "SELECT * FROM tables WHERE state = 'pending' AND source_bytes <= ? "
     "ORDER BY attempts, source_bytes, name, version, place LIMIT ?"
 )
+_UP_TO = "SELECT count(*), sum(source_bytes) FROM tables WHERE state = 'pending' AND source_bytes <= ?"
 _COUNT = "SELECT state, count(*), sum(source_bytes) FROM tables GROUP BY state"
 
 
@@ -133,6 +134,12 @@ class Ledger(DerivedFile):
     def pending(self, most_bytes: int, limit: int) -> list[Table]:
         """Tables to be made, small ones first; those that were tried already come last."""
         return self._tables(_NEXT, (most_bytes, limit))
+
+    def pending_up_to(self, most_bytes: int) -> TableCounts:
+        """Those to be made whose sources are no larger."""
+        rows: list[Any] = self._connection.execute(_UP_TO, (most_bytes,)).fetchall()
+        [[count, size]] = rows
+        return TableCounts(int(count), int(size or 0))
 
     def counted(self) -> dict[str, TableCounts]:
         """By state."""

@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
 
 from couchreg.analytics.converting import Converter
 from couchreg.analytics.known import Known
@@ -24,19 +23,32 @@ SMALL = 16 << 20  # bytes of a source
 _LARGEST = 1 << 62
 _LOOKED_AT = 50  # pending tables from which the next is chosen
 _TOGETHER = 20  # tables of a version that one child makes
+_TELLING = 1 << 20  # bytes of a source from which on its length, not its being a table, makes the time
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 30.0  # seconds before trying again
 _FAILS = (Unavailable, StorageFailure, OSError, RebuildNeeded)
 
 
-@dataclass
-class Speed:
-    """How fast tables were made of late, in bytes of their sources a second; None before the first."""
+class Pace:
+    """What making a table takes of late: so many seconds for each, and so many for each byte of its source.
+    Before anything is known it is what a small machine takes."""
 
-    value: float | None = None
+    def __init__(self) -> None:
+        self._of_each, self._of_byte = 1.0, 1 / (4 << 20)
 
     def note(self, size: int, seconds: float) -> None:
-        now = size / max(seconds, 0.001)
-        self.value = now if self.value is None else 0.8 * self.value + 0.2 * now
+        """That a table with a source of so many bytes took so long."""
+        if size < _TELLING:
+            self._of_each = _mixed(self._of_each, seconds)
+        else:
+            self._of_byte = _mixed(self._of_byte, max(seconds - self._of_each, seconds / 2) / size)
+
+    def seconds(self, tables: int, size: int) -> float:
+        """That so many tables with so many bytes of sources will take, one after the other."""
+        return tables * self._of_each + size * self._of_byte
+
+
+def _mixed(known: float, now: float) -> float:
+    return 0.7 * known + 0.3 * now
 
 
 class Making:
@@ -46,7 +58,7 @@ class Making:
         self._known, self._catalog, self._blobs, self._converter = known, catalog, blobs, converter
         self._busy: set[tuple[str, str]] = set()
         self._tasks: list[asyncio.Task[None]] = []
-        self.speed = Speed()
+        self.pace = Pace()
 
     def start(self) -> None:
         self._tasks = [
@@ -103,7 +115,8 @@ class Making:
         began = time.monotonic()
         async with aclosing(self._converter.make(version, current)) as made:
             async for table in made:
-                self.speed.note(table.source_bytes, time.monotonic() - began)
+                if table.state == READY:  # one that has failed was not read to its end
+                    self.pace.note(table.source_bytes, time.monotonic() - began)
                 if not await self._known.settle(table) and table.state == READY:
                     await self._blobs.delete(table.key, durably=True)  # of a version that has gone meanwhile
                 began = time.monotonic()

@@ -1,6 +1,7 @@
 """The tables of versions as the doors see them: which there are, what became of each, and their files."""
 
 import asyncio
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -121,14 +122,10 @@ class Tables:
         """The names of packages that have tables, in order, behind the name `after`."""
         return await self._known.names(after, limit)
 
-    async def seconds_left(self, table: Table) -> int | None:
-        """An estimate of when a pending table is there; None before anything is known of that."""
-        speed = self._making.speed.value
-        if speed is None:
-            return None
-        waiting = (await self._known.counted()).get(PENDING)
-        before = min(waiting.bytes if waiting else 0, table.source_bytes * 10)
-        return round((before + table.source_bytes) / max(speed, 1))
+    async def seconds_left(self, table: Table) -> int:
+        """An estimate of when a pending table is there: behind those that are smaller."""
+        before = await self._known.pending_up_to(table.source_bytes)
+        return math.ceil(self._making.pace.seconds(*before))
 
     async def counts(self) -> Mapping[str, int]:
         """How many tables are in each state."""

@@ -1,4 +1,4 @@
-"""Making tables: its end."""
+"""Making tables: how long it takes, its end."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import pytest
 from couchreg.analytics.converting import Converter
 from couchreg.analytics.known import Known
 from couchreg.analytics.ledger import Table
-from couchreg.analytics.making import Making
+from couchreg.analytics.making import Making, Pace
 
 
 class Nothing:
@@ -43,3 +43,15 @@ async def test_it_ends_in_whichever_moment_news_come(turns: int) -> None:
         await asyncio.sleep(0)
     async with asyncio.timeout(10):
         await making.stop()
+
+
+def test_a_thousand_small_tables_say_nothing_of_how_long_a_large_one_takes() -> None:
+    pace = Pace()
+    for _ in range(1000):
+        pace.note(20, 0.3)
+    assert 0.2 < pace.seconds(1, 20) < 0.4
+    assert pace.seconds(1, 100 << 20) < 60
+    for _ in range(20):
+        pace.note(100 << 20, 50)
+    assert 90 < pace.seconds(1, 200 << 20) < 110
+    assert 190 < pace.seconds(4, 400 << 20) < 220

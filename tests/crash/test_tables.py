@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from couchreg.client import Credentials, publish
 from tests.processes import Server, running
 
@@ -25,6 +27,7 @@ FLAGS = ("--analytics", "on", "--validation", "off")
 Tables = list[dict[str, Any]]
 
 
+@pytest.mark.timeout(600 + 60 * ROUNDS)
 def test_every_table_ends_as_it_would_have(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     folder = package(tmp_path / "package", chance)

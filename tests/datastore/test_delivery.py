@@ -1,7 +1,10 @@
 """What readers get from the bucket itself: objects that are safe to open, folders that are packages."""
 
+import asyncio
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import frictionless
@@ -35,6 +38,26 @@ async def test_readers_are_sent_to_the_bucket(
         await anybody.get(url, allow_redirects=False, headers={"Range": "bytes=4-"})
         counted = await anybody.get(f"{client.app.registry_url}/-/downloads/gdp")
         assert (await counted.json())["total"] == (2 if how == "presigned" else 1)
+
+
+async def test_so_are_readers_of_parquet_files(
+    server: ServerFactory, connect: Connect, bucket: S3Options
+) -> None:
+    client = connect(await server(**settings_of(bucket), redirect="presigned", analytics="on"))
+    await client.publish("gdp", "1", CSV)
+    table: dict[str, Any] = {"state": "pending"}
+    while table["state"] == "pending":
+        await asyncio.sleep(0.05)
+        [table] = (await client.registry("GET", "/-/parquet/gdp/1"))[1]["tables"]
+    async with aiohttp.ClientSession() as anybody:
+        response = await anybody.get(table["url"], allow_redirects=False)
+        address = response.headers["Location"]
+        assert response.status == 302
+        assert address.startswith(f"{bucket.endpoint}/{bucket.bucket}/_parquet/gdp/1/table.parquet")
+        body = await (await anybody.get(table["url"])).read()
+        assert (len(body), "sha256:" + hashlib.sha256(body).hexdigest()) == (table["bytes"], table["hash"])
+        part = await anybody.get(table["url"], headers={"Range": "bytes=-4"})
+        assert (part.status, await part.read()) == (206, b"PAR1")
 
 
 async def test_a_directory_has_no_addresses_to_send_readers_to(server: ServerFactory) -> None:

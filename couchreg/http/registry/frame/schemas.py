@@ -363,7 +363,7 @@ SCHEMAS: Mapping[str, Schema] = {
                 source=_TEXT,
                 rows=_COUNT,
                 columns=_list(_object("name type arrow", name=_TEXT, type=_TEXT, arrow=_TEXT)),
-                seconds_left=_maybe(_COUNT),
+                seconds_left=_COUNT,
                 reason=_TEXT,
                 row=_maybe(_COUNT),
                 field=_maybe(_TEXT),

@@ -65,12 +65,21 @@ def fiscal() -> Package:
     return Package({"name": "fiscal", "mapping": mapping, "resources": [resource]}, files)
 
 
+def two() -> Package:
+    """Two tables, neither of which is called like the package."""
+    return Package(
+        {"name": "two", "resources": [{"name": name, "type": "table", "data": [{"x": 1}]} for name in "ab"]},
+        {},
+    )
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """One registry for all, since nobody leaves anything in it."""
     async with serving(tmp_path_factory.mktemp("cubes")) as serve:
         served = await serve(with_tables=True, validation="off")
-        for package, version in ((cra(), "1.0.0"), (fiscal(), "2"), (small(), "1"), (small(), "2")):
+        published = ((cra(), "1.0.0"), (fiscal(), "2"), (small(), "1"), (small(), "2"), (two(), "1"))
+        for package, version in published:
             assert (await served.put(package, version))[0] == 201
             await served.made(package.name, version)
         yield served
@@ -96,13 +105,19 @@ async def test_the_index_leads_to_the_cubes(served: Served) -> None:
     assert answer["api"] == "babbage"
     async with served.client.get(answer["cubes_index_url"]) as response:
         listed = await response.json()
-    names = ["cra:cra", "cra:functions", "fiscal:treasury", "small:words"]
+    names = ["cra:cra", "cra:functions", "fiscal:treasury", "small:words", "two:a", "two:b"]
     assert [one["name"] for one in listed["data"]] == names
     assert listed["next"] is None
     _, first = await served.get("/api/3/cubes?pagesize=2")
     async with served.client.get(first["next"]) as response:
         second = await response.json()
     assert [one["name"] for one in [*first["data"], *second["data"]]] == names
+
+
+async def test_a_package_alone_is_its_only_table_or_the_one_of_its_name(served: Served) -> None:
+    for short, whole in (("cra", "cra:cra"), ("small", "small:words"), ("fiscal@2", "fiscal@2:treasury")):
+        answers = [await right(served, "facts", cube) for cube in (short, whole)]
+        assert answers[0] == answers[1]
 
 
 async def test_cubes_of_large_packages_are_listed_in_one_answer(served: Served) -> None:
@@ -233,7 +248,7 @@ async def test_answers_about_a_version_are_kept_for_good(served: Served) -> None
     [
         ("model", "crack", {}, 404, "no package"),
         ("model", "cra:crack", {}, 404, "cra:cra, cra:functions"),
-        ("model", "cra", {}, 404, "cra:cra, cra:functions"),
+        ("model", "two", {}, 404, "two:a, two:b"),
         ("aggregate", "../x:y", {}, 404, ""),
         ("aggregate", "cra:cra", {"drilldown": "cofoxxxg1"}, 400, "cofoxxxg1"),
         ("aggregate", "cra:cra", {"drilldown": "amount"}, 400, "amount"),

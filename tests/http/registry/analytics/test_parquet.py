@@ -71,6 +71,8 @@ async def test_engines_read_it_by_its_address(served: Served, tmp_path: Path) ->
     lazy = polars.scan_parquet(served.url + FILE).filter(polars.col("word") == "w0")
     found = await asyncio.to_thread(lambda: lazy.select(polars.len()).collect().item())
     assert found == 715
+    table = await asyncio.to_thread(pq.read_table, served.url + FILE, filesystem=Http(), columns=["id"])
+    assert table.column("id").to_pylist() == list(range(5000))
     _, _, body = await served.fetch(FILE)
     (tmp_path / "words.parquet").write_bytes(body)
     assert duckdb.sql(query.format(tmp_path / "words.parquet")).fetchall() == [("w0", 715)]
@@ -130,9 +132,15 @@ async def test_what_is_no_table_has_no_file(served: Served) -> None:
 async def test_pending_tables_are_said_to_be_and_asked_for_later(served: Served) -> None:
     assert served.tables is not None
     await served.tables.stop()
-    await served.put(small(), "1.0.0")
-    _, found = await served.get("/-/parquet/small/1.0.0")
-    assert [(table["state"], table["seconds_left"]) for table in found["tables"]] == [("pending", None)]
+    large = small("large", text="id,word\n" + "1,one\n" * 1_000_000)
+    for package in (small(), large):
+        await served.put(package, "1.0.0")
+    waits = []
+    for name in ("small", "large"):
+        [table] = (await served.get(f"/-/parquet/{name}/1.0.0"))[1]["tables"]
+        assert table["state"] == "pending"
+        waits.append(table["seconds_left"])
+    assert 0 < waits[0] < waits[1]
     status, headers, _ = await served.fetch(FILE)
     assert (status, headers["Retry-After"]) == (503, "5")
 
