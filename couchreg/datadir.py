@@ -12,6 +12,7 @@ import os
 import pwd
 import secrets
 import stat
+import time
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +20,7 @@ from couchreg.config import CannotStart
 from couchreg.durable import make_directory, sync, write_new
 
 LOCK_NAME = "couchreg.lock"
+_PATIENCE = 2.0  # seconds
 OPEN = ("datastore", "spool", "publishing")  # what lies in these is published, or is about to be
 OURS = (
     "contents.sqlite",
@@ -53,13 +55,9 @@ class DataDir:
             self._lock = os.open(self.path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise DataDirError(_remedy(Path(error.filename or self.path), error)) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _held(self._lock):
             os.close(self._lock)
-            raise DataDirError(
-                f"The data directory {self.path} is in use by another couchreg server."
-            ) from None
+            raise DataDirError(f"The data directory {self.path} is in use by another couchreg server.")
 
     @property
     def server_file(self) -> Path:
@@ -140,6 +138,21 @@ class DataDir:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+def _held(lock: int) -> bool:
+    """Whether the lock could be had. A process that a server was starting when it was killed has it, too,
+    until it runs its program, so a lock that is held is tried for some seconds."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
 
 
 def _tighten(root: Path) -> None:

@@ -28,7 +28,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.2, 30.0  # seconds before trying again
 _FAILS = (Unavailable, StorageFailure, OSError, RebuildNeeded)
 
 
-class Pace:
+class MakingPace:
     """What making a table takes of late: so many seconds for each, and so many for each byte of its source.
     Before anything is known it is what a small machine takes."""
 
@@ -58,7 +58,7 @@ class Making:
         self._known, self._catalog, self._blobs, self._converter = known, catalog, blobs, converter
         self._busy: set[tuple[str, str]] = set()
         self._tasks: list[asyncio.Task[None]] = []
-        self.pace = Pace()
+        self.pace = MakingPace()
 
     def start(self) -> None:
         self._tasks = [

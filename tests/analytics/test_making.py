@@ -9,7 +9,7 @@ import pytest
 from couchreg.analytics.converting import Converter
 from couchreg.analytics.known import Known
 from couchreg.analytics.ledger import Table
-from couchreg.analytics.making import Making, Pace
+from couchreg.analytics.making import Making, MakingPace
 
 
 class Nothing:
@@ -46,7 +46,7 @@ async def test_it_ends_in_whichever_moment_news_come(turns: int) -> None:
 
 
 def test_a_thousand_small_tables_say_nothing_of_how_long_a_large_one_takes() -> None:
-    pace = Pace()
+    pace = MakingPace()
     for _ in range(1000):
         pace.note(20, 0.3)
     assert 0.2 < pace.seconds(1, 20) < 0.4

@@ -12,6 +12,7 @@ import pytest
 
 from couchreg.app import App
 from couchreg.config import CannotStart
+from couchreg.datadir import DataDir
 from couchreg.docstore.base import Edit
 from couchreg.model.user import SYSTEM
 from tests.conftest import ADMIN, ServerFactory
@@ -110,6 +111,13 @@ async def test_a_data_directory_belongs_to_one_server_at_a_time(server: ServerFa
         await server()
     await app.stop()
     await server()
+
+
+def test_a_lock_that_is_about_to_go_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was killed while it started a process is there for a moment more."""
+    first = DataDir(tmp_path / "data")
+    monkeypatch.setattr(time, "sleep", lambda seconds: first.close())
+    DataDir(tmp_path / "data").close()
 
 
 @pytest.mark.parametrize(("setting", "flag"), [("port", "--port"), ("couch_port", "--couch-port")])
