@@ -102,6 +102,7 @@ class SearchFollower:
         await self._writer.end()
         await self._in(self._reading, self._index.close_reading)
         await self._in(self._caring, self._clear)
+        await self._in(self._reading, self._index.close_reading)  # a search may have opened what has gone now
         self._packages.forget()
         await self._writer.begin(None)
 

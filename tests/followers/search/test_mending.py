@@ -206,3 +206,20 @@ def test_a_suggestion_that_takes_too_long_is_none(tmp_path: Path, monkeypatch: p
     assert (found.total, found.suggestion) == (0, None)
     index.close_reading()
     index.close()
+
+
+async def test_a_search_during_a_reset_keeps_nothing_of_what_was(
+    searching: Searching, database: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(database(), "gdp@1", GDP)
+    assert await searching.names("gdp") == ["gdp"]
+    index = searching.follower._index
+    clear = index.clear
+
+    def asked_meanwhile() -> None:
+        assert index.search(keys_query(["gdp"])).total == 1
+        clear()
+
+    monkeypatch.setattr(index, "clear", asked_meanwhile)
+    await searching.follower.reset()
+    assert (await searching.follower.search(["gdp"])).hits == []
