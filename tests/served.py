@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from couchreg.access.groups import Groups
 from couchreg.analytics.answering import AskingLimits
 from couchreg.analytics.asking import Asking
 from couchreg.analytics.copies import TableCopies
@@ -36,6 +37,7 @@ from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.base import Database
 from couchreg.docstore.cached_config import CachedConfig
 from couchreg.docstore.maintenance.sweeper import referred
+from couchreg.docstore.named import NamedNotes
 from couchreg.docstore.sqlite import SqliteStore
 from couchreg.followers.loop import FollowerLoop
 from couchreg.http.registry.door import registry_application
@@ -81,6 +83,7 @@ class Served:
     spool: Path
     index: NothingFound
     people: "People"
+    groups: Groups
     tables: Tables | None = None
 
     async def made(self, name: str, version: str, *, auth: str | None = None) -> list[dict[str, Any]]:
@@ -226,6 +229,8 @@ async def serving(tmp_path: Path) -> AsyncIterator[Serve]:
         tables = await _tables(tmp_path, registry, store, closers) if with_tables else None
         asking = await _asking(tables, registry, closers, asking_limits) if tables else None
         pledges.append(Pledges(people.auth))
+        groups = Groups(NamedNotes(people.store, USERS))
+        await groups.load()
         application = registry_application(
             RegistryServices(
                 registry,
@@ -235,6 +240,7 @@ async def serving(tmp_path: Path) -> AsyncIterator[Serve]:
                 people.tokens,
                 people.visits,
                 care=Care(people.store, people.accounts),
+                groups=groups,
                 confirm=people.auth.confirm_publisher,
                 couch=couch,
                 public_url=public_url,
@@ -264,7 +270,7 @@ async def serving(tmp_path: Path) -> AsyncIterator[Serve]:
         )
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         folders = (tmp_path / "datastore", tmp_path / "spool")
-        return Served(registry, store, database, url, client, *folders, index, people, tables)
+        return Served(registry, store, database, url, client, *folders, index, people, groups, tables)
 
     try:
         yield start

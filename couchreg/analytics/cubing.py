@@ -71,16 +71,23 @@ class Cubing:
         """The cubes of the latest versions of so many packages, in their order, behind the package `after`;
         and the package to go on behind, None at the end. No descriptor is read for it: one may be large, and
         an answer has a place for few of these."""
-        packages = await self._answering.tables.names(after, limit)
-        found = []
-        for package in packages:
-            try:
-                version, rev = await self._answering.catalog.point(package)
-            except NotFound:
-                continue  # deleted: the follower is about to say so
-            tables = await self._answering.tables.ready_of(package, version, rev)
-            found += [f"{package}:{table.resource}" for table in tables]
-        return found, packages[-1] if len(packages) == limit else None
+        while True:
+            packages = await self._answering.tables.names(after, limit)
+            found: list[str] = []
+            there: str | None = None  # the last one that is there for the one who asks
+            for package in packages:
+                try:
+                    version, rev = await self._answering.catalog.point(package)
+                except NotFound:
+                    continue  # deleted: the follower is about to say so
+                tables = await self._answering.tables.ready_of(package, version, rev)
+                found += [f"{package}:{table.resource}" for table in tables]
+                there = package
+            if len(packages) < limit or not limit:
+                return found, None
+            if there is not None:
+                return found, there
+            after = packages[-1]
 
     @asynccontextmanager
     async def page(

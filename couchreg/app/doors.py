@@ -47,15 +47,17 @@ async def open_doors(
         with_owned=app.registry.owners.with_roles,
         facts=facts(app.settings, app.store, ports[1].getsockname()[1]),
         replicator=app.replicator,
+        private=app.private,
         incoming=app.registry.incoming,
     )
     door = CouchDoor(behind)
     stack.push_async_callback(door.close)
     blobs = app.attachments.blobs
+    searching = Searching(app.search, app.private)
     services = RegistryServices(
         app.registry,
         app.auth.identify_publisher,
-        Searching(app.search),
+        searching,
         app.accounts,
         app.tokens,
         app.visits,
@@ -64,19 +66,20 @@ async def open_doors(
         user_required=partial(user_required, app.store.config),
         couch=partial(door.handle_below, prefix=COUCH_PREFIX),
         public_url=app.settings.public_url,
-        elsewhere=elsewhere(app.settings, blobs),
+        elsewhere=elsewhere(app.settings, blobs, app.private.is_restricted),
         proxies=proxies,
         uploads=direct_uploads(blobs),
         upload_secret=app.upload_secret,
         followers=app.statuses,
         replicas=lambda detailed: mirroring.replicas(app.mirror, detailed),
-        look=app.search.look,
+        look=searching.look,
         pledges=app.pledges,
         publish_wait=app.settings.publish_wait,
         tables=app.tables,
         asking=app.asking,
         graphs=None if app.graphs is None else app.graphs.asking,
         care=Care(app.store, app.accounts),
+        groups=app.groups,
         health=app.monitoring.health.parts,
         metrics=app.monitoring.metrics,
         overview=lambda: overview(app),

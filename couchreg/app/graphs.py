@@ -8,7 +8,7 @@ from typing import Protocol
 from couchreg.auth.policy import REGISTRY
 from couchreg.config import Settings
 from couchreg.datadir import DataDir
-from couchreg.docstore.base import ConfiguredStore, Database, Store
+from couchreg.docstore.base import Database, Store
 from couchreg.followers.loop import FollowerLoop
 from couchreg.graphs.asking import GraphAsking
 from couchreg.graphs.following import GraphsFollower
@@ -50,18 +50,23 @@ class Server(Protocol):
     """What a whole server has when its followers start."""
 
     settings: Settings
-    store: ConfiguredStore
     followers: dict[str, FollowerLoop]
 
 
 def open_graphs(
-    stack: AsyncExitStack, server: Server, data: DataDir, packages: Database, port: socket.socket
+    stack: AsyncExitStack,
+    server: Server,
+    data: DataDir,
+    packages: Database,
+    store: Store,
+    port: socket.socket,
 ) -> Graphs | None:
-    """Closed with the stack; nothing is made before somebody asks."""
+    """Closed with the stack; nothing is made before somebody asks. It is made of `packages`, as they are
+    in the `store`, too."""
     if server.settings.analytics == "off":
         return None
     graphs = Graphs(data, packages, address_of(server.settings, port))
-    graphs.drive(stack, server.store, server.followers)
+    graphs.drive(stack, store, server.followers)
     stack.push_async_callback(graphs.asking.close)
     return graphs
 

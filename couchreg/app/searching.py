@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from couchreg.access.known import PrivatePackages
 from couchreg.docstore.base import Database
 from couchreg.followers.search import meaning
 from couchreg.followers.search.base import SearchIndex
@@ -11,6 +12,7 @@ from couchreg.followers.search.follower import SearchFollower
 from couchreg.followers.search.fts5 import Fts5Index
 from couchreg.followers.search.indexing import Indexing
 from couchreg.followers.search.packages import ReadText
+from couchreg.followers.search.query import Query
 from couchreg.followers.search.whoosh_index import WhooshIndex
 from couchreg.registry.registry import SearchResult
 
@@ -36,18 +38,31 @@ def engine_in(engine: str, directory: Path) -> tuple[SearchIndex, Indexing]:
 
 
 class Searching:
-    """The search follower in the terms of the registry's `Search`."""
+    """The search follower in the terms of the registry's `Search`. A package that has just become restricted
+    is found no more, whatever the index says."""
 
-    def __init__(self, follower: SearchFollower) -> None:
+    def __init__(self, follower: SearchFollower, private: PrivatePackages) -> None:
         self._follower = follower
+        self._private = private
+
+    async def look(self, query: Query, askers: Sequence[str]) -> Found:
+        """As `SearchFollower.look`."""
+        return await self._open(await self._follower.look(query, askers))
 
     async def search(
         self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
     ) -> SearchResult:
-        return _result(await self._follower.search(words, limit=limit, offset=offset, types=types))
+        found = await self._follower.search(words, limit=limit, offset=offset, types=types)
+        return _result(await self._open(found))
 
     async def dependents(self, name: str, limit: int, offset: int) -> SearchResult:
-        return _result(await self._follower.dependents(name, limit=limit, offset=offset))
+        found = await self._follower.dependents(name, limit=limit, offset=offset)
+        return _result(await self._open(found))
+
+    async def _open(self, found: Found) -> Found:
+        await self._private.refresh()
+        hits = [hit for hit in found.hits if not self._private.is_restricted(hit.name)]
+        return found._replace(total=found.total - (len(found.hits) - len(hits)), hits=hits)
 
 
 def _result(found: Found) -> SearchResult:

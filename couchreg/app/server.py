@@ -13,6 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from couchreg.access.asking import ASKER
+from couchreg.access.groups import Groups
+from couchreg.access.keeping import KeepsRestricted
+from couchreg.access.known import PrivatePackages
+from couchreg.access.public_store import PublicStore
+from couchreg.access.seen import SeenDatabase, public_view
 from couchreg.app import designs, migrations, mirroring
 from couchreg.app.documents import open_engine, refuse_remote
 from couchreg.app.doors import open_doors
@@ -56,7 +62,7 @@ from couchreg.designdocs.validating import Validators
 from couchreg.designdocs.views.engine import ViewEngine
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
-from couchreg.docstore.base import Attachment, ConfiguredStore, Store
+from couchreg.docstore.base import Attachment, ConfiguredStore, Seq, Store
 from couchreg.docstore.cached_config import CachedConfig
 from couchreg.docstore.layers import LayeredStore
 from couchreg.docstore.maintenance.ownership import NotOurs, claim
@@ -126,6 +132,7 @@ class App:
         self.new_admin = await self._admins()
         await ensure_secret(self.store)
         await self._databases(data)
+        await self._rights()
         self.attachments = await self._attachments(stack, data)
         swept = await self._claimed()
         self._identity(guard, changes)
@@ -137,7 +144,7 @@ class App:
         self.registry = await self._registry(stack)
         here = Here(self.store, self.attachments, DesignFunctions(self.functions))
         self.replicator = Replicator(here)
-        self.asking = await begin(stack, self.tables, self._packages, self.attachments)
+        self.asking = await begin(stack, self.tables, self._seen, self.attachments)
         stack.push_async_callback(self.monitoring.stop)
         await self.monitoring.start()
         self.couch, self.registry_url, self.couch_url = await open_doors(self, stack, ports)
@@ -186,6 +193,21 @@ class App:
         with using(data.path, MENDING):
             await asyncio.to_thread(migrations.bring_up, data.path)
 
+    async def _rights(self) -> None:
+        """Which packages are not for everybody, and for whom they are. Raises CannotStart."""
+        self.groups = Groups(NamedNotes(self.store, USERS))
+        await self.groups.load()
+        is_mirror = self.settings.mirror is not None
+        self.private = PrivatePackages(self._packages, self.groups.of, is_mirror=is_mirror)
+        await self.private.refresh()
+        closed = self.private.restricted()
+        if closed and self.settings.redirect == "public":
+            raise CannotStart(
+                f"The package {closed[0]!r} is restricted, and --redirect public needs a bucket that "
+                "everybody reads: use --redirect presigned, or off."
+            )
+        self._seen = SeenDatabase(self._packages, self.private, ASKER.get)
+
     async def _claimed(self) -> bool:
         """Whether the blob store is certain to be ours, so that what nobody refers to may be swept.
         Raises CannotStart when it is certain not to be."""
@@ -211,7 +233,9 @@ class App:
         config, admins = self.store.config, Admins(self.store.config)
 
         async def owned(name: str) -> Sequence[str]:
-            return await self.registry.owners.owned_by(name)
+            """What waits for somebody of this name: nobody else shall come to it."""
+            owned = await self.registry.owners.owned_by(name)
+            return [*owned, *self.private.granted(name), *self.groups.of(name)]
 
         self.auth = Authenticator([admins, Users(self.store, changes)], self.passwords, config=config)
         self.auth.tokens = self.tokens = Tokens(
@@ -248,7 +272,8 @@ class App:
         stack.push_async_callback(self.views.close)
         validators = Validators(self.functions, holds=designs.holds(lambda: self.store.config()))
         guard = ReplicatorGuard(lambda wanted, user: self.replicator.check_written(wanted, user))
-        return LayeredStore(engine, validators, guard)
+        kept = KeepsRestricted(REGISTRY, files_are_public=self.settings.redirect == "public")
+        return LayeredStore(engine, kept, validators, guard)
 
     async def _databases(self, data: DataDir) -> None:
         """The databases every server has, and of a new one those that a CouchDB has after its set-up.
@@ -283,22 +308,24 @@ class App:
 
     def _follow(self, stack: AsyncExitStack, data: DataDir, port: socket.socket) -> None:
         engine = self.settings.search_engine
-        self.search = open_search(engine, data.search, self._packages, self._read_text)
+        public = public_view(self._packages, self.private)
+        for_all = PublicStore(self.store, REGISTRY, self.private)
+        self.search = open_search(engine, data.search, public, self._read_text)
         self._contents = ContentsFollower(data.contents)
         datastore = DatastoreFollower(self.attachments, self._packages, NamedNotes(self.store, REGISTRY))
         self.followers = {
             "datastore": FollowerLoop(datastore, self.store, REGISTRY),
-            "search": FollowerLoop(self.search, self.store, REGISTRY),
+            "search": FollowerLoop(self.search, for_all, REGISTRY),
             "contents": FollowerLoop(self._contents, self.store, REGISTRY),
         }
-        self.tables = open_tables(stack, self.settings, data, self._packages, self.attachments)
+        self.tables = open_tables(stack, self.settings, data, self._seen, self.attachments)
         if self.tables is not None:
             self.followers["tables"] = FollowerLoop(self.tables.follower, self.store, REGISTRY)
         self.search.when_broken(self.followers["search"].restart)
         for loop in self.followers.values():
             stack.push_async_callback(loop.stop)
             loop.start()
-        self.graphs = open_graphs(stack, self, data, self._packages, port)
+        self.graphs = open_graphs(stack, self, data, public, for_all, port)
 
     async def _read_text(self, file: Attachment) -> str:
         """The beginning of a file of a package."""
@@ -318,6 +345,8 @@ class App:
             holders_caught_up=self.followers["contents"].caught_up,
             redeem=partial(redeem, self),
             exists=self.accounts.exists,
+            private=self.private,
+            told=self._told,
         )
         options = registry_options(self.settings, downloads=self.counts, shelf=self._shelf)
         registry = Registry(self._packages, self.attachments, options, around)
@@ -326,6 +355,12 @@ class App:
         self.attachments.equal = registry.held.equal
         await registry.start()
         return registry
+
+    async def _told(self, seq: Seq) -> None:
+        """Return when what is built for everybody knows of a change of rights."""
+        for name in ("search", "graphs"):
+            if name in self.followers:
+                await self.followers[name].caught_up(seq)
 
     async def packages_security(self) -> Security | None:
         """Who may read the database of packages."""

@@ -4,6 +4,7 @@ With `server.py` the only place that names back ends.
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from couchreg.blobstore.base import BlobStore
@@ -15,11 +16,13 @@ from couchreg.config import CannotStart, Settings
 from couchreg.docstore.base import Attachment, ConfiguredStore
 from couchreg.errors import Unavailable
 from couchreg.http.registry.frame.call import Elsewhere, nowhere
+from couchreg.package.layout import package_of_key
 from couchreg.registry.publishing.direct import UploadAddress
 
 log = logging.getLogger(__name__)
 
 READING = 3600  # seconds that a signed address of a file is good for
+BRIEFLY = 60  # of a package that is not for everybody: who may read it may not tomorrow
 
 
 class BucketUploads:
@@ -58,7 +61,7 @@ async def open_blobs(settings: Settings, directory: Path) -> BlobStore:
     return store
 
 
-def elsewhere(settings: Settings, blobs: BlobStore) -> Elsewhere:
+def elsewhere(settings: Settings, blobs: BlobStore, is_restricted: Callable[[str], bool]) -> Elsewhere:
     """Where readers of files are sent. Raises CannotStart without a bucket."""
     if settings.redirect == "off":
         return nowhere
@@ -66,10 +69,16 @@ def elsewhere(settings: Settings, blobs: BlobStore) -> Elsewhere:
         raise CannotStart(
             "Readers can only be redirected to a bucket: --redirect needs --blobstore s3://BUCKET."
         )
-    seconds = READING if settings.redirect == "presigned" else None
+    signed = settings.redirect == "presigned"
 
     async def address(file: Attachment) -> str | None:
-        return await blobs.address(file.key, seconds) if file.encoding == "identity" else None
+        package = package_of_key(file.key)
+        seconds = BRIEFLY if package is None or is_restricted(package) else READING
+        return (
+            await blobs.address(file.key, seconds if signed else None)
+            if file.encoding == "identity"
+            else None
+        )
 
     return address
 

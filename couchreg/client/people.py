@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from couchreg.client.errors import not_a_registry
+from couchreg.client.rights import ClientRights
 from couchreg.client.transport import Transport
 
 Members = dict[str, Any]
@@ -14,6 +15,7 @@ class People:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self.rights = ClientRights(self._object)
 
     async def register(self, name: str, password: str, email: str | None = None) -> None:
         """Create an account."""

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable
 
 from couchreg.blobstore.keys import is_valid
-from couchreg.package.names import split_version_id
+from couchreg.package.names import is_package_name, split_version_id
 from couchreg.package.paths import DESCRIPTOR, is_portable
 
 Layout = Callable[[str, str, str], str | None]
@@ -96,6 +96,12 @@ def descriptor_beside(key: str) -> str | None:
     """The key of the descriptor of the version whose table lies under `key`; None for what is no table."""
     parts = key.removeprefix(PARQUET).split("/")
     return descriptor_key(*parts[:2]) if key.startswith(PARQUET) and len(parts) == 3 else None
+
+
+def package_of_key(key: str) -> str | None:
+    """The package whose file, or whose table, lies under `key`; None where that does not say it."""
+    name = key.removeprefix(PARQUET).partition("/")[0]
+    return name if is_package_name(name) else None
 
 
 def is_kept(key: str) -> bool:

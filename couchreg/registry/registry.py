@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from couchreg.access.asking import ASKER
+from couchreg.access.known import PrivatePackages
+from couchreg.access.seen import SeenDatabase, public_view
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Database
 from couchreg.errors import Unauthorized
 from couchreg.model.user import User
+from couchreg.registry.changing.access import AccessRights
 from couchreg.registry.changing.deprecation import Deprecations
 from couchreg.registry.changing.owners import Owners
 from couchreg.registry.changing.packages import Packages
@@ -99,7 +103,8 @@ class Neighbours:
     `settled` is awaited with a sequence before a publish is acknowledged: the place for a follower
     that writes what has to be there as soon as the version is. With `holders`, files whose bytes are stored
     already are linked to those. Publishes that outlive their requests are done for whom `redeem` finds.
-    Nobody becomes an owner by replication but those of whom `exists` says so.
+    Nobody becomes an owner by replication but those of whom `exists` says so. `private` knows which packages
+    are not everybody's, and `told` is awaited with the sequence of a change of that.
     """
 
     settled: Settled | None = None
@@ -107,6 +112,8 @@ class Neighbours:
     holders_caught_up: Settled | None = None
     redeem: Redeem = _nobody_vouches
     exists: Exists = _nobody_exists
+    private: PrivatePackages | None = None
+    told: Settled | None = None
 
 
 class Registry:
@@ -119,7 +126,9 @@ class Registry:
         options: RegistryOptions = RegistryOptions(),
         around: Neighbours = Neighbours(),
     ) -> None:
-        self.database = database
+        self.private = around.private or PrivatePackages(database)
+        self._every = database  # with the packages that the one who asks may not see
+        self.database = SeenDatabase(database, self.private, ASKER.get)
         self.attachments = attachments
         self._limits = options.publishing or PublishLimits()
         self._validation = Validation(options.validation)
@@ -127,7 +136,9 @@ class Registry:
         self._set_up_reading(options.downloads)
         self._set_up_changes(options, around)
         self._set_up_publishing(options, around)
-        self.copies = MirrorCopies(database, self.packages, self.publisher, self.unpublisher, self.intake)
+        self.copies = MirrorCopies(
+            self.database, self.packages, self.publisher, self.unpublisher, self.intake
+        )
         self.incoming = self._incoming(bounded(around.settled), around.exists)
 
     def _set_up_checks(self, limits: CheckLimits | None) -> None:
@@ -138,15 +149,28 @@ class Registry:
     def _set_up_reading(self, downloads: Downloads | None) -> None:
         self.catalog = Catalog(self.database)
         self.history = History(self.database, self.catalog)
-        self.pages = VersionPages(self.database)
+        self.pages = VersionPages(public_view(self._every, self.private))
         self.dependencies = Dependencies(self.catalog)
         self.differ = Differ(self.catalog, self.attachments, self.forks)
         self.forms = Forms()
         self.downloads = downloads or Downloads()
 
     def _set_up_changes(self, options: RegistryOptions, around: Neighbours) -> None:
-        self.packages = Packages(self.database, settled=bounded(around.settled), mirror_of=options.mirror_of)
-        self.owners = Owners(self.database, self.packages)
+        self.packages = Packages(
+            self.database,
+            settled=bounded(around.settled),
+            mirror_of=options.mirror_of,
+            private=self.private,
+        )
+        self.owners = Owners(self._every, self.packages)
+        self.access = AccessRights(
+            self.database,
+            self.packages,
+            self.owners,
+            self.private,
+            self.catalog.versions,
+            bounded(around.told),
+        )
         trash = Trash(self.attachments, options.undelete_days)
         place = (self.database, self.attachments, self.packages, trash)
         self.unpublisher = Unpublisher(*place, settled=around.settled)
@@ -165,7 +189,7 @@ class Registry:
             self.packages,
             settled=around.settled,
             held=self.held,
-            quotas=Quotas(self.database, options.account_space),
+            quotas=Quotas(self._every, options.account_space),
         )
         shelf = Shelf(options.shelf or spool.directory.parent / "publishing")
         self.sessions = Sessions(shelf, self.held, blobs, options.sessions or SessionLimits())

@@ -14,8 +14,8 @@ from couchreg.blobstore.s3.headers import object_type
 from couchreg.blobstore.s3.options import S3Options
 from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.config import CannotStart
-from tests.conftest import ServerFactory
-from tests.datastore.conftest import Connect, settings_of
+from tests.conftest import ADMIN, ServerFactory
+from tests.datastore.conftest import Client, Connect, settings_of
 
 CSV = b"a,b\n1,2\n"
 
@@ -117,3 +117,43 @@ def test_what_a_browser_could_run_is_octets(kind: str) -> None:
 )
 def test_other_types_are_kept(kind: str) -> None:
     assert object_type(kind) == kind
+
+
+async def restrict(client: Client, name: str) -> int:
+    headers = {"Authorization": aiohttp.encode_basic_auth(*ADMIN)}
+    url = f"{client.app.registry_url}/-/package/{name}/access"
+    async with aiohttp.ClientSession() as admin:
+        return (await admin.post(url, headers=headers, json={"access": "restricted"})).status
+
+
+async def test_a_restricted_package_is_read_through_addresses_that_are_signed_briefly(
+    server: ServerFactory, connect: Connect, bucket: S3Options
+) -> None:
+    client = connect(await server(**settings_of(bucket), redirect="presigned"))
+    await client.publish("gdp", "1", CSV)
+    url = f"{client.app.registry_url}/gdp/1/data/table.csv"
+    headers = {"Authorization": aiohttp.encode_basic_auth(*ADMIN)}
+    assert await restrict(client, "gdp") == 200
+    async with aiohttp.ClientSession() as http:
+        assert (await http.get(url, allow_redirects=False)).status == 404
+        response = await http.get(url, allow_redirects=False, headers=headers)
+        assert response.status == 302
+        address = response.headers["Location"]
+        assert "Signature=" in address
+        assert "Expires=60" in address
+        assert await (await http.get(address)).read() == CSV
+        assert (await http.get(address.partition("?")[0])).status == 403
+
+
+async def test_where_the_bucket_is_public_no_package_is_restricted(
+    server: ServerFactory, connect: Connect, bucket: S3Options
+) -> None:
+    client = connect(await server(**settings_of(bucket), redirect="public"))
+    await client.publish("gdp", "1", CSV)
+    assert await restrict(client, "gdp") == 403
+    await client.app.stop()
+    client = connect(await server(**settings_of(bucket), redirect="presigned"))
+    assert await restrict(client, "gdp") == 200
+    await client.app.stop()
+    with pytest.raises(CannotStart, match="restricted"):
+        await server(**settings_of(bucket), redirect="public")

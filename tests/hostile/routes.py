@@ -44,6 +44,8 @@ FILL: dict[str, list[str]] = {
     "new": VERSIONS,
     "tag": ["latest", "x"],
     "user": ["anna", "admin", "x" * 300, "none"],
+    "who": ["anna", "group:none", "x" * 300],
+    "group": ["none", "..", "x" * 300],
     "number": ["0", "9" * 30],
     "cube": ["rows:rows", "big@1.0.0:r0", "rows", "none:none", ":", "x" * 300 + ":r0"],
     "ref": ["a", "b", "a.a", "_count", "none", "." * 300],

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import apsw
 
+from couchreg.access.seen import as_indexed, is_narrowed
 from couchreg.designdocs.emitted import Maps
 from couchreg.designdocs.functions import Design, Functions, check_language, text_of
 from couchreg.designdocs.views.answers import Answers
@@ -45,8 +46,9 @@ Mapper = Callable[[Sequence[bytes]], Awaitable[Sequence[tuple[int, bytes]]]]
 class Index:
     """The index of one definition over one life of a database."""
 
-    def __init__(self, path: Path, definition: Definition, mapper: Mapper) -> None:
+    def __init__(self, path: Path, definition: Definition, mapper: Mapper, is_public: bool = False) -> None:
         self.path = path
+        self._is_public = is_public
         self.definition = definition
         self._mapper = mapper
         self._known_seq: str | None = None  # what the file says, once it has been read
@@ -104,6 +106,7 @@ class Index:
 
     async def fresh(self, database: Database) -> None:
         """Return when all that was written before the call is in the index."""
+        database = as_indexed(database, is_public=self._is_public)
         wanted = await database.update_seq()
         self.waiting += 1
         try:
@@ -123,6 +126,7 @@ class Index:
         return BEGINNING if text == "0" else await database.parse_since(text)
 
     async def _update(self, database: Database) -> None:
+        database = as_indexed(database, is_public=self._is_public)
         since = await self._seq(database)
         since = await self._follow_purges(database, since)
         with self.tasks.begun("indexer", await database.pending(since)) as task:
@@ -289,8 +293,11 @@ class ViewEngine:
     async def index(self, database: Database, design: Revision) -> tuple[Index, Definition]:
         """The index of a design document's views, which others may share, and what this one says of them.
 
-        Raises Failure for languages that are not understood.
+        Who does not see all has an index of what is public, up to date in any case. Raises Failure for
+        languages that are not understood.
         """
+        is_public = await is_narrowed(database)
+        database = as_indexed(database, is_public=is_public)
         async with self._opening:
             folder = await self._folder(database)
             definition = self._definition(design, folder.partitions)
@@ -300,9 +307,12 @@ class ViewEngine:
             index = self._open.get(path)
             if index is None:
                 await self._make_room()
-                index = self._open[path] = Index(path, definition, self._mapper(path, definition))
+                mapper = self._mapper(path, definition)
+                index = self._open[path] = Index(path, definition, mapper, is_public)
             self._open.move_to_end(path)
             index.tasks.asked_by = (database.name, design.id)
+        if is_public:
+            await index.fresh(database)
         return index, definition
 
     def _definition(self, design: Revision, partitions: bool) -> Definition:

@@ -14,6 +14,7 @@ from couchreg.errors import NotFound
 from couchreg.followers.base import Checkpoint, FollowedPackages
 from couchreg.followers.search.items import PackageSource, told_in
 from couchreg.model import json
+from couchreg.package.access import access_of
 from couchreg.package.names import package_of, split_version_id, version_id
 from couchreg.package.standing import Standing
 from couchreg.turns import TimeSlice
@@ -87,7 +88,8 @@ class PackageReader:
         return sources, gone
 
     async def _wanted(self, names: Sequence[str]) -> list[_Wanted]:
-        """The versions at which these are found; without those that have none."""
+        """The versions at which these are found; without those that have none, and those that are restricted:
+        an index is asked by everybody, also where whoever follows may read them."""
         turn = TimeSlice()
         documents = await self._database.winners(names, bodies=True)
         wanted = [Range(start=version_id(name, ""), end=version_id(name, "~")) for name in names]
@@ -99,6 +101,9 @@ class PackageReader:
             if versions:
                 members = document.members if document and not document.deleted else None
                 standing = Standing(json.body(members))
+                access = access_of(standing.document)
+                if access is not None and access.is_restricted:
+                    continue
                 version = standing.current(versions)
                 found.append((name, version, standing.warning(version)))
             await turn.pass_on()

@@ -8,6 +8,7 @@ import logging
 
 from aiohttp import web
 
+from couchreg.access.asking import asker_of, asking
 from couchreg.auth.policy import Rule
 from couchreg.errors import BadRequest, CouchregError, NotFound
 from couchreg.http.connections import SECTION
@@ -91,7 +92,8 @@ class CouchDoor:
         asked.user, asked.address = user.name, ctx.address or asked.address
         if asked.limits is not None:
             admit(asked, is_admin=user.is_admin)
-        return await self._routed(ctx)
+        with asking(asker_of(user)):
+            return await self._routed(ctx)
 
     async def _routed(self, ctx: Context) -> web.StreamResponse:
         """Answer a request whose sender is known."""

@@ -8,6 +8,7 @@ from weakref import WeakSet
 
 from aiohttp import web
 
+from couchreg.access.asking import asking
 from couchreg.auth.login.authenticator import NOBODY, Identity
 from couchreg.errors import BadRequest, Unauthorized
 from couchreg.http.limits import admit
@@ -24,6 +25,7 @@ from couchreg.journal.asking import UNDER_WAY
 
 log = logging.getLogger(__name__)
 _FOR_PEOPLE: WeakSet[Any] = WeakSet()  # handlers of routes at which a login at the pages counts
+CALL = web.RequestKey("call", Call)
 Operation = Callable[[Call], Awaitable[web.StreamResponse]]
 
 
@@ -31,6 +33,7 @@ def registry_application(services: RegistryServices) -> web.Application:
     """The application that serves the registry's port."""
     application = web.Application(middlewares=[_pages_of_errors(services), answer_errors])
     application.on_response_prepare.append(_name_request)
+    application.on_response_prepare.append(_keep_private)
     if services.couch is not None:
         application.router.add_route("*", "/_couch{path:(?s:/.*)?}", services.couch)
     for route in ROUTES:
@@ -43,6 +46,17 @@ async def _name_request(request: web.Request, response: web.StreamResponse) -> N
     asked = UNDER_WAY.get()
     if asked is not None and asked.began and "X-Couch-Request-ID" not in response.headers:
         response.headers["X-Request-ID"] = asked.id
+
+
+async def _keep_private(request: web.Request, response: web.StreamResponse) -> None:
+    """Where some packages are not for everybody, what somebody with a login is told is nobody else's."""
+    call = request.get(CALL)
+    if call is None or call.user.name is None or not call.registry.private.are_any:
+        return
+    if "no-store" not in response.headers.get("Cache-Control", ""):
+        response.headers["Cache-Control"] = "private, no-cache"
+    varied = [part for part in response.headers.get("Vary", "").split(", ") if part]
+    response.headers["Vary"] = ", ".join(dict.fromkeys([*varied, "Authorization", "Cookie"]))
 
 
 def _add(router: web.UrlDispatcher, route: Route, handler: Handler) -> None:
@@ -77,12 +91,14 @@ def _handler(route: Route, services: RegistryServices) -> Handler:
         call = Call(request, identity, services, route)
         if route.scripted:
             check_script(call)
-        await call.decide()
-        async with call.held:
-            if route.method != "GET":
-                return await run(call)
-            with call.while_there():
-                return await run(call)
+        request[CALL] = call
+        with asking(call.asker):
+            await call.decide()
+            async with call.held:
+                if route.method != "GET":
+                    return await run(call)
+                with call.while_there():
+                    return await run(call)
 
     if route.takes_cookie:
         _FOR_PEOPLE.add(handle)

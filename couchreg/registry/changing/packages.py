@@ -1,17 +1,23 @@
 """A package's own document: whose it is, and changes of it, one at a time.
 
 It is `{name, owners, created}` and whatever else is said of a package as a whole. Who may change a package
-is decided here and nowhere else: its owners, and server admins.
+is decided here and nowhere else: its owners, and server admins. Versions are published by those, too, whom
+the package gives that right.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from couchreg.access.asking import Asker
+from couchreg.access.known import PrivatePackages
+from couchreg.access.seen import is_hidden
 from couchreg.docstore.base import Database, Edit, Row
 from couchreg.errors import Conflict, CouchregError, Forbidden, NotFound
 from couchreg.model import json
-from couchreg.model.user import User
+from couchreg.model.user import SYSTEM, User
+from couchreg.package.access import ACCESS, CHANGED, GRANTS, RESTRICTED
 from couchreg.package.moments import Clock, moment_text, utc_now
 from couchreg.registry.changing.settling import Settled
 from couchreg.registry.reading.catalog import Catalog
@@ -37,7 +43,12 @@ class Package:
     def check(self, user: User) -> None:
         """Raises Forbidden unless `user` may change the package."""
         if not user.is_admin and (user.name is None or user.name not in self.owners):
-            raise Forbidden(f"You are not an owner of {self.name!r}: ask one of its owners to add you.")
+            raise _not_yours(self.name)
+
+
+def _not_yours(name: str) -> Forbidden:
+    """The same for packages that are seen and for others: of a name only that it is taken."""
+    return Forbidden(f"You are not an owner of {name!r}: ask one of its owners to add you.")
 
 
 def owners_of(members: Mapping[str, Any]) -> tuple[str, ...]:
@@ -60,8 +71,10 @@ class Packages:
         clock: Clock = utc_now,
         settled: Settled | None = None,
         mirror_of: str | None = None,
+        private: PrivatePackages | None = None,
     ) -> None:
         self._database = database
+        self._private = private or PrivatePackages(database)
         self._settled = settled
         self._catalog = Catalog(database)
         self._clock = clock
@@ -105,21 +118,37 @@ class Packages:
         nobody but an admin adds to them.
         """
         self._check_mirror(user)
+        if await is_hidden(self._database, name):
+            raise _not_yours(name)
         if row is not None and not row.deleted:
             found = Package(name, row.rev, row.body)
         elif await self._catalog.versions(name):
             found = Package(name, None, self._new(name, []))
         else:
             return None
-        found.check(user)
+        await self._private.refresh()
+        if not self._private.lets_publish(Asker(user.name), name):
+            found.check(user)
         return found
 
-    async def claim(self, name: str, user: User) -> Edit | None:
+    async def claim(self, name: str, user: User, *, restricted: bool = False) -> Edit | None:
         """What makes `user` the owner of a new package, written together with its first version; None for one
         that is there. Raises Forbidden unless `user` may publish there."""
         if await self.allow_publishing(name, user):
             return None
-        return Edit(name, None, False, self._new(name, [user.name] if user.name else []))
+        members = self._new(name, [user.name] if user.name else [])
+        if restricted:
+            members[ACCESS] = {RESTRICTED: True, GRANTS: {}}
+        return Edit(name, None, False, members)
+
+    async def touch(self, name: str) -> None:
+        """Have a package come again in the changes, for those who see it from now on."""
+
+        def change(members: dict[str, Any]) -> None:
+            members[ACCESS] = {**members[ACCESS], CHANGED: moment_text(self._clock())}
+
+        with suppress(NotFound):
+            await self.change(name, SYSTEM, change)
 
     async def change(self, name: str, user: User, change: Change) -> Package:
         """Let `change` edit the document's members, if `user` may. It may raise, and be called again.

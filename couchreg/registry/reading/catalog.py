@@ -80,7 +80,7 @@ class Catalog:
             found = await self._versions(name)
             return found, _LEAST_WEIGHT + 100 * len(found)
 
-        return list(await self._remembered.until_written(("versions", name), read))
+        return list(await self._remembered.until_written(("versions", name), name, read))
 
     async def _versions(self, name: str) -> list[str]:
         wanted = Range(start=version_id(name, ""), end=version_id(name, "~"))

@@ -1,5 +1,7 @@
 """What was read of documents lately, for as long as it is true: while nothing was written to the database, or
 while the document has the same winner. Bounded in memory.
+
+A package that is hidden from the one who asks is remembered for itself: as one that is not there.
 """
 
 from collections import OrderedDict
@@ -7,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from couchreg.access.seen import is_hidden
 from couchreg.docstore.base import Database, Seq
 
 MOST = 32 << 20  # bytes, as their readers weigh them
@@ -40,6 +43,7 @@ class Remembered:
     ) -> Value:
         """What `read` gives for a document: the revision of its winner (None where it has none), a value, and
         what it weighs. Raises what `read` raises."""
+        key = await self._seen(key, doc_id)
         seq = await self._database.update_seq()
         kept = self._kept.get(key)
         if kept is not None and (kept.seq == seq or await self._winner(doc_id) == kept.rev):
@@ -50,8 +54,9 @@ class Remembered:
         self._keep(key, _Kept(seq, rev, value, weight))
         return value
 
-    async def until_written(self, key: tuple[str, ...], read: Read[tuple[Value, int]]) -> Value:
-        """What `read` gives, a value and its weight, until anything is written to the database."""
+    async def until_written(self, key: tuple[str, ...], package: str, read: Read[tuple[Value, int]]) -> Value:
+        """What `read` gives of a package, a value and its weight, until the database is written to."""
+        key = await self._seen(key, package)
         seq = await self._database.update_seq()
         kept = self._kept.get(key)
         if kept is not None and kept.seq == seq:
@@ -60,6 +65,9 @@ class Remembered:
         value, weight = await read()
         self._keep(key, _Kept(seq, None, value, weight))
         return value
+
+    async def _seen(self, key: tuple[str, ...], doc_id: str) -> tuple[str, ...]:
+        return ("hidden", *key) if await is_hidden(self._database, doc_id) else key
 
     async def _winner(self, doc_id: str) -> str | None:
         [row] = await self._database.winners([doc_id], bodies=False)

@@ -12,6 +12,7 @@ from couchreg.journal.asking import record
 from couchreg.model.revid import revision_id
 from couchreg.model.user import User
 from couchreg.package.names import check_package_name
+from couchreg.registry.changing.access import MOST_EMPTY
 from couchreg.registry.changing.owners import Owners
 from couchreg.registry.changing.packages import Package, Packages
 from couchreg.registry.changing.settling import Settled
@@ -19,8 +20,6 @@ from couchreg.registry.publishing.publish import Confirm
 from couchreg.registry.reading.catalog import Catalog
 from couchreg.registry.replicated.shapes import check_package, demand, descends
 from couchreg.registry.replicated.versions import bare_claim
-
-MOST_EMPTY = 20  # packages without a version that one user may own
 
 Exists = Callable[[str], Awaitable[bool]]
 
@@ -50,6 +49,8 @@ class PackageDocuments:
         owners = check_package(name, edit)
         async with self._packages.locks.hold(name):
             package = await self._packages.allow_publishing(name, user)
+            if package is not None:
+                self._packages.require(package, user)
             edits = [edit]
             if package is None:
                 demand(user.name in owners, "Who publishes a package first owns it.")

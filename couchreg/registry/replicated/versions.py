@@ -91,9 +91,9 @@ class Versions:
         await self._settled(written.seq)
 
     async def _owners(self, name: str, user: User) -> tuple[str, ...]:
-        """Those there are, or would be."""
+        """Those there are, or would be; and who may publish without being one."""
         package = await self._packages.find(name)
-        return package.owners if package is not None else (user.name or "",)
+        return (*(package.owners if package is not None else ()), user.name or "")
 
     async def _check_sent(
         self,

@@ -101,6 +101,18 @@ EXPECTED = {
     "GET /{name}/{version}": EVERYONE,
     "GET /{name}/{version}/{path}": EVERYONE,
     "GET /owner/ls/{name}": EVERYONE,
+    "GET /-/package/{name}/visibility": EVERYONE,
+    "GET /-/package/{name}/collaborators": EVERYONE,
+    "GET /-/access": "401 200 200 200 200 200 200 200",
+    "POST /-/package/{name}/access": "401 403 200 200 403 403 403 200",
+    "PUT /-/package/{name}/collaborators/{who}": "401 403 200 200 403 403 403 200",
+    "DELETE /-/package/{name}/collaborators/{who}": "401 403 200 200 403 403 403 200",
+    "GET /-/groups": "401 200 200 200 200 200 200 200",
+    "GET /-/groups/{group}": "401 404 200 200 200 200 200 200",
+    "PUT /-/groups/{group}": "401 409 409 409 403 403 403 409",  # it is there
+    "DELETE /-/groups/{group}": "401 404 200 200 403 403 403 200",
+    "PUT /-/groups/{group}/members/{user}": "401 404 200 200 403 403 403 200",
+    "DELETE /-/groups/{group}/members/{user}": "401 404 403 403 403 403 403 403",  # the last owner
     #                                  nobody bob anna admin read publish scoped full
     "PUT /adduser/{user}": "201 201 201 201 201 201 201 201",
     "GET /-/whoami": "401 200 200 200 200 200 200 200",
@@ -139,7 +151,7 @@ EXPECTED = {
 }
 VERSIONS = {"version": "1", "old": "1", "new": "1"}
 PLACES = {"number": "0", "name": "small", **VERSIONS, "path": "words", "user": "anna", "tag": "stable"}
-PLACES |= {"cube": "small:words", "ref": "word"}
+PLACES |= {"who": "bob", "group": "team", "cube": "small:words", "ref": "word"}
 QUERIES = {
     **{f"GET /-/viewer/{endpoint}": {"dataset": "small@1"} for endpoint in VIEWER},
     "GET /-/viewer/filter": {"dataset": "small@1", "where": "id>1"},
@@ -197,7 +209,10 @@ class Stage:
             "dist-tags/small/stable": {"version": "1"},
             "deprecated/small": {"message": "m"},
             "deprecated/small/1": {"message": "m"},
+            "package/small/collaborators/bob": {"permissions": "read-only"},
         }
+        if not any(group.name == "team" for group in self.served.groups.listed(admin)):
+            await self.served.groups.create("team", user)
         await self.served.ask("DELETE", "/-/yanked/small/1", auth=ADMIN)  # a tag leads nowhere yanked
         for path, body in said.items():
             assert (await self.served.ask("PUT", f"/-/{path}", auth=ADMIN, json=body))[0] == 200
@@ -238,6 +253,9 @@ class Stage:
                 "descriptor": '{"name": "small", "resources": [{"name": "r", "data": []}]}',
             },
             "POST /-/sql": {"q": "SELECT * FROM small.words"},
+            "POST /-/package/{name}/access": {"access": "public"},
+            "PUT /-/package/{name}/collaborators/{who}": {"permissions": "read-only"},
+            "PUT /-/groups/{group}/members/{user}": {"owner": True},
             "PUT /-/dist-tags/{name}/{tag}": {"version": "1"},
             "PUT /-/deprecated/{name}": {"message": "m"},
             "PUT /-/deprecated/{name}/{version}": {"message": "m"},

@@ -62,9 +62,9 @@ async def test_a_list_is_read_again_after_every_write(database: Database) -> Non
         reads.append(1)
         return len(reads), 10
 
-    assert [await remembered.until_written(("all",), read) for _ in range(3)] == [1, 1, 1]
+    assert [await remembered.until_written(("all",), "all", read) for _ in range(3)] == [1, 1, 1]
     await write(database, "a", 1)
-    assert [await remembered.until_written(("all",), read) for _ in range(2)] == [2, 2]
+    assert [await remembered.until_written(("all",), "all", read) for _ in range(2)] == [2, 2]
 
 
 async def test_what_was_used_last_stays(database: Database) -> None:

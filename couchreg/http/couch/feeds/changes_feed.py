@@ -182,7 +182,7 @@ class ChangesFeed:
         await self._writer.write_document(await rowdocs.parts(self._db, shown, self._query.docs))
 
     def _count(self, number: int) -> None:
-        self._left -= number
+        self._left = max(0, self._left - number)  # there may be more than was asked for
         self._shown += number
 
 

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from couchreg.access.asking import asker_of
+from couchreg.access.seen import SeenDatabase
 from couchreg.auth.guards.checkpoints import sender_of
 from couchreg.auth.guards.registry_view import RegistryView
 from couchreg.auth.guards.user_view import UserView
@@ -190,11 +192,19 @@ class Context:
         if not self.in_database:
             authorize(rule, self.user)
         if opens:
-            self.db = await self.services.store.open(self.match["db"])
+            self.db = await self.opened(self.match["db"])
             if not self.user.is_admin:
                 await self._narrow()
         if self.in_database and not self.user.is_admin:
             await self._authorize()
+
+    async def opened(self, name: str) -> Database:
+        """A database without the documents that are not there for the one who asks. Raises NotFound."""
+        database, private = await self.services.store.open(name), self.services.private
+        if private is None or self.user.is_admin or self.services.meaning(name) != REGISTRY:
+            return database
+        asker = asker_of(self.user)
+        return SeenDatabase(database, private, lambda: asker)
 
     async def _narrow(self) -> None:
         """The database as somebody sees it who is no administrator."""

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from couchreg.access.known import PrivatePackages
 from couchreg.auth.guards.checkpoints import Checkpoints
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.policy import USERS
@@ -51,6 +52,7 @@ class CouchServices:
     with_owned: WithOwned = as_they_are
     facts: Sections = field(default_factory=dict)
     replicator: Replicator | None = None
+    private: PrivatePackages | None = None  # the packages that are not for everybody
     incoming: Incoming | None = None  # where those who own packages send their documents
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     catalog: IndexCatalog = field(default_factory=IndexCatalog)

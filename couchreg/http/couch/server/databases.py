@@ -81,7 +81,7 @@ async def _info(ctx: Context, name: Any) -> dict[str, Any]:
     try:
         if not isinstance(name, str):
             raise NotFound
-        return {"key": name, "info": await describe(await ctx.store.open(name), ctx.settings)}
+        return {"key": name, "info": await describe(await ctx.opened(name), ctx.settings)}
     except NotFound:
         return {"key": name, "error": "not_found"}
     except StorageFailure as error:

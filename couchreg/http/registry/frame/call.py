@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from couchreg.access.asking import Asker, asker_of
+from couchreg.access.groups import Groups
 from couchreg.analytics.asking import Asking
 from couchreg.analytics.tables import Tables
 from couchreg.auth.login.authenticator import VISIT, Identity
@@ -136,6 +138,7 @@ class RegistryServices:
     asking: Asking | None = None
     graphs: Graphs | None = None  # that can be asked
     care: Care | None = None  # for accounts of others
+    groups: Groups | None = None  # of accounts, which are given rights together
     health: Callable[[], Awaitable[Sequence[HealthPart]]] = nothing_ails
     metrics: Callable[[], Awaitable[str]] = nothing_measured
     overview: Callable[[], Awaitable[Overview]] = nothing_at_work
@@ -219,6 +222,11 @@ class Call:
     @property
     def user(self) -> User:
         return self.identity.user
+
+    @property
+    def asker(self) -> Asker:
+        """As whom they ask for packages."""
+        return asker_of(self.user, self.grant.packages if self.grant is not None else ())
 
     @property
     def is_secure(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from couchreg.http.registry.frame.people_schemas import PEOPLE, PEOPLE_PATHS
 from couchreg.package.names import MAX_NAME, NAME_PATTERN, VERSION_PATTERN
 
 Schema = Mapping[str, Any]
@@ -27,6 +28,7 @@ def _maybe(schema: Schema) -> Schema:
 _VERSION: Schema = {"type": "string", "pattern": f"^{VERSION_PATTERN}$", "maxLength": MAX_NAME}
 
 PATHS: Mapping[str, Schema] = {
+    **PEOPLE_PATHS,
     "name": {"type": "string", "pattern": f"^{NAME_PATTERN}$", "maxLength": MAX_NAME},
     "version": _VERSION,
     "old": _VERSION,
@@ -172,6 +174,7 @@ _CUBES: Mapping[str, Schema] = {
 SCHEMAS: Mapping[str, Schema] = {
     **_CUBES,
     **_VIEWER,
+    **PEOPLE,
     "Error": _object("error reason", error=_TEXT, reason=_TEXT),
     "Welcome": _object("couchreg version links", couchreg=_TEXT, version=_TEXT, links={"type": "object"}),
     "Descriptor": _object("resources", name=_TEXT, version=_TEXT, resources=_list({"type": "object"})),
@@ -323,8 +326,6 @@ SCHEMAS: Mapping[str, Schema] = {
         ),
         next=_maybe(_TEXT),
     ),
-    "Owners": _list(_object("name", name=_TEXT, email=_TEXT)),
-    "Changed": _object("ok owners", ok={"const": True}, owners=_list(_TEXT)),
     "Tokens": _object("tokens", tokens=_list(_TOKEN)),
     "NewToken": {"allOf": [_TOKEN, _object("token", token=_TEXT)]},
     "Authorized": _object(

@@ -1,0 +1,168 @@
+"""The restricted packages of the database `registry`, in memory, and the decision about each.
+
+Read once, then brought up to date by what has changed whenever somebody asks. Of packages that were always
+public nothing is kept.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from couchreg.access.asking import Asker
+from couchreg.docstore.base import BEGINNING, Changes, Database, Range, Row
+from couchreg.errors import NotFound
+from couchreg.package.access import GROUP, Access, access_of
+from couchreg.package.names import is_package_name, split_version_id, version_id
+
+GroupsOf = Callable[[str], Collection[str]]  # the groups that somebody is in
+NOBODY_BUT_ADMINS = Access(True, frozenset(), frozenset(), frozenset())
+
+
+def no_groups(name: str) -> Collection[str]:
+    return ()
+
+
+@dataclass(slots=True)
+class _Known:
+    access: Access
+    live: list[str] | None = None  # ids of its documents that are there; None: to be looked up
+
+
+class PrivatePackages:
+    """Of one `registry` database, as it is stored. `groups_of` tells of memberships, as they are now.
+
+    With `is_mirror` a version whose package's document has not come yet is for administrators alone: that
+    document says for whom it is.
+    """
+
+    def __init__(
+        self, database: Database, groups_of: GroupsOf = no_groups, *, is_mirror: bool = False
+    ) -> None:
+        self._database = database
+        self._groups_of = groups_of
+        self._is_mirror = is_mirror
+        self._there: set[str] = set()  # in a mirror: the packages whose documents have come
+        self._seq = BEGINNING
+        self._known: dict[str, _Known] = {}
+        self._reading = asyncio.Lock()
+
+    # -- the decision
+    def lets_read(self, asker: Asker, name: str) -> bool:
+        """Whether somebody may know of a package. What is not known to be restricted is everybody's."""
+        known = self._known.get(name)
+        if known is None and self._is_mirror and name not in self._there:
+            return asker.is_admin and asker.is_bound_to(name)
+        if known is None or not known.access.is_restricted:
+            return True
+        if asker.name is None or not asker.is_bound_to(name):
+            return False
+        return asker.is_admin or known.access.lets_read(self._names(asker.name))
+
+    def lets_publish(self, asker: Asker, name: str) -> bool:
+        """Whether somebody may publish versions of a package that says who may besides its owners."""
+        known = self._known.get(name)
+        if known is None or asker.name is None or not asker.is_bound_to(name):
+            return False
+        return known.access.lets_publish(self._names(asker.name))
+
+    def hides(self, asker: Asker, doc_id: str) -> bool:
+        """Whether a document is not there for somebody: a restricted package's, or whatever has its name and
+        an `@`. A look into a dictionary: it is asked for each row of a listing."""
+        if not self.are_any or asker.sees_all:
+            return False
+        name = doc_id.partition("@")[0]
+        if name not in self._known and not (self._is_mirror and is_package_name(name)):
+            return False
+        return not self.lets_read(asker, name)
+
+    def _names(self, name: str) -> set[str]:
+        return {name, *(GROUP + group for group in self._groups_of(name))}
+
+    # -- what is known
+    @property
+    def are_any(self) -> bool:
+        """Whether a package is restricted, or has been; or may be, as far as is known."""
+        return bool(self._known) or self._is_mirror
+
+    def has_been(self, name: str) -> bool:
+        """Whether a package is restricted or has been, so that what some have not seen they may see now."""
+        return name in self._known or (self._is_mirror and is_package_name(name))
+
+    def is_restricted(self, name: str) -> bool:
+        known = self._known.get(name)
+        return known is not None and known.access.is_restricted
+
+    def restricted(self) -> list[str]:
+        return sorted(name for name, known in self._known.items() if known.access.is_restricted)
+
+    def granted(self, who: str) -> list[str]:
+        """The packages that name this account, or this group as `group:NAME`, in a right; not as an owner."""
+        return sorted(
+            name
+            for name, known in self._known.items()
+            if who in known.access.readers | known.access.publishers
+        )
+
+    async def hidden_ids(self, asker: Asker) -> list[str]:
+        """The ids of documents that are there and not for this one, in order."""
+        found: list[str] = []
+        for name, known in list(self._known.items()):
+            if not self.lets_read(asker, name):
+                if known.live is None:
+                    known.live = await self._live(name)
+                found += known.live
+        return sorted(found)
+
+    async def _live(self, name: str) -> list[str]:
+        [own] = await self._database.winners([name], bodies=False)
+        found = [] if own is None or own.deleted else [name]
+        return found + await versions_of(self._database, name)
+
+    async def refresh(self) -> None:
+        """Know of everything that has been written before the call."""
+        try:
+            now = await self._database.update_seq()
+        except NotFound:  # the database is being made anew: nothing can be read of it
+            return
+        if self._seq != now:
+            async with self._reading:
+                await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        if self._seq.incarnation != (await self._database.update_seq()).incarnation:  # made again
+            self._seq = BEGINNING
+            self._known.clear()
+            self._there.clear()
+        async for changes in self._database.changes(self._seq):
+            await self._learn(changes)
+            self._seq = changes.last_seq
+
+    async def _learn(self, changes: Changes) -> None:
+        names = [change.id for change in changes.results if is_package_name(change.id)]
+        rows: Sequence[Row | None] = await self._database.winners(names, bodies=True) if names else ()
+        for row in rows:
+            if row is not None:
+                self._set(row)
+        if self._known:
+            for change in changes.results:
+                known = self._known.get(change.id.partition("@")[0])
+                if known is not None:
+                    known.live = None
+
+    def _set(self, row: Row) -> None:
+        if self._is_mirror and not row.deleted:
+            self._there.add(row.id)
+        access = None if row.deleted else access_of(row.body)
+        if access is not None:
+            self._known[row.id] = _Known(access)
+        elif row.id in self._known:  # it has gone without having been opened: so it stays closed
+            self._known[row.id] = _Known(NOBODY_BUT_ADMINS)
+
+
+async def versions_of(database: Database, name: str) -> list[str]:
+    """The ids of a package's versions that are there."""
+    wanted = Range(start=version_id(name, ""), end=version_id(name, "~"))
+    found: list[str] = []
+    async for rows in database.all_docs(wanted, bodies=False):
+        found += [row.id for row in rows if (pair := split_version_id(row.id)) and pair[0] == name]
+    return found
