@@ -53,8 +53,13 @@ const Shelf = (() => {
     }
   }
 
+  // The page and the worker take turns: one changes what the other would.
+  const alone = (act) => navigator.locks.request(LISTED, act);
+
   // Take the latest version of a package along, or what has changed of it since.
-  async function take(name, tell = () => {}) {
+  const take = (name, tell = () => {}) => alone(() => taken(name, tell));
+
+  async function taken(name, tell) {
     const versions = await asked(`/-/versions/${encodeURIComponent(name)}`);
     const found = versions.versions.find((one) => one.version === versions.latest);
     if (!found) throw new Unable(`${name} has no version that could be taken along.`);
@@ -86,11 +91,18 @@ const Shelf = (() => {
     return { title: text(doc.title), description: text(doc.description), words: words.filter((one) => typeof one === "string").join(" ").toLowerCase().slice(0, 5 * WORDS) };
   }
 
-  async function drop(name) {
+  const drop = (name) => alone(() => dropped(name));
+
+  async function dropped(name) {
     const found = await find(name);
     if (!found) return;
     await named(name, found.version).destroy();
     await list().remove(found);
+  }
+
+  async function noted(name, problem) {
+    const found = await find(name);
+    if (found) await list().put({ ...found, problem });
   }
 
   // What has changed of each; who cannot be asked is left as it is. Whether the registry could be asked.
@@ -101,7 +113,7 @@ const Shelf = (() => {
         await take(one._id, tell);
       } catch (error) {
         if (!(error instanceof Unable)) reached = false; // the network
-        else await list().put({ ...(await find(one._id)), problem: error.message });
+        else await alone(() => noted(one._id, error.message));
       }
     }
     return reached;
