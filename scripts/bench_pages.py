@@ -54,8 +54,9 @@ OF_PEOPLE = ("account", "publish", "owners", "admin")
 
 
 class Took(NamedTuple):
-    """Of one request: milliseconds, and bytes before and after compression."""
+    """Of one request: its status, milliseconds, and bytes before and after compression."""
 
+    status: int
     milliseconds: float
     size: int
     sent: int
@@ -92,8 +93,10 @@ async def measure(data: Path, options: argparse.Namespace) -> int:
                 times = sorted(one.milliseconds for one in took)
                 median = statistics.median(times)
                 shown = "".join(f"{one:7.1f} ms" for one in (times[0], median, times[-1]))
-                print(f"{name:20}{shown}{took[-1].size:10,}{took[-1].sent:10,}", flush=True)
-                if median > ALLOWED:
+                bad = sum(one.status not in (200, 404) for one in took)
+                told = f"  {bad} not answered" if bad else ""
+                print(f"{name:20}{shown}{took[-1].size:10,}{took[-1].sent:10,}{told}", flush=True)
+                if median > ALLOWED or bad:
                     slow.append(name)
     print(f"slower than {ALLOWED:.0f} ms: {', '.join(slow) or 'none'}")
     return 1 if slow else 0
@@ -147,11 +150,10 @@ async def ask(session: aiohttp.ClientSession, address: str, headers: dict[str, s
     async with session.get(address, headers=headers) as response:
         body = await response.read()
         took = (time.perf_counter() - began) * 1000
-        if response.status not in (200, 404):
-            sys.exit(f"scripts/bench_pages: {address}: {response.status}")
+        status = response.status
     async with session.get(address, headers={**headers, "Accept-Encoding": "identity"}) as response:
         whole = len(await response.read())
-    return Took(took, whole, len(body))
+    return Took(status, took, whole, len(body))
 
 
 if __name__ == "__main__":
