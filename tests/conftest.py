@@ -13,6 +13,7 @@ from couchreg.sandbox.forks import ForkServer
 from tests import blob_stores
 from tests.blob_stores import blob_settings
 from tests.s3_servers import S3Server, moto, rclone
+from tests.warm_forks import nursery, warm_forks
 
 ADMIN = ("admin", "secret")
 
@@ -21,12 +22,12 @@ ServerFactory = Callable[..., Awaitable[App]]
 
 @pytest.fixture(scope="session", autouse=True)
 def children_on_demand() -> Iterator[None]:
-    """A server starts the processes that check packages before anybody asks for them. Each takes a second of
-    a core, more than most tests of a server, so here they start with the first package."""
+    """A server starts the processes that check packages before anybody asks for them, more work than most
+    tests of a server do, so here they start with the first package, and with their imports done."""
 
     async def wait(self: ForkServer) -> None: ...
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, nursery() as address, warm_forks(address):
         patch.setattr(ForkServer, "start", wait)
         yield
 

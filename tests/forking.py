@@ -11,11 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import NamedTuple
 
 from couchreg.cli import main as command_line
+from tests import warm_forks
 
 COMMANDS = sorted({lazy.module for lazy in command_line.COMMANDS.values()})
 
@@ -34,7 +36,7 @@ class Forked:
     def __init__(
         self, arguments: Sequence[str], streams: Streams, env: Mapping[str, str], cwd: Path | None = None
     ) -> None:
-        job = (list(arguments), streams, dict(env), str(cwd or Path.cwd()))
+        job = (list(arguments), streams, dict(env), str(cwd or Path.cwd()), warm_forks.running)
         self._process = _context().Process(target=_run, args=job)
         self._process.start()
         assert self._process.pid is not None
@@ -83,7 +85,7 @@ def _context() -> ForkServerContext:
     return context
 
 
-def _run(arguments: list[str], streams: Streams, env: dict[str, str], cwd: str) -> None:
+def _run(arguments: list[str], streams: Streams, env: dict[str, str], cwd: str, nursery: str | None) -> None:
     """In the forked process: become `couchreg ARGUMENTS`."""
     assert len(os.listdir("/proc/self/task")) == 1, "something that was imported has started a thread"
     os.environ.clear()
@@ -103,4 +105,5 @@ def _run(arguments: list[str], streams: Streams, env: dict[str, str], cwd: str) 
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 — `multiprocessing` has closed the first one
     sys.argv = ["couchreg", *arguments]
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    command_line.main()
+    with warm_forks.warm_forks(nursery) if nursery else nullcontext():
+        command_line.main()

@@ -1,6 +1,6 @@
 """Pools of test jobs, closed behind each test."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -8,11 +8,18 @@ import pytest
 from couchreg.sandbox.forks import ForkServer
 from couchreg.sandbox.kinds import Kind, Limits
 from couchreg.sandbox.pool import Pool
+from tests.warm_forks import cold_forks
 
 MODULE = "tests.sandbox.jobs"
 SMALL = Limits(seconds=60, cpu_seconds=30, memory=1 << 30, message=4 << 20)
 
 Make = Callable[..., Pool]
+
+
+@pytest.fixture(autouse=True)
+def as_the_product_starts_them() -> Iterator[None]:
+    with cold_forks():
+        yield
 
 
 @pytest.fixture

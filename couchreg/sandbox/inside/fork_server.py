@@ -34,6 +34,12 @@ _DESCRIPTORS = 64  # that may arrive in one go
 
 def main(control: int, parent: int, modules: list[str]) -> None:
     lifeline.end_with(parent)
+    prepare(modules)
+    serve(control, modules)
+
+
+def prepare(modules: list[str]) -> None:
+    """Import what jobs need. Raises RuntimeError for a module that a fork would not take along whole."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # they are for the server, with which we end
     os.dup2(2, 1)  # whatever a library prints goes to the log
@@ -43,6 +49,10 @@ def main(control: int, parent: int, modules: list[str]) -> None:
             module.warm()
     _check_threads()
     gc.freeze()  # so that a child's collector does not copy what all share
+
+
+def serve(control: int, modules: list[str]) -> NoReturn:
+    """Fork what is asked for, until the server closes its end of the socket."""
     _ForkServer(socket.socket(fileno=control), modules).serve()
 
 
@@ -66,7 +76,7 @@ class _ForkServer:
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         self._own = (self._wakeup, writer)
 
-    def serve(self) -> None:
+    def serve(self) -> NoReturn:
         self._send({"ready": walls.expected().text})
         control = self._control.fileno()
         while True:
