@@ -60,9 +60,14 @@ def warm_forks(address: str) -> Iterator[None]:
         connection.setblocking(False)
         with theirs:
             loop = asyncio.get_running_loop()
-            await loop.sock_connect(connection, address)
-            socket.send_fds(connection, [json.dumps(list(modules)).encode()], [theirs.fileno(), 2])
-            process = int(await loop.sock_recv(connection, _REQUEST))
+            try:
+                await loop.sock_connect(connection, address)
+                socket.send_fds(connection, [json.dumps(list(modules)).encode()], [theirs.fileno(), 2])
+                process = int(await loop.sock_recv(connection, _REQUEST))
+            except BaseException:
+                connection.close()
+                ours.close()
+                raise
         return cls(_Process(process, connection), ours)  # type: ignore[arg-type]
 
     with mock.patch.object(forks._Running, "start", classmethod(start)):
@@ -157,7 +162,9 @@ def _become(modules: list[str], parent: int, connection: int, control: int, erro
     os.close(errors)
     kept = socket.socket(fileno=connection)
     kept.send(str(os.getpid()).encode())
-    fork_server.serve(control, modules)
+    with suppress(ConnectionError):  # whoever asked has gone before this was there
+        fork_server.serve(control, modules)
+    sys.exit()
 
 
 if __name__ == "__main__":
