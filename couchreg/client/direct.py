@@ -6,22 +6,21 @@ No credentials are sent along, for the addresses are signed and may be somebody 
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
-from couchreg.blobstore.digests import digests_of_file
-from couchreg.client.errors import ClientError, Unreachable, UsageError
+from couchreg.client.errors import ClientError, Unreachable
 from couchreg.client.folder import Folder, FolderFile
 from couchreg.client.following import Told, ended
-from couchreg.client.transport import Progress, Transport, read_json
+from couchreg.client.sending import FileBody, concluded, file_digests
+from couchreg.client.transport import Progress, Transport
 from couchreg.model import json
 
 AT_ONCE = 3  # files
 ATTEMPTS = 4  # for each file
-_CHUNK = 1 << 18
 _CONNECT, _SILENCE = 10, 300  # seconds
 _LATER = "The registry published nothing. Run the command again when the connection is better."
 
@@ -92,7 +91,7 @@ class DirectUpload:
         self, session: aiohttp.ClientSession, file: FolderFile, address: Mapping[str, Any]
     ) -> str | None:
         """Send a file; what is wrong if another attempt may help. Raises ClientError if none does."""
-        body = _Body(file, self._progress)
+        body = FileBody(file, self._progress)
         headers = {**address["upload_headers"], "Content-Length": str(file.length)}
         url = URL(address["upload_url"], encoded=True)
         try:
@@ -112,52 +111,12 @@ class DirectUpload:
     async def _finalized(self, upload: str, *, wait: bool) -> tuple[Any, int]:
         query = None if wait else {"wait": "0"}
         url = self._transport.address("datastore", "finalize", query=query)
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        body = json.encode({"upload": upload})
-        failures = 0
-        while True:
-            try:
-                async with self._transport.request("POST", url, headers=headers, data=body) as response:
-                    return await read_json(response), response.status
-            except Unreachable:  # the files are there, so asking again costs little
-                failures += 1
-                if failures == ATTEMPTS:
-                    raise
-                await asyncio.sleep(2 ** (failures - 1))
-
-
-class _Body:
-    """A file's bytes; iterate once."""
-
-    def __init__(self, file: FolderFile, progress: Progress) -> None:
-        self._file, self._progress = file, progress
-        self.sent = 0
-        self.fault: UsageError | None = None
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            with self._file.source.open("rb") as opened:
-                while chunk := await asyncio.to_thread(opened.read, _CHUNK):
-                    self.sent += len(chunk)
-                    if self.sent > self._file.length:
-                        break
-                    yield chunk
-                    self._progress(len(chunk))
-        except OSError as error:
-            self.fault = UsageError(f"{self._file.source} cannot be read: {error.strerror}.")
-            raise self.fault from None
-        if self.sent != self._file.length:
-            self.fault = UsageError(
-                f"{self._file.path} changed while it was being sent: publish again when nothing writes to it."
-            )
-            raise self.fault
+        headers = {"Content-Type": "application/json"}
+        return await concluded(self._transport, url, headers, json.encode({"upload": upload}), ATTEMPTS)
 
 
 def _announced(file: FolderFile) -> dict[str, Any]:
-    try:
-        digests = digests_of_file(file.source)
-    except OSError as error:
-        raise UsageError(f"{file.source} cannot be read: {error.strerror}.") from None
+    digests = file_digests(file)
     return {
         "length": file.length,
         "md5": b64encode(digests.md5).decode(),

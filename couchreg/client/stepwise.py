@@ -5,21 +5,20 @@ the same publish: nothing has to be remembered here.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from yarl import URL
 
-from couchreg.blobstore.digests import digests_of_file
-from couchreg.client.errors import AlreadyPublished, ClientError, Unreachable, UsageError
+from couchreg.client.errors import AlreadyPublished, ClientError, Unreachable
 from couchreg.client.folder import Folder, FolderFile
 from couchreg.client.following import Told, ended, status_address
+from couchreg.client.sending import FileBody, concluded, file_digests
 from couchreg.client.transport import Progress, Transport, read_json
 from couchreg.package.paths import DESCRIPTOR
 
 AT_ONCE = 3  # files
 ATTEMPTS = 5  # for each request, one after another without progress
-_CHUNK = 1 << 18
 _SHORT = 2  # seconds that the commit waits for the check: then its progress can be shown
 
 
@@ -76,7 +75,7 @@ class StepwiseUpload:
         failures = 0
         self._progress(start)
         while True:
-            body = _Body(file, start, self._progress)
+            body = FileBody(file, self._progress, start)
             try:
                 return await self._put(url, file, body, start)
             except (Unreachable, AlreadyPublished) as error:  # the latter while an earlier request ends
@@ -94,7 +93,7 @@ class StepwiseUpload:
             start = await self._arrived(url, file)
             self._progress(start)
 
-    async def _put(self, url: URL, file: FolderFile, body: "_Body", start: int) -> None:
+    async def _put(self, url: URL, file: FolderFile, body: FileBody, start: int) -> None:
         headers = {"Content-Type": file.content_type, "Content-Length": str(file.length - start)}
         if start:  # nothing may be left to send: then it has only to be verified
             left = f"{start}-{file.length - 1}" if start < file.length else "*"
@@ -116,52 +115,11 @@ class StepwiseUpload:
     async def _committed(self, url: URL, *, wait: bool) -> tuple[Any, int]:
         self._told({"state": "committing"})
         place = url.with_query({"wait": str(_SHORT if wait else 0)})
-        failures = 0
-        while True:
-            try:
-                headers = {"Accept": "application/json"}
-                async with self._transport.request("POST", place, headers=headers, data=b"") as response:
-                    return await read_json(response), response.status
-            except Unreachable:  # the files are there, so asking again costs little
-                failures += 1
-                if failures == ATTEMPTS:
-                    raise
-                await asyncio.sleep(2 ** (failures - 1))
-
-
-class _Body:
-    """A file's bytes from `start` on; iterate once."""
-
-    def __init__(self, file: FolderFile, start: int, progress: Progress) -> None:
-        self._file, self._start, self._progress = file, start, progress
-        self.sent = 0
-        self.fault: UsageError | None = None
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = self._file.length - self._start
-        try:
-            with self._file.source.open("rb") as opened:
-                opened.seek(self._start)
-                while left and (chunk := await asyncio.to_thread(opened.read, min(_CHUNK, left))):
-                    left -= len(chunk)
-                    yield chunk
-                    self.sent += len(chunk)
-                    self._progress(len(chunk))
-        except OSError as error:
-            self.fault = UsageError(f"{self._file.source} cannot be read: {error.strerror}.")
-            raise self.fault from None
-        if left:
-            self.fault = UsageError(
-                f"{self._file.path} changed while it was being sent: publish again when nothing writes to it."
-            )
-            raise self.fault
+        return await concluded(self._transport, place, {}, b"", ATTEMPTS)
 
 
 def _announced(file: FolderFile) -> dict[str, Any]:
-    try:
-        digests = digests_of_file(file.source)
-    except OSError as error:
-        raise UsageError(f"{file.source} cannot be read: {error.strerror}.") from None
+    digests = file_digests(file)
     return {"bytes": digests.length, "sha256": digests.sha256, "type": file.content_type}
 
 

@@ -81,12 +81,12 @@ async def test_a_file_whose_connection_breaks_goes_on(
     live: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     starts: list[int] = []
-    body = stepwise._Body.__init__
+    body = stepwise.FileBody.__init__
 
-    def noted(self: Any, file: Any, start: int, progress: Any) -> None:
+    def noted(self: Any, file: Any, progress: Any, start: int) -> None:
         if file.path == "data/image.tif":
             starts.append(start)
-        body(self, file, start, progress)
+        body(self, file, progress, start)
 
     arrived = stepwise.StepwiseUpload._arrived
 
@@ -96,7 +96,7 @@ async def test_a_file_whose_connection_breaks_goes_on(
             await asyncio.sleep(0.05)
         return found
 
-    monkeypatch.setattr(stepwise._Body, "__init__", noted)
+    monkeypatch.setattr(stepwise.FileBody, "__init__", noted)
     monkeypatch.setattr(stepwise.StepwiseUpload, "_arrived", patient)
     package = Folder.read(folder(tmp_path, "broken"))
     async with relayed(live) as relay, Registry(relay.url, Credentials(*live.admin)) as registry:
