@@ -51,7 +51,7 @@ def drawn(text: str) -> Drawn | None:
             break
         positions = [one for one in map(_position, line[:left]) if one is not None]
         more = more or len(line) > left
-        left -= len(positions)
+        left -= max(1, len(line[:left]))  # what is none costs as much to look at
         if positions:
             found.append((kind, positions))
     return _picture(found, more) if found else None

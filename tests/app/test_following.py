@@ -86,7 +86,11 @@ async def test_what_is_published_there_is_found_here(
         _, answer = await told(door.session, far.url, "/-/followers")
         assert answer["source"] == app.registry_url
         assert answer["followers"][0]["problems"] == 0
-        assert (await told(door.session, far.url, "/_up"))[0] == 200
+
+        async def state() -> Any:
+            return (await told(door.session, far.url, "/_up"))[0]
+
+        await until(state, 200)
         assert (await told(door.session, far.url, "/-/search?sort=downloads"))[0] == 501
         assert (await told(door.session, far.url, "/-/search?limit=x"))[0] == 400
         assert (await told(door.session, far.url, "/gdp"))[0] == 404

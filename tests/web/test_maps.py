@@ -78,3 +78,10 @@ def test_what_is_drawn_is_bounded() -> None:
     for _ in range(100):
         inner = {"type": "GeometryCollection", "geometries": [inner]}
     assert of(inner) is None
+
+
+def test_what_is_no_position_counts_among_those_that_are_looked_at() -> None:
+    """Where it does not, a text of nothing but empty lines is gone through to its end."""
+    lines: list[list[list[int]]] = [[] for _ in range(MOST_POSITIONS)]
+    shown = of({"type": "MultiLineString", "coordinates": [[[1, 1], [2, 2]], *lines, [[3, 3], [4, 4]]]})
+    assert (len(shown.shapes), shown.more) == (1, True)

@@ -60,6 +60,7 @@ class _Asked:
 
 def search_application(services: SearchApart) -> web.Application:
     """The application of a follower's port."""
+    current = False  # whether it has ever come to the end of the changes
 
     async def search(request: web.Request) -> web.StreamResponse:
         return await answered(_Asked(request, services), {"lag": services.lag()})
@@ -69,10 +70,14 @@ def search_application(services: SearchApart) -> web.Application:
         return answer({"followers": [told], "source": services.base, "lag": services.lag()})
 
     async def up(request: web.Request) -> web.StreamResponse:
-        """503 while the registry cannot be reached, and while there is no index yet."""
+        """503 while the registry cannot be reached, and until the index was current once."""
+        nonlocal current
         found = await services.status()
+        current = current or found.state == "waiting"
         if found.state not in HEALTHY:
             raise Unavailable(found.last_error or "It has not begun yet.", retry_after=5)
+        if not current:
+            raise Unavailable("The registry is being read for the first time.", retry_after=5)
         return answer({"status": "ok"})
 
     application = web.Application(middlewares=[answer_errors])

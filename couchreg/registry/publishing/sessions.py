@@ -179,17 +179,18 @@ class Sessions:
         if len(self._records) - going >= self.limits.records:
             raise Unavailable("Too many publishes are under way: try again in a while.", retry_after=60)
 
-    async def _find_space(self, record: Record) -> None:
+    async def _find_space(self, record: Record, instead: Record | None = None) -> None:
         """Room for its bytes: those go first that a publish which is over has left. Raises TooManyRequests,
         Unavailable."""
-        space, own = self.limits.space, [item for item in self._records.values() if item.user == record.user]
+        space, counted = self.limits.space, [one for one in self._records.values() if one is not instead]
+        own = [one for one in counted if one.user == record.user]
         if not await self._fits(own, space // 2):
             raise TooManyRequests(
                 f"Your unfinished publishes may bring {space // 2} bytes together: finish or delete one of "
                 f"them. {self._whose()}",
                 retry_after=60,
             )
-        if not await self._fits(list(self._records.values()), space):
+        if not await self._fits(counted, space):
             raise Unavailable(
                 f"All publishes under way may bring {space} bytes together: try again in a while. "
                 f"{self._whose()}",
@@ -311,21 +312,16 @@ class Sessions:
         await asyncio.to_thread(self.shelf.save, record)
 
     async def adopt(self, record: Record, files: Sequence[Announced], instead: Record | None = None) -> None:
-        """Take a publish that arrived in one request; one `instead` of which it is counts no more, and is the
-        caller's to remove. Raises TooManyRequests, Unavailable."""
+        """Take a publish that arrived in one request. One `instead` of which it is does not count against it,
+        and is the caller's to remove when the files are there. Raises TooManyRequests, Unavailable."""
         async with self._opening:
-            length = instead.length if instead is not None else 0
-            if instead is not None:
-                instead.length = 0
             try:
                 await self._make_room(record.user, 0 if instead is None else 1)
                 self._records[record.id] = record
-                await self._find_space(record)
+                await self._find_space(record, instead)
                 await asyncio.to_thread(self.shelf.create, record, files)
             except BaseException:
                 self._records.pop(record.id, None)
-                if instead is not None:
-                    instead.length = length
                 raise
 
     async def touch(self, record: Record) -> None:
