@@ -68,8 +68,9 @@ async def compare(peers: Sequence[Peer], rounds: int, seconds: float) -> int:
     for peer in peers:
         print(f"{peer.name:20}" + "".join(cell(found[peer.name, column]) for column in COLUMNS))
     for one, other in product(peers[:2], peers[2:]):
-        ratios = [rate(found[one.name, column]) / rate(found[other.name, column]) for column in COLUMNS]
-        print(f"{one.name} / {other.name}: " + ", ".join(map("{:.2f}".format, ratios)))
+        pairs = [(rate(found[one.name, column]), rate(found[other.name, column])) for column in COLUMNS]
+        ratios = [f"{ours / theirs:.2f}" if theirs else "-" for ours, theirs in pairs]  # none was answered
+        print(f"{one.name} / {other.name}: " + ", ".join(ratios))
     return 0
 
 
