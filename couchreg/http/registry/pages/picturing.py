@@ -10,6 +10,7 @@ from couchreg.errors import CouchregError
 from couchreg.http.registry.analytics.streaming import asking_of
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.rendered import Rendering
+from couchreg.http.registry.pages.gathering import decoded, gathered
 from couchreg.model import json
 from couchreg.model.media_types import essence, is_text
 from couchreg.package.descriptor import Resource
@@ -57,7 +58,7 @@ async def _plot(call: Call, version: Version, table: Table, view: DrawnView) -> 
         except (TimeoutError, CouchregError):
             return None
         call.services.rendered.keep(key, kept)
-    rows = json.decode_own(kept.body)["rows"]
+    rows = (await decoded(kept.body))["rows"]
     return await asyncio.to_thread(plot, view.kind, view.group, view.series, rows)
 
 
@@ -68,10 +69,7 @@ async def _asked(call: Call, statement: str) -> bytes:
         question, parameters={}, format="arrays", size=MOST_ROWS, skip=0, askers=call.askers
     )
     async with answer as parts:
-        body = bytearray()
-        while piece := await asking.answering.told(anext(parts, b"")):
-            body += piece
-    return bytes(body)
+        return await gathered(asking.answering, parts)
 
 
 async def preview(call: Call, version: Version, resource: Resource) -> dict[str, Any]:

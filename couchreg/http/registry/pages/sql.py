@@ -6,10 +6,11 @@ from typing import Any, Final
 from aiohttp import web
 from yarl import URL
 
-from couchreg.errors import BadRequest, BadStatement, NotFound, TooManyRequests, Unavailable
+from couchreg.errors import BadRequest, BadStatement, NotFound, TooLarge, TooManyRequests, Unavailable
 from couchreg.http.registry.analytics import sql
 from couchreg.http.registry.analytics.streaming import asking_of, check_package
 from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.pages.gathering import gathered
 from couchreg.http.registry.pages.wanted import or_page, show
 from couchreg.model import json
 from couchreg.registry.reading.served import url_of
@@ -22,12 +23,21 @@ _EXAMPLE: Final = "SELECT *\nFROM package.table\nLIMIT 100"
 
 async def _page(call: Call) -> web.StreamResponse:
     statement = call.request.query.get("q", call.request.query.get("sql", ""))
-    shown: dict[str, Any] = {"columns": [], "rows": [], "truncated": False, "problem": "", "plot": None}
+    shown: dict[str, Any] = {
+        "columns": [],
+        "rows": [],
+        "truncated": False,
+        "problem": "",
+        "is_large": False,
+        "plot": None,
+    }
     if statement.strip():
         try:
             shown |= await _answered(call, statement)
         except (BadRequest, BadStatement, NotFound, TooManyRequests, Unavailable) as error:
             shown["problem"] = error.reason
+        except TooLarge as error:
+            shown |= {"problem": error.reason, "is_large": True}
     formats = {name: _address(call.base, statement, name) for name in ("csv", "json", "parquet")}
     return await show(
         call, "sql.html", title="SQL", asked="", statement=statement or _EXAMPLE, **formats, **shown
@@ -45,15 +55,16 @@ async def _answered(call: Call, statement: str) -> dict[str, Any]:
             question, parameters={}, format="arrays", size=_ROWS, skip=0, askers=call.askers
         )
         async with answer as parts:
-            body = bytearray()
-            while piece := await asking.answering.told(anext(parts, b"")):
-                body += piece
-    found = json.decode_own(bytes(body))
-    rows = [[placed(value) for value in row] for row in found["rows"]]
+            body = await gathered(asking.answering, parts)
+    return await asyncio.to_thread(_shown, body)
+
+
+def _shown(body: bytes) -> dict[str, Any]:
+    found = json.decode_own(body)
     return {
-        "plot": await asyncio.to_thread(fitting, found["columns"], found["rows"]),
+        "plot": fitting(found["columns"], found["rows"]),
         "columns": [one["name"] for one in found["columns"]],
-        "rows": rows,
+        "rows": [[placed(value) for value in row] for row in found["rows"]],
         "truncated": found["truncated"],
     }
 

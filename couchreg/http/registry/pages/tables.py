@@ -14,6 +14,7 @@ from couchreg.errors import BadRequest, BadStatement, CouchregError, NotFound
 from couchreg.http.registry.analytics.streaming import asking_of, check_package
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.rendered import Rendering
+from couchreg.http.registry.pages.gathering import decoded, gathered
 from couchreg.http.registry.pages.picturing import drawn_views, preview
 from couchreg.http.registry.pages.wanted import show
 from couchreg.http.registry.reading.files import version_of
@@ -177,10 +178,8 @@ async def _read(call: Call, table: Table, wish: TableWish) -> dict[str, Any]:
             where = f"({where}) AND {searched(table, wish.query)}"
         answer = asking.viewing.matching(table, where, by, part, page, call.askers)
     async with answer as parts:
-        body = bytearray()
-        while piece := await asking.answering.told(anext(parts, b"")):
-            body += piece
-    return dict(json.decode_own(bytes(body)))
+        body = await gathered(asking.answering, parts, 2 * _MOST)  # the cells, and what stands around them
+    return dict(await decoded(body))
 
 
 async def _course(call: Call, resource: Resource, table: Table) -> dict[str, Any] | None:

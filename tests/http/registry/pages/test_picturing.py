@@ -22,6 +22,7 @@ async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
     encoding = {"x": {"field": "day"}, "y": {"field": "bees"}}
     files = {
         "hives.csv": b"day,place,bees\n2024-01-01,north,4\n2024-01-02,south,6\n2024-01-04,north,5\n",
+        "long.csv": b"place,bees\n" + b"".join(b"%d%s,4\n" % (row, b"x" * 50_000) for row in range(30)),
         "land.geojson": json.dumps(PLACE).encode(),
         "broken.geojson": b"{",
         "photo.png": b"\x89PNG",
@@ -34,13 +35,15 @@ async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
         "views": [
             {"title": "Where", "resources": ["hives"], "spec": simple},
             {"title": "When", "specType": "vega-lite", "spec": {"mark": "line", "encoding": encoding}},
+            {"title": "Long", "resources": ["long"], "spec": simple},
             {"title": "Lost", "spec": {**simple, "series": ["wasps"]}},
         ],
         "resources": [{"name": path.partition(".")[0], "path": path} for path in files],
     }
     kinds = {"day": "date", "place": "string", "bees": "integer"}
     fields = [{"name": name, "type": kind} for name, kind in kinds.items()]
-    members["resources"][0]["schema"] = {"fields": fields}
+    for place, listed in enumerate((fields, fields[1:])):
+        members["resources"][place]["schema"] = {"fields": listed}
     async with serving(tmp_path_factory.mktemp("picturing")) as serve:
         served = await serve(with_tables=True, validation="off")
         kind = {"Content-Type": "application/zip"}
@@ -77,6 +80,19 @@ async def test_the_views_of_a_descriptor_are_drawn(registry: Served) -> None:
 async def test_an_answer_has_a_picture(registry: Served) -> None:
     _, _, text = await look(registry, "/-/sql?q=select+place,sum(bees)+as+n+from+valley.hives+group+by+1")
     assert "Bars of n along place" in text
+
+
+async def test_a_view_whose_rows_are_too_long_for_a_page_is_not_drawn(registry: Served) -> None:
+    assert "Its rows cannot be drawn" in (await page(registry, "long")).text
+
+
+async def test_an_answer_that_is_too_long_for_a_page_is_offered_as_a_file(registry: Served) -> None:
+    status, _, text = await look(registry, "/-/sql?q=select+repeat('x',100000)+as+a+from+range(20)")
+    assert status == 200
+    assert len(text) < 100_000
+    seen = Seen(text)
+    assert "more than 1 MiB" in seen.text
+    assert sum("format=csv" in str(one) for one in seen.links()) == 1
 
 
 async def test_a_map_an_image_a_text_a_paper_and_what_cannot_be_seen(registry: Served) -> None:
