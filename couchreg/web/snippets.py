@@ -55,7 +55,9 @@ def _pouchdb(base: str, name: str, version: str) -> str:
 
 def fetching(base: str, name: str, version: str, resource: str, paths: Sequence[str]) -> list[Snippet]:
     """How a large resource is had: whole, with a download that goes on where it broke off, or piece by
-    piece. `paths` are its files, of which the first is shown."""
+    piece. `paths` are its files, of which the first is shown. It gets a place that no other version and no
+    other file has: what goes on where another file ended makes one of both, and nothing tells. Errors are
+    not written (`-f`), for the same reason."""
     address = shlex.quote(f"{name}@{version}/{resource}")
     found = [
         Snippet(
@@ -65,9 +67,12 @@ def fetching(base: str, name: str, version: str, resource: str, paths: Sequence[
         Snippet("couchreg, as it comes", f"couchreg cat {address} --registry {base} | head"),
     ]
     for path in paths[:1]:
-        url, file = f"{base}/{name}/{version}/{quote(path)}", path.rpartition("/")[2]
+        url, file = f"{base}/{name}/{version}/{quote(path)}", shlex.quote(f"{name}@{version}/{path}")
         found.append(
-            Snippet("curl, going on where it was interrupted", f"curl -L -C - -o {shlex.quote(file)} {url}")
+            Snippet(
+                "curl, going on where it was interrupted",
+                f"curl -fL -C - --create-dirs -o {file} {url}",
+            )
         )
     return found
 

@@ -1,6 +1,7 @@
 """What is copied from a page is right wherever it is put."""
 
 import ast
+import itertools
 import shlex
 
 import yaml
@@ -25,6 +26,19 @@ def test_python_is_python_and_a_shell_sees_plain_words() -> None:
 def test_without_parquet_the_data_is_read() -> None:
     found = uses(BASE, "gdp", "2026", [("gdp", f"{BASE}/gdp/2026/gdp", "")])
     assert found[-1].text.endswith(f'read_csv("{BASE}/gdp/2026/gdp")')
+
+
+def test_a_download_that_goes_on_has_a_place_of_its_own() -> None:
+    """Where it did not, the rest of one file would be put behind the beginning of another."""
+    places = []
+    for name, version, path in itertools.product(
+        ("a", "a-1"), ("1", "1-1"), ("x.csv", "d/x.csv", "d-x 'y'.csv")
+    ):
+        words = shlex.split(fetching(BASE, name, version, "r", [path])[-1].text)
+        assert words[:4] == ["curl", "-fL", "-C", "-"]
+        places.append(words[words.index("-o") + 1])
+        assert places[-1].endswith(f"/{path}")
+    assert len(set(places)) == len(places)
 
 
 CITED = Cited(
@@ -62,4 +76,8 @@ def test_what_is_large_is_fetched_by_plain_words() -> None:
     name = "$(x) 'y'.csv"
     found = [one.text for one in fetching(BASE, "gdp", "2026", "a b", [f"data/{name}"])]
     assert shlex.split(found[1])[:3] == ["couchreg", "cat", "gdp@2026/a b"]
-    assert shlex.split(found[2])[4:] == ["-o", name, f"{BASE}/gdp/2026/data/%24%28x%29%20%27y%27.csv"]
+    assert shlex.split(found[2])[5:] == [
+        "-o",
+        f"gdp@2026/data/{name}",
+        f"{BASE}/gdp/2026/data/%24%28x%29%20%27y%27.csv",
+    ]

@@ -105,7 +105,7 @@ async def test_a_map_an_image_a_text_a_paper_and_what_cannot_be_seen(registry: S
     assert "نص <b>" in found["words"].text
     assert "this is the beginning" in found["words"].text
     assert "Read it as PDF" in found["paper"].text
-    assert "curl -L -C - -o blob.bin" in found["blob"].text
+    assert "curl -fL -C - --create-dirs -o valley@1/blob.bin" in found["blob"].text
     assert "{" in found["broken"].text  # as text
     assert all(f"{registry.url}/valley/1/" in str(one.links()) for one in found.values())
 
