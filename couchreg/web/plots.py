@@ -184,6 +184,6 @@ def _moment(value: Any) -> float | None:
 
 
 def counted(plot: Plot, rows: int) -> str:
-    """What is left out of a picture, in words."""
+    """What is drawn of so many rows, in words; empty where all of them are."""
     shown = MOST_ROWS if plot.kind != BAR else _MOST_BARS // max(1, len(plot.names))
     return f"the first {number(shown)} rows" if rows > shown else ""

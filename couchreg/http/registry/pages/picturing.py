@@ -18,7 +18,7 @@ from couchreg.package.tables import format_of
 from couchreg.registry.reading.catalog import Version
 from couchreg.registry.reading.served import url_of
 from couchreg.web import maps
-from couchreg.web.plots import MOST_ROWS, Plot, plot
+from couchreg.web.plots import MOST_ROWS, Plot, counted, plot
 from couchreg.web.snippets import fetching
 from couchreg.web.views import DrawnView, views_of
 
@@ -31,14 +31,16 @@ _LARGE: Final = 100_000_000  # bytes from which on it is said how a file is had
 
 
 async def drawn_views(call: Call, version: Version, resource: Resource, table: Table) -> list[dict[str, Any]]:
-    """The `views` of a table: `title`, and `plot` or `problem`. Nothing of a descriptor that is long."""
+    """The `views` of a table: `title`, and `plot` with what is `counted` in it, or `problem`. Nothing of a
+    descriptor that is long."""
     if version.is_large:
         return []
     found = []
     for view in views_of(version.document, list(version.resources), resource.name):
         picture = await _plot(call, version, table, view) if not view.problem else None
         problem = view.problem or ("" if picture else "Its rows cannot be drawn, or are not ready yet.")
-        found.append({"title": view.title, "plot": picture, "problem": problem})
+        drawn = counted(picture, table.rows) if picture else ""
+        found.append({"title": view.title, "plot": picture, "counted": drawn, "problem": problem})
     return found
 
 

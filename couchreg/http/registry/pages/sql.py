@@ -14,7 +14,7 @@ from couchreg.http.registry.pages.gathering import gathered
 from couchreg.http.registry.pages.wanted import or_page, show
 from couchreg.model import json
 from couchreg.registry.reading.served import url_of
-from couchreg.web.plots import fitting
+from couchreg.web.plots import counted, fitting
 from couchreg.web.showing import placed
 
 _ROWS: Final = 200
@@ -30,6 +30,7 @@ async def _page(call: Call) -> web.StreamResponse:
         "problem": "",
         "is_large": False,
         "plot": None,
+        "counted": "",
     }
     if statement.strip():
         try:
@@ -61,8 +62,10 @@ async def _answered(call: Call, statement: str) -> dict[str, Any]:
 
 def _shown(body: bytes) -> dict[str, Any]:
     found = json.decode_own(body)
+    plot = fitting(found["columns"], found["rows"])
     return {
-        "plot": fitting(found["columns"], found["rows"]),
+        "plot": plot,
+        "counted": counted(plot, len(found["rows"])) if plot else "",
         "columns": [one["name"] for one in found["columns"]],
         "rows": [[placed(value) for value in row] for row in found["rows"]],
         "truncated": found["truncated"],

@@ -3,11 +3,13 @@
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import pytest_asyncio
 
 from couchreg.http.registry.pages import picturing
+from couchreg.web import plots
 from tests.http.registry.pages.test_pages import Seen, look
 from tests.packages import Package, zipped
 from tests.served import Served, serving
@@ -93,6 +95,17 @@ async def test_an_answer_that_is_too_long_for_a_page_is_offered_as_a_file(regist
     seen = Seen(text)
     assert "more than 1 MiB" in seen.text
     assert sum("format=csv" in str(one) for one in seen.links()) == 1
+
+
+async def test_a_picture_of_some_rows_says_which_they_are(
+    registry: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = "select 'a' || i as place, i as bees, i as wasps from range(130) t(i)"
+    _, _, text = await look(registry, "/-/sql?" + urlencode({"q": asked}))
+    assert "; the first 120 rows" in Seen(text).text
+    assert "the first" not in (await page(registry, "hives")).text
+    monkeypatch.setattr(plots, "_MOST_BARS", 2)
+    assert (await page(registry, "hives")).text.count("; the first 2 rows") == 1
 
 
 async def test_a_map_an_image_a_text_a_paper_and_what_cannot_be_seen(registry: Served) -> None:
