@@ -74,9 +74,10 @@ async def _asked(call: Call, statement: str) -> bytes:
         return await gathered(asking.answering, parts)
 
 
-async def preview(call: Call, version: Version, resource: Resource) -> dict[str, Any]:
+async def preview(call: Call, version: Version, resource: Resource, *, opened: bool) -> dict[str, Any]:
     """`kind`, and what it needs: `image`, `map`, `text` (with `more`), `pdf`, or none; `files` that are had
-    from here, and `commands` for those that are large."""
+    from here, and `commands` for those that are large. Where rows are shown nothing is `opened`, and there is
+    no kind: a page of rows needs no file."""
     base, address = call.base, (version.name, version.version)
     files = [version.files[path] for path in resource.paths if path in version.files]
     size = sum(file.length for file in files)
@@ -93,6 +94,8 @@ async def preview(call: Call, version: Version, resource: Resource) -> dict[str,
         ],
         "commands": fetching(base, *address, resource.name, [file.name for file in files][:1]),
     }
+    if not opened:
+        return shown
     if resource.inline and not version.is_large:
         return {**shown, **await asyncio.to_thread(_inline, resource)}
     if len(files) != 1 or files[0].encoding != "identity":

@@ -71,12 +71,12 @@ async def page(call: Call) -> web.StreamResponse:
         "course": None,
         "views": [],
     }
-    seen = await preview(call, version, resource)
-    if table is not None and not shown["problem"]:
+    has_rows = table is not None and not shown["problem"]
+    seen = await preview(call, version, resource, opened=not has_rows)
+    if table is not None and has_rows:
         shown |= await _rows(call, resource, table, wish)
         if wish.is_plain and not wish.offset:
             shown["views"] = await drawn_views(call, version, resource, table)
-        seen["kind"] = ""  # its rows are what is shown
     elif table is None and seen["kind"]:
         shown["problem"] = ""
     base, address = call.base, (version.name, version.version, resource.name)

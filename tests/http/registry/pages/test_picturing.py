@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 import pytest_asyncio
 
+from couchreg.errors import Unavailable
 from couchreg.http.registry.pages import picturing
 from couchreg.web import plots
 from tests.http.registry.pages.test_pages import Seen, look
@@ -121,6 +122,18 @@ async def test_a_map_an_image_a_text_a_paper_and_what_cannot_be_seen(registry: S
     assert "curl -fL -C - --create-dirs -o valley@1/blob.bin" in found["blob"].text
     assert "{" in found["broken"].text  # as text
     assert all(f"{registry.url}/valley/1/" in str(one.links()) for one in found.values())
+
+
+async def test_rows_are_shown_without_the_file_that_they_were_read_from(
+    registry: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await page(registry, "hives")  # now the Parquet file is at hand
+
+    def away(*_: Any) -> None:
+        raise Unavailable("The bucket does not answer.")
+
+    monkeypatch.setattr(registry.registry.attachments, "open", away)
+    assert "these are 1 to 3" in (await page(registry, "hives")).text
 
 
 async def test_of_what_is_large_it_is_said_how_it_is_had(
