@@ -1,16 +1,18 @@
 """What of a resource is shown beside rows: pictures that its descriptor asks for, maps, images, texts."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from couchreg.analytics.answering import is_spent
 from couchreg.analytics.ledger import Table
 from couchreg.analytics.quoting import quoted
 from couchreg.docstore.base import Attachment
-from couchreg.errors import CouchregError
+from couchreg.errors import BadStatement, CouchregError, TooLarge
 from couchreg.http.registry.analytics.streaming import asking_of
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.rendered import Rendering
-from couchreg.http.registry.pages.gathering import decoded, gathered
+from couchreg.http.registry.pages.gathering import gathered
 from couchreg.model import json
 from couchreg.model.media_types import essence, is_text
 from couchreg.package.descriptor import Resource
@@ -22,7 +24,7 @@ from couchreg.web.plots import MOST_ROWS, Plot, counted, plot
 from couchreg.web.snippets import fetching
 from couchreg.web.views import DrawnView, views_of
 
-_PATIENCE: Final = 1.0  # seconds for the rows of a picture
+_PATIENCE: Final = 1.0  # seconds for the rows of all pictures of a page
 _RASTER: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif")
 _IMAGES: Final = (*_RASTER, "image/svg+xml")  # in an <img> no script of an SVG runs
 _TEXT: Final = 16_000  # bytes that are shown
@@ -35,33 +37,60 @@ async def drawn_views(call: Call, version: Version, resource: Resource, table: T
     descriptor that is long."""
     if version.is_large:
         return []
+    views = views_of(version.document, list(version.resources), resource.name)
+    statements = [_statement(version, table, view) for view in views]
+    answers = await _answers(call, table, [one for one in statements if one])
     found = []
-    for view in views_of(version.document, list(version.resources), resource.name):
-        picture = await _plot(call, version, table, view) if not view.problem else None
+    for view, statement in zip(views, statements, strict=True):
+        body = answers.get(statement, b"")
+        picture = await asyncio.to_thread(_picture, view, body) if body else None
         problem = view.problem or ("" if picture else "Its rows cannot be drawn, or are not ready yet.")
         drawn = counted(picture, table.rows) if picture else ""
         found.append({"title": view.title, "plot": picture, "counted": drawn, "problem": problem})
     return found
 
 
-async def _plot(call: Call, version: Version, table: Table, view: DrawnView) -> Plot | None:
+def _statement(version: Version, table: Table, view: DrawnView) -> str:
+    """Which rows a view is drawn of; empty for one that the table has no columns for."""
     there = {one["name"] for one in json.decode(table.columns)}
-    if not there.issuperset({view.group, *view.series}):
-        return None
+    if view.problem or not there.issuperset({view.group, *view.series}):
+        return ""
     wanted = ", ".join(quoted(name) for name in (view.group, *view.series))
     source = f"{quoted(f'{version.name}@{version.version}')}.{quoted(table.resource)}"
-    statement = f"SELECT {wanted} FROM {source} LIMIT {MOST_ROWS}"  # noqa: S608 - names are quoted
-    key = ("VIEW", table.sha256, statement)
-    kept = call.services.rendered.get(key)
-    if kept is None:
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                kept = Rendering("", await _asked(call, statement), {})
-        except (TimeoutError, CouchregError):
-            return None
-        call.services.rendered.keep(key, kept)
-    rows = (await decoded(kept.body))["rows"]
-    return await asyncio.to_thread(plot, view.kind, view.group, view.series, rows)
+    return f"SELECT {wanted} FROM {source} LIMIT {MOST_ROWS}"  # noqa: S608 - names are quoted
+
+
+def _picture(view: DrawnView, body: bytes) -> Plot | None:
+    return plot(view.kind, view.group, view.series, json.decode_own(body)["rows"])
+
+
+async def _answers(call: Call, table: Table, statements: Sequence[str]) -> Mapping[str, bytes]:
+    """Those that are had soon, empty for what cannot be drawn. What was asked before is there, whatever
+    becomes of the rest; a page waits for all others together."""
+    rendered = call.services.rendered
+    kept = {one: rendered.get(("VIEW", table.sha256, one)) for one in statements}
+    found = {one: rendering.body for one, rendering in kept.items() if rendering is not None}
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            for one in statements:
+                if one not in found:
+                    found[one] = await _answer(call, one)
+                    rendered.keep(("VIEW", table.sha256, one), Rendering("", found[one], {}))
+    except (TimeoutError, CouchregError):
+        return found  # the page says of the others that they are not ready yet
+    return found
+
+
+async def _answer(call: Call, statement: str) -> bytes:
+    """Empty where the table itself is why there is none: that will be so the next time, too."""
+    try:
+        return await _asked(call, statement)
+    except TooLarge:
+        return b""
+    except BadStatement as error:
+        if is_spent(error):
+            return b""
+        raise
 
 
 async def _asked(call: Call, statement: str) -> bytes:

@@ -1,5 +1,6 @@
 """Resources that are no tables, and pictures of those that are."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -87,6 +88,37 @@ async def test_an_answer_has_a_picture(registry: Served) -> None:
 
 async def test_a_view_whose_rows_are_too_long_for_a_page_is_not_drawn(registry: Served) -> None:
     assert "Its rows cannot be drawn" in (await page(registry, "long")).text
+
+
+async def test_what_cannot_be_drawn_is_not_asked_for_again(
+    registry: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await page(registry, "long")
+    asked = []
+
+    async def again(_: Any, statement: str) -> bytes:
+        asked.append(statement)
+        return b""
+
+    monkeypatch.setattr(picturing, "_asked", again)
+    assert "Its rows cannot be drawn" in (await page(registry, "long")).text
+    assert not asked
+
+
+async def test_a_page_waits_for_its_views_together(registry: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With rows that nobody has asked for before, and that never come."""
+    begun = []
+
+    async def never(_: Any, statement: str) -> bytes:
+        begun.append(statement)
+        await asyncio.sleep(3600)
+        return b""
+
+    monkeypatch.setattr(picturing, "MOST_ROWS", plots.MOST_ROWS - 1)
+    monkeypatch.setattr(picturing, "_PATIENCE", 0.05)
+    monkeypatch.setattr(picturing, "_asked", never)
+    assert (await page(registry, "hives")).text.count("Its rows cannot be drawn") == 3
+    assert len(begun) == 1
 
 
 async def test_an_answer_that_is_too_long_for_a_page_is_offered_as_a_file(registry: Served) -> None:
