@@ -46,9 +46,11 @@ async def _page(call: Call) -> web.StreamResponse:
     version = await version_of(call)
     base, name, document = call.base, version.name, version.document
     standing = await call.registry.catalog.standing(name)
+    readme = await _readme(call, version)
     return await show(
         call,
         "package.html",
+        pictured=_readme_file(version) if readme and "<img" in readme else None,
         asked="",
         name=name,
         version=version.version,
@@ -62,7 +64,7 @@ async def _page(call: Call) -> web.StreamResponse:
         resources=[_resource(call, version, one) for one in list(version.resources.values())[:_RESOURCES]],
         more_resources=max(0, len(version.resources) - _RESOURCES),
         views=_views(call, version),
-        readme=await _readme(call, version),
+        readme=readme,
         owners=await _owners(call, name),
         licenses=_licenses(document),
         keywords=_keywords(base, document),

@@ -39,7 +39,9 @@ async def _page(call: Call) -> web.StreamResponse:
             shown["problem"] = error.reason
         except TooLarge as error:
             shown |= {"problem": error.reason, "is_large": True}
-    formats = {name: _address(call.base, statement, name) for name in ("csv", "json", "parquet")}
+    formats: dict[str, Any] = {
+        name: _address(call.base, statement, name) for name in ("csv", "json", "parquet")
+    }
     return await show(
         call, "sql.html", title="SQL", asked="", statement=statement or _EXAMPLE, **formats, **shown
     )

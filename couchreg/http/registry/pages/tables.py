@@ -10,6 +10,7 @@ from yarl import URL
 from couchreg.analytics.ledger import FAILED, PENDING, Table
 from couchreg.analytics.quoting import quoted
 from couchreg.analytics.viewing import RowSlice, filtered, searched
+from couchreg.docstore.base import Attachment
 from couchreg.errors import BadRequest, BadStatement, CouchregError, NotFound
 from couchreg.http.registry.analytics.streaming import asking_of, check_package
 from couchreg.http.registry.frame.call import Call
@@ -83,6 +84,7 @@ async def page(call: Call) -> web.StreamResponse:
     return await show(
         call,
         "table.html",
+        pictured=_file(version, resource) if seen["kind"] == "image" else None,
         asked="",
         title=plain(resource.members.get("title")),
         description=plain(resource.members.get("description")),
@@ -104,6 +106,10 @@ async def page(call: Call) -> web.StreamResponse:
         following=_turned(wish, wish.offset + _ROWS) if wish.offset + _ROWS < shown["total"] else "",
         **shown,
     )
+
+
+def _file(version: Version, resource: Resource) -> Attachment | None:
+    return next((version.files[path] for path in resource.paths if path in version.files), None)
 
 
 def _wish(call: Call) -> TableWish:

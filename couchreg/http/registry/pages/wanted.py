@@ -1,6 +1,7 @@
 """Whether somebody wants a page, and the answer that holds one."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
 from typing import Any, Final
@@ -8,6 +9,8 @@ from typing import Any, Final
 from aiohttp import web
 from yarl import URL
 
+from couchreg.docstore.base import Attachment
+from couchreg.errors import Unavailable
 from couchreg.http.registry.frame.answers import fresh
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.describing import HTML
@@ -15,10 +18,13 @@ from couchreg.http.registry.reading.negotiation import prefers_page
 from couchreg.model import json
 from couchreg.web.rendering import render
 
+log = logging.getLogger(__name__)
+
+_PICTURES: Final = "img-src 'self'"
 # A page loads its style and pictures from here, sends its forms here, and runs nothing.
 POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; " + _PICTURES + "; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 # What a page with a script may besides: run files that come with the server, and ask the server.
 _SCRIPTS: Final = "; script-src {0}/-/static/; worker-src {0}/-/static/; connect-src 'self'"
@@ -59,14 +65,30 @@ def or_page(page: Operation, other: Operation) -> Operation:
     return answer
 
 
-async def show(call: Call, template: str, **values: Any) -> web.StreamResponse:
-    """A page for this client, or 304 where it has it."""
+async def show(
+    call: Call, template: str, *, pictured: Attachment | None = None, **values: Any
+) -> web.StreamResponse:
+    """A page for this client, or 304 where it has it. `pictured` is a file beside those that it shows as
+    pictures, or one of them: where readers are sent to a bucket for it, pictures may come from there."""
     body = await asyncio.to_thread(render, template, base=call.base, **values)
     kept = "no-cache" if call.audience.is_everyone else "private, no-cache"
     headers = {**HEADERS, "Cache-Control": kept}
     if values.get("script"):
         headers["Content-Security-Policy"] = with_scripts(call.base)
+    if pictured is not None and (origin := await _origin(call, pictured)):
+        policy = headers["Content-Security-Policy"]
+        headers["Content-Security-Policy"] = policy.replace(_PICTURES, f"{_PICTURES} {origin}")
     return await fresh(call, body, f"{HTML}; charset=utf-8", headers)
+
+
+async def _origin(call: Call, file: Attachment) -> str:
+    """Of the bucket that readers are sent to for a file; empty where they get it from here."""
+    try:
+        address = await call.services.elsewhere(file)
+    except Unavailable as error:  # no picture can be had now; the rest of the page can
+        log.info("a page is shown without pictures: %s", error.reason)
+        return ""
+    return str(URL(address).origin()) if address else ""
 
 
 def with_scripts(base: str) -> str:

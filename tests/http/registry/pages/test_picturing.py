@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 import pytest_asyncio
 
+from couchreg.docstore.base import Attachment
 from couchreg.errors import Unavailable
 from couchreg.http.registry.pages import picturing
 from couchreg.web import plots
@@ -18,6 +19,15 @@ from tests.served import Served, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PLACE = {"type": "Point", "coordinates": [7, 50]}
+
+
+BUCKET = "https://bucket.example:9000"
+
+
+async def bucket(file: Attachment) -> str:
+    if file.name == "lost.png":
+        raise Unavailable("There are no credentials for the blob store.")
+    return f"{BUCKET}/valley/1/it?Signature=x"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -31,7 +41,9 @@ async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
         "broken.geojson": b"{",
         "photo.png": b"\x89PNG",
         "words.txt": "نص <b>".encode() + b"x" * 20_000,
+        "lost.png": b"\x89PNG",
         "paper.pdf": b"%PDF-",
+        "README.md": b"![A bee](photo.png)",
         "blob.bin": b"\0" * 5000,
     }
     members: dict[str, Any] = {
@@ -42,14 +54,16 @@ async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
             {"title": "Long", "resources": ["long"], "spec": simple},
             {"title": "Lost", "spec": {**simple, "series": ["wasps"]}},
         ],
-        "resources": [{"name": path.partition(".")[0], "path": path} for path in files],
+        "resources": [
+            {"name": path.partition(".")[0], "path": path} for path in files if path != "README.md"
+        ],
     }
     kinds = {"day": "date", "place": "string", "bees": "integer"}
     fields = [{"name": name, "type": kind} for name, kind in kinds.items()]
     for place, listed in enumerate((fields, fields[1:])):
         members["resources"][place]["schema"] = {"fields": listed}
     async with serving(tmp_path_factory.mktemp("picturing")) as serve:
-        served = await serve(with_tables=True, validation="off")
+        served = await serve(with_tables=True, validation="off", services={"elsewhere": bucket})
         kind = {"Content-Type": "application/zip"}
         status, answer = await served.send("/valley/1", zipped(Package(members, files)), kind)
         assert status == 201, answer
@@ -166,6 +180,17 @@ async def test_rows_are_shown_without_the_file_that_they_were_read_from(
 
     monkeypatch.setattr(registry.registry.attachments, "open", away)
     assert "these are 1 to 3" in (await page(registry, "hives")).text
+
+
+async def test_pictures_may_come_from_the_bucket_that_readers_are_sent_to(registry: Served) -> None:
+    for path, more in (
+        ("/-/table/valley/1/photo", f" {BUCKET}"),
+        ("/valley/1", f" {BUCKET}"),  # those of its README
+        ("/-/table/valley/1/hives", ""),
+        ("/-/table/valley/1/lost", ""),  # the bucket does not say where it is now
+    ):
+        _, headers, _ = await look(registry, path)
+        assert f"; img-src 'self'{more};" in headers["Content-Security-Policy"]
 
 
 async def test_of_what_is_large_it_is_said_how_it_is_had(
