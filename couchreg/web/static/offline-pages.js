@@ -5,6 +5,7 @@
 const Pages = (() => {
   const ROWS = 50; // of a page
   const LARGEST = 20e6; // bytes of a table that is read
+  const MOST = 500000; // rows of one: of nearly nothing there may be millions
   const SIGNS = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
   class Markup {
@@ -50,8 +51,8 @@ const Pages = (() => {
 <ol class="hits">${found.map((one) => hit(root, one))}</ol>`);
   }
 
-  const missing = (root) => frame(root, "Not here", "", html`<h1>Not here</h1>
-<p role="alert">You have not taken this along. It is there again when the network is.</p>`);
+  const missing = (root, why = "You have not taken this along.") => frame(root, "Not here", "", html`<h1>Not here</h1>
+<p role="alert">${why} It is there again when the network is.</p>`);
 
   async function package_(root, kept, doc, about, read) {
     const { version } = kept;
@@ -74,11 +75,11 @@ ${words ? html`<section aria-label="README" class="readme"><pre dir="auto" tabin
 
   // -- tables
 
-  // Rows of a CSV text, as RFC 4180 has it.
+  // Rows of a CSV text, as RFC 4180 has it; a few more than MOST, if it has more.
   function cells(data, delimiter, quote) {
     const rows = [];
     let row = [], cell = "", at = 0, inside = false;
-    while (at < data.length) {
+    while (at < data.length && rows.length <= MOST + 1) {
       const sign = data[at];
       if (inside) {
         const end = data.indexOf(quote, at);
@@ -101,12 +102,15 @@ ${words ? html`<section aria-label="README" class="readme"><pre dir="auto" tabin
 
   function tabled(values) { // of lists, or of objects
     if (!Array.isArray(values) || !values.length) return null;
-    if (Array.isArray(values[0])) return values.filter(Array.isArray);
+    if (Array.isArray(values[0])) return headed(values.filter(Array.isArray));
     const names = [...new Set(objects(values, 1000).flatMap(Object.keys))].slice(0, 500);
-    return names.length ? [names, ...objects(values, Infinity).map((one) => names.map((name) => one[name]))] : null;
+    return names.length ? { names, rows: objects(values, Infinity), cell: (row, at) => (Object.hasOwn(row, names[at]) ? row[names[at]] : undefined) } : null;
   }
 
-  async function rowsOf(resource, read) { // with the header first; null for what cannot be shown here
+  const headed = (lists) => ({ names: lists[0] || [], rows: lists.slice(1), cell: (row, at) => row[at] });
+
+  // {names, rows, cell(row, column)}, where cells are looked up when they are needed; null for what cannot be shown here.
+  async function rowsOf(resource, read) {
     if (resource.data !== undefined) return tabled(resource.data);
     const paths = pathsOf(resource);
     const format = text(resource.format).toLowerCase() || (paths[0] || "").toLowerCase().replace(/.*\./, "");
@@ -123,7 +127,8 @@ ${words ? html`<section aria-label="README" class="readme"><pre dir="auto" tabin
     }
     const dialect = resource.dialect && typeof resource.dialect === "object" ? resource.dialect : {};
     const found = cells(data.replace(/^\ufeff/, ""), text(dialect.delimiter) || (format === "tsv" ? "\t" : ","), text(dialect.quoteChar) || '"');
-    return dialect.header === false ? [(found[0] || []).map((_, at) => `field${at + 1}`), ...found] : found;
+    const all = headed(found);
+    return dialect.header === false ? { ...all, names: all.names.map((_, at) => `field${at + 1}`), rows: found } : all;
   }
 
   const shown = (value) => (value && typeof value === "object" ? JSON.stringify(value) : String(value ?? "")).slice(0, 300);
@@ -138,19 +143,20 @@ ${words ? html`<section aria-label="README" class="readme"><pre dir="auto" tabin
 <p><a href="${link(root, package_name, version, name)}">data</a></p>`;
     const title = `${name} of ${package_name} ${version}`;
     const found = await rowsOf(resource, read);
-    if (!found) return frame(root, title, "", html`${above}<p class="warning" role="status">Without a network this resource is a file alone.</p>`);
-    const [header, ...all] = found;
-    const names = header.map(shown).slice(0, 200);
+    if (!found || found.rows.length > MOST) return frame(root, title, "", html`${above}<p class="warning" role="status">Without a network this resource is a file alone.</p>`);
+    const { cell } = found;
+    const names = found.names.map(shown).slice(0, 200);
     const fields = objects(resource.schema && resource.schema.fields, 200);
     const asked = query.get("query") || "", order = query.get("order") || "", down = query.get("down") === "1";
     const words = asked.toLowerCase().split(/\s+/).filter(Boolean);
-    let rows = all.map((row, at) => [at + 1, row]);
-    if (words.length) rows = rows.filter(([, row]) => { const line = row.map(shown).join("\n").toLowerCase(); return words.every((word) => line.includes(word)); });
+    let rows = found.rows.map((row, at) => [at + 1, row]);
+    if (words.length) rows = rows.filter(([, row]) => { const line = Object.values(row).map(shown).join("\n").toLowerCase(); return words.every((word) => line.includes(word)); });
     const by = names.indexOf(order);
     if (by >= 0) {
-      const numbers = rows.every(([, row]) => row[by] === "" || row[by] === null || Number.isFinite(Number(row[by])));
-      const compare = numbers ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : a > b ? 1 : 0);
-      rows.sort(([, a], [, b]) => (down ? -1 : 1) * compare(numbers ? a[by] : shown(a[by]), numbers ? b[by] : shown(b[by])));
+      const numbers = rows.every(([, row]) => Number.isFinite(Number(cell(row, by) ?? "")));
+      const key = numbers ? (row) => Number(cell(row, by) ?? "") : (row) => shown(cell(row, by));
+      const compare = numbers ? (a, b) => a - b : (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+      rows.sort(([, a], [, b]) => (down ? -1 : 1) * compare(key(a), key(b)));
     }
     const offset = Math.max(0, Math.floor(Number(query.get("offset"))) || 0);
     const part = rows.slice(offset, offset + ROWS);
@@ -162,7 +168,7 @@ ${words ? html`<section aria-label="README" class="readme"><pre dir="auto" tabin
 <p role="status">${rows.length} ${rows.length === 1 ? "row" : "rows"}${part.length ? `; these are ${offset + 1} to ${offset + part.length}` : ""}</p>
 <div class="wide" tabindex="0" role="region" aria-label="Rows"><table class="rows"><thead><tr><th scope="col" class="number">row</th>
 ${names.map((one) => { const field = fields.find((each) => each.name === one) || {}; return html`<th scope="col" title="${text(field.description, 300)}">${one}<br><span class="quiet">${text(field.type, 50)}</span></th>`; })}</tr></thead>
-<tbody>${part.map(([at, row]) => html`<tr><th scope="row" class="number">${at}</th>${names.map((_, column) => html`<td dir="auto">${shown(row[column])}</td>`)}</tr>`)}</tbody></table></div>
+<tbody>${part.map(([at, row]) => html`<tr><th scope="row" class="number">${at}</th>${names.map((_, column) => html`<td dir="auto">${shown(cell(row, column))}</td>`)}</tr>`)}</tbody></table></div>
 <p>${offset ? html`<a rel="prev" href="${turned(Math.max(0, offset - ROWS))}">Rows before</a>` : ""} ${offset + ROWS < rows.length ? html`<a rel="next" href="${turned(offset + ROWS)}">Rows after</a>` : ""}</p>`);
   }
 

@@ -5,19 +5,17 @@
 importScripts("pouchdb.min.js", "shelf.js", "offline-pages.js");
 
 const ROOT = location.pathname.replace(/\/-\/static\/.*$/, "");
-const CACHE = "couchreg-offline-pages";
 const SHARED = ["style.css", "icon.svg", "offline.js", "shelf.js", "pouchdb.min.js"];
 const OFTEN = 600000; // milliseconds between two looks for what has changed
 const PAGE = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 const SHOWN = new Set(["text/csv", "text/plain", "text/tab-separated-values", "text/markdown", "application/json", "application/geo+json", "image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"]);
-let looked = 0;
-let lost = false;
+let lost = false; // the network
 Shelf.at(ROOT);
+const CACHE = `${Shelf.own()} pages`;
 
 addEventListener("install", (event) => {
   event.waitUntil((async () => {
-    const cache = await caches.open(CACHE);
-    await cache.addAll([`${ROOT}/-/offline`, ...SHARED.map((name) => `${ROOT}/-/static/${name}`)]);
+    await stock();
     await skipWaiting();
   })());
 });
@@ -29,26 +27,43 @@ addEventListener("fetch", (event) => {
   if (url.pathname !== ROOT && !url.pathname.startsWith(`${ROOT}/`)) return;
   const path = url.pathname.slice(ROOT.length) || "/";
   if (path.startsWith("/_couch")) return;
+  const isPage = event.request.mode === "navigate";
+  // What pages load is the browser's to fetch, while it can: it may be led to another host, where a worker may not follow.
+  if (!isPage && !lost && !path.startsWith("/-/static/")) return;
   event.respondWith((async () => {
+    let answer;
     try {
-      const answer = await fetch(event.request);
-      if (event.request.mode === "navigate" && (lost || Date.now() - looked > OFTEN)) {
-        lost = false;
-        looked = Date.now();
-        event.waitUntil(Shelf.refresh());
-      }
-      if (path === "/-/offline" && answer.ok && !url.search) event.waitUntil(keep(answer.clone()));
-      return answer;
+      answer = await fetch(event.request);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error; // that is how a network fails
-      lost = true;
-      return (await alone(path, url.searchParams, event.request)) || Response.error();
+      if (isPage && !lost) {
+        lost = true;
+        event.waitUntil(Shelf.overdue());
+      }
+      return kept(path, url.searchParams, isPage);
     }
+    if (isPage) {
+      lost = false;
+      event.waitUntil(Shelf.refresh(undefined, OFTEN));
+      if (path === "/-/offline" && answer.ok && !url.search) event.waitUntil(stock());
+    }
+    return answer;
   })());
 });
 
-async function keep(answer) {
-  await (await caches.open(CACHE)).put(`${ROOT}/-/offline`, answer);
+// The page to take packages along at and what it loads, all of one moment.
+async function stock() {
+  const paths = [`${ROOT}/-/offline`, ...SHARED.map((name) => `${ROOT}/-/static/${name}`)];
+  await (await caches.open(CACHE)).addAll(paths.map((path) => new Request(path, { cache: "no-cache" })));
+}
+
+async function kept(path, query, isPage) {
+  try {
+    return (await alone(path, query, isPage)) || Response.error();
+  } catch (error) {
+    console.error(error);
+    return isPage ? page(Pages.missing(ROOT, "What you have taken along cannot be shown here."), 500) : Response.error();
+  }
 }
 
 function page(made, status = 200) {
@@ -59,23 +74,22 @@ function page(made, status = 200) {
 }
 
 // The answer without a network; null where there is none.
-async function alone(path, query, request) {
+async function alone(path, query, isPage) {
   if (path.startsWith("/-/static/") || path === "/-/offline") {
     return caches.match(`${ROOT}${path}`, { cacheName: CACHE, ignoreSearch: true, ignoreVary: true });
   }
-  const isPage = request.mode === "navigate";
   let parts;
   try {
     parts = path.split("/").slice(1).map(decodeURIComponent);
   } catch (error) {
     return isPage ? page(Pages.missing(ROOT), 404) : null;
   }
-  if (isPage && path === "/") return page(Pages.home(ROOT, await Shelf.all()));
-  if (isPage && path === "/-/search") return page(Pages.search(ROOT, query.get("q") || "", await Shelf.all()));
+  if (isPage && path === "/") return page(Pages.home(ROOT, await whole()));
+  if (isPage && path === "/-/search") return page(Pages.search(ROOT, query.get("q") || "", await whole()));
   const isTable = parts[0] === "-" && parts[1] === "table" && parts.length > 4;
   const [name, wanted, ...rest] = isTable ? parts.slice(2) : parts;
   const found = name && name !== "-" ? await Shelf.find(name) : null;
-  const isHere = found && (!wanted || wanted === "latest" || wanted === found.version);
+  const isHere = found && found.version && (!wanted || wanted === "latest" || wanted === found.version);
   if (!isHere) return isPage ? page(Pages.missing(ROOT), 503) : null;
   const db = Shelf.named(name, found.version);
   try {
@@ -88,6 +102,8 @@ async function alone(path, query, request) {
     await db.close();
   }
 }
+
+const whole = async () => (await Shelf.all()).filter((one) => one.version);
 
 async function packageOf(db, name) {
   try {

@@ -20,7 +20,7 @@ const element = (name, members, ...inner) => {
 async function show() {
   const found = await Shelf.all();
   kept.replaceChildren(...found.map((one) => {
-    const link = element("a", { href: `${root}/${one._id}/${one.version}`, textContent: `${one._id} ${one.version}` });
+    const link = one.version ? element("a", { href: `${root}/${one._id}/${one.version}`, textContent: `${one._id} ${one.version}` }) : one._id;
     const title = element("span", { dir: "auto", textContent: one.title });
     const moment = new Date(one.taken).toISOString().slice(0, 16).replace("T", " ");
     const note = element("span", { className: "quiet", textContent: ` ${(one.bytes / 1e6).toFixed(1)} MB, as it was at ${moment} (UTC) ` });
@@ -34,10 +34,28 @@ async function show() {
   none.hidden = found.length > 0;
 }
 
-async function settle() { // a worker where something is kept, and none where nothing is
-  if ((await Shelf.all()).length) await navigator.serviceWorker.register(worker, { scope: `${root}/` });
-  else for (const one of await navigator.serviceWorker.getRegistrations()) await one.unregister();
+// A worker where something is kept, and none where nothing is. Other workers of this host are not ours.
+async function settle() {
   await show();
+  if ((await Shelf.all()).length) return navigator.serviceWorker.register(worker, { scope: `${root}/` });
+  const scope = new URL(`${root}/`, location.href).href;
+  const found = await navigator.serviceWorker.getRegistration(scope);
+  const runs = found && found.scope === scope ? [found.installing, found.waiting, found.active] : [];
+  if (runs.some((one) => one && one.scriptURL === new URL(worker, location.href).href)) await found.unregister();
+  return null;
+}
+
+async function ready(registration) { // `serviceWorker.ready` waits for ever for one that could not be installed
+  if (registration.active) return;
+  const coming = registration.installing || registration.waiting;
+  await new Promise((resolve, reject) => {
+    const look = () => {
+      if (coming && ["activating", "activated"].includes(coming.state)) resolve();
+      if (!coming || coming.state === "redundant") reject(new Error("the browser could not keep what shows it without a network. Is there room left?"));
+    };
+    if (coming) coming.addEventListener("statechange", look);
+    look();
+  });
 }
 
 let line = Promise.resolve(); // one after the other
@@ -47,26 +65,31 @@ async function guarded(act) {
   try {
     await act();
   } catch (error) {
-    const ours = error instanceof Shelf.Unable;
-    tell(ours ? error.message : navigator.onLine ? `That could not be done: ${error.message || error.reason || error.name}` : "There is no network: this goes on when it is back.", "alert");
+    const ours = error instanceof Shelf.Unable || error instanceof Shelf.Unreachable;
+    tell(ours ? error.message : `That could not be done: ${error.message || error.reason || error.name}`, "alert");
   }
 }
 
 async function take(name) {
-  const version = await Shelf.take(name, tell);
-  await settle();
-  await navigator.serviceWorker.ready;
+  let version;
+  try {
+    version = await Shelf.take(name, tell);
+  } finally {
+    await show();
+  }
+  await ready(await settle());
   tell(`${name} ${version} is here, with all its files.`);
 }
 
 async function refresh() {
   if (!(await Shelf.all()).length) return;
-  const reached = await Shelf.refresh(tell);
+  const why = await Shelf.refresh(tell);
   await settle();
-  tell(reached ? "All of it is as it is in the registry." : "There is no network: this is what was taken along.");
+  const partly = (await Shelf.all()).some((one) => one.problem);
+  tell(why ? `${why} This is what was taken along.` : partly ? "Not all of it could be fetched." : "All of it is as it is in the registry.");
 }
 
-if (!("serviceWorker" in navigator)) {
+if (!("serviceWorker" in navigator && "locks" in navigator)) {
   tell("This browser takes nothing along from here: it asks for HTTPS, or has no service workers.", "alert");
 } else {
   form.addEventListener("submit", (event) => {

@@ -4,19 +4,38 @@
 
 const Shelf = (() => {
   const MOST = 150e6; // bytes of a version: PouchDB holds it in memory while it comes
+  const PATIENCE = 60000; // milliseconds for a list of versions
   const WORDS = 20000; // characters of a README that are searched
-  const LISTED = "couchreg-offline";
+  const LOOKED = "_local/looked"; // when it was last looked for what has changed; browsers end idle workers
+  const PARTIAL = "Not all of it is here yet.";
   let root = "";
   let listed = null;
 
-  const list = () => (listed = listed || new PouchDB(LISTED));
-  const named = (name, version) => new PouchDB(`${LISTED} ${name}@${version}`, { auto_compaction: true });
+  const own = () => `couchreg-offline${root}`; // there may be other registries on this host
+  const list = () => (listed = listed || new PouchDB(own()));
+  const named = (name, version) => new PouchDB(`${own()} ${name}@${version}`, { auto_compaction: true });
+  // Pages and the worker write one after the other.
+  const locked = (act) => navigator.locks.request(own(), act);
 
-  class Unable extends Error {}
+  class Unable extends Error {} // says what is wrong with a package
+  class Unreachable extends Error {} // says why the registry cannot be asked now
+
+  async function reached(place, options) {
+    let answer, body;
+    try {
+      answer = await fetch(place, { ...options, credentials: "omit" });
+      body = await answer.blob();
+    } catch (error) {
+      throw new Unreachable("There is no network.", { cause: error });
+    }
+    if (answer.status === 429) throw new Unreachable("The registry has been asked too often for now.");
+    if (answer.status >= 500) throw new Unreachable(`The registry answered ${answer.status}.`);
+    return new Response(body, { status: answer.status, headers: answer.headers });
+  }
 
   // The registry, asked as nobody. How far a replication is, is nothing to be kept there: each takes few
-  // documents, by their ids.
-  function remote() {
+  // documents, by their ids. What PouchDB makes of errors does not say whose they are: `failed` is told.
+  function remote(failed) {
     return new PouchDB(new URL(`${root}/_couch/registry`, location.href).href, {
       skip_setup: true,
       fetch: (url, options) => {
@@ -27,19 +46,27 @@ const Shelf = (() => {
           const body = put ? { ok: true, id: decodeURIComponent(place.pathname.slice(at + 1)), rev: "0-1" } : { error: "not_found", reason: "missing" };
           return Promise.resolve(new Response(JSON.stringify(body), { status: put ? 201 : 404, headers: { "Content-Type": "application/json" } }));
         }
-        return fetch(url, { ...options, credentials: "omit" });
+        return reached(url, options).catch((error) => { failed(error); throw error; });
       },
     });
   }
 
   async function asked(path) {
-    const answer = await fetch(root + path, { headers: { Accept: "application/json" }, credentials: "omit", cache: "no-cache" });
-    const value = await answer.json();
+    const signal = AbortSignal.timeout(PATIENCE);
+    const answer = await reached(root + path, { headers: { Accept: "application/json" }, cache: "no-cache", signal });
+    let value;
+    try {
+      value = await answer.json();
+    } catch (error) { // of whoever asks for a login before there is a network
+      throw new Unreachable("What answers is not the registry.", { cause: error });
+    }
     if (!answer.ok) throw new Unable(value.reason || `The registry answered ${answer.status}.`);
     return value;
   }
 
-  // All that is here: {_id: name, version, bytes, title, words, taken, problem?}.
+  // All that is here: {_id: name, version, bytes, title, description, words, taken, said, held, problem}. `version` is
+  // the one that is whole, "" while none is; `held` are the versions that may have a database; `said` is what the
+  // registry said of the version.
   async function all() {
     return (await list().allDocs({ include_docs: true })).rows.map((row) => row.doc);
   }
@@ -53,31 +80,66 @@ const Shelf = (() => {
     }
   }
 
-  // The page and the worker take turns: one changes what the other would.
-  const alone = (act) => navigator.locks.request(LISTED, act);
+  async function note(name, members) {
+    await list().put({ ...((await find(name)) || { _id: name }), ...members });
+  }
 
   // Take the latest version of a package along, or what has changed of it since.
-  const take = (name, tell = () => {}) => alone(() => taken(name, tell));
+  const take = (name, tell = () => {}) => locked(() => taken(name, tell));
 
   async function taken(name, tell) {
     const versions = await asked(`/-/versions/${encodeURIComponent(name)}`);
     const found = versions.versions.find((one) => one.version === versions.latest);
     if (!found) throw new Unable(`${name} has no version that could be taken along.`);
     if (found.bytes > MOST) throw new Unable(`${name} has ${Math.round(found.bytes / 1e6)} MB: more than a browser can take along. Use “couchreg install” or “couchreg mirror”.`);
-    const before = await find(name);
-    const { version } = found;
+    const { version, bytes } = found;
+    const said = JSON.stringify(found);
+    const before = (await find(name)) || { version: "", held: [], title: "", description: "", words: "", bytes, problem: PARTIAL };
+    if (before.version === version && before.said === said && before.held.length === 1) {
+      if (before.problem) await note(name, { problem: "" });
+      return version;
+    }
     tell(`${name} ${version} is coming`);
-    const db = named(name, version);
+    // Listed before it comes: what is here can be removed, even where this page is closed now.
+    await note(name, { ...before, held: [...new Set([...before.held, version])], taken: before.taken || Date.now() });
     try {
-      const came = await db.replicate.from(remote(), { doc_ids: [name, `${name}@${version}`], batch_size: 1, batches_limit: 1 });
+      const shown = await replicated(name, version);
+      await note(name, { version, bytes, said, taken: Date.now(), problem: "", ...shown });
+    } catch (error) {
+      if (!before.version && !(error instanceof Unreachable)) await removed(name);
+      else await tidy(name);
+      throw error;
+    }
+    await tidy(name);
+    return version;
+  }
+
+  async function replicated(name, version) {
+    const db = named(name, version);
+    let trouble = null;
+    try {
+      const came = await db.replicate.from(remote((error) => { trouble = error; }), { doc_ids: [name, `${name}@${version}`], batch_size: 1, batches_limit: 1 });
       if (came.doc_write_failures) throw new Unable(`There is no room for ${name} in this browser.`);
-      const doc = await db.get(`${name}@${version}`);
-      await list().put({ ...(before || { _id: name }), version, bytes: found.bytes, taken: Date.now(), problem: "", ...(await described(db, doc)) });
+      return await described(db, await db.get(`${name}@${version}`));
+    } catch (error) {
+      throw trouble || error;
     } finally {
       await db.close();
     }
-    if (before && before.version !== version) await named(name, before.version).destroy();
-    return version;
+  }
+
+  // Only the version that is whole stays.
+  async function tidy(name) {
+    const { version, held } = await find(name);
+    for (const one of held) if (one !== version) await named(name, one).destroy();
+    await note(name, { held: version ? [version] : [] });
+  }
+
+  async function removed(name) {
+    const found = await find(name);
+    if (!found) return;
+    for (const one of found.held) await named(name, one).destroy();
+    await list().remove(await find(name));
   }
 
   async function described(db, doc) {
@@ -91,33 +153,46 @@ const Shelf = (() => {
     return { title: text(doc.title), description: text(doc.description), words: words.filter((one) => typeof one === "string").join(" ").toLowerCase().slice(0, 5 * WORDS) };
   }
 
-  const drop = (name) => alone(() => dropped(name));
+  const drop = (name) => locked(() => removed(name));
 
-  async function dropped(name) {
-    const found = await find(name);
-    if (!found) return;
-    await named(name, found.version).destroy();
-    await list().remove(found);
-  }
-
-  async function noted(name, problem) {
-    const found = await find(name);
-    if (found) await list().put({ ...found, problem });
-  }
-
-  // What has changed of each; who cannot be asked is left as it is. Whether the registry could be asked.
-  async function refresh(tell) {
-    let reached = true;
-    for (const one of await all()) {
+  // What has changed of each, unless it was looked for in the last `often` milliseconds. Why the registry could not be
+  // asked, which leaves them as they are; "" where it could.
+  async function refresh(tell = () => {}, often = 0) {
+    if (!(await locked(() => isDue(often)))) return "";
+    let gone = null; // what nothing in the list can tell of
+    for (const { _id: name } of await all()) {
       try {
-        await take(one._id, tell);
+        await locked(() => renewed(name, tell));
       } catch (error) {
-        if (!(error instanceof Unable)) reached = false; // the network
-        else await alone(() => noted(one._id, error.message));
+        if (error instanceof Unreachable) return error.message;
+        gone = error;
       }
     }
-    return reached;
+    if (gone) throw gone;
+    return "";
   }
 
-  return { all, find, take, drop, refresh, named, Unable, at: (place) => { root = place; } };
+  async function isDue(often) {
+    const { moment = 0 } = (await find(LOOKED)) || {};
+    if (Math.abs(Date.now() - moment) < often) return false;
+    await note(LOOKED, { moment: Date.now() });
+    return true;
+  }
+
+  async function renewed(name, tell) {
+    if (!(await find(name))) return; // it has been removed meanwhile
+    try {
+      await taken(name, tell);
+    } catch (error) {
+      if (error instanceof Unreachable || !(await find(name))) throw error;
+      await note(name, { problem: error.message || error.reason || error.name });
+    }
+  }
+
+  // The network is lost: when it is back, there may be something new.
+  const overdue = () => locked(() => note(LOOKED, { moment: 0 }));
+
+  const at = (place) => { root = new URL(`${place}/`, location.href).pathname.replace(/\/$/, ""); };
+
+  return { all, find, take, drop, refresh, overdue, named, own, Unable, Unreachable, at };
 })();

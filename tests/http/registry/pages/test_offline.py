@@ -20,6 +20,18 @@ from tests.processes import ADMIN, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GDP = Path(__file__).parents[3] / "data" / "packages" / "gdp"
+OTHER = (
+    "navigator.serviceWorker.register('/-/static/offline-worker.js', {scope: '/-/other/'}).then(() => null)"
+)
+SCOPES = """navigator.serviceWorker.getRegistrations().then(
+    (found) => found.map((one) => new URL(one.scope).pathname).sort())"""
+CACHED = """async (text) => {
+    const cache = await caches.open("couchreg-offline pages");
+    if (text) await cache.put("/-/static/offline.js", new Response(text));
+    return (await cache.match("/-/static/offline.js")).text();
+}"""
+UNABLE = """() => { navigator.serviceWorker.register = async () => ({
+    active: null, installing: Object.assign(new EventTarget(), {state: "redundant"}) }); }"""
 WORDS = {"title": "نحل الوادي", "keywords": ["عسل"]}
 
 
@@ -99,13 +111,35 @@ async def _taken(visit: Visit, url: str) -> None:
     await expect(page.get_by_label("Name of a package")).to_have_value("bees")
     await expect(page.get_by_text("Nothing yet.")).to_be_visible()
     found = await visit.findings()
+    await page.evaluate(UNABLE)
+    await page.get_by_role("button", name="Take it along").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Is there room left?")
     for name in ("bees", "gdp", "evil"):
         await take(page, url, name)
+    await _nothing_comes_twice(page, url)
+    await page.evaluate(OTHER)
     await page.get_by_label("Name of a package").fill("nothing")
     await page.get_by_role("button", name="Take it along").click()
     await expect(page.get_by_role("alert")).to_contain_text("nothing")
     found += [one for one in await visit.findings() if "404" not in one]  # which the console tells of
     assert found == []
+
+
+async def _nothing_comes_twice(page: Page, url: str) -> None:
+    """What has not changed is asked for by its list of versions alone, past the worker. Opening the page
+    renews what is kept of the page itself."""
+    asked: list[tuple[str, bool]] = []
+    page.on("response", lambda one: asked.append((urlsplit(one.url).path, one.from_service_worker)))
+    await page.evaluate(CACHED, "old")
+    await page.goto(f"{url}/-/offline")
+    await expect(page.get_by_role("status")).to_have_text("All of it is as it is in the registry.")
+    assert [path for path, _ in asked if path.startswith("/_couch/")] == []
+    assert ("/-/offline", True) in asked
+    assert [one for one in asked if one[0].startswith("/-/versions/")] == [
+        (f"/-/versions/{name}", False) for name in ("bees", "evil", "gdp")
+    ]
+    while await page.evaluate(CACHED, None) == "old":
+        await asyncio.sleep(0.1)
 
 
 async def _alone(visit: Visit, url: str) -> None:
@@ -163,7 +197,7 @@ async def _fetched(page: Page, url: str) -> list[str]:
 
 
 async def _removed(page: Page, url: str) -> None:
-    """With the last package the worker goes."""
+    """With the last package the worker goes, and no other of this host."""
     await page.goto(f"{url}/-/offline")
     for name in ("bees", "evil", "gdp"):
         await expect(page.get_by_role("status")).to_contain_text("There is no network")
@@ -171,5 +205,5 @@ async def _removed(page: Page, url: str) -> None:
         await expect(page.get_by_role("button", name=f"Remove {name}")).to_have_count(0)
         await expect(page.get_by_role("status")).to_contain_text(f"{name} is removed.")
         await page.evaluate("document.getElementById('said').textContent = 'There is no network'")
-    while await page.evaluate("navigator.serviceWorker.getRegistrations().then(found => found.length)"):
+    while await page.evaluate(SCOPES) != ["/-/other/"]:
         await asyncio.sleep(0.1)
