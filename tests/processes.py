@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.forking import Forked, Started, Streams
 
 ADMIN = ("admin", "secret")
+AS_PROGRAM = {"PYTHONUNBUFFERED": "1"}  # an `env` for a server whose own processes a test looks for
 _STOP = 30  # seconds for a clean end
 
 

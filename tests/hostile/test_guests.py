@@ -24,7 +24,7 @@ from tests.hostile.content import open_databases, publish, settle
 from tests.hostile.routes import Guests
 from tests.hostile.sending import Request, send
 from tests.hostile.watching import Watch, watching
-from tests.processes import Server, running
+from tests.processes import AS_PROGRAM, Server, running
 
 COUNT = int(os.environ.get("COUCHREG_TEST_GUESTS", "10000"))
 SEED = int(os.environ.get("COUCHREG_TEST_SEED", "1"))
@@ -113,7 +113,7 @@ class Attack:
 @pytest.fixture(scope="module")
 def attack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attack]:
     data: Path = tmp_path_factory.mktemp("hostile") / "data"
-    with running(data, "--validation", "off", "--analytics", ANALYTICS) as server:
+    with running(data, "--validation", "off", "--analytics", ANALYTICS, env=AS_PROGRAM) as server:
         publish(server)
         open_databases(server)
         settle(server, tables=ANALYTICS == "on")
