@@ -13,7 +13,7 @@ import pytest
 from couchreg.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
-OF_SERVERS = {"backup", "restore", "doctor", "serve", "mirror", "rebuild", "datastore", "docstore"}
+OF_SERVERS = {"backup", "restore", "doctor", "follow", "serve", "mirror", "rebuild", "datastore", "docstore"}
 BLOCK = """
 import sys
 class Absent:

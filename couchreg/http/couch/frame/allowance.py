@@ -38,8 +38,9 @@ QUERIES = 100
 # Whoever is no administrator, where nobody but administrators writes documents: at the server, in `registry`
 # and in `_users`. A mirror asks for some hundred documents at a time.
 QUESTION = Allowance(1 << 20, 20_000)
-# Whoever has not logged in, in a database that is open to them: a document has 8 MB at most.
-GUEST = Allowance(8 << 20, 100_000)
+# Whoever has not logged in, in a database that is open to them: a document has 8 MB at most. As many
+# values make 25,000 of the smallest.
+GUEST = Allowance(8 << 20, 75_000)
 # Whoever publishes by replication: a descriptor with its data, files as base64, which is one value each.
 MOST_PUBLISHED = 2_000_000
 # What a mirror leaves as a `_local` document where it cannot write others; CouchDB's have some kilobytes.

@@ -194,7 +194,7 @@ async def test_a_token_is_shown_once_works_and_is_revoked(person: Person) -> Non
     assert (status, who["token"]["packages"]) == (200, ["sm*", "other"])
     _, _, text = await person.get("/-/account")
     assert token not in text
-    [token_id] = re.findall(r'name="id" value="(\w+)"', text)
+    [token_id] = re.findall(r'value="revoke"><input type="hidden" name="id" value="(\w+)"', text)
     status, headers, _ = await person.send("/-/account", do="revoke", id=token_id)
     assert (status, headers["Location"]) == (303, f"{person.served.url}/-/account?done=revoked")
     assert (await person.served.ask("GET", "/-/whoami", auth=f"Bearer {token}"))[0] == 401
