@@ -65,6 +65,30 @@ async def test_rights_are_the_owners_to_give(door: Door) -> None:
     assert (await door.publish(small("bees"), "3.0.0", BOB))[0] == 403
 
 
+async def test_who_may_publish_deletes_nothing_by_replication(door: Door) -> None:
+    """Neither what is there, nor the number of a version that is yet to come."""
+    package = small("bees")
+    assert (await door.publish(package))[0] == 201
+    await door.grant("bees", "bob", "read-write")
+    _, there = await door.ask("GET", "/registry/bees@1.0.0", ADMIN, couch=True)
+    generation, _, parent = there["_rev"].partition("-")
+    history = {"start": int(generation) + 1, "ids": ["f" * 32, parent]}
+    gone = {"_id": "bees@1.0.0", "_rev": f"{history['start']}-{'f' * 32}", "_revisions": history}
+    blocked = {"_id": "bees@3.0.0", "_rev": "1-" + "a" * 32}
+    blocked["couchreg"] = {"hashes": {"data/words.csv": "sha256:" + "0" * 64}, "descriptor": "0" * 64}
+    sent = {"new_edits": False, "docs": [{**doc, "_deleted": True} for doc in (gone, blocked)]}
+    _, rows = await door.ask("POST", "/registry/_bulk_docs", BOB, couch=True, json=sent)
+    assert [(row["id"], row["error"]) for row in rows] == [
+        ("bees@1.0.0", "forbidden"),
+        ("bees@3.0.0", "forbidden"),
+    ]
+    assert await statuses(door, "/bees/1.0.0/words", None) == [200]
+    assert (await door.publish(small("bees", "id,word\n3,x\n"), "3.0.0"))[0] == 201
+    _, rows = await door.ask("POST", "/registry/_bulk_docs", ANNA, couch=True, json=sent)
+    assert [row["id"] for row in rows] == ["bees@3.0.0"]  # which has another history by now
+    assert await statuses(door, "/bees/1.0.0/words", None) == [404]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [

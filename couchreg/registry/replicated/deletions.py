@@ -46,6 +46,8 @@ class Deletions:
         async with self._packages.locks.hold(name):
             package = await self._packages.allow_publishing(name, user)
             demand(package is not None, f"There is no package {name!r} here of which a version could go.")
+            assert package is not None
+            self._packages.require(package, user)  # who may only publish deletes nothing
             [row] = await self._database.winners([edit.id], bodies=True)
             if row is not None and row.deleted:
                 kept = _memory(row.body)
