@@ -54,11 +54,11 @@ STATEMENTS = {  # what is asked with SQL; {table} is how the table is called
     "filter and order": "SELECT * FROM {table} WHERE amount > 990 ORDER BY amount DESC, id LIMIT 10",
 }
 GREEDY = (
-    "SELECT count(*) FROM range(10000000) a, range(10000000) b",
+    "SELECT " + "1+" * 20000 + "1",
     "SELECT repeat('x', 2000000000)",
+    "SELECT count(*) FROM range(10000000) a, range(10000000) b",
     "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT max(n) FROM t",
     "SELECT * FROM range(1000000000) ORDER BY hash(range)",
-    "SELECT " + "1+" * 20000 + "1",
 )
 
 
