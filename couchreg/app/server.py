@@ -345,6 +345,7 @@ class App:
             holders_caught_up=self.followers["contents"].caught_up,
             redeem=partial(redeem, self),
             exists=self.accounts.exists,
+            has_group=self.groups.exists,
             private=self.private,
             told=self._told,
         )

@@ -44,7 +44,7 @@ from couchreg.registry.reading.pages import VersionPages
 from couchreg.registry.replicated.copies import MirrorCopies
 from couchreg.registry.replicated.deletions import Deletions
 from couchreg.registry.replicated.incoming import Incoming
-from couchreg.registry.replicated.packages import Exists, PackageDocuments
+from couchreg.registry.replicated.packages import Exists, HasGroup, PackageDocuments
 from couchreg.registry.replicated.versions import Versions
 from couchreg.sandbox.forks import ForkServer
 
@@ -92,6 +92,10 @@ async def _nobody_exists(name: str) -> bool:
     return False
 
 
+def _no_group(name: str) -> bool:
+    return False
+
+
 async def _nobody_vouches(pledge: Any, package: str) -> User:
     raise Unauthorized("Nobody can tell whose publish this is.")
 
@@ -103,8 +107,9 @@ class Neighbours:
     `settled` is awaited with a sequence before a publish is acknowledged: the place for a follower
     that writes what has to be there as soon as the version is. With `holders`, files whose bytes are stored
     already are linked to those. Publishes that outlive their requests are done for whom `redeem` finds.
-    Nobody becomes an owner by replication but those of whom `exists` says so. `private` knows which packages
-    are not everybody's, and `told` is awaited with the sequence of a change of that.
+    By replication nobody becomes an owner or is given a right but those of whom `exists` says so, and groups
+    of which `has_group` does. `private` knows which packages are not everybody's, and `told` is awaited with
+    the sequence of a change of that.
     """
 
     settled: Settled | None = None
@@ -112,6 +117,7 @@ class Neighbours:
     holders_caught_up: Settled | None = None
     redeem: Redeem = _nobody_vouches
     exists: Exists = _nobody_exists
+    has_group: HasGroup = _no_group
     private: PrivatePackages | None = None
     told: Settled | None = None
 
@@ -139,7 +145,7 @@ class Registry:
         self.copies = MirrorCopies(
             self.database, self.packages, self.publisher, self.unpublisher, self.intake
         )
-        self.incoming = self._incoming(bounded(around.settled), around.exists)
+        self.incoming = self._incoming(bounded(around.settled), around)
 
     def _set_up_checks(self, limits: CheckLimits | None) -> None:
         self.forks = ForkServer((checker.WORKER, small.WORKER, diff_job.WORKER))
@@ -197,12 +203,20 @@ class Registry:
         self.drafts = Drafts(self.runs, self.publisher, self.checker, spool, self._limits)
         self.direct = Direct(self.publisher, blobs, spool, self._limits)
 
-    def _incoming(self, settled: Settled, exists: Exists) -> Incoming:
+    def _incoming(self, settled: Settled, around: Neighbours) -> Incoming:
+        documents = PackageDocuments(
+            self.database,
+            self.packages,
+            self.owners,
+            settled,
+            exists=around.exists,
+            has_group=around.has_group,
+        )
         return Incoming(
             self.database,
             Versions(self.database, self.packages, self.publisher, settled),
             Deletions(self.database, self.packages, self.unpublisher),
-            PackageDocuments(self.database, self.packages, self.owners, exists, settled),
+            documents,
             self.intake,
         )
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -87,6 +88,40 @@ async def test_who_may_publish_deletes_nothing_by_replication(door: Door) -> Non
     _, rows = await door.ask("POST", "/registry/_bulk_docs", ANNA, couch=True, json=sent)
     assert [row["id"] for row in rows] == ["bees@3.0.0"]  # which has another history by now
     assert await statuses(door, "/bees/1.0.0/words", None) == [404]
+
+
+async def test_rights_come_by_replication_for_those_who_are_there(door: Door) -> None:
+    """So nobody takes the names of accounts and groups from others."""
+    assert (await door.ask("PUT", "/-/groups/team", ANNA))[0] == 201
+    first = {"_id": "bees", "_rev": "1-" + "a" * 32, "name": "bees", "owners": ["anna"]}
+
+    async def reasons(doc: dict[str, Any]) -> list[str]:
+        sent = {"new_edits": False, "docs": [doc]}
+        status, rows = await door.ask("POST", "/registry/_bulk_docs", ANNA, couch=True, json=sent)
+        assert (status, {row["error"] for row in rows} <= {"forbidden"}) == (201, True)
+        return [row["reason"] for row in rows]
+
+    for access, expected in (
+        (None, "must be an object"),
+        ([], "must be an object"),
+        ({"grants": {}}, "restricted"),
+        ({"restricted": "no", "grants": {}}, "restricted"),
+        ({"restricted": True, "grants": ["bob"]}, "grants"),
+        ({"restricted": True, "grants": {"bob": "own"}}, "read-only"),
+        ({"restricted": True, "grants": {}, "changed": {"at": 1}}, "changed"),
+        ({"restricted": False, "grants": dict.fromkeys(map(str, range(1001)), "read-only")}, "1000"),
+        ({"restricted": False, "grants": {"user77": "read-only"}}, "user77"),
+        ({"restricted": False, "grants": {"group:dreamers": "read-only"}}, "group:dreamers"),
+    ):
+        [reason] = await reasons({**first, "access": access})
+        assert expected in reason
+    await door.app.accounts.create("user77", Login(PASSWORD))
+    first["access"] = {"restricted": True, "grants": {"bob": "read-only", "group:team": "read-write"}}
+    assert await reasons(first) == []
+    await door.app.accounts.delete("bob")  # and whom it names already need not be there any more
+    history = {"start": 2, "ids": ["b" * 32, "a" * 32]}
+    edit = {**first, "_rev": "2-" + "b" * 32, "_revisions": history, "dist-tags": {"next": "2"}}
+    assert await reasons(edit) == []
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,14 @@ A document that is no edit of the one that is here would be a conflict, one of w
 anybody having said so: it is refused, and whoever sent it replicates from here first.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 
 from couchreg.docstore.base import Database, Edit
 from couchreg.errors import Forbidden
 from couchreg.journal.asking import record
 from couchreg.model.revid import revision_id
 from couchreg.model.user import User
+from couchreg.package.access import ACCESS, GROUP, grants_of
 from couchreg.package.names import check_package_name
 from couchreg.registry.changing.access import MOST_EMPTY
 from couchreg.registry.changing.owners import Owners
@@ -22,20 +23,29 @@ from couchreg.registry.replicated.shapes import check_package, demand, descends
 from couchreg.registry.replicated.versions import bare_claim
 
 Exists = Callable[[str], Awaitable[bool]]
+HasGroup = Callable[[str], bool]
 
 
 class PackageDocuments:
     """Stores the documents of packages."""
 
     def __init__(
-        self, database: Database, packages: Packages, owners: Owners, exists: Exists, settled: Settled
+        self,
+        database: Database,
+        packages: Packages,
+        owners: Owners,
+        settled: Settled,
+        *,
+        exists: Exists,
+        has_group: HasGroup,
     ) -> None:
-        """`exists` says whether somebody has an account here."""
+        """`exists` says whether somebody has an account here, `has_group` whether there is a group."""
         self._database = database
         self._catalog = Catalog(database)
         self._packages = packages
         self._owners = owners
         self._exists = exists
+        self._has_group = has_group
         self._settled = settled
 
     async def check(self, edit: Edit, user: User) -> None:
@@ -59,19 +69,31 @@ class PackageDocuments:
                 claimed = bare_claim(package, user)
                 demand(claimed, f"{name} has changed here meanwhile: replicate from here first.")
                 edits.append(_gone(package))
-            before = package.owners if package is not None else (user.name,)
-            await self._check_accounts([one for one in owners if one not in before])
+            await self._check_named(edit, owners, package, user)
             await confirm()
             written = await self._database.update(edits, new_edits=False, user=user)
             written.check()
         record("package.write", package=name, owners=owners, by=user.name)
         await self._settled(written.seq)
 
-    async def _check_accounts(self, names: Sequence[str]) -> None:
-        """Whoever becomes an owner has an account here, as at the registry door."""
-        for name in names:
-            if not await self._exists(name):
+    async def _check_named(
+        self, edit: Edit, owners: Iterable[str], package: Package | None, user: User
+    ) -> None:
+        """Whoever becomes an owner, or is given a right, has an account here, as at the registry door: else
+        nobody could register under that name any more. So it is with groups."""
+        before = package.owners if package is not None else (user.name,)
+        for name in owners:
+            if name not in before and not await self._exists(name):
                 raise Forbidden(f"doc.owners names {name[:200]!r}, who has no account here.")
+        given = grants_of(package.members) if package is not None else {}
+        for name in grants_of(edit.body):
+            if name not in given and not await self._is_known(name):
+                raise Forbidden(f"doc.{ACCESS} names {name[:200]!r}: there is no such account or group here.")
+
+    async def _is_known(self, who: str) -> bool:
+        if who.startswith(GROUP):
+            return self._has_group(who.removeprefix(GROUP))
+        return await self._exists(who)
 
     async def _check_empty(self, user: User) -> None:
         """Raises Forbidden for one who takes names without publishing anything."""

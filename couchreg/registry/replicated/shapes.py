@@ -11,10 +11,12 @@ from typing import Any
 from couchreg.docstore.base import Edit
 from couchreg.errors import BadRequest, Forbidden
 from couchreg.model import json
+from couchreg.package.access import ACCESS, CHANGED, GRANTS, PERMISSIONS, RESTRICTED
 from couchreg.package.descriptor import OWN
 from couchreg.package.names import is_version
 from couchreg.package.paths import check_path, plain_path
 from couchreg.package.standing import DEPRECATED, EVERY, TAGS, YANKED
+from couchreg.registry.changing.access import MOST as MOST_GRANTS
 from couchreg.registry.changing.deprecation import LONGEST
 from couchreg.registry.changing.owners import MOST as MOST_OWNERS
 from couchreg.registry.changing.tags import MOST as MOST_TAGS
@@ -101,7 +103,23 @@ def check_package(name: str, edit: Edit) -> tuple[str, ...]:
     _check_tags(body.get(TAGS, {}))
     _check_messages(DEPRECATED, body.get(DEPRECATED, {}))
     _check_messages(YANKED, body.get(YANKED, {}))
+    if ACCESS in body:
+        _check_access(body[ACCESS])
     return tuple(owners)
+
+
+def _check_access(access: Any) -> None:
+    demand(isinstance(access, dict), f"doc.{ACCESS} must be an object.")
+    closed = access.get(RESTRICTED)
+    demand(isinstance(closed, bool), f"doc.{ACCESS}.{RESTRICTED} must be true or false.")
+    changed = access.get(CHANGED, "")
+    demand(isinstance(changed, str) and len(changed) <= 40, f"doc.{ACCESS}.{CHANGED} must be a moment.")
+    grants = access.get(GRANTS, {})
+    demand(isinstance(grants, dict), f"doc.{ACCESS}.{GRANTS} must be an object.")
+    few = len(grants) <= MOST_GRANTS
+    demand(few, f"A package may give rights to {MOST_GRANTS} accounts and groups.")
+    right = all(one in PERMISSIONS for one in grants.values())
+    demand(right, f"A right of doc.{ACCESS}.{GRANTS} is one of: {', '.join(PERMISSIONS)}.")
 
 
 def _check_tags(tags: Any) -> None:
