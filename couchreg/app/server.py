@@ -235,6 +235,7 @@ class App:
         async def owned(name: str) -> Sequence[str]:
             """What waits for somebody of this name: nobody else shall come to it."""
             owned = await self.registry.owners.owned_by(name)
+            await self.private.refresh()
             return [*owned, *self.private.granted(name), *self.groups.of(name)]
 
         self.auth = Authenticator([admins, Users(self.store, changes)], self.passwords, config=config)

@@ -14,7 +14,9 @@ from couchreg.app.server import App
 from couchreg.auth.users.accounts import Login
 from couchreg.cli.main import cli
 from couchreg.cli.rebuild import run as rebuild
+from couchreg.docstore.base import Edit
 from couchreg.errors import Conflict
+from couchreg.model.user import SYSTEM
 from tests.access.conftest import ADMIN, ANNA, BOB, PASSWORD, Door, secret
 from tests.packages import small
 
@@ -187,6 +189,19 @@ async def test_nobody_comes_to_the_rights_of_an_account_that_has_gone(door: Door
 
 
 @pytest.mark.directory_only
+async def test_a_name_that_has_just_been_given_a_right_is_taken(door: Door) -> None:
+    """Though nothing has been read since then."""
+    await door.restrict("bees")
+    registry = await door.app.store.open("registry")
+    [row] = await registry.winners(["bees"], bodies=True)
+    assert row is not None
+    body = {**row.body, "access": {"restricted": True, "grants": {"carla": "read-only"}}}
+    written = await registry.update([Edit("bees", row.rev, False, body)], new_edits=True, user=SYSTEM)
+    written.check()
+    with pytest.raises(Conflict):
+        await door.app.accounts.create("carla", Login(PASSWORD))
+
+
 async def test_rights_outlive_the_server_its_database_and_its_machine(door: Door, tmp_path: Path) -> None:
     await door.ask("PUT", "/-/groups/curators", ANNA)
     await door.restrict("bees")
