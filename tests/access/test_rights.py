@@ -281,6 +281,12 @@ async def test_a_token_for_certain_packages_opens_no_others(door: Door) -> None:
     _, made = await door.ask("POST", "/-/tokens", ANNA, json=wanted)
     token = f"Bearer {made['token']}"
     assert [(await door.raw("GET", path, token))[0] for path in ("/bees", "/birds")] == [200, 404]
+    about = [(await door.ask("GET", path, token))[1] for path in ("/-/whoami", "/-/user/anna")]
+    assert [one["packages"] for one in about] == [["bees"], ["bees"]]
+    assert about[0]["roles"] == ["owner:bees"]
+    about = [(await door.ask("GET", path, ANNA))[1] for path in ("/-/whoami", "/-/user/anna")]
+    assert [one["packages"] for one in about] == [["bees", "birds"], ["bees", "birds"]]
+    assert about[0]["roles"] == ["owner:bees", "owner:birds"]
 
 
 async def test_bytes_of_a_hidden_package_are_not_found_by_their_hash(door: Door) -> None:

@@ -15,7 +15,7 @@ from couchreg.http.registry.frame.numbers import whole_number
 from couchreg.http.registry.pages.entering import ACCOUNT
 from couchreg.http.registry.pages.forms import fields_of, token_for
 from couchreg.http.registry.pages.wanted import private, to
-from couchreg.http.registry.people.accounts import email_of
+from couchreg.http.registry.people.accounts import email_of, owned_of
 from couchreg.registry.reading.served import url_of
 from couchreg.wire.status import status_of
 
@@ -106,7 +106,7 @@ async def _page(
     call: Call, *, error: CouchregError | None = None, done: str = "", made: str = "", made_id: str = ""
 ) -> web.StreamResponse:
     name, (token, headers) = _name(call), token_for(call)
-    packages = list(await call.registry.owners.owned_by(name))
+    packages = await owned_of(call, name)
     values: dict[str, Any] = {
         "packages": [
             {

@@ -15,6 +15,7 @@ from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.json_body import json_object
 from couchreg.http.registry.frame.urls import url_of_user
 from couchreg.model.user import SYSTEM
+from couchreg.registry.changing.owners import ROLE
 
 PAGE, MOST = 100, 1000  # accounts of a listing: unless asked otherwise, and at most
 
@@ -35,13 +36,14 @@ async def register(call: Call) -> web.StreamResponse:
 
 async def whoami(call: Call) -> web.StreamResponse:
     """Who the request is made as; with a token also what that is good for."""
-    user = await call.registry.owners.with_roles(call.user)
-    packages = await call.registry.owners.owned_by(user.name or "")
+    user = call.user
+    packages = await owned_of(call, user.name or "")
+    roles = dict.fromkeys([*user.roles, *(ROLE + name for name in packages)])
     about: dict[str, Any] = {
         "name": user.name,
         "username": user.name,
-        "roles": list(user.roles),
-        "packages": list(packages),
+        "roles": list(roles),
+        "packages": packages,
     }
     quotas = call.registry.publisher.quotas
     if quotas.limit and user.name:
@@ -57,8 +59,8 @@ async def show(call: Call) -> web.StreamResponse:
     name = _own(call)
     if not await call.services.accounts.exists(name):
         raise NotFound("There is no such account.")
-    packages = await call.registry.owners.owned_by(name)
-    return answer({"name": name, "email": await email_of(call, name), "packages": list(packages)})
+    packages = await owned_of(call, name)
+    return answer({"name": name, "email": await email_of(call, name), "packages": packages})
 
 
 async def change(call: Call) -> web.StreamResponse:
@@ -115,6 +117,14 @@ async def delete(call: Call) -> web.StreamResponse:
     await call.registry.owners.leave(name, SYSTEM)  # first: cut off here, the same request finishes it
     await call.services.accounts.delete(name)
     return answer({"ok": True})
+
+
+async def owned_of(call: Call, name: str) -> list[str]:
+    """Somebody's packages, as far as the one who asks may know of them: a token for certain packages is not
+    told of others that are restricted."""
+    owned, private = await call.registry.owners.owned_by(name), call.registry.private
+    await private.refresh()
+    return [one for one in owned if private.lets_read(call.asker, one)]
 
 
 async def email_of(call: Call, name: str) -> str | None:
