@@ -89,11 +89,13 @@ class Groups:
         record("group.create", group=name, by=user.name)
         return made
 
-    async def put(self, name: str, member: str, user: User, *, owner: bool) -> AccountGroup:
-        """With `member` in the group, as an owner or not. Raises NotFound, Forbidden, BadRequest."""
+    async def put(self, name: str, member: str, user: User, *, owner: bool) -> tuple[AccountGroup, bool]:
+        """With `member` in the group, as an owner or not; and whether they have just come into it. Raises
+        NotFound, Forbidden, BadRequest."""
         async with self._changing:
             found = self._changeable(name, user)
-            if member not in found.everybody and len(found.everybody) >= MOST_MEMBERS:
+            is_new = member not in found.everybody
+            if is_new and len(found.everybody) >= MOST_MEMBERS:
                 raise BadRequest(f"A group may have {MOST_MEMBERS} members.")
             owners, members = _without(found, member)
             made = AccountGroup(
@@ -101,7 +103,7 @@ class Groups:
             )
             await self._write(_checked(made))
         record("group.put", group=name, member=member, by=user.name)
-        return made
+        return made, is_new
 
     async def remove(self, name: str, member: str, user: User) -> AccountGroup:
         """Everybody may leave a group. Raises NotFound, Forbidden: also for the last owner."""

@@ -154,6 +154,11 @@ async def test_a_name_is_claimed_before_its_first_version(door: Door) -> None:
     assert (await door.ask("POST", "/-/package/none/access", ANNA, json={"access": "public"}))[0] == 404
 
 
+async def _rev_of_bees(door: Door) -> str:
+    _, document = await door.ask("GET", "/registry/bees", ADMIN, couch=True)
+    return str(document["_rev"])
+
+
 async def test_groups(door: Door) -> None:
     assert (await door.ask("PUT", "/-/groups/curators", ANNA))[0] == 201
     assert (await door.ask("PUT", "/-/groups/curators", BOB))[0] == 409
@@ -167,6 +172,11 @@ async def test_groups(door: Door) -> None:
     assert (await door.ask("PUT", member, BOB, json={}))[0] == 404
     assert (await door.ask("PUT", member, ANNA, json={}))[1]["members"] == ["bob"]
     assert await statuses(door, "/bees", BOB) == [200]
+    revs = [await _rev_of_bees(door)]
+    for owner in (False, True, False):  # who is in already comes to see nothing
+        assert (await door.ask("PUT", member, ANNA, json={"owner": owner}))[0] == 200
+        revs.append(await _rev_of_bees(door))
+    assert len(set(revs)) == 1
     assert (await door.ask("PUT", "/-/groups/curators/members/admin", BOB, json={}))[0] == 403
     assert [one["name"] for one in (await door.ask("GET", "/-/groups", BOB))[1]["groups"]] == ["curators"]
     assert (await door.ask("DELETE", "/-/groups/curators/members/anna", ANNA))[0] == 403  # the last owner

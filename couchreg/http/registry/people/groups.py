@@ -43,8 +43,9 @@ async def put_member(call: Call) -> web.StreamResponse:
     _groups(call).get(name, call.user)
     if not await call.services.accounts.exists(member):
         raise NotFound(f"There is no user {member[:200]!r}.")
-    changed = await _groups(call).put(name, member, call.user, owner=owner)
-    await call.registry.access.touch(GROUP + name)
+    changed, is_new = await _groups(call).put(name, member, call.user, owner=owner)
+    if is_new:  # else every repetition would be a revision of other people's packages
+        await call.registry.access.touch(GROUP + name)
     return answer(changed.shown())
 
 
