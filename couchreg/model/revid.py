@@ -22,7 +22,7 @@ _ROOT: Final = {deleted: head + b"a\x00a\x00" for deleted, head in _HEAD.items()
 _NO_ATTACHMENTS: Final = etf.NIL + etf.NIL  # an empty list, and the end of the outer one
 _POSITION: Final = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
 _HEX: Final = re.compile(r"[0-9a-f]{32}\Z")
-_CANONICAL: Final = re.compile(r"[1-9][0-9]{0,9}-[0-9a-f]{32}\Z")  # as nearly all are
+CANONICAL: Final = re.compile(r"[1-9][0-9]{0,9}-[0-9a-f]{32}\Z")  # as nearly all are
 _MOST_DIGITS: Final = 1000  # of a generation; Python's int() refuses more than 4300
 
 
@@ -102,7 +102,7 @@ def parse_id(rev_id: str) -> str:
 
 def canonical(text: str) -> str:
     """`parse_rev` and back: `"01-ABC…"` -> `"1-abc…"`."""
-    if _CANONICAL.match(text):
+    if CANONICAL.match(text):
         return text
     generation, rev = parse_rev(text)
     return f"{generation}-{rev}"

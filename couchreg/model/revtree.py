@@ -158,6 +158,23 @@ class RevTree:
         newest = int(start) + len(ids) - 1
         return [_text(newest - older, rev_id) for older, rev_id in enumerate(ids[: -limit - 1 : -1])]
 
+    @staticmethod
+    def missing_of_line(stored: bytes, revs: Sequence[str]) -> tuple[list[str], bool]:
+        """`missing` of a tree that has one leaf and came from `encode`, without the tree; and whether that
+        leaf is older than some of them."""
+        start, ids, _, _ = _unpack(stored)
+        start, known, unknown = int(start), set[str](), []
+        for rev in revs:
+            gen, rev_id = _key(rev)
+            place = gen - start
+            if 0 <= place < len(ids) and ids[place] == rev_id and rev not in known:
+                known.add(rev)
+            else:
+                unknown.append((gen, rev_id, rev))
+        unknown.sort()
+        is_older = bool(unknown) and start + len(ids) - 1 < unknown[-1][0]
+        return [rev for _, _, rev in unknown], is_older
+
     def nodes_of(self, rev: str) -> list[Node]:
         """`history` with the storage ids."""
         at = self._find(rev)

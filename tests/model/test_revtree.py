@@ -291,7 +291,22 @@ def worlds(draw: st.DrawFn) -> World:
     return [(path[: draw(st.integers(1, len(path)))], deleted[path[0]]) for path in arriving]
 
 
+def agree_on_a_line(tree: RevTree, naive: Naive) -> None:
+    """What is read of a document without conflicts without making its tree."""
+    [leaf] = names(tree.leafs())
+    for asked in (
+        [*sorted(naive.revs), f"{int(leaf.partition('-')[0]) + 1}-zz", "0-a", leaf, leaf],
+        [leaf],
+        [],
+    ):
+        missing, is_older = RevTree.missing_of_line(tree.encode(), asked)
+        assert missing == tree.missing(asked)
+        assert ([leaf] if is_older else []) == tree.possible_ancestors(missing)
+
+
 def agree(tree: RevTree, naive: Naive) -> None:
+    if len(naive.leafs()) == 1:
+        agree_on_a_line(tree, naive)
     assert names(tree.leafs()) == naive.ranked()
     assert {node.rev for node in tree.all_nodes()} == naive.revs
     assert len(tree.all_nodes()) == len(naive.revs)

@@ -84,6 +84,9 @@ def _missing(winner: str, is_line: int, tree: bytes, revs: Sequence[str]) -> Mis
             return [], []
         if is_line and _generation(revs[0]) > _generation(winner):
             return [revs[0]], [winner]
+    if is_line:
+        missing, is_older = RevTree.missing_of_line(tree, revs)
+        return missing, [winner] if is_older else []
     known = RevTree.decode(tree)
     missing = known.missing(revs)
     return missing, known.possible_ancestors(missing) if missing else []

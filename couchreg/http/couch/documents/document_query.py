@@ -10,7 +10,7 @@ from typing import Any
 
 from couchreg.errors import BadRequest
 from couchreg.http.couch.frame.params import json_value
-from couchreg.model.revid import canonical
+from couchreg.model.revid import CANONICAL, canonical
 from couchreg.wire.documents import STUBS, Shape
 
 FLAGS = frozenset(
@@ -92,6 +92,8 @@ _VALUES = {
 
 def parse_rev(value: Any) -> str:
     """A revision in its one spelling. Raises BadRequest("Invalid rev format")."""
+    if isinstance(value, str) and CANONICAL.match(value):  # before looking at it any further
+        return value
     if not isinstance(value, str) or not is_utf8(value):
         raise BadRequest("Invalid rev format")
     return canonical(value)
