@@ -50,9 +50,10 @@ class RequestFigures:
             times = self._times[place] = Histogram()
         times.add(seconds)
         self._sent[door] += size
-        path = target.partition("?")[0]
-        if (len(self._long) < LONGEST or seconds > self._long[-1].seconds) and not path.endswith(_ENDLESS):
-            self._keep(LongRequest(seconds, time.time(), door, method, path[:_TARGET], status))
+        if len(self._long) < LONGEST or seconds > self._long[-1].seconds:
+            path = target.partition("?")[0]
+            if not path.endswith(_ENDLESS):
+                self._keep(LongRequest(seconds, time.time(), door, method, path[:_TARGET], status))
 
     def _keep(self, one: LongRequest) -> None:
         young = [other for other in self._long if one.ended - other.ended < KEPT_FOR]
