@@ -1,5 +1,6 @@
 """What keeps a restricted package restricted, whoever writes: a document that says so is not replaced by one
-that says nothing, and does not go while there are versions whose right it states."""
+that says nothing, and does not go while there are versions whose right it states. A revision of it goes where
+another that says who may read comes in the same write."""
 
 from collections.abc import Mapping, Sequence
 
@@ -31,7 +32,7 @@ class KeptRestricted(DatabaseProxy):
     async def update(
         self, edits: Sequence[Edit], *, new_edits: bool, user: User, together: bool = False
     ) -> Updated:
-        refused = await self._refused(edits)
+        refused = await self._refused(edits, are_replicated=together and not new_edits)
         if not refused:
             return await self.inner.update(edits, new_edits=new_edits, user=user, together=together)
         if together:
@@ -51,15 +52,32 @@ class KeptRestricted(DatabaseProxy):
             raise Forbidden(SILENT.format(closed[0]))
         return await purging(self.inner).purge(wanted)
 
-    async def _refused(self, edits: Sequence[Edit]) -> dict[int, Forbidden]:
+    async def _refused(self, edits: Sequence[Edit], *, are_replicated: bool) -> dict[int, Forbidden]:
+        """By their places. With `are_replicated` all of them are written as they are, or none."""
         packages = [(place, edit) for place, edit in enumerate(edits) if is_package_name(edit.id)]
         refused: dict[int, Forbidden] = {}
         if self._files_are_public:
             stated = [(place, access_of(edit.body)) for place, edit in packages if not edit.deleted]
             refused = {place: Forbidden(OPEN) for place, access in stated if access and access.is_restricted}
         silent = [(place, edit.id) for place, edit in packages if edit.deleted or ACCESS not in edit.body]
-        closed = await self._closed([name for _, name in silent])
+        closed = await self._closed(sorted({name for _, name in silent}))
+        for name in closed.copy() if are_replicated else ():
+            if await self._says_still([edit for _, edit in packages if edit.id == name]):
+                closed.remove(name)
         return refused | {place: Forbidden(SILENT.format(name)) for place, name in silent if name in closed}
+
+    async def _says_still(self, edits: Sequence[Edit]) -> bool:
+        """Whether these revisions of a restricted package leave it with one of them that says `access`."""
+        tree, stated = await self.inner.tree(edits[0].id), set()
+        if tree is None:
+            return False
+        for edit in edits:
+            generation, _, _ = (edit.rev or "").partition("-")
+            line = [f"{int(generation) - back}-{name}" for back, name in enumerate(edit.history)]
+            if not edit.deleted and ACCESS in edit.body and tree.find(line[0]) is None:
+                stated.add(line[0])
+            tree.merge(line, deleted=edit.deleted, body=None)
+        return tree.lives and tree.winner().rev in stated
 
     async def _closed(self, names: Sequence[str]) -> list[str]:
         """Those of these packages that are restricted."""

@@ -15,6 +15,7 @@ GRANTS: Final = "grants"
 CHANGED: Final = "changed"  # when others came to see it without another change of the document: a moment
 READ, PUBLISH = "read-only", "read-write"
 PERMISSIONS: Final = (READ, PUBLISH)
+CLOSED: Final[Mapping[str, Any]] = {RESTRICTED: True, GRANTS: {}}  # to everybody but its owners
 GROUP: Final = "group:"  # before the name of a group; no account's name has a colon
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,26 @@ async def test_who_may_publish_deletes_nothing_by_replication(door: Door) -> Non
     _, rows = await door.ask("POST", "/registry/_bulk_docs", ANNA, couch=True, json=sent)
     assert [row["id"] for row in rows] == ["bees@3.0.0"]  # which has another history by now
     assert await statuses(door, "/bees/1.0.0/words", None) == [404]
+
+
+async def test_a_restricted_package_is_brought_under_a_name_that_was_closed_first(door: Door) -> None:
+    """Version first, as CouchDB sends it; strangers see nothing of it in between."""
+    await door.restrict("bees")
+    file = {"content_type": "text/csv", "data": b64encode(b"id\n1\n").decode()}
+    resource = {"name": "words", "path": "words.csv", "schema": {"fields": [{"name": "id"}]}}
+    version = {"_id": "bees@1.0.0", "_rev": "1-" + "c" * 32, "name": "bees", "version": "1.0.0"}
+    version |= {"resources": [resource], "_attachments": {"words.csv": file}}
+    document = {"_id": "bees", "_rev": "3-" + "a" * 32, "name": "bees", "owners": ["anna"]}
+    document["_revisions"] = {"start": 3, "ids": ["a" * 32, "b" * 32, "d" * 32]}
+    access = {"restricted": True, "grants": {"bob": "read-only"}}
+    for doc, refused in ((version, 0), (document, 1), ({**document, "access": access}, 0)):
+        sent = {"new_edits": False, "docs": [doc]}
+        status, rows = await door.ask("POST", "/registry/_bulk_docs", ANNA, couch=True, json=sent)
+        assert (status, len(rows)) == (201, refused), rows  # what would open the name is refused
+        assert await statuses(door, "/bees/1.0.0/words", None, ANNA) == [404, 200]
+    assert await statuses(door, "/bees/1.0.0/words", BOB) == [200]
+    _, found = await door.ask("GET", "/registry/bees?conflicts=true", ADMIN, couch=True)
+    assert (found["_rev"], found["access"], found.get("_conflicts")) == (document["_rev"], access, None)
 
 
 async def test_rights_come_by_replication_for_those_who_are_there(door: Door) -> None:

@@ -17,7 +17,7 @@ from couchreg.docstore.base import Database, Edit, Row
 from couchreg.errors import Conflict, CouchregError, Forbidden, NotFound
 from couchreg.model import json
 from couchreg.model.user import SYSTEM, User
-from couchreg.package.access import ACCESS, CHANGED, GRANTS, RESTRICTED
+from couchreg.package.access import ACCESS, CHANGED, CLOSED
 from couchreg.package.moments import Clock, moment_text, utc_now
 from couchreg.registry.changing.settling import Settled
 from couchreg.registry.reading.catalog import Catalog
@@ -138,7 +138,7 @@ class Packages:
             return None
         members = self._new(name, [user.name] if user.name else [])
         if restricted:
-            members[ACCESS] = {RESTRICTED: True, GRANTS: {}}
+            members[ACCESS] = {**CLOSED}
         return Edit(name, None, False, members)
 
     async def touch(self, name: str) -> None:

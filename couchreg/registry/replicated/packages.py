@@ -71,7 +71,7 @@ class PackageDocuments:
                 edits.append(_gone(package))
             await self._check_named(edit, owners, package, user)
             await confirm()
-            written = await self._database.update(edits, new_edits=False, user=user)
+            written = await self._database.update(edits, new_edits=False, user=user, together=True)
             written.check()
         record("package.write", package=name, owners=owners, by=user.name)
         await self._settled(written.seq)

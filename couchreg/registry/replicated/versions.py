@@ -14,6 +14,7 @@ from couchreg.docstore.base import Attachment, Database, Edit, Row, Updated
 from couchreg.errors import BadRequest, Forbidden
 from couchreg.journal.asking import record
 from couchreg.model.user import User
+from couchreg.package.access import ACCESS, CLOSED
 from couchreg.package.descriptor import OWN, Descriptor, descriptor_of, examine
 from couchreg.package.moments import utc_now
 from couchreg.package.names import split_version_id
@@ -137,11 +138,11 @@ class Versions:
 
 
 def bare_claim(package: Package, user: User) -> bool:
-    """Whether a package's document is no more than what makes it the user's."""
+    """Whether a package's document is no more than what makes it the user's, closed or not."""
     begun = package.rev is not None and package.rev.startswith("1-")
-    return (
-        begun and package.owners == (user.name,) and not set(package.members) - {"name", "owners", "created"}
-    )
+    access = package.members.get(ACCESS, CLOSED)
+    said = set(package.members) - {"name", "owners", "created", ACCESS}
+    return begun and package.owners == (user.name,) and access == CLOSED and not said
 
 
 def _address(edit: Edit) -> tuple[str, str]:
