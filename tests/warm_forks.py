@@ -161,8 +161,8 @@ def _become(modules: list[str], parent: int, connection: int, control: int, erro
         os.dup2(errors, number)
     os.close(errors)
     kept = socket.socket(fileno=connection)
-    kept.send(str(os.getpid()).encode())
     with suppress(ConnectionError):  # whoever asked has gone before this was there
+        kept.send(str(os.getpid()).encode())
         fork_server.serve(control, modules)
     sys.exit()
 

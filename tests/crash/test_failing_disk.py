@@ -76,6 +76,7 @@ class Spell(NamedTuple):
         return f"{what} at {self.calls!r} of {self.match!r}, {how}"
 
 
+@pytest.mark.timeout(600 + 60 * ROUNDS)
 async def test_a_failing_disk_loses_nothing_and_stops_nothing(tmp_path: Path) -> None:
     chance, found = seeded(), []
     for number in range(ROUNDS):

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+
 from couchreg.app import build
 from couchreg.client import Credentials, Folder, publish
 from couchreg.config import load
@@ -22,6 +24,7 @@ FINISHING = 300  # seconds for checks that a crash has interrupted
 CATCHING_UP = 60  # seconds for the search index after a restart
 
 
+@pytest.mark.timeout(600 + 60 * ROUNDS)
 def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     seed = int(os.environ.get("COUCHREG_TEST_SEED", random.randrange(1 << 32)))
     print(f"COUCHREG_TEST_SEED={seed}")

@@ -56,6 +56,7 @@ def moments(ledger: Ledger, record: Path, count: int, chance: random.Random) -> 
     return [chance.choice(acknowledged if number % 2 else ends) for number in range(count)]
 
 
+@pytest.mark.timeout(600 + 60 * ROUNDS)
 async def test_nothing_acknowledged_is_lost_by_a_power_cut(tmp_path: Path) -> None:
     chance, found = seeded(), list[str]()
     for number, first in enumerate(range(0, ROUNDS, CUTS)):
