@@ -5,16 +5,20 @@ public nothing is kept.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
 
 from couchreg.access.asking import Asker
-from couchreg.docstore.base import BEGINNING, Changes, Database, Range, Row
+from couchreg.docstore.base import BEGINNING, Change, Changes, Database, Range, Row, Seq
 from couchreg.errors import NotFound
-from couchreg.package.access import GROUP, Access, access_of
+from couchreg.package.access import ACCESS, CHANGED, GROUP, Access, access_of
 from couchreg.package.names import is_package_name, split_version_id, version_id
 
 GroupsOf = Callable[[str], Collection[str]]  # the groups that somebody is in
+FEW: Final = 100
 NOBODY_BUT_ADMINS = Access(True, frozenset(), frozenset(), frozenset())
 
 
@@ -25,6 +29,7 @@ def no_groups(name: str) -> Collection[str]:
 @dataclass(slots=True)
 class _Known:
     access: Access
+    touched: str | None = None  # the moment of `CHANGED`
     live: list[str] | None = None  # ids of its documents that are there; None: to be looked up
 
 
@@ -44,6 +49,9 @@ class PrivatePackages:
         self._there: set[str] = set()  # in a mirror: the packages whose documents have come
         self._seq = BEGINNING
         self._known: dict[str, _Known] = {}
+        self._changed: dict[str, Seq] = {}  # where the right to read a package has changed last
+        self._order: list[tuple[Seq, str]] = []  # the same by place, with some that have changed since
+        self._ahead: set[str] = set()  # packages that were read as they are at a later place
         self._reading = asyncio.Lock()
 
     # -- the decision
@@ -84,9 +92,21 @@ class PrivatePackages:
         """Whether a package is restricted, or has been; or may be, as far as is known."""
         return bool(self._known) or self._is_mirror
 
-    def has_been(self, name: str) -> bool:
-        """Whether a package is restricted or has been, so that what some have not seen they may see now."""
-        return name in self._known or (self._is_mirror and is_package_name(name))
+    @property
+    def seq(self) -> Seq:
+        """Up to where the changes are known."""
+        return self._seq
+
+    def next_change(self, after: Seq, until: Seq) -> tuple[str, Seq] | None:
+        """The next package whose right to read has changed behind a place, and not since, for anybody at all;
+        and where. After a start that is where its document is."""
+        place = bisect_right(self._order, after, key=_place)
+        for seq, name in islice(self._order, place, None):
+            if seq > until:
+                return None
+            if self._changed[name] == seq:
+                return name, seq
+        return None
 
     def is_restricted(self, name: str) -> bool:
         known = self._known.get(name)
@@ -133,30 +153,63 @@ class PrivatePackages:
             self._seq = BEGINNING
             self._known.clear()
             self._there.clear()
+            self._changed.clear()
+            self._order.clear()
+            self._ahead.clear()
+        is_first = self._seq == BEGINNING
         async for changes in self._database.changes(self._seq):
-            await self._learn(changes)
+            await self._learn(changes, is_first=is_first)
             self._seq = changes.last_seq
 
-    async def _learn(self, changes: Changes) -> None:
-        names = [change.id for change in changes.results if is_package_name(change.id)]
+    async def _learn(self, changes: Changes, *, is_first: bool) -> None:
+        packages = [change for change in changes.results if is_package_name(change.id)]
+        names = [change.id for change in packages]
         rows: Sequence[Row | None] = await self._database.winners(names, bodies=True) if names else ()
-        for row in rows:
+        for change, row in zip(packages, rows, strict=True):
             if row is not None:
-                self._set(row)
+                self._set(row, change, is_first=is_first)
         if self._known:
             for change in changes.results:
                 known = self._known.get(change.id.partition("@")[0])
                 if known is not None:
                     known.live = None
 
-    def _set(self, row: Row) -> None:
+    def _set(self, row: Row, change: Change, *, is_first: bool) -> None:
+        """Learn what a document says. What was said before a start is not known, so it counts as changed."""
+        before, is_anew = self._closed(row.id), is_first or row.id in self._ahead
         if self._is_mirror and not row.deleted:
             self._there.add(row.id)
         access = None if row.deleted else access_of(row.body)
         if access is not None:
-            self._known[row.id] = _Known(access)
+            self._known[row.id] = _Known(access, _touched(row.body))
         elif row.id in self._known:  # it has gone without having been opened: so it stays closed
             self._known[row.id] = _Known(NOBODY_BUT_ADMINS)
+        if before != self._closed(row.id) or (is_anew and row.id in self._known):
+            self._mark(row.id, change.seq)
+        (self._ahead.discard if row.rev == change.revs[0] else self._ahead.add)(row.id)
+
+    def _closed(self, name: str) -> tuple[Access, str | None] | None:
+        """For whom a package is, and since when; None for everybody's. Two of these are held together."""
+        known = self._known.get(name)
+        if known is None:
+            return (NOBODY_BUT_ADMINS, None) if self._is_mirror and name not in self._there else None
+        return (known.access, known.touched) if known.access.is_restricted else None
+
+    def _mark(self, name: str, seq: Seq) -> None:
+        self._changed[name] = seq
+        self._order.append((seq, name))
+        if len(self._order) > 2 * len(self._changed) + FEW:
+            self._order = [pair for pair in self._order if self._changed[pair[1]] == pair[0]]
+
+
+def _place(pair: tuple[Seq, str]) -> Seq:
+    return pair[0]
+
+
+def _touched(members: Mapping[str, Any]) -> str | None:
+    stated = members.get(ACCESS)
+    moment = stated.get(CHANGED) if isinstance(stated, dict) else None
+    return moment if isinstance(moment, str) else None
 
 
 async def versions_of(database: Database, name: str) -> list[str]:

@@ -11,10 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from couchreg.access.asking import STRANGER, Asker
-from couchreg.access.known import PrivatePackages, versions_of
+from couchreg.access.coming import SeenChanges, Wanted
+from couchreg.access.known import PrivatePackages
 from couchreg.docstore.base import (
-    BEGINNING,
-    Change,
     Changes,
     Database,
     DatabaseInfo,
@@ -219,61 +218,13 @@ class SeenDatabase(DatabaseProxy):
     ) -> AsyncIterator[Changes]:
         """A package that somebody has come to see comes with its versions of before `since`, so there may be
         more than `limit`."""
-        await self._private.refresh()
-        left, before = limit, since
-        bounded = limit is not None and not (limit and self._private.are_any)
-        stretches = self.inner.changes(
-            since,
-            until=until,
-            limit=limit if bounded else None,
-            descending=descending,
-            bodies=bodies,
-            all_leafs=all_leafs,
-            ids=ids,
+        wanted = Wanted(until, limit, descending, bodies, all_leafs, ids)
+        reading = SeenChanges(
+            self.inner, self._private, self._asker, since, wanted, tells_gone=self._tells_gone
         )
-        async with aclosing(stretches) as every:  # type: ignore[type-var]
-            async for stretch in every:
-                await self._private.refresh()
-                shown: list[Change] = []
-                for change in stretch.results:
-                    if not descending and self._private.has_been(change.id):
-                        async for earlier in self._earlier(change, since, before, bodies, all_leafs, ids):
-                            left = None if left is None else left - len(earlier.results)
-                            yield earlier
-                    shown += self._shown(change)
-                    before = change.seq
-                    if left is not None and left <= len(shown):
-                        yield Changes(shown, change.seq)
-                        return
-                left = None if left is None else left - len(shown)
-                yield Changes(shown, stretch.last_seq)
-
-    async def _earlier(
-        self,
-        package: Change,
-        since: Seq,
-        before: Seq,
-        bodies: bool,
-        all_leafs: bool,
-        ids: Collection[str] | None,
-    ) -> AsyncIterator[Changes]:
-        """The versions of a package that came before `since`. Who stops among them begins again before
-        the package: at the place `before`."""
-        hidden = self._hides(package.id)
-        if since == BEGINNING or since.incarnation != package.seq.incarnation:
-            return
-        if hidden and not self._tells_gone:
-            return
-        wanted = [one for one in await versions_of(self.inner, package.id) if ids is None or one in ids]
-        async for stretch in self.inner.changes(BEGINNING, bodies=bodies, all_leafs=all_leafs, ids=wanted):
-            found = [one._replace(seq=before) for one in stretch.results if one.seq <= since]
-            if found:
-                yield Changes([_gone(one) for one in found] if hidden else found, before)
-
-    def _shown(self, change: Change) -> list[Change]:
-        if not self._hides(change.id):
-            return [change]
-        return [_gone(change)] if self._tells_gone else []
+        async with aclosing(reading.read()) as stretches:  # type: ignore[type-var]
+            async for stretch in stretches:
+                yield stretch
 
     def _hides(self, doc_id: str) -> bool:
         return self._private.hides(self._asker(), doc_id)
@@ -298,10 +249,6 @@ class SeenDatabase(DatabaseProxy):
         if name != end.partition("@")[0] or package_of(name) is None or not self._hides(name):
             return wanted
         return replace(wanted, start=NOWHERE + start, end=NOWHERE + end)
-
-
-def _gone(change: Change) -> Change:
-    return change._replace(deleted=True, members=None if change.members is None else b"", attachments=())
 
 
 def public_view(database: Database, private: PrivatePackages) -> SeenDatabase:

@@ -123,13 +123,12 @@ class Change(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """A stretch of `_changes`. Everything up to `last_seq` is in it or was before it: there a reader goes on.
-
-    In a listing that goes backwards `last_seq` is where the stretch ends.
-    """
+    """A stretch of `_changes`. Everything up to `last_seq` is in it or was before it: there a reader goes on,
+    but not between one that `goes_on` and the next. In a listing that goes backwards it ends there."""
 
     results: list[Change]
     last_seq: Seq
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)

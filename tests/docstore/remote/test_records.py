@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from couchreg.docstore.base import BEGINNING, Database, Edit, Range, Stub
+from couchreg.docstore.base import BEGINNING, Changes, Database, Edit, Range, Stub
 from couchreg.docstore.named import NamedDatabase
 from couchreg.docstore.remote import RemoteStore
 from couchreg.docstore.remote.asking import DatabaseCalls
@@ -115,7 +115,7 @@ async def test_a_listing_goes_on_where_it_says(database: Database) -> None:
     back = [one async for one in database.changes(place, until=until, descending=True)]
     assert [change.id for one in back for change in one.results] == ["c"]
     [nothing] = [one async for one in database.changes(rest[-1].last_seq)]
-    assert nothing == ([], rest[-1].last_seq)
+    assert nothing == Changes([], rest[-1].last_seq)
     assert [await database.pending(seq) for seq in (BEGINNING, place, until)] == [5, 3, 2]
 
 

@@ -84,11 +84,10 @@ class ChangesFeed:
         if self._left > 0:
             async for chunk in self._read(since):
                 last = chunk.last_seq
-                if chunk.results:
-                    at = await (self._show_simply if self._simple else self._show_some)(chunk.results)
-                    if self._left == 0:
-                        last = at
-                        break
+                at = await self._show_chunk(chunk) if chunk.results else last
+                if self._left == 0 and not chunk.goes_on:
+                    last = at
+                    break
         await self._count_pending(since, last, self._shown - shown)
         return last
 
@@ -108,17 +107,18 @@ class ChangesFeed:
         if self._query.descending:
             self._pending = 0
         elif self._filter.skips:
-            self._pending = await self._db.pending(since) - shown
+            self._pending = max(0, await self._db.pending(since) - shown)  # some may have come again
         else:
             self._pending = await self._db.pending(last) if self._left == 0 else 0
 
+    async def _show_chunk(self, chunk: Changes) -> Seq:
+        if self._simple and not (self._query.docs.include_docs and rowdocs.holds_large(chunk.results)):
+            return await self._show_simply(chunk.results)
+        return await self._show_some(chunk.results, stops=not chunk.goes_on)
+
     async def _show_simply(self, chunk: Sequence[Change]) -> Seq:
-        """All rows of a chunk in one go; the last one's sequence. Large documents by themselves."""
-        docs = None
-        if self._query.docs.include_docs:
-            if rowdocs.holds_large(chunk):
-                return await self._show_some(chunk)
-            docs = [_plain(change) for change in chunk]
+        """All rows of a chunk in one go; the last one's sequence. Large documents go by themselves."""
+        docs = [_plain(change) for change in chunk] if self._query.docs.include_docs else None
         seqs = self._seqs(chunk)
         await self._writer.write(self._format.rows(seqs, rows.changes(seqs, chunk), docs))
         self._count(len(chunk))
@@ -134,8 +134,9 @@ class ChangesFeed:
             for place, change in enumerate(chunk)
         ]
 
-    async def _show_some(self, chunk: Sequence[Change]) -> Seq:
-        """The rows of a chunk that pass, one at a time; the sequence of the last one looked at."""
+    async def _show_some(self, chunk: Sequence[Change], *, stops: bool) -> Seq:
+        """The rows of a chunk that pass, one at a time; the sequence of the last one looked at. Without
+        `stops` all are looked at, however many are asked for."""
         last, turn = (
             chunk[0].seq,
             TimeSlice(),
@@ -148,7 +149,7 @@ class ChangesFeed:
             if revs:
                 await self._show(change, revs)
                 self._count(1)
-            if self._left == 0:
+            if self._left == 0 and stops:
                 break
             if turn.is_over:
                 await turn.pass_on()
