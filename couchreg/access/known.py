@@ -20,6 +20,7 @@ from couchreg.package.names import is_package_name, split_version_id, version_id
 GroupsOf = Callable[[str], Collection[str]]  # the groups that somebody is in
 FEW: Final = 100
 NOBODY_BUT_ADMINS = Access(True, frozenset(), frozenset(), frozenset())
+EVERYBODYS = Access(False, frozenset(), frozenset(), frozenset())
 
 
 def no_groups(name: str) -> Collection[str]:
@@ -49,6 +50,7 @@ class PrivatePackages:
         self._there: set[str] = set()  # in a mirror: the packages whose documents have come
         self._seq = BEGINNING
         self._known: dict[str, _Known] = {}
+        self._restricted: set[str] = set()  # those of them that are
         self._changed: dict[str, Seq] = {}  # where the right to read a package has changed last
         self._order: list[tuple[Seq, str]] = []  # the same by place, with some that have changed since
         self._ahead: set[str] = set()  # packages that were read as they are at a later place
@@ -76,7 +78,7 @@ class PrivatePackages:
     def hides(self, asker: Asker, doc_id: str) -> bool:
         """Whether a document is not there for somebody: a restricted package's, or whatever has its name and
         an `@`. A look into a dictionary: it is asked for each row of a listing."""
-        if not self.are_any or asker.sees_all:
+        if not self.are_restricted or asker.sees_all:
             return False
         name = doc_id.partition("@")[0]
         if name not in self._known and not (self._is_mirror and is_package_name(name)):
@@ -89,8 +91,14 @@ class PrivatePackages:
     # -- what is known
     @property
     def are_any(self) -> bool:
-        """Whether a package is restricted, or has been; or may be, as far as is known."""
+        """Whether a package says for whom it is, now or before, or may have been waited for: then what some
+        have not seen may come to them. For what is left out just now ask `are_restricted`."""
         return bool(self._known) or self._is_mirror
+
+    @property
+    def are_restricted(self) -> bool:
+        """Whether a package is not for everybody now; or may be, as far as is known."""
+        return bool(self._restricted) or self._is_mirror
 
     @property
     def seq(self) -> Seq:
@@ -109,11 +117,10 @@ class PrivatePackages:
         return None
 
     def is_restricted(self, name: str) -> bool:
-        known = self._known.get(name)
-        return known is not None and known.access.is_restricted
+        return name in self._restricted
 
     def restricted(self) -> list[str]:
-        return sorted(name for name, known in self._known.items() if known.access.is_restricted)
+        return sorted(self._restricted)
 
     def granted(self, who: str) -> list[str]:
         """The packages that name this account, or this group as `group:NAME`, in a right; not as an owner."""
@@ -152,6 +159,7 @@ class PrivatePackages:
         if self._seq.incarnation != (await self._database.update_seq()).incarnation:  # made again
             self._seq = BEGINNING
             self._known.clear()
+            self._restricted.clear()
             self._there.clear()
             self._changed.clear()
             self._order.clear()
@@ -182,8 +190,11 @@ class PrivatePackages:
         access = None if row.deleted else access_of(row.body)
         if access is not None:
             self._known[row.id] = _Known(access, _touched(row.body))
-        elif row.id in self._known:  # it has gone without having been opened: so it stays closed
-            self._known[row.id] = _Known(NOBODY_BUT_ADMINS)
+        elif row.id in self._known:  # what has gone without having been opened stays closed
+            is_closed = row.id in self._restricted
+            self._known[row.id] = _Known(NOBODY_BUT_ADMINS if is_closed else EVERYBODYS)
+        is_restricted = row.id in self._known and self._known[row.id].access.is_restricted
+        (self._restricted.add if is_restricted else self._restricted.discard)(row.id)
         if before != self._closed(row.id) or (is_anew and row.id in self._known):
             self._mark(row.id, change.seq)
         (self._ahead.discard if row.rev == change.revs[0] else self._ahead.add)(row.id)

@@ -68,10 +68,10 @@ class SeenDatabase(DatabaseProxy):
         found.name = self.inner.name + PUBLIC
         return found
 
-    async def are_any(self) -> bool:
+    async def are_restricted(self) -> bool:
         """Whether there is anything to leave out for somebody."""
         await self._private.refresh()
-        return self._private.are_any
+        return self._private.are_restricted
 
     async def hides(self, name: str) -> bool:
         """Whether a package, or a document, is not there for the one who asks."""
@@ -135,19 +135,19 @@ class SeenDatabase(DatabaseProxy):
     async def tree(self, doc_id: str) -> RevTree | None:
         [place] = await self._places([doc_id])
         found = await self.inner.tree(place)
-        return None if await self.hides(doc_id) else found
+        return None if await self._is_closed(doc_id) else found
 
     async def revision(self, doc_id: str, rev: str | None = None) -> Revision:
         [place] = await self._places([doc_id])
         found = await self.inner.revision(place, rev)
-        if await self.hides(doc_id):  # since this very moment
+        if await self._is_closed(doc_id):  # since this very moment
             return await self.inner.revision(NOWHERE + doc_id, rev)
         return found
 
     async def revisions(self, doc_id: str, revs: Sequence[str]) -> list[Revision | None]:
         [place] = await self._places([doc_id])
         found = await self.inner.revisions(place, revs)
-        return [None] * len(found) if await self.hides(doc_id) else found
+        return [None] * len(found) if await self._is_closed(doc_id) else found
 
     async def open_revs(
         self,
@@ -159,14 +159,13 @@ class SeenDatabase(DatabaseProxy):
         places = await self._places([doc_id for doc_id, _ in wanted])
         moved = [(place, revs) for place, (_, revs) in zip(places, wanted, strict=True)]
         found = await self.inner.open_revs(moved, latest=latest, histories=histories)
-        again = await self._places([doc_id for doc_id, _ in wanted])
-        if again != places:
+        if await self._have_moved(places, [doc_id for doc_id, _ in wanted]):
             return await self.open_revs(wanted, latest=latest, histories=histories)
         return found
 
     async def winners(self, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
         found = await self.inner.winners(await self._places(ids), bodies=bodies)
-        await self._private.refresh()
+        await self._look_again()
         return [None if self._hides(doc_id) else row for doc_id, row in zip(ids, found, strict=True)]
 
     async def missing_revs(
@@ -174,7 +173,7 @@ class SeenDatabase(DatabaseProxy):
     ) -> dict[str, tuple[list[str], list[str]]]:
         places = dict(zip(await self._places(list(wanted)), wanted, strict=True))
         found = await self.inner.missing_revs({place: wanted[doc_id] for place, doc_id in places.items()})
-        if await self._places(list(wanted)) != list(places):
+        if await self._have_moved(list(places), list(wanted)):
             return await self.missing_revs(wanted)
         return {places[place]: told for place, told in found.items()}
 
@@ -182,11 +181,15 @@ class SeenDatabase(DatabaseProxy):
         """`skip` and `limit` count what is shown."""
         if wanted.limit == 0:
             return
-        wanted, skip, left = await self._range(wanted), wanted.skip, wanted.limit
-        async with aclosing(self.inner.all_docs(replace(wanted, skip=0, limit=None), bodies=bodies)) as every:  # type: ignore[type-var]
+        wanted = await self._range(wanted)
+        shows_all, is_first = self._shows_all(), True
+        passed_on = wanted if shows_all else replace(wanted, skip=0, limit=None)
+        skip, left = (0, None) if shows_all else (wanted.skip, wanted.limit)
+        async with aclosing(self.inner.all_docs(passed_on, bodies=bodies)) as every:  # type: ignore[type-var]
             async for rows in every:
-                await self._private.refresh()
-                shown = [row for row in rows if not self._hides(row.id)]
+                await (self._look_again() if is_first else self._private.refresh())
+                is_first = False
+                shown = rows if self._shows_all() else [row for row in rows if not self._hides(row.id)]
                 passed = min(skip, len(shown))
                 skip, shown = skip - passed, shown[passed:]
                 if left is not None:
@@ -229,6 +232,24 @@ class SeenDatabase(DatabaseProxy):
     def _hides(self, doc_id: str) -> bool:
         return self._private.hides(self._asker(), doc_id)
 
+    def _shows_all(self) -> bool:
+        """Whether nothing is left out for the one who asks, as far as is known."""
+        return not self._private.are_restricted or self._asker().sees_all
+
+    async def _look_again(self) -> None:
+        """After a read: know of what was closed meanwhile. Where nothing is restricted that is not asked: the
+        first package to be closed is closed from the next read on, and no read pays for it till then."""
+        if not self._shows_all():
+            await self._private.refresh()
+
+    async def _is_closed(self, doc_id: str) -> bool:
+        await self._look_again()
+        return self._hides(doc_id)
+
+    async def _have_moved(self, places: Sequence[str], ids: Sequence[str]) -> bool:
+        """Whether documents are looked for elsewhere since."""
+        return not self._shows_all() and await self._places(ids) != places
+
     async def _hidden_ids(self) -> list[str]:
         asker = self._asker()
         await self._private.refresh()
@@ -243,7 +264,7 @@ class SeenDatabase(DatabaseProxy):
         """Where the range of one package's versions is looked for."""
         await self._private.refresh()
         start, end = wanted.start, wanted.end
-        if start is None or end is None or not self._private.are_any:
+        if start is None or end is None or not self._private.are_restricted:
             return wanted
         name, _, _ = start.partition("@")
         if name != end.partition("@")[0] or package_of(name) is None or not self._hides(name):
@@ -264,7 +285,7 @@ async def is_hidden(database: Database, name: str) -> bool:
 async def is_narrowed(database: Database) -> bool:
     """Whether something is left out of what is read here: then by an index of the public packages."""
     seen = _seen_in(database)
-    return seen is not None and await seen.are_any()
+    return seen is not None and await seen.are_restricted()
 
 
 def as_indexed(database: Database, *, is_public: bool) -> Database:

@@ -8,7 +8,7 @@ import pytest
 
 from couchreg.access.asking import SERVER, STRANGER, Asker, asker_of
 from couchreg.access.known import PrivatePackages
-from couchreg.access.seen import SeenDatabase, public_view
+from couchreg.access.seen import SeenDatabase, is_narrowed, public_view
 from couchreg.docstore.base import BEGINNING, Database, Edit, Range, Seq
 from couchreg.docstore.sqlite import SqliteStore
 from couchreg.errors import Forbidden, NotFound
@@ -209,3 +209,37 @@ async def test_a_database_that_is_made_anew_begins_anew(tmp_path: Path) -> None:
     await private.refresh()
     assert private.restricted() == []
     await store.close()
+
+
+async def test_where_nothing_is_restricted_a_read_is_asked_as_it_is(
+    database: Database,
+) -> None:
+    """The sequence is looked at once, skip and limit are passed on; to give a right restricts nothing."""
+    looked = Calls(database)
+    private = PrivatePackages(looked)  # type: ignore[arg-type]
+    await package(database, "birds", {**CLOSED, "restricted": False})
+    await private.refresh()
+    assert (private.are_restricted, private.hides(STRANGER, "birds@1")) == (False, False)
+    calls = Calls(database)
+    view = SeenDatabase(calls, private, lambda: STRANGER)  # type: ignore[arg-type]
+    assert not await is_narrowed(view)
+    for method in ("revision", "winners", "all_docs", "tree"):
+        calls.made.clear()
+        looked.made.clear()
+        options = {"bodies": True} if method in ("winners", "all_docs") else {}
+        found = getattr(view, method)(*reads("birds")[method], **options)
+        assert [one async for one in found] if hasattr(found, "__aiter__") else await found
+        assert (calls.made, looked.made) == ([method], ["update_seq"])
+    given = []
+
+    async def all_docs(wanted: Range, *, bodies: bool) -> AsyncIterator[Any]:
+        given.append(wanted)
+        async for rows in database.all_docs(wanted, bodies=bodies):
+            yield rows
+
+    calls.all_docs = all_docs  # type: ignore[attr-defined]
+    assert await listed(view, Range(skip=1, limit=2)) == ["bees@1", "birds"]
+    assert given == [Range(skip=1, limit=2)]
+    await package(database, "bees", CLOSED)
+    assert await is_narrowed(view)
+    assert await listed(view, Range(skip=1, limit=2)) == ["birds@1", "birds@2"]

@@ -1,13 +1,11 @@
 """Indexes: opened when asked for, brought up to date by one task each, removed when nothing needs them."""
 
 import asyncio
-import hashlib
 import logging
 import shutil
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import apsw
 
@@ -17,6 +15,7 @@ from couchreg.designdocs.functions import Design, Functions, check_language, tex
 from couchreg.designdocs.views.answers import Answers
 from couchreg.designdocs.views.blocks import Block, WantedBlocks
 from couchreg.designdocs.views.definition import QUERY, Definition, definition_of, edges
+from couchreg.designdocs.views.folders import Folder, folder_of, folders_of
 from couchreg.designdocs.views.index import NO_ROWS, IndexFile, Mapped
 from couchreg.designdocs.views.json_map import map_documents
 from couchreg.designdocs.views.pipeline import Pipeline, nothing
@@ -271,13 +270,6 @@ def _forgiven(task: "asyncio.Task[None]") -> None:
         log.warning("an index could not be brought up to date or compacted: %s", task.exception())
 
 
-class _Folder(NamedTuple):
-    """Where the indexes of a life of a database are, and whether that has partitions."""
-
-    path: Path
-    partitions: bool
-
-
 class ViewEngine:
     """The indexes of a server. `close` when it ends."""
 
@@ -286,7 +278,7 @@ class ViewEngine:
         self.answers = Answers()
         self._directory = directory
         self._open: OrderedDict[Path, Index] = OrderedDict()
-        self._folders: dict[str, _Folder] = {}  # that are there
+        self._folders: dict[str, Folder] = {}  # that are there
         self._definitions: OrderedDict[tuple[bytes, bool], Definition] = OrderedDict()
         self._opening = asyncio.Lock()  # while folders come and go
 
@@ -351,8 +343,10 @@ class ViewEngine:
             definitions = [definition_of(row.body, partitions=partitions) for row in rows]
             needed |= {f"{definition.signature}.view" for definition in definitions}
         async with self._opening:
-            folder = (await self._folder(database)).path
-            for path in await asyncio.to_thread(lambda: list(folder.glob("*.view"))):
+            found = list[Path]()
+            for folder in folders_of(self._directory, database.name):  # of this life, and those before
+                found += await asyncio.to_thread(list, folder.glob("*/*.view"))
+            for path in found:
                 if path.name not in needed:
                     await self._remove(path)
 
@@ -361,22 +355,21 @@ class ViewEngine:
             _, index = self._open.popitem()
             await index.close()
 
-    async def _folder(self, database: Database) -> "_Folder":
+    async def _folder(self, database: Database) -> Folder:
         """Where the indexes of this life of a database are; those of its lives before are removed."""
         incarnation = (await database.update_seq()).incarnation
         known = self._folders.get(database.name)
         if known is not None and known.path.name == incarnation:
             return known
         partitions = bool(await database.setting("partitioned"))
-        folder = _Folder(await self._made_folder(database, incarnation), partitions)
+        folder = Folder(await self._made_folder(database, incarnation), partitions)
         if len(self._folders) >= KNOWN:
             self._folders.clear()
         self._folders[database.name] = folder
         return folder
 
     async def _made_folder(self, database: Database, incarnation: str) -> Path:
-        digest = hashlib.sha256(database.name.encode()).hexdigest()[:32]
-        folder = self._directory / digest / incarnation
+        folder = folder_of(self._directory, database.name) / incarnation
         if not folder.exists():
             for path in [path for path in self._open if path.parent.parent == folder.parent]:
                 await self._open.pop(path).close()

@@ -51,7 +51,7 @@ async def _name_request(request: web.Request, response: web.StreamResponse) -> N
 async def _keep_private(request: web.Request, response: web.StreamResponse) -> None:
     """Where some packages are not for everybody, what somebody with a login is told is nobody else's."""
     call = request.get(CALL)
-    if call is None or call.user.name is None or not call.registry.private.are_any:
+    if call is None or call.user.name is None or not call.registry.private.are_restricted:
         return
     if "no-store" not in response.headers.get("Cache-Control", ""):
         response.headers["Cache-Control"] = "private, no-cache"
