@@ -89,6 +89,7 @@ def test_packages_are_published_and_read_beside_a_couchdb(tmp_path: Path) -> Non
     assert [bool(re.fullmatch(rf"\S.*?{figures}", line)) for line in lines[:3]] == [True] * 3
     ratio = r"(\d+\.\d\d|-)"  # of those that were answered within so short a time
     assert re.fullmatch(rf"couchreg, no checks / CouchDB: {ratio}(, {ratio}){{3}}", lines[4])
+    assert re.search(r"\d\.\d\d", lines[4])
 
 
 def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
