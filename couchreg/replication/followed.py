@@ -29,6 +29,7 @@ from couchreg.replication.remote import RemoteDatabase
 PAGE: Final = 1_000  # changes of one answer
 PATIENCE: Final = 60.0  # seconds after which a feed in which nothing comes is begun again
 LISTED: Final = 10_000  # ids of one range, in one answer
+MOST_LISTED: Final = 1_000_000  # ids of one range: a peer may answer for ever
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
 _NOT_TOLD: Final = 0
 
@@ -148,8 +149,22 @@ class FollowedDatabase:
         yield found
 
     async def ranges(self, wanted: Sequence[Range]) -> list[list[Row]]:
-        """The rows of many ranges of ids, without bodies, of each the first LISTED."""
-        queries = [{"start_key": one.start, "end_key": one.end, "limit": LISTED} for one in wanted]
+        """The rows of many ranges of ids, without bodies."""
+        found = await self._listed([(one.start, one.end, 0) for one in wanted])
+        for rows, one in zip(found, wanted, strict=True):
+            more = rows
+            while len(more) >= LISTED:
+                if len(rows) > MOST_LISTED:
+                    raise Unavailable(f"{self._shown}: a package has more than {MOST_LISTED} versions.")
+                [more] = await self._listed([(rows[-1].id, one.end, 1)])  # behind the last one
+                rows += more
+        return found
+
+    async def _listed(self, wanted: Sequence[tuple[str | None, str | None, int]]) -> list[list[Row]]:
+        """The first LISTED rows of each (start, end, how many to skip)."""
+        queries = [
+            {"start_key": start, "end_key": end, "skip": skip, "limit": LISTED} for start, end, skip in wanted
+        ]
         found = await self._object("POST", "/_all_docs/queries", {}, {"queries": queries})
         results = found.get("results")
         if not isinstance(results, list) or len(results) != len(wanted):

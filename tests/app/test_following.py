@@ -15,6 +15,7 @@ import pytest
 from couchreg.app import App
 from couchreg.app.following import FileNotes, FollowingApp, WantedFollower
 from couchreg.config import CannotStart
+from couchreg.replication import followed
 from tests.app.people import Client
 from tests.app.test_dependents import publish
 from tests.conftest import ADMIN, ServerFactory
@@ -99,6 +100,17 @@ async def test_what_is_published_there_is_found_here(
         assert (await told(door.session, far.url, "/-/search?sort=downloads"))[0] == 501
         assert (await told(door.session, far.url, "/-/search?limit=x"))[0] == 400
         assert (await told(door.session, far.url, "/gdp"))[0] == 404
+
+
+async def test_every_version_is_listed_however_many_there_are(
+    app: App, door: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "LISTED", 2)
+    for number in range(5):
+        await publish(door, "hives", f"1.{number}.0", title=f"Hives of year{number}")
+    async with following(app.registry_url, tmp_path / "far") as far:
+        await until(names(door.session, far.url, "q=year4"), [f"{app.registry_url}/hives/1.4.0"])
+        assert await names(door.session, far.url, "q=year1")() == []
 
 
 async def test_texts_are_read_and_what_is_purged_is_forgotten(
