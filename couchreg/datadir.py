@@ -30,6 +30,7 @@ OURS = (
     "graphs",
     "downloads.sqlite",
     "search",
+    "search-restricted",
     "server.sqlite",
     "tables.sqlite",
     "upload-secret",
@@ -90,6 +91,11 @@ class DataDir:
     @property
     def search(self) -> Path:
         return self.path / "search"
+
+    @property
+    def restricted_search(self) -> Path:
+        """The search of the restricted packages."""
+        return self.path / "search-restricted"
 
     @property
     def notes(self) -> Path:

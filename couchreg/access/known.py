@@ -51,6 +51,7 @@ class PrivatePackages:
         self._seq = BEGINNING
         self._known: dict[str, _Known] = {}
         self._restricted: set[str] = set()  # those of them that are
+        self._of: dict[str, set[str]] = {}  # the same by those who may read them, accounts and `group:NAME`
         self._changed: dict[str, Seq] = {}  # where the right to read a package has changed last
         self._order: list[tuple[Seq, str]] = []  # the same by place, with some that have changed since
         self._ahead: set[str] = set()  # packages that were read as they are at a later place
@@ -130,6 +131,20 @@ class PrivatePackages:
             if who in known.access.readers | known.access.publishers
         )
 
+    def opened_to(self, asker: Asker) -> frozenset[str]:
+        """The restricted packages that somebody may read."""
+        if asker.name is None:
+            return frozenset()
+        if asker.is_admin:
+            return frozenset(filter(asker.is_bound_to, self._restricted))
+        named = (self._of.get(name, ()) for name in self._names(asker.name))
+        return frozenset(filter(asker.is_bound_to, set().union(*named)))
+
+    async def have_been(self, names: Collection[str]) -> list[str]:
+        """Those of these packages that are restricted, or have been; as of now."""
+        await self.refresh()
+        return [name for name in names if name in self._known]
+
     async def hidden_ids(self, asker: Asker) -> list[str]:
         """The ids of documents that are there and not for this one, in order."""
         found: list[str] = []
@@ -160,6 +175,7 @@ class PrivatePackages:
             self._seq = BEGINNING
             self._known.clear()
             self._restricted.clear()
+            self._of.clear()
             self._there.clear()
             self._changed.clear()
             self._order.clear()
@@ -187,7 +203,7 @@ class PrivatePackages:
         before, is_anew = self._closed(row.id), is_first or row.id in self._ahead
         if self._is_mirror and not row.deleted:
             self._there.add(row.id)
-        access = None if row.deleted else access_of(row.body)
+        access, earlier = None if row.deleted else access_of(row.body), self._readers(row.id)
         if access is not None:
             self._known[row.id] = _Known(access, _touched(row.body))
         elif row.id in self._known:  # what has gone without having been opened stays closed
@@ -195,9 +211,23 @@ class PrivatePackages:
             self._known[row.id] = _Known(NOBODY_BUT_ADMINS if is_closed else EVERYBODYS)
         is_restricted = row.id in self._known and self._known[row.id].access.is_restricted
         (self._restricted.add if is_restricted else self._restricted.discard)(row.id)
+        self._list(row.id, earlier, self._readers(row.id))
         if before != self._closed(row.id) or (is_anew and row.id in self._known):
             self._mark(row.id, change.seq)
         (self._ahead.discard if row.rev == change.revs[0] else self._ahead.add)(row.id)
+
+    def _readers(self, name: str) -> frozenset[str]:
+        """Whom a restricted package names."""
+        known = self._known.get(name)
+        return known.access.everybody if known is not None and known.access.is_restricted else frozenset()
+
+    def _list(self, name: str, earlier: frozenset[str], now: frozenset[str]) -> None:
+        for who in earlier - now:
+            self._of[who].discard(name)
+            if not self._of[who]:
+                del self._of[who]
+        for who in now - earlier:
+            self._of.setdefault(who, set()).add(name)
 
     def _closed(self, name: str) -> tuple[Access, str | None] | None:
         """For whom a package is, and since when; None for everybody's. Two of these are held together."""

@@ -1,18 +1,21 @@
 """The search for the doors: which engines there are, and the follower in the terms of the registry."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from couchreg.access.asking import ASKER
 from couchreg.access.known import PrivatePackages
 from couchreg.docstore.base import Database
 from couchreg.followers.search import meaning
 from couchreg.followers.search.base import SearchIndex
 from couchreg.followers.search.explaining import Found
-from couchreg.followers.search.follower import SearchFollower
+from couchreg.followers.search.follower import SearchFollower, bounded
 from couchreg.followers.search.fts5 import Fts5Index
 from couchreg.followers.search.indexing import Indexing
-from couchreg.followers.search.packages import ReadText
-from couchreg.followers.search.query import Query
+from couchreg.followers.search.items import tag
+from couchreg.followers.search.joining import JoinedSearch
+from couchreg.followers.search.packages import Closed, ReadText
+from couchreg.followers.search.query import Query, keys_query
 from couchreg.followers.search.whoosh_index import WhooshIndex
 from couchreg.registry.registry import SearchResult
 
@@ -25,43 +28,68 @@ def open_search(engine: str, directory: Path, packages: Database, read: ReadText
     return SearchFollower(*engine_in(engine, directory), packages, read)
 
 
+def open_restricted(
+    engine: str, directory: Path, packages: Database, read: ReadText, closed: Closed
+) -> SearchFollower:
+    """The same of the restricted packages alone."""
+    return SearchFollower(*engine_in(engine, directory, plain=True), packages, read, closed=closed)
+
+
 def has_meaning() -> bool:
     """Whether the optional extra is installed."""
     return meaning.folder() is not None
 
 
-def engine_in(engine: str, directory: Path) -> tuple[SearchIndex, Indexing]:
-    """An index and its writer, by meaning too where that is installed."""
+def engine_in(engine: str, directory: Path, *, plain: bool = False) -> tuple[SearchIndex, Indexing]:
+    """An index and its writer, by meaning too where that is installed. `plain` is as the engines have it."""
     with_meaning = has_meaning()
     writer = Indexing(f"{WORKERS}.{engine}", directory, with_meaning=with_meaning)
-    return ENGINES[engine](directory, with_meaning=with_meaning), writer
+    return ENGINES[engine](directory, with_meaning=with_meaning, plain=plain), writer
 
 
 class Searching:
-    """The search follower in the terms of the registry's `Search`. A package that has just become restricted
-    is found no more, whatever the index says."""
+    """The search in the terms of the registry's `Search`: among the public packages, and the restricted ones
+    that the asker of the request may read. A package that has just become restricted is found no more by
+    others, whatever an index says."""
 
-    def __init__(self, follower: SearchFollower, private: PrivatePackages) -> None:
-        self._follower = follower
+    def __init__(self, public: SearchFollower, restricted: SearchFollower, private: PrivatePackages) -> None:
+        self._public = public
+        self._joined = JoinedSearch(public, restricted)
         self._private = private
 
     async def look(self, query: Query, askers: Sequence[str]) -> Found:
         """As `SearchFollower.look`."""
-        return await self._open(await self._follower.look(query, askers))
+        return await self._open(
+            lambda: self._public.look(query, askers),
+            lambda packages: self._joined.look(query, packages, askers),
+        )
 
     async def search(
         self, words: Sequence[str], limit: int, offset: int, types: Sequence[str]
     ) -> SearchResult:
-        found = await self._follower.search(words, limit=limit, offset=offset, types=types)
-        return _result(await self._open(found))
+        return _result(await self._find(bounded(keys_query(words, types), limit, offset)))
 
     async def dependents(self, name: str, limit: int, offset: int) -> SearchResult:
-        found = await self._follower.dependents(name, limit=limit, offset=offset)
-        return _result(await self._open(found))
+        return _result(await self._find(bounded(Query(tags=((tag("needs", name),),)), limit, offset)))
 
-    async def _open(self, found: Found) -> Found:
+    async def _find(self, query: Query) -> Found:
+        return await self._open(
+            lambda: self._public.find(query), lambda packages: self._joined.find(query, packages, ())
+        )
+
+    async def _open(
+        self,
+        public: Callable[[], Awaitable[Found]],
+        joined: Callable[[frozenset[str] | None], Awaitable[Found]],
+    ) -> Found:
+        """What is found, `joined` where there is something besides what is everybody's."""
+        asker = ASKER.get()
         await self._private.refresh()
-        hits = [hit for hit in found.hits if not self._private.is_restricted(hit.name)]
+        packages = None if asker.sees_all else self._private.opened_to(asker)
+        is_joined = self._private.are_restricted if packages is None else bool(packages)
+        found = await (joined(packages) if is_joined else public())
+        await self._private.refresh()
+        hits = [hit for hit in found.hits if self._private.lets_read(asker, hit.name)]
         return found._replace(total=found.total - (len(found.hits) - len(hits)), hits=hits)
 
 

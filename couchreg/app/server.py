@@ -30,7 +30,7 @@ from couchreg.app.redeeming import redeem
 from couchreg.app.refusing import MENDING, open_database, using
 from couchreg.app.registering import registry_options
 from couchreg.app.replicating import DesignFunctions
-from couchreg.app.searching import open_search
+from couchreg.app.searching import open_restricted, open_search
 from couchreg.app.stores import direct_uploads, largest_attachment, open_blobs
 from couchreg.app.tables import begin, counted, open_tables
 from couchreg.auth.guards.users_guard import GuardedStore
@@ -312,17 +312,22 @@ class App:
         public = public_view(self._packages, self.private)
         for_all = PublicStore(self.store, REGISTRY, self.private)
         self.search = open_search(engine, data.search, public, self._read_text)
+        self.restricted_search = open_restricted(
+            engine, data.restricted_search, self._packages, self._read_text, self.private.have_been
+        )
         self._contents = ContentsFollower(data.contents)
         datastore = DatastoreFollower(self.attachments, self._packages, NamedNotes(self.store, REGISTRY))
         self.followers = {
             "datastore": FollowerLoop(datastore, self.store, REGISTRY),
             "search": FollowerLoop(self.search, for_all, REGISTRY),
+            "restricted": FollowerLoop(self.restricted_search, self.store, REGISTRY),
             "contents": FollowerLoop(self._contents, self.store, REGISTRY),
         }
         self.tables = open_tables(stack, self.settings, data, self._seen, self.attachments)
         if self.tables is not None:
             self.followers["tables"] = FollowerLoop(self.tables.follower, self.store, REGISTRY)
         self.search.when_broken(self.followers["search"].restart)
+        self.restricted_search.when_broken(self.followers["restricted"].restart)
         for loop in self.followers.values():
             stack.push_async_callback(loop.stop)
             loop.start()
@@ -359,8 +364,8 @@ class App:
         return registry
 
     async def _told(self, seq: Seq) -> None:
-        """Return when what is built for everybody knows of a change of rights."""
-        for name in ("search", "graphs"):
+        """Return when what is built of packages knows of a change of rights."""
+        for name in ("search", "restricted", "graphs"):
             if name in self.followers:
                 await self.followers[name].caught_up(seq)
 

@@ -28,9 +28,14 @@ class Access:
     readers: frozenset[str]  # accounts, and groups as `group:NAME`; owners and publishers not among them
     publishers: frozenset[str]
 
+    @property
+    def everybody(self) -> frozenset[str]:
+        """All that it names, with whatever right."""
+        return self.owners | self.readers | self.publishers
+
     def lets_read(self, names: Collection[str]) -> bool:
         """Whether somebody who is called so, or is in these groups, may read the package."""
-        return not self.is_restricted or self.names(self.owners | self.readers | self.publishers, names)
+        return not self.is_restricted or self.names(self.everybody, names)
 
     def lets_publish(self, names: Collection[str]) -> bool:
         """Whether they may publish versions: owners, and those who were given that right."""

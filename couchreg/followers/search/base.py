@@ -9,7 +9,6 @@ from couchreg.followers.base import Checkpoint
 from couchreg.followers.search.items import PackageSource
 from couchreg.followers.search.query import Query
 
-MOST_VALUES: Final = 50  # of one facet, the most frequent first
 SECONDS: Final = 2.0  # that one search may take
 WEIGHTS: Final[Mapping[str, float]] = {
     "name": 4.0,
@@ -21,6 +20,7 @@ WEIGHTS: Final[Mapping[str, float]] = {
     "texts": 0.5,
 }
 EXACT_WEIGHT: Final = 0.5
+ENOUGH: Final = 1.2  # where only the item counts: with this weight of a word, half of what it can be worth
 
 
 class Hit(NamedTuple):

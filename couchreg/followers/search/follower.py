@@ -15,7 +15,7 @@ from couchreg.followers.base import Checkpoint, FollowedPackages, RebuildNeeded
 from couchreg.followers.search.base import SearchIndex, TooSlow, Writer
 from couchreg.followers.search.explaining import Found, explained
 from couchreg.followers.search.items import tag
-from couchreg.followers.search.packages import PackageReader, ReadRanges, ReadText
+from couchreg.followers.search.packages import Closed, PackageReader, ReadRanges, ReadText
 from couchreg.followers.search.query import Query, keys_query, opened
 from couchreg.followers.search.suggesting import suggestion
 from couchreg.sandbox.ending import Stopped
@@ -27,6 +27,7 @@ T = TypeVar("T")
 MOST_HITS = 1000  # of one page
 MEND_INTERVAL = 600.0  # seconds
 OPENING = 5.0  # seconds that a search waits for the index at the start
+MOST_PASSED = 20_000  # changes that say nothing of restricted packages are not worth a commit
 FARTHEST = 10_000  # hits into the list that a page may begin
 WAITING, WAITING_OF_ONE = 500, 100  # searches that wait for their turn
 
@@ -34,7 +35,6 @@ WAITING, WAITING_OF_ONE = 500, 100  # searches that wait for their turn
 class SearchFollower:
     """Hands what it reads of packages to a writer, and searches in a thread what that has written."""
 
-    name = "search"
     bodies = False
     linger = 0.5
 
@@ -45,11 +45,16 @@ class SearchFollower:
         database: FollowedPackages,
         read: ReadText | None = None,
         ranges: ReadRanges | None = None,
+        closed: Closed | None = None,
     ) -> None:
-        """`read` gives the beginning of a file as text; `ranges` is as `PackageReader` has it."""
+        """`read` gives the beginning of a file as text; `ranges` and `closed` are as `PackageReader` has
+        them."""
+        self.name = "search" if closed is None else "restricted"
+        self._may_pass = 0 if closed is None else MOST_PASSED
+        self._passed = 0  # changes since the last commit
         self._index = index
         self._writer = writer
-        self._packages = PackageReader(database, read, ranges)
+        self._packages = PackageReader(database, read, ranges, closed)
         self._caring = ThreadPoolExecutor(1, thread_name_prefix="search-care")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="search-read")
         self._turns = Turns(1, waiting=WAITING, waiting_of_one=WAITING_OF_ONE, what="searches", retry_after=2)
@@ -90,9 +95,13 @@ class SearchFollower:
 
     async def _apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
         try:
+            self._passed += len(changes)
             async for sources, gone in self._packages.touched(changes):
                 await self._writer.put(sources, gone)
-            await self._writer.commit(checkpoint)
+                self._passed += self._may_pass
+            if self._passed >= self._may_pass:
+                await self._writer.commit(checkpoint)
+                self._passed = 0
         except BaseException:
             await asyncio.shield(self._writer.end())
             raise
@@ -132,13 +141,13 @@ class SearchFollower:
         `limit` and `offset` beyond MOST_HITS and FARTHEST count as those. Raises BadRequest for too many
         words, TooManyRequests, and Unavailable while the index is built anew.
         """
-        return await self.find(_bounded(keys_query(words, types), limit, offset), askers=askers)
+        return await self.find(bounded(keys_query(words, types), limit, offset), askers=askers)
 
     async def dependents(
         self, name: str, *, limit: int = 25, offset: int = 0, askers: Sequence[str] = ()
     ) -> Found:
         """The packages whose latest version depends on this one, by name. Raises as `search`."""
-        return await self.find(_bounded(Query(tags=((tag("needs", name),),)), limit, offset), askers=askers)
+        return await self.find(bounded(Query(tags=((tag("needs", name),),)), limit, offset), askers=askers)
 
     async def find(self, query: Query, *, askers: Sequence[str] = ()) -> Found:
         """What a query finds, as it stands. Raises as `search`."""
@@ -149,6 +158,10 @@ class SearchFollower:
         nothing is found, words that may have been meant are told. Raises as `search`."""
 
         return await self._asked(lambda: looked(query, self._index), askers)
+
+    async def ask(self, question: Callable[[SearchIndex], T], askers: Sequence[str]) -> T:
+        """What a question to the index gives, in the thread that reads it. Raises as `search`."""
+        return await self._asked(lambda: question(self._index), askers)
 
     async def _asked(self, question: Callable[[], T], askers: Sequence[str]) -> T:
         await self._until_opened()
@@ -181,7 +194,8 @@ class SearchFollower:
         return await asyncio.get_running_loop().run_in_executor(threads, work)
 
 
-def _bounded(query: Query, limit: int, offset: int) -> Query:
+def bounded(query: Query, limit: int, offset: int) -> Query:
+    """With a page that may be asked for."""
     return replace(query, limit=max(0, min(limit, MOST_HITS)), offset=max(0, min(offset, FARTHEST)))
 
 

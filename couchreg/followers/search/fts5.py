@@ -18,8 +18,8 @@ from couchreg.errors import StorageFailure
 from couchreg.followers.base import Checkpoint, RebuildNeeded
 from couchreg.followers.search import fts5_match, fts5_rows
 from couchreg.followers.search.base import (
+    ENOUGH,
     EXACT_WEIGHT,
-    MOST_VALUES,
     SECONDS,
     WEIGHTS,
     Hit,
@@ -38,6 +38,7 @@ MOST_NEIGHBOURS: Final = 20_000  # terms that are looked at for one word that no
 MOST_COUNTED: Final = 20_000  # items whose facets are counted
 _STEPS = 2_000  # of SQLite's machine between two looks at the clock
 _BROKEN = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.SchemaChangeError, apsw.FormatError)
+_BM25, _PLAIN = "bm25", "plain"
 _RANK = ", ".join(str(WEIGHTS[name]) for name in COLUMNS) + f", {EXACT_WEIGHT}"
 _ORDERS: Final = {
     "name": "item.package, item.resource",
@@ -50,8 +51,12 @@ _ORDERS: Final = {
 class Fts5Index:
     """The index in the file `FILE` of a directory, in which there is nothing else."""
 
-    def __init__(self, directory: Path, *, seconds: float = SECONDS, with_meaning: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, seconds: float = SECONDS, with_meaning: bool = False, plain: bool = False
+    ) -> None:
+        """With `plain` the score of an item depends on this item alone."""
         self._directory = directory
+        self._plain = plain
         self._with_meaning = with_meaning
         self._path = directory / FILE
         self._seconds = seconds
@@ -113,7 +118,7 @@ class Fts5Index:
         with self._bounded() as connection:
             connection.execute("BEGIN")  # one state of the index for all that is asked
             try:
-                return _Asked(connection, query).page()
+                return _Asked(connection, query, _PLAIN if self._plain else _BM25).page()
             finally:
                 if connection.in_transaction:  # what was interrupted has none any more
                     connection.execute("ROLLBACK")
@@ -166,6 +171,7 @@ class Fts5Index:
             try:
                 connection.set_busy_timeout(1000)
                 connection.execute(_READING).fetchall()
+                connection.register_fts5_function(_PLAIN, _plain_score)
                 connection.set_progress_handler(self._is_late, _STEPS)
             except BaseException:
                 connection.close()
@@ -189,8 +195,9 @@ CREATE TABLE temp.downloads (name TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID;
 class _Asked:
     """One query over one connection."""
 
-    def __init__(self, connection: apsw.Connection, query: Query) -> None:
+    def __init__(self, connection: apsw.Connection, query: Query, rank: str) -> None:
         self._connection = connection
+        self._rank = rank
         self._query = query
         found = fts5_match.conditions(query)
         sqls, self._values = [part.sql for part in found], [value for part in found for value in part.values]
@@ -242,7 +249,7 @@ class _Asked:
     def _hits(self) -> list[Hit]:
         query = self._query
         ranked = query.has_words and query.sort == "score"
-        score = f"-bm25({fts5_match.table(query)}, {_RANK})" if ranked else "0.0"
+        score = f"-{self._rank}({fts5_match.table(query)}, {_RANK})" if ranked else "0.0"
         order = "2 DESC, 1" if ranked else _ORDERS.get(query.sort, _ORDERS["name"])
         if query.sort == "downloads":
             self._run("DELETE FROM temp.downloads")
@@ -281,9 +288,19 @@ class _Asked:
         """
         facets: dict[str, list[tuple[str, int]]] = {}
         for name in self._query.facets:
-            rows = run(counted, (MOST_COUNTED, FACETS.index(name), MOST_VALUES))
+            rows = run(counted, (MOST_COUNTED, FACETS.index(name), self._query.values))
             facets[name] = [(str(text), int(count)) for text, count in rows]
         return facets
+
+
+def _plain_score(api: apsw.FTS5ExtensionApi, *weights: Any) -> float:
+    """What an item is worth as a match, whatever else is in the index; the less the better, as `bm25`."""
+    score = 0.0
+    for phrase in range(api.phrase_count):
+        places = api.phrase_locations(phrase)
+        weight = sum(float(by) * len(found) for by, found in zip(weights, places, strict=True))
+        score += weight / (weight + ENOUGH)
+    return -score
 
 
 @contextmanager

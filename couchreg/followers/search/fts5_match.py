@@ -4,6 +4,7 @@ Texts of MATCH are made of terms, which have letters, marks and digits only and 
 else is a bound parameter.
 """
 
+import json
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
@@ -65,6 +66,9 @@ def conditions(query: Query) -> list[Condition]:
         name = table(query)
         sql = f"item.id NOT IN (SELECT rowid FROM {name} WHERE {name} MATCH ?)"  # noqa: S608
         found.append(Condition(sql, (excluded,)))
+    if query.packages is not None:
+        listed = json.dumps(sorted(query.packages))
+        found.append(Condition("item.package IN (SELECT value FROM json_each(?))", (listed,)))
     if query.period:
         begin, end = query.period
         found.append(Condition("item.first_day <= ? AND item.last_day >= ?", (end, begin)))

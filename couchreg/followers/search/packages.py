@@ -6,7 +6,7 @@ for some packages at once, with a turn for others in between.
 """
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from couchreg.docstore.base import Attachment, Change, Range, Row, Seq
@@ -22,6 +22,7 @@ from couchreg.turns import TimeSlice
 log = logging.getLogger(__name__)
 
 ReadText = Callable[[Attachment], Awaitable[str]]
+Closed = Callable[[Collection[str]], Awaitable[Collection[str]]]  # which packages are restricted, or were
 ReadRanges = Callable[[Sequence[Range]], Awaitable[Sequence[Sequence[Row]]]]  # rows without bodies
 MOST_TEXTS: Final = 4  # files of one package
 TOGETHER: Final = 32  # packages that are read at once
@@ -34,9 +35,15 @@ class PackageReader:
     that is followed from its beginning has a change for each version, and what is found is the latest."""
 
     def __init__(
-        self, database: FollowedPackages, read: ReadText | None = None, ranges: ReadRanges | None = None
+        self,
+        database: FollowedPackages,
+        read: ReadText | None = None,
+        ranges: ReadRanges | None = None,
+        closed: Closed | None = None,
     ) -> None:
-        """`ranges` reads many ranges of ids at once, where each by itself would be a request."""
+        """`ranges` reads many ranges of ids at once, where each by itself would be a request. With `closed`
+        the restricted packages are read, and else all others."""
+        self._closed = closed
         self._database = database
         self._read = read
         self._ranges = ranges or self._one_by_one
@@ -62,7 +69,8 @@ class PackageReader:
     ) -> AsyncIterator[tuple[list[PackageSource], list[str]]]:
         """The packages that changes are about, some at a time, and the names of those that are no more."""
         now = await self._database.update_seq()
-        names = sorted({name for change in changes if (name := self._unread(change)) is not None})
+        unread = {name for change in changes if (name := self._unread(change)) is not None}
+        names = sorted(unread if self._closed is None else await self._closed(unread))
         self._reading = dict.fromkeys(names, now)
         for start in range(0, len(names), TOGETHER):
             yield await self._some(names[start : start + TOGETHER])
@@ -88,8 +96,8 @@ class PackageReader:
         return sources, gone
 
     async def _wanted(self, names: Sequence[str]) -> list[_Wanted]:
-        """The versions at which these are found; without those that have none, and those that are restricted:
-        an index is asked by everybody, also where whoever follows may read them."""
+        """The versions at which these are found; without those that have none. Restricted packages have an
+        index of their own: any other is asked by everybody, also where whoever follows may read them."""
         turn = TimeSlice()
         documents = await self._database.winners(names, bodies=True)
         wanted = [Range(start=version_id(name, ""), end=version_id(name, "~")) for name in names]
@@ -102,7 +110,7 @@ class PackageReader:
                 members = document.members if document and not document.deleted else None
                 standing = Standing(json.body(members))
                 access = access_of(standing.document)
-                if access is not None and access.is_restricted:
+                if (access is not None and access.is_restricted) is (self._closed is None):
                     continue
                 version = standing.current(versions)
                 found.append((name, version, standing.warning(version)))

@@ -18,6 +18,7 @@ from couchreg.followers.search.coverage import Box, Period
 from couchreg.followers.search.items import COLUMNS, FACETS, PACKAGES, tag
 from couchreg.followers.search.properties import iri_key
 
+MOST_VALUES: Final = 50  # of one facet
 MOST_TERMS: Final = 32  # of one search
 LONGEST: Final = 1_000  # characters of `q`
 LONGEST_WORD: Final = 200
@@ -60,8 +61,10 @@ class Query:
     limit: int = 25
     offset: int = 0
     facets: tuple[str, ...] = ()
+    values: int = MOST_VALUES  # of one facet, the most frequent first
     downloads: tuple[tuple[str, int], ...] = field(default=())  # by package, for that order
     like: str = ""  # a text whose meaning is near, the nearest first
+    packages: frozenset[str] | None = None  # of these alone
 
     @property
     def has_words(self) -> bool:

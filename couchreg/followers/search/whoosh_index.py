@@ -15,6 +15,8 @@ from whoosh.collectors import TimeLimitCollector
 from whoosh.filedb.filestore import FileStorage
 from whoosh.filedb.structfile import StructFile
 from whoosh.index import FileIndex
+from whoosh.reading import IndexReader
+from whoosh.scoring import BM25F
 from whoosh.searching import Results, Searcher, TimeLimit
 from whoosh.sorting import FieldFacet, MultiFacet
 
@@ -22,7 +24,7 @@ from couchreg.durable import sync
 from couchreg.errors import CouchregError
 from couchreg.followers.base import Checkpoint, RebuildNeeded
 from couchreg.followers.search import whoosh_text
-from couchreg.followers.search.base import MOST_VALUES, SECONDS, Hit, HitsPage, NoMeaning, TooSlow
+from couchreg.followers.search.base import SECONDS, Hit, HitsPage, NoMeaning, TooSlow
 from couchreg.followers.search.folder import make_room
 from couchreg.followers.search.items import COLUMNS, PackageSource, items
 from couchreg.followers.search.meaning import nearest, vector
@@ -53,7 +55,11 @@ class DurableStorage(FileStorage):  # type: ignore[misc]  # Whoosh is typed in p
 class WhooshIndex:
     """The index in the folder `FOLDER` of a directory, in which there is nothing else."""
 
-    def __init__(self, directory: Path, *, seconds: float = SECONDS, with_meaning: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, seconds: float = SECONDS, with_meaning: bool = False, plain: bool = False
+    ) -> None:
+        """With `plain` the score of an item depends on this item alone."""
+        self._weighting = whoosh_text.Plain() if plain else BM25F()
         self._with_meaning = with_meaning
         self._version = whoosh_text.VERSION + whoosh_text.MEANING * with_meaning
         self._above = directory
@@ -138,17 +144,17 @@ class WhooshIndex:
             if query.like:
                 return _near(searcher, results, query)
             hits = [_hit(found, score) for found, score in _of_page(results, query)]
-            return HitsPage(len(results), hits, _facets(searcher, results.docs(), query.facets))
+            return HitsPage(len(results), hits, _facets(searcher, results.docs(), query))
 
     def known(self, term: str) -> bool:
         with trusting():
             reader = self._current().reader()
             names = ("words", *(f"in_{name}" for name in COLUMNS))
-            return any((name, term) in reader for name in names)
+            return any(_is_there(reader, name, term) for name in names)
 
     def is_word(self, term: str) -> bool:
         with trusting():
-            return ("words", term) in self._current().reader()
+            return _is_there(self._current().reader(), "words", term)
 
     def neighbours(self, term: str) -> Sequence[tuple[str, int]]:
         with trusting():
@@ -180,7 +186,9 @@ class WhooshIndex:
         if self._searcher is not None and not self._searcher.up_to_date():
             self.close_reading()
         if self._searcher is None:
-            self._searcher = FileIndex(DurableStorage(str(self._directory))).searcher()
+            self._searcher = FileIndex(DurableStorage(str(self._directory))).searcher(
+                weighting=self._weighting
+            )
         return self._searcher
 
     def _checkpoint(self, index: FileIndex) -> Checkpoint | None:
@@ -212,6 +220,12 @@ def trusting() -> Iterator[None]:
         raise RebuildNeeded(f"the search index is damaged: {type(error).__name__}: {error}") from error
 
 
+def _is_there(reader: IndexReader, field: str, term: str) -> bool:
+    """Whether an item has a term. The list of terms keeps those of items that have gone until parts of the
+    index are put together."""
+    return (field, term) in reader and bool(reader.postings(field, term).is_active())
+
+
 def _order(query: Query) -> Any:
     return MultiFacet([FieldFacet("date", reverse=True), "id"]) if query.sort == "date" else "id"
 
@@ -241,19 +255,17 @@ def _near(searcher: Searcher, results: Results, query: Query) -> HitsPage:
     near = nearest(vector(query.like), (one for one in given if any(one[1])))
     page = near[query.offset : query.offset + query.limit]
     hits = [_hit(searcher.stored_fields(place), score) for place, score in page]
-    return HitsPage(len(near), hits, _facets(searcher, [place for place, _ in near], query.facets))
+    return HitsPage(len(near), hits, _facets(searcher, [place for place, _ in near], query))
 
 
-def _facets(
-    searcher: Searcher, places: Iterable[int], names: Iterable[str]
-) -> dict[str, Sequence[tuple[str, int]]]:
+def _facets(searcher: Searcher, places: Iterable[int], query: Query) -> dict[str, Sequence[tuple[str, int]]]:
     """The values of facets among the first MOST_COUNTED items."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in names}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in query.facets}
     for place in islice(places, MOST_COUNTED) if counts else ():
         stored = searcher.stored_fields(place)["facets"]
         for name, counter in counts.items():
             counter.update(stored[name])
     return {
-        name: sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_VALUES]
+        name: sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[: query.values]
         for name, found in counts.items()
     }

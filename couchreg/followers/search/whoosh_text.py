@@ -7,11 +7,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from whoosh import fields, query
+from whoosh import fields, query, scoring
 from whoosh.analysis import RegexTokenizer
 from whoosh.columns import FixedBytesColumn
+from whoosh.matching import AndNotMatcher, Matcher
+from whoosh.searching import Searcher
 
-from couchreg.followers.search.base import EXACT_WEIGHT, WEIGHTS
+from couchreg.followers.search.base import ENOUGH, EXACT_WEIGHT, WEIGHTS
 from couchreg.followers.search.items import COLUMNS, PACKAGES, RESOURCES, Item
 from couchreg.followers.search.meaning import DIMENSIONS
 from couchreg.followers.search.query import Clause, Piece, Query
@@ -24,6 +26,39 @@ PREFIX_WEIGHT: Final = 0.25
 _NAMES = frozenset({"name", "resources", "fields"})  # columns whose texts are names
 _DEGREES: Final = ("west", "south", "east", "north")
 Expand = Callable[[str, str], Iterable[str]]  # field, beginning -> the terms that begin so
+
+
+class Plain(scoring.WeightingModel):  # type: ignore[misc]  # Whoosh is typed in parts only
+    """The score of an item by this item alone, whatever else is in the index."""
+
+    def scorer(self, searcher: Searcher, fieldname: str, text: bytes, qf: int = 1) -> "_PlainScorer":
+        return _PlainScorer()
+
+
+class _PlainScorer(scoring.BaseScorer):  # type: ignore[misc]
+    def supports_block_quality(self) -> bool:
+        return False
+
+    def score(self, matcher: Matcher) -> float:
+        weight: float = matcher.weight()
+        return weight / (weight + ENOUGH)
+
+    def max_quality(self) -> float:
+        return 1.0
+
+
+class _Without(query.AndNot):  # type: ignore[misc]
+    """Whoosh's own lets the first item pass where what is barred begins before it."""
+
+    def matcher(self, searcher: Searcher, context: Any = None) -> Matcher:
+        wanted = self.a.matcher(searcher, context)
+        return _WithoutMatcher(wanted, self.b.matcher(searcher, searcher.boolean_context()))
+
+
+class _WithoutMatcher(AndNotMatcher):  # type: ignore[misc]
+    def _find_first(self) -> None:
+        if self.a.is_active() and self.b.is_active():
+            self._find_next()
 
 
 def schema() -> fields.Schema:
@@ -79,11 +114,13 @@ def build(asked: Query, expand: Expand) -> query.Query:
     exact: list[query.Query] = [query.Term("kind", asked.kind)]
     exact += [query.Or([query.Term("tags", tag) for tag in tags]) for tags in asked.tags]
     exact += _numbers(asked)
+    if asked.packages is not None:
+        exact.append(query.Or([query.Term("package", name) for name in sorted(asked.packages)]))
     barred: list[query.Query] = [query.Term("tags", tag) for tag in asked.barred]
     barred += [_clause(clause, expand) for clause in asked.clauses if clause.negative and clause.any]
     free = [query.ConstantScoreQuery(one, 0.0) for one in exact]
     found = query.And([*words, *free])
-    return query.AndNot(found, query.Or(barred)) if barred else found
+    return _Without(found, query.Or(barred)) if barred else found
 
 
 def _numbers(asked: Query) -> Iterator[query.Query]:
