@@ -6,8 +6,9 @@ compressed in a table of its own.
 """
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ import apsw
 
 from couchreg.errors import StorageFailure
 from couchreg.followers.base import Checkpoint, RebuildNeeded
-from couchreg.followers.search import fts5_match, fts5_rows
+from couchreg.followers.search import fts5_facets, fts5_match, fts5_rows
 from couchreg.followers.search.base import (
     ENOUGH,
     EXACT_WEIGHT,
@@ -29,13 +30,16 @@ from couchreg.followers.search.base import (
 )
 from couchreg.followers.search.folder import make_room
 from couchreg.followers.search.fts5_rows import IndexRows
-from couchreg.followers.search.items import COLUMNS, FACETS, PackageSource, items
+from couchreg.followers.search.items import COLUMNS, PackageSource, items
 from couchreg.followers.search.meaning import nearest, vector
 from couchreg.followers.search.query import Query
 
 FILE: Final = "fts5.sqlite"
 MOST_NEIGHBOURS: Final = 20_000  # terms that are looked at for one word that nothing has
 MOST_COUNTED: Final = 20_000  # items whose facets are counted
+FEW: Final = 1_000  # items that are counted in no time
+MOST_KNOWN: Final = 64  # questions whose counts are kept,
+MOST_KNOWN_VALUES: Final = 1_000  # where they have no more values than these
 _STEPS = 2_000  # of SQLite's machine between two looks at the clock
 _BROKEN = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.SchemaChangeError, apsw.FormatError)
 _BM25, _PLAIN = "bm25", "plain"
@@ -62,6 +66,7 @@ class Fts5Index:
         self._seconds = seconds
         self._rows: IndexRows | None = None
         self._reading: apsw.Connection | None = None
+        self._counts = _KnownCounts()
         self._deadline = 0.0
 
     # -- writing
@@ -116,9 +121,11 @@ class Fts5Index:
         if query.is_nothing:
             return HitsPage(0, [], {name: [] for name in query.facets})
         with self._bounded() as connection:
+            self._counts.check(connection)
             connection.execute("BEGIN")  # one state of the index for all that is asked
             try:
-                return _Asked(connection, query, _PLAIN if self._plain else _BM25).page()
+                asked = _Asked(connection, query, _PLAIN if self._plain else _BM25)
+                return asked.page(self._counts)
             finally:
                 if connection.in_transaction:  # what was interrupted has none any more
                     connection.execute("ROLLBACK")
@@ -151,6 +158,7 @@ class Fts5Index:
         if self._reading is not None:
             self._reading.close()
             self._reading = None
+            self._counts = _KnownCounts()
 
     @contextmanager
     def _bounded(self) -> Iterator[apsw.Connection]:
@@ -192,6 +200,31 @@ CREATE TABLE temp.downloads (name TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID;
 """
 
 
+class _KnownCounts:
+    """How many match what was asked of late, and their facets, until something is written: whoever turns
+    pages, or comes to the first page of a search, asks for the same again."""
+
+    def __init__(self) -> None:
+        self._state: Any = None
+        self._known: dict[Query, tuple[int, fts5_facets.Counts]] = {}
+
+    def check(self, connection: apsw.Connection) -> None:
+        state = connection.execute("PRAGMA data_version").fetchall()
+        if state != self._state:
+            self._state = state
+            self._known.clear()
+
+    def of(self, query: Query, count: Callable[[], tuple[int, fts5_facets.Counts]]) -> Any:
+        """What `count` gives, or gave for a query that differs in its page and order alone."""
+        key = replace(query, limit=0, offset=0, sort="score", downloads=())
+        known = self._known.pop(key, None) or count()
+        if known[0] >= FEW and sum(map(len, known[1].values())) <= MOST_KNOWN_VALUES:
+            self._known[key] = known
+            if len(self._known) > MOST_KNOWN:
+                self._known.pop(next(iter(self._known)))
+        return known
+
+
 class _Asked:
     """One query over one connection."""
 
@@ -218,11 +251,11 @@ class _Asked:
     def _run(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         return self._connection.execute(sql, values).fetchall()
 
-    def page(self) -> HitsPage:
+    def page(self, counts: _KnownCounts) -> HitsPage:
         query = self._query
         if query.like:
             return self._near()
-        total, facets = self._facets() if query.facets else (self._count(), {})
+        total, facets = counts.of(query, self._facets if query.facets else lambda: (self._count(), {}))
         return HitsPage(total, self._hits() if query.limit and query.offset < total else [], facets)
 
     def _near(self) -> HitsPage:
@@ -239,7 +272,8 @@ class _Asked:
             self._run("DELETE FROM temp.found")
             places = [(place,) for place, _ in near[:MOST_COUNTED]]
             self._connection.executemany("INSERT INTO temp.found VALUES (?)", places).fetchall()
-        facets = self._counted() if query.facets else {}
+        counted = self._counted_rows("temp.found", "found.id") if query.facets else []
+        facets = fts5_facets.in_rows(self._connection, query, counted)
         return HitsPage(len(near), [self._hit(place, score) for place, score in page], facets)
 
     def _count(self) -> int:
@@ -268,29 +302,25 @@ class _Asked:
         [[package, version, resource, body]] = self._run(sql, (place,))
         return Hit(package, version, resource or None, score, body)
 
-    def _facets(self) -> tuple[int, dict[str, list[tuple[str, int]]]]:
+    def _facets(self) -> tuple[int, fts5_facets.Counts]:
         """How many match, and the values of the facets among the first MOST_COUNTED of them."""
-        run = self._run
-        run("DELETE FROM temp.found")
-        sql = f"INSERT INTO temp.found SELECT {self._id} FROM {self._source} WHERE {self._where}"  # noqa: S608
-        run(sql, self._values)
-        return self._connection.changes(), self._counted()
+        query = self._query
+        if query.is_everything:
+            return self._count(), fts5_facets.in_all(self._connection, query)
+        rows = self._counted_rows(self._source, self._id, f"WHERE {self._where}", self._values)
+        total = len(rows) if len(rows) < MOST_COUNTED else self._count()
+        return total, fts5_facets.in_rows(self._connection, query, rows)
 
-    def _counted(self) -> dict[str, list[tuple[str, int]]]:
-        """The values of the facets among what was found."""
-        run = self._run
-        counted = """
-            SELECT value.text, counted.n FROM (
-                SELECT facet.value AS id, count(*) AS n FROM (SELECT id FROM temp.found LIMIT ?) AS found
-                CROSS JOIN facet ON facet.item = found.id AND facet.name = ? GROUP BY facet.value
-            ) AS counted CROSS JOIN value ON value.id = counted.id
-            ORDER BY counted.n DESC, value.text LIMIT ?
-        """
-        facets: dict[str, list[tuple[str, int]]] = {}
-        for name in self._query.facets:
-            rows = run(counted, (MOST_COUNTED, FACETS.index(name), self._query.values))
-            facets[name] = [(str(text), int(count)) for text, count in rows]
-        return facets
+    def _counted_rows(
+        self, source: str, place: str, where: str = "", values: Sequence[Any] = ()
+    ) -> list[Any]:
+        """What is counted of the items in `source`: read by their numbers, as they come."""
+        names = ", ".join(f"counted.{name}" for name in self._query.facets)
+        sql = (
+            f"SELECT {names} FROM {source} CROSS JOIN counted ON counted.id = {place} {where} "  # noqa: S608
+            "LIMIT ?"
+        )
+        return self._run(sql, (*values, MOST_COUNTED))
 
 
 def _plain_score(api: apsw.FTS5ExtensionApi, *weights: Any) -> float:

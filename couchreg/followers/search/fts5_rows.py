@@ -1,24 +1,25 @@
 """The tables of the SQLite search index, and how packages are written into them.
 
 `item` has a row for everything that can be found; `package_words` and `resource_words` have its terms by
-FTS5, `package_tags` and `resource_tags` what is exactly so of it; `facet` and `value` have what is counted,
-`shown` what a hit is made of, `meaning` its vector. Tags are terms of FTS5 too, for an item has dozens: rows
-of an index would be written all over the file, and FTS5 writes its own in order.
+FTS5, `package_tags` and `resource_tags` what is exactly so of it; `counted` and `value` have what is counted
+(see `fts5_facets`), `shown` what a hit is made of, `meaning` its vector. Tags are terms of FTS5 too, for an
+item has dozens: rows of an index would be written all over the file, and FTS5 writes its own in order.
 """
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import apsw
 
 from couchreg.followers.base import Checkpoint
+from couchreg.followers.search import fts5_facets
 from couchreg.followers.search.fts5_match import term_of
-from couchreg.followers.search.items import COLUMNS, FACETS, Item
+from couchreg.followers.search.items import COLUMNS, Item
 from couchreg.followers.search.tokens import streams
 
-VERSION: Final = 4  # of tables and analysis; another one in the file means that it is built anew
+VERSION: Final = 6  # of tables and analysis; another one in the file means that it is built anew
 MEANING: Final = 1  # is added to it where there are vectors
 _NAMES = frozenset({"name", "resources", "fields"})  # columns whose texts are names
 _FTS = f"""({", ".join(COLUMNS)}, words, content='', contentless_delete=1, tokenize='ascii', prefix='2 3')"""
@@ -41,18 +42,11 @@ CREATE VIRTUAL TABLE IF NOT EXISTS package_words USING fts5{_FTS};
 CREATE VIRTUAL TABLE IF NOT EXISTS resource_words USING fts5{_FTS};
 CREATE VIRTUAL TABLE IF NOT EXISTS package_tags USING fts5{_TAGS};
 CREATE VIRTUAL TABLE IF NOT EXISTS resource_tags USING fts5{_TAGS};
-CREATE TABLE IF NOT EXISTS value (
-    id INTEGER PRIMARY KEY, name INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE (name, text)
-) STRICT;
-CREATE TABLE IF NOT EXISTS facet (
-    item INTEGER NOT NULL, name INTEGER NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (item, name, value)
-) WITHOUT ROWID, STRICT;
 CREATE TABLE IF NOT EXISTS meaning (id INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS shown (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
-"""
+{fts5_facets.SCHEMA}"""
 _FTS_TABLES: Final = ("package_words", "resource_words", "package_tags", "resource_tags")
 SEGMENTS: Final = 8  # of a level that FTS5 puts together: by fours it would write everything twice as often
-_REMEMBERED: Final = 50_000  # values of facets
 _ITEM = "INSERT INTO item VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _KINDS: Final = ("package", "resource")
 _COLUMNS = f"rowid, {', '.join(COLUMNS)}, words"
@@ -62,7 +56,6 @@ _WORDS = {
 }
 _FOUND = "SELECT id FROM item WHERE kind = ? AND package = ?"
 _REMOVED = (
-    "DELETE FROM facet WHERE item = ?",
     "DELETE FROM shown WHERE id = ?",
     "DELETE FROM meaning WHERE id = ?",
     "DELETE FROM item WHERE id = ?",
@@ -75,7 +68,7 @@ class IndexRows:
     def __init__(self, path: Path, *, with_meaning: bool = False) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._connection = apsw.Connection(str(path))
-        self._values: dict[tuple[int, str], int] = {}
+        self._facets = fts5_facets.FacetRows(self._connection)
         try:
             self._connection.set_busy_timeout(5000)
             self._connection.execute(_SCHEMA).fetchall()
@@ -113,12 +106,13 @@ class IndexRows:
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Say how far that was, and make it so."""
+        self._facets.settle()
         self._run("UPDATE state SET incarnation = ?, seq = ?", tuple(checkpoint))
         self._run("COMMIT")
 
     def forget(self) -> None:
         """What was not committed; after an error SQLite may have done so by itself."""
-        self._values.clear()
+        self._facets.forget()
         if self._connection.in_transaction:
             self._run("ROLLBACK")
 
@@ -133,6 +127,7 @@ class IndexRows:
             for [place] in self._run(_FOUND, (number, package)):
                 self._run(f"DELETE FROM {kind}_words WHERE rowid = ?", (place,))  # noqa: S608
                 self._run(f"DELETE FROM {kind}_tags WHERE rowid = ?", (place,))  # noqa: S608
+                self._facets.remove(place, number)
                 for sql in _REMOVED:
                     self._run(sql, (place,))
 
@@ -151,23 +146,4 @@ class IndexRows:
         self._run("INSERT INTO shown VALUES (?, ?)", (place, item.shown))
         if item.means:
             self._run("INSERT INTO meaning VALUES (?, ?)", (place, item.means))
-        self._many("INSERT OR IGNORE INTO facet VALUES (?, ?, ?)", self._facets(item, place))
-
-    def _facets(self, item: Item, place: int) -> Iterator[tuple[int, int, int]]:
-        for code, name in enumerate(FACETS):
-            for text in item.facets[name]:
-                yield place, code, self._value(code, text)
-
-    def _value(self, code: int, text: str) -> int:
-        """The number of a facet's value; those of the last ones are remembered."""
-        known = self._values.get((code, text))
-        if known is None:
-            self._run("INSERT OR IGNORE INTO value (name, text) VALUES (?, ?)", (code, text))
-            [[known]] = self._run("SELECT id FROM value WHERE name = ? AND text = ?", (code, text))
-            if len(self._values) >= _REMEMBERED:
-                self._values.clear()
-            self._values[code, text] = known
-        return known
-
-    def _many(self, sql: str, rows: Iterable[tuple[int, ...]]) -> None:
-        self._connection.executemany(sql, list(rows)).fetchall()
+        self._facets.add(place, int(is_resource), item.facets)

@@ -71,6 +71,12 @@ class Query:
         return any(not clause.negative for clause in self.clauses)
 
     @property
+    def is_everything(self) -> bool:
+        """Nothing at all has to hold."""
+        held = (self.clauses, self.tags, self.barred, self.period, self.box, self.like)
+        return self.packages is None and not any(held)
+
+    @property
     def is_nothing(self) -> bool:
         """A word without any letter or digit matches nothing."""
         return any(not clause.any and not clause.negative for clause in self.clauses)

@@ -1,0 +1,114 @@
+"""The SQLite index: facets are the same however they are counted, and stay so when packages change."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from couchreg.errors import BadRequest
+from couchreg.followers.base import Checkpoint
+from couchreg.followers.search import fts5
+from couchreg.followers.search.fts5 import Fts5Index
+from couchreg.followers.search.items import FACETS, PACKAGES, RESOURCES, PackageSource
+from couchreg.followers.search.query import MOST_VALUES, Query, parse
+
+EVERY = ("false", "true")  # what `deprecated` may be: to ask for both finds everything, and has to look
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Fts5Index]:
+    made = Fts5Index(tmp_path / "search")
+    made.open()
+    yield made
+    made.close_reading()
+    made.close()
+
+
+def source(name: str, keywords: Sequence[str], licence: str = "CC0-1.0") -> PackageSource:
+    table = {"name": "t", "path": "t.csv", "schema": {"fields": [{"name": "year", "type": "year"}]}}
+    descriptor = {
+        "title": "Bees",
+        "keywords": list(keywords),
+        "licenses": [{"name": licence}],
+        "resources": [table],
+    }
+    return PackageSource(name, "1.0.0", json.dumps(descriptor).encode()[1:-1])
+
+
+def counted(index: Fts5Index, kind: str = PACKAGES) -> dict[str, list[tuple[str, int]]]:
+    """The facets of everything, after a look that the totals are what is counted one by one."""
+    asked = Query(kind=kind, facets=FACETS, limit=0)
+    known, looked = index.search(asked), index.search(replace(asked, tags=(tuple(map(_tag, EVERY)),)))
+    assert known == looked
+    return {name: list(pairs) for name, pairs in known.facets.items()}
+
+
+def _tag(value: str) -> str:
+    return f"deprecated:{value}"
+
+
+def test_totals_follow_what_is_put_replaced_and_removed(index: Fts5Index) -> None:
+    index.commit([source("a", ["x", "y"]), source("b", ["x"], "MIT")], [], Checkpoint("i", "1"))
+    assert counted(index)["keywords"] == [("x", 2), ("y", 1)]
+    assert counted(index, RESOURCES)["keywords"] == [("x", 2), ("y", 1)]
+    index.commit([source("a", ["z"])], [], Checkpoint("i", "2"))
+    assert counted(index)["keywords"] == [("x", 1), ("z", 1)]
+    index.commit([], ["b"], Checkpoint("i", "3"))
+    found = counted(index)
+    assert (found["keywords"], found["license"]) == ([("z", 1)], [("CC0-1.0", 1)])
+    assert counted(index, RESOURCES)["license"] == [("CC0-1.0", 1)]
+
+
+def test_what_was_not_committed_counts_for_nothing(index: Fts5Index) -> None:
+    index.commit([source("a", ["x"])], [], Checkpoint("i", "1"))
+    index.put([source("b", ["x", "new"])], ["a"])
+    with pytest.raises(BadRequest):
+        index.put([PackageSource("c", "1.0.0", b'"title": ')], [])
+    index.commit([source("c", ["new"])], [], Checkpoint("i", "2"))
+    assert counted(index)["keywords"] == [("new", 1), ("x", 1)]
+
+
+def test_totals_that_are_written_in_between_are_right(
+    index: Fts5Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("couchreg.followers.search.fts5_facets._REMEMBERED", 3)
+    sources = [source(f"p{n}", [f"k{n}", f"k{n % 5}", "all"]) for n in range(40)]
+    index.commit(sources, [], Checkpoint("i", "1"))
+    index.commit([source("p1", ["other"])], ["p2"], Checkpoint("i", "2"))
+    assert counted(index)["keywords"][0] == ("all", 38)
+
+
+def test_the_most_frequent_are_told_and_equals_by_their_names(index: Fts5Index) -> None:
+    sources = [source(f"p{n:03}", [f"k{n:03}", "often"]) for n in range(2 * MOST_VALUES)]
+    index.commit(sources, [], Checkpoint("i", "1"))
+    found = counted(index)["keywords"]
+    assert found == [("often", 100), *((f"k{n:03}", 1) for n in range(MOST_VALUES - 1))]
+    some = index.search(Query(facets=("keywords",), packages=frozenset({"p007", "p012", "none"})))
+    assert some.facets == {"keywords": [("often", 2), ("k007", 1), ("k012", 1)]}
+
+
+def test_counts_are_kept_until_something_is_written(
+    index: Fts5Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fts5, "FEW", 2)
+    monkeypatch.setattr(fts5, "MOST_KNOWN", 2)
+    index.commit([source(f"p{n}", [f"k{n}"]) for n in range(5)], [], Checkpoint("i", "1"))
+    query = replace(parse("bees"), facets=("keywords",), limit=2)
+    first = index.search(query)
+    second = index.search(replace(query, offset=2))
+    assert (first.total, first.facets) == (second.total, second.facets)
+    assert {hit.package for hit in first.hits} != {hit.package for hit in second.hits}
+    for word in ("p1", "bees", "p2", "bee"):  # more than are kept
+        assert index.search(replace(parse(word), facets=("keywords",))).total in (1, 5)
+    index.commit([source("p9", ["k9"])], ["p0"], Checkpoint("i", "2"))
+    assert ("k9", 1) in index.search(query).facets["keywords"]
+    assert ("k0", 1) not in index.search(query).facets["keywords"]
+
+
+def test_more_than_are_counted_are_found(index: Fts5Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fts5, "MOST_COUNTED", 3)
+    index.commit([source(f"p{n}", ["x"]) for n in range(8)], [], Checkpoint("i", "1"))
+    found = index.search(replace(parse("bees"), facets=("keywords",)))
+    assert (found.total, found.facets) == (8, {"keywords": [("x", 3)]})
