@@ -78,13 +78,18 @@ def spread(found: Mapping[str, Any]) -> Spread:
             words.append(f"{number(len(ordered))} different values")
     elif isinstance(histogram, Mapping):
         counts = histogram["hist"]
-        least, most = cell(about["min"]), cell(about["max"])
+        least, most = _end(about["min"]), _end(about["max"])
         of = " characters" if kind == "string_text" else ""
         words = [(least if least == most else f"{least} to {most}") + of]
     if about.get("nan_count"):
         words.append(f"{number(about['nan_count'])} missing")
     bars = _bars(counts[:_BARS])
     return Spread(bars, len(bars) * WIDTH, ", ".join(words))
+
+
+def _end(value: Any) -> str:
+    """The least or the greatest of a column, in as many digits as tell something at a glance."""
+    return f"{value:.6g}" if isinstance(value, float) else cell(value)
 
 
 def _bars(counts: Sequence[int]) -> list[Bar]:

@@ -135,3 +135,33 @@ async def test_questions_that_cannot_be_asked(door: Client, query: str, status: 
     answered, answer = await door("GET", f"/-/search?{query}", who=None)
     assert answered == status, answer
     assert status == 200 or len(answer["reason"]) > 20
+
+
+async def page_of(app: App, path: str) -> str:
+    """What a browser gets."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(app.registry_url + path, headers={"Accept": "text/html"}) as answer,
+    ):
+        assert answer.status == 200
+        return await answer.text()
+
+
+async def test_the_pages_of_a_search(app: App, door: Client) -> None:
+    here = f'href="{app.registry_url}/-/search'
+    home = await page_of(app, "/")
+    assert f'{here}"><strong>3</strong> packages' in home
+    assert f'{here}?in=resources"><strong>3</strong> resources' in home
+    text = await page_of(app, "/-/search?q=bees")
+    assert ">3 packages</p>" in text
+    assert f'{here}?q=bees&amp;sort=score" aria-current="true"' in text
+    assert f'{here}?q=bees&amp;sort=downloads"' in text
+    assert 'CC0-1.0</a> <span class="quiet">1</span>' in text
+    assert "these are 2 to 2" in await page_of(app, "/-/search?q=bees&limit=1&skip=1")
+    for path, words in (
+        ("q=nothing-that-is-here", "Try fewer, or others"),
+        ("q=bees&keywords=none-such", "remove one of them"),
+    ):
+        text = await page_of(app, f"/-/search?{path}")
+        assert ">0 packages found</p>" in text
+        assert words in text

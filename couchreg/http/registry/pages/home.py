@@ -1,11 +1,14 @@
 """The first page, and the files that all pages share."""
 
-from typing import Final
+import asyncio
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from couchreg.errors import NotFound
+from couchreg.errors import NotFound, TooManyRequests, Unavailable
+from couchreg.followers.search.items import PACKAGES, RESOURCES
+from couchreg.followers.search.query import Query
 from couchreg.http.registry.frame.answers import SAFE, fresh, text
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.freshness import YEAR, cache_control
@@ -17,6 +20,7 @@ from couchreg.web.badges import GOOD, POOR, badge
 from couchreg.web.rendering import STATIC, WORKER, static, static_tag
 
 _SHOWN: Final = 24  # packages
+_PATIENCE: Final = 0.2  # seconds for counts
 _LONGEST: Final = 150  # characters of a name
 
 
@@ -38,9 +42,29 @@ async def _page(call: Call) -> web.StreamResponse:
     ]
     query = call.request.rel_url.with_query({"start": after}).raw_query_string if after else ""
     following = f"{call.base}/?{query}" if query else ""
+    counts = await _counts(call) if packages else []
     return await show(
-        call, "home.html", title="Data packages", asked="", packages=packages, following=following
+        call,
+        "home.html",
+        title="Data packages",
+        asked="",
+        packages=packages,
+        following=following,
+        counts=counts,
     )
+
+
+async def _counts(call: Call) -> list[dict[str, Any]]:
+    """How much there is to be found by everybody. The page does not wait for a search that is busy, or that
+    is being made anew."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            found = [(kind, await call.look(Query(kind=kind, limit=0))) for kind in (PACKAGES, RESOURCES)]
+    except (TimeoutError, Unavailable, TooManyRequests):
+        return []
+    search = url_of(call.base, "-", "search")
+    urls = {PACKAGES: search, RESOURCES: f"{search}?in={RESOURCES}"}
+    return [{"what": kind, "count": one.total, "url": urls[kind]} for kind, one in found if one.total]
 
 
 async def offline(call: Call) -> web.StreamResponse:

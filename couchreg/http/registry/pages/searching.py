@@ -19,6 +19,8 @@ from couchreg.web.showing import plain
 _FACETS: Final = ("keywords", "license", "format", "publisher")
 _COUNTED: Final = 10  # values of a facet
 _SINGLE: Final = ("q", "like", "in", "sort", "facet", "deprecated", "temporal", "bbox", "limit")
+_ORDERS: Final = {"score": "Best match", "date": "Newest", "name": "By name", "downloads": "Downloads"}
+_NAMES: Final = {"license": "Licence"}  # of facets, where people write them otherwise
 _DESCRIPTION: Final = 300  # characters
 
 
@@ -26,7 +28,6 @@ async def _page(call: Call) -> web.StreamResponse:
     query = await searched.query_of(call)
     query = replace(query, facets=query.facets or _FACETS)
     found = await call.look(query)
-    other = RESOURCES if query.kind == PACKAGES else PACKAGES
     return await show(
         call,
         "search.html",
@@ -36,7 +37,11 @@ async def _page(call: Call) -> web.StreamResponse:
         first=query.offset + 1,
         suggestion=_suggestion(call, found),
         kind=query.kind,
-        other=_changed(call, {"in": other}),
+        kinds=[
+            {"words": kind.capitalize(), "here": kind == query.kind, "url": _changed(call, {"in": kind})}
+            for kind in (PACKAGES, RESOURCES)
+        ],
+        orders=_orders(call, query),
         filters=_filters(call),
         hits=[_hit(call.base, hit) for hit in found.hits],
         facets=_facets(call, query, found),
@@ -45,6 +50,20 @@ async def _page(call: Call) -> web.StreamResponse:
 
 
 search = or_page(_page, searched.search)
+
+
+def _orders(call: Call, query: Query) -> list[dict[str, Any]]:
+    """In which orders the same can be had; what is near to a meaning has its own."""
+    if query.like:
+        return []
+    given = query.sort
+    if given == "score" and not query.has_words:
+        given = "name"  # of all that match alike
+    return [
+        {"words": words, "here": sort == given, "url": _changed(call, {"sort": sort})}
+        for sort, words in _ORDERS.items()
+        if sort != "score" or query.has_words
+    ]
 
 
 def _changed(call: Call, given: Mapping[str, str]) -> str:
@@ -83,7 +102,7 @@ def _facets(call: Call, query: Query, found: Found) -> list[dict[str, Any]]:
     pairs = _asked(call)
     return [
         {
-            "name": name.capitalize(),
+            "name": _NAMES.get(name, name.capitalize()),
             "counted": [
                 {"value": value, "count": count, "url": _address(call, [*pairs, (name, value)])}
                 for value, count in found.facets[name][:_COUNTED]

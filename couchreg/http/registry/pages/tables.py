@@ -32,6 +32,7 @@ _ROWS: Final = 50  # of a page
 _FARTHEST: Final = 999_999_999
 _MOST: Final = 1 << 20  # bytes of cells
 _LONGEST: Final = 1000  # characters of a condition
+_REPEATED: Final = 200  # characters of a condition, in the heading of each column
 _COLUMNS: Final = 200  # that are shown
 _PATIENCE: Final = 0.3  # seconds for pictures of columns
 _LONGER_PATIENCE: Final = 1.0  # for a picture of two
@@ -152,6 +153,7 @@ async def _rows(call: Call, resource: Resource, table: Table, wish: TableWish) -
                 "description": described.get(one["name"], ""),
                 "right": one["type"] in _NUMBERS,
                 "spread": spreads.get(one["name"]),
+                "ordered": _ordered(wish, one["name"]),
             }
             for one in columns[:_COLUMNS]
         ],
@@ -236,6 +238,14 @@ def _described(resource: Resource) -> dict[str, str]:
         for one in (fields if isinstance(fields, list) else [])
         if isinstance(one, Mapping)
     }
+
+
+def _ordered(wish: TableWish, name: str) -> str:
+    """The same rows in the order of a column, the other way round where they are in it. Every column has such
+    an address, so what is long is not repeated in them: the form still orders those rows."""
+    if len(wish.query) + len(wish.where) > _REPEATED:
+        return ""
+    return _turned(wish._replace(order=name, down=wish.order == name and not wish.down), 0)
 
 
 def _turned(wish: TableWish, offset: int) -> str:

@@ -201,7 +201,10 @@ async def test_rows_are_turned_filtered_and_ordered(registry: Served) -> None:
     path = "/-/table/seen/1.0.0/main"
     _, _, text = await look(registry, path)
     assert f"{ROWS} rows" in Seen(text).text
-    [after] = [link for link in Seen(text).links() if link.startswith("?")]
+    by_year, _, after = [link for link in Seen(text).links() if link.startswith("?")]
+    _, _, ordered = await look(registry, path + by_year)
+    assert 'aria-sort="ascending"' in ordered
+    assert "?order=year&down=1&offset=0" in Seen(ordered).links()
     _, _, second = await look(registry, path + after)
     assert "1950" in Seen(second).text
     assert "1949" not in Seen(second).text
@@ -254,7 +257,10 @@ async def test_links_repeat_what_is_read_of_an_address_and_no_more(registry: Ser
     assert max(map(len, links)) < 200
     _, _, text = await look(registry, "/-/table/seen/1.0.0/main?offset=50&" + "a=1&" * 1500 + "query=place")
     turned = [link for link in Seen(text).links() if link.startswith("?")]
-    assert turned == ["?query=place&offset=0", "?query=place&offset=100"]
+    assert turned[-2:] == ["?query=place&offset=0", "?query=place&offset=100"]
+    assert turned[:-2] == [f"?query=place&order={name}&offset=0" for name in ("year", "place")]
+    _, _, text = await look(registry, "/-/table/seen/1.0.0/main?offset=50&query=" + "place+" * 50)
+    assert not [link for link in Seen(text).links() if link.startswith("?") and "order" in link]
 
 
 async def test_a_statement_is_answered_and_a_wrong_one_explained(registry: Served) -> None:
