@@ -66,7 +66,17 @@ def test_the_first_start_has_a_package_and_the_second_keeps_it(tmp_path: Path) -
 def test_scripts_are_shell_that_parses() -> None:
     for script in [
         ROOT / "scripts" / name
-        for name in ("setup", "run", "test", "lint", "bench", "bench_publishing", "paths", "screenshots")
+        for name in (
+            "setup",
+            "run",
+            "test",
+            "lint",
+            "bench",
+            "bench_publishing",
+            "paths",
+            "screenshots",
+            "newcomer",
+        )
     ] + [ROOT / ".ci" / "run"]:
         subprocess.run(["bash", "-n", str(script)], check=True)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
+from yarl import URL
 
 from couchreg.auth.users.accounts import CLOSED, Login
 from couchreg.errors import CouchregError, Forbidden, TooManyRequests, Unauthorized, Unavailable
@@ -49,12 +50,13 @@ async def logout(call: Call) -> web.StreamResponse:
 
 async def register_page(call: Call) -> web.StreamResponse:
     """`GET /-/register`: the form, or why there is none."""
-    return _register_form(call)
+    return _register_form(call, place_of(call.request.query.get("next", ""), ACCOUNT))
 
 
 async def register(call: Call) -> web.StreamResponse:
-    """`POST /-/register`: a new account, and a login for it."""
+    """`POST /-/register`: a new account, a login for it, and on to `next`."""
     fields = await fields_of(call)
+    place = place_of(fields.get("next", ""), ACCOUNT)
     accounts, name, password = call.services.accounts, fields.get("name", ""), fields.get("password", "")
     accounts.may_register(call.user)
     try:
@@ -63,9 +65,9 @@ async def register(call: Call) -> web.StreamResponse:
         email = fields.get("email", "").strip() or None
         await accounts.create(name, Login(password), email=email, address=call.address)
     except CouchregError as error:
-        return _register_form(call, error, fields)
+        return _register_form(call, place, error, fields)
     value = await _begin(call, fields, password)
-    return to(call.base, ACCOUNT, _entered(call, value))
+    return to(call.base, place, _entered(call, value))
 
 
 async def _begin(call: Call, fields: Mapping[str, str], password: str) -> str:
@@ -88,18 +90,25 @@ def _login_form(
     token, headers = token_for(call)
     values: dict[str, Any] = {"title": "Log in", "token": token, "next": place, "name": name[:200]}
     values |= {"reason": error.reason if error else "", "open": call.services.accounts.registration_open}
+    values["onward"] = _onward(place)
     return private(call, "login.html", _status(error), [*headers, *_around(error)], **values)
 
 
 def _register_form(
-    call: Call, error: CouchregError | None = None, fields: Mapping[str, str] | None = None
+    call: Call, place: str, error: CouchregError | None = None, fields: Mapping[str, str] | None = None
 ) -> web.StreamResponse:
     token, headers = token_for(call)
     known = {name: (fields or {}).get(name, "")[:200] for name in ("name", "email")}
     is_open = call.services.accounts.registration_open or call.user.is_admin
     values: dict[str, Any] = {"title": "Make an account", "token": token, "open": is_open, **known}
+    values |= {"next": place, "onward": _onward(place)}
     values |= {"reason": error.reason if error else "" if is_open else CLOSED}
     return private(call, "register.html", _status(error), [*headers, *_around(error)], **values)
+
+
+def _onward(place: str) -> str:
+    """What leads from one of the two forms to the other takes along where somebody wanted to go."""
+    return "" if place == ACCOUNT else "?" + URL("/").with_query({"next": place}).raw_query_string
 
 
 def _status(error: CouchregError | None) -> int:

@@ -35,6 +35,8 @@ _LONGEST: Final = 1000  # characters of a condition
 _REPEATED: Final = 200  # characters of a condition, in the heading of each column
 _COLUMNS: Final = 200  # that are shown
 _PATIENCE: Final = 0.3  # seconds for pictures of columns
+_PATIENCE_FOR_ROWS: Final = 3.0  # for the table itself, where it is still being made
+_BETWEEN_LOOKS: Final = 0.2
 _LONGER_PATIENCE: Final = 1.0  # for a picture of two
 _LONGEST_COURSE: Final = 2_000_000  # rows; with more, nobody would wait for it
 _TIMES: Final = ("year", "date", "datetime")  # types that others are looked at along
@@ -123,9 +125,18 @@ def _wish(call: Call) -> TableWish:
 
 
 async def _table(call: Call, version: Version, resource: Resource) -> Table | None:
+    """Whoever has just published looks at once: one that is being made is waited for a little."""
     if call.services.tables is None:
         return None
-    return next((one for one in await call.tables.of(version) if one.resource == resource.name), None)
+    clock = asyncio.get_running_loop().time
+    end = clock() + _PATIENCE_FOR_ROWS
+    with call.while_there():
+        while True:
+            listed = await call.tables.of(version)
+            found = next((one for one in listed if one.resource == resource.name), None)
+            if found is None or found.state != PENDING or clock() >= end:
+                return found
+            await asyncio.sleep(_BETWEEN_LOOKS)
 
 
 def _unready(table: Table | None) -> str:

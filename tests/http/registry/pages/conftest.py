@@ -12,4 +12,5 @@ def patient() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tables, "_PATIENCE", 60.0)
         patch.setattr(tables, "_LONGER_PATIENCE", 60.0)
+        patch.setattr(tables, "_PATIENCE_FOR_ROWS", 60.0)
         yield

@@ -232,6 +232,21 @@ async def test_whoever_registers_has_logged_in(person: Person) -> None:
     assert "carla@example.org" in (await person.get("/-/account"))[2]
 
 
+async def test_who_wanted_to_publish_comes_to_that_by_way_of_a_new_account(person: Person) -> None:
+    _, _, login = await person.get("/-/login?next=/-/publish")
+    assert 'href="' + person.served.url + '/-/register?next=/-/publish"' in login
+    _, _, text = await person.get("/-/register?next=/-/publish")
+    assert '<input type="hidden" name="next" value="/-/publish">' in text
+    assert '/-/login?next=/-/publish"' in text
+    sent = {"name": "edith", "password": "a long one", "again": "a long one", "next": "/-/publish"}
+    status, _, text = await person.send("/-/register", **{**sent, "again": "another"})
+    assert (status, 'name="next" value="/-/publish"' in text) == (403, True)
+    status, headers, _ = await person.send("/-/register", **sent)
+    assert (status, headers["Location"]) == (303, f"{person.served.url}/-/publish")
+    for place in ("//elsewhere.example/", "https://elsewhere.example/", "/\\elsewhere.example"):
+        assert "elsewhere" not in (await person.get(f"/-/register?next={place}"))[2]
+
+
 async def test_another_password_ends_all_logins_but_the_one_that_changed_it(person: Person) -> None:
     name = {"name": "dora", "password": "the first", "again": "the first"}
     await person.get("/-/register")

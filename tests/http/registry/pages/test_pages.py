@@ -3,12 +3,16 @@
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 import pytest_asyncio
 
+from couchreg.analytics.ledger import PENDING
+from couchreg.http.registry.pages import tables
 from couchreg.http.registry.reading.negotiation import prefers_page
 from tests.packages import Package
 from tests.served import Served, serving
@@ -214,6 +218,19 @@ async def test_rows_are_turned_filtered_and_ordered(registry: Served) -> None:
     assert years == [year for year in range(2019, 2000, -1) if (year - 1900) % 7 == 3]
     _, _, wrong = await look(registry, path + "?where=nothing+%3E+1")
     assert 'role="status"' in wrong
+
+
+async def test_a_table_that_has_just_been_published_is_waited_for(
+    registry: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = replace(plain_package(), members={**plain_package().members, "name": "soon"})
+    assert (await registry.put(package, "1.0.0"))[0] == 201
+    _, _, text = await look(registry, "/-/table/soon/1.0.0/main")
+    assert f"{ROWS} rows" in Seen(text).text
+    monkeypatch.setattr(tables, "_PATIENCE_FOR_ROWS", 0.0)
+    monkeypatch.setattr(registry.tables, "of", AsyncMock(return_value=[Mock(resource="main", state=PENDING)]))
+    _, _, text = await look(registry, "/-/table/soon/1.0.0/main")
+    assert "look again in a moment" in Seen(text).text
 
 
 async def test_columns_show_how_their_values_are_spread(registry: Served) -> None:
