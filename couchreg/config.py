@@ -20,6 +20,7 @@ from couchreg.config_values import (
     credentials,
     doc_store,
     http_url,
+    issuers,
     networks,
     one_of,
     origins,
@@ -35,9 +36,8 @@ from couchreg.errors import CouchregError
 ENVIRONMENT_PREFIX = "COUCHREG_"
 FILE_NAME = "couchreg.toml"
 # Names of the environment that belong to the command line as a client, or to the project's tests.
-FOREIGN = frozenset(
-    {"REGISTRY", "USER", "PASSWORD", "TOKEN", "CONFIG", "CACHE", "CACHE_LIMIT", "CRASH_ROUNDS"}
-)
+FOREIGN = {"REGISTRY", "USER", "PASSWORD", "TOKEN", "ID_TOKEN", "CONFIG", "CACHE", "CACHE_LIMIT"}
+FOREIGN |= {"CRASH_ROUNDS"}
 FOREIGN_PREFIX = "TEST_"
 # Of the Datastore's documentation; COUCHREG_… goes before them.
 DATASTORE_NAMES = {
@@ -211,6 +211,7 @@ class Settings:
     token_days: int = setting(
         365, "Days that a token lasts if nobody says; 0: until it is revoked.", DAYS, metavar="DAYS"
     )
+    oidc_issuers: str = setting("", "Whose identity tokens let jobs publish.", issuers, metavar="URLS")
     design_docs: str = setting(
         "none", "Design documents that the databases are kept with.", text, metavar="none|shipped|DIR"
     )

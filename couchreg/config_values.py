@@ -118,6 +118,21 @@ def origins(value: Any) -> str:
     return ", ".join(parts)
 
 
+def issuers(value: Any) -> str:
+    """Addresses of issuers, as `https://token.actions.githubusercontent.com, https://gitlab.com`; on this
+    machine http:// will do."""
+    given = ",".join(map(text, value)) if isinstance(value, list) else text(value)
+    parts = [part.strip() for part in given.split(",") if part.strip()]
+    for part in parts:
+        found = urlsplit(part)
+        is_safe = found.scheme == "https" or found.hostname in ("localhost", "127.0.0.1", "::1")
+        if not (found.scheme in ("http", "https") and found.hostname and is_safe) or "@" in found.netloc:
+            raise ValueError(f"{part!r} is no https:// address")
+        if found.query or found.fragment:
+            raise ValueError(f"{part!r} is no issuer: it has neither a query nor a fragment")
+    return ", ".join(parts)
+
+
 def patterns(value: Any) -> str:
     """Patterns of names, as `gdp*, co2-ppm`."""
     given = ",".join(map(text, value)) if isinstance(value, list) else text(value)

@@ -80,6 +80,7 @@ async def open_doors(
         graphs=None if app.graphs is None else app.graphs.asking,
         care=Care(app.store, app.accounts),
         groups=app.groups,
+        trust=app.trust,
         health=app.monitoring.health.parts,
         metrics=app.monitoring.metrics,
         overview=lambda: overview(app),

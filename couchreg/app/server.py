@@ -33,6 +33,7 @@ from couchreg.app.replicating import DesignFunctions
 from couchreg.app.searching import open_restricted, open_search
 from couchreg.app.stores import direct_uploads, largest_attachment, open_blobs
 from couchreg.app.tables import begin, counted, open_tables
+from couchreg.app.trusting import trusting
 from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.login.pledges import Pledges
@@ -142,6 +143,7 @@ class App:
         self.counts, self._shelf = data.counts, data.publishing
         self.upload_secret = data.upload_secret()
         self.registry = await self._registry(stack)
+        self.trust = await trusting(stack, self, ports[0])
         here = Here(self.store, self.attachments, DesignFunctions(self.functions))
         self.replicator = Replicator(here)
         self.asking = await begin(stack, self.tables, self._seen, self.attachments)

@@ -60,6 +60,7 @@ COMMANDS: dict[str, Lazy] = {
     "users": Lazy("couchreg.cli.caring", "users", "Look after the accounts of others."),
     "token": Lazy("couchreg.cli.token", "token", "Create, list and revoke API tokens."),
     "owner": Lazy("couchreg.cli.owner", "owner", "List and change the owners of packages."),
+    "trust": Lazy("couchreg.cli.trust", "trust", "Let jobs elsewhere publish packages."),
     "access": Lazy("couchreg.cli.access", "access", "Say who may read and publish packages."),
     "groups": Lazy("couchreg.cli.groups", "groups", "List and change groups of accounts."),
     "completion": Lazy(

@@ -17,7 +17,9 @@ REGISTRY, USER, PASSWORD, TOKEN = (
 CONFIG = "COUCHREG_CONFIG"  # the file that `couchreg login` writes
 CACHE = "COUCHREG_CACHE"  # the folder in which installed files are kept
 CACHE_LIMIT = "COUCHREG_CACHE_LIMIT"  # MiB
-VARIABLES = (REGISTRY, USER, PASSWORD, TOKEN, CONFIG, CACHE, CACHE_LIMIT)
+ID_TOKEN = "COUCHREG_ID_TOKEN"  # noqa: S105 — of the job in which this runs, from its provider
+GITHUB_URL, GITHUB_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+VARIABLES = (REGISTRY, USER, PASSWORD, TOKEN, CONFIG, CACHE, CACHE_LIMIT, ID_TOKEN)
 
 
 def value(name: str) -> str | None:

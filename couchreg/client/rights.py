@@ -1,6 +1,6 @@
 """Rights and groups as a client sees them. Each method raises ClientError."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 Members = dict[str, Any]
@@ -34,6 +34,27 @@ class ClientRights:
     async def restricted(self) -> Members:
         """The restricted packages that whoever asks may read -> `read-only` or `read-write`."""
         return dict((await self._ask("GET", "-", "access")).get("packages", {}))
+
+    async def trusted(self, package: str) -> list[Members]:
+        """`[{id, issuer, claims, owner, created}]`: the jobs elsewhere that may publish a package."""
+        return list((await self._ask("GET", "-", "trust", package)).get("publishers", []))
+
+    async def trust(self, package: str, issuer: str, claims: Mapping[str, str]) -> Members:
+        """The publisher that was made."""
+        value = {"issuer": issuer, "claims": dict(claims)}
+        return await self._ask("POST", "-", "trust", package, value=value)
+
+    async def distrust(self, package: str, publisher: str) -> None:
+        await self._ask("DELETE", "-", "trust", package, publisher)
+
+    async def audience(self) -> str:
+        """For whom the identity token of a job has to be."""
+        return str((await self._ask("GET", "-", "oidc", "audience")).get("audience", ""))
+
+    async def exchange(self, token: str, package: str | None = None) -> Members:
+        """`{token, packages, expires}` for the identity token of a job."""
+        value = {"token": token, **({"package": package} if package else {})}
+        return await self._ask("POST", "-", "oidc", "token", value=value)
 
     async def groups(self) -> list[Members]:
         """`[{name, owners, members}]` of those that whoever asks is in."""

@@ -65,6 +65,8 @@ OF_NO_PACKAGE = {
     ("GET", "/-/static/{path}"),
     ("PUT", "/adduser/{user}"),
     ("GET", "/-/whoami"),
+    ("GET", "/-/oidc/audience"),
+    ("POST", "/-/oidc/token"),
     ("GET", "/-/user/{user}"),
     ("PUT", "/-/user/{user}"),
     ("DELETE", "/-/user/{user}"),

@@ -44,7 +44,7 @@ from couchreg.http.registry.frame.parameters import (
 from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.graphs import routes as graphs
 from couchreg.http.registry.pages import routes as pages
-from couchreg.http.registry.people import access_routes
+from couchreg.http.registry.people import access_routes, trust_routes
 from couchreg.http.registry.people import routes as people
 from couchreg.http.registry.publishing import routes as publishing
 from couchreg.http.registry.reading import search_routes, yanking_routes
@@ -78,6 +78,7 @@ ROUTES: tuple[Route, ...] = (
     *search_routes.ROUTES,
     *people.ROUTES,
     *access_routes.ROUTES,
+    *trust_routes.ROUTES,
     Route(
         "POST",
         "/datastore/authorize",

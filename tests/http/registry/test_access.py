@@ -113,6 +113,12 @@ EXPECTED = {
     "DELETE /-/groups/{group}": "401 404 200 200 403 403 403 200",
     "PUT /-/groups/{group}/members/{user}": "401 404 200 200 403 403 403 200",
     "DELETE /-/groups/{group}/members/{user}": "401 404 403 403 403 403 403 403",  # the last owner
+    # Nobody's identity tokens are taken.
+    "GET /-/oidc/audience": "404 404 404 404 404 404 404 404",
+    "POST /-/oidc/token": "404 404 404 404 403 403 403 404",
+    "GET /-/trust/{name}": "401 403 404 404 404 404 404 404",
+    "POST /-/trust/{name}": "401 403 404 404 403 403 403 404",
+    "DELETE /-/trust/{name}/{id}": "401 403 404 404 403 403 403 404",
     #                                  nobody bob anna admin read publish scoped full
     "PUT /adduser/{user}": "201 201 201 201 201 201 201 201",
     "GET /-/whoami": "401 200 200 200 200 200 200 200",
@@ -252,6 +258,8 @@ class Stage:
                 "files": {},
                 "descriptor": '{"name": "small", "resources": [{"name": "r", "data": []}]}',
             },
+            "POST /-/oidc/token": {"token": "a.b.c"},
+            "POST /-/trust/{name}": {"issuer": "https://a.example", "claims": {"sub": "b"}},
             "POST /-/sql": {"q": "SELECT * FROM small.words"},
             "POST /-/package/{name}/access": {"access": "public"},
             "PUT /-/package/{name}/collaborators/{who}": {"permissions": "read-only"},

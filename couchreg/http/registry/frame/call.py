@@ -26,6 +26,7 @@ from couchreg.auth.policy import (
     without_owner_roles,
 )
 from couchreg.auth.tokens import Grant, Scope, Tokens
+from couchreg.auth.trust.publishers import TrustedPublishers
 from couchreg.auth.users.accounts import Accounts
 from couchreg.auth.users.caring import Care
 from couchreg.docstore.base import Attachment
@@ -138,6 +139,7 @@ class RegistryServices:
     asking: Asking | None = None
     graphs: Graphs | None = None  # that can be asked
     care: Care | None = None  # for accounts of others
+    trust: TrustedPublishers | None = None  # jobs elsewhere that publish
     groups: Groups | None = None  # of accounts, which are given rights together
     health: Callable[[], Awaitable[Sequence[HealthPart]]] = nothing_ails
     metrics: Callable[[], Awaitable[str]] = nothing_measured

@@ -10,6 +10,14 @@ _RIGHT: Schema = {"enum": [*PERMISSIONS]}
 _GRANTS: Schema = {"type": "object", "additionalProperties": _RIGHT}
 _NAMES: Schema = {"type": "array", "items": TEXT}
 _GROUP = members("name owners members", name=TEXT, owners=_NAMES, members=_NAMES)
+_PUBLISHER = members(
+    "id issuer claims owner created",
+    id=TEXT,
+    issuer=TEXT,
+    claims={"type": "object", "additionalProperties": TEXT},
+    owner=TEXT,
+    created=TEXT,
+)
 
 PEOPLE_PATHS: Final[Mapping[str, Schema]] = {
     "who": {"type": "string", "minLength": 1, "maxLength": 214},
@@ -28,6 +36,10 @@ PEOPLE: Final[Mapping[str, Schema]] = {
         owners=_NAMES,
         collaborators=_GRANTS,
     ),
+    "Audience": members("audience issuers", audience=TEXT, issuers=_NAMES),
+    "Exchanged": members("token packages expires", token=TEXT, packages=_NAMES, expires=TEXT),
+    "Publisher": _PUBLISHER,
+    "Publishers": members("publishers", publishers={"type": "array", "items": _PUBLISHER}),
     "Group": _GROUP,
     "Groups": members("groups", groups={"type": "array", "items": _GROUP}),
 }

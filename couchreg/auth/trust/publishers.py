@@ -1,0 +1,220 @@
+"""Which jobs are trusted with which packages, and the token that such a job gets.
+
+An owner of a package says what a job's identity token has to state: its issuer, and claims (`repository`,
+`sub`, …). A job whose token states that gets a couchreg token of a quarter of an hour, which publishes this
+package as that owner does. So it ends with the owner's account, and is of no use once they own the package
+no more. Kept in notes beside `_users`, as tokens are: a mirror trusts nobody that its source trusts.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from couchreg.auth.tokens import ApiToken, Scope, Tokens
+from couchreg.auth.trust.issuers import Issuers
+from couchreg.auth.trust.statements import LONGEST_TEXT, Statement, heading, verified
+from couchreg.docstore.base import Notes
+from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyRequests, Unauthorized
+from couchreg.journal.asking import record
+from couchreg.model.user import User
+
+NOTE: Final = "trust:"  # and the package's name
+USED: Final = "trust-used"  # tokens that were exchanged and have not expired
+LIFETIME: Final = 900.0  # seconds
+IDENTITIES: Final = ("sub", "repository", "project_path")  # claims of which one has to be named
+MOST: Final = 20  # of one package
+MOST_CLAIMS: Final = 10
+MOST_PACKAGES: Final = 50  # of one token
+MOST_USED: Final = 5_000
+MOST_TOKENS: Final = 30  # of one owner, made so, at a time: an account has a hundred
+LABEL: Final = "trusted publisher: "
+
+
+class TrustedPublisher(msgspec.Struct, frozen=True):
+    """`claims`: what a job's token has to state, each in full, or up to a `*` at its end."""
+
+    id: str
+    issuer: str
+    claims: dict[str, str]
+    owner: str  # who said so, and as whom the job publishes
+    created: float  # Unix seconds
+
+    def fits(self, statement: Statement) -> bool:
+        return self.issuer == statement.issuer and all(
+            _fits(wanted, statement.claims.get(name)) for name, wanted in self.claims.items()
+        )
+
+
+class TrustedPublishers:
+    """Whoever makes it calls `load` first. `audience` is for whom tokens of jobs have to be, as it is known
+    here: what a request says would be the choice of whoever has a token for another registry.
+    `may_publish(owner, package)` is whether somebody has an account and owns the package, now."""
+
+    def __init__(
+        self,
+        notes: Notes,
+        issuers: Issuers,
+        tokens: Tokens,
+        may_publish: Callable[[str, str], Awaitable[bool]],
+        *,
+        audience: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.issuers = issuers
+        self.audience = audience
+        self._notes = notes
+        self._tokens = tokens
+        self._may_publish = may_publish
+        self._clock = clock
+        self._of: dict[str, list[TrustedPublisher]] = {}  # by package
+        self._by_identity: dict[tuple[str, str], set[str]] = {}  # claim and value -> packages
+        self._changing = asyncio.Lock()
+        self._exchanging = asyncio.Lock()
+
+    async def load(self) -> None:
+        for note in await self._notes.names(NOTE):
+            found = await self._notes.read(note)
+            if found is not None:
+                self._keep(note.removeprefix(NOTE), msgspec.convert(found, list[TrustedPublisher]))
+
+    def of(self, package: str) -> list[TrustedPublisher]:
+        return list(self._of.get(package, ()))
+
+    async def add(self, package: str, issuer: str, claims: Mapping[str, Any], user: User) -> TrustedPublisher:
+        """Trust jobs with a package of the user's. Raises BadRequest, Conflict."""
+        if issuer not in self.issuers.named:
+            raise BadRequest(f"This registry trusts no tokens of {issuer[:200]!r}: its operator says whose.")
+        made = TrustedPublisher(secrets.token_hex(6), issuer, _claims(claims), user.name or "", self._clock())
+        async with self._changing:
+            kept = self.of(package)
+            if any((one.issuer, one.claims, one.owner) == (issuer, made.claims, made.owner) for one in kept):
+                raise Conflict("This publisher is trusted already.")
+            if len(kept) >= MOST:
+                raise Conflict(f"A package may have {MOST} trusted publishers.")
+            await self._write(package, [*kept, made])
+        record("trust.add", package=package, id=made.id, issuer=issuer, by=user.name)
+        return made
+
+    async def remove(self, package: str, publisher_id: str, user: User) -> None:
+        """Raises NotFound."""
+        async with self._changing:
+            kept = self.of(package)
+            left = [one for one in kept if one.id != publisher_id]
+            if len(left) == len(kept):
+                raise NotFound("There is no such trusted publisher.")
+            await self._write(package, left)
+        record("trust.remove", package=package, id=publisher_id, by=user.name)
+
+    async def exchange(self, token: str, package: str | None = None) -> tuple[str, ApiToken]:
+        """A couchreg token for a job's: its text and its record. Raises BadRequest, Unauthorized,
+        Forbidden for a job that is not trusted, TooManyRequests, Unavailable."""
+        try:
+            found = heading(token)
+            key = await self.issuers.key(found)
+            statement = await asyncio.to_thread(verified, token, found, key, self.audience, self._clock())
+            async with self._exchanging:
+                owner, packages = await self._trusted(statement, package)
+                await self._check_room(owner)
+                await self._use_up(statement)
+                text, made = await self._tokens.create(
+                    User(owner, ()),
+                    Scope.PUBLISH,
+                    packages=packages,
+                    lifetime=LIFETIME,
+                    label=LABEL + _label(statement),
+                )
+        except (Unauthorized, Forbidden):
+            record("trust.refused")
+            raise
+        record("trust.exchange", id=made.id, owner=owner, packages=packages, issuer=statement.issuer)
+        return text, made
+
+    async def _trusted(self, statement: Statement, package: str | None) -> tuple[str, list[str]]:
+        """The owner as whom a job publishes, and the packages. Raises Forbidden, BadRequest."""
+        owners: dict[str, list[str]] = {}
+        for name in sorted(self._candidates(statement)):
+            if package is not None and name != package:
+                continue
+            for one in self._of[name]:
+                if one.fits(statement) and await self._may_publish(one.owner, name):
+                    owners.setdefault(one.owner, []).append(name)
+                    break
+        if not owners:
+            raise Forbidden("No package trusts this job: see couchreg trust.")
+        if len(owners) > 1:
+            raise BadRequest("This job is trusted by several owners: name the package that is meant.")
+        [(owner, packages)] = owners.items()
+        return owner, packages[:MOST_PACKAGES]
+
+    def _candidates(self, statement: Statement) -> Iterator[str]:
+        found: set[str] = set()
+        for claim in IDENTITIES:
+            found |= self._by_identity.get((claim, statement.claims.get(claim, "")), set())
+        yield from found
+
+    async def _check_room(self, owner: str) -> None:
+        """Jobs do not take all the tokens that an account may have. Raises TooManyRequests."""
+        made = [one for one in await self._tokens.list(owner) if one.label.startswith(LABEL)]
+        if len(made) >= MOST_TOKENS:
+            raise TooManyRequests(f"{MOST_TOKENS} jobs of this owner publish already.", retry_after=60)
+
+    async def _use_up(self, statement: Statement) -> None:
+        """Each token of a job is good once, also after a restart. Raises Unauthorized, TooManyRequests."""
+        now = self._clock()
+        kept = await self._notes.read(USED)
+        used = {name: ends for name, ends in (kept or {}).items() if ends > now}
+        name = sha256(f"{statement.issuer}\n{statement.id}".encode("utf-8", "surrogatepass")).hexdigest()[:40]
+        if name in used:
+            raise Unauthorized("This token has been used already.")
+        if len(used) >= MOST_USED:
+            raise TooManyRequests("Too many jobs publish at the moment.", retry_after=60)
+        await self._notes.write(USED, {**used, name: statement.expires})
+
+    async def _write(self, package: str, kept: list[TrustedPublisher]) -> None:
+        await self._notes.write(NOTE + package, msgspec.to_builtins(kept) or None)
+        self._keep(package, kept)
+
+    def _keep(self, package: str, kept: list[TrustedPublisher]) -> None:
+        for one in self._of.pop(package, ()):
+            for pair in _identities(one):
+                self._by_identity.get(pair, set()).discard(package)
+                if not self._by_identity.get(pair):
+                    self._by_identity.pop(pair, None)
+        if kept:
+            self._of[package] = kept
+        for one in kept:
+            for pair in _identities(one):
+                self._by_identity.setdefault(pair, set()).add(package)
+
+
+def _identities(one: TrustedPublisher) -> list[tuple[str, str]]:
+    return [(name, one.claims[name]) for name in IDENTITIES if not one.claims.get(name, "*").endswith("*")]
+
+
+def _claims(given: Mapping[str, Any]) -> dict[str, str]:
+    """Raises BadRequest."""
+    if not 0 < len(given) <= MOST_CLAIMS:
+        raise BadRequest(f"Name one to {MOST_CLAIMS} claims that the token of a job has to have.")
+    for name, value in given.items():
+        is_text = isinstance(value, str) and 0 < len(name) <= 100 and 0 < len(value) <= LONGEST_TEXT
+        if not is_text or "*" in value[:-1] or value == "*":
+            raise BadRequest("A claim is a text that has to be there, or its beginning with a * at its end.")
+    if all(given.get(name, "*").endswith("*") for name in IDENTITIES):
+        raise BadRequest(f"Name one of {', '.join(IDENTITIES)} in full: it says whose job it is.")
+    return dict(given)
+
+
+def _fits(wanted: str, given: str | None) -> bool:
+    if given is None:
+        return False
+    return given.startswith(wanted[:-1]) if wanted.endswith("*") else given == wanted
+
+
+def _label(statement: Statement) -> str:
+    whose = next((statement.claims[name] for name in IDENTITIES if name in statement.claims), "")
+    return "".join(letter if letter.isprintable() else "?" for letter in whose)[:70]
