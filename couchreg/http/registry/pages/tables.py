@@ -31,6 +31,7 @@ from couchreg.web.showing import placed, plain
 _ROWS: Final = 50  # of a page
 _FARTHEST: Final = 999_999_999
 _MOST: Final = 1 << 20  # bytes of cells
+_MOST_KEPT: Final = 128 << 10  # bytes of a page that is remembered
 _LONGEST: Final = 1000  # characters of a condition
 _REPEATED: Final = 200  # characters of a condition, in the heading of each column
 _COLUMNS: Final = 200  # that are shown
@@ -186,6 +187,20 @@ async def _rows(call: Call, resource: Resource, table: Table, wish: TableWish) -
 
 
 async def _read(call: Call, table: Table, wish: TableWish) -> dict[str, Any]:
+    """The rows that are wished for. A table never changes, nor do they: short pages are kept, so that who
+    looks at the same again, and most look at the first, needs no child for it."""
+    key = ("ROWS", table.sha256, *(str(part) for part in wish))
+    kept = call.services.rendered.get(key)
+    if kept is None:
+        body = await _asked(call, table, wish)
+        if len(body) > _MOST_KEPT:
+            return dict(await decoded(body))
+        kept = Rendering("", body, {})
+        call.services.rendered.keep(key, kept)
+    return dict(await decoded(kept.body))
+
+
+async def _asked(call: Call, table: Table, wish: TableWish) -> bytes:
     asking, part = asking_of(call), RowSlice(wish.offset, _ROWS)
     page: dict[str, Any] = {"head": {}, "tail": {}, "most": _MOST}
     if wish.is_plain:
@@ -197,8 +212,7 @@ async def _read(call: Call, table: Table, wish: TableWish) -> dict[str, Any]:
             where = f"({where}) AND {searched(table, wish.query)}"
         answer = asking.viewing.matching(table, where, by, part, page, call.askers)
     async with answer as parts:
-        body = await gathered(asking.answering, parts, 2 * _MOST)  # the cells, and what stands around them
-    return dict(await decoded(body))
+        return await gathered(asking.answering, parts, 2 * _MOST)  # the cells, and what stands around them
 
 
 async def _course(call: Call, resource: Resource, table: Table) -> dict[str, Any] | None:

@@ -118,17 +118,66 @@ async def test_a_person_finds_a_table_and_asks_it(registry: Served, browser: Bro
         assert visit.told == []
 
 
+READ = ("/seen/1.0.0", "/-/search?q=seen", "/-/table/seen/latest/main", "/-/sql?q=select+*+from+seen.main")
+# Of what can be reached by keyboard: how much there is, and what shows nothing of it where it has the focus.
+FOCUS = """() => {
+    const seen = 'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]';
+    const all = [...document.querySelectorAll(seen)].filter((one) => one.checkVisibility());
+    return all.length;
+}"""
+SHOWN = """() => {
+    const one = document.activeElement;
+    const style = getComputedStyle(one);
+    const shown = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
+    return [one === document.body, shown, one.outerHTML.slice(0, 100)];
+}"""
+
+
+async def test_everything_is_reached_by_keyboard_and_shows_the_focus(
+    registry: Served, browser: Browser
+) -> None:
+    async with visiting(browser, registry.url) as visit:
+        for path in READ:
+            await visit.open(path)
+            wanted, reached, unseen = await visit.page.evaluate(FOCUS), 0, []
+            while reached <= wanted:  # the browser's own parts come behind the last
+                await visit.page.keyboard.press("Tab")
+                is_over, shown, html = await visit.page.evaluate(SHOWN)
+                if is_over:
+                    break
+                reached += 1
+                unseen += [] if shown else [html]
+            assert (path, reached, unseen) == (path, wanted, [])
+
+
+async def test_pages_are_for_paper_and_for_those_who_read_from_right_to_left(
+    registry: Served, browser: Browser
+) -> None:
+    async with visiting(browser, registry.url) as visit:
+        for path in READ:
+            await visit.open(path)
+            await visit.page.evaluate("document.documentElement.dir = 'rtl'")
+            assert await visit.findings() == []
+            await visit.page.emulate_media(media="print", color_scheme="light")
+            await expect(visit.page.get_by_role("navigation")).to_have_count(0)
+            await expect(visit.page.get_by_role("button")).to_have_count(0)
+        await visit.open(READ[0])
+        snippets = visit.page.locator(".fold pre")
+        for place in range(await snippets.count()):
+            assert (await snippets.nth(place).bounding_box() or {}).get("height", 0) > 20
+
+
 async def test_a_person_makes_an_account_and_a_token(registry: Served, browser: Browser) -> None:
     found: list[str] = []
     async with visiting(browser, registry.url) as visit:
         page = visit.page
         await visit.open("/-/account")  # leads to the login
-        found += await visit.findings(axe=False)
+        found += await visit.findings()
         await page.get_by_role("link", name="Make one").click()
         await page.get_by_label("Name, which others will see").fill("carla")
         for label in ("Password", "The password again"):
             await page.get_by_label(label, exact=True).fill("a long one")
-        found += await visit.findings(axe=False)
+        found += await visit.findings()
         await page.get_by_role("button", name="Make the account").press("Enter")
         await page.get_by_label("What it is for").fill(SCRIPT)
         await page.get_by_role("button", name="Make it").click()

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from couchreg.analytics.ledger import PENDING
+from couchreg.errors import BadRequest
 from couchreg.http.registry.pages import tables
 from couchreg.http.registry.reading.negotiation import prefers_page
 from tests.packages import Package
@@ -218,6 +219,20 @@ async def test_rows_are_turned_filtered_and_ordered(registry: Served) -> None:
     assert years == [year for year in range(2019, 2000, -1) if (year - 1900) % 7 == 3]
     _, _, wrong = await look(registry, path + "?where=nothing+%3E+1")
     assert 'role="status"' in wrong
+
+
+async def test_rows_that_were_looked_at_are_kept(registry: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "/-/table/seen/1.0.0/main?where=year+%3E+2010"
+    first = await look(registry, path)
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "_asked", AsyncMock(side_effect=BadRequest("asked again")))
+        assert (await look(registry, path))[2] == first[2]
+        assert "asked again" in (await look(registry, path + "&down=1&order=year"))[2]
+    monkeypatch.setattr(tables, "_MOST_KEPT", 10)
+    other = await look(registry, path.replace("2010", "2011"))
+    monkeypatch.setattr(tables, "_asked", AsyncMock(side_effect=BadRequest("asked again")))
+    assert "asked again" not in other[2]
+    assert "asked again" in (await look(registry, path.replace("2010", "2011")))[2]
 
 
 async def test_a_table_that_has_just_been_published_is_waited_for(
