@@ -32,6 +32,7 @@ FORMAT = 1
 DATABASES = ("server.sqlite", "downloads.sqlite")  # and those of `databases/`
 SMALL = ("format", "upload-secret", "couchreg.toml")
 _NO_LOCKS = frozenset({errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS})
+NO_BACKUP = "{0} is no backup: its manifest is not there, or cannot be read."
 ROUNDS = 5  # in which databases may come and go while they are copied
 
 
@@ -74,14 +75,14 @@ def _back_up(data: Path, target: Path, bytes_at: str | None) -> Done:
     gone = list(links.gone()) if bytes_at is None else []
     if bytes_at is None:
         links.follow(done)
-    state = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{os.urandom(3).hex()}"
+    state = _new_state()
     folder = target / STATES / state
     durable.make_directory(folder, mode=0o700)
-    done.databases = _copy_state(data, folder)
+    done.databases = copy_state(data, folder)
     if bytes_at is None:
         links.follow(done)
     os.sync()
-    _write(target, Manifest(FORMAT, __version__, _now(), state, bytes_at, dict(_hashes(folder))))
+    _write(target, manifest_of_now(bytes_at, dict(hashes(folder)), state))
     _remove_others(target, state)
     done.removed = links.remove(gone)
     return done
@@ -118,20 +119,33 @@ def held(target: Path, how: int) -> Iterator[None]:
 def read_manifest(target: Path) -> Manifest:
     """Raises CannotStart for a folder that is no backup, or of a couchreg to come."""
     try:
-        value: dict[str, Any] = json.loads((target / MANIFEST).read_text("utf-8"))
+        return manifest_of((target / MANIFEST).read_bytes(), str(target))
+    except OSError as error:
+        raise CannotStart(NO_BACKUP.format(target)) from error
+
+
+def manifest_of(data: bytes, where: str) -> Manifest:
+    """Raises CannotStart."""
+    try:
+        value: dict[str, Any] = json.loads(data)
         if value.get("format") != FORMAT:
             raise CannotStart(
-                f"{target} was made by couchreg {value.get('couchreg')}: use that, or a later one."
+                f"{where} was made by couchreg {value.get('couchreg')}: use that, or a later one."
             )
         return Manifest(**value)
-    except (OSError, ValueError, TypeError) as error:
-        raise CannotStart(f"{target} is no backup: {MANIFEST} is not there, or cannot be read.") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CannotStart(NO_BACKUP.format(where)) from error
+
+
+def manifest_of_now(bytes_at: str | None, files: dict[str, str], state: str | None = None) -> Manifest:
+    """Of the files of a state and their hashes."""
+    return Manifest(FORMAT, __version__, _now(), state or _new_state(), bytes_at, files)
 
 
 def faults_of_state(target: Path, manifest: Manifest) -> list[str]:
     """What is wrong with the files of the state. Blocking."""
     folder = target / STATES / manifest.state
-    found = dict(_hashes(folder))
+    found = dict(hashes(folder))
     absent = [f"{folder / name} is missing." for name in sorted(manifest.files.keys() - found.keys())]
     changed = [
         f"{folder / name} has other bytes than were written."
@@ -164,8 +178,7 @@ def restore(target: Path, data: Path) -> Done:
 
 def _restore(target: Path, data: Path) -> Done:
     manifest = read_manifest(target)
-    if data.exists() and any(data.iterdir()):
-        raise CannotStart(f"{data} is not empty: move it away first, or choose another with --data-dir.")
+    check_target(data)
     faults = faults_of_state(target, manifest)
     if faults:
         raise CannotStart(f"Nothing was restored. {' '.join(faults[:5])}")
@@ -178,9 +191,20 @@ def _restore(target: Path, data: Path) -> Done:
     return done
 
 
-def _check(data: Path, target: Path) -> None:
+def check_source(data: Path) -> None:
+    """Raises CannotStart where no data directory is."""
     if not (data / DATABASES[0]).is_file():
         raise CannotStart(f"There is no couchreg in {data}: name its data directory with --data-dir.")
+
+
+def check_target(data: Path) -> None:
+    """Raises CannotStart where something is already."""
+    if data.exists() and any(data.iterdir()):
+        raise CannotStart(f"{data} is not empty: move it away first, or choose another with --data-dir.")
+
+
+def _check(data: Path, target: Path) -> None:
+    check_source(data)
     if data == target or data in target.parents or target in data.parents:
         raise CannotStart("A backup cannot lie in the data directory, nor that in the backup.")
     if target.exists() and not target.is_dir():
@@ -190,7 +214,7 @@ def _check(data: Path, target: Path) -> None:
         raise CannotStart(f"{target} holds something else: choose an empty folder, or an earlier backup.")
 
 
-def _copy_state(data: Path, folder: Path) -> int:
+def copy_state(data: Path, folder: Path) -> int:
     """How many databases; again where some came or went meanwhile, so that the list of them is theirs."""
     for _ in range(ROUNDS):
         before = _database_files(data)
@@ -213,7 +237,7 @@ def _database_files(data: Path) -> list[str]:
     return sorted(f"databases/{path.name}" for path in (data / "databases").glob("[!.]*@*.db"))
 
 
-def _hashes(folder: Path) -> Iterable[tuple[str, str]]:
+def hashes(folder: Path) -> Iterable[tuple[str, str]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             with path.open("rb") as file:
@@ -232,6 +256,10 @@ def _remove_others(target: Path, state: str) -> None:
     for folder in (target / STATES).iterdir():
         if folder.name != state:
             shutil.rmtree(folder)
+
+
+def _new_state() -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{os.urandom(3).hex()}"
 
 
 def _now() -> str:

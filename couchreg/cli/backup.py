@@ -11,6 +11,7 @@ import click
 
 from couchreg.app import backup as backups
 from couchreg.app import build
+from couchreg.app.backup_bucket import bucket_backup
 from couchreg.app.documents import refuse_remote
 from couchreg.auth.policy import REGISTRY
 from couchreg.cli.data_flags import data_flags
@@ -18,31 +19,37 @@ from couchreg.config import Settings, load
 from couchreg.docstore.maintenance.audit import Audit
 from couchreg.docstore.optional import checking
 
+BUCKET = "s3://"
 SHOWN = 20  # faults
 
 
 @click.command()
-@click.argument("words", nargs=-1, metavar="DIR | verify DIR", required=True)
+@click.argument("words", nargs=-1, metavar="DIR|s3://… | verify DIR|s3://…", required=True)
 @data_flags
 def backup(words: tuple[str, ...], **given: str | None) -> None:
-    """Back a data directory up into DIR, also while its server runs; or verify such a backup.
+    """Back a data directory up into DIR or a bucket, also while its server runs; or verify such a backup.
 
     Run it again to bring the backup up to date: only what is new is copied.
     """
     settings = load(given)
     match words:
+        case ("verify", address) if address.startswith(BUCKET):
+            sys.exit(asyncio.run(_verify_bucket(settings, address)))
         case ("verify", folder):
             sys.exit(_verify(settings, Path(folder)))
         case (folder,):
-            _back_up(settings, Path(folder))
+            _back_up(settings, folder)
         case _:
             raise click.UsageError("Name one folder, as in: couchreg backup /backups/couchreg")
 
 
-def _back_up(settings: Settings, folder: Path) -> None:
+def _back_up(settings: Settings, where: str) -> None:
     refuse_remote(settings)
     elsewhere = None if settings.blobstore == "directory" else settings.blobstore
-    done = backups.back_up(settings.data_dir, folder, bytes_at=elsewhere)
+    if where.startswith(BUCKET):
+        done = asyncio.run(_into_bucket(settings, where, elsewhere))
+    else:
+        done = backups.back_up(settings.data_dir, Path(where), bytes_at=elsewhere)
     click.echo(f"{done.databases} databases copied.")
     if done.bytes_at is not None:
         click.echo(
@@ -53,18 +60,43 @@ def _back_up(settings: Settings, folder: Path) -> None:
 
 
 @click.command()
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", metavar="DIR|s3://…")
 @data_flags
 def restore(folder: str, **given: str | None) -> None:
     """Lay a backup out as a new data directory: --data-dir, which must not be there, or be empty."""
     settings = load(given)
-    done = backups.restore(Path(folder), settings.data_dir)
+    if folder.startswith(BUCKET):
+        done = asyncio.run(_from_bucket(settings, folder))
+    else:
+        done = backups.restore(Path(folder), settings.data_dir)
     click.echo(f"{done.databases} files of databases and settings, {done.copied} files of packages restored.")
     if done.bytes_at is not None:
         click.echo(f"The bytes are in {done.bytes_at}: start with --blobstore {done.bytes_at}.")
 
 
+async def _into_bucket(settings: Settings, address: str, elsewhere: str | None) -> backups.Done:
+    async with bucket_backup(settings, address) as found:
+        return await found.make(settings.data_dir.resolve(), bytes_at=elsewhere)
+
+
+async def _from_bucket(settings: Settings, address: str) -> backups.Done:
+    async with bucket_backup(settings, address) as found:
+        return await found.restore(settings.data_dir)
+
+
 # -- verify
+async def _verify_bucket(settings: Settings, address: str) -> int:
+    async with bucket_backup(settings, address) as found:
+        manifest = await found.manifest()
+        with tempfile.TemporaryDirectory(prefix="couchreg-verify-") as place:
+            data, checked = Path(place) / "data", 0
+            faults = await found.lay_out(manifest, data, Path(place))
+            if not faults:
+                where = manifest.bytes_at or f"{address.rstrip('/')}/{backups.BYTES}"
+                checked, faults = await _look_through(replace(settings, data_dir=data, blobstore=where))
+    return _told(manifest, checked, faults)
+
+
 def _verify(settings: Settings, folder: Path) -> int:
     backups.read_manifest(folder)  # no lock where there is no backup
     with backups.held(folder, fcntl.LOCK_SH):
@@ -83,6 +115,10 @@ def _verify_held(settings: Settings, folder: Path) -> int:
                 (data / backups.BYTES).symlink_to((folder / backups.BYTES).resolve())
             where = manifest.bytes_at or "directory"
             checked, faults = asyncio.run(_look_through(replace(settings, data_dir=data, blobstore=where)))
+    return _told(manifest, checked, faults)
+
+
+def _told(manifest: backups.Manifest, checked: int, faults: list[str]) -> int:
     for fault in faults[:SHOWN]:
         click.echo(f"couchreg: {fault}", err=True)
     if faults:
