@@ -144,7 +144,7 @@ def _keep(requests: socket.socket, modules: list[str]) -> NoReturn:
     while True:
         _, descriptors, _, _ = socket.recv_fds(requests, _REQUEST, 3)
         if not descriptors:
-            sys.exit()  # the nursery has gone
+            os._exit(0)  # the nursery has gone; what its frames hold was closed when this one began
         if os.fork() == 0:
             requests.close()
             _become(modules, parent, *descriptors)

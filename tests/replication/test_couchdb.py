@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 URL = urlsplit(os.environ["COUCHREG_TEST_COUCHDB"])
 LOGIN = (URL.username or "", URL.password or "")
-NAMES = ("couchreg-test-src", "couchreg-test-dst")
+NAMES = tuple(f"couchreg-test-{end}-{os.getpid()}" for end in ("src", "dst"))  # others may test beside
 
 
 class CouchDB(Peer):
