@@ -163,3 +163,13 @@ def test_batches_are_small_in_number_and_bytes() -> None:
     assert [len(batch) for batch in batches([b"x"] * 250)] == [100, 100, 50]
     assert [len(batch) for batch in batches([b"x" * 3_000_000] * 3)] == [1, 1, 1]
     assert batches([]) == []
+
+
+async def test_what_functions_leave_behind_is_collected_between_commands(contexts: Contexts) -> None:
+    """Rings of objects, of which nobody else gets rid: 4 MB of each command, and a context has 64."""
+    source = (
+        "function(doc) { for (var i = 0; i < 20000; i++) { var ring = {text: 'x' + i}; ring.self = ring; }"
+        " return true; }"
+    )
+    for _ in range(40):
+        assert await passes(contexts, source)

@@ -10,6 +10,7 @@ QuickJS cannot call out while it watches the time; then the process's own timer 
 import json
 import os
 import re
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,13 @@ from couchreg.model import json as values
 
 RAW = b'{"command":"map","raw":'
 PARTS = [Path(__file__).with_name(name) for name in ("sandbox.js", "pages.js", "negotiation.js")]
+COLLECTING = (
+    0.02  # CPU seconds of commands between two collections of garbage, each of which looks at everything
+)
 BROKEN = "the functions have broken the world they run in"
 _HALF = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")
 _context: list[Any] = []  # the context and its `dispatch`; they last as long as the process
+_uncollected = [0.0]  # CPU seconds of commands since the last collection
 _talk: list[Any] = []  # of a context that talks: CPU seconds between two messages, and where they go
 
 
@@ -53,12 +58,16 @@ def answer(job: bytes, reply: Any) -> bytes:
     if _talk:
         _talk[1:] = [reply]
         reply.limit(_talk[0])
+    began = time.thread_time()
     try:
         said = _encoded(dispatch(job.decode()))
     except _quickjs.JSException as error:
         return _gave_up(str(error))
     finally:
-        context.gc()
+        _uncollected[0] += time.thread_time() - began
+        if _uncollected[0] > COLLECTING:
+            context.gc()
+            _uncollected[0] = 0.0
     return _in_rows(said, job) if job.startswith(RAW) else said
 
 
