@@ -23,6 +23,7 @@ from couchreg.app import designs, migrations, mirroring
 from couchreg.app.documents import open_engine, refuse_remote
 from couchreg.app.doors import open_doors
 from couchreg.app.graphs import open_graphs
+from couchreg.app.itself import OwnAddresses
 from couchreg.app.journals import Journals
 from couchreg.app.listening import listen, tls_context
 from couchreg.app.monitoring import Monitoring
@@ -144,7 +145,8 @@ class App:
         self.upload_secret = data.upload_secret()
         self.registry = await self._registry(stack)
         self.trust = await trusting(stack, self, ports[0])
-        here = Here(self.store, self.attachments, DesignFunctions(self.functions))
+        own_urls = OwnAddresses(self.auth, ports[1], encrypted=self.tls is not None)
+        here = Here(self.store, self.attachments, DesignFunctions(self.functions), own_urls)
         self.replicator = Replicator(here)
         self.asking = await begin(stack, self.tables, self._seen, self.attachments)
         stack.push_async_callback(self.monitoring.stop)

@@ -6,7 +6,7 @@ writes, in the name of the user whose replication it is.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -27,6 +27,7 @@ from couchreg.errors import CouchregError, FileExists, MissingStub, NotFound, To
 from couchreg.model import document as documents
 from couchreg.model import json, selector
 from couchreg.model.user import User
+from couchreg.replication.endpoints import Endpoint
 from couchreg.replication.options import Replication, ReplicationFilter
 from couchreg.replication.peers import (
     AttachedFile,
@@ -63,6 +64,19 @@ class DesignRules(Protocol):
         """Raises BadRequest for a design document that may not be stored."""
 
 
+class Reached(NamedTuple):
+    """A database of this server, and who comes to it."""
+
+    database: str
+    user: User
+
+
+class OwnUrls(Protocol):
+    """Which URLs lead to this very server; what it listens on is not known here."""
+
+    async def reached(self, end: Endpoint) -> Reached | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Here:
     """This server."""
@@ -70,6 +84,7 @@ class Here:
     store: ConfiguredStore
     attachments: Attachments
     functions: DesignRules
+    own_urls: OwnUrls | None = None
 
 
 class LocalDatabase:
@@ -178,6 +193,9 @@ class LocalDatabase:
                 found += [_document(one, item) for item in opened]
                 await turn.pass_on()
             left = left[max(len(rows), 1) :]
+            if self._replication.use_bulk_get:  # many are read at once here, too
+                self.bulk_get_attempts += len(rows)
+                self.bulk_get_docs += sum(isinstance(one, Document) and not one.files for one in found)
             yield found
 
     async def open(self, document: Document, file: AttachedFile) -> AsyncIterator[bytes]:

@@ -188,8 +188,8 @@ class Replicator:
     async def _begin(self, job: Job) -> Run:
         # Of others nothing is kept: they may have as many replications, one after the other, as they like.
         job.aside.keep_in(await self._notes() if job.user.is_admin else None)
-        source = await self._end(job.replication, job.replication.source, job.user, target=False)
-        target = await self._end(job.replication, job.replication.target, job.user, target=True)
+        source = await self._begun(job.replication, job.replication.source, job.user, target=False)
+        target = await self._begun(job.replication, job.replication.target, job.user, target=True)
         return Run(job.replication, job.base_id, source, target, job.aside)
 
     async def source_of(self, wanted: Replication) -> RemoteDatabase:
@@ -203,6 +203,17 @@ class Replicator:
             return await self._here.store.notes(NOTES)
         except NotFound:
             return None
+
+    async def _begun(
+        self, wanted: Replication, end: Endpoint, user: User, *, target: bool
+    ) -> RemoteDatabase | LocalDatabase:
+        """The end of a run, which may be this server's by its own URL. What goes on for ever asks at the
+        door each time all the same: a login may end."""
+        if not wanted.continuous and self._here.own_urls is not None:
+            reached = await self._here.own_urls.reached(end)
+            if reached is not None:
+                return LocalDatabase(self._here, reached.database, wanted, reached.user)
+        return await self._end(wanted, end, user, target=target)
 
     async def _end(
         self, wanted: Replication, end: Endpoint, user: User, *, target: bool

@@ -54,6 +54,10 @@ class Peer:
         """A database as one end of a replication."""
         return {"url": f"{self.url}/{quote(db, safe='')}", "auth": AUTH}
 
+    def by_door(self, db: str) -> dict[str, Any]:
+        """The same, where the server that is asked does not see that it is itself."""
+        return {**self.end(db), "headers": {"X-Asked": "at the door"}}
+
     async def replicate(self, source: Any, target: Any, **options: Any) -> tuple[int, Any]:
         return await self("POST", "/_replicate", {"source": source, "target": target, **options})
 

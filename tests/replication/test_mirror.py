@@ -258,7 +258,7 @@ async def test_a_database_that_keeps_text_packed_is_mirrored_as_plain_files(
     package = small("packed", "id,word\n" + "".join(f"{n},word\n" for n in range(2000)))
     await publish(here, package, "1")
     wanted = {"create_target": True, "doc_ids": ["packed", "packed@1"]}
-    status, answer = await here.replicate("registry", here.end("held"), **wanted)
+    status, answer = await here.replicate("registry", here.by_door("held"), **wanted)
     assert status == 200, answer
     doc = await here.ok("GET", "/held/packed@1?att_encoding_info=true")
     assert doc["_attachments"]["data/words.csv"]["encoding"] == "gzip"

@@ -299,7 +299,7 @@ async def test_what_a_database_keeps_packed_is_published_plain(here: Peer, there
     text = "id,word\n" + "".join(f"{n},word\n" for n in range(2000))
     await publish(here, small("pressed", text), "1")
     ids = ["pressed", "pressed@1"]
-    await here.replicate("registry", here.end("kept"), create_target=True, doc_ids=ids)
+    await here.replicate("registry", here.by_door("kept"), create_target=True, doc_ids=ids)
     doc = await here.ok("GET", "/kept/pressed@1?att_encoding_info=true")
     assert doc["_attachments"]["data/words.csv"]["encoding"] == "gzip"
     target = {"url": f"{there.url}/registry", "auth": {"basic": {"username": "anna", "password": "a"}}}

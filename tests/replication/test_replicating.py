@@ -48,12 +48,23 @@ def ends(here: Peer, there: Peer, way: str) -> tuple[Any, Any]:
         "pull into this server": (there.end("src"), "dst"),
         "push out of this server": ("src", there.end("dst")),
         "within": ("src", "dst"),
+        "within by URL": (here.end("src"), here.end("dst")),
+        "within by the door": (here.by_door("src"), here.by_door("dst")),
     }
     return ways[way]
 
 
 @pytest.mark.parametrize(
-    "way", ["pull", "push", "pull into this server", "push out of this server", "within"]
+    "way",
+    [
+        "pull",
+        "push",
+        "pull into this server",
+        "push out of this server",
+        "within",
+        "within by URL",
+        "within by the door",
+    ],
 )
 async def test_everything_arrives_and_the_next_time_nothing_moves(here: Peer, there: Peer, way: str) -> None:
     from_peer = there if way.startswith("pull") else here
