@@ -83,6 +83,7 @@ class Document:
     history: tuple[str, ...]
     files: tuple[AttachedFile, ...] = ()
     known_revpos: int = 0  # files up to this generation are at the target already
+    size: int | None = None  # bytes of its body as JSON, where they were seen
 
     @property
     def new_files(self) -> list[AttachedFile]:
