@@ -232,21 +232,7 @@ class _Asked:
         self._connection = connection
         self._rank = rank
         self._query = query
-        found = fts5_match.conditions(query)
-        sqls, self._values = [part.sql for part in found], [value for part in found for value in part.values]
-        self._source = "item"
-        if query.has_words:
-            words, matched = fts5_match.table(query), fts5_match.match(query.clauses)
-            excluded = fts5_match.against(query.clauses)
-            if excluded:
-                matched = f"({matched}) NOT ({excluded})"
-            self._source = words
-            sqls.insert(0, f"{words} MATCH ?")
-            self._values.insert(0, matched)
-            if fts5_match.needs_items(query):
-                self._source = f"{words} JOIN item ON item.id = {words}.rowid"
-        self._where = " AND ".join(sqls)
-        self._id = f"{self._source.split()[0]}.rowid"
+        self._walk = fts5_match.by_match(query, with_items=False)
 
     def _run(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         return self._connection.execute(sql, values).fetchall()
@@ -256,16 +242,16 @@ class _Asked:
         if query.like:
             return self._near()
         total, facets = counts.of(query, self._facets if query.facets else lambda: (self._count(), {}))
-        return HitsPage(total, self._hits() if query.limit and query.offset < total else [], facets)
+        return HitsPage(total, self._hits(total) if query.limit and query.offset < total else [], facets)
 
     def _near(self) -> HitsPage:
         """All that match are compared with what is meant: there are no regions to look into first."""
-        query = self._query
+        query, walk = self._query, self._walk
         sql = (
-            f"SELECT id, vector FROM meaning WHERE id IN (SELECT {self._id} FROM {self._source} "  # noqa: S608
-            f"WHERE {self._where})"
+            f"SELECT id, vector FROM meaning WHERE id IN (SELECT {walk.place} FROM {walk.source} "  # noqa: S608
+            f"WHERE {walk.where})"
         )
-        rows: Iterator[Any] = self._connection.execute(sql, self._values)
+        rows: Iterator[Any] = self._connection.execute(sql, walk.values)
         near = nearest(vector(query.like), rows)
         page = near[query.offset : query.offset + query.limit]
         if query.facets:
@@ -277,10 +263,12 @@ class _Asked:
         return HitsPage(len(near), [self._hit(place, score) for place, score in page], facets)
 
     def _count(self) -> int:
-        sql = f"SELECT count(*) FROM {self._source} WHERE {self._where}"  # noqa: S608
-        return int(self._run(sql, self._values)[0][0])
+        walk = self._walk
+        sql = f"SELECT count(*) FROM {walk.source} WHERE {walk.where}"  # noqa: S608
+        return int(self._run(sql, walk.values)[0][0])
 
-    def _hits(self) -> list[Hit]:
+    def _hits(self, total: int) -> list[Hit]:
+        """Of the many that have some tag, those that come first are soon found among all in their order."""
         query = self._query
         ranked = query.has_words and query.sort == "score"
         score = f"-{self._rank}({fts5_match.table(query)}, {_RANK})" if ranked else "0.0"
@@ -290,11 +278,14 @@ class _Asked:
             self._connection.executemany(
                 "INSERT INTO temp.downloads VALUES (?, ?)", query.downloads
             ).fetchall()
+        walk = fts5_match.by_match(query, with_items=not ranked)
+        if total > FEW and not query.has_words:
+            walk = fts5_match.by_item(query)
         sql = (
-            f"SELECT {self._id}, {score} FROM {self._source} WHERE {self._where} "  # noqa: S608
+            f"SELECT {walk.place}, {score} FROM {walk.source} WHERE {walk.where} "  # noqa: S608
             f"ORDER BY {order} LIMIT ? OFFSET ?"
         )
-        found = self._run(sql, (*self._values, query.limit, query.offset))
+        found = self._run(sql, (*walk.values, query.limit, query.offset))
         return [self._hit(int(place), float(score)) for place, score in found]
 
     def _hit(self, place: int, score: float) -> Hit:
@@ -307,7 +298,8 @@ class _Asked:
         query = self._query
         if query.is_everything:
             return self._count(), fts5_facets.in_all(self._connection, query)
-        rows = self._counted_rows(self._source, self._id, f"WHERE {self._where}", self._values)
+        walk = self._walk
+        rows = self._counted_rows(walk.source, walk.place, f"WHERE {walk.where}", walk.values)
         total = len(rows) if len(rows) < MOST_COUNTED else self._count()
         return total, fts5_facets.in_rows(self._connection, query, rows)
 

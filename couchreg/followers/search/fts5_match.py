@@ -52,15 +52,61 @@ def table(query: Query) -> str:
     return "package_words" if query.kind == PACKAGES else "resource_words"
 
 
-def conditions(query: Query) -> list[Condition]:
-    """What has to hold of `item` besides the words."""
-    found = [Condition("item.kind = ?", (int(query.kind != PACKAGES),))] if not query.has_words else []
-    kind = "package_tags" if query.kind == PACKAGES else "resource_tags"
-    tagged = f"item.id IN (SELECT rowid FROM {kind} WHERE {kind} MATCH ?)"  # noqa: S608
-    if query.tags:
-        found.append(Condition(tagged, (" AND ".join(map(_any, query.tags)),)))
+class ItemWalk(NamedTuple):
+    """Which rows SQLite goes through, in the order of the tables of `source`, and what has to hold of them.
+    `place` is the number of an item in them."""
+
+    source: str
+    place: str
+    where: str
+    values: tuple[Any, ...]
+
+
+def by_match(query: Query, *, with_items: bool) -> ItemWalk:
+    """Through what matches the words, else the tags, else through all items. The table `item` is joined
+    where something has to hold of it, or `with_items`."""
+    found = _conditions(query)
+    if query.has_words:
+        driver, matched = table(query), match(query.clauses)
+        excluded = against(query.clauses)
+        matched = f"({matched}) NOT ({excluded})" if excluded else matched
+        found = [*_tagged(query), *found]
+    elif query.tags:
+        driver, matched = _tag_table(query), _all_tags(query)
+    else:
+        return by_item(query)
+    with_items = with_items or bool(found)
+    # CROSS, so that no order makes SQLite ask for the match of each item by itself.
+    source = f"{driver} CROSS JOIN item ON item.id = {driver}.rowid" if with_items else driver
+    return _walk(source, f"{driver}.rowid", [Condition(f"{driver} MATCH ?", (matched,)), *found])
+
+
+def by_item(query: Query) -> ItemWalk:
+    """Through all items, in whatever order they lie, of a query without words."""
+    kind = Condition("item.kind = ?", (int(query.kind != PACKAGES),))
+    return _walk("item", "item.rowid", [kind, *_tagged(query), *_conditions(query)])
+
+
+def _walk(source: str, place: str, found: Iterable[Condition]) -> ItemWalk:
+    listed = list(found)
+    values = tuple(value for one in listed for value in one.values)
+    return ItemWalk(source, place, " AND ".join(one.sql for one in listed), values)
+
+
+def _tagged(query: Query) -> list[Condition]:
+    if not query.tags:
+        return []
+    kind = _tag_table(query)
+    return [Condition(f"item.id IN (SELECT rowid FROM {kind} WHERE {kind} MATCH ?)", (_all_tags(query),))]  # noqa: S608
+
+
+def _conditions(query: Query) -> list[Condition]:
+    """What has to hold of `item` besides the words and the tags."""
+    found = []
     if query.barred:
-        found.append(Condition(f"NOT {tagged}", (_any(query.barred),)))
+        kind = _tag_table(query)
+        sql = f"item.id NOT IN (SELECT rowid FROM {kind} WHERE {kind} MATCH ?)"  # noqa: S608
+        found.append(Condition(sql, (_any(query.barred),)))
     excluded = against(query.clauses)
     if excluded and not query.has_words:
         name = table(query)
@@ -79,10 +125,13 @@ def conditions(query: Query) -> list[Condition]:
     return found
 
 
+def _tag_table(query: Query) -> str:
+    return "package_tags" if query.kind == PACKAGES else "resource_tags"
+
+
+def _all_tags(query: Query) -> str:
+    return " AND ".join(map(_any, query.tags))
+
+
 def _any(tags: Iterable[str]) -> str:
     return "(" + " OR ".join(f'"{term_of(tag)}"' for tag in tags) + ")"
-
-
-def needs_items(query: Query) -> bool:
-    """Whether words alone do not tell what is found."""
-    return not query.has_words or query.sort != "score" or bool(conditions(query))

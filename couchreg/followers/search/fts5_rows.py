@@ -37,7 +37,8 @@ CREATE TABLE IF NOT EXISTS item (
     west REAL, south REAL, east REAL, north REAL
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS item_name ON item (kind, package, resource);
-CREATE INDEX IF NOT EXISTS item_date ON item (kind, date);
+DROP INDEX IF EXISTS item_date;
+CREATE INDEX IF NOT EXISTS item_newest ON item (kind, date DESC, package, resource);
 CREATE VIRTUAL TABLE IF NOT EXISTS package_words USING fts5{_FTS};
 CREATE VIRTUAL TABLE IF NOT EXISTS resource_words USING fts5{_FTS};
 CREATE VIRTUAL TABLE IF NOT EXISTS package_tags USING fts5{_TAGS};

@@ -12,7 +12,7 @@ from couchreg.followers.base import Checkpoint
 from couchreg.followers.search import fts5
 from couchreg.followers.search.fts5 import Fts5Index
 from couchreg.followers.search.items import FACETS, PACKAGES, RESOURCES, PackageSource
-from couchreg.followers.search.query import MOST_VALUES, Query, parse
+from couchreg.followers.search.query import MOST_VALUES, Query, parse, with_filters
 
 EVERY = ("false", "true")  # what `deprecated` may be: to ask for both finds everything, and has to look
 
@@ -112,3 +112,19 @@ def test_more_than_are_counted_are_found(index: Fts5Index, monkeypatch: pytest.M
     index.commit([source(f"p{n}", ["x"]) for n in range(8)], [], Checkpoint("i", "1"))
     found = index.search(replace(parse("bees"), facets=("keywords",)))
     assert (found.total, found.facets) == (8, {"keywords": [("x", 3)]})
+
+
+def test_what_has_a_tag_is_the_same_whichever_way_it_is_looked_up(
+    index: Fts5Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.commit([source(f"p{n}", ["x", f"k{n % 2}"]) for n in range(6)], [], Checkpoint("i", "1"))
+    asked = with_filters(parse("-p3"), [("keywords", "k1")])
+    for sort in ("name", "date", "downloads"):
+        query = replace(asked, sort=sort, downloads=(("p5", 9),))
+        found = [hit.package for hit in index.search(query).hits]
+        assert found == (["p5", "p1"] if sort == "downloads" else ["p1", "p5"])
+        with monkeypatch.context() as patch:
+            patch.setattr(fts5, "FEW", 1)
+            assert [hit.package for hit in index.search(query).hits] == found
+        worded = replace(parse("bees"), tags=query.tags, barred=query.barred, sort=sort)
+        assert {hit.package for hit in index.search(worded).hits} == {"p1", "p3", "p5"}
