@@ -117,6 +117,13 @@ class PrivatePackages:
                 return name, seq
         return None
 
+    def closed_since(self, place: Seq) -> frozenset[str]:
+        """The restricted packages whose rights have changed behind a place."""
+        if place.incarnation != self._seq.incarnation:
+            place = BEGINNING
+        later = islice(self._order, bisect_right(self._order, place, key=_place), None)
+        return frozenset(name for _, name in later if name in self._restricted)
+
     def is_restricted(self, name: str) -> bool:
         return name in self._restricted
 

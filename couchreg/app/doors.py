@@ -53,7 +53,7 @@ async def open_doors(
     door = CouchDoor(behind)
     stack.push_async_callback(door.close)
     blobs = app.attachments.blobs
-    searching = Searching(app.search, app.restricted_search, app.private)
+    searching = Searching(app.search, app.followers["search"], app.restricted_search, app.private)
     services = RegistryServices(
         app.registry,
         app.auth.identify_publisher,

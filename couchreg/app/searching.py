@@ -1,11 +1,14 @@
 """The search for the doors: which engines there are, and the follower in the terms of the registry."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from couchreg.access.asking import ASKER
 from couchreg.access.known import PrivatePackages
+from couchreg.app.closing import closed_ahead
 from couchreg.docstore.base import Database
+from couchreg.followers.loop import FollowerLoop
 from couchreg.followers.search import meaning
 from couchreg.followers.search.base import SearchIndex
 from couchreg.followers.search.explaining import Found
@@ -50,18 +53,26 @@ def engine_in(engine: str, directory: Path, *, plain: bool = False) -> tuple[Sea
 class Searching:
     """The search in the terms of the registry's `Search`: among the public packages, and the restricted ones
     that the asker of the request may read. A package that has just become restricted is found no more by
-    others, whatever an index says."""
+    others, nor counted, whatever an index says: `loop` drives the public one, and says how far that is."""
 
-    def __init__(self, public: SearchFollower, restricted: SearchFollower, private: PrivatePackages) -> None:
+    def __init__(
+        self,
+        public: SearchFollower,
+        loop: FollowerLoop,
+        restricted: SearchFollower,
+        private: PrivatePackages,
+    ) -> None:
         self._public = public
+        self._loop = loop
         self._joined = JoinedSearch(public, restricted)
         self._private = private
 
     async def look(self, query: Query, askers: Sequence[str]) -> Found:
         """As `SearchFollower.look`."""
-        return await self._open(
-            lambda: self._public.look(query, askers),
-            lambda packages: self._joined.look(query, packages, askers),
+        return await self._ask(
+            query,
+            lambda query: self._public.look(query, askers),
+            lambda query, packages: self._joined.look(query, packages, askers),
         )
 
     async def search(
@@ -73,24 +84,29 @@ class Searching:
         return _result(await self._find(bounded(Query(tags=((tag("needs", name),),)), limit, offset)))
 
     async def _find(self, query: Query) -> Found:
-        return await self._open(
-            lambda: self._public.find(query), lambda packages: self._joined.find(query, packages, ())
+        return await self._ask(
+            query, self._public.find, lambda query, packages: self._joined.find(query, packages, ())
         )
 
-    async def _open(
+    async def _ask(
         self,
-        public: Callable[[], Awaitable[Found]],
-        joined: Callable[[frozenset[str] | None], Awaitable[Found]],
+        query: Query,
+        public: Callable[[Query], Awaitable[Found]],
+        joined: Callable[[Query, frozenset[str] | None], Awaitable[Found]],
     ) -> Found:
         """What is found, `joined` where there is something besides what is everybody's."""
         asker = ASKER.get()
-        await self._private.refresh()
+        ahead = await closed_ahead(self._private, self._loop)
+        if ahead:
+            query = replace(query, without=ahead)
         packages = None if asker.sees_all else self._private.opened_to(asker)
         is_joined = self._private.are_restricted if packages is None else bool(packages)
-        found = await (joined(packages) if is_joined else public())
+        found = await (joined(query, packages) if is_joined else public(query))
         await self._private.refresh()
         hits = [hit for hit in found.hits if self._private.lets_read(asker, hit.name)]
-        return found._replace(total=found.total - (len(found.hits) - len(hits)), hits=hits)
+        suggestion = None if ahead else found.suggestion  # words of theirs may be known still
+        total = found.total - (len(found.hits) - len(hits))
+        return found._replace(total=total, hits=hits, suggestion=suggestion)
 
 
 def _result(found: Found) -> SearchResult:

@@ -1,18 +1,20 @@
 """`couchreg publish`: send a data package folder, and say what is wrong with one that is refused."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from couchreg.cli.account import account_options, logged_in
 from couchreg.cli.showing import complain, json_option, plain, print_json, run, status_bar
-from couchreg.client.errors import AlreadyPublished, ClientError, Invalid
+from couchreg.client.errors import AlreadyPublished, ClientError, Invalid, Missing
 from couchreg.client.folder import Folder
 from couchreg.client.registry import Published, Registry
 from couchreg.package.report import STOPPED
 
+RESTRICTED = "restricted"
 MOST_SHOWN = 20  # names in a line
 
 
@@ -25,11 +27,17 @@ MOST_SHOWN = 20  # names in a line
 @click.option(
     "--wait/--no-wait", default=True, help="Whether to wait for the end of a check that takes long."
 )
+@click.option(
+    "--access",
+    type=click.Choice(["public", RESTRICTED]),
+    help="For whom it is, from the first byte.",
+)
 @account_options
 @json_option
 def publish(
     folder: Path,
     version: str | None,
+    access: str | None,
     direct: bool,
     wait: bool,
     registry: str | None,
@@ -41,7 +49,8 @@ def publish(
     What the registry has already is not sent. A publish that was interrupted goes on when it is repeated.
     """
     seen: dict[str, Any] = {}
-    work = _publish(folder, version, registry, user, direct=direct, wait=wait, hidden=as_json, seen=seen)
+    wanted = _Wanted(access, direct=direct, wait=wait, hidden=as_json)
+    work = _publish(folder, version, registry, user, wanted, seen)
     try:
         result = run(work, as_json=as_json, explain=explain)
     except KeyboardInterrupt:
@@ -93,29 +102,38 @@ def _interrupted(seen: Mapping[str, Any]) -> str:
     return "Nothing was published. The same command goes on: what has arrived is not sent again."
 
 
+class _Wanted(NamedTuple):
+    """How a package is sent; `access` says for whom it is then, if it is to be changed."""
+
+    access: str | None
+    direct: bool
+    wait: bool
+    hidden: bool
+
+
 async def _publish(
     folder: Path,
     version: str | None,
     registry: str | None,
     user: str | None,
-    *,
-    direct: bool,
-    wait: bool,
-    hidden: bool,
+    wanted: "_Wanted",
     seen: dict[str, Any],
 ) -> Published:
     """Send it; `seen` has the last status."""
     package = Folder.read(folder, version)
     account = logged_in(registry, user)
     async with Registry(account.registry, account.login) as found:
+        if wanted.access is not None:  # before anything is sent, so that nobody sees it meanwhile
+            with suppress(*(() if wanted.access == RESTRICTED else (Missing,))):  # what is new is public
+                await found.people.rights.set_access(package.name, wanted.access)
         label = f"{package.name}@{package.version}"
-        with status_bar(label, package.length, hidden=hidden) as (advance, show):
+        with status_bar(label, package.length, hidden=wanted.hidden) as (advance, show):
 
             def told(status: Mapping[str, Any]) -> None:
                 seen.update(status)
                 show(status)
 
-            return await found.publish(package, advance, direct=direct, wait=wait, told=told)
+            return await found.publish(package, advance, direct=wanted.direct, wait=wanted.wait, told=told)
 
 
 def remedy(report: Mapping[str, Any], again: str) -> str:

@@ -1,6 +1,6 @@
 """Questions to the graphs: whose turn it is, a child with one copy of the store, limits."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -49,6 +49,9 @@ class GraphAnswer(NamedTuple):
     parts: AsyncIterator[bytes]
 
 
+async def nothing_awaited() -> None: ...
+
+
 class GraphAsking:
     """`begin` has the store made where there is none: nobody pays for it before somebody asks. Whoever
     makes it calls `close`."""
@@ -59,7 +62,10 @@ class GraphAsking:
         base: str,
         begin: Callable[[], None],
         limits: QueryLimits | None = None,
+        settled: Callable[[], Awaitable[None]] = nothing_awaited,
     ) -> None:
+        """`settled` returns when nothing is in the store that may not be told; it may raise Unavailable."""
+        self._settled = settled
         self.base = base
         self.limits = limits or QueryLimits()
         self._follower, self._begin = follower, begin
@@ -125,6 +131,7 @@ class GraphAsking:
     @asynccontextmanager
     async def _answered(self, job: Mapping[str, Any], askers: Sequence[str]) -> AsyncIterator[GraphAnswer]:
         self._begin()
+        await self._settled()
         async with AsyncExitStack() as stack:
             found = stack.enter_context(self._follower.reading())
             if found is None:

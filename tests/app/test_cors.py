@@ -42,6 +42,7 @@ async def test_a_page_that_is_named_uses_the_couch_door_with_a_login(server: Ser
             for origin, allowed in ((APP, APP), (OTHER, None)):
                 assert (await client("GET", "/_session", headers={"Origin": origin}))[0] == 200
                 assert client.headers.get("Access-Control-Allow-Origin") == allowed
+                assert "Origin" in client.headers.get("Vary", "")  # a cache does not give one to the other
 
 
 async def test_what_couchdb_has_for_it_goes_before(server: ServerFactory) -> None:

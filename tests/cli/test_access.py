@@ -33,6 +33,17 @@ def test_a_package_is_closed_shared_and_opened(couchreg: Couchreg, tmp_path: Pat
     assert couchreg("access", "grant", "reader-a", "own", "closed-bees").status == 2
 
 
+def test_a_package_is_published_for_some_or_for_all(couchreg: Couchreg, tmp_path: Path) -> None:
+    made = {name: package(tmp_path / name) for name in ("secret-bees", "open-bees")}
+    done = couchreg("publish", made["secret-bees"], "--access", "restricted")
+    assert done.status == 0, done.err
+    assert couchreg("publish", made["open-bees"], "--access", "public").status == 0
+    assert [couchreg("versions", name, user="").status for name in made] == [3, 0]
+    assert couchreg("publish", made["secret-bees"], "--access", "public").status == 0
+    assert couchreg("versions", "secret-bees", user="").status == 0
+    assert couchreg("publish", made["open-bees"], "--access", "mine").status == 2
+
+
 def test_groups(couchreg: Couchreg, tmp_path: Path) -> None:
     assert couchreg("adduser", "reader-c", "--password-stdin", stdin=f"{PASSWORD}\n").status == 0
     reader = {"user": "reader-c", "password": PASSWORD}

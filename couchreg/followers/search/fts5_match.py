@@ -115,6 +115,9 @@ def _conditions(query: Query) -> list[Condition]:
     if query.packages is not None:
         listed = json.dumps(sorted(query.packages))
         found.append(Condition("item.package IN (SELECT value FROM json_each(?))", (listed,)))
+    if query.without:
+        listed = json.dumps(sorted(query.without))
+        found.append(Condition("item.package NOT IN (SELECT value FROM json_each(?))", (listed,)))
     if query.period:
         begin, end = query.period
         found.append(Condition("item.first_day <= ? AND item.last_day >= ?", (end, begin)))

@@ -44,10 +44,11 @@ class JoinedSearch:
     async def find(self, query: Query, packages: frozenset[str] | None, askers: Sequence[str]) -> Found:
         """As `SearchFollower.find`, with these restricted packages; None: all of them."""
         asked = replace(query, values=MOST_COUNTED_VALUES)
-        far = replace(asked, packages=packages, offset=0, limit=query.offset + query.limit)
+        limit = query.offset + query.limit
+        far = replace(asked, packages=packages, without=frozenset(), offset=0, limit=limit)
         own = await self._restricted.ask(lambda index: index.search(far), askers)
         begin = max(0, query.offset - len(own.hits))  # what comes before is before the page in any case
-        near = replace(asked, offset=begin, limit=query.offset + query.limit - begin)
+        near = replace(asked, offset=begin, limit=limit - begin)
         public, top = await self._public.ask(lambda index: _with_top(index, near), askers)
         hits = merged(query, public.hits, own.hits, top)
         start = query.offset - begin

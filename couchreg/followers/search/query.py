@@ -65,6 +65,7 @@ class Query:
     downloads: tuple[tuple[str, int], ...] = field(default=())  # by package, for that order
     like: str = ""  # a text whose meaning is near, the nearest first
     packages: frozenset[str] | None = None  # of these alone
+    without: frozenset[str] = frozenset()  # of none of these
 
     @property
     def has_words(self) -> bool:
@@ -73,7 +74,7 @@ class Query:
     @property
     def is_everything(self) -> bool:
         """Nothing at all has to hold."""
-        held = (self.clauses, self.tags, self.barred, self.period, self.box, self.like)
+        held = (self.clauses, self.tags, self.barred, self.period, self.box, self.like, self.without)
         return self.packages is None and not any(held)
 
     @property

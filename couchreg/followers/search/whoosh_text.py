@@ -118,6 +118,7 @@ def build(asked: Query, expand: Expand) -> query.Query:
         exact.append(query.Or([query.Term("package", name) for name in sorted(asked.packages)]))
     barred: list[query.Query] = [query.Term("tags", tag) for tag in asked.barred]
     barred += [_clause(clause, expand) for clause in asked.clauses if clause.negative and clause.any]
+    barred += [query.Term("package", name) for name in sorted(asked.without)]
     free = [query.ConstantScoreQuery(one, 0.0) for one in exact]
     found = query.And([*words, *free])
     return _Without(found, query.Or(barred)) if barred else found

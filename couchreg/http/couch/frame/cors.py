@@ -61,6 +61,7 @@ def preflight(ctx: Context) -> Answer | None:
         status=204,
         headers=[
             *_allow(ctx, origin),
+            ("Vary", "Origin"),
             ("Access-Control-Max-Age", ctx.settings.text("cors", "max_age") or "600"),
             ("Access-Control-Allow-Methods", ", ".join(_listed(methods))),
             ("Access-Control-Allow-Headers", headers),
@@ -69,7 +70,10 @@ def preflight(ctx: Context) -> Answer | None:
 
 
 def mark(ctx: Context) -> None:
-    """Put the CORS headers of an allowed origin into `ctx.headers`."""
+    """Put the CORS headers of an allowed origin into `ctx.headers`. Where origins are told apart, a cache has
+    to know, also of an answer to a request without one."""
+    if ctx.settings.boolean("chttpd", "enable_cors"):
+        ctx.headers.append(("Vary", "Origin"))
     origin = _allowed_origin(ctx)
     if origin is not None:
         ctx.headers += _allow(ctx, origin)
