@@ -6,9 +6,8 @@ compressed in a table of its own.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -33,13 +32,12 @@ from couchreg.followers.search.fts5_rows import IndexRows
 from couchreg.followers.search.items import COLUMNS, PackageSource, items
 from couchreg.followers.search.meaning import nearest, vector
 from couchreg.followers.search.query import Query
+from couchreg.followers.search.remembering import Counts, KnownCounts
 
 FILE: Final = "fts5.sqlite"
 MOST_NEIGHBOURS: Final = 20_000  # terms that are looked at for one word that nothing has
 MOST_COUNTED: Final = 20_000  # items whose facets are counted
-FEW: Final = 1_000  # items that are counted in no time
-MOST_KNOWN: Final = 64  # questions whose counts are kept,
-MOST_KNOWN_VALUES: Final = 1_000  # where they have no more values than these
+FEW: Final = 1_000  # items that are sorted in no time
 _STEPS = 2_000  # of SQLite's machine between two looks at the clock
 _BROKEN = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.SchemaChangeError, apsw.FormatError)
 _BM25, _PLAIN = "bm25", "plain"
@@ -66,7 +64,7 @@ class Fts5Index:
         self._seconds = seconds
         self._rows: IndexRows | None = None
         self._reading: apsw.Connection | None = None
-        self._counts = _KnownCounts()
+        self._counts = KnownCounts()
         self._deadline = 0.0
 
     # -- writing
@@ -121,7 +119,7 @@ class Fts5Index:
         if query.is_nothing:
             return HitsPage(0, [], {name: [] for name in query.facets})
         with self._bounded() as connection:
-            self._counts.check(connection)
+            self._counts.check(str(connection.execute("PRAGMA data_version").fetchall()))
             connection.execute("BEGIN")  # one state of the index for all that is asked
             try:
                 asked = _Asked(connection, query, _PLAIN if self._plain else _BM25)
@@ -158,7 +156,7 @@ class Fts5Index:
         if self._reading is not None:
             self._reading.close()
             self._reading = None
-            self._counts = _KnownCounts()
+            self._counts = KnownCounts()
 
     @contextmanager
     def _bounded(self) -> Iterator[apsw.Connection]:
@@ -200,31 +198,6 @@ CREATE TABLE temp.downloads (name TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID;
 """
 
 
-class _KnownCounts:
-    """How many match what was asked of late, and their facets, until something is written: whoever turns
-    pages, or comes to the first page of a search, asks for the same again."""
-
-    def __init__(self) -> None:
-        self._state: Any = None
-        self._known: dict[Query, tuple[int, fts5_facets.Counts]] = {}
-
-    def check(self, connection: apsw.Connection) -> None:
-        state = connection.execute("PRAGMA data_version").fetchall()
-        if state != self._state:
-            self._state = state
-            self._known.clear()
-
-    def of(self, query: Query, count: Callable[[], tuple[int, fts5_facets.Counts]]) -> Any:
-        """What `count` gives, or gave for a query that differs in its page and order alone."""
-        key = replace(query, limit=0, offset=0, sort="score", downloads=())
-        known = self._known.pop(key, None) or count()
-        if known[0] >= FEW and sum(map(len, known[1].values())) <= MOST_KNOWN_VALUES:
-            self._known[key] = known
-            if len(self._known) > MOST_KNOWN:
-                self._known.pop(next(iter(self._known)))
-        return known
-
-
 class _Asked:
     """One query over one connection."""
 
@@ -237,7 +210,7 @@ class _Asked:
     def _run(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         return self._connection.execute(sql, values).fetchall()
 
-    def page(self, counts: _KnownCounts) -> HitsPage:
+    def page(self, counts: KnownCounts) -> HitsPage:
         query = self._query
         if query.like:
             return self._near()
@@ -293,7 +266,7 @@ class _Asked:
         [[package, version, resource, body]] = self._run(sql, (place,))
         return Hit(package, version, resource or None, score, body)
 
-    def _facets(self) -> tuple[int, fts5_facets.Counts]:
+    def _facets(self) -> tuple[int, Counts]:
         """How many match, and the values of the facets among the first MOST_COUNTED of them."""
         query = self._query
         if query.is_everything:

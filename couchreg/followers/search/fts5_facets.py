@@ -15,6 +15,7 @@ import apsw
 
 from couchreg.followers.search.items import FACETS, PACKAGES
 from couchreg.followers.search.query import Query
+from couchreg.followers.search.remembering import Counts
 from couchreg.model import json
 
 SCHEMA: Final = f"""
@@ -26,7 +27,6 @@ CREATE TABLE IF NOT EXISTS counted (
     id INTEGER PRIMARY KEY, {", ".join(f"{name} BLOB NOT NULL" for name in FACETS)}
 ) STRICT;
 """
-Counts = dict[str, Sequence[tuple[str, int]]]
 _KINDS: Final = ("packages", "resources")
 _REMEMBERED: Final = 50_000  # values of facets, and those whose totals have changed
 _NUMBERS: Final = "I"  # four bytes each, in this machine's order: an index does not travel

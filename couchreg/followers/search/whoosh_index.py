@@ -15,6 +15,7 @@ from whoosh.collectors import TimeLimitCollector
 from whoosh.filedb.filestore import FileStorage
 from whoosh.filedb.structfile import StructFile
 from whoosh.index import FileIndex
+from whoosh.query import Term
 from whoosh.reading import IndexReader
 from whoosh.scoring import BM25F
 from whoosh.searching import Results, Searcher, TimeLimit
@@ -29,6 +30,7 @@ from couchreg.followers.search.folder import make_room
 from couchreg.followers.search.items import COLUMNS, PackageSource, items
 from couchreg.followers.search.meaning import nearest, vector
 from couchreg.followers.search.query import Query
+from couchreg.followers.search.remembering import Counts, KnownCounts
 
 FOLDER: Final = "whoosh"
 CHECKPOINT_ID: Final = "@checkpoint"  # no package can be called so
@@ -68,6 +70,8 @@ class WhooshIndex:
         self._index: FileIndex | None = None
         self._writer: Any = None  # while something is put and not committed
         self._searcher: Searcher | None = None
+        self._kinds: dict[str, set[int]] = {}
+        self._counts = KnownCounts()
 
     # -- writing
     def open(self) -> Checkpoint | None:
@@ -144,7 +148,8 @@ class WhooshIndex:
             if query.like:
                 return _near(searcher, results, query)
             hits = [_hit(found, score) for found, score in _of_page(results, query)]
-            return HitsPage(len(results), hits, _facets(searcher, results.docs(), query))
+            total, facets = self._counts.of(query, lambda: _counted(searcher, results, query))
+            return HitsPage(total, hits, facets)
 
     def known(self, term: str) -> bool:
         with trusting():
@@ -168,11 +173,14 @@ class WhooshIndex:
         if self._searcher is not None:
             self._searcher.close()
             self._searcher = None
+            self._kinds = {}
+            self._counts = KnownCounts()
 
     def _results(self, searcher: Searcher, wanted: Any, query: Query) -> Results:
         ordered = None if query.has_words and query.sort == "score" else _order(query)
         limit = None if query.sort == "downloads" or query.like else query.offset + max(query.limit, 1)
-        collector = searcher.collector(limit=limit, sortedby=ordered)
+        among = self._of_kind(searcher, query.kind) if query.has_words else None
+        collector = searcher.collector(limit=limit, sortedby=ordered, filter=among)
         try:
             searcher.search_with_collector(
                 wanted, TimeLimitCollector(collector, self._seconds, use_alarm=False)
@@ -180,6 +188,13 @@ class WhooshIndex:
         except TimeLimit:
             raise TooSlow from None
         return collector.results()
+
+    def _of_kind(self, searcher: Searcher, kind: str) -> set[int]:
+        """The places of all packages, or resources, among which words are looked for: gathered once for a
+        commit, since Whoosh would list them for each question."""
+        if kind not in self._kinds:
+            self._kinds[kind] = set(searcher.docs_for_query(Term("kind", kind)))
+        return self._kinds[kind]
 
     def _current(self) -> Searcher:
         """A searcher of the last commit. Only the searching thread comes here."""
@@ -258,7 +273,15 @@ def _near(searcher: Searcher, results: Results, query: Query) -> HitsPage:
     return HitsPage(len(near), hits, _facets(searcher, [place for place, _ in near], query))
 
 
-def _facets(searcher: Searcher, places: Iterable[int], query: Query) -> dict[str, Sequence[tuple[str, int]]]:
+def _counted(searcher: Searcher, results: Results, query: Query) -> tuple[int, Counts]:
+    """Whoosh goes through everything once more where all places are asked for."""
+    if not query.facets:
+        return len(results), {}
+    places = results.docs()
+    return len(places), _facets(searcher, places, query)
+
+
+def _facets(searcher: Searcher, places: Iterable[int], query: Query) -> Counts:
     """The values of facets among the first MOST_COUNTED items."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in query.facets}
     for place in islice(places, MOST_COUNTED) if counts else ():

@@ -111,7 +111,8 @@ def build(asked: Query, expand: Expand) -> query.Query:
     if asked.is_nothing:
         return query.NullQuery
     words = [_clause(clause, expand) for clause in asked.clauses if not clause.negative]
-    exact: list[query.Query] = [query.Term("kind", asked.kind)]
+    # With words the engine looks among those of the kind alone.
+    exact: list[query.Query] = [] if asked.has_words else [query.Term("kind", asked.kind)]
     exact += [query.Or([query.Term("tags", tag) for tag in tags]) for tags in asked.tags]
     exact += _numbers(asked)
     if asked.packages is not None:

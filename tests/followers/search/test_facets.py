@@ -9,7 +9,7 @@ import pytest
 
 from couchreg.errors import BadRequest
 from couchreg.followers.base import Checkpoint
-from couchreg.followers.search import fts5
+from couchreg.followers.search import fts5, remembering
 from couchreg.followers.search.fts5 import Fts5Index
 from couchreg.followers.search.items import FACETS, PACKAGES, RESOURCES, PackageSource
 from couchreg.followers.search.query import MOST_VALUES, Query, parse, with_filters
@@ -92,8 +92,8 @@ def test_the_most_frequent_are_told_and_equals_by_their_names(index: Fts5Index) 
 def test_counts_are_kept_until_something_is_written(
     index: Fts5Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fts5, "FEW", 2)
-    monkeypatch.setattr(fts5, "MOST_KNOWN", 2)
+    monkeypatch.setattr(remembering, "FEW", 2)
+    monkeypatch.setattr(remembering, "MOST_KNOWN", 2)
     index.commit([source(f"p{n}", [f"k{n}"]) for n in range(5)], [], Checkpoint("i", "1"))
     query = replace(parse("bees"), facets=("keywords",), limit=2)
     first = index.search(query)
