@@ -1,16 +1,16 @@
 """Groups of accounts, which are given rights together.
 
 Kept in notes beside `_users`: they go with the accounts, no client reads or writes them, and they do not
-replicate. They are in memory as they are kept, and changed here alone.
+replicate. They are in memory as they are kept: where other processes change them too, `refresh` first.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from typing import Any, Final
 
 import msgspec
 
-from couchreg.docstore.base import Notes
+from couchreg.docstore.notes import Notes
 from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound
 from couchreg.journal.asking import record
 from couchreg.model.user import User
@@ -45,12 +45,30 @@ class Groups:
         self._groups: dict[str, AccountGroup] = {}
         self._of: dict[str, set[str]] = {}
         self._changing = asyncio.Lock()
+        self._state: Hashable = None
 
     async def load(self) -> None:
-        for note in await self._notes.names(NOTE):
-            found = await self._notes.read(note)
-            if found is not None:
-                self._keep(msgspec.convert(found, AccountGroup))
+        """Read all of them."""
+        self._state = await self._notes.state()  # before they are read, so that none is missed
+        found = [await self._notes.read(note) for note in await self._notes.names(NOTE)]
+        there = [msgspec.convert(one, AccountGroup) for one in found if one is not None]
+        for gone in self._groups.keys() - {group.name for group in there}:
+            self._forget(self._groups[gone])
+        for group in there:
+            self._keep(group)
+
+    async def refresh(self) -> None:
+        """Know of what other processes have changed before the call."""
+        try:
+            if await self._notes.state() != self._state:
+                async with self._changing:
+                    await self._catch_up()
+        except NotFound:  # the database of accounts is being made anew
+            return
+
+    async def _catch_up(self) -> None:
+        if await self._notes.state() != self._state:
+            await self.load()
 
     def of(self, name: str) -> Collection[str]:
         """The groups that somebody is in."""
@@ -79,13 +97,14 @@ class Groups:
                 "A group is called as packages are: lower-case letters, digits, '.', '_' and '-'."
             )
         async with self._changing:
+            await self._catch_up()
             if name in self._groups or is_named:
                 raise Conflict(f"The name {name!r} is taken.")
             owned = sum(user.name in self._groups[one].owners for one in self.of(user.name or ""))
             if len(self._groups) >= MOST or (owned >= MOST_OWNED and not user.is_admin):
                 raise Forbidden(f"An account may own {MOST_OWNED} groups.")
             made = AccountGroup(name, (user.name or "",), ())
-            await self._write(made)
+            await self._replace(None, made)
         record("group.create", group=name, by=user.name)
         return made
 
@@ -93,6 +112,7 @@ class Groups:
         """With `member` in the group, as an owner or not; and whether they have just come into it. Raises
         NotFound, Forbidden, BadRequest."""
         async with self._changing:
+            await self._catch_up()
             found = self._changeable(name, user)
             is_new = member not in found.everybody
             if is_new and len(found.everybody) >= MOST_MEMBERS:
@@ -101,27 +121,28 @@ class Groups:
             made = AccountGroup(
                 name, *((*owners, member), members) if owner else (owners, (*members, member))
             )
-            await self._write(_checked(made))
+            await self._replace(found, _checked(made))
         record("group.put", group=name, member=member, by=user.name)
         return made, is_new
 
     async def remove(self, name: str, member: str, user: User) -> AccountGroup:
         """Everybody may leave a group. Raises NotFound, Forbidden: also for the last owner."""
         async with self._changing:
+            await self._catch_up()
             found = self.get(name, user) if member == user.name else self._changeable(name, user)
             if member not in found.everybody:
                 raise NotFound(f"{member[:200]!r} is not in the group {name!r}.")
             made = _checked(AccountGroup(name, *_without(found, member)))
-            await self._write(made)
+            await self._replace(found, made)
         record("group.remove", group=name, member=member, by=user.name)
         return made
 
     async def delete(self, name: str, user: User) -> None:
         """Raises NotFound, Forbidden."""
         async with self._changing:
+            await self._catch_up()
             found = self._changeable(name, user)
-            await self._notes.write(NOTE + name, None)
-            self._forget(found)
+            await self._replace(found, None)
         record("group.delete", group=name, by=user.name)
 
     def _changeable(self, name: str, user: User) -> AccountGroup:
@@ -130,9 +151,20 @@ class Groups:
             raise Forbidden(f"You are not an owner of the group {name!r}.")
         return found
 
-    async def _write(self, group: AccountGroup) -> None:
-        await self._notes.write(NOTE + group.name, msgspec.to_builtins(group))
-        self._keep(group)
+    async def _replace(self, before: AccountGroup | None, after: AccountGroup | None) -> None:
+        """Raises Conflict where another process has made something else of it meanwhile."""
+        [group] = {one.name for one in (before, after) if one is not None}
+
+        def changed(stored: Any) -> Any:
+            if (None if stored is None else msgspec.convert(stored, AccountGroup)) != before:
+                raise Conflict(f"The group {group!r} is being changed by others: try again.")
+            return None if after is None else msgspec.to_builtins(after)
+
+        await self._notes.change(NOTE + group, changed)
+        if after is not None:
+            self._keep(after)
+        elif before is not None:
+            self._forget(before)
 
     def _keep(self, group: AccountGroup) -> None:
         before = self._groups.get(group.name)

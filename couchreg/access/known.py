@@ -6,7 +6,7 @@ public nothing is kept.
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -18,6 +18,7 @@ from couchreg.package.access import ACCESS, CHANGED, GROUP, Access, access_of
 from couchreg.package.names import is_package_name, split_version_id, version_id
 
 GroupsOf = Callable[[str], Collection[str]]  # the groups that somebody is in
+RefreshGroups = Callable[[], Awaitable[None]]  # where others change groups, too: know of that
 FEW: Final = 100
 NOBODY_BUT_ADMINS = Access(True, frozenset(), frozenset(), frozenset())
 EVERYBODYS = Access(False, frozenset(), frozenset(), frozenset())
@@ -42,9 +43,15 @@ class PrivatePackages:
     """
 
     def __init__(
-        self, database: Database, groups_of: GroupsOf = no_groups, *, is_mirror: bool = False
+        self,
+        database: Database,
+        groups_of: GroupsOf = no_groups,
+        *,
+        refresh_groups: RefreshGroups | None = None,
+        is_mirror: bool = False,
     ) -> None:
         self._database = database
+        self._refresh_groups = refresh_groups
         self._groups_of = groups_of
         self._is_mirror = is_mirror
         self._there: set[str] = set()  # in a mirror: the packages whose documents have come
@@ -176,6 +183,8 @@ class PrivatePackages:
         if self._seq != now:
             async with self._reading:
                 await self._catch_up()
+        if self._refresh_groups is not None and self._known:
+            await self._refresh_groups()
 
     async def _catch_up(self) -> None:
         if self._seq.incarnation != (await self._database.update_seq()).incarnation:  # made again

@@ -5,19 +5,30 @@ With `stores.py` and `server.py` the only place that names back ends.
 
 import asyncio
 import hashlib
+import logging
 import secrets
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from couchreg.app import migrations
 from couchreg.app.refusing import BACKUP, using
 from couchreg.auth.policy import REGISTRY
+from couchreg.blobstore.base import BlobStore
+from couchreg.blobstore.claims import Claims
+from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.config import CannotStart, Settings
 from couchreg.datadir import DataDir
+from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
-from couchreg.docstore.remote import AtWork, CouchAddress, Holding, Lost, NotUsable, RemoteStore
+from couchreg.docstore.remote import AtWork, CouchAddress, Lost, Members, NotUsable, RemoteStore
 from couchreg.docstore.sqlite.store import SqliteStore
-from couchreg.errors import CouchregError
+from couchreg.docstore.together import OneProcess, Processes
+from couchreg.errors import CouchregError, Unavailable
+from couchreg.turns import Locks
+
+log = logging.getLogger(__name__)
 
 EMBEDDED = "sqlite"
 
@@ -31,28 +42,73 @@ def refuse_remote(settings: Settings) -> None:
         )
 
 
+class Documents(NamedTuple):
+    """A store, and the processes that work with it."""
+
+    store: Store
+    processes: Processes
+
+
 async def open_engine(
     stack: AsyncExitStack, settings: Settings, data: DataDir, lost: Lost = lambda: None
-) -> Store:
-    """Closed with the stack. `lost` is told when another process has taken over. Raises CannotStart."""
+) -> Documents:
+    """Closed with the stack. `lost` is told when others take this process for dead. Raises CannotStart.
+
+    Several processes work with one CouchDB where files lie in a bucket, which they share as well.
+    """
     if settings.docstore == EMBEDDED:
         with using(data.server_file, BACKUP):
             engine = SqliteStore(data.path)
         stack.push_async_callback(engine.close)
-        return engine
+        return Documents(engine, OneProcess())
     if settings.mirror is not None:
         raise CannotStart(
             "A mirror keeps its documents in its data directory so far: --mirror needs --docstore sqlite."
         )
     name = hashlib.sha256(b"holder" + data.upload_secret()).hexdigest()[:32]  # the same after a crash
-    return await _open_remote(stack, settings.docstore, name, lost)
+    alone = settings.blobstore == "directory"
+    return Documents(*await _open_remote(stack, settings.docstore, name, lost, alone=alone))
+
+
+async def share(processes: Processes, blobs: BlobStore) -> None:
+    """Others may work beside this process only where the bucket itself refuses to overwrite an object. Raises
+    CannotStart where it does not, or does not answer, and others are at work."""
+    abilities = blobs.abilities if isinstance(blobs, S3BlobStore) else None
+    if not processes.are_several or (abilities is not None and abilities.conditional_put):
+        return
+    why = "does not answer" if abilities is None else "overwrites objects (it does not heed If-None-Match)"
+    log.warning("The bucket %s: no other couchreg can work beside this one.", why)
+    try:
+        await processes.be_alone()
+    except CouchregError as error:
+        raise CannotStart(f"The bucket {why}, so no other couchreg may be there. {error.reason}") from error
+
+
+@asynccontextmanager
+async def starting(processes: Processes) -> AsyncIterator[None]:
+    """One process at a time makes what is made at a first start. Raises CannotStart."""
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(processes.turn("start"))
+        except Unavailable as error:
+            raise CannotStart(f"This couchreg could not start. {error.reason}") from error
+        yield
+
+
+def package_locks(stack: AsyncExitStack, processes: Processes, attachments: Attachments) -> Locks:
+    """Packages are changed one at a time, among all processes."""
+    if not processes.are_several:
+        return Locks()
+    claims = Claims(attachments.blobs, attachments.spool.hold, processes.own, processes.is_at_work)
+    stack.push_async_callback(claims.close)
+    return claims
 
 
 async def open_documents(stack: AsyncExitStack, place: str) -> SqliteStore | RemoteStore:
     """Those of a data directory or a CouchDB, for this process alone; closed with the stack.
     Raises CannotStart."""
     if place.startswith(("http://", "https://")):
-        return await _open_remote(stack, place, secrets.token_hex(16))
+        return (await _open_remote(stack, place, secrets.token_hex(16))).remote
     data = stack.enter_context(DataDir(Path(place)))
     await asyncio.to_thread(migrations.bring_up, data.path)
     with using(data.server_file, BACKUP):
@@ -61,7 +117,14 @@ async def open_documents(stack: AsyncExitStack, place: str) -> SqliteStore | Rem
     return engine
 
 
-async def _open_remote(stack: AsyncExitStack, text: str, name: str, lost: Lost = lambda: None) -> RemoteStore:
+class _Remote(NamedTuple):
+    remote: RemoteStore
+    members: Members
+
+
+async def _open_remote(
+    stack: AsyncExitStack, text: str, name: str, lost: Lost = lambda: None, *, alone: bool = True
+) -> _Remote:
     try:
         address = CouchAddress.parse(text)
     except ValueError as error:
@@ -70,25 +133,22 @@ async def _open_remote(stack: AsyncExitStack, text: str, name: str, lost: Lost =
     stack.push_async_callback(remote.close)
     try:
         await remote.prepare()
-        await _hold(stack, remote, name, lost)
+        members = Members(remote.private, name, alone=alone, lost=lost)
+        await members.join()
+        stack.push_async_callback(members.stop)
+        members.start()
+        remote.calls.gate = members.check
         await _check_registry(remote)
     except NotUsable as error:
         raise CannotStart(f"The CouchDB at {address.shown} cannot be used: {error.reason}.") from error
     except AtWork:
         raise CannotStart(
-            f"Another couchreg is at work on the registry at {address.shown}: only one at a time can be."
+            f"Another couchreg is at work on the registry at {address.shown}, and only one at a time can be:"
+            " several need --blobstore s3://BUCKET, each of them."
         ) from None
     except CouchregError as error:
         raise CannotStart(f"The documents at {address.shown} cannot be had. {error.reason}") from error
-    return remote
-
-
-async def _hold(stack: AsyncExitStack, remote: RemoteStore, name: str, lost: Lost) -> None:
-    holding = Holding(remote.private, name, lost=lost)
-    await holding.take()
-    holding.start()
-    stack.push_async_callback(holding.stop)
-    remote.calls.gate = holding.check
+    return _Remote(remote, members)
 
 
 async def _check_registry(remote: RemoteStore) -> None:

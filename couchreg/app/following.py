@@ -7,6 +7,7 @@ deleted, and is made again.
 import asyncio
 import logging
 import time
+from collections.abc import Hashable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from couchreg.auth.policy import REGISTRY
 from couchreg.config import CannotStart
 from couchreg.datadir import DataDir
 from couchreg.docstore.base import BEGINNING, Seq
+from couchreg.docstore.notes import NoteChange
 from couchreg.durable import sync, write_new
 from couchreg.errors import CouchregError
 from couchreg.followers.base import FollowedPackages, FollowedStore
@@ -164,6 +166,15 @@ class FileNotes:
 
     async def write(self, name: str, value: Any) -> None:
         await asyncio.to_thread(self._write, name, value)
+
+    async def change(self, name: str, change: NoteChange) -> Any:
+        value = change(await self.read(name))
+        await self.write(name, value)
+        return value
+
+    async def state(self) -> Hashable:
+        """No other process writes them."""
+        return None
 
     def _read(self) -> dict[str, Any]:
         """What cannot be read is not known: the notes tell of problems, and those come again."""

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Protocol
 
 from couchreg.blobstore.directory.listing import walk
-from couchreg.package.layout import PARQUET, UPLOADS
+from couchreg.package.layout import CLAIMS, PARQUET, UPLOADS
 
-DERIVED = (PARQUET, UPLOADS)  # made again from the rest, or not published yet
+DERIVED = (PARQUET, UPLOADS, CLAIMS)  # made again from the rest, not published yet, or of this moment
 _NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP})
 _PART = ".part-"
 

@@ -1,13 +1,15 @@
 """The search for the doors: which engines there are, and the follower in the terms of the registry."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 from couchreg.access.asking import ASKER
 from couchreg.access.known import PrivatePackages
 from couchreg.app.closing import closed_ahead
-from couchreg.docstore.base import Database
+from couchreg.docstore.attachments.attachments import Attachments
+from couchreg.docstore.base import Attachment, Database
 from couchreg.followers.loop import FollowerLoop
 from couchreg.followers.search import meaning
 from couchreg.followers.search.base import SearchIndex
@@ -23,6 +25,7 @@ from couchreg.followers.search.whoosh_index import WhooshIndex
 from couchreg.registry.registry import SearchResult
 
 ENGINES: Mapping[str, type[Fts5Index] | type[WhooshIndex]] = {"fts5": Fts5Index, "whoosh": WhooshIndex}
+LONGEST_TEXT = 64 << 10  # bytes of a README that are searched
 WORKERS = "couchreg.followers.search.inside"  # has a module for each of them
 
 
@@ -36,6 +39,18 @@ def open_restricted(
 ) -> SearchFollower:
     """The same of the restricted packages alone."""
     return SearchFollower(*engine_in(engine, directory, plain=True), packages, read, closed=closed)
+
+
+async def beginning_of(attachments: Attachments, file: Attachment) -> str:
+    """The beginning of a file of a package."""
+    pieces, size = [], 0
+    async with aclosing(attachments.open(file)) as chunks:
+        async for chunk in chunks:
+            pieces.append(chunk)
+            size += len(chunk)
+            if size >= LONGEST_TEXT:
+                break
+    return b"".join(pieces)[:LONGEST_TEXT].decode("utf-8", "replace")
 
 
 def has_meaning() -> bool:

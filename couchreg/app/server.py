@@ -8,7 +8,7 @@ import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -20,7 +20,7 @@ from couchreg.access.known import PrivatePackages
 from couchreg.access.public_store import PublicStore
 from couchreg.access.seen import SeenDatabase, public_view
 from couchreg.app import designs, migrations, mirroring
-from couchreg.app.documents import open_engine, refuse_remote
+from couchreg.app.documents import open_engine, package_locks, refuse_remote, share, starting
 from couchreg.app.doors import open_doors
 from couchreg.app.graphs import open_graphs
 from couchreg.app.itself import OwnAddresses
@@ -31,7 +31,7 @@ from couchreg.app.redeeming import redeem
 from couchreg.app.refusing import MENDING, open_database, using
 from couchreg.app.registering import registry_options
 from couchreg.app.replicating import DesignFunctions
-from couchreg.app.searching import open_restricted, open_search
+from couchreg.app.searching import beginning_of, open_restricted, open_search
 from couchreg.app.stores import direct_uploads, largest_attachment, open_blobs
 from couchreg.app.tables import begin, counted, open_tables
 from couchreg.app.trusting import trusting
@@ -52,6 +52,7 @@ from couchreg.auth.policy import (
 from couchreg.auth.tokens import Tokens
 from couchreg.auth.users.accounts import Accounts
 from couchreg.auth.users.admins import Admins, ensure_admin, set_admin
+from couchreg.auth.users.asked import AskedUsers
 from couchreg.auth.users.design import ensure_auth_design
 from couchreg.auth.users.users import UserChanges, Users
 from couchreg.blobstore.spool import Spool
@@ -64,7 +65,7 @@ from couchreg.designdocs.validating import Validators
 from couchreg.designdocs.views.engine import ViewEngine
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
-from couchreg.docstore.base import Attachment, ConfiguredStore, Seq, Store
+from couchreg.docstore.base import ConfiguredStore, Seq, Store
 from couchreg.docstore.cached_config import CachedConfig
 from couchreg.docstore.layers import LayeredStore
 from couchreg.docstore.maintenance.ownership import NotOurs, claim
@@ -82,7 +83,6 @@ from couchreg.replication.replicator import Replicator
 
 log = logging.getLogger(__name__)
 
-LONGEST_TEXT = 64 << 10  # bytes of a README that are searched
 DAY = 86_400.0
 TICK = 1.0  # seconds: how far the clock of a file system may be behind
 
@@ -121,22 +121,19 @@ class App:
         wanted = ((settings.port, "--port"), (settings.couch_port, "--couch-port"))
         self.monitoring = Monitoring(self, settings, data)
         ports = [stack.enter_context(listen(settings.host, port, flag)) for port, flag in wanted]
-        engine = await open_engine(stack, settings, data, self.superseded.set)
+        engine, self.processes = await open_engine(stack, settings, data, self.superseded.set)
         store = await CachedConfig.load(self._validated(stack, engine, data.views))
         stack.push_async_callback(store.stop)
-        store.start()
         self.passwords = self._passwords(stack, store)
         changes = UserChanges()
         guard = GuardedStore(store, self.passwords, changes)
         self.store: ConfiguredStore = guard
         # No users are ever kept where packages are, so the guard of users need not stand before these.
         self._packages = NamedDatabase(store, REGISTRY)
-        self.new_admin = await self._admins()
-        await ensure_secret(self.store)
-        await self._databases(data)
-        await self._rights()
-        self.attachments = await self._attachments(stack, data)
-        swept = await self._claimed()
+        async with starting(self.processes):
+            await store.refresh_config()
+            swept = await self._prepared(stack, data)
+        store.start()
         self._identity(guard, changes)
         stack.push_async_callback(self.auth.upgrades.close)
         stack.push_async_callback(self.tokens.close)
@@ -147,7 +144,7 @@ class App:
         self.trust = await trusting(stack, self, ports[0])
         own_urls = OwnAddresses(self.auth, ports[1], encrypted=self.tls is not None)
         here = Here(self.store, self.attachments, DesignFunctions(self.functions), own_urls)
-        self.replicator = Replicator(here)
+        self.replicator = Replicator(here, self.processes.task("replications"))
         self.asking = await begin(stack, self.tables, self._seen, self.attachments)
         stack.push_async_callback(self.monitoring.stop)
         await self.monitoring.start()
@@ -156,7 +153,7 @@ class App:
         self.replicator.start()
         self.mirror = mirroring.begin(stack, settings, here, self.replicator, self.registry.copies)
         stack.push_async_callback(self.registry.stop_work)
-        others_write = direct_uploads(self.attachments.blobs) is not None
+        others_write = direct_uploads(self.attachments.blobs) is not None  # clients, into the bucket
         self.sweeper = Sweeper(
             self.store,
             self.attachments,
@@ -164,12 +161,22 @@ class App:
             begun=None if others_write else begun - TICK,
             recorded=REGISTRY,
             undelete=settings.undelete_days * DAY,
+            task=self.processes.task("sweep"),
         )
         stack.push_async_callback(self.sweeper.stop)
         if swept:
             self.sweeper.start()
         self._design_folder(stack)
         self.journals.begin()
+
+    async def _prepared(self, stack: AsyncExitStack, data: DataDir) -> bool:
+        """Make what there has to be; whether what lies in the blob store is ours."""
+        self.new_admin = await self._admins()
+        await ensure_secret(self.store)
+        await self._databases(data)
+        await self._rights()
+        self.attachments = await self._attachments(stack, data)
+        return await self._claimed()
 
     def _design_folder(self, stack: AsyncExitStack) -> None:
         folder = designs.folder(self.settings)
@@ -185,7 +192,8 @@ class App:
             refuse_remote(self.settings)
             data = stack.enter_context(DataDir(self.settings.data_dir))
             await self._brought_up(data)
-            store = await CachedConfig.load(await open_engine(stack, self.settings, data))
+            engine, self.processes = await open_engine(stack, self.settings, data)
+            store = await CachedConfig.load(engine)
             self.store = GuardedStore(store, self._passwords(stack, store), UserChanges())
             await self._databases(data)
             self.attachments = await self._attachments(stack, data)
@@ -202,7 +210,10 @@ class App:
         self.groups = Groups(NamedNotes(self.store, USERS))
         await self.groups.load()
         is_mirror = self.settings.mirror is not None
-        self.private = PrivatePackages(self._packages, self.groups.of, is_mirror=is_mirror)
+        refresh = self.groups.refresh if self.processes.are_several else None
+        self.private = PrivatePackages(
+            self._packages, self.groups.of, refresh_groups=refresh, is_mirror=is_mirror
+        )
         await self.private.refresh()
         closed = self.private.restricted()
         if closed and self.settings.redirect == "public":
@@ -242,7 +253,9 @@ class App:
             await self.private.refresh()
             return [*owned, *self.private.granted(name), *self.groups.of(name)]
 
-        self.auth = Authenticator([admins, Users(self.store, changes)], self.passwords, config=config)
+        asked = AskedUsers(self.store, changes).refresh if self.processes.are_several else None
+        users = Users(self.store, changes)
+        self.auth = Authenticator([admins, users], self.passwords, config=config, refresh=asked)
         self.auth.tokens = self.tokens = Tokens(
             self.store, self.auth, lifetime=self.settings.token_days * DAY or None
         )
@@ -275,7 +288,11 @@ class App:
         self.functions = Functions(contexts)
         self.views = ViewEngine(self.functions, directory)
         stack.push_async_callback(self.views.close)
-        validators = Validators(self.functions, holds=designs.holds(lambda: self.store.config()))
+        validators = Validators(
+            self.functions,
+            holds=designs.holds(lambda: self.store.config()),
+            others_write=lambda: self.processes.are_several,
+        )
         guard = ReplicatorGuard(lambda wanted, user: self.replicator.check_written(wanted, user))
         kept = KeepsRestricted(REGISTRY, files_are_public=self.settings.redirect == "public")
         return LayeredStore(engine, kept, validators, guard)
@@ -297,6 +314,7 @@ class App:
         with using(data.datastore, MENDING):
             blobs = await open_blobs(self.settings, data.datastore)
         stack.push_async_callback(blobs.close)
+        await share(self.processes, blobs)
         with using(data.spool, MENDING):
             spool = Spool(data.spool)
         stack.push_async_callback(spool.close)
@@ -309,20 +327,25 @@ class App:
             uncompressed={REGISTRY},
             max_size=partial(largest_attachment, self.store),
             referred=partial(referred, self.store),
+            others_write=lambda: self.processes.are_several,
         )
 
     def _follow(self, stack: AsyncExitStack, data: DataDir, port: socket.socket) -> None:
         engine = self.settings.search_engine
         public = public_view(self._packages, self.private)
         for_all = PublicStore(self.store, REGISTRY, self.private)
-        self.search = open_search(engine, data.search, public, self._read_text)
+        read_text = partial(beginning_of, self.attachments)
+        self.search = open_search(engine, data.search, public, read_text)
         self.restricted_search = open_restricted(
-            engine, data.restricted_search, self._packages, self._read_text, self.private.have_been
+            engine, data.restricted_search, self._packages, read_text, self.private.have_been
         )
         self._contents = ContentsFollower(data.contents)
-        datastore = DatastoreFollower(self.attachments, self._packages, NamedNotes(self.store, REGISTRY))
+        task = self.processes.task("datastore") if self.processes.are_several else None
+        datastore = DatastoreFollower(
+            self.attachments, self._packages, NamedNotes(self.store, REGISTRY), task
+        )
         self.followers = {
-            "datastore": FollowerLoop(datastore, self.store, REGISTRY),
+            "datastore": FollowerLoop(datastore, self.store, REGISTRY, task=task),
             "search": FollowerLoop(self.search, for_all, REGISTRY),
             "restricted": FollowerLoop(self.restricted_search, self.store, REGISTRY),
             "contents": FollowerLoop(self._contents, self.store, REGISTRY),
@@ -337,17 +360,6 @@ class App:
             loop.start()
         self.graphs = open_graphs(stack, self, data, public, for_all, port)
 
-    async def _read_text(self, file: Attachment) -> str:
-        """The beginning of a file of a package."""
-        pieces, size = [], 0
-        async with aclosing(self.attachments.open(file)) as chunks:
-            async for chunk in chunks:
-                pieces.append(chunk)
-                size += len(chunk)
-                if size >= LONGEST_TEXT:
-                    break
-        return b"".join(pieces)[:LONGEST_TEXT].decode("utf-8", "replace")
-
     async def _registry(self, stack: AsyncExitStack) -> Registry:
         around = Neighbours(
             settled=self.followers["datastore"].caught_up,
@@ -358,6 +370,7 @@ class App:
             has_group=self.groups.exists,
             private=self.private,
             told=self._told,
+            locks=package_locks(stack, self.processes, self.attachments),
         )
         options = registry_options(self.settings, downloads=self.counts, shelf=self._shelf)
         registry = Registry(self._packages, self.attachments, options, around)

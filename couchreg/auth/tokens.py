@@ -109,6 +109,9 @@ class ApiToken(msgspec.Struct, frozen=True):
         return found
 
 
+_Stored = list[ApiToken]  # `list` is a method of those who have some
+
+
 class Tokens:
     """The tokens of all users."""
 
@@ -162,33 +165,51 @@ class Tokens:
             await self._accounts.mark(user.name),
         )
         async with self._writing:
-            kept = await self.list(user.name)
-            if len(kept) >= MOST:
-                raise Conflict(f"There are {MOST} tokens already; revoke one first.")
-            await self._keep(user.name, [*kept, token])
+            gone = await self._gone(user.name)
+
+            def add(stored: _Stored) -> _Stored:
+                kept = [one for one in stored if one.id not in gone]
+                if len(kept) >= MOST:
+                    raise Conflict(f"There are {MOST} tokens already; revoke one first.")
+                return [*kept, token]
+
+            await self._change(user.name, add)
         record("token.create", id=token.id, scope=token.scope, packages=token.packages, owner=user.name)
         return f"{PREFIX}{_encoded(user.name)}_{token_id}_{secret}", token
 
     async def list(self, name: str) -> list[ApiToken]:
         """The tokens of a user that are good for something, oldest first."""
-        found = msgspec.convert(await self._notes.read(_note(name)) or [], list[ApiToken])
+        found = await self._stored(name)
         return [token for token in found if self._lives(token) and await self._follows(name, token)]
+
+    async def _stored(self, name: str) -> _Stored:
+        return msgspec.convert(await self._notes.read(_note(name)) or [], _Stored)
+
+    async def _gone(self, name: str) -> set[str]:
+        """The ids of those that are stored and good for nothing, which they never will be again."""
+        stored, good = await self._stored(name), await self.list(name)
+        return {token.id for token in stored} - {token.id for token in good}
 
     async def revoke(self, name: str, token_id: str) -> None:
         """End one token of a user, now. Raises NotFound."""
         async with self._writing:
-            kept = await self.list(name)
-            left = [token for token in kept if token.id != token_id]
-            if len(left) == len(kept):
-                raise NotFound("There is no such token.")
-            await self._keep(name, left)
+            gone = await self._gone(name)
+
+            def remove(stored: _Stored) -> _Stored:
+                kept = [token for token in stored if token.id not in gone]
+                left = [token for token in kept if token.id != token_id]
+                if len(left) == len(kept):
+                    raise NotFound("There is no such token.")
+                return left
+
+            await self._change(name, remove)
         record("token.revoke", id=token_id, owner=name)
 
     async def revoke_all(self, name: str) -> None:
         """End all of a user: the account is gone, or its owner wants to be sure."""
         async with self._writing:
             if await self._notes.read(_note(name)):
-                await self._keep(name, [])
+                await self._change(name, lambda stored: [])
                 record("token.revoke_all", owner=name)
 
     async def carry_over(self, name: str, ids: Collection[str]) -> None:
@@ -196,11 +217,13 @@ class Tokens:
         if not ids:
             return
         async with self._writing:
-            stored = msgspec.convert(await self._notes.read(_note(name)) or [], list[ApiToken])
             now = await self._accounts.mark(name)
-            changed = [msgspec.structs.replace(one, account=now) if one.id in ids else one for one in stored]
-            if changed != stored:
-                await self._keep(name, changed)
+            await self._change(
+                name,
+                lambda stored: [
+                    msgspec.structs.replace(one, account=now) if one.id in ids else one for one in stored
+                ],
+            )
 
     async def authenticate(self, text: str) -> tuple[User, Grant]:
         """Whose token this is, with the roles that it gives. Raises Unauthorized for any but a valid one."""
@@ -232,11 +255,13 @@ class Tokens:
     async def _write_use(self, name: str, token_id: str, today: float) -> None:
         try:
             async with self._writing:
-                stored = msgspec.convert(await self._notes.read(_note(name)) or [], list[ApiToken])
-                found = [
-                    msgspec.structs.replace(one, used=today) if one.id == token_id else one for one in stored
-                ]
-                await self._keep(name, found)
+                await self._change(
+                    name,
+                    lambda stored: [
+                        msgspec.structs.replace(one, used=today) if one.id == token_id else one
+                        for one in stored
+                    ],
+                )
         except CouchregError as error:
             log.warning("It is not written down that the token %s was used: %s", token_id, error.reason)
 
@@ -245,8 +270,13 @@ class Tokens:
         while self._writes:
             await asyncio.wait(self._writes)
 
-    async def _keep(self, name: str, tokens: Sequence[ApiToken]) -> None:
-        await self._notes.write(_note(name), msgspec.to_builtins(tokens) or None)
+    async def _change(self, name: str, change: Callable[[_Stored], _Stored]) -> None:
+        """Change what is stored, whoever else does so too. What `change` raises leaves it."""
+
+        def changed(stored: Any) -> Any:
+            return msgspec.to_builtins(change(msgspec.convert(stored or [], _Stored))) or None
+
+        await self._notes.change(_note(name), changed)
 
     async def _follows(self, name: str, token: ApiToken) -> bool:
         return await self._accounts.follows(name, token.account)

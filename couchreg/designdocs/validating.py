@@ -42,17 +42,20 @@ def holds_none(database: str, source: str) -> bool:
 
 class Validators:
     """The layer of a store whose design documents validate. Which do is read once, and again after they have
-    changed."""
+    changed; with `others_write`, which another process may do, before each write."""
 
-    def __init__(self, functions: Functions, *, holds: Holds = holds_none) -> None:
+    def __init__(
+        self, functions: Functions, *, holds: Holds = holds_none, others_write: Callable[[], bool] = bool
+    ) -> None:
         self.functions = functions
         self._holds = holds
+        self._others_write = others_write
         self._known: dict[str, tuple[tuple[Design, str], ...]] = {}
         self._changes = 0
 
     async def of(self, database: Database) -> tuple[Design, ...]:
         """Those that have to be asked, in the order of their ids."""
-        known = self._known.get(database.name)
+        known = None if self._others_write() else self._known.get(database.name)
         if known is None:
             known = await self._read(database)
         # Asked each time: a setting may say that another database holds the users.

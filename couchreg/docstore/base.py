@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, get_args
 
 import msgspec
 
+from couchreg.docstore.notes import Notes
 from couchreg.errors import CouchregError
 from couchreg.model import json
 from couchreg.model.revtree import RevTree
@@ -309,20 +310,6 @@ class Database(Protocol):
         """A stored JSON value; None if never set."""
 
     async def set_setting(self, name: Setting, value: Any) -> None: ...
-
-
-class Notes(Protocol):
-    """What the server writes down for itself beside a database, under names of its own: checkpoints and
-    problems of followers beside `registry`, tokens beside `_users`. They go with the database, no client
-    reads or writes them, and they do not replicate."""
-
-    async def read(self, name: str) -> Any:
-        """A JSON value, None where there is none. Raises NotFound when the database is gone."""
-
-    async def write(self, name: str, value: Any) -> None:
-        """Returns when it is on disk; None removes the note. Raises NotFound when the database is gone."""
-
-    async def names(self, front: str) -> list[str]: ...  # those that begin so, in order
 
 
 class DatabaseEvent(NamedTuple):

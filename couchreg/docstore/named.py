@@ -4,10 +4,12 @@ Whoever keeps a database for as long as the server runs keeps it so: an admin ma
 again at any time, and then the object that was opened before answers nothing any more.
 """
 
+from collections.abc import Hashable
 from contextlib import suppress
 from typing import Any
 
 from couchreg.docstore.base import Database, Seq, Store
+from couchreg.docstore.notes import NoteChange
 from couchreg.docstore.proxy import DatabaseProxy
 from couchreg.errors import NotFound
 
@@ -50,3 +52,9 @@ class NamedNotes:
 
     async def write(self, note: str, value: Any) -> None:
         await (await self._store.notes(self._name)).write(note, value)
+
+    async def change(self, note: str, change: NoteChange) -> Any:
+        return await (await self._store.notes(self._name)).change(note, change)
+
+    async def state(self) -> Hashable:
+        return await (await self._store.notes(self._name)).state()

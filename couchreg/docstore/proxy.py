@@ -16,7 +16,6 @@ from couchreg.docstore.base import (
     DatabaseInfo,
     Edit,
     LocalDocument,
-    Notes,
     Opened,
     Range,
     Revision,
@@ -26,6 +25,7 @@ from couchreg.docstore.base import (
     Store,
     Updated,
 )
+from couchreg.docstore.notes import Notes
 from couchreg.docstore.optional import (
     PartitionInfo,
     Purged,

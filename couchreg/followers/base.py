@@ -7,7 +7,8 @@ order; a follower commits what it made of them together with how far that was.
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Protocol, Self
 
-from couchreg.docstore.base import Change, Changes, DatabaseInfo, Notes, Range, Row, Seq
+from couchreg.docstore.base import Change, Changes, DatabaseInfo, Range, Row, Seq
+from couchreg.docstore.notes import Notes
 
 
 class Checkpoint(NamedTuple):

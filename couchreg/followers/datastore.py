@@ -16,8 +16,10 @@ from typing import Any
 from couchreg.blobstore.base import BlobStore, Spooled
 from couchreg.blobstore.spool import SMALL, Spool, once
 from couchreg.docstore.attachments.attachments import Attachments
-from couchreg.docstore.base import Attachment, Change, Database, Notes, Revision
+from couchreg.docstore.base import Attachment, Change, Database, Revision
 from couchreg.docstore.maintenance import recorded
+from couchreg.docstore.notes import Notes
+from couchreg.docstore.together import OwnTask, TaskOfOne
 from couchreg.errors import Conflict, CouchregError
 from couchreg.followers.base import Checkpoint
 from couchreg.model import json
@@ -41,12 +43,17 @@ class DatastoreFollower:
     bodies = True
     linger = 0.0
 
-    def __init__(self, attachments: Attachments, database: Database, notes: Notes) -> None:
+    def __init__(
+        self, attachments: Attachments, database: Database, notes: Notes, task: TaskOfOne | None = None
+    ) -> None:
+        """With `task` one process at a time follows, and others wait for its checkpoint."""
         self._attachments = attachments
         self._blobs: BlobStore = attachments.blobs
         self._spool: Spool = attachments.spool
         self._database = database
         self._notes = notes
+        self._task = task or OwnTask()
+        self._gathering = GATHERING if task is None else 0.0
         self._latest: Checkpoint | None = None  # to be written
         self._saving: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
@@ -74,7 +81,7 @@ class DatastoreFollower:
     async def _save_latest(self) -> None:
         while self._latest is not None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(GATHERING):
+                async with asyncio.timeout(self._gathering):
                     await self._hurry.wait()
             checkpoint = self._latest
             if checkpoint is None:  # forgotten meanwhile
@@ -116,6 +123,7 @@ class DatastoreFollower:
             return
         key = descriptor_key(*version)
         if change.deleted:
+            self._task.check()
             await self._blobs.delete(key, durably=True)
         elif not await self._put_descriptor(key, change):
             raise Conflict(f"{key} holds the descriptor of another revision, which stays.")
@@ -145,6 +153,7 @@ class DatastoreFollower:
         if not leafs or any(len(leaf.history) > 1 for leaf in leafs) or len(leafs) > 1:
             async for blob in self._blobs.keys(record_folder(doc_id)):
                 if blob.key not in current:
+                    self._task.check()
                     await self._blobs.delete(blob.key, durably=True)
 
     async def _put_record(self, revision: Revision, history: tuple[str, ...]) -> str:

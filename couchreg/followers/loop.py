@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from couchreg.docstore.base import BEGINNING, Change, Changes, Seq
+from couchreg.docstore.together import OwnTask, TaskOfOne
 from couchreg.errors import NotFound, StorageFailure, Unavailable
 from couchreg.followers.base import Checkpoint, FollowedPackages, FollowedStore, Follower, RebuildNeeded
 from couchreg.followers.problems import Problem, Problems
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 BATCH = 500  # changes of one commit, at most
 FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0  # seconds before trying again
 REST, LONGEST_LINGER = 1, 1.0  # times as long as a commit took, and at most so many seconds, one lingers
+LOOK, LOOK_IDLY = 0.03, 1.0  # seconds between two looks at how far another process is
 # Not a document's fault: everything waits until it is over.
 STORE_FAILS = (Unavailable, StorageFailure, OSError, RebuildNeeded)
 
@@ -30,8 +32,8 @@ STORE_FAILS = (Unavailable, StorageFailure, OSError, RebuildNeeded)
 class Status:
     """What a person wants to know of a follower; its place and the database's are shown as numbers.
 
-    `state`: "starting", "waiting", "working", "failing" (the store does not answer; it tries again),
-    "stopped".
+    `state`: "starting", "waiting", "working", "elsewhere" (another process follows), "failing" (the store
+    does not answer; it tries again), "stopped".
     """
 
     name: str
@@ -48,9 +50,17 @@ class FollowerLoop:
     """Runs one follower over one database, until `stop`; the database may come and go meanwhile."""
 
     def __init__(
-        self, follower: Follower, store: FollowedStore, database: str, *, first_wait: float = FIRST_WAIT
+        self,
+        follower: Follower,
+        store: FollowedStore,
+        database: str,
+        *,
+        first_wait: float = FIRST_WAIT,
+        task: TaskOfOne | None = None,
     ) -> None:
+        """With `task` one process at a time follows; in the others the loop reads how far it is."""
         self.follower = follower
+        self._task_of_one = task or OwnTask()
         self._store = store
         self._name = database
         self._first_wait = first_wait
@@ -150,9 +160,40 @@ class FollowerLoop:
 
     async def _follow_or_await_database(self) -> None:
         try:
-            await self._follow(await self._store.open(self._name))
+            database = await self._store.open(self._name)
+            if not self._task_of_one.is_ours:
+                await self._look_on(database)
+            await self._follow(database)
         except NotFound:
             await self._until_created()
+
+    async def _look_on(self, database: FollowedPackages) -> None:
+        """Know how far another process has come, until this one follows: soon where somebody waits for it."""
+        ours = asyncio.ensure_future(self._task_of_one.ours())
+        try:
+            while not ours.done():
+                found = await self.follower.checkpoint()
+                now = await database.update_seq()
+                if found and found.incarnation == now.incarnation:
+                    self._move(await database.parse_since(found.seq))
+                self._last_error = None
+                self._become("elsewhere")
+                await self._look_again(ours)
+        finally:
+            ours.cancel()
+
+    async def _look_again(self, ours: "asyncio.Future[None]") -> None:
+        if self._awaited <= self._seq:
+            self._hurry.clear()
+        if self._hurry.is_set():
+            await asyncio.wait([ours], timeout=LOOK)
+            return
+        hurry = asyncio.ensure_future(self._wanted_soon())
+        await asyncio.wait([ours, hurry], timeout=LOOK_IDLY, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+
+    async def _wanted_soon(self) -> None:
+        await self._hurry.wait()
 
     async def _until_created(self) -> None:
         self._become("waiting")
@@ -265,6 +306,7 @@ class FollowerLoop:
             self._move(change.seq)
 
     async def _apply(self, database: FollowedPackages, batch: Sequence[Change], last: Seq) -> None:
+        self._task_of_one.check()
         await self.follower.apply(batch, Checkpoint.at(last))
         await self._problems.solved([change.id for change in batch])
         self._move(last)

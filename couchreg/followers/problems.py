@@ -7,7 +7,8 @@ not even by a crash. The list is bounded: beyond it documents are only counted (
 import time
 from typing import Any, NamedTuple
 
-from couchreg.docstore.base import Change, Notes
+from couchreg.docstore.base import Change
+from couchreg.docstore.notes import Notes
 
 MOST = 1000
 

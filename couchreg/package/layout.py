@@ -7,6 +7,7 @@
     _registry/gdp@2026/1-ab….json  what is recorded of a leaf revision, to rebuild the database from
     _parquet/gdp/2026/gdp.parquet  the table of the resource "gdp", see `analytics`
     _deleted/gdp/2026/3f…/0        a file of a deleted version that may be brought back
+    _claims/3f…/1                  which process is changing a package, see `blobstore/claims.py`
     _datastore/owner.json          which server's documents these are
 
 Pure: names in, keys out. Whether a key is taken is the blob store's to say.
@@ -27,6 +28,7 @@ RECORDS = "_registry/"
 UPLOADS = "_uploads/"
 PARQUET = "_parquet/"
 DELETED = "_deleted/"
+CLAIMS = "_claims/"
 DELETED_RECORD = "version.json"  # of what lies in the same folder
 _BLOBS = "_blobs"
 _REV = re.compile(r"[0-9]+-[0-9a-f]{32}")
@@ -106,7 +108,7 @@ def package_of_key(key: str) -> str | None:
 
 def is_kept(key: str) -> bool:
     """Whether `key` is no attachment's, so that no document refers to it and no sweep may take it."""
-    return is_descriptor(key) or key.startswith((RECORDS, PARQUET, DELETED)) or key == OWNER
+    return is_descriptor(key) or key.startswith((RECORDS, PARQUET, DELETED, CLAIMS)) or key == OWNER
 
 
 def waits(key: str) -> bool:
@@ -116,6 +118,11 @@ def waits(key: str) -> bool:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def is_by_content(key: str) -> bool:
+    """Whether documents of any database may refer to `key`."""
+    return key.startswith(_BLOBS + "/")
 
 
 def content_key(sha256: str) -> str:

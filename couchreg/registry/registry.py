@@ -47,6 +47,7 @@ from couchreg.registry.replicated.incoming import Incoming
 from couchreg.registry.replicated.packages import Exists, HasGroup, PackageDocuments
 from couchreg.registry.replicated.versions import Versions
 from couchreg.sandbox.forks import ForkServer
+from couchreg.turns import Locks
 
 
 class SearchResult(NamedTuple):
@@ -109,7 +110,7 @@ class Neighbours:
     already are linked to those. Publishes that outlive their requests are done for whom `redeem` finds.
     By replication nobody becomes an owner or is given a right but those of whom `exists` says so, and groups
     of which `has_group` does. `private` knows which packages are not everybody's, and `told` is awaited with
-    the sequence of a change of that.
+    the sequence of a change of that. With `locks` packages are changed one at a time among several processes.
     """
 
     settled: Settled | None = None
@@ -120,6 +121,7 @@ class Neighbours:
     has_group: HasGroup = _no_group
     private: PrivatePackages | None = None
     told: Settled | None = None
+    locks: Locks | None = None
 
 
 class Registry:
@@ -167,6 +169,7 @@ class Registry:
             settled=bounded(around.settled),
             mirror_of=options.mirror_of,
             private=self.private,
+            locks=around.locks,
         )
         self.owners = Owners(self._every, self.packages)
         self.access = AccessRights(

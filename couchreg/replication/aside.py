@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from couchreg.docstore.base import Notes
+from couchreg.docstore.notes import Notes
 from couchreg.errors import NotFound
 from couchreg.replication.peers import RefusedDocument
 

@@ -282,7 +282,7 @@ class LocalDatabase:
         parsed = documents.parse(_value(document), new_edits=False)
         documents.check_docid(document.id, longest=self._limit("max_document_id_length", None))
         most = self._limit("max_document_size", _LARGEST_DOCUMENT)
-        # Who has seen the text need not make it again; written otherwise it may be longer, but not by so much.
+        # Who has seen the text need not make it again; written otherwise it may be longer, not by so much.
         may_be_larger = most is not None and (document.size is None or document.size * 4 > most)
         if most is not None and may_be_larger and len(json.encode(parsed.body)) > most:
             raise TooLarge(document.id, error="document_too_large")

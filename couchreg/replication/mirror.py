@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from couchreg.docstore.base import Notes
+from couchreg.docstore.notes import Notes
 from couchreg.errors import CouchregError
 from couchreg.model import json
 from couchreg.replication.aside import SetAside

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from couchreg.docstore.base import Config, Notes
+from couchreg.docstore.base import Config
+from couchreg.docstore.notes import Notes
+from couchreg.docstore.together import OwnTask, TaskOfOne
 from couchreg.errors import Forbidden, NotFound, Unauthorized
 from couchreg.model.user import SYSTEM, User
 from couchreg.replication import ids
@@ -71,8 +73,11 @@ class ReplicatorSettings:
 
 
 class Replicator:
-    def __init__(self, here: Here) -> None:
+    def __init__(self, here: Here, task: TaskOfOne | None = None) -> None:
+        """With `task` one process at a time does what documents ask for."""
         self._here = here
+        self._task = task or OwnTask()
+        self._waiting: asyncio.Task[None] | None = None
         self.settings = ReplicatorSettings(here.store.config)
         self.scheduler = Scheduler(self._begin, self.settings.pace, completed=self._completed)
         self.documents = Following(here.store, self.scheduler, self, self.settings.pace)
@@ -80,9 +85,19 @@ class Replicator:
 
     def start(self) -> None:
         self.scheduler.start()
+        if self._task.is_ours:
+            self.documents.start()
+        else:
+            self._waiting = asyncio.create_task(self._begin_documents(), name="replication documents")
+
+    async def _begin_documents(self) -> None:
+        await self._task.ours()
         self.documents.start()
 
     async def stop(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            await asyncio.gather(self._waiting, return_exceptions=True)
         await self.documents.stop()
         await self.scheduler.stop()
 

@@ -6,6 +6,7 @@ import pytest
 
 from couchreg.access import groups as module
 from couchreg.access.groups import Groups
+from couchreg.docstore.notes import NoteChange
 from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound
 from couchreg.model.user import SYSTEM, User
 
@@ -26,6 +27,15 @@ class Kept:
             self.notes.pop(name)
         else:
             self.notes[name] = value
+
+    async def change(self, name: str, change: NoteChange) -> Any:
+        value = change(self.notes.get(name))
+        if value is not None or name in self.notes:
+            await self.write(name, value)
+        return value
+
+    async def state(self) -> str:
+        return repr(self.notes)
 
     async def names(self, front: str) -> list[str]:
         return sorted(name for name in self.notes if name.startswith(front))

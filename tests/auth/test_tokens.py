@@ -7,6 +7,7 @@ import pytest
 
 from couchreg.auth.policy import USERS
 from couchreg.auth.tokens import LONGEST_LABEL, MOST, Grant, Mark, Scope, Tokens
+from couchreg.docstore.notes import NoteChange
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unavailable
 from couchreg.model.user import ANONYMOUS, User
@@ -60,13 +61,13 @@ async def test_the_day_of_the_last_use_is_written_once_a_day(world: World) -> No
     text, _ = await world.tokens.create(BOB, "read")
     other, _ = await world.tokens.create(BOB, "read")
     notes, written = world.tokens._notes, []
-    write = notes.write
+    change = notes.change
 
-    async def counted(name: str, value: object) -> None:
+    async def counted(name: str, changed: NoteChange) -> None:
         written.append(name)
-        await write(name, value)  # type: ignore[arg-type]
+        await change(name, changed)
 
-    notes.write = counted  # type: ignore[method-assign,assignment]
+    notes.change = counted  # type: ignore[method-assign,assignment]
     for _ in range(3):
         await world.tokens.authenticate(text)
     await world.tokens.close()
@@ -87,10 +88,10 @@ async def test_a_use_that_cannot_be_written_is_no_obstacle(
 ) -> None:
     text, _ = await world.tokens.create(BOB, "read")
 
-    async def full(name: str, value: object) -> None:
+    async def full(name: str, change: object) -> None:
         raise Unavailable("No room.")
 
-    world.tokens._notes.write = full  # type: ignore[method-assign,assignment]
+    world.tokens._notes.change = full  # type: ignore[method-assign,assignment]
     for _ in range(2):
         assert (await world.tokens.authenticate(text))[0] == BOB
     await world.tokens.close()

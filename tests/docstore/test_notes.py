@@ -1,5 +1,6 @@
 """Notes of the server beside a database: kept through restarts, gone with the database, no settings."""
 
+import asyncio
 from pathlib import Path
 from typing import Any, cast
 
@@ -7,9 +8,10 @@ import pytest
 
 from couchreg.docstore.base import Database, Store
 from couchreg.docstore.named import NamedNotes
+from couchreg.docstore.notes import Notes
 from couchreg.docstore.sqlite import SqliteStore, schema
 from couchreg.docstore.sqlite.sql import query
-from couchreg.errors import NotFound
+from couchreg.errors import Conflict, NotFound
 from tests.docstore.conftest import OpenStore
 from tests.docstore.writing import changes
 
@@ -35,6 +37,30 @@ async def test_a_note_changes_nothing_that_clients_see(store: Store, db: Databas
     await (await store.notes("db")).write("mine", 1)
     assert (await db.update_seq(), await changes(db)) == (before, [])
     assert await db.setting(cast(Any, "mine")) is None
+
+
+async def test_none_of_those_is_lost_that_change_a_note_at_once(store: Store) -> None:
+    await store.create("x")
+    notes, others = await store.notes("x"), await store.notes("x")
+    assert await notes.change("tokens:anna", lambda old: None) is None
+
+    async def add(place: Notes, number: int) -> None:
+        await place.change("tokens:anna", lambda old: [*(old or ()), number])
+
+    await asyncio.gather(*[add((notes, others)[number % 2], number) for number in range(6)])
+    assert sorted(await notes.read("tokens:anna")) == list(range(6))
+    assert await notes.names("tokens:") == ["tokens:anna"]
+
+    def refuse(old: object) -> None:
+        raise Conflict("no")
+
+    with pytest.raises(Conflict):
+        await notes.change("tokens:anna", refuse)
+    state = await notes.state()
+    assert await others.change("tokens:anna", lambda old: None) is None
+    assert (await notes.state() != state) or state is None  # where nobody else writes
+    assert await notes.read("tokens:anna") is None
+    assert await notes.names("tokens:") == []
 
 
 async def test_notes_and_settings_are_different_things(store: Store, db: Database) -> None:

@@ -87,9 +87,11 @@ class Authenticator:
         config: Config = dict,
         tokens: Tokens | None = None,  # may also be set later, since they ask who there is
         clock: Callable[[], float] = time.monotonic,
+        refresh: Callable[[], Awaitable[None]] | None = None,  # where others change accounts: know of that
     ) -> None:
         self._sources = tuple(sources)
         self.passwords = work
+        self._refresh = refresh
         self.options = Options(config)
         self.upgrades = Upgrades(work, self.options)
         self.tokens = tokens
@@ -107,6 +109,11 @@ class Authenticator:
         self._key = secrets.token_bytes(32)
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
         self._running: dict[tuple[bytes, str], asyncio.Task[_Verified]] = {}
+
+    async def refresh(self) -> None:
+        """What is remembered of accounts holds, whoever has changed them."""
+        if self._refresh is not None:
+            await self._refresh()
 
     async def identify(self, headers: Headers, address: str = "") -> Identity:
         """Who sends these headers to the couch door: what the first handler says that knows.
@@ -130,6 +137,7 @@ class Authenticator:
         authorization = headers.get("Authorization", "")
         if self.tokens is None or not authorization.startswith(BEARER):
             return await self._basic(headers, address)
+        await self.refresh()
         try:
             user, grant = await self.tokens.authenticate(authorization.removeprefix(BEARER).strip())
         except Unauthorized:
@@ -147,6 +155,7 @@ class Authenticator:
 
     async def confirm_publisher(self, identity: Identity, headers: Headers, address: str = "") -> None:
         """As `confirm`, for the registry door; asks nothing where what was believed stands."""
+        await self.refresh()
         if not self.stands(identity):
             _same(identity, await self.identify_publisher(headers, address))
 
@@ -161,6 +170,7 @@ class Authenticator:
     async def _authenticated(self, authorization: str | None, address: str) -> "_Verified | None":
         if authorization is None:
             return None
+        await self.refresh()
         digest = self._digest(authorization)
         known = self._remembered(digest, address)
         if known is not None:
@@ -186,6 +196,7 @@ class Authenticator:
         Raises Unauthorized when one of them is wrong, LockedOut for an address that has guessed too often,
         Unavailable when too many are logging in.
         """
+        await self.refresh()
         credential = await self._credential(name)
         hashed = credential.hashed if credential else None
         right = await self.passwords.verify(
@@ -201,11 +212,13 @@ class Authenticator:
 
     async def user(self, name: str) -> User | None:
         """The account of a name as it is now, without any proof of who asks."""
+        await self.refresh()
         credential = await self._credential(name)
         return credential.user if credential else None
 
     async def known(self, name: str) -> KnownAccount | None:
         """As `user`, with what tells whether its password is still the same."""
+        await self.refresh()
         standing = self._versions(name)  # before the look-up, as in `_verify`
         credential = await self._credential(name)
         return None if credential is None else KnownAccount(credential.user, credential.hashed.salt, standing)
@@ -231,6 +244,7 @@ class Authenticator:
         if authorization is None:
             return NOBODY
         _refuse_token(authorization)
+        await self.refresh()
         verified = self._remembered(self._digest(authorization), address)
         if verified is None:
             verified = await self._authenticated(authorization, address)
@@ -240,6 +254,7 @@ class Authenticator:
         value = cookie_value(headers.get("Cookie"))
         if not value:
             return None
+        await self.refresh()
         standing = self._versions(session_name(value))  # before the look-up, as in `_verify`
         session = await self.sessions.find(value)
         if session is None:
@@ -262,6 +277,7 @@ class Authenticator:
         """Somebody whom others vouch for, and who needs no account here. Raises Unauthorized for one whose
         account here is disabled."""
         name = user.name or ""
+        await self.refresh()
         standing = self._standing(handler, name)  # before the look-up, as in `_verify`
         for source in self._sources:
             if await source.disabled(name):

@@ -9,7 +9,7 @@ no more. Kept in notes beside `_users`, as tokens are: a mirror trusts nobody th
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ import msgspec
 from couchreg.auth.tokens import ApiToken, Scope, Tokens
 from couchreg.auth.trust.issuers import Issuers
 from couchreg.auth.trust.statements import LONGEST_TEXT, Statement, heading, verified
-from couchreg.docstore.base import Notes
+from couchreg.docstore.notes import Notes
 from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyRequests, Unauthorized
 from couchreg.journal.asking import record
 from couchreg.model.user import User
@@ -74,13 +74,26 @@ class TrustedPublishers:
         self._of: dict[str, list[TrustedPublisher]] = {}  # by package
         self._by_identity: dict[tuple[str, str], set[str]] = {}  # claim and value -> packages
         self._changing = asyncio.Lock()
+        self._state: Hashable = None
         self._exchanging = asyncio.Lock()
 
     async def load(self) -> None:
-        for note in await self._notes.names(NOTE):
-            found = await self._notes.read(note)
-            if found is not None:
-                self._keep(note.removeprefix(NOTE), msgspec.convert(found, list[TrustedPublisher]))
+        self._state = await self._notes.state()  # before they are read, so that none is missed
+        found = {
+            note.removeprefix(NOTE): await self._notes.read(note) for note in await self._notes.names(NOTE)
+        }
+        for package in self._of.keys() | found.keys():
+            self._keep(package, _stored(found.get(package)))
+
+    async def refresh(self) -> None:
+        """Know of what other processes have changed before the call."""
+        if await self._notes.state() != self._state:
+            async with self._changing:
+                await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        if await self._notes.state() != self._state:
+            await self.load()
 
     def of(self, package: str) -> list[TrustedPublisher]:
         return list(self._of.get(package, ()))
@@ -91,6 +104,7 @@ class TrustedPublishers:
             raise BadRequest(f"This registry trusts no tokens of {issuer[:200]!r}: its operator says whose.")
         made = TrustedPublisher(secrets.token_hex(6), issuer, _claims(claims), user.name or "", self._clock())
         async with self._changing:
+            await self._catch_up()
             kept = self.of(package)
             if any((one.issuer, one.claims, one.owner) == (issuer, made.claims, made.owner) for one in kept):
                 raise Conflict("This publisher is trusted already.")
@@ -103,6 +117,7 @@ class TrustedPublishers:
     async def remove(self, package: str, publisher_id: str, user: User) -> None:
         """Raises NotFound."""
         async with self._changing:
+            await self._catch_up()
             kept = self.of(package)
             left = [one for one in kept if one.id != publisher_id]
             if len(left) == len(kept):
@@ -117,6 +132,7 @@ class TrustedPublishers:
             found = heading(token)
             key = await self.issuers.key(found)
             statement = await asyncio.to_thread(verified, token, found, key, self.audience, self._clock())
+            await self.refresh()
             async with self._exchanging:
                 owner, packages = await self._trusted(statement, package)
                 await self._check_room(owner)
@@ -166,17 +182,28 @@ class TrustedPublishers:
     async def _use_up(self, statement: Statement) -> None:
         """Each token of a job is good once, also after a restart. Raises Unauthorized, TooManyRequests."""
         now = self._clock()
-        kept = await self._notes.read(USED)
-        used = {name: ends for name, ends in (kept or {}).items() if ends > now}
         name = sha256(f"{statement.issuer}\n{statement.id}".encode("utf-8", "surrogatepass")).hexdigest()[:40]
-        if name in used:
-            raise Unauthorized("This token has been used already.")
-        if len(used) >= MOST_USED:
-            raise TooManyRequests("Too many jobs publish at the moment.", retry_after=60)
-        await self._notes.write(USED, {**used, name: statement.expires})
+
+        def use(kept: Any) -> Any:
+            used = {name: ends for name, ends in (kept or {}).items() if ends > now}
+            if name in used:
+                raise Unauthorized("This token has been used already.")
+            if len(used) >= MOST_USED:
+                raise TooManyRequests("Too many jobs publish at the moment.", retry_after=60)
+            return {**used, name: statement.expires}
+
+        await self._notes.change(USED, use)
 
     async def _write(self, package: str, kept: list[TrustedPublisher]) -> None:
-        await self._notes.write(NOTE + package, msgspec.to_builtins(kept) or None)
+        """Raises Conflict where another process has made something else of it meanwhile."""
+        before = self.of(package)
+
+        def changed(stored: Any) -> Any:
+            if _stored(stored) != before:
+                raise Conflict("Whom this package trusts is being changed by others: try again.")
+            return msgspec.to_builtins(kept) or None
+
+        await self._notes.change(NOTE + package, changed)
         self._keep(package, kept)
 
     def _keep(self, package: str, kept: list[TrustedPublisher]) -> None:
@@ -190,6 +217,10 @@ class TrustedPublishers:
         for one in kept:
             for pair in _identities(one):
                 self._by_identity.setdefault(pair, set()).add(package)
+
+
+def _stored(found: Any) -> list[TrustedPublisher]:
+    return msgspec.convert(found or [], list[TrustedPublisher])
 
 
 def _identities(one: TrustedPublisher) -> list[tuple[str, str]]:

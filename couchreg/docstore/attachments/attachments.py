@@ -18,10 +18,11 @@ from couchreg.docstore.attachments.compression import Compression, Gunzip
 from couchreg.docstore.attachments.pins import Pins
 from couchreg.docstore.attachments.upload import Upload
 from couchreg.docstore.base import Attachment
-from couchreg.package.layout import Layout, is_kept, waits
+from couchreg.package.layout import Layout, is_by_content, is_kept, waits
 
 Equal = Callable[[str, int], Awaitable[Attachment | None]]  # a file with this SHA-256 and length
 Referred = Callable[[Collection[str]], Awaitable[Collection[str]]]  # those of some keys that are needed
+LATE = 600.0  # seconds after which what a process has sent is certain to have come to its end
 _TOGETHER = 500  # blobs that documents are asked about at once
 INLINE = 16 << 10  # stored bytes that are decompressed on the loop
 
@@ -32,7 +33,9 @@ class Attachments:
     `layout` gives the key of a published package's file. `compression` is asked for each upload,
     since the settings may change at run time; it never applies in the databases `uncompressed`,
     nor where the layout gives a key. `max_size` (bytes, None for any) is CouchDB's
-    `max_attachment_size`. With `referred`, a blob is asked for before a failed upload takes it away.
+    `max_attachment_size`. With `referred`, a blob is asked for before a failed upload takes it away. Where
+    `others_write`, no failed upload takes any away, and whoever has deleted a document none that is kept by
+    its content: another process may be about to refer to it, and what it has pinned is not known here.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Attachments:
         uncompressed: Collection[str] = (),
         max_size: Callable[[], int | None] = lambda: None,
         referred: Referred | None = None,
+        others_write: Callable[[], bool] = bool,
     ) -> None:
         self.blobs = blobs
         self.spool = spool
@@ -55,6 +59,7 @@ class Attachments:
         self.pins = Pins()
         self.equal: Equal | None = None  # may be set later, by who knows what is stored
         self._referred = referred
+        self.others_write = others_write
 
     def upload(self, db: str) -> Upload:
         """A context for one write to the database `db`: `async with attachments.upload(db) as upload`.
@@ -115,8 +120,18 @@ class Attachments:
                 old.clear()
         return removed + await self._remove_unneeded(old, referred)
 
+    async def is_left(self, key: str) -> bool:
+        """Whether something lies at a place that is ours to write, left by a write that has failed. Where
+        others write it may be of a process that counts as dead and whose last write is still to come: then
+        not what is young."""
+        there = await self.blobs.info(key)
+        return there is not None and not (self.others_write() and there.modified > time.time() - LATE)
+
     async def remove(self, key: str, referred: Referred | None = None) -> bool:
-        """Remove one blob unless a write or a document needs it; returns whether it is removed."""
+        """Remove one blob unless a write or a document needs it, or it is for the sweep alone to remove;
+        returns whether it is removed. A version's own file: for one who holds the lock of its package."""
+        if self.others_write() and is_by_content(key):
+            return False
         asked = referred or self._referred
         async with self.pins.removing(key) as free:
             if not free or (asked is not None and key in await asked([key])):

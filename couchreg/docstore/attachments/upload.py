@@ -153,7 +153,8 @@ class Upload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         held, self._held = self._held, []
-        unused = self._attachments.pins.release(held, kept=not isinstance(error, CouchregError))
+        is_kept = not isinstance(error, CouchregError) or self._attachments.others_write()
+        unused = self._attachments.pins.release(held, kept=is_kept)
         for key in unused:
             await self._attachments.remove(key)
 

@@ -1,9 +1,9 @@
 """All documents of one store written into another one, with equal revisions.
 
 Owns which parts of a store make a registry: databases with their revisions, histories, conflicts and
-deletions, settings, configuration, tokens. What followers have noted is left behind, since they begin again
-in another life of a database; so are local documents, and a replication goes on from what both ends have.
-Bytes are not copied.
+deletions, settings, configuration, tokens, groups. What followers have noted is left behind, since they begin
+again in another life of a database; so are local documents, and a replication goes on from what both ends
+have. Bytes are not copied.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ class Adopting(Store, Protocol):
 
 
 KEPT: Sequence[Setting] = ("security", "revs_limit", "purged_infos_limit")
-TOKENS = "tokens:"  # what the names of notes begin with that are copied
+NOTES = ("tokens:", "group:", "trust:")  # what the names of notes begin with that are copied
 
 
 @dataclass
@@ -99,8 +99,9 @@ def _edit(change: Change, opened: Opened) -> Edit:
 
 async def _copy_notes(source: Store, target: Store, name: str) -> None:
     notes, copy = await source.notes(name), await target.notes(name)
-    for note in await notes.names(TOKENS):
-        await copy.write(note, await notes.read(note))
+    for front in NOTES:
+        for note in await notes.names(front):
+            await copy.write(note, await notes.read(note))
 
 
 async def _compare(database: Database, copy: Database) -> None:

@@ -16,6 +16,7 @@ _PREFIX: Final = re.compile(r"[a-z][a-z0-9_$()+-]{0,63}\Z")
 _OWN: Final = "couchreg/"
 _MARK: Final = "$/"  # a part of a name that none of ours has, since "$" is written "$$"
 _PRIVATE: Final = "$server"
+_NOTES: Final = "$notes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,11 @@ class CouchAddress:
         """The database of what the server keeps for itself; no name is mapped to it."""
         return (self.prefix or _OWN) + _PRIVATE
 
+    @property
+    def notes(self) -> str:
+        """The database of notes that several processes change; no name is mapped to it."""
+        return (self.prefix or _OWN) + _NOTES
+
     def physical(self, name: str) -> str:
         """What a database of couchreg is called in CouchDB."""
         quoted = "/".join(["$" + part if part[:1] in ("_", "$") else part for part in name.split("/")])
@@ -75,7 +81,7 @@ class CouchAddress:
     def logical(self, physical: str) -> str | None:
         """The reverse; None for a database that is none of couchreg's."""
         rest = physical.removeprefix(self.prefix)
-        if (self.prefix and rest == physical) or physical == self.private:
+        if (self.prefix and rest == physical) or physical in (self.private, self.notes):
             return None
         if not self.prefix:
             rest = rest.removeprefix(_OWN + _MARK)

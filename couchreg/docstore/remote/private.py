@@ -1,9 +1,10 @@
 """What the server keeps for itself: a database of its own that no client of couchreg can name.
 
 Its documents: `server` (the identity of this registry), `config` (the settings, with the hashes of
-administrators' passwords and the secret of cookies) and `holder` (which process is at work). Each is changed
-with the revision that was read, so that of two who change it at once one looks again. In CouchDB such a
-database is the administrators'.
+administrators' passwords and the secret of cookies), `process:…` and `lease:…` (who is at work on what, see
+`members.py`). A second one holds notes that several processes change. Each document is changed with the
+revision that was read, so that of two who change it at once one looks again. In CouchDB such databases are
+the administrators'.
 """
 
 import asyncio
@@ -14,26 +15,32 @@ from typing import Any, Final
 from couchreg.docstore.base import Config
 from couchreg.docstore.remote.asking import DatabaseCalls
 from couchreg.errors import Conflict, Failure
+from couchreg.model import json
 
 _CLOSED: Final = {"admins": {"roles": ["_admin"]}, "members": {"roles": ["_admin"]}}
+PAGE: Final = 1000  # documents of one answer
 _ROUNDS: Final = 20  # attempts to change what others change as well
 
 
 class PrivateDocuments:
     def __init__(self, asking: DatabaseCalls) -> None:
-        self._asking = asking
+        self.asking = asking
 
     async def identity(self) -> str:
         """The UUID of this registry; with the first start the database is made, and the UUID."""
         found = await self.read("server")
         if found is None:
-            answer = await self._asking.ask("PUT", "", query={"q": "1"}, repeat=False)
-            if answer.status != 412:
-                answer.check()
+            await self.make()
             found = await self.change("server", lambda old: old or {"uuid": secrets.token_hex(16)})
         # Each time, since a first start may have ended before it: what is here is the administrators'.
-        await close(self._asking)
+        await close(self.asking)
         return str(found["uuid"])
+
+    async def make(self) -> None:
+        """The database, where there is none."""
+        answer = await self.asking.ask("PUT", "", query={"q": "1"}, repeat=False, gated=False)
+        if answer.status != 412:
+            answer.check()
 
     async def config(self) -> Config:
         found = await self.read("config") or {}
@@ -54,23 +61,43 @@ class PrivateDocuments:
 
     # -- documents
     async def read(self, doc_id: str) -> dict[str, Any] | None:
-        answer = await self._asking.ask("GET", "/" + doc_id)
+        answer = await self.asking.ask("GET", "/" + doc_id)
         if answer.status == 404:
             return None
         answer.check()
         found: dict[str, Any] = await answer.json()
         return found
 
+    async def between(self, start: str, end: str) -> list[dict[str, Any]]:
+        """The documents of a range of ids; the first PAGE of them as they are at one moment."""
+        found: list[dict[str, Any]] = []
+        query = {"endkey": _key(end), "include_docs": "true", "limit": str(PAGE)}
+        while True:
+            query["startkey"] = _key(start)
+            answer = await self.asking.ask("GET", "/_all_docs", query=query)
+            answer.check()
+            rows = (await answer.json())["rows"]
+            found += [row["doc"] for row in rows if row.get("doc") is not None]
+            if len(rows) < PAGE:
+                return found
+            start = rows[-1]["id"] + "\0"
+
     async def write(
         self, doc_id: str, value: Mapping[str, Any], rev: str | None, *, gated: bool = True
     ) -> str:
         """The new revision. Raises Conflict where it is not an edit of the newest one."""
         query = {} if rev is None else {"rev": rev}
-        answer = await self._asking.ask(
+        answer = await self.asking.ask(
             "PUT", "/" + doc_id, query=query, value=value, repeat=False, gated=gated
         )
         answer.check()
         return str((await answer.json())["rev"])
+
+    async def delete(self, doc_id: str, rev: str, *, gated: bool = True) -> None:
+        """Raises Conflict, NotFound."""
+        path = "/" + doc_id
+        answer = await self.asking.ask("DELETE", path, query={"rev": rev}, repeat=False, gated=gated)
+        answer.check()
 
     async def change(
         self, doc_id: str, change: Callable[[dict[str, Any] | None], dict[str, Any]]
@@ -87,6 +114,10 @@ class PrivateDocuments:
             else:
                 return value
         raise Failure("Others change the settings of this server all the time.")
+
+
+def _key(doc_id: str) -> str:
+    return json.encode(doc_id).decode()
 
 
 async def close(asking: DatabaseCalls) -> None:

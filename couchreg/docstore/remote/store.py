@@ -16,7 +16,7 @@ from couchreg.docstore.remote.address import CouchAddress, database_path, docume
 from couchreg.docstore.remote.asking import DatabaseCalls
 from couchreg.docstore.remote.calls import LOOK, CouchAnswer, CouchCalls
 from couchreg.docstore.remote.database import CouchDatabase
-from couchreg.docstore.remote.notes import LIFE, RemoteNotes
+from couchreg.docstore.remote.notes import LIFE, RemoteNotes, SharedNotes
 from couchreg.docstore.remote.private import PrivateDocuments
 from couchreg.docstore.remote.watching import Watcher
 from couchreg.errors import CouchregError, FileExists, NotImplementedHere
@@ -55,6 +55,9 @@ class RemoteStore:
         self.uuid = ""
         self.calls = calls or CouchCalls(address)
         self.private = PrivateDocuments(DatabaseCalls(self.calls, address.private))
+        kept = DatabaseCalls(self.calls, address.notes)
+        self._kept = CouchDatabase("", kept, "notes")
+        self._notes = SharedNotes(PrivateDocuments(kept), self._kept)
         self._known: OrderedDict[str, tuple[float, CouchDatabase]] = OrderedDict()
         self._watcher = Watcher(self._news)
 
@@ -151,8 +154,8 @@ class RemoteStore:
         return sorted(found, key=str.encode)
 
     async def notes(self, name: str) -> RemoteNotes:
-        await self.open(name)
-        return RemoteNotes(DatabaseCalls(self.calls, self.address.physical(name)))
+        database = await self.open(name)
+        return RemoteNotes(DatabaseCalls(self.calls, self.address.physical(name)), database.life, self._notes)
 
     async def adopt(self, uuid: str) -> None:
         """Be the registry of this identity from now on."""
@@ -218,6 +221,7 @@ class RemoteStore:
 
     async def close(self) -> None:
         await self._watcher.close()
+        await self._kept.close()
         for _, database in self._known.values():
             await database.close()
         self._known.clear()

@@ -4,12 +4,13 @@ They share the file, and so the transactions, of the documents that they speak o
 read when they are asked for, for there may be one for each user.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
 import apsw
 
 from couchreg.docstore.base import SETTINGS
+from couchreg.docstore.notes import NoteChange
 from couchreg.docstore.sqlite import other_writes
 from couchreg.docstore.sqlite.sql import query
 from couchreg.model import json
@@ -46,6 +47,28 @@ class SqliteNotes:
         else:
             text = json.encode(value)
             await self._write(lambda conn: other_writes.set_setting(conn, name, text))
+
+    async def change(self, name: str, change: NoteChange) -> Any:
+        """Read and written in one transaction."""
+        _checked(name)
+        found: list[Any] = []
+
+        def write(conn: apsw.Connection) -> None:
+            rows = query(conn, "SELECT value FROM settings WHERE name = ?", (name,))
+            before = json.decode(rows[0][0]) if rows else None
+            after = change(before)
+            found.append(after)
+            if after is None:
+                other_writes.remove_setting(conn, name)
+            elif after != before:
+                other_writes.set_setting(conn, name, json.encode(after))
+
+        await self._write(write)
+        return found[-1]
+
+    async def state(self) -> Hashable:
+        """No other process writes them."""
+        return None
 
 
 def _checked(name: str) -> None:

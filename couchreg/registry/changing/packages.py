@@ -72,6 +72,7 @@ class Packages:
         settled: Settled | None = None,
         mirror_of: str | None = None,
         private: PrivatePackages | None = None,
+        locks: Locks | None = None,
     ) -> None:
         self._database = database
         self._private = private or PrivatePackages(database)
@@ -79,7 +80,7 @@ class Packages:
         self._catalog = Catalog(database)
         self._clock = clock
         self._mirror_of = mirror_of
-        self.locks = Locks()  # whoever changes a package or its versions holds its name
+        self.locks = locks or Locks()  # whoever changes a package or its versions holds its name
 
     def require(self, package: Package, user: User) -> None:
         """Raises Forbidden unless `user` may change the package: in a mirror, unless they are an admin."""

@@ -305,7 +305,7 @@ class Publisher:
         """Remove what a publish that a crash cut off has left at the places of our files."""
         for path in intake.files:
             key = self._attachments.layout(self._database.name, doc_id, path)
-            if key is not None and await self._attachments.blobs.info(key) is not None:
+            if key is not None and await self._attachments.is_left(key):
                 await self._attachments.remove(key, partial(referred_in, self._database))
 
     async def _commit(self, edit: Edit, name: str, user: User) -> Updated:

@@ -263,6 +263,7 @@ class Context:
         A body may take hours, or be held back on purpose. Meanwhile an account goes, is made anew by
         somebody else, changes its password, or is no admin any more; and a database gets other members.
         """
+        await self.services.auth.refresh()
         if not self.services.auth.stands(self.identity):
             await self.services.auth.confirm(self.identity, self.credentials, self.address)
         self._meaning = None  # which database holds the users may have changed, too

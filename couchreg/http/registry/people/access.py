@@ -68,6 +68,8 @@ async def _check_known(call: Call, who: str) -> None:
     """Raises NotFound."""
     if who.startswith(GROUP):
         groups = call.services.groups
+        if groups is not None:
+            await groups.refresh()
         if groups is None or not groups.exists(who.removeprefix(GROUP)):
             raise NotFound(f"There is no group {who.removeprefix(GROUP)[:200]!r}.")
     elif not await call.services.accounts.exists(who):

@@ -40,7 +40,9 @@ async def listing(call: Call) -> web.StreamResponse:
     """`GET /-/trust/:name`, for owners."""
     name = call.part("name")
     await call.registry.owners.check(name, call.user)
-    return answer({"publishers": [_shown(one) for one in _trust(call).of(name)]}, headers=PRIVATE)
+    trust = _trust(call)
+    await trust.refresh()
+    return answer({"publishers": [_shown(one) for one in trust.of(name)]}, headers=PRIVATE)
 
 
 async def add(call: Call) -> web.StreamResponse:

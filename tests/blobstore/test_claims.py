@@ -1,0 +1,176 @@
+"""One process at a time has a claim, whatever order requests come in and whoever dies."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from couchreg.blobstore import claims as module
+from couchreg.blobstore.base import BlobStore, Spooled
+from couchreg.blobstore.claims import Claims
+from couchreg.blobstore.directory.store import DirectoryBlobStore
+from couchreg.blobstore.spool import Spool
+from couchreg.errors import Unavailable
+
+
+class Slow:
+    """A store whose requests take different times, some of which fail when they are done."""
+
+    def __init__(self, inner: BlobStore, failing: float = 0.0) -> None:
+        self._inner = inner
+        self._random = random.Random(7)
+        self.failing = failing
+
+    async def _wait(self) -> None:
+        await asyncio.sleep(self._random.random() * 0.004)
+
+    async def put(self, key: str, spooled: Spooled, *, content_type: str = "") -> bool:
+        await self._wait()
+        done = await self._inner.put(key, spooled)
+        await self._wait()
+        if self._random.random() < self.failing:
+            raise Unavailable("the answer was lost")
+        return done
+
+    async def delete(self, key: str, *, durably: bool = False) -> None:
+        await self._wait()
+        await self._inner.delete(key)
+
+    async def open(self, key: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        await self._wait()
+        async for chunk in self._inner.open(key, start, length):
+            yield chunk
+
+    async def keys(self, prefix: str = "") -> AsyncIterator[object]:
+        await self._wait()
+        for blob in [blob async for blob in self._inner.keys(prefix)]:
+            yield blob
+
+
+class Processes:
+    """Several of them over one store, which may die."""
+
+    def __init__(self, blobs: BlobStore, spool: Spool) -> None:
+        self.blobs = blobs
+        self._spool = spool
+        self.dead: set[str] = set()
+        self._made: list[Claims] = []
+
+    async def is_at_work(self, process: str) -> bool:
+        return process not in self.dead
+
+    def claims(self, process: str, blobs: object = None) -> Claims:
+        made = Claims(blobs or self.blobs, self._spool.hold, process, self.is_at_work)  # type: ignore[arg-type]
+        self._made.append(made)
+        return made
+
+    async def close(self) -> None:
+        for one in self._made:
+            await one.close()
+
+    async def left(self) -> list[str]:
+        return [blob.key async for blob in self.blobs.keys("")]
+
+
+@pytest.fixture
+async def processes(tmp_path: Path) -> AsyncIterator[Processes]:
+    blobs, spool = DirectoryBlobStore(tmp_path / "datastore"), Spool(tmp_path / "spool")
+    found = Processes(blobs, spool)
+    yield found
+    await found.close()
+    await spool.close()
+    await blobs.close()
+
+
+async def test_one_at_a_time_has_a_name(processes: Processes) -> None:
+    """In any order of requests; with answers that are lost, and with claims of the dead in the way."""
+    async with asyncio.timeout(60):
+        async with processes.claims("gone").hold("bees"):
+            processes.dead.add("gone")
+            inside: list[str] = []
+
+            async def work(process: str) -> int:
+                claims, done = processes.claims(process, Slow(processes.blobs, 0.1)), 0
+                for _ in range(8):
+                    try:
+                        async with claims.hold("bees"):
+                            inside.append(process)
+                            assert inside == [process]
+                            await asyncio.sleep(0.001)
+                            inside.remove(process)
+                        done += 1
+                    except Unavailable:
+                        continue
+                return done
+
+            done = await asyncio.gather(*[work(name) for name in "abc"])
+        assert sum(done) >= 12
+        while await processes.left():
+            await asyncio.sleep(0.01)
+
+
+async def test_names_are_independent(processes: Processes) -> None:
+    first, second = processes.claims("a"), processes.claims("b")
+    async with first.hold("bees"), second.hold("wasps"), first.hold("ants"):
+        assert len(await processes.left()) == 3
+    assert await processes.left() == []
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LONGEST", 0.0)
+
+
+async def test_who_lives_keeps_it_and_who_is_dead_is_followed(processes: Processes, impatient: None) -> None:
+    first, second, third = map(processes.claims, "abc")
+    held = first.hold("bees")
+    await held.__aenter__()
+    with pytest.raises(Unavailable, match="Another server is changing 'bees'"):
+        async with second.hold("bees"):
+            pass
+    processes.dead.add("a")
+    async with second.hold("bees"):
+        with pytest.raises(Unavailable):
+            async with third.hold("bees"):
+                pass
+    async with third.hold("bees"):
+        mine = await processes.left()
+        await held.__aexit__(None, None, None)  # it goes on, and has nothing there any more
+        assert await processes.left() == mine
+    assert await processes.left() == []
+
+
+async def test_one_that_was_left_by_the_same_process_is_in_nobodys_way(
+    processes: Processes, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to a put was lost, and so is the store for a while: nothing can be removed."""
+    lost = Slow(processes.blobs, 1.0)
+    claims = processes.claims("a", lost)
+    monkeypatch.setattr(lost, "delete", _refused)
+    with pytest.raises(Unavailable):
+        async with claims.hold("bees"):
+            pass
+    assert len(await processes.left()) == 1
+    lost.failing = 0.0
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "LONGEST", 30.0)
+    async with claims.hold("bees"):
+        pass
+    while await processes.left():
+        await asyncio.sleep(0.01)
+
+
+async def _refused(key: str, *, durably: bool = False) -> None:
+    raise Unavailable("the store is away")
+
+
+async def test_what_is_no_claim_is_nobodys(processes: Processes, impatient: None) -> None:
+    claims = processes.claims("a")
+    async with claims.hold("bees"):
+        [key] = await processes.left()
+    garbage = processes._spool.hold(b"no claim")
+    assert await processes.blobs.put(key, garbage)
+    async with claims.hold("bees"):
+        assert len(await processes.left()) == 2

@@ -1,0 +1,170 @@
+"""Which processes are at work on a registry, and which of them does what only one may do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from couchreg.docstore.remote import AtWork, Members, RemoteStore
+from couchreg.docstore.remote.members import Rhythm
+from couchreg.errors import Unavailable
+from tests.docstore.writing import edit, put_one
+
+PATIENT = Rhythm(0.02, 3600, 3600)
+HASTY = Rhythm(0.02, 3600, 0.05)  # dead for others, as soon as it has stopped writing for a moment
+
+Made = Callable[..., Members]
+
+
+@pytest.fixture
+async def made(remote: RemoteStore) -> AsyncIterator[Made]:
+    all_made: list[Members] = []
+
+    def make(name: str = "a", *, alone: bool = False, rhythm: Rhythm = PATIENT, **more: object) -> Members:
+        members = Members(remote.private, name, alone=alone, rhythm=rhythm, **more)  # type: ignore[arg-type]
+        all_made.append(members)
+        return members
+
+    yield make
+    for members in all_made:
+        await members.stop()
+
+
+# -- those who must be alone
+async def test_who_is_alone_at_work_is_left_alone(remote: RemoteStore, made: Made) -> None:
+    first = made(alone=True)
+    await first.join()
+    first.start()
+
+    async def until_written(_: float) -> None:
+        rev = (await remote.private.read(f"process:{first.own}") or {})["_rev"]
+        while (await remote.private.read(f"process:{first.own}") or {})["_rev"] == rev:
+            await asyncio.sleep(0.02)
+
+    for alone in (True, False):
+        with pytest.raises(AtWork):
+            await made("b", alone=alone, pause=until_written).join()
+    remote.calls.gate = first.check
+    await put_one(await remote.create("db"), edit("a"))
+
+
+async def test_who_is_dead_is_followed_and_writes_nothing_more(remote: RemoteStore, made: Made) -> None:
+    told = asyncio.Event()
+    first = made(alone=True, rhythm=HASTY, lost=told.set)
+    await first.join()
+    remote.calls.gate = first.check
+    database = await remote.create("db")
+    second = made("b", alone=True)
+    await second.join()
+    first.start()  # it lived
+    await told.wait()
+    with pytest.raises(Unavailable, match="Another couchreg has taken over"):
+        await put_one(database, edit("a"))
+    for write in (remote.create("x"), remote.delete("db"), remote.set_config("a", "b", "c")):
+        with pytest.raises(Unavailable):
+            await write
+    assert (await database.info()).doc_count == 0
+
+
+async def test_who_is_not_sure_writes_nothing(made: Made) -> None:
+    members = made(rhythm=Rhythm(0.02, 0, 3600))
+    await members.join()
+    with pytest.raises(Unavailable, match="has not answered for a while"):
+        members.check()
+
+
+async def test_who_has_stopped_keeps_nobody_waiting(made: Made) -> None:
+    async def never(_: float) -> None:
+        raise AssertionError("it waits")
+
+    first = made(alone=True)
+    await first.join()
+    await first.stop()
+    await made("b", alone=True, pause=never).join()
+
+
+async def test_who_must_be_alone_from_now_on_has_to_be(made: Made) -> None:
+    first = made()
+    await first.join()
+    await first.be_alone()
+    assert first.task("x").is_ours
+    second, third = made(pause=lambda _: asyncio.sleep(0)), made("c")
+    await first.stop()
+    await second.join()
+    await third.join()
+    with pytest.raises(Unavailable, match="at work"):
+        await third.be_alone()
+
+
+# -- several
+async def test_one_at_a_time_does_a_task_and_another_one_when_it_is_dead(made: Made) -> None:
+    told = asyncio.Event()
+    first, second = made(rhythm=HASTY, lost=told.set), made("b", rhythm=HASTY)
+    for members in (first, second):
+        await members.join()
+    first.start()
+    mine, theirs = first.task("sweep"), second.task("sweep")
+    await mine.ours()
+    mine.check()
+    own = first.own
+    running, first._running = first._running, None  # as a process that stands still
+    assert running is not None
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert await second.is_at_work(own)
+    second.start()
+    await theirs.ours()
+    assert not await second.is_at_work(own)
+    first.start()  # it goes on
+    await told.wait()
+    with pytest.raises(Unavailable):
+        mine.check()
+    theirs.check()
+
+
+async def test_what_somebody_does_who_lives_is_not_taken(made: Made) -> None:
+    first, second = made(), made("b")
+    for members in (first, second):
+        await members.join()
+        members.start()
+    await first.task("sweep").ours()
+    theirs = second.task("sweep")
+    await second.task("another").ours()  # it has looked
+    assert not theirs.is_ours
+    with pytest.raises(Unavailable, match="Another couchreg does this"):
+        theirs.check()
+    await first.stop()
+    await theirs.ours()
+
+
+async def test_a_turn_is_one_at_a_time(made: Made) -> None:
+    first, second = made(), made("b")
+    inside: list[str] = []
+
+    async def enter(name: str, members: Members) -> None:
+        for _ in range(3):
+            async with members.turn("start"):
+                inside.append(name)
+                assert len(inside) == 1
+                await asyncio.sleep(0.05)
+                inside.remove(name)
+
+    for members in (first, second):
+        await members.join()
+        members.start()
+    await asyncio.gather(enter("a", first), enter("b", second))
+
+
+async def test_nobody_is_taken_for_dead_where_nothing_could_be_read(remote: RemoteStore, made: Made) -> None:
+    """What was seen before a time without answers proves nothing."""
+    first, second = made(rhythm=Rhythm(0.02, 3600, 0.0)), made("b", rhythm=Rhythm(0.02, -1.0, 3600))
+    await first.join()
+    await second.join()
+    for _ in range(3):
+        await second._look()
+    assert await second.is_at_work(first.own)
+    patient = made("c")
+    await patient.join()
+    for _ in range(2):
+        await patient._look()
+    assert not await second.is_at_work(first.own)
