@@ -54,6 +54,7 @@ QUESTIONS = {
     "_all_docs": {"keys": [1] * 30_000},
     "_all_docs/queries": {"queries": [{}] * 101},
     "_design_docs/queries": {"queries": [{}] * 101},
+    "_design/registry/_view/by_date/queries": {"queries": [{}] * 101},
     "_changes?filter=_selector": {"selector": {"a": {"$in": list(range(30_000))}}},
     "_changes?filter=_doc_ids": {"doc_ids": ["a"] * 30_000},
     "_find": {"selector": {"a": {"$in": list(range(30_000))}}},

@@ -4,6 +4,8 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
+
 from tests.http.couch.conftest import Couch
 
 
@@ -209,3 +211,18 @@ async def test_users_call_functions_that_they_may_not_read_on_what_they_may(couc
             assert (reply.status, reply.json["reason"]) == (404, "missing")
     assert (await couch("GET", "//_users/_design/d", headers=anna)).status == 403
     assert (await couch("GET", "//_users/_design/d/_view/x", headers=anna)).status == 403
+
+
+COOKIES = {
+    "a=1; b=2;c = 3": {"a": "1", "b": "2", "c": "3"},
+    'a="x \\"y\\" z"; b=""; c="': {"a": 'x "y" z', "b": "", "c": '"'},
+    "a=1; nothing; =2; a=3=4": {"a": "3=4"},
+    "$Version=1; a=1; $Path=/": {"a": "1"},
+    "x" + "=" * 8000 + '"': {"x": "=" * 7999 + '"'},
+}
+
+
+@pytest.mark.parametrize(("header", "wanted"), COOKIES.items(), ids=range(len(COOKIES)))
+async def test_cookies_that_functions_are_given(couch: Couch, header: str, wanted: dict[str, str]) -> None:
+    await put_design(couch, shows={"f": "function(doc, req) { return {json: req.cookie}; }"})
+    assert (await couch("GET", "/_design/d/_show/f", headers={"Cookie": header})).json == wanted
