@@ -6,10 +6,12 @@ from typing import Any, Final
 from aiohttp import web
 from yarl import URL
 
+from couchreg.analytics.asking import Question
 from couchreg.errors import BadRequest, BadStatement, NotFound, TooLarge, TooManyRequests, Unavailable
 from couchreg.http.registry.analytics import sql
 from couchreg.http.registry.analytics.streaming import asking_of, check_package
 from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.frame.rendered import Rendering
 from couchreg.http.registry.pages.gathering import gathered
 from couchreg.http.registry.pages.wanted import or_page, show
 from couchreg.model import json
@@ -18,6 +20,7 @@ from couchreg.web.plots import counted, fitting
 from couchreg.web.showing import placed
 
 _ROWS: Final = 200
+_MOST_KEPT: Final = 128 << 10  # bytes of an answer that is remembered
 _EXAMPLE: Final = "SELECT *\nFROM package.table\nLIMIT 100"
 
 
@@ -54,12 +57,20 @@ async def _answered(call: Call, statement: str) -> dict[str, Any]:
     asking = asking_of(call)
     with call.while_there():
         question = await asking.read(statement, lambda package: check_package(call, package), call.room)
-        answer = asking.answer(
-            question, parameters={}, format="arrays", size=_ROWS, skip=0, askers=call.askers
-        )
-        async with answer as parts:
-            body = await gathered(asking.answering, parts)
-    return await asyncio.to_thread(_shown, body)
+        key = ("SQL", question.tag())  # its tables never change, nor does the answer
+        kept = None if question.volatile else call.services.rendered.get(key)
+        if kept is None:
+            kept = Rendering("", await _asked(call, question), {})
+            if not question.volatile and len(kept.body) <= _MOST_KEPT:
+                call.services.rendered.keep(key, kept)
+    return await asyncio.to_thread(_shown, kept.body)
+
+
+async def _asked(call: Call, question: Question) -> bytes:
+    asking = asking_of(call)
+    answer = asking.answer(question, parameters={}, format="arrays", size=_ROWS, skip=0, askers=call.askers)
+    async with answer as parts:
+        return await gathered(asking.answering, parts)
 
 
 def _shown(body: bytes) -> dict[str, Any]:

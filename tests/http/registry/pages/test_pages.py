@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from couchreg.analytics.ledger import PENDING
 from couchreg.errors import BadRequest
-from couchreg.http.registry.pages import tables
+from couchreg.http.registry.pages import sql, tables
 from couchreg.http.registry.reading.negotiation import prefers_page
 from tests.packages import Package
 from tests.served import Served, serving
@@ -219,6 +219,24 @@ async def test_rows_are_turned_filtered_and_ordered(registry: Served) -> None:
     assert years == [year for year in range(2019, 2000, -1) if (year - 1900) % 7 == 3]
     _, _, wrong = await look(registry, path + "?where=nothing+%3E+1")
     assert 'role="status"' in wrong
+
+
+async def test_an_answer_is_kept_unless_it_may_change(
+    registry: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/-/sql?q=select+max(year)+-+7+as+last+from+seen.main"
+    assert ">2012<" in (await look(registry, path))[2]
+    with monkeypatch.context() as patch:
+        patch.setattr(sql, "_asked", AsyncMock(side_effect=BadRequest("asked again")))
+        assert ">2012<" in (await look(registry, path))[2]
+        for other in (path.replace("seen", '"seen@1.0.0"'), path.replace("7", "8")):
+            assert "asked again" in (await look(registry, other))[2]
+    changing = "/-/sql?q=select+random()+as+one+from+seen.main"
+    assert (await look(registry, changing))[2] != (await look(registry, changing))[2]
+    monkeypatch.setattr(sql, "_MOST_KEPT", 10)
+    assert ">2010<" in (await look(registry, path.replace("7", "9")))[2]
+    monkeypatch.setattr(sql, "_asked", AsyncMock(side_effect=BadRequest("asked again")))
+    assert "asked again" in (await look(registry, path.replace("7", "9")))[2]
 
 
 async def test_rows_that_were_looked_at_are_kept(registry: Served, monkeypatch: pytest.MonkeyPatch) -> None:
