@@ -133,7 +133,7 @@ async def _open_remote(
     stack.push_async_callback(remote.close)
     try:
         await remote.prepare()
-        members = Members(remote.private, name, alone=alone, lost=lost)
+        members = Members(remote.private, name, alone=alone, lost=lost, doubts=lambda: remote.calls.in_doubt)
         await members.join()
         stack.push_async_callback(members.stop)
         members.start()

@@ -161,7 +161,7 @@ class App:
             begun=None if others_write else begun - TICK,
             recorded=REGISTRY,
             undelete=settings.undelete_days * DAY,
-            task=self.processes.task("sweep"),
+            processes=self.processes,
         )
         stack.push_async_callback(self.sweeper.stop)
         if swept:
@@ -319,7 +319,7 @@ class App:
             spool = Spool(data.spool)
         stack.push_async_callback(spool.close)
         config = self.store.config
-        return Attachments(
+        made = Attachments(
             blobs,
             spool,
             registry_layout(REGISTRY),
@@ -329,6 +329,8 @@ class App:
             referred=partial(referred, self.store),
             others_write=lambda: self.processes.are_several,
         )
+        await self.processes.heed(made.pins)
+        return made
 
     def _follow(self, stack: AsyncExitStack, data: DataDir, port: socket.socket) -> None:
         engine = self.settings.search_engine

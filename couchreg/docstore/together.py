@@ -4,9 +4,11 @@ With documents in a data directory there is one, and it does everything. A store
 brings a `Processes` of its own.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import Final, Protocol
+
+SWEEP: Final = "sweep"  # the task of who removes what no document refers to
 
 
 class TaskOfOne(Protocol):
@@ -24,6 +26,16 @@ class TaskOfOne(Protocol):
         """Raises Unavailable where it is not certain that nobody else does it by now."""
 
 
+class Hands(Protocol):
+    """What knows which blobs this process is about to refer to."""
+
+    def block(self, keys: Collection[str]) -> Collection[str]:
+        """Let none of these be taken from now on; those that are taken already."""
+
+    def unblock(self) -> None:
+        """All of them may be taken again."""
+
+
 class Processes(Protocol):
     own: str  # the name of this process, which no other one ever has
     are_several: bool  # whether others may work beside this one
@@ -36,6 +48,16 @@ class Processes(Protocol):
 
     async def is_at_work(self, process: str) -> bool:
         """Whether a process may still write something. Raises Unavailable."""
+
+    async def heed(self, hands: Hands) -> None:
+        """From now on blobs may be taken in hand here, but for those that another process sweeps."""
+
+    def sweeping(self, keys: Collection[str]) -> AbstractAsyncContextManager[Collection[str]]:
+        """Those of these keys that no process has in hand, nor will take until the block ends: none, where
+        that cannot be had now. For who has the task "sweep"; may take minutes. Raises Unavailable."""
+
+    async def recover_sweep(self) -> None:
+        """End what a process that has died in it was sweeping. Raises Unavailable."""
 
     async def be_alone(self) -> None:
         """From now on nobody else may work beside this one. Raises Unavailable where somebody does."""
@@ -66,5 +88,13 @@ class OneProcess:
 
     async def is_at_work(self, process: str) -> bool:
         return process == self.own
+
+    async def heed(self, hands: Hands) -> None: ...
+
+    @asynccontextmanager
+    async def sweeping(self, keys: Collection[str]) -> AsyncIterator[Collection[str]]:
+        yield keys
+
+    async def recover_sweep(self) -> None: ...
 
     async def be_alone(self) -> None: ...

@@ -15,12 +15,15 @@ from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from couchreg.app import App
-from couchreg.docstore.remote import members
+from couchreg.docstore.maintenance.sweeper import referred
+from couchreg.docstore.remote import calls, members, rounds
 from couchreg.docstore.remote.members import Rhythm
 from tests.conftest import ADMIN, ServerFactory
 from tests.docstore import couchdbs
+from tests.fault_proxy import fault_proxy
 from tests.packages import related, small
 from tests.processes import running
 from tests.s3_servers import S3Server, new_bucket
@@ -65,8 +68,11 @@ async def place(couchdb: str, moto_server: S3Server) -> AsyncIterator[Place]:
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However busy this machine is, none of these servers is taken for dead."""
+    """However busy this machine is, none of these servers is taken for dead; and what a server before them
+    may have sent is not waited for."""
     monkeypatch.setattr(members, "SEVERAL", Rhythm(0.3, 3600, 3600))
+    monkeypatch.setattr(calls, "FIRST_DOUBT", 0.0)
+    monkeypatch.setattr(rounds, "LATE", 0.0)
 
 
 @pytest.fixture
@@ -190,6 +196,30 @@ async def test_one_that_is_killed_is_followed(
     await check(outcomes, [again.registry_url], [again.couch_url])
 
 
+async def test_stores_that_break_off_answers_undo_nothing(
+    server: ServerFactory, tmp_path: Path, place: Place
+) -> None:
+    """What was done and not answered is done once, and what nobody knows of is told so."""
+    couch, chance = URL(place.settings["docstore"]), random.Random(VERSIONS)
+    async with (
+        fault_proxy(str(couch.origin()), chance) as documents,
+        fault_proxy(place.settings["s3_endpoint"], chance) as bucket,
+    ):
+        away = couch.with_host(URL(documents.url).host or "").with_port(URL(documents.url).port)
+        settings = {**place.settings, "docstore": str(away), "s3_endpoint": bucket.url}
+        both = [await server(data_dir=tmp_path / name, **settings) for name in ("one", "two")]
+        urls, couch_urls = [app.registry_url for app in both], [app.couch_url for app in both]
+        for proxy in (documents, bucket):
+            proxy.faults, proxy.rate = ("unavailable", "cut", "cut_behind"), 0.03
+        outcomes = await publish_all(urls, wanted(VERSIONS))
+        for proxy in (documents, bucket):
+            assert sum(proxy.done[fault] for fault in proxy.faults) > 0
+            proxy.rate = 0.0
+        await check(outcomes, urls, couch_urls)
+        for app in both:
+            await app.stop()
+
+
 async def test_people_are_the_same_at_both(both: list[App]) -> None:
     one, two = [app.registry_url for app in both]
     accounts = [
@@ -259,17 +289,32 @@ async def test_rights_and_rules_are_the_same_at_both(both: list[App]) -> None:
 
 
 async def test_what_is_kept_by_content_is_left_to_the_sweep(both: list[App]) -> None:
-    """Another process may be about to refer to it."""
+    """Another process may be about to refer to it. One of them sweeps, what none of them has in hand."""
     one, two = both
     for app in both:
         assert await publish(app.registry_url, "bees", f"{both.index(app)}.0.0", "id,word\n1,a\n") == 201
     assert (await ask(f"{one.couch_url}/db", "PUT"))[0] == 201
-    text = {"_attachments": {"f": {"content_type": "text/plain", "data": "aGVsbG8="}}}
+    files = {"f": "aGVsbG8=", "g": "aGVsbG9h"}
+    text = {"_attachments": {name: {"content_type": "text/x", "data": data} for name, data in files.items()}}
     assert (await ask(f"{two.couch_url}/db/a", "PUT", json=text))[0] == 201
     assert (await ask(f"{one.couch_url}/db/a", "PUT", json=text))[0] == 409
     assert (await ask(f"{two.couch_url}/db/a/f"))[1] == b"hello"
     kept = [blob.key async for blob in one.attachments.blobs.keys("_blobs/")]
     assert kept
     assert not any([await one.attachments.remove(key) for key in kept])
+    assert (await ask(f"{two.couch_url}/db", "DELETE"))[0] == 200
+    await asyncio.wait(
+        [asyncio.create_task(app.processes.task("sweep").ours()) for app in both],
+        return_when=asyncio.FIRST_COMPLETED,
+    )
+    sweeping, other = sorted(both, key=lambda app: not app.processes.task("sweep").is_ours)
+    sweeping.sweeper._grace = -60.0  # whatever clocks say
+    needed = await referred(one.store, kept)
+    [held, *others] = set(kept) - needed
+    await other.attachments.pins.add(held)
+    assert await sweeping.sweeper.sweep() == len(others)
+    assert {blob.key async for blob in one.attachments.blobs.keys("_blobs/")} == {held, *needed}
     for app in both:
-        assert await app.sweeper.sweep() == 0
+        assert (await ask(f"{app.registry_url}/bees/0.0.0/words"))[0] == 200
+    other.attachments.pins.release([held], kept=False)
+    assert await sweeping.sweeper.sweep() == 1

@@ -18,6 +18,7 @@ from couchreg.docstore.attachments.compression import Compression, Gunzip
 from couchreg.docstore.attachments.pins import Pins
 from couchreg.docstore.attachments.upload import Upload
 from couchreg.docstore.base import Attachment
+from couchreg.docstore.together import SWEEP, Processes
 from couchreg.package.layout import Layout, is_by_content, is_kept, waits
 
 Equal = Callable[[str, int], Awaitable[Attachment | None]]  # a file with this SHA-256 and length
@@ -101,12 +102,15 @@ class Attachments:
         """A file with the bytes that `open` would give, if there is one."""
         return self.blobs.local_path(att.key) if encoded or att.encoding == "identity" else None
 
-    async def sweep(self, grace: float, referred: Referred, *, waiting: float = 0) -> int:
+    async def sweep(
+        self, grace: float, referred: Referred, *, waiting: float = 0, among: Processes | None = None
+    ) -> int:
         """Remove the blobs that nothing refers to; returns how many.
 
         `referred` answers for every database of the server. Blobs younger than `grace` seconds stay,
         for the sake of writes that a crash cut off or that another process is making; those that wait to be
         published at least `waiting` seconds; and descriptors and records, which no attachment refers to.
+        `among` are the processes that write the store, where this one is not alone.
         """
         now = time.time()
         limit, waited = now - grace, now - max(grace, waiting)
@@ -116,9 +120,9 @@ class Attachments:
             if blob.modified <= (waited if waits(blob.key) else limit) and not is_kept(blob.key):
                 old.append(blob.key)
             if len(old) == _TOGETHER:
-                removed += await self._remove_unneeded(old, referred)
+                removed += await self._remove_unneeded(old, referred, among)
                 old.clear()
-        return removed + await self._remove_unneeded(old, referred)
+        return removed + await self._remove_unneeded(old, referred, among)
 
     async def is_left(self, key: str) -> bool:
         """Whether something lies at a place that is ours to write, left by a write that has failed. Where
@@ -139,10 +143,26 @@ class Attachments:
             await self.blobs.delete(key)
             return True
 
-    async def _remove_unneeded(self, keys: Collection[str], referred: Referred) -> int:
+    async def _remove_unneeded(
+        self, keys: Collection[str], referred: Referred, among: Processes | None
+    ) -> int:
         """Ask for all first, since most are needed; and once more for each that is to go."""
         needed = await referred(keys) if keys else ()
-        return sum([await self.remove(key, referred) for key in keys if key not in needed])
+        left = [key for key in keys if key not in needed]
+        if among is not None:
+            return await self._remove_among(left, referred, among) if left else 0
+        return sum([await self.remove(key, referred) for key in left])
+
+    async def _remove_among(self, keys: Collection[str], referred: Referred, among: Processes) -> int:
+        """The documents of those who had some in hand are written when they have been let go."""
+        task = among.task(SWEEP)
+        async with among.sweeping(keys) as free:
+            needed = await referred(free) if free else ()
+            gone = [key for key in free if key not in needed]
+            for key in gone:
+                task.check()
+                await self.blobs.delete(key)
+        return len(gone)
 
 
 async def gunzipped(stored: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

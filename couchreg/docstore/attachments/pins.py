@@ -9,6 +9,11 @@ import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
+
+from couchreg.errors import Unavailable
+
+LONGEST: Final = 30.0  # seconds for which one waits for a removal
 
 
 @dataclass(slots=True)
@@ -36,15 +41,34 @@ class Pins:
     def __init__(self) -> None:
         self._pins: dict[str, _Pin] = {}
         self._removals: dict[str, _Removal] = {}
+        self._blocked: dict[str, _Removal] = {}  # those of them that another process does
 
     async def add(self, key: str) -> bool:
         """Hold `key`, to be released as often as added. True for the first of its holders, who
-        alone can tell whether the key is new."""
+        alone can tell whether the key is new. Raises Unavailable where it is being removed for long."""
         while removal := self._removals.get(key):
-            await removal.gone()
+            try:
+                async with asyncio.timeout(LONGEST):
+                    await removal.gone()
+            except TimeoutError:
+                raise Unavailable("What has these bytes is being removed: try again.") from None
         pin = self._pins.setdefault(key, _Pin())
         pin.holders += 1
         return pin.holders == 1
+
+    # -- what another process removes, see `docstore.together.Hands`
+    def block(self, keys: Collection[str]) -> Collection[str]:
+        """Those that are held, or being removed here; of the others none can be held until `unblock`."""
+        held = [key for key in keys if key in self._pins or key in self._removals]
+        for key in set(keys).difference(held):
+            self._removals[key] = self._blocked[key] = _Removal()
+        return held
+
+    def unblock(self) -> None:
+        blocked, self._blocked = self._blocked, {}
+        for key, removal in blocked.items():
+            del self._removals[key]
+            removal.over.set()
 
     def mark_new(self, key: str) -> None:
         """Note that nothing lay under a held key when its first holder came."""

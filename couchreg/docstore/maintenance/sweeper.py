@@ -16,7 +16,7 @@ from couchreg.docstore.base import Store
 from couchreg.docstore.maintenance import recorded
 from couchreg.docstore.maintenance.deleted import expire
 from couchreg.docstore.optional import referred_in
-from couchreg.docstore.together import OwnTask, TaskOfOne
+from couchreg.docstore.together import SWEEP, OneProcess, Processes
 from couchreg.errors import CouchregError, NotFound
 from couchreg.package.layout import RECORDS
 
@@ -64,9 +64,9 @@ class Sweeper:
         begun: float | None = None,
         recorded: str | None = None,
         undelete: float | None = None,
-        task: TaskOfOne | None = None,
+        processes: Processes | None = None,
     ) -> None:
-        """With `task` one process at a time sweeps. `recorded` names the database whose revisions are
+        """With `processes` one of them at a time sweeps. `recorded` names the database whose revisions are
         recorded in the blob store. Deleted versions are kept for `undelete` seconds; with None their files
         are left alone."""
         self._store = store
@@ -76,7 +76,8 @@ class Sweeper:
         self._begun = begun
         self._recorded = recorded
         self._undelete = undelete
-        self._one = task or OwnTask()
+        self._processes = processes or OneProcess()
+        self._task_of_one = self._processes.task(SWEEP)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -97,11 +98,13 @@ class Sweeper:
             )
             self._begun = None
         grace = self._grace if self._begun is None else min(self._grace, time.time() - self._begun)
-        removed = 0
-        if not self._attachments.others_write():  # what others are about to refer to is not known here
-            removed = await self._attachments.sweep(
-                grace, lambda keys: referred(self._store, keys), waiting=self._grace
-            )
+        await self._processes.recover_sweep()
+        removed = await self._attachments.sweep(
+            grace,
+            lambda keys: referred(self._store, keys),
+            waiting=self._grace,
+            among=self._processes if self._attachments.others_write() else None,
+        )
         self._begun = None
         if self._undelete is not None:
             removed += await expire(self._attachments.blobs, self._undelete)
@@ -126,7 +129,7 @@ class Sweeper:
         return tree is not None and record.rev is not None and tree.find(record.rev) is not None
 
     async def _run(self) -> None:
-        await self._one.ours()
+        await self._task_of_one.ours()
         while True:
             try:
                 removed = await self.sweep()

@@ -208,7 +208,7 @@ class CouchDatabase:
             return Updated([], await self.update_seq())
         try:
             return await self._update(edits, new_edits=new_edits, together=together)
-        except Unsure:
+        except (Unsure, asyncio.CancelledError):
             self._asking.calls.doubt()
             raise
 

@@ -14,13 +14,14 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from couchreg.docstore.remote.private import PrivateDocuments
-from couchreg.docstore.together import TaskOfOne
+from couchreg.docstore.remote.rounds import ROUND, Rounds
+from couchreg.docstore.together import SWEEP, Hands, TaskOfOne
 from couchreg.errors import Conflict, CouchregError, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class Members:
         rhythm: Rhythm | None = None,
         pause: Pause = asyncio.sleep,
         lost: Lost = lambda: None,
+        doubts: Callable[[], bool] = bool,
     ) -> None:
         self.own = secrets.token_hex(16)
         self.are_several = not alone
@@ -81,6 +83,8 @@ class Members:
         self._rhythm = rhythm or (ALONE if alone else SEVERAL)
         self._pause = pause
         self._tell_lost = lost
+        self._rounds = Rounds(private, doubts)
+        self._there: set[str] = set()  # the processes that were seen at the last look
         self._rev: str | None = None
         self._beats = 0
         self._until = 0.0
@@ -181,6 +185,7 @@ class Members:
                 "alone": not self.are_several,
                 "quiet": self._rhythm.quiet,
                 "beats": self._beats,
+                **self._rounds.answer(),
             }
             try:
                 self._rev = await self._private.write(_PROCESS + self.own, value, self._rev, gated=False)
@@ -224,7 +229,7 @@ class Members:
     async def _look(self) -> None:
         """One answer tells which processes there are and what they do."""
         begun = time.monotonic()
-        found = await self._private.between(_LEASE, _PROCESS + "~")
+        found = await self._private.between(_LEASE, ROUND)
         now = time.monotonic()
         if begun - self._looked > self._rhythm.good:
             self._others.clear()  # where nothing could be read, nobody could write, perhaps
@@ -241,6 +246,11 @@ class Members:
                 with contextlib.suppress(AtWork):
                     await self._bury(doc_id, seen.rev)
                     self._hurry.set()  # to take what it did
+        if self._there - processes.keys():
+            self._rounds.gone()
+        self._there = set(processes)
+        if self._rounds.see(next((one for one in found if one["_id"] == ROUND), None)):
+            self._hurry.set()  # to answer
         leases = {one["_id"].removeprefix(_LEASE): one for one in found if one["_id"].startswith(_LEASE)}
         for task in list(self._tasks.values()):
             await self._attend(task, leases.get(task.name), set(processes))
@@ -265,6 +275,29 @@ class Members:
                 return
             log.info("This couchreg does what is called %r from now on.", task.name)
             task.taken.set()
+
+    # -- sweeping
+    async def heed(self, hands: Hands) -> None:
+        """See `Processes.heed`."""
+        if self.are_several:
+            await self._rounds.heed(hands)
+
+    @asynccontextmanager
+    async def sweeping(self, keys: Collection[str]) -> AsyncIterator[Collection[str]]:
+        """See `Processes.sweeping`."""
+        if not self.are_several:
+            yield keys
+            return
+        async with self._rounds.round(keys, self._answers, self._task(SWEEP).check) as free:
+            yield free
+
+    async def recover_sweep(self) -> None:
+        """See `Processes.recover_sweep`."""
+        if self.are_several:
+            await self._rounds.recover(self._task(SWEEP).check)
+
+    async def _answers(self) -> Sequence[dict[str, Any]]:
+        return await self._private.between(_PROCESS, _PROCESS + "~")
 
     # -- what one of them does
     def task(self, name: str) -> TaskOfOne:
