@@ -157,6 +157,9 @@ async def test_the_pages_of_a_search(app: App, door: Client) -> None:
     assert f'{here}?q=bees&amp;sort=score" aria-current="true"' in text
     assert f'{here}?q=bees&amp;sort=downloads"' in text
     assert 'CC0-1.0</a> <span class="quiet">1</span>' in text
+    text = await page_of(app, "/-/search?license=CC0-1.0")
+    assert 'Licence: <b dir="auto">CC0-1.0</b>' in text
+    assert ">Licence</h2>" not in text  # there is nothing left to choose
     assert "these are 2 to 2" in await page_of(app, "/-/search?q=bees&limit=1&skip=1")
     for path, words in (
         ("q=nothing-that-is-here", "Try fewer, or others"),

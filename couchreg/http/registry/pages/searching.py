@@ -92,17 +92,22 @@ def _suggestion(call: Call, found: Found) -> dict[str, str] | None:
 def _filters(call: Call) -> list[dict[str, str]]:
     pairs = _asked(call)
     return [
-        {"name": name, "value": value, "url": _address(call, pairs[:place] + pairs[place + 1 :])}
+        {"name": _label(name), "value": value, "url": _address(call, pairs[:place] + pairs[place + 1 :])}
         for place, (name, value) in enumerate(pairs)
         if name in searched.FILTERS
     ]
 
 
+def _label(name: str) -> str:
+    return _NAMES.get(name, name.capitalize())
+
+
 def _facets(call: Call, query: Query, found: Found) -> list[dict[str, Any]]:
+    """Those by whose values there is something to narrow."""
     pairs = _asked(call)
-    return [
+    listed = [
         {
-            "name": _NAMES.get(name, name.capitalize()),
+            "name": _label(name),
             "counted": [
                 {"value": value, "count": count, "url": _address(call, [*pairs, (name, value)])}
                 for value, count in found.facets[name][:_COUNTED]
@@ -110,8 +115,8 @@ def _facets(call: Call, query: Query, found: Found) -> list[dict[str, Any]]:
             ],
         }
         for name in query.facets
-        if found.facets.get(name)
     ]
+    return [one for one in listed if one["counted"]]
 
 
 def _hit(base: str, hit: Result) -> dict[str, Any]:
