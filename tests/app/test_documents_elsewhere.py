@@ -12,11 +12,15 @@ import aiohttp
 import pytest
 
 from couchreg.app import App, build
-from couchreg.app.documents import refuse_remote
+from couchreg.app.documents import refuse_remote, share
+from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.config import CannotStart, load
 from couchreg.docstore.remote import calls
+from couchreg.docstore.together import OneProcess
+from couchreg.errors import Unavailable
 from tests.conftest import ADMIN, ServerFactory
 from tests.packages import related, small
+from tests.s3_servers import new_bucket
 
 AUTH = {"Authorization": aiohttp.encode_basic_auth(*ADMIN)}
 PASSWORD = ADMIN[1]
@@ -159,6 +163,39 @@ def test_what_is_no_store_of_documents_is_told_without_its_login(value: str) -> 
     with pytest.raises(CannotStart, match="docstore is wrong") as caught:
         load({"docstore": value}, environ={})
     assert "geheim" not in caught.value.reason
+
+
+class _Alone(OneProcess):
+    """One that others may be beside, until it says that they may not."""
+
+    are_several = True
+
+    def __init__(self, refused: bool = False) -> None:
+        self._refused = refused
+
+    async def be_alone(self) -> None:
+        if self._refused:
+            raise Unavailable("Another couchreg is at work on this registry.")
+        self.are_several = False
+
+
+@pytest.mark.parametrize(("kind", "several"), [("moto", True), ("rclone", False)])
+async def test_only_a_bucket_that_overwrites_nothing_is_for_several(
+    kind: str, several: bool, request: pytest.FixtureRequest
+) -> None:
+    server = request.getfixturevalue(f"{kind}_server")
+    blobs = await S3BlobStore.connect(await new_bucket(server))
+    unknown = _Alone()
+    await share(unknown, blobs)  # it was not asked what it can
+    assert not unknown.are_several
+    await blobs.probe()
+    processes = _Alone()
+    await share(processes, blobs)
+    assert processes.are_several is several
+    if not several:
+        with pytest.raises(CannotStart, match=r"If-None-Match.*at work"):
+            await share(_Alone(refused=True), blobs)
+    await blobs.close()
 
 
 def test_what_works_on_a_data_directory_refuses_documents_elsewhere() -> None:
