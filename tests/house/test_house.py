@@ -57,7 +57,7 @@ def test_no_wait_swallows_a_cancellation() -> None:
 
 def test_a_test_stands_where_its_code_stands() -> None:
     """`tests/` mirrors rooms and wings of `couchreg/`; beside them stand tests of whole servers and tools."""
-    whole = {"clients", "conformance", "crash", "hostile", "house", "datastore"}
+    whole = {"clients", "conformance", "crash", "hostile", "house", "datastore", "proxies"}
     tests = [path for path in tracked() if path.parts[0] == "tests" and path.name.startswith("test_")]
     folders = {path.parent.relative_to("tests") for path in tests}
     mirrored = [folder for folder in folders if folder.parts[0] not in whole]
