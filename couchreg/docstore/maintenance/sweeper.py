@@ -77,7 +77,6 @@ class Sweeper:
         self._recorded = recorded
         self._undelete = undelete
         self._processes = processes or OneProcess()
-        self._task_of_one = self._processes.task(SWEEP)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -129,7 +128,7 @@ class Sweeper:
         return tree is not None and record.rev is not None and tree.find(record.rev) is not None
 
     async def _run(self) -> None:
-        await self._task_of_one.ours()
+        await self._processes.task(SWEEP).ours()  # asked for here: who does not sweep keeps nobody from it
         while True:
             try:
                 removed = await self.sweep()
