@@ -36,7 +36,8 @@ from couchreg.followers.search.remembering import Counts, KnownCounts
 
 FILE: Final = "fts5.sqlite"
 MOST_NEIGHBOURS: Final = 20_000  # terms that are looked at for one word that nothing has
-MOST_COUNTED: Final = 20_000  # items whose facets are counted
+MOST_COUNTED: Final = 20_000  # items whose facets are counted,
+MOST_COUNTED_BYTES: Final = 4 << 20  # as long as they have no more values than a million
 FEW: Final = 1_000  # items that are sorted in no time
 _STEPS = 2_000  # of SQLite's machine between two looks at the clock
 _BROKEN = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.SchemaChangeError, apsw.FormatError)
@@ -231,7 +232,7 @@ class _Asked:
             self._run("DELETE FROM temp.found")
             places = [(place,) for place, _ in near[:MOST_COUNTED]]
             self._connection.executemany("INSERT INTO temp.found VALUES (?)", places).fetchall()
-        counted = self._counted_rows("temp.found", "found.id") if query.facets else []
+        counted = self._counted_rows("temp.found", "found.id")[0] if query.facets else []
         facets = fts5_facets.in_rows(self._connection, query, counted)
         return HitsPage(len(near), [self._hit(place, score) for place, score in page], facets)
 
@@ -272,20 +273,27 @@ class _Asked:
         if query.is_everything:
             return self._count(), fts5_facets.in_all(self._connection, query)
         walk = self._walk
-        rows = self._counted_rows(walk.source, walk.place, f"WHERE {walk.where}", walk.values)
-        total = len(rows) if len(rows) < MOST_COUNTED else self._count()
+        rows, is_all = self._counted_rows(walk.source, walk.place, f"WHERE {walk.where}", walk.values)
+        total = len(rows) if is_all else self._count()
         return total, fts5_facets.in_rows(self._connection, query, rows)
 
     def _counted_rows(
         self, source: str, place: str, where: str = "", values: Sequence[Any] = ()
-    ) -> list[Any]:
-        """What is counted of the items in `source`: read by their numbers, as they come."""
+    ) -> tuple[list[Any], bool]:
+        """What is counted of the items in `source`, read by their numbers, as they come; and whether that is
+        all of it."""
         names = ", ".join(f"counted.{name}" for name in self._query.facets)
-        sql = (
-            f"SELECT {names} FROM {source} CROSS JOIN counted ON counted.id = {place} {where} "  # noqa: S608
-            "LIMIT ?"
-        )
-        return self._run(sql, (*values, MOST_COUNTED))
+        sql = f"SELECT {names} FROM {source} CROSS JOIN counted ON counted.id = {place} {where}"  # noqa: S608
+        cursor: Any = self._connection.execute(sql, values)
+        rows: list[Any] = []
+        size = 0
+        for row in cursor:
+            if len(rows) >= MOST_COUNTED or size >= MOST_COUNTED_BYTES:
+                cursor.close()
+                return rows, False
+            rows.append(row)
+            size += sum(map(len, row))
+        return rows, True
 
 
 def _plain_score(api: apsw.FTS5ExtensionApi, *weights: Any) -> float:

@@ -8,7 +8,7 @@ packages and resources each value is one, which is the answer where everything i
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import nlargest
+from heapq import nlargest, nsmallest
 from typing import Any, Final
 
 import apsw
@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS counted (
 """
 _KINDS: Final = ("packages", "resources")
 _REMEMBERED: Final = 50_000  # values of facets, and those whose totals have changed
+_AT_ONCE: Final = 16_384  # values
+_MOST_EQUALS: Final = 5_000  # values that occur equally often and are put in order
 _NUMBERS: Final = "I"  # four bytes each, in this machine's order: an index does not travel
 _ADDED = f"INSERT INTO counted VALUES (?, {', '.join('?' * len(FACETS))})"  # noqa: S608
 _REMOVED = f"DELETE FROM counted WHERE id = ? RETURNING {', '.join(FACETS)}"  # noqa: S608
@@ -109,21 +111,32 @@ def in_rows(connection: apsw.Connection, query: Query, rows: Sequence[Sequence[b
     """The most frequent values in rows of `counted`, of which the columns of the query's facets were read."""
     columns = zip(*rows, strict=True) if rows else ((),) * len(query.facets)
     return {
-        name: _named(connection, Counter(_unpacked(column)), query.values)
+        name: _named(connection, _count(_unpacked(column)), query.values)
         for name, column in zip(query.facets, columns, strict=True)
     }
 
 
-def _unpacked(packed: Iterable[bytes]) -> Iterable[int]:
+def _count(numbers: "array[int]") -> Counter[int]:
+    """Some at a time: nothing else runs in this process while a Counter takes what it is given."""
+    counts: Counter[int] = Counter()
+    for start in range(0, len(numbers), _AT_ONCE):
+        counts.update(numbers[start : start + _AT_ONCE])
+    return counts
+
+
+def _unpacked(packed: Iterable[bytes]) -> "array[int]":
     numbers = array(_NUMBERS)
     numbers.frombytes(b"".join(packed))
     return numbers
 
 
 def _named(connection: apsw.Connection, counts: Counter[int], most: int) -> list[tuple[str, int]]:
-    """Those that occur as often as the last one are in the order of their texts, so all of these are read."""
-    least = nlargest(most, counts.values())[-1:] or [0]
-    wanted = {number: count for number, count in counts.items() if count >= least[0]}
+    """Those that occur as often as the last one are in the order of their texts, so all of these are read;
+    where there are very many, those that were there first."""
+    [least] = nlargest(most, counts.values())[-1:] or [0]
+    wanted = {number: count for number, count in counts.items() if count > least}
+    equals = (number for number, count in counts.items() if count == least)
+    wanted |= dict.fromkeys(nsmallest(_MOST_EQUALS, equals), least)
     sql = "SELECT id, text FROM value WHERE id IN (SELECT value FROM json_each(?))"
     texts: Iterator[Any] = connection.execute(sql, (json.encode(list(wanted)).decode(),))
     found = [(str(text), wanted[number]) for number, text in texts]

@@ -9,7 +9,7 @@ import pytest
 
 from couchreg.errors import BadRequest
 from couchreg.followers.base import Checkpoint
-from couchreg.followers.search import fts5, remembering
+from couchreg.followers.search import fts5, fts5_facets, remembering
 from couchreg.followers.search.fts5 import Fts5Index
 from couchreg.followers.search.items import FACETS, PACKAGES, RESOURCES, PackageSource
 from couchreg.followers.search.query import MOST_VALUES, Query, parse, with_filters
@@ -112,6 +112,19 @@ def test_more_than_are_counted_are_found(index: Fts5Index, monkeypatch: pytest.M
     index.commit([source(f"p{n}", ["x"]) for n in range(8)], [], Checkpoint("i", "1"))
     found = index.search(replace(parse("bees"), facets=("keywords",)))
     assert (found.total, found.facets) == (8, {"keywords": [("x", 3)]})
+    monkeypatch.setattr(fts5, "MOST_COUNTED_BYTES", 8)
+    found = index.search(replace(parse("bees"), facets=("keywords",)))
+    assert (found.total, found.facets) == (8, {"keywords": [("x", 2)]})
+
+
+def test_values_are_counted_some_at_a_time_and_few_equals_read(
+    index: Fts5Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fts5_facets, "_AT_ONCE", 3)
+    monkeypatch.setattr(fts5_facets, "_MOST_EQUALS", 4)
+    index.commit([source(f"p{n}", ["x", f"k{n}"]) for n in range(8)], [], Checkpoint("i", "1"))
+    found = index.search(replace(parse("bees"), facets=("keywords",)))
+    assert found.facets == {"keywords": [("x", 8), *((f"k{n}", 1) for n in range(4))]}
 
 
 def test_what_has_a_tag_is_the_same_whichever_way_it_is_looked_up(
