@@ -32,4 +32,11 @@ def _filled_in(resource: Any, wanted: Mapping[Any, list[Mapping[str, Any]]]) -> 
     if not isinstance(resource, dict) or not isinstance(resource.get("name"), str):
         return resource
     found = {item["member"]: item["value"] for item in wanted.get(resource["name"], ())}
-    return {**resource, **{member: value for member, value in found.items() if not resource.get(member)}}
+    return {**resource, **{member: _beside(resource.get(member), value) for member, value in found.items()}}
+
+
+def _beside(stated: Any, found: Any) -> Any:
+    """What was found where nothing is stated; of an object, its members beside those that are stated."""
+    if stated and isinstance(stated, dict) and isinstance(found, dict):
+        return {**found, **stated}
+    return stated or found

@@ -35,7 +35,7 @@ def format_of(resource: Resource) -> str | None:
     """What is stated, else what the first file's name says."""
     stated = resource.members.get("format")
     if isinstance(stated, str) and stated:
-        return stated.lower()
+        return stated.lower().removeprefix(".")
     kind = resource.members.get("mediatype")
     if isinstance(kind, str) and kind.partition(";")[0].strip().lower() in _MEDIATYPES:
         return _MEDIATYPES[kind.partition(";")[0].strip().lower()]

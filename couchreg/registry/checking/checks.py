@@ -24,6 +24,7 @@ from couchreg.registry.checking.declared import Declared, declared
 from couchreg.registry.checking.explaining import Explainer
 from couchreg.registry.checking.fields import StandardFields
 from couchreg.registry.checking.form import check_form
+from couchreg.registry.checking.json_rows import check_rows
 from couchreg.registry.checking.naming import FieldNames
 from couchreg.registry.checking.preparing import Prepared, prepare
 from couchreg.registry.checking.reading import BROKEN, StandardReading
@@ -32,6 +33,7 @@ from couchreg.registry.checking.telling import Tell, Telling, silent, sizes_of
 from couchreg.registry.checking.texts import Recorded, check_text
 
 MAX_ERRORS = 10_000  # of one resource; checking stops there
+_TRACED = -5  # the last calls, which tell; one that calls itself would fill the log
 # Formats whose tables are read, and the modules that frictionless needs for that.
 _READERS = {
     "csv": "",
@@ -95,6 +97,7 @@ def check(folder: str, members: dict[str, Any], tell: Tell = silent) -> dict[str
         _look_into_documents(prepared, _take_out_unread(package, prepared))
         for name in list(prepared.tables):
             recorded += check_text(prepared, package.get_resource(name))
+            check_rows(prepared, package.get_resource(name))
         telling = Telling(tell, sizes_of(folder, prepared.tables))
         _run(prepared, reading, recorded, telling)
     return {
@@ -126,6 +129,7 @@ def readable_table(folder: str, members: dict[str, Any], report: Report) -> Iter
         _take_out_unread(package, prepared)
         for name in list(prepared.tables):
             check_text(prepared, package.get_resource(name))
+            check_rows(prepared, package.get_resource(name))
         _leave_keys_into_absent(prepared)
         tables = _tables(_package(prepared))
         yield (
@@ -163,6 +167,7 @@ def _is_readable_table(resource: Any) -> bool:
 
 def _look_into_documents(prepared: Prepared, resources: Sequence[Any]) -> None:
     """JSON is looked into at least; whatever else is no table is named as not read."""
+    with_schema = {item["name"] for item in prepared.members["resources"] if item.get("schema")}
     for item in resources:
         paths = prepared.paths[item.name]
         if item.format not in documents.FORMATS or item.compression or len(paths) > 1:
@@ -170,6 +175,9 @@ def _look_into_documents(prepared: Prepared, resources: Sequence[Any]) -> None:
         elif fault := documents.fault_of(Path(prepared.folder, paths[0]), item.format):
             prepared.skipped.append(item.name)
             prepared.leave(item.name, "path", f"{shown(paths[0])} {fault}")
+        elif item.name in with_schema:
+            prepared.skipped.append(item.name)
+            prepared.leave(item.name, "schema", f"{item.format} is not read as a table here")
 
 
 def _run(prepared: Prepared, reading: StandardReading, recorded: list[Recorded], telling: Telling) -> None:
@@ -186,7 +194,7 @@ def _run(prepared: Prepared, reading: StandardReading, recorded: list[Recorded],
         for item in package.resources:
             _validate(item, more, prepared.report, explainer)
     for item in _tables(package):
-        recorded += explainer.guessed(item)
+        explainer.guessed(item, recorded, prepared.report)
 
 
 def _suspects(sifter: Sifter, resource: Any, wanted: Demands) -> Any:
@@ -208,7 +216,7 @@ def _validate(resource: Any, more: Declared | None, report: Report, explainer: E
         report.add(explainer.stumbled(resource.name, error))
         return
     except Exception as error:
-        traceback.print_exc()
+        traceback.print_exc(limit=_TRACED)
         report.add(explainer.stumbled(resource.name, error))
         return
     found = [error for task in result.tasks for error in task.errors] + list(result.errors)

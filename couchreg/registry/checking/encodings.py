@@ -7,6 +7,7 @@ Source: https://datapackage.org/standard/data-resource/#encoding.
 """
 
 import codecs
+import re
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
@@ -30,6 +31,14 @@ _OTHERS = frozenset(
         *("gb18030", "gbk", "gb2312", "big5", "cp950", "big5hkscs", "utf-16", "utf-16-le", "utf-16-be"),
     )
 )
+# Codecs for text that are no encoding of a file: names of hosts, source code, and Windows' own setting.
+_NO_CHARSETS = frozenset(
+    (
+        *("charmap", "idna", "mbcs", "oem", "palmos", "punycode"),
+        *("raw-unicode-escape", "undefined", "unicode-escape"),
+    )
+)
+_NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.:+()]{0,63}")
 Open = Callable[[], BinaryIO]
 
 
@@ -42,6 +51,18 @@ class Fault(NamedTuple):
 
     def __str__(self) -> str:
         return f"byte 0x{self.value:02x} (the {self.offset + 1:,}th of the file, in line {self.line:,})"
+
+
+def is_encoding(name: str) -> bool:
+    """Whether a text names an encoding of text that is read here, as other readers know them."""
+    if not _NAME.fullmatch(name):
+        return False
+    try:
+        found = codecs.lookup(name)
+    except LookupError:
+        return False
+    # Python has codecs that are none, such as zlib and rot13, and tells them by this mark alone.
+    return found._is_text_encoding and found.name.replace("_", "-") not in _NO_CHARSETS
 
 
 def first_fault(opened: Open, encoding: str) -> Fault | None:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from couchreg.package.report import Problem, problem, shown
+from couchreg.model import json
+from couchreg.package.report import Problem, Report, problem, shown
 from couchreg.package.text import BadText, read_json
 from couchreg.registry.checking.preparing import Prepared
 from couchreg.registry.checking.reading import BROKEN, StandardReading, open_text_bytes
@@ -28,6 +29,13 @@ class Explainer:
         if error.type in ("source-error", "scheme-error", "format-error") and not error.note:
             # Frictionless wraps every exception with its text, and the one without a text is this:
             raise MemoryError
+        if error.type == "source-error" and resource in self._reading.unclosed:
+            line = self._reading.unclosed[resource]
+            message = (
+                f"The quote that opens in line {line:,} is not closed before the end of the data, so that "
+                "all of that would be one cell: close it, or write it twice where it is a part of the text."
+            )
+            return problem("source-error", message, resource=resource, **self._place_of_line(resource, line))
         names = self._prepared.names_of(resource)
         if names.allows(error):
             return None
@@ -56,12 +64,21 @@ class Explainer:
         message = f"The data could not be read to its end: {type(error).__name__}: {shown(str(error))}."
         return problem("source-error", message, resource=resource, file=file)
 
-    def guessed(self, resource: Any) -> Iterator[Recorded]:
-        """What was guessed of the dialect of a table, where the descriptor says nothing of it."""
+    def guessed(self, resource: Any, recorded: list[Recorded], report: Report) -> None:
+        """Record what was guessed of the dialect of a table, beside what is stated of it. A file with a
+        dialect is published as it is, so that it has to say that itself: else it is a problem."""
         found = self._reading.guesses.get(resource.name)
-        stated = self._prepared.tables[resource.name].get("dialect")
-        if found and not stated:
-            yield {"resource": resource.name, "member": "dialect", "value": found}
+        if not found:
+            return
+        file = self._prepared.dialects.get(resource.name)
+        if file is None:
+            recorded.append({"resource": resource.name, "member": "dialect", "value": found})
+            return
+        missing = ", ".join(json.brief({key: value})[1:-1] for key, value in found.items())
+        message = (
+            f"The data can be read by this dialect only with {missing}, which {file} does not say: add it."
+        )
+        report.add(problem("dialect-error", message, resource=resource.name, field="dialect", file=file))
 
     def _place(self, resource: str, row: int | None) -> dict[str, Any]:
         paths = self._prepared.paths.get(resource)
@@ -70,7 +87,11 @@ class Explainer:
         places = self._reading.places.get(resource)
         if row is None or places is None:
             return {"file": paths[0]} if len(paths) == 1 else {}
-        line = places.line(row)
+        return self._place_of_line(resource, places.line(row))
+
+    def _place_of_line(self, resource: str, line: int) -> dict[str, Any]:
+        """The place of a line of a table's text, which may be in several files."""
+        paths = self._prepared.paths[resource]
         if len(paths) == 1:
             return {"file": paths[0], "line": line}
         starts = self._part_starts(resource, paths)

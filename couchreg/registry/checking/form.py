@@ -14,9 +14,11 @@ from typing import Any
 
 from frictionless import Dialect, Field, FrictionlessException, Package, Resource, Schema, system
 
+from couchreg.model import json
 from couchreg.package.paths import is_url
 from couchreg.package.report import Problem, problem, shown
 from couchreg.registry.checking import shapes
+from couchreg.registry.checking.encodings import is_encoding
 from couchreg.registry.checking.naming import FieldNames, renamed
 from couchreg.registry.checking.patterns import BadPattern, compiled
 from couchreg.registry.checking.preparing import Prepared
@@ -95,6 +97,10 @@ def _of_resource(prepared: Prepared, resource: dict[str, Any], version: str) -> 
         )
         yield problem("resource-error", message, resource=name, field="profile")
     yield from _of_type(prepared, resource, version)
+    stated = resource.get("encoding")
+    if name in prepared.tables and isinstance(stated, str) and not is_encoding(stated):
+        message = f"The encoding {shown(stated)} is not known: state one such as utf-8 or windows-1252."
+        yield problem("encoding-error", message, resource=name, field="encoding")
     plain = {key: value for key, value in resource.items() if key not in ("schema", "dialect")}
     if "schema" in resource or name in prepared.skipped:
         plain["schema"] = {"fields": []}  # a tabular resource has to have one
@@ -102,7 +108,8 @@ def _of_resource(prepared: Prepared, resource: dict[str, Any], version: str) -> 
         yield problem("resource-error", note, resource=name)
     if "dialect" in resource:
         dialect = resource["dialect"]
-        for note in _shape_notes("DIALECT", dialect) or _of(Dialect, dialect, "dialect", {}):
+        notes = _shape_notes("DIALECT", dialect) or _of(Dialect, dialect, "dialect", {})
+        for note in notes or _marks(dialect):
             yield problem("dialect-error", note, resource=name, field="dialect")
     if "schema" in resource:
         yield from _of_schema(prepared, resource, options)
@@ -122,6 +129,18 @@ def _of_type(prepared: Prepared, resource: dict[str, Any], version: str) -> Iter
         else:
             prepared.leave(resource["name"], "type", f"{shown(stated)} is not a type that is known here")
         del resource["type"]
+
+
+def _marks(dialect: Mapping[str, Any]) -> Iterator[str]:
+    """Characters by which no text can be read."""
+    stated = {**dialect.get("csv", {}), **dialect}
+    for member, example in (("delimiter", ","), ("quoteChar", '"'), ("escapeChar", "\\")):
+        if stated.get(member) == "":
+            written = json.brief({member: example})[1:-1]
+            yield f"The “{member}” is empty: write one character, as in {written}, or leave it out."
+    delimiter = stated.get("delimiter")
+    if delimiter and delimiter in ("\r", "\n", "\r\n", stated.get("quoteChar", '"')):
+        yield f"The “delimiter” {shown(delimiter)} ends rows or begins quotes: another has to part the cells."
 
 
 def _of(kind: Any, value: Any, what: str, options: Mapping[str, Any]) -> list[str]:

@@ -18,12 +18,13 @@ from typing import Any
 import yaml
 
 from couchreg.package.descriptor import PLACEHOLDER, stated_path
+from couchreg.package.formats import split_format
 from couchreg.package.paths import is_url, plain_path
 from couchreg.package.references import RULES, names_a_file, references
 from couchreg.package.report import Report, problem, shown
 from couchreg.package.text import BadText, read_json
 from couchreg.registry.checking.naming import FieldNames
-from couchreg.registry.checking.profiles import BadSchema, validator
+from couchreg.registry.checking.profiles import BadSchema, EndlessSchema, validator
 
 _DELIMITERS = {"csv": ",", "tsv": "\t", "text/csv": ",", "text/tab-separated-values": "\t"}
 _OF_FILES = frozenset(
@@ -38,6 +39,7 @@ _DIALECT = {
     "itemKeys": ("json", "keys"),
     "table": ("sql", "table"),
 }
+_JSON = ("json", "jsonl", "ndjson")
 _ONE_CHARACTER = ("delimiter", "quoteChar", "escapeChar")  # more are not read here
 # Version 1's that frictionless has at hand; any other would make it look for a file or an address.
 _PROFILES = ("data-package", "tabular-data-package", "data-resource", "tabular-data-resource")
@@ -59,6 +61,7 @@ class Prepared:
     names: dict[str, FieldNames] = field(default_factory=dict)
     paths: dict[str, list[str]] = field(default_factory=dict)
     compressions: dict[str, str | None] = field(default_factory=dict)  # of those that are text
+    dialects: dict[str, str] = field(default_factory=dict)  # of those whose dialect is a file, its path
     skipped: list[str] = field(default_factory=list)
     unchecked: list[dict[str, Any]] = field(default_factory=list)
 
@@ -95,12 +98,17 @@ def _add(prepared: Prepared, resource: dict[str, Any]) -> None:
     is_readable = _take_in(prepared, found, name)
     if "data" in found:
         found, is_table = _inline(found)
+        if is_table and isinstance(found["data"], dict):
+            message = "“data” is an object, and a table is a list of rows: put the list itself there."
+            prepared.report.add(problem("resource-error", message, resource=name, field="data"))
+            found, is_table = {**found, "data": [[name]]}, False
     else:
         path = stated_path(resource)
         listed = path if isinstance(path, list) else [path]
         found["path"] = [plain_path(item) for item in listed] if isinstance(path, list) else plain_path(path)
         prepared.paths[name] = [plain_path(item) for item in listed]
         is_table = not is_url(listed[0])
+        _name_table(found, listed[0])
         is_readable = is_readable and is_table
         if not is_table:
             for member in ("scheme", "format"):
@@ -110,6 +118,18 @@ def _add(prepared: Prepared, resource: dict[str, Any]) -> None:
         prepared.tables[name] = found
     elif not is_readable:
         prepared.skipped.append(name)
+
+
+def _name_table(found: dict[str, Any], path: str) -> None:
+    """Files of JSON are tables where a schema of fields says so, and the reader has to be told."""
+    schema = found.get("schema")
+    has_fields = isinstance(schema, dict) and isinstance(schema.get("fields"), list)
+    stated = found.get("format")
+    if isinstance(stated, str) and stated:
+        found["format"] = stated.lower().removeprefix(".")  # "CSV" and ".csv" are written, too
+    form = found.get("format") or split_format(path)[0]
+    if has_fields and form in _JSON and found.get("type") in (None, "json"):
+        found["type"] = "table"
 
 
 def _obey(prepared: Prepared, found: dict[str, Any], resource: str | None, whole: Mapping[str, Any]) -> None:
@@ -158,6 +178,9 @@ def _apply(
         for fault in validator(schema, folder=prepared.folder, path=path)(dict(whole)):
             message = f"The profile {path} is not met: {fault}."
             prepared.report.add(problem(kind, message, resource=resource, field=member))
+    except EndlessSchema as error:
+        message = f"The profile {path} cannot be applied: {error}. Mend it, or leave “{member}” out."
+        prepared.report.add(problem("profile-error", message, resource=resource, field=member, file=path))
     except BadSchema as error:
         prepared.leave(resource, member, f"{path} cannot be applied: {error}")
 
@@ -206,7 +229,10 @@ def _take_in(prepared: Prepared, found: dict[str, Any], name: str) -> bool:
         if isinstance(value, str) and is_url(value):
             prepared.leave(name, member, f"{shown(value)} is elsewhere, and nothing is fetched")
         elif isinstance(value, str) and value:
-            value = _read(prepared, plain_path(value), member, name)
+            path = plain_path(value)
+            value = _read(prepared, path, member, name)
+            if member == "dialect":
+                prepared.dialects[name] = path
         if value is None or isinstance(value, str):
             is_readable = is_readable and member not in found
             found.pop(member, None)
@@ -272,6 +298,8 @@ def _inline(resource: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         data = list(rows)
         return {**own, "data": data}, bool(data)
     is_list = isinstance(data, list) and {type(row) for row in data} in ({list}, {dict})
+    if data == []:  # no row, so that none can be wrong
+        return {**own, "data": [[resource["name"]]]}, False
     if is_list or "schema" in resource or resource.get("type") == "table":
         return own, True
     return {**own, "data": {}}, False

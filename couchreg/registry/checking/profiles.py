@@ -33,6 +33,13 @@ class BadSchema(ValueError):
     """No JSON Schema, or one that refers to what is not here; the text says which."""
 
 
+class EndlessSchema(BadSchema):
+    """One that nobody can apply: it comes back to itself, or is nested deeper than is looked into."""
+
+    def __init__(self) -> None:
+        super().__init__("it refers to itself without end, or is nested too deeply")
+
+
 def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faults:
     """What is wrong with a value by a JSON Schema, the file `path` of the package in `folder` (if any).
 
@@ -45,6 +52,8 @@ def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faul
         found.check_schema(schema)
     except SchemaError as error:
         raise BadSchema(f"it is not a JSON Schema: {error.message[:300]}") from None
+    except RecursionError:
+        raise EndlessSchema from None
     registry = cast(Any, Registry)(retrieve=_from(folder)).combine(REGISTRY) if folder else REGISTRY
     root = _BASE + path
     resource = Resource.from_contents(schema, default_specification=DRAFT202012)
@@ -59,6 +68,8 @@ def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faul
                 yield f"{error.message[:500]}{f' at {place}' if place else ''}"
         except Unresolvable as error:
             raise BadSchema(f"it refers to {str(error.ref)[:200]!r}, which is not in the package") from None
+        except RecursionError:
+            raise EndlessSchema from None
 
     return faults
 

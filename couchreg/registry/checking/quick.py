@@ -12,7 +12,6 @@ anything or runs anything that a package brings.
 """
 
 import csv
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -21,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from couchreg.model.json import decode
 from couchreg.package.descriptor import PLACEHOLDER
 from couchreg.sandbox.inside.channel import Reply
 
@@ -46,7 +46,7 @@ class Unknown(Exception):
 
 
 def answer(job: bytes, reply: Reply) -> bytes:
-    found = (is_right(json.loads(text), files) for text, files in _decode(job))
+    found = (is_right(decode(text), files) for text, files in _decode(job))
     return b"".join(RIGHT if right else UNKNOWN for right in found)
 
 

@@ -12,12 +12,13 @@ import csv
 import gzip
 import io
 import lzma
+import re
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from frictionless import FrictionlessException, Loader, Plugin, errors
 from frictionless.formats.csv import CsvControl, CsvParser
@@ -25,6 +26,8 @@ from frictionless.formats.csv import CsvControl, CsvParser
 FORMATS = ("csv", "tsv")
 SAMPLE = 100  # lines
 _STEPS = 100_000  # rows with line breaks in them whose places are kept
+_WORDS = {"delimiter": "delimiter", "skip_initial_space": "skipInitialSpace"}  # the standard's
+_BREAK = re.compile(r"\r\n|\r|\n")
 _USUAL = ("\n", "\r\n", "\r", "")
 _OPENERS: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
 COMPRESSIONS = ("zip", *_OPENERS)
@@ -123,7 +126,8 @@ class TextParser(CsvParser):
     """CSV by the dialect that is stated; what is not stated is guessed as frictionless does."""
 
     places: Places
-    found: Callable[[Any, str], None]
+    found: Callable[[dict[str, Any], str], None]
+    unclosed: Callable[[int], None]
 
     def read_cell_stream_create(self) -> Iterator[Any]:
         control = CsvControl.from_dialect(self.resource.dialect)
@@ -132,23 +136,56 @@ class TextParser(CsvParser):
         if terminator not in _USUAL:
             records = split_records(self.loader.text_stream, terminator, str(control.quote_char or ""))
         sample = [line for _, line in zip(range(SAMPLE), records, strict=False)]
-        guess(control, sample, "\t" if self.resource.format == "tsv" else ",\t;|")
-        self.found(control, str(self.resource.format))
+        unstated = [name for name in ("delimiter", "skip_initial_space") if not control.has_defined(name)]
+        guess(control, sample, self._header_row(), "\t" if self.resource.format == "tsv" else ",\t;|")
+        self.found({name: getattr(control, name) for name in unstated}, str(self.resource.format))
         dialect: Any = control.to_python()
-        reader = csv.reader(chain(sample, records), dialect=dialect)
+        end = _End()
+        reader = csv.reader(chain(sample, records, end), dialect=dialect)
         null, ahead = control.null_sequence, 0  # `ahead`: by how much lines are more than rows
         for row, cells in enumerate(reader, 1):
+            if end.is_reached:  # in the middle of a row, which is all the rest of the text
+                self._end_in_quotes(reader.line_num, cells[-1] if cells else "")
             yield cells if null is None else [None if cell == null else cell for cell in cells]
             if reader.line_num - row != ahead:
                 ahead = reader.line_num - row
                 self.places.note(row + 1, reader.line_num + 1)
 
+    def _header_row(self) -> int | None:
+        """The row from which a guess can be told to be none: the header, where that is not sought for."""
+        dialect = self.resource.dialect
+        if not dialect.header or dialect.comment_char or dialect.comment_rows or dialect.skip_blank_rows:
+            return None
+        return min(dialect.header_rows, default=1)
 
-def guess(control: Any, sample: list[str], usual: str) -> None:
-    """Fill in what a CSV control does not state, as frictionless guesses it, of the `usual` delimiters."""
+    def _end_in_quotes(self, lines: int, cell: str) -> NoReturn:
+        """Raises FrictionlessException for a quote that nothing closes before the end, in this cell."""
+        breaks = len(_BREAK.findall(cell))
+        self.unclosed(lines - breaks + bool(_BREAK.search(cell[-1:])))
+        raise FrictionlessException(errors.SourceError(note="a quote is not closed"))
+
+
+class _End:
+    """Nothing, behind the lines of a text: knows whether a reader has asked for more than there is."""
+
+    def __init__(self) -> None:
+        self.is_reached = False
+
+    def __iter__(self) -> Iterator[str]:
+        self.is_reached = True
+        return iter(())
+
+
+def guess(control: Any, sample: list[str], header: int | None, usual: str) -> None:
+    """Fill in what a CSV control does not state, as frictionless guesses it, of the `usual` delimiters.
+
+    A delimiter that does not part the header (the row of that number, from 1) is none.
+    """
     delimiters = control.get_defined("delimiter", default=usual)
     try:
         found: Any = csv.Sniffer().sniff("".join(sample), delimiters)
+        if header is not None and found.delimiter != usual[0] and not _parts(found, sample, header):
+            raise csv.Error("that is no delimiter")
     except csv.Error:
         found = csv.excel()
         found.delimiter = delimiters[0]
@@ -158,6 +195,12 @@ def guess(control: Any, sample: list[str], usual: str) -> None:
     control.set_not_defined("escape_char", found.escapechar, distinct=True)
     control.set_not_defined("quote_char", found.quotechar, distinct=True)
     control.set_not_defined("skip_initial_space", found.skipinitialspace, distinct=True)
+
+
+def _parts(dialect: Any, sample: list[str], header: int) -> bool:
+    if dialect.quotechar == "'":
+        dialect.quotechar = '"'
+    return any(len(cells) > 1 for cells in islice(csv.reader(sample, dialect), header - 1, header))
 
 
 def split_records(text: Iterable[str], terminator: str, quote: str) -> Iterator[str]:
@@ -183,6 +226,7 @@ class StandardReading(Plugin):
     def __init__(self) -> None:
         self.places: dict[str, Places] = {}
         self.guesses: dict[str, dict[str, Any]] = {}
+        self.unclosed: dict[str, int] = {}  # the line of a quote that is not closed, where there is one
 
     def create_loader(self, resource: Any) -> Any:
         return PartsLoader(resource) if resource.extrapaths else None
@@ -192,11 +236,13 @@ class StandardReading(Plugin):
             return None
         parser = TextParser(resource)
         parser.places = self.places[resource.name] = Places()
+        parser.unclosed = lambda line: self.unclosed.update({resource.name: line})
         parser.found = lambda control, form: self._note(resource.name, control, form)
         return parser
 
-    def _note(self, name: str, control: Any, form: str) -> None:
-        """What was found of a dialect, but for what every reader takes it for."""
+    def _note(self, name: str, found: dict[str, Any], form: str) -> None:
+        """What was guessed of a dialect, but for what every reader takes it for."""
         usual = "\t" if form == "tsv" else ","
-        found = {"delimiter": control.delimiter, "skipInitialSpace": control.skip_initial_space}
-        self.guesses[name] = {key: value for key, value in found.items() if value not in (usual, False)}
+        self.guesses[name] = {
+            _WORDS[key]: value for key, value in found.items() if value not in (usual, False)
+        }

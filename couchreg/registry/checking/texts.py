@@ -77,7 +77,7 @@ def _of_encoding(prepared: Prepared, resource: Any, paths: list[str]) -> tuple[P
     if not stated:
         found = detected(opened)
         if found is not None:
-            return None, found
+            return _of_mixed(prepared, resource, paths, found), found
         fault = first_fault(opened, UTF_8)
         message = (
             f"The {fault} is not valid UTF-8, and no other encoding fits: state “encoding”, or save as UTF-8."
@@ -85,11 +85,7 @@ def _of_encoding(prepared: Prepared, resource: Any, paths: list[str]) -> tuple[P
         return problem(
             "encoding-error", message, resource=name, **_at(prepared, resource, paths, fault)
         ), None
-    try:
-        fault = first_fault(opened, stated)
-    except LookupError:
-        message = f"The encoding {shown(stated)} is not known: state one such as utf-8 or windows-1252."
-        return problem("encoding-error", message, resource=name, field="encoding"), None
+    fault = first_fault(opened, stated)
     if fault is None:
         return None, None
     other = detected(opened)
@@ -100,6 +96,21 @@ def _of_encoding(prepared: Prepared, resource: Any, paths: list[str]) -> tuple[P
     )
     message = f"The {fault} is not valid {stated}: {remedy}, or save the file as {stated}."
     return problem("encoding-error", message, resource=name, **_at(prepared, resource, paths, fault)), None
+
+
+def _of_mixed(prepared: Prepared, resource: Any, paths: list[str], found: str) -> Problem | None:
+    """Parts that are UTF-8 beside others that are not: read by one encoding, either would be garbled."""
+    if len(paths) == 1 or found == UTF_8:
+        return None
+    for path in paths:
+        opened = _opener(prepared, [path], resource.compression)
+        if first_fault(opened, "ascii") is not None and first_fault(opened, UTF_8) is None:
+            message = (
+                f"{path} is UTF-8 and another file of the resource is not, and the files of a resource have "
+                "one encoding: save all of them as UTF-8."
+            )
+            return problem("encoding-error", message, resource=resource.name, file=path)
+    return None
 
 
 def _at(prepared: Prepared, resource: Any, paths: list[str], fault: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from couchreg.model.json import decode
 from couchreg.registry.checking import checks, proposing
 from couchreg.sandbox.inside.channel import Reply
 
@@ -32,8 +33,9 @@ def answer(job: bytes, reply: Reply) -> bytes:
     asked = json.loads(job)
     if "paths" in asked:
         return _proposed(asked)
-    with open(asked["descriptor"], "rb") as file:
-        members = json.load(file)
+    members = decode(
+        Path(asked["descriptor"]).read_bytes()
+    )  # as it was read first: with numbers of any length
     return json.dumps(checks.check(asked["folder"], members, reply.note)).encode()
 
 

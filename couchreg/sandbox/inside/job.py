@@ -12,6 +12,7 @@ from couchreg.sandbox.inside import lifeline, limits, walls
 from couchreg.sandbox.inside.channel import Channel, Reply, TooLong
 from couchreg.sandbox.messages import Tag
 
+_TRACED = -20  # the last calls of a failure, which tell; one that calls itself would fill the log
 _FIRST = 1 << 20  # bytes that the first message may have
 
 Answer = Callable[[bytes, Reply], bytes]
@@ -85,7 +86,7 @@ def _answered(answer: Answer, body: bytes, reply: Reply, channel: Channel) -> by
 
 
 def _traced() -> int:
-    """The exit status of an unforeseen failure, after its trace is in the server's log."""
-    traceback.print_exc()
+    """The exit status of an unforeseen failure, after the end of its trace is in the server's log."""
+    traceback.print_exc(limit=_TRACED)
     sys.stderr.flush()
     return 1

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from couchreg.package.recording import filled_in
 from tests.registry.checking.judging import FIELDS, judged, kinds, laid, table
 
 V2 = "https://datapackage.org/profiles/2.0/datapackage.json"
@@ -171,6 +172,43 @@ def test_a_guess_of_the_delimiter_is_recorded(tmp_path: Path) -> None:
     assert report["recorded"] == [{"resource": "t", "member": "dialect", "value": {"delimiter": ";"}}]
     assert table(tmp_path, "id;word\n1;one\n", dialect={"delimiter": ";"})["recorded"] == []
     assert table(tmp_path, "id,word\n1,one\n")["recorded"] == []
+
+
+@pytest.mark.parametrize(
+    "dialect",
+    [
+        *({}, {"quoteChar": '"'}, {"header": True}, {"headerRows": [1]}, {"commentChar": "#"}),
+        *(
+            {"doubleQuote": True},
+            {"lineTerminator": "\n"},
+            {"skipInitialSpace": False},
+            {"csv": {"quoteChar": '"'}},
+        ),
+    ],
+)
+def test_a_guess_is_recorded_beside_what_is_stated(tmp_path: Path, dialect: dict[str, Any]) -> None:
+    report = table(tmp_path, "id;word\n1;one\n", dialect=dialect)
+    assert report["recorded"] == [{"resource": "t", "member": "dialect", "value": {"delimiter": ";"}}]
+    [served] = filled_in({"resources": [{"name": "t", "dialect": dialect}]}, report["recorded"])["resources"]
+    assert served["dialect"] == {**dialect, "delimiter": ";"}
+    again = filled_in({"resources": [served]}, report["recorded"])["resources"]
+    assert json.dumps(again) == json.dumps([served])
+
+
+def test_a_dialect_in_a_file_has_to_say_all(tmp_path: Path) -> None:
+    files = {"d.json": '{"quoteChar": "\\""}'}
+    [found] = table(tmp_path, "id;word\n1;one\n", dialect="d.json", files=files)["problems"]
+    assert (found["type"], found["field"], found["file"]) == ("dialect-error", "dialect", "d.json")
+    assert '"delimiter":";"' in found["message"]
+    report = table(tmp_path, "id;word\n1;one\n", dialect="d.json", files={"d.json": '{"delimiter": ";"}'})
+    assert (report["problems"], report["recorded"]) == ([], [])
+    assert table(tmp_path, "id,word\n1,one\n", dialect="d.json", files=files)["problems"] == []
+
+
+def test_a_delimiter_that_does_not_part_the_header_is_none(tmp_path: Path) -> None:
+    fields = {"fields": [{"name": "a;b", "type": "string"}]}
+    report = table(tmp_path, '"a;b"\nx;y\nz;w\n', schema=fields)
+    assert (report["problems"], report["recorded"]) == ([], [])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,72 @@
+"""Tables of JSON: a schema makes a file one, whatever else is said of it."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.registry.checking.judging import kinds, table
+
+# frictionless leaves compressed files open.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.mark.parametrize(
+    "members", [{}, {"type": "table"}, {"type": "json"}, {"format": "JSON"}, {"format": ".json"}]
+)
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('[{"id": "x", "word": "a"}]', "type-error"),
+        ('[{"id": 1, "word": "a"}, {"id": "x", "word": "b"}]', "type-error"),
+        ('[["id", "word"], ["x", "a"]]', "type-error"),
+        ('[{"id": 1}]', "missing-label"),
+        ('[{"id": 1, "word": "a", "more": 2}]', "extra-label"),
+    ],
+)
+def test_rows_are_looked_at(tmp_path: Path, members: dict[str, Any], text: str, kind: str) -> None:
+    assert kinds(table(tmp_path, text, "t.json", **members)) == [kind]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("t.json", '[{"id": 1, "word": "a"}, {"id": 2, "word": null}]'),
+        ("t.json", '[{"word": "a", "id": 1}, {"id": 2, "word": "b"}]'),  # members have no order
+        ("t.json", '[["id", "word"], [1, "a"]]'),
+        ("t.json", " [] "),
+        ("t.jsonl", '{"word": "a", "id": 1}\n{"id": 2, "word": "b"}\n'),
+        ("t.ndjson", '{"word": "a", "id": 1}\n'),
+        ("t.json.gz", gzip.compress(b'[{"word": "a", "id": 1}]', mtime=0)),
+    ],
+)
+def test_rows_that_are_right(tmp_path: Path, path: str, text: Any) -> None:
+    report = table(tmp_path, text, path)
+    assert (report["problems"], report["skipped"], report["unchecked"]) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "dialect", "words"),
+    [
+        ('{"a": 1}', {}, "has no list at its top"),
+        ("5", {}, "has no list at its top"),
+        ('{"rows": [{"id": 1}]}', {"property": "nope"}, "has no member 'nope'"),
+        ('{"rows": {"id": 1}}', {"property": "rows"}, "has no list in its member 'rows'"),
+    ],
+)
+def test_what_has_no_rows(tmp_path: Path, text: str, dialect: dict[str, Any], words: str) -> None:
+    [found] = table(tmp_path, text, "t.json", dialect=dialect)["problems"]
+    assert (found["type"], found["file"]) == ("source-error", "t.json")
+    assert words in found["message"]
+
+
+def test_rows_in_a_member(tmp_path: Path) -> None:
+    text = '{"rows": [{"id": "x", "word": "a"}]}'
+    assert kinds(table(tmp_path, text, "t.json", dialect={"property": "rows"})) == ["type-error"]
+
+
+def test_a_map_with_a_schema_is_said_to_be_unread(tmp_path: Path) -> None:
+    report = table(tmp_path, '{"type": "Point", "coordinates": [1, 2]}', "t.geojson")
+    assert (report["problems"], report["skipped"]) == ([], ["t"])
+    assert [item["member"] for item in report["unchecked"]] == ["schema"]

@@ -1,0 +1,162 @@
+"""What publishers get wrong has its place and its remedy: no check fails over it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from couchreg.registry.checking import quick, worker
+from tests.registry.checking.judging import FIELDS, judged, laid, table
+
+TEXT = "id,word\n1,one\n"
+DEEP = '{"not":' * 3000 + "{}" + "}" * 3000
+
+
+def only(report: dict[str, Any]) -> dict[str, Any]:
+    [found] = report["problems"]
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"p.json": '{"$ref":"#"}'},
+        {"p.json": DEEP},
+        {"p.json": '{"$ref":"q.json"}', "q.json": '{"$ref":"p.json"}'},
+    ],
+)
+def test_a_profile_that_nobody_can_apply(tmp_path: Path, files: dict[str, str]) -> None:
+    found = only(table(tmp_path, TEXT, package={"profile": "p.json"}, files=files))
+    assert (found["type"], found["field"], found["file"]) == ("profile-error", "profile", "p.json")
+    assert "refers to itself without end, or is nested too deeply" in found["message"]
+
+
+def test_a_json_schema_without_end(tmp_path: Path) -> None:
+    field = {"name": "id", "type": "object", "constraints": {"jsonSchema": {"$ref": "#"}}}
+    found = only(table(tmp_path, TEXT, schema={"fields": [field, FIELDS[1]]}))
+    assert (found["type"], found["field"]) == ("field-error", "id")
+    assert "refers to itself without end" in found["message"]
+
+
+class Silent:
+    def note(self, _: bytes) -> None:
+        pass
+
+
+@pytest.mark.parametrize("place", ["package", "resource", "field"])
+def test_integers_of_any_length(tmp_path: Path, place: str) -> None:
+    long = {"x-long": "@"}
+    field = {"name": "id", "type": "integer", **(long if place == "field" else {})}
+    resource: dict[str, Any] = {"name": "t", "path": "t.csv", "schema": {"fields": [field]}}
+    resource |= long if place == "resource" else {}
+    members = {"name": "x", "resources": [resource], **(long if place == "package" else {})}
+    text = json.dumps(members).replace('"@"', "9" * 5000)
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "t.csv").write_text("id\n1\n")
+    (tmp_path / "d.json").write_text(text)
+    job = json.dumps({"folder": str(tmp_path / "package"), "descriptor": str(tmp_path / "d.json")})
+    assert json.loads(worker.answer(job.encode(), Silent()))["problems"] == []  # type: ignore[arg-type]
+    packed = quick.msgspec.msgpack.encode([(text.encode(), {"t.csv": b"id\n1\n"})])
+    assert quick.answer(packed, Silent()) == quick.UNKNOWN  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        *(
+            "rot13",
+            "hex",
+            "zlib",
+            "uu",
+            "base64",
+            "undefined",
+            "punycode",
+            "idna",
+            "unicode_escape",
+            "charmap",
+        ),
+        *("utf\0", "", "utf-9", "utf 8", "raw_unicode_escape", "mbcs"),
+    ],
+)
+@pytest.mark.parametrize(("path", "text"), [("t.csv", TEXT), ("t.json", '[{"id": 1, "word": "one"}]')])
+def test_what_is_no_encoding(tmp_path: Path, encoding: str, path: str, text: str) -> None:
+    found = only(table(tmp_path, text, path, encoding=encoding))
+    assert (found["type"], found["field"]) == ("encoding-error", "encoding")
+    assert "state one such as utf-8" in found["message"]
+
+
+@pytest.mark.parametrize(
+    "encoding", ["UTF-8", "utf8", "latin1", "ISO-8859-15", "windows-1252", "ascii", "utf-8-sig", "cp1252"]
+)
+def test_encodings_as_people_write_them(tmp_path: Path, encoding: str) -> None:
+    assert table(tmp_path, TEXT, encoding=encoding)["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("dialect", "words"),
+    [
+        ({"delimiter": ""}, "“delimiter” is empty"),
+        ({"quoteChar": ""}, "“quoteChar” is empty"),
+        ({"escapeChar": ""}, "“escapeChar” is empty"),
+        ({"csv": {"delimiter": ""}}, "“delimiter” is empty"),
+        ({"delimiter": "\n"}, "ends rows or begins quotes"),
+        ({"delimiter": '"'}, "ends rows or begins quotes"),
+    ],
+)
+def test_marks_by_which_nothing_can_be_read(tmp_path: Path, dialect: Any, words: str) -> None:
+    found = only(table(tmp_path, TEXT, dialect=dialect))
+    assert (found["type"], found["field"]) == ("dialect-error", "dialect")
+    assert words in found["message"]
+
+
+@pytest.mark.parametrize("data", [{}, {"rows": []}])
+@pytest.mark.parametrize("members", [{"schema": {"fields": FIELDS}}, {"type": "table"}])
+def test_an_object_is_no_table(tmp_path: Path, data: Any, members: Any) -> None:
+    found = only(judged(laid(tmp_path, {"resources": [{"name": "t", "data": data, **members}]})))
+    assert (found["type"], found["field"]) == ("resource-error", "data")
+    assert "a table is a list of rows" in found["message"]
+
+
+def test_no_rows_are_none_that_is_wrong(tmp_path: Path) -> None:
+    resources = [{"name": "t", "data": [], "schema": {"fields": FIELDS}}]
+    assert judged(laid(tmp_path, {"resources": resources}))["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('id,word\n1,"a\n2,b\n', 2),
+        ('id,word\n1,"a\n2,b', 2),
+        ('id,word\n1,a\n2,"b', 3),
+        ('id,word\n1,"a\nx","q\n2,b\n', 3),
+        ('id,word\r\n1,"a\r\n2,b\r\n', 2),
+        ('"id,word\n1,a\n', 1),
+        ("id,word\n" + "1,a\n" * 20_000 + '1,"b\n2,c\n', 20_002),
+    ],
+)
+def test_a_quote_that_is_not_closed(tmp_path: Path, text: str, place: int) -> None:
+    found = only(table(tmp_path, text))
+    assert (found["type"], found["file"], found["line"]) == ("source-error", "t.csv", place)
+    assert f"opens in line {place:,} is not closed" in found["message"]
+
+
+def test_a_quote_that_is_not_closed_in_a_later_part(tmp_path: Path) -> None:
+    report = table(tmp_path, TEXT, "a.csv", path=["a.csv", "b.csv"], files={"b.csv": '2,x\n3,"b\n4,c\n'})
+    assert (only(report)["file"], only(report)["line"]) == ("b.csv", 2)
+
+
+@pytest.mark.parametrize(
+    "text", ['id,word\n1,"a\nb"', 'id,word\n1,"a""\n"\n', 'id,word\n1,a"b\n', 'id,word\n1,""']
+)
+def test_quotes_that_are_closed(tmp_path: Path, text: str) -> None:
+    assert table(tmp_path, text)["problems"] == []
+
+
+def test_parts_of_two_encodings(tmp_path: Path) -> None:
+    rows = {"b.csv": "2,é\n".encode("latin-1")}
+    found = only(table(tmp_path, "id,word\n1,é\n", "a.csv", path=["a.csv", "b.csv"], files=rows))
+    assert (found["type"], found["file"]) == ("encoding-error", "a.csv")
+    assert "save all of them as UTF-8" in found["message"]
+    report = table(tmp_path, "id,word\n1,e\n", "a.csv", path=["a.csv", "b.csv"], files=rows)
+    assert (report["problems"], report["recorded"][0]["value"]) == ([], "windows-1252")
