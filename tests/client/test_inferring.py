@@ -82,6 +82,32 @@ def test_a_folder_of_different_files(tmp_path: Path) -> None:
     assert found.left_out == ("README.md", "notes.docx")
 
 
+def test_an_encoding_is_the_one_that_publishing_finds(tmp_path: Path) -> None:
+    texts = {
+        "german": ("Straße;Betrag\nMüllerstr;1,5\n", "windows-1252"),
+        "french": ("nom;ville\nx;Besançon\ny;Orléans\n", "windows-1252"),
+        "russian": ("имя,город\nИван,Москва\nПётр,Казань\n", "cp1251"),
+        "plain": ("id,x\n1,é\n", "utf-8"),
+    }
+    write(tmp_path, **{f"{name}__csv": text.encode(encoding) for name, (text, encoding) in texts.items()})
+    resources = by_path(infer(tmp_path, name="mixed").descriptor)
+    assert {path: item["encoding"] for path, item in resources.items()} == {
+        f"{name}.csv": encoding for name, (_, encoding) in texts.items()
+    }
+    assert [item["name"] for item in resources["german.csv"]["schema"]["fields"]] == ["Straße", "Betrag"]
+
+
+def test_digits_that_begin_with_a_zero_are_text(tmp_path: Path) -> None:
+    write(tmp_path, a__csv=b"postcode,phone,count,share\n01234,004912,1,0.5\n98765,5,0,0\n")
+    [resource] = infer(tmp_path, name="mixed").descriptor["resources"]
+    assert [item["type"] for item in resource["schema"]["fields"]] == [
+        "string",
+        "string",
+        "integer",
+        "number",
+    ]
+
+
 def test_binaries_have_no_encoding(tmp_path: Path) -> None:
     import openpyxl
 

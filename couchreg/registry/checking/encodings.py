@@ -13,6 +13,8 @@ from typing import BinaryIO, NamedTuple
 
 import chardet
 
+from couchreg.registry.checking.alphabets import is_of_one_script, latin
+
 UTF_8 = "utf-8"
 _STEP = 1 << 20
 _SAMPLE = 64 << 10  # bytes around the first that is no UTF-8, from which is guessed
@@ -109,19 +111,21 @@ def _guess(sample: bytes) -> str | None:
     """The likeliest encoding of a text that is no UTF-8.
 
     A detector is not sure of the short texts that tables are. It is believed in two cases only: where hardly
-    a letter is ASCII, and where it is sure enough of another European language.
+    a letter is ASCII and the words that it makes are of one script, and where it is sure enough of another
+    European language, and the letters do not tell a language themselves.
     """
     found = chardet.detect(sample)
     name, confidence = found["encoding"], found["confidence"] or 0.0
     high = sum(byte > 127 for byte in sample)
     letters = sum(chr(byte).isalpha() for byte in sample if byte < 128)
     is_sparse = high < letters * _SPARSE
-    if name is None:
-        return None
-    found_name = codecs.lookup(name).name
-    if found_name in (_LATIN if is_sparse else _OTHERS) and (confidence >= _SURE or not is_sparse):
+    found_name = codecs.lookup(name).name if name else ""
+    if not is_sparse and found_name in _OTHERS and is_of_one_script(sample.decode(found_name, "replace")):
         return found_name
-    return None
+    told = latin(sample, found_name)
+    if told is None and is_sparse and found_name in _LATIN and confidence >= _SURE:
+        return found_name
+    return told
 
 
 def _around(opened: Open, offset: int) -> bytes:

@@ -1,7 +1,8 @@
 """Dates and numbers as people of some countries write them: `31.12.2024`, `1.234,5`. Pure.
 
 A column is taken for one only where every value of the sample is one, and where they cannot mean two things:
-`03/04/2024` may be March or April, until a number above 12 tells.
+`03/04/2024` may be March or April, until a number above 12 tells. Digits that begin with a zero are no
+number but a name, such as a postcode.
 """
 
 import re
@@ -9,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _UNSURE = ("string", "any", "geopoint")  # `1,5` may be a place, and hardly ever is
+_NUMBERS = ("integer", "number", "year")
+_CODE = re.compile(r"[+-]?0[0-9][0-9,. ]*")  # a postcode, a telephone number: zeros before it belong to it
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _GROUPED = r"\d{1,3}(?:(?P<group>[. \u00a0\u202f'])\d{3})(?:(?P=group)\d{3})*"
@@ -23,7 +26,11 @@ def recognise(fields: Sequence[Any], rows: Iterable[Sequence[str]]) -> None:
             if text.strip():
                 values.append(text.strip())
     for field, values in zip(fields, columns, strict=True):
-        if isinstance(field, dict) and field.get("type") in _UNSURE and values:
+        if not isinstance(field, dict) or not values:
+            continue
+        if field.get("type") in _NUMBERS and any(map(_CODE.fullmatch, values)):
+            field["type"] = "string"
+        elif field.get("type") in _UNSURE:
             field.update(_date(values) or _number(values) or {})
 
 

@@ -16,12 +16,13 @@ from typing import Any
 from couchreg.package.descriptor import PLACEHOLDER
 from couchreg.package.formats import mediatype, split_format
 from couchreg.package.paths import path_fault
+from couchreg.registry.checking.encodings import detected
 from couchreg.registry.checking.local_forms import recognise
 
 SAMPLE = 10_000  # rows of a table that are looked at
 SCHEMA = "https://datapackage.org/profiles/2.0/datapackage.json"
 _TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".parquet")
-_BINARY = _TABLES[2:]
+_DELIMITED, _BINARY = _TABLES[:2], _TABLES[2:]
 _OTHERS = (".json", ".jsonl", ".ndjson", ".geojson", ".topojson")
 DATA = (*_TABLES, *_OTHERS)
 _KEPT = ("name", "path", "type", "title", "format", "mediatype", "encoding", "dialect", "schema")
@@ -84,9 +85,12 @@ def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, An
     dialect = Dialect(controls=[ExcelControl(sheet=sheet)] if sheet else [])
     fault = None
     try:
-        found = Resource(path=path, basepath=str(folder), dialect=dialect)
+        is_text = Path(path).suffix.lower() in _DELIMITED
+        stated: dict[str, Any] = {"encoding": _encoding(folder / path)} if is_text else {}
+        found = Resource(path=path, basepath=str(folder), dialect=dialect, **stated)
         found.infer()
         members: dict[str, Any] = found.to_descriptor()
+        members |= {key: value for key, value in stated.items() if value}  # not by Python's name for it
     except FrictionlessException as error:
         members, fault = {"path": path}, error.error.message
     except ImportError as error:
@@ -104,10 +108,15 @@ def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, An
     return {key: members[key] for key in _KEPT if key in members}, fault
 
 
+def _encoding(file: Path) -> str | None:
+    """As it will be found when the package is published; None where nothing fits."""
+    return detected(lambda: file.open("rb")) if file.is_file() else None
+
+
 def _look_closer(file: Path, members: dict[str, Any]) -> None:
     """Types that frictionless does not guess, in the first rows of a text table."""
     fields = (members.get("schema") or {}).get("fields")
-    if not fields or members.get("type") != "table" or file.suffix.lower() not in (".csv", ".tsv"):
+    if not fields or members.get("type") != "table" or file.suffix.lower() not in _DELIMITED:
         return
     options = _standard(members.get("dialect") or {})
     delimiter = options.get("delimiter", "\t" if file.suffix.lower() == ".tsv" else ",")

@@ -29,11 +29,45 @@ LONG = "id,word\n" + "".join(f"{number},tree{number}\n" for number in range(100_
         ("имя,город\nИван,Москва\nПётр,Казань\n" * 5, "cp1251"),
         ("名前,市\n太郎,東京都千代田区\n" * 5, "cp932"),
         ("id,word\n1,ä\n", "utf-16"),
+        ("id,name\n1,café – “x”\n", "windows-1252"),
+        ("id,name\n1,déjà – “x”\n", "windows-1252"),
+        ("Straße;Betrag\nMüllerstr;1,5\n", "windows-1252"),
+        ("name;ville\n1;Besançon\n2;Orléans\n", "windows-1252"),
+        ("id,x\n1,à\n2,é\n3,ô\n", "windows-1252"),
+        ("id,x\n1,à – “é”\n", "windows-1252"),
+        ("país;valor\nMéxico;“sí”\n¿Qué?;1º\n", "windows-1252"),
+        ("nafn;staður\nÞórður;Ísafjörður\n", "windows-1252"),
+        ("kunta;väkiluku\nJyväskylä;140\nÄhtäri;5\n", "windows-1252"),
+        ("STRASSE;STÄDTE\nKÖLN;MÜNCHEN\n", "windows-1252"),
+        ("id,q\n1,“hello” – it’s 5 m³ at 20 °C\n", "windows-1252"),
+        ("id,x\n1,Curaçao\n2,Réunion\n3,Côte d’Ivoire\n4,São Tomé\n5,Åland\n", "windows-1252"),
+        ("id,name\n1,Москва\n", "cp1251"),
+        ("id,название\n1,Ёлка – «да»\n2,Нет “x”\n", "cp1251"),
+        ("град,население\nСофия,1300\nПловдив,340\n", "cp1251"),
+        ("код;товар\n1;Молоко 3,2%\n2;Хлеб “Бородинский”\nABC;тест\n", "cp1251"),
+        ("id,name\n1,Αθήνα\n2,Πάτρα\n", "cp1253"),
+        ("περιοχή;τιμή\nΚρήτη;5\nΉπειρος – «ναι»;6\n", "cp1253"),
+        ("שם,עיר\nדוד,ירושלים\nשרה,חיפה\n", "cp1255"),
+        ("اسم,مدينة\nمحمد,القاهرة\nفاطمة,دمشق\n", "cp1256"),
+        ("miasto;liczba\nŁódź;5\nKraków;6\nGdańsk;7\n", "cp1250"),
+        ("name;miasto\nWałęsa;Gdańsk\n", "cp1250"),
+        ("város;lakos\nSzékesfehérvár;5\nHódmezővásárhely;6\nGyőr;7\nKőszeg;3\n", "cp1250"),
+        ("grad;broj\nŠibenik;4\nČakovec;5\nĐakovo;6\n", "cp1250"),
+        ("mesto;okres\nKošice;5\nŽilina;6\nTrenčín;7\nĽubotín;8\n", "cp1250"),
+        ("id,x\n1,žluťoučký kůň úpěl ďábelské ódy\n", "cp1250"),
+        ("şehir;nüfus\nİstanbul;15\nIğdır;1\nŞanlıurfa;2\n", "cp1254"),
+        ("ad;soyad\nAyşe;Yılmaz\nÖzgür;Çağlar\n", "cp1254"),
+        ("miestas;kiekis\nŠiauliai;5\nPanevėžys;6\nKaunas;7\n", "cp1257"),
+        ("姓名,城市\n王小明,北京市\n李华,上海市\n", "gb18030"),
+        ("이름,도시\n김철수,서울특별시\n이영희,부산\n", "cp949"),
     ],
 )
 def test_what_is_guessed(text: str, encoding: str) -> None:
     data = text.encode(encoding)
-    assert detected(lambda: io.BytesIO(data)) == encoding
+    found = detected(lambda: io.BytesIO(data))
+    assert found is not None
+    assert (found, data.decode(found)) == (found, text)
+    assert encoding != "windows-1252" or found == encoding
 
 
 @pytest.mark.parametrize("size", [1, 3, 1 << 20])
