@@ -123,10 +123,19 @@ def _databases(data: Path, closed: set[Path]) -> Iterator[Finding]:
     folder = data / "databases"
     if not folder.is_dir() or folder in closed:
         return
+    if data / SERVER not in closed:
+        for missing in copying.missing_files(data / SERVER, folder):
+            yield Finding(WRONG, missing.path, f"It is missing. {_remedy_of_missing(missing.name)}")
     for path in sorted(folder.iterdir()):
         file = paths.parse(path)
         if file is not None:
             yield from _database(path, REGISTRY if file.name == "registry" else MINE, closed)
+
+
+def _remedy_of_missing(name: str) -> str:
+    if name == "registry":
+        return f"Put it back. If it is lost: {REGISTRY[0].lower()}{REGISTRY[1:]}"
+    return f"Put it back. If it is lost for good, start the server, and make or delete the database {name}."
 
 
 def _database(path: Path, remedy: str, closed: set[Path]) -> Iterator[Finding]:

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from couchreg.auth.policy import REGISTRY
+from couchreg.blobstore.base import BlobStore
 from couchreg.config import CannotStart
 from couchreg.docstore.base import Database, Store
+from couchreg.docstore.maintenance.lacking import some_record
 from couchreg.docstore.sqlite import paths
 from couchreg.errors import CouchregError, Unavailable
 
@@ -51,6 +53,20 @@ async def open_database(store: Store, name: str, folder: Path) -> Database:
         )
         raise DamagedDatabase(name, f"{file} cannot be used. {error.reason} {remedy}") from error
     return database
+
+
+async def refuse_bare(store: Store, blobs: BlobStore) -> None:
+    """Raises CannotStart where no document of packages is there, and the datastore has records of some:
+    whoever published now could take the place of what was published before."""
+    counted = await (await store.open(REGISTRY)).info()
+    if counted.doc_count or counted.doc_del_count:
+        return
+    key = await some_record(blobs)
+    if key is not None:
+        raise CannotStart(
+            f"The database {REGISTRY} is empty, and the datastore has packages ({key}): its file was moved "
+            "away, or is another one. Put it back, or run couchreg rebuild: it is made from the datastore."
+        )
 
 
 def set_aside(folder: Path, name: str) -> list[Path]:

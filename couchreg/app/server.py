@@ -28,7 +28,7 @@ from couchreg.app.journals import Journals
 from couchreg.app.listening import listen, tls_context
 from couchreg.app.monitoring import Monitoring
 from couchreg.app.redeeming import redeem
-from couchreg.app.refusing import MENDING, open_database, using
+from couchreg.app.refusing import MENDING, open_database, refuse_bare, using
 from couchreg.app.registering import registry_options
 from couchreg.app.replicating import DesignFunctions
 from couchreg.app.searching import beginning_of, open_restricted, open_search
@@ -176,7 +176,10 @@ class App:
         await self._databases(data)
         await self._rights()
         self.attachments = await self._attachments(stack, data)
-        return await self._claimed()
+        claimed = await self._claimed()
+        if claimed:
+            await refuse_bare(self.store, self.attachments.blobs)
+        return claimed
 
     def _design_folder(self, stack: AsyncExitStack) -> None:
         folder = designs.folder(self.settings)

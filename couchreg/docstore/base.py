@@ -348,6 +348,9 @@ class Store(Protocol):
     async def names(self) -> list[str]:
         """All databases, in byte order."""
 
+    async def missing(self) -> Sequence[str]:
+        """Files of databases that somebody has moved away: what they need of other stores is not known."""
+
     async def notes(self, name: str) -> Notes:
         """Those beside a database as it is now. Raises NotFound."""
 

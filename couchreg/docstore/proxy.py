@@ -194,6 +194,9 @@ class StoreProxy:
     async def names(self) -> list[str]:
         return await self.inner.names()
 
+    async def missing(self) -> Sequence[str]:
+        return await self.inner.missing()
+
     async def notes(self, name: str) -> Notes:
         return await self.inner.notes(name)
 

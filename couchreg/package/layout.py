@@ -75,6 +75,14 @@ def record_key(doc_id: str, rev: str) -> str:
     return f"{record_folder(doc_id)}{rev if _REV.fullmatch(rev) else _hash(rev)}.json"
 
 
+def parse_record_key(key: str) -> tuple[str, str] | None:
+    """The document and the revision of a record, where its key says both; of others only the record does."""
+    doc_id, _, file = key.removeprefix(RECORDS).partition("/")
+    rev = file.removesuffix(".json")
+    plain = _PLAIN_ID.fullmatch(doc_id) is not None and _REV.fullmatch(rev) is not None
+    return (doc_id, rev) if plain and key == record_key(doc_id, rev) else None
+
+
 def deleted_folder(name: str, version: str = "") -> str:
     """The prefix of what is kept of a deleted version, a folder for each time that it was deleted; without a
     version of all that is kept of a package."""

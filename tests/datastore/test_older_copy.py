@@ -6,7 +6,13 @@ import time
 
 import pytest
 
+from couchreg.app.doctor import examine
+from couchreg.cli.rebuild import run
+from couchreg.config import CannotStart
+from couchreg.docstore.maintenance.audit import Audit
 from couchreg.docstore.maintenance.sweeper import Sweeper
+from couchreg.errors import Conflict
+from couchreg.registry.rebuild import Rebuild
 from tests.conftest import ServerFactory
 from tests.datastore.conftest import Client, Connect
 
@@ -31,9 +37,21 @@ async def test_what_the_copy_lacks_is_not_swept_at_the_start(
     shutil.rmtree(data / "databases")
     shutil.move(data.parent / "copy", data / "databases")
     client = connect(await server(blobstore="directory"))
-    with caplog.at_level(logging.WARNING):
-        await first_sweep(client).sweep()
-    assert "an older copy" in caplog.text
+    store, attachments = client.app.store, client.app.attachments
+    for version in ("", "3"):  # what is published later is known, and does not change that
+        if version:
+            assert (await client.publish("gdp", version, b"a\n3\n"))[0] == 201
+        with caplog.at_level(logging.WARNING):
+            assert await first_sweep(client).sweep() == 0
+        assert "an older copy" in caplog.text
+        caplog.clear()
+        with pytest.raises(Conflict, match="couchreg rebuild"):
+            await Audit(store, attachments, "registry").gc(0)
+    assert [path.read_bytes() for path in (data / "datastore/gdp/2").rglob("*.csv")] == [b"a\n2\n"]
+    (data / "datastore/gdp/9").mkdir()
+    (data / "datastore/gdp/9/t.csv").write_bytes(b"left")
+    await Rebuild(await store.open("registry"), attachments.blobs).run()
+    assert await first_sweep(client).sweep() == 1
     assert [path.read_bytes() for path in (data / "datastore/gdp/2").rglob("*.csv")] == [b"a\n2\n"]
 
 
@@ -48,3 +66,23 @@ async def test_what_a_life_before_left_unfinished_is_swept_at_the_start(
     assert await first_sweep(client).sweep() == 1
     assert not left.exists()
     assert await client.bytes("/gdp/1/datapackage.json")
+
+
+async def test_a_server_without_its_packages_does_not_start(server: ServerFactory, connect: Connect) -> None:
+    """Else a version could be published again, with other bytes."""
+    first = await server(blobstore="directory")
+    assert (await connect(first).publish("gdp", "1", b"a\n1\n"))[0] == 201
+    await first.stop()
+    [file] = (first.settings.data_dir / "databases").glob("registry@*.db")
+    file.rename(file.with_name("kept"))
+    told = [finding for finding in examine(first.settings.data_dir) if finding.path == file]
+    assert [finding.kind for finding in told] == ["wrong"]
+    assert "couchreg rebuild" in told[0].reason
+    for _ in range(2):
+        with pytest.raises(CannotStart, match="couchreg rebuild"):
+            await server(blobstore="directory")
+    done = await run(first.settings)
+    assert done.written
+    client = connect(await server(blobstore="directory"))
+    assert await client.bytes("/gdp/1/datapackage.json")
+    assert await client.app.store.missing() == []

@@ -13,8 +13,9 @@ from couchreg.blobstore.base import Damaged
 from couchreg.blobstore.digests import digests_of
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import BEGINNING, Attachment, Change, Database, Store
+from couchreg.docstore.maintenance.lacking import ADVICE, first_unknown
 from couchreg.docstore.maintenance.sweeper import referred
-from couchreg.errors import NotFound, StorageFailure
+from couchreg.errors import Conflict, NotFound, StorageFailure
 from couchreg.package.layout import (
     DELETED,
     OWNER,
@@ -76,7 +77,10 @@ class Audit:
 
     async def gc(self, grace: float) -> int:
         """Remove what nobody needs and is older than `grace` seconds; how many blobs. While a database cannot
-        be read, what it may need stays."""
+        be read, what it may need stays. Raises Conflict beside databases that lack what was recorded."""
+        unknown = await first_unknown(self._store, self._registry, self._attachments.blobs)
+        if unknown is not None:
+            raise Conflict(ADVICE.format(unknown))
         limit = time.time() - grace
         wanted, unreadable = await self._wanted()
         removed = 0

@@ -8,17 +8,14 @@ import contextlib
 import logging
 import time
 from collections.abc import Collection
-from contextlib import aclosing
 
-from couchreg.blobstore.base import BlobInfo
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
-from couchreg.docstore.maintenance import recorded
 from couchreg.docstore.maintenance.deleted import expire
+from couchreg.docstore.maintenance.lacking import ADVICE, first_unknown
 from couchreg.docstore.optional import referred_in
 from couchreg.docstore.together import SWEEP, OneProcess, Processes
 from couchreg.errors import CouchregError, NotFound
-from couchreg.package.layout import RECORDS
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +25,12 @@ INTERVAL = 3600.0  # seconds between two sweeps
 async def referred(store: Store, keys: Collection[str]) -> set[str]:
     """Those of these blob keys that a stored revision in some database of the server has.
 
-    All of them while a database cannot be read: nobody knows what it needs.
+    All of them while a database cannot be read, or its file is away: nobody knows what it needs.
     """
+    moved = await store.missing()
+    if moved:
+        log.warning("Nothing is removed from the datastore while %s is away.", moved[0])
+        return set(keys)
     found: set[str] = set()
     for name in await store.names():
         try:
@@ -49,9 +50,10 @@ class Sweeper:
     """Sweeps at the start and then every `interval` seconds; blobs younger than `grace` seconds stay.
 
     With `begun` (Unix time) the first sweep takes what is older than that: where nobody but this server
-    writes, what an earlier life of it left unfinished is waited for by nobody. Not so beside databases that
-    were put back from an older copy: there what no document refers to are the files of versions that the copy
-    lacks. So the newest record of the blob store has to be known first.
+    writes, what an earlier life of it left unfinished is waited for by nobody.
+
+    Beside databases that were put back from an older copy, what no document refers to may be the files of
+    versions that the copy lacks, however old they are. So all records of the blob store have to be known.
     """
 
     def __init__(
@@ -90,17 +92,12 @@ class Sweeper:
 
     async def sweep(self) -> int:
         """One sweep; how many blobs it removed."""
-        if self._begun is not None and not await self._knows_newest():
-            log.warning(
-                "The datastore has records of revisions that the databases lack: are these an older copy? "
-                "Nothing young is swept; couchreg rebuild takes in what is missing."
-            )
-            self._begun = None
         grace = self._grace if self._begun is None else min(self._grace, time.time() - self._begun)
         await self._processes.recover_sweep()
+        found: dict[str, bool] = {}
         removed = await self._attachments.sweep(
             grace,
-            lambda keys: referred(self._store, keys),
+            lambda keys: self._needed(keys, found),
             waiting=self._grace,
             among=self._processes if self._attachments.others_write() else None,
         )
@@ -109,23 +106,18 @@ class Sweeper:
             removed += await expire(self._attachments.blobs, self._undelete)
         return removed
 
-    async def _knows_newest(self) -> bool:
-        """Whether the database has the revision that was recorded last."""
-        if self._recorded is None:
-            return True
-        newest = BlobInfo("", 0, 0.0)
-        async for blob in self._attachments.blobs.keys(RECORDS):
-            newest = max(newest, blob, key=lambda item: item.modified)
-        if not newest.key:
-            return True
-        async with aclosing(self._attachments.blobs.open(newest.key)) as chunks:
-            record = recorded.decode(b"".join([chunk async for chunk in chunks]))
-        try:
-            database = await self._store.open(self._recorded)
-        except NotFound:
-            return False
-        tree = await database.tree(record.id)
-        return tree is not None and record.rev is not None and tree.find(record.rev) is not None
+    async def _needed(self, keys: Collection[str], found: dict[str, bool]) -> set[str]:
+        """As `referred`; and where something would be removed, it is looked once whether the databases know
+        of all that was recorded."""
+        needed = await referred(self._store, keys)
+        if self._recorded is None or len(needed) == len(keys):
+            return needed
+        if "lacks" not in found:
+            unknown = await first_unknown(self._store, self._recorded, self._attachments.blobs)
+            found["lacks"] = unknown is not None
+            if unknown is not None:
+                log.warning(ADVICE.format(unknown))
+        return set(keys) if found["lacks"] else needed
 
     async def _run(self) -> None:
         await self._processes.task(SWEEP).ours()  # asked for here: who does not sweep keeps nobody from it

@@ -5,7 +5,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -152,6 +152,9 @@ class RemoteStore:
         answer.check()
         found = [name for one in await answer.json() if (name := self.address.logical(one)) is not None]
         return sorted(found, key=str.encode)
+
+    async def missing(self) -> Sequence[str]:
+        return ()  # its files are that CouchDB's to look after
 
     async def notes(self, name: str) -> RemoteNotes:
         database = await self.open(name)

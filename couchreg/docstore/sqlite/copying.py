@@ -11,6 +11,8 @@ from typing import Final
 import apsw
 
 from couchreg import durable
+from couchreg.docstore.sqlite import paths
+from couchreg.docstore.sqlite.paths import DatabaseFile
 from couchreg.docstore.sqlite.schema import make_private
 from couchreg.errors import Failure
 
@@ -46,6 +48,19 @@ def faults_of_file(path: Path) -> list[str]:
     except apsw.Error as error:
         return [str(error)]
     return [line.strip().splitlines()[-1] for line in lines if line != "ok"]
+
+
+def missing_files(server: Path, directory: Path) -> list[DatabaseFile]:
+    """The files that a `server.sqlite` knows of and that are not there; none where it cannot be read."""
+    try:
+        with _opened(server) as conn:
+            known = conn.execute("SELECT name, incarnation FROM databases WHERE gone = 0").fetchall()
+            if conn.execute("SELECT 1 FROM sqlite_schema WHERE name = 'moved'").fetchall():
+                known += conn.execute("SELECT name, incarnation FROM moved").fetchall()
+    except apsw.Error:
+        return []
+    files = [paths.place(directory, str(name), str(incarnation)) for name, incarnation in known]
+    return [file for file in files if not file.path.exists() and not paths.half(file).exists()]
 
 
 def identity(path: Path) -> str | None:

@@ -8,10 +8,12 @@ A file is the database of its name if its row says so; no name of a file decides
   be, and the row is dropped only when no power cut can bring them back.
 
 A database's file that has no row at all was put there by somebody, from a backup say: it is taken in. One
-that has been moved away, damaged perhaps, is a database no more.
+that has been moved away, damaged perhaps, is a database no more. What it needs of other stores is not known
+then, so it is remembered until it is back, or a database of its name is made or deleted.
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +30,7 @@ TABLES = """
 CREATE TABLE IF NOT EXISTS databases (
     incarnation TEXT PRIMARY KEY, name TEXT NOT NULL, gone INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS moved (incarnation TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS databases_by_name ON databases (name) WHERE gone = 0;
 """
 
@@ -46,13 +49,19 @@ def mark_gone(conn: apsw.Connection, file: DatabaseFile) -> None:
     query(conn, "UPDATE databases SET gone = 1 WHERE incarnation = ?", (file.incarnation,))
 
 
-def drop(conn: apsw.Connection, removed: list[DatabaseFile]) -> None:
+def drop(conn: apsw.Connection, removed: Sequence[DatabaseFile]) -> None:
     """Forget databases whose files have been removed for good."""
-    query_each(conn, "DELETE FROM databases WHERE incarnation = ?", [(file.incarnation,) for file in removed])
+    query_each(conn, "DELETE FROM databases WHERE incarnation = ?", _keys(removed))
 
 
-def settle(conn: apsw.Connection, directory: Path) -> dict[str, DatabaseFile]:
-    """At a start: finish what a crash cut off; the databases by name."""
+def forget_moved(conn: apsw.Connection, files: Sequence[DatabaseFile]) -> None:
+    """Nobody waits for these any more."""
+    query_each(conn, "DELETE FROM moved WHERE incarnation = ?", _keys(files))
+
+
+def settle(conn: apsw.Connection, directory: Path) -> tuple[dict[str, DatabaseFile], list[DatabaseFile]]:
+    """At a start: finish what a crash cut off. The databases by name, and those whose files have been moved
+    away."""
     rows = [_Row(*row) for row in query(conn, "SELECT incarnation, name, gone FROM databases")]
     _remove(conn, directory, [_place(directory, row) for row in rows if row.gone])
     files = {row.name: _place(directory, row) for row in rows if not row.gone}
@@ -61,7 +70,7 @@ def settle(conn: apsw.Connection, directory: Path) -> dict[str, DatabaseFile]:
     _let_go(conn, files)
     paths.sweep(directory)
     _take_in(conn, directory, files)
-    return files
+    return files, _moved(conn, directory, files)
 
 
 def _place(directory: Path, row: _Row) -> DatabaseFile:
@@ -83,11 +92,37 @@ def _let_go(conn: apsw.Connection, files: dict[str, DatabaseFile]) -> None:
     """Databases whose files somebody has moved away: nothing of ours takes a file before its row."""
     moved = [file for file in files.values() if not file.path.exists()]
     for file in moved:
-        log.warning("%s has been moved away: the database %s is no more.", file.path, file.name)
         del files[file.name]
     if moved:
         with conn:
+            query_each(
+                conn, "INSERT INTO moved VALUES (?, ?)", [(file.incarnation, file.name) for file in moved]
+            )
             drop(conn, moved)
+
+
+def _moved(conn: apsw.Connection, directory: Path, files: dict[str, DatabaseFile]) -> list[DatabaseFile]:
+    """Databases whose files were moved away and have not come back."""
+    found = [
+        paths.place(directory, name, key) for key, name in query(conn, "SELECT incarnation, name FROM moved")
+    ]
+    back = [file for file in found if files.get(file.name) == file]
+    with conn:
+        forget_moved(conn, back)
+    missing = [file for file in found if file not in back]
+    for file in missing:
+        log.warning(
+            "%s has been moved away: the database %s is no more. Until it is put back, or a database of "
+            "that name is made or deleted, nothing is removed from the datastore, since what it needs is not "
+            "known.",
+            file.path,
+            file.name,
+        )
+    return missing
+
+
+def _keys(files: Sequence[DatabaseFile]) -> list[tuple[str]]:
+    return [(file.incarnation,) for file in files]
 
 
 def _take_in(conn: apsw.Connection, directory: Path, files: dict[str, DatabaseFile]) -> None:

@@ -47,7 +47,7 @@ class SqliteStore:
         conn = server.open_server(data / "server.sqlite")
         try:
             self.uuid = server.identity(conn)
-            self._files = roster.settle(conn, self._directory)
+            self._files, self._missing = roster.settle(conn, self._directory)
             self._events = EventLog(conn, self._files)
             self.heed(server.config(conn))
         except apsw.Error as error:
@@ -98,6 +98,9 @@ class SqliteStore:
 
     async def names(self) -> list[str]:
         return sorted(self._files)
+
+    async def missing(self) -> list[str]:
+        return sorted(str(file.path) for file in self._missing)
 
     async def adopt(self, uuid: str) -> None:
         """Be the registry of this identity from now on."""
@@ -174,28 +177,48 @@ class SqliteStore:
             raise StorageFailure(
                 f"The database could not be made: {error.strerror}.", error="file_error"
             ) from error
+        moved = self._moved(name)
+
+        def made(conn: apsw.Connection) -> None:
+            roster.add(conn, file)
+            roster.forget_moved(conn, moved)  # whoever makes the database anew does without these
+
         try:
-            await self._record(name, "created", partial(roster.add, file=file))
+            await self._record(name, "created", made)
         except Failure:
             with suppress(OSError):
                 await in_thread(self._pool, paths.half(file).unlink)
             raise
         self._files[name] = file
+        self._missing = [one for one in self._missing if one not in moved]
         with suppress(OSError):  # whoever opens it tries again
             await in_thread(self._pool, paths.complete, file)
         self._broken.pop(name, None)
         return await self.open(name)
 
+    def _moved(self, name: str) -> list[DatabaseFile]:
+        return [one for one in self._missing if one.name == name]
+
     async def _delete(self, name: str) -> None:
         file = self._files.get(name)
-        if file is None:
+        moved = self._moved(name)
+        if file is None and not moved:
             raise NotFound(GONE)
+
+        def gone(conn: apsw.Connection) -> None:
+            if file is not None:
+                roster.mark_gone(conn, file)
+            roster.forget_moved(conn, moved)  # whoever deletes the database means these, too
+
         try:
-            await self._record(name, "deleted", partial(roster.mark_gone, file=file))
+            await self._record(name, "deleted", gone)
         except Unsure:
             self._find_out(name)
             raise
         self._unsure.discard(name)
+        self._missing = [one for one in self._missing if one not in moved]
+        if file is None:
+            return
         del self._files[name]
         database = self._open.pop(name, None)
         if database is not None:

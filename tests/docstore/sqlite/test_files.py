@@ -12,7 +12,7 @@ from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.maintenance.audit import Audit
 from couchreg.docstore.maintenance.sweeper import referred
 from couchreg.docstore.sqlite import SqliteStore
-from couchreg.errors import Failure
+from couchreg.errors import Failure, NotFound
 from tests.docstore.attachments.arriving import received
 from tests.docstore.writing import edit, ids, put_one
 
@@ -162,4 +162,40 @@ async def test_a_database_whose_file_was_moved_away_is_made_anew(tmp_path: Path)
     shutil.move(tmp_path / "kept", file)
     last = SqliteStore(tmp_path)
     assert await ids(await last.open("x")) == []
+    await last.close()
+
+
+async def test_a_database_whose_file_was_moved_away_keeps_its_blobs_until_it_is_back(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    await put_one(await store.create("x"), edit("a"))
+    await store.close()
+    [file] = (tmp_path / "databases").glob("x@*.db")
+    file.rename(tmp_path / "kept")
+    for _ in range(2):  # a second start still knows
+        again = SqliteStore(tmp_path)
+        assert await again.missing() == [str(file)]
+        assert await referred(again, ["_blobs/aa/aaaa"]) == {"_blobs/aa/aaaa"}
+        with pytest.raises(NotFound):
+            await again.open("x")
+        await again.close()
+    (tmp_path / "kept").rename(file)
+    last = SqliteStore(tmp_path)
+    assert (await last.missing(), await ids(await last.open("x"))) == ([], ["a"])
+    assert await referred(last, ["_blobs/aa/aaaa"]) == set()
+    await last.close()
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+async def test_whoever_makes_or_deletes_a_database_forgets_the_file(tmp_path: Path, deleted: bool) -> None:
+    store = SqliteStore(tmp_path)
+    await store.create("x")
+    await store.close()
+    [file] = (tmp_path / "databases").glob("x@*.db")
+    file.unlink()
+    again = SqliteStore(tmp_path)
+    await (again.delete("x") if deleted else again.create("x"))
+    assert await again.missing() == []
+    await again.close()
+    last = SqliteStore(tmp_path)
+    assert (await last.missing(), await last.names()) == ([], [] if deleted else ["x"])
     await last.close()
