@@ -183,7 +183,8 @@ class Registry:
         trash = Trash(self.attachments, options.undelete_days)
         place = (self.database, self.attachments, self.packages, trash)
         self.unpublisher = Unpublisher(*place, settled=around.settled)
-        self.undeleter = Undeleter(*place, settled=around.settled)
+        room = lambda *what: self.publisher.quotas.bringing_back(*what)  # noqa: E731 — which is made later
+        self.undeleter = Undeleter(*place, room=room, settled=around.settled)
         self.tags = Tags(self.catalog, self.packages)
         self.deprecations = Deprecations(self.catalog, self.packages)
         self.yanks = Yanks(self.catalog, self.packages)

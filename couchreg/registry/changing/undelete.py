@@ -4,7 +4,8 @@ Its number, its hashes and its publisher are as they were, and who had pinned it
 What the package's document said of it is said again, unless something else is said there by now.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from couchreg.docstore.attachments.attachments import Attachments
@@ -23,11 +24,14 @@ from couchreg.registry.changing.tombstones import may_return
 from couchreg.registry.changing.trash import Kept, Trash, spooled_of
 from couchreg.registry.reading.standing import drop_empty, texts_to_change
 
+Room = Callable[[Mapping[str, Any], int, User], AbstractAsyncContextManager[None]]  # of a document, its bytes
+
 
 class Undeleter:
     """Brings back to one `registry` database what is kept in `trash`.
 
-    `settled` is awaited with a sequence before a version counts as brought back, as for publishing.
+    `room` is held while one is written, and refuses what its publisher has no room for. `settled` is awaited
+    with a sequence before a version counts as brought back, as for publishing.
     """
 
     def __init__(
@@ -37,8 +41,10 @@ class Undeleter:
         packages: Packages,
         trash: Trash,
         *,
+        room: Room,
         settled: Settled | None = None,
     ) -> None:
+        self._room = room
         self._database = database
         self._attachments = attachments
         self._packages = packages
@@ -48,7 +54,8 @@ class Undeleter:
     async def undelete(self, name: str, version: str | None, user: User) -> list[str]:
         """Bring a version back, or with None all that are kept; these, from oldest to latest.
 
-        Raises BadRequest, NotFound for what is not kept, Conflict for what is there, Forbidden, Unavailable.
+        Raises BadRequest, NotFound for what is not kept, Conflict for what is there, Forbidden, TooLarge
+        where whoever published it has no room for it, Unavailable.
         """
         check_package_name(name)
         if version is not None:
@@ -79,8 +86,12 @@ class Undeleter:
         kept = await self._trash.find(name, version)
         if kept is None or not _is_it(kept.edit, row):
             raise _not_kept(doc_id)
-        await self._say_again(name, version, kept.said, user)
-        async with self._attachments.upload(self._database.name) as upload:
+        size = sum(file.length for file in _files(kept.edit))
+        async with (
+            self._room(kept.edit.body, size, user),
+            self._attachments.upload(self._database.name) as upload,
+        ):
+            await self._say_again(name, version, kept.said, user)
             try:
                 files = await self._stored(upload, kept)
             except (NotFound, DigestMismatch):  # its time ended in this moment

@@ -8,8 +8,9 @@ what has changed.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from couchreg.docstore.base import BEGINNING, Change, Database
 from couchreg.errors import TooLarge
@@ -50,15 +51,29 @@ class Quotas:
         used = await self.used(user.name) + self._coming[user.name]
         if used + more > self.limit:
             raise TooLarge(
-                f"You have published {_mib(used)} MiB here, and an account may have {_mib(self.limit)} MiB: "
+                f"{user.name} has published {_mib(used)} MiB here, and an account may have "
+                f"{_mib(self.limit)} MiB: "
                 f"this brings {_mib(more)} MiB. Delete versions that nobody needs (couchreg unpublish), or "
                 "ask an administrator for room."
             )
 
+    def taking(self, user: User, intake: Intake) -> AbstractAsyncContextManager[None]:
+        """`reserving` of what a publish has brought."""
+        return self.reserving(user, sum(file.spooled.length for file in intake.files.values()))
+
+    def bringing_back(
+        self, members: Mapping[str, Any], more: int, user: User
+    ) -> AbstractAsyncContextManager[None]:
+        """`reserving` for whoever published what `user` brings back: a version's document has `members`."""
+        own = members.get(OWN)
+        publisher = own.get("publisher") if isinstance(own, dict) else None
+        named = User(publisher, ()) if isinstance(publisher, str) else user
+        return self.reserving(user if user.is_admin else named, more)
+
     @asynccontextmanager
-    async def taking(self, user: User, intake: Intake) -> AsyncIterator[None]:
-        """While a publish is written, its bytes count already. Raises what `check` raises."""
-        more, name = sum(file.spooled.length for file in intake.files.values()), user.name or ""
+    async def reserving(self, user: User, more: int) -> AsyncIterator[None]:
+        """While something is written, its bytes count already. Raises what `check` raises."""
+        name = user.name or ""
         await self.check(user, more)
         self._coming[name] += more
         try:

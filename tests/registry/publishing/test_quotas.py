@@ -46,6 +46,24 @@ async def test_who_has_published_so_much_is_told_what_to_do(served: Served) -> N
     assert await space(served, ANNA) == {"used": used, "limit": LIMIT}
 
 
+async def test_what_is_brought_back_needs_room_like_what_is_published(serve: Serve) -> None:
+    served = await serve(validation="off", account_space=LIMIT, undelete_days=7)
+    for version in ("1", "2"):
+        assert (await served.put(package(version), version, auth=ANNA))[0] == 201
+    used = (await space(served, ANNA))["used"]
+    assert (await served.ask("PUT", "/-/dist-tags/small/first", auth=ANNA, json={"version": "1"}))[0] == 200
+    assert (await served.ask("DELETE", "/small/1", auth=ANNA))[0] == 200
+    assert (await served.put(package("3"), "3", auth=ANNA))[0] == 201
+    status, told = await served.ask("POST", "/-/undelete/small/1", auth=ANNA)
+    assert (status, told["error"]) == (413, "too_large"), told
+    assert "first" not in (await served.ask("GET", "/-/dist-tags/small"))[1]
+    assert await space(served, ANNA) == {"used": used, "limit": LIMIT}
+    assert (await served.ask("DELETE", "/small/3", auth=ANNA))[0] == 200
+    assert (await served.ask("POST", "/-/undelete/small/1", auth=ANNA))[0] == 200
+    assert await space(served, ANNA) == {"used": used, "limit": LIMIT}
+    assert (await served.ask("POST", "/-/undelete/small/3", auth=ADMIN))[0] == 200, "administrators have room"
+
+
 async def test_what_is_written_at_the_same_time_counts(served: Served) -> None:
     sent = [served.put(package(name, name), "1", auth=ANNA) for name in ("a", "b", "c", "d")]
     assert sorted(status for status, _ in await asyncio.gather(*sent)) == [201, 201, 413, 413]

@@ -15,7 +15,7 @@ ROUTES: tuple[Route, ...] = (
         "publishing.unpublish.undelete",
         LOGIN,
         "Bring back all deleted versions of a package that are kept",
-        makes("Deleted", 404, 409, 503),
+        makes("Deleted", 404, 409, 413, 503),
         scope=PUBLISH,
     ),
     Route(
@@ -24,7 +24,7 @@ ROUTES: tuple[Route, ...] = (
         "publishing.unpublish.undelete",
         LOGIN,
         "Bring back a deleted version",
-        makes("Deleted", 404, 409, 503),
+        makes("Deleted", 404, 409, 413, 503),
         scope=PUBLISH,
     ),
     Route(
