@@ -13,8 +13,16 @@ from typing import Any
 
 from couchreg.errors import BadRequest
 from couchreg.package.names import version_id
-from couchreg.package.paths import DESCRIPTOR, file_fault, is_url, plain_path, url_fault
-from couchreg.package.references import references
+from couchreg.package.paths import (
+    DESCRIPTOR,
+    LOGIN_FAULT,
+    file_fault,
+    has_login,
+    is_url,
+    plain_path,
+    url_fault,
+)
+from couchreg.package.references import addresses, references
 from couchreg.package.report import Report, problem, refusal, shown
 
 # What `couchreg init` writes for people to replace.
@@ -244,7 +252,12 @@ def _check_extras(report: Report, resource: Mapping[str, Any], name: str) -> Non
 
 
 def _check_references(report: Report, own: Mapping[str, Any]) -> None:
-    """References to files stay in the package. Addresses are legal, and nobody fetches them here."""
+    """References to files stay in the package. Addresses are legal, and nobody fetches them here; none has a
+    login, which is not shown, either."""
+    for address in addresses(own):
+        if has_login(address.stated):
+            message = f"The address of “{address.member}” {LOGIN_FAULT}: leave it out."
+            report.add(problem("unsafe-path", message, resource=address.resource, field=address.member))
     for reference in references(own):
         fault = file_fault(reference.path)
         if fault:

@@ -16,6 +16,7 @@ from couchreg.package.report import shown
 
 DESCRIPTOR = "datapackage.json"
 MAX_PATH = 500  # bytes of UTF-8; with name and version it stays a key that every store takes
+LOGIN_FAULT = "contains a login, which everybody could read"
 MAX_URL = 2000  # characters
 
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
@@ -112,6 +113,11 @@ def is_url(path: str) -> bool:
     return path[:8].lower().startswith(("http://", "https://", "ftp://", "ftps://"))
 
 
+def has_login(url: str) -> bool:
+    """Whether an address contains a login, as in `https://user:password@host/`."""
+    return "@" in re.split(r"[/?#\\]", url.partition("://")[2], maxsplit=1)[0]
+
+
 def url_fault(url: str) -> str | None:
     """Why clients cannot be sent to `url`, as the end of a sentence; None if they can."""
     if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or not _URL_CHARACTERS.fullmatch(url):
@@ -122,7 +128,7 @@ def url_fault(url: str) -> str | None:
             return "has no host"
     except ValueError:
         return "is not a valid URL"
-    return "contains a login, which everybody could read" if "@" in parts.netloc else None
+    return LOGIN_FAULT if has_login(url) else None
 
 
 def check_path(path: str) -> str:

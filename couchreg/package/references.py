@@ -62,6 +62,27 @@ def _of(members: Members, resource: str | None) -> Iterator[Reference]:
                 yield Reference(plain_path(value), value, f"{member}[{position}].path", resource)
 
 
+def addresses(members: Members) -> Iterator[Reference]:
+    """The addresses of what is elsewhere, as `references`; `path` of a resource is not among them."""
+    yield from _addresses_of(members, None)
+    listed = members.get("resources")
+    for resource in listed if isinstance(listed, list) else ():
+        if isinstance(resource, dict):
+            yield from _addresses_of(resource, str(resource.get("name")))
+
+
+def _addresses_of(members: Members, resource: str | None) -> Iterator[Reference]:
+    for member in (*_PLAIN, "homepage"):
+        value = members.get(member)
+        if isinstance(value, str) and is_url(value):
+            yield Reference(value, value, member, resource)
+    for member in (*_LISTS, "contributors"):
+        for position, item in enumerate(_items(members, member)):
+            value = item.get("path") if isinstance(item, dict) else None
+            if isinstance(value, str) and is_url(value):
+                yield Reference(value, value, f"{member}[{position}].path", resource)
+
+
 def _items(members: Members, member: str) -> list[Any]:
     value = members.get(member)
     return value if isinstance(value, list) else []

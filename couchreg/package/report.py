@@ -46,8 +46,14 @@ def problem(
 
 def shown(value: Any) -> str:
     """A value as a message quotes it: whole, unless it is longer than anything legal."""
-    text = repr(value) if isinstance(value, str) else json.brief(value, MAX_SHOWN + 1)
+    text = _quoted(value) if isinstance(value, str) else json.brief(value, MAX_SHOWN + 1)
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
+
+
+def _quoted(text: str) -> str:
+    """Between quotation marks, and with escapes only where there is what cannot be seen."""
+    found = repr(text)
+    return f"{found[0]}{text}{found[0]}" if "\\" in text and text.isprintable() and "'" not in text else found
 
 
 class Report:

@@ -170,7 +170,12 @@ def _look_into_documents(prepared: Prepared, resources: Sequence[Any]) -> None:
     with_schema = {item["name"] for item in prepared.members["resources"] if item.get("schema")}
     for item in resources:
         paths = prepared.paths[item.name]
-        if item.format not in documents.FORMATS or item.compression or len(paths) > 1:
+        if len(paths) > 1 and item.format in documents.FORMATS:
+            message = (
+                f"Files of the format {item.format} cannot be put together to one: make a resource of each."
+            )
+            prepared.report.add(problem("format-error", message, resource=item.name, field="path"))
+        elif item.format not in documents.FORMATS or item.compression:
             prepared.skipped.append(item.name)
         elif fault := documents.fault_of(Path(prepared.folder, paths[0]), item.format):
             prepared.skipped.append(item.name)

@@ -49,9 +49,10 @@ class Explainer:
         if error.type == "source-error" and row is None:
             place |= self._place_in_json(resource)
             column = place.pop("column", column)
-        return problem(
-            error.type, error.message, resource=resource, row=row, field=field, column=column, **place
-        )
+        message = error.message
+        if own and field != own:  # names that frictionless cannot tell apart have a number here
+            message = message.replace(f'"{own}"', f'"{field}"')
+        return problem(error.type, message, resource=resource, row=row, field=field, column=column, **place)
 
     def stumbled(self, resource: str, error: BaseException) -> Problem:
         """The problem of data over which reading itself fell."""

@@ -42,6 +42,7 @@ def check_form(prepared: Prepared) -> None:
     """Report what is wrong with the form, and take the resources it concerns out of `prepared.tables`."""
     version = _version(prepared.members.get("$schema"))
     shell = {**prepared.members, "resources": [_TABULAR]}
+    shell.pop("type", None)  # the standard has none, so that it may mean anything
     for note in _notes(Package, shell, {}):
         prepared.report.add(problem("package-error", note))
     for resource in prepared.members["resources"]:

@@ -61,7 +61,7 @@ def _of_python(pattern: str) -> "regex.Pattern[str]":
     try:
         return regex.compile(pattern, regex.V0)
     except regex.error as error:
-        place = f" at character {error.pos + 1}" if isinstance(error.pos, int) else ""
+        place = f" at character {min(error.pos + 1, len(pattern))}" if isinstance(error.pos, int) else ""
         raise BadPattern(f"{error.msg}{place}") from None
     except RecursionError:
         raise BadPattern("it is nested too deep") from None

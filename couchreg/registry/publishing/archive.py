@@ -24,6 +24,7 @@ _END64, _LOCATOR64 = b"PK\x06\x06", b"PK\x06\x07"
 _COMMENT = 65_535  # bytes that may follow the end record
 _LISTED = 700  # bytes of the list that are granted to each file
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
+_SAYS_UTF_8 = 0x800
 _UNIX = 3
 _LEFT_OUT = ("__MACOSX", "Thumbs.db", "desktop.ini")  # what desktops add of their own, like hidden files
 
@@ -82,7 +83,7 @@ def entries(archive: ZipFile, limits: PublishLimits) -> list[tuple[str, ZipInfo]
         raise _too_many(limits)
     if sum(entry.file_size for entry in listed) > limits.total:
         raise TooLarge(f"The files of a package may have at most {limits.total} bytes together.")
-    names = [entry.filename for entry in listed]
+    names = [_named(entry, entry.filename) for entry in listed]
     prefix = _prefix(names)
     found: dict[str, ZipInfo] = {}
     for name, entry in zip(names, listed, strict=True):
@@ -95,13 +96,24 @@ def entries(archive: ZipFile, limits: PublishLimits) -> list[tuple[str, ZipInfo]
 
 def _is_wanted(entry: ZipInfo) -> bool:
     """Whether an entry is a file of the package; folders and hidden files are none. Raises BadRequest."""
-    name = entry.orig_filename  # ZipFile ends a name at its first NUL
+    name = _named(entry, entry.orig_filename)  # ZipFile ends a name at its first NUL
     fault = "has a NUL in its name" if "\0" in name else reach_fault(name) or _fault(entry)
     if fault:
         raise BadRequest(f"The entry {name[:200]!r} of the archive {fault}.")
     segments = name.split("/")
     hidden = any(segment.startswith(".") and segment != "." for segment in segments)
     return not (entry.is_dir() or hidden or segments[0] in _LEFT_OUT or segments[-1] in _LEFT_OUT)
+
+
+def _named(entry: ZipInfo, name: str) -> str:
+    """The name of an entry, which many programs write as UTF-8 and do not say so: then it was read by the
+    encoding of MS-DOS, of which hardly a name is UTF-8, too."""
+    if entry.flag_bits & _SAYS_UTF_8 or name.isascii():
+        return name
+    try:
+        return name.encode("cp437").decode()
+    except UnicodeError:
+        return name
 
 
 def _fault(entry: ZipInfo) -> str | None:

@@ -76,9 +76,18 @@ def _check_references(report: Report, descriptor: Descriptor, files: Files) -> N
 
 def _check_layout(report: Report, files: Files) -> None:
     folders = {"/".join(path.split("/")[:depth]) for path in files for depth in range(1, path.count("/") + 1)}
-    for path in sorted(folders & set(files)):
-        message = f"{shown(path)} is both a file and the folder of another file."
-        report.add(problem("unsafe-path", message, file=path))
+    known = {folded(path): path for path in sorted(folders)}
+    for path in sorted(files):
+        folder = path if path in folders else known.get(folded(path))
+        if folder == path:
+            message = f"{shown(path)} is both a file and the folder of another file."
+            report.add(problem("unsafe-path", message, file=path))
+        elif folder is not None:
+            message = (
+                f"The file {shown(path)} and the folder {shown(folder)} have one name on systems that ignore "
+                "case: rename one."
+            )
+            report.add(problem("unsafe-path", message, file=path))
     seen: dict[str, str] = {}
     for path in sorted(files):
         other = seen.setdefault(folded(path), path)

@@ -248,10 +248,7 @@ class Publisher:
         if self._checks.validation is Validation.STRICT and not report["valid"]:
             raise refusal(report)
         unmet = await self._dependencies.unmet(descriptor.members)
-        missing = [
-            {"resource": None, "member": DEPENDENCIES, "reason": f"{name}: {why}"}
-            for name, why in unmet.items()
-        ]
+        missing = [{"resource": None, "member": DEPENDENCIES, "reason": reason} for reason in unmet]
         return {**report, "unchecked": [*report.get("unchecked", ()), *missing]}
 
     async def _small_report(self, descriptor: Descriptor, intake: Intake) -> dict[str, Any] | None:

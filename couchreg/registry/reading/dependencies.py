@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from couchreg.errors import BadRequest, NotFound
-from couchreg.package.dependencies import stated_dependencies
+from couchreg.package.dependencies import dependency_faults, stated_dependencies
 from couchreg.package.names import version_id
 from couchreg.registry.reading.catalog import Catalog, Version
 
@@ -51,14 +51,14 @@ class Dependencies:
                     waiting.append((name, exact))
         return found, True
 
-    async def unmet(self, members: Mapping[str, Any]) -> dict[str, str]:
-        """Of what a descriptor states, package -> why nobody could install it today."""
-        found: dict[str, str] = {}
+    async def unmet(self, members: Mapping[str, Any]) -> list[str]:
+        """Of what a descriptor states, why nobody could install it today: package and reason of each."""
+        found = dependency_faults(members)
         for name, wanted in islice(stated_dependencies(members).items(), MOST_LOOKED_FOR):
             try:
                 await self._catalog.resolve(name, wanted)
             except (NotFound, BadRequest) as error:
-                found[name] = error.reason
+                found.append(f"{name}: {error.reason}")
         return found
 
     async def _stated(self, name: str, version: str) -> Mapping[str, str]:

@@ -160,3 +160,56 @@ def test_parts_of_two_encodings(tmp_path: Path) -> None:
     assert "save all of them as UTF-8" in found["message"]
     report = table(tmp_path, "id,word\n1,e\n", "a.csv", path=["a.csv", "b.csv"], files=rows)
     assert (report["problems"], report["recorded"][0]["value"]) == ([], "windows-1252")
+
+
+def test_a_type_of_package_may_mean_anything(tmp_path: Path) -> None:
+    report = table(tmp_path, TEXT, package={"type": "dataset"})
+    assert (report["problems"], report["unchecked"]) == ([], [])
+
+
+LOGIN = "https://me:secret@example.org/x.json"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        *({member: LOGIN} for member in ("schema", "dialect", "profile", "$schema", "homepage")),
+        *({member: [{"title": "x", "path": LOGIN}]} for member in ("licenses", "sources", "contributors")),
+        {"image": "ftp://me@example.org/x.png"},
+    ],
+)
+@pytest.mark.parametrize("where", ["package", "resource"])
+def test_addresses_with_a_login(tmp_path: Path, members: dict[str, Any], where: str) -> None:
+    report = table(tmp_path, TEXT, **({"package": members} if where == "package" else members))
+    found = only(report)
+    assert (found["type"], found["resource"]) == ("unsafe-path", None if where == "package" else "t")
+    assert "contains a login" in found["message"]
+    assert "secret" not in json.dumps(report)
+
+
+def test_an_address_with_an_at_sign_elsewhere(tmp_path: Path) -> None:
+    address = "https://example.org/@me/x.png?mail=me@example.org"
+    assert table(tmp_path, TEXT, package={"image": address})["problems"] == []
+
+
+@pytest.mark.parametrize(("path", "text"), [("t.csv", "id,word\nx,one\n"), ("t.txt", "id,word\nx,one\n")])
+@pytest.mark.parametrize("form", ["CSV", ".csv", ".CSV"])
+def test_formats_as_people_write_them(tmp_path: Path, path: str, text: str, form: str) -> None:
+    assert only(table(tmp_path, text, path, format=form))["type"] == "type-error"
+
+
+@pytest.mark.parametrize("form", ["json", "geojson", "topojson"])
+def test_files_of_json_are_not_put_together(tmp_path: Path, form: str) -> None:
+    paths = [f"a.{form}", f"b.{form}"]
+    resource = {"name": "t", "path": paths}
+    report = judged(laid(tmp_path, {"resources": [resource]}, **dict.fromkeys(paths, '{"type": "Topology"}')))
+    assert (only(report)["type"], only(report)["field"]) == ("format-error", "path")
+
+
+def test_what_is_shown_is_what_was_written(tmp_path: Path) -> None:
+    field = {"name": "id", "constraints": {"pattern": r"\p{Xx}"}}
+    message = only(table(tmp_path, TEXT, schema={"fields": [field, FIELDS[1]]}))["message"]
+    assert r"'\p{Xx}'" in message
+    assert "character 7" not in message
+    twins = {"fields": [{"name": "a", "type": "string"}, {"name": "a", "type": "integer"}]}
+    assert 'field "a" at position "2"' in only(table(tmp_path, "a,a\nx,y\n", schema=twins))["message"]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from frictionless import Package as Frictionless
 
+from couchreg.client.folder import Folder
 from tests.packages import Package, related, small, zipped
 from tests.served import ADMIN, Served
 
@@ -53,17 +54,50 @@ async def test_an_archive_gives_what_the_descriptor_names_and_says_what_is_left_
     assert [file["path"] for file in descriptor["couchreg"]["files"]] == NAMED
 
 
-async def test_archive_folder_and_form_give_the_same_version(served: Served) -> None:
-    package = whole()
-    assert (await served.send("/refs/1", zipped(package), ZIP))[0] == 201
-    del package.files["docs/codebook.pdf"]
-    body, headers = related(package)
-    assert (await served.send("/refs/1", body, headers))[0] == 200
+def form_of(package: Package) -> tuple[bytes, dict[str, str]]:
     files = {"datapackage.json": json.dumps(package.members).encode(), **package.files}
     named = '--x\r\nContent-Disposition: form-data; name="{}"; filename="f"\r\n\r\n'
     parts = [named.format(path).encode() + data + b"\r\n" for path, data in files.items()]
-    form = {"Content-Type": "multipart/form-data; boundary=x"}
-    assert (await served.send("/refs/1", b"".join(parts) + b"--x--\r\n", form))[0] == 200
+    return b"".join(parts) + b"--x--\r\n", {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+@pytest.mark.parametrize("first", ["archive", "form"])
+async def test_archive_folder_and_form_give_the_same_version(
+    served: Served, tmp_path: Path, first: str
+) -> None:
+    """All that lies in the folder is sent in each way, with what the descriptor does not name."""
+    package = whole()
+    package.files |= {"Makefile": b"all:\n", "docs/a.md": b"# A\n"}
+    for path, data in {"datapackage.json": json.dumps(package.members).encode(), **package.files}.items():
+        file = tmp_path / "here" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    folder = Folder.read(tmp_path / "here", "1")
+    left = sorted(folder.left_out)
+    assert left == ["Makefile", "docs/a.md", "docs/codebook.pdf"]
+    ways = {"archive": (zipped(package), ZIP), "form": form_of(package)}
+    for way, status in ((first, 201), *((way, 200) for way in ways if way != first)):
+        found, answer = await served.send("/refs/1", *ways[way])
+        assert (found, sorted(answer["left_out"])) == (status, left)
+    read = {file.path: file.source.read_bytes() for file in folder.files if file.path != "datapackage.json"}
+    body, headers = related(Package(folder.members, read))  # as `couchreg publish` sends it
+    assert (await served.send("/refs/1", body, headers))[0] == 200
+    _, descriptor = await served.get("/refs/1")
+    assert [file["path"] for file in descriptor["couchreg"]["files"]] == NAMED
+
+
+async def test_names_in_archives_that_do_not_say_that_they_are_utf_8(served: Served) -> None:
+    resource = {"name": "t", "path": "é/ü.csv"}
+    archive = bytearray(
+        zipped(Package({"name": "accents", "resources": [resource]}, {"é/ü.csv": b"id\n1\n"}))
+    )
+    for mark, flags in ((b"PK\x03\x04", 7), (b"PK\x01\x02", 9)):
+        at = archive.find(mark)
+        while at >= 0:
+            archive[at + flags] &= ~0x08
+            at = archive.find(mark, at + 4)
+    assert (await served.send("/accents/1", bytes(archive), ZIP))[0] == 201
+    assert (await served.fetch("/accents/1/t"))[2] == b"id\n1\n"
 
 
 async def test_what_a_descriptor_names_has_an_absolute_address(served: Served) -> None:
@@ -224,6 +258,24 @@ async def test_names_that_differ_by_case_or_accent_only(served: Served, paths: t
     status, answer = await served.put(Package({"name": "twins", "resources": resources}, files), "1")
     assert (status, [item["type"] for item in answer["problems"]]) == (422, ["unsafe-path"])
     assert "one file on systems that ignore case" in answer["problems"][0]["message"]
+
+
+@pytest.mark.parametrize("paths", [("A", "a/u.csv"), ("Größe", "gro\u0308ße/u.csv")])
+async def test_a_file_and_a_folder_that_differ_by_case_only(served: Served, paths: tuple[str, str]) -> None:
+    files = dict.fromkeys(paths, b"id\n1\n")
+    resources = [{"name": f"r{number}", "path": path} for number, path in enumerate(paths)]
+    status, answer = await served.put(Package({"name": "twins", "resources": resources}, files), "1")
+    assert (status, [item["type"] for item in answer["problems"]]) == (422, ["unsafe-path"])
+    assert "have one name on systems that ignore case" in answer["problems"][0]["message"]
+
+
+async def test_meta_of_the_file_of_a_resource(served: Served) -> None:
+    package = small()
+    package.members["resources"].append({"name": "inline", "data": [{"id": 1}]})
+    assert (await served.put(package, "1"))[0] == 201
+    by_name, by_path = [await served.get(f"/small/1/{at}?meta=true") for at in ("words", "data/words.csv")]
+    assert (by_path, by_name[0]) == (by_name, 200)
+    assert (await served.get("/small/1/nothing.csv?meta=true"))[0] == 404
 
 
 @pytest.mark.parametrize(

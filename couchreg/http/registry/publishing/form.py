@@ -10,6 +10,7 @@ Source: https://www.rfc-editor.org/rfc/rfc7578.
 from collections.abc import AsyncIterable
 
 from couchreg.errors import BadRequest
+from couchreg.package.contents import choose_files
 from couchreg.package.paths import DESCRIPTOR
 from couchreg.registry.publishing.intake import Intake
 from couchreg.registry.publishing.zipped import is_zip, unpack
@@ -26,6 +27,7 @@ async def read_form(intake: Intake, boundary: str, chunks: AsyncIterable[bytes])
         if path is not None:
             await intake.receive(path, part.headers.get("content-type"), part)
     if DESCRIPTOR in intake.files:
+        _leave_out(intake)
         return
     only = next(iter(intake.files), None)
     if only is None or len(intake.files) > 1 or not is_zip(intake.files[only].spooled.on_disk()):
@@ -38,6 +40,16 @@ async def read_form(intake: Intake, boundary: str, chunks: AsyncIterable[bytes])
         await unpack(intake, archive)
     finally:
         intake.spool.remove(archive)
+
+
+def _leave_out(intake: Intake) -> None:
+    """What is none of the package's goes, as of a folder or an archive, so that all give the same version.
+    Raises BadRequest, TooLarge."""
+    intake.read_sent_descriptor()
+    intake.left_out = choose_files(intake.members, intake.files).left_out
+    for path in intake.left_out:
+        intake.spool.remove(intake.take_back(path))
+    intake.members = {}  # to be settled as of any other form
 
 
 def _path_of(part: Part) -> str | None:

@@ -85,6 +85,8 @@ async def version_of(call: Call) -> Version:
 
 
 def _meta(call: Call, version: Version, found: Resource | None, wanted: str) -> web.StreamResponse:
+    if found is None:  # the address of a file that is all the data of a resource
+        found = next((item for item in version.resources.values() if item.paths == (wanted,)), None)
     if found is None:
         raise _nothing(version, wanted)
     members = served_resource(version, found, call.base)
