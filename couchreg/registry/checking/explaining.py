@@ -13,6 +13,11 @@ from couchreg.registry.checking.reading import BROKEN, StandardReading, open_tex
 from couchreg.registry.checking.texts import Recorded
 
 _STEP = 1 << 20
+_FORMS = {  # of values whose type has formats: the end of frictionless's message, and the default
+    '"date/default"': "2024-12-31",
+    '"datetime/default"': "2024-12-31T23:59:59",
+    '"time/default"': "23:59:59",
+}
 _LARGEST_JSON = 64 << 20  # bytes of a broken table in which the place is looked for
 
 
@@ -50,6 +55,9 @@ class Explainer:
             place |= self._place_in_json(resource)
             column = place.pop("column", column)
         message = error.message
+        form = next((form for kind, form in _FORMS.items() if message.endswith(kind)), None)
+        if error.type == "type-error" and form:
+            message += f", which is written as {form}: write it so, or state the “format” that it has"
         if own and field != own:  # names that frictionless cannot tell apart have a number here
             message = message.replace(f'"{own}"', f'"{field}"')
         return problem(error.type, message, resource=resource, row=row, field=field, column=column, **place)

@@ -1,15 +1,18 @@
 """Types of fields as the standard has them, where frictionless reads them otherwise. Child process only.
 
 Years, months and dates may lie before the year 0 and after 9999; integers may be grouped, and have a currency
-around them; `pattern` and `jsonSchema` are constraints. Everything else of these types is frictionless's.
+around them; durations have bounds; `pattern` and `jsonSchema` are constraints. Moments and numbers that are
+written in another way than the standard's are none, for other readers do not take them. Everything else of
+these types is frictionless's.
 
 Source: https://datapackage.org/standard/table-schema/#field-types and https://www.w3.org/TR/xmlschema-2/#isoformats.
 """
 
+import operator
 import re
 from calendar import monthrange
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import total_ordering
 from typing import Any
@@ -30,6 +33,18 @@ _MOMENTS = re.compile(
     f"{_YEAR}-([0-9]{{2}})-([0-9]{{2}})T([0-9]{{2}}):([0-9]{{2}}):([0-9]{{2}}(?:\\.[0-9]+)?){_ZONE}"
 )
 _WHOLE = re.compile(r"[+-]?[0-9]+")
+# isodate reads what has no number behind a letter, too.
+_SPAN = re.compile(r"[-+]?P(?=[0-9]).*(?<!T)|[-+]?PT[0-9].*", re.ASCII)
+_BOUNDS = {
+    "minimum": operator.ge,
+    "maximum": operator.le,
+    "exclusiveMinimum": operator.gt,
+    "exclusiveMaximum": operator.lt,
+}
+_STARTS = tuple(
+    datetime(year, month, 1, tzinfo=UTC) for year, month in ((1696, 9), (1697, 2), (1903, 3), (1903, 7))
+)
+_MONTH = 2_629_746  # seconds, on average
 _SPECIAL = ("INF", "-INF", "NaN")
 
 Reader = Callable[[Any], Any]
@@ -87,13 +102,18 @@ def _reader(base: Any, field: Any) -> Reader:
     return found
 
 
-def _reaching_far(inner: Reader, pattern: re.Pattern[str]) -> Reader:
+def _written_so(inner: Reader, pattern: re.Pattern[str]) -> Reader:
+    """A reader of what is written as the standard has it, and of nothing that merely resembles it; also of
+    moments that Python's own types do not reach."""
+
     def read(cell: Any) -> Any:
+        if not isinstance(cell, str):
+            return inner(cell)
+        match = pattern.fullmatch(cell) if len(cell) <= _LONGEST else None
+        if match is None:
+            return None
         found = inner(cell)
-        if found is None and isinstance(cell, str) and len(cell) <= _LONGEST:
-            match = pattern.fullmatch(cell)
-            return _far(match) if match else None
-        return found
+        return _far(match) if found is None else found
 
     return read
 
@@ -116,9 +136,11 @@ class Yearmonth(fields.YearmonthField):
         inner = _reader(fields.YearmonthField, self)
 
         def read(cell: Any) -> Any:
-            found = _MONTHS.fullmatch(cell) if isinstance(cell, str) and len(cell) <= _LONGEST else None
-            if found is None:
+            if not isinstance(cell, str):
                 return inner(cell)
+            found = _MONTHS.fullmatch(cell) if len(cell) <= _LONGEST else None
+            if found is None:
+                return None
             year, month = int(found[1]), int(found[2])
             return inner((year, month)) if 1 <= month <= 12 else None
 
@@ -129,14 +151,14 @@ class Yearmonth(fields.YearmonthField):
 class Date(fields.DateField):
     def create_value_reader(self) -> Reader:
         inner = _reader(fields.DateField, self)
-        return _reaching_far(inner, _DAYS) if self.format == "default" else inner
+        return _written_so(inner, _DAYS) if self.format == "default" else inner
 
 
 @attrs.define(kw_only=True, repr=False)
 class Datetime(fields.DatetimeField):
     def create_value_reader(self) -> Reader:
         inner = _reader(fields.DatetimeField, self)
-        return _reaching_far(inner, _MOMENTS) if self.format == "default" else inner
+        return _written_so(inner, _MOMENTS) if self.format == "default" else inner
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -184,11 +206,84 @@ class Number(fields.NumberField):
                 text = text.replace(
                     self.decimal_char, f"0{self.decimal_char}", text.startswith(self.decimal_char)
                 )
-            if not any(char.isdecimal() for char in text) or "_" in text:
+            digits = [char for char in text if char.isdecimal()]
+            if not digits or not "".join(digits).isascii() or "_" in text:
                 return None  # what Python takes for a number beside these
             return inner(text)
 
         return read
+
+
+@attrs.define(kw_only=True, repr=False)
+class Geopoint(fields.GeopointField):
+    def create_value_reader(self) -> Reader:
+        inner = _reader(fields.GeopointField, self)
+
+        def read(cell: Any) -> Any:
+            is_foreign = isinstance(cell, str) and any(char.isdecimal() and char > "9" for char in cell)
+            return None if is_foreign else inner(cell)
+
+        return read
+
+
+@attrs.define(kw_only=True, repr=False)
+class Duration(fields.DurationField):
+    """With bounds, which came with version 2."""
+
+    supported_constraints = [*fields.DurationField.supported_constraints, *_BOUNDS]  # noqa: RUF012 — as the base class has it
+
+    def create_value_reader(self) -> Reader:
+        inner = _reader(fields.DurationField, self)
+
+        def read(cell: Any) -> Any:
+            return None if isinstance(cell, str) and not _SPAN.fullmatch(cell) else inner(cell)
+
+        return read
+
+    def create_cell_reader(self) -> Any:
+        read_value = self.create_value_reader()
+        bounds = {
+            name: (_Span(read_value(self.constraints[name])), self.constraints[name])
+            for name in _BOUNDS
+            if self.constraints.get(name) is not None
+        }
+        kept = self.constraints
+        self.constraints = {key: value for key, value in kept.items() if key not in _BOUNDS}
+        try:
+            inner = fields.DurationField.create_cell_reader(self)
+        finally:
+            self.constraints = kept
+
+        def read(cell: Any) -> Any:
+            value, notes = inner(cell)
+            if value is None:
+                return value, notes
+            span = _Span(value)
+            for name, (bound, stated) in bounds.items():
+                if not span.keeps(_BOUNDS[name], bound):
+                    notes = {**(notes or {}), name: f'constraint "{name}" is "{stated}"'}
+            return value, notes
+
+        return read
+
+
+class _Span:
+    """A duration that is compared as XML Schema has it: one is shorter than another if it ends earlier from
+    each of four moments, so that a month and 30 days are neither."""
+
+    def __init__(self, value: Any) -> None:
+        self._ends: list[datetime] | None
+        try:
+            self._ends = [start + value for start in _STARTS]
+        except (OverflowError, ValueError):  # beyond the calendar, or of half a year
+            self._ends = None
+        months = float(getattr(value, "years", 0) * 12 + getattr(value, "months", 0))
+        self._seconds = months * _MONTH + getattr(value, "tdelta", value).total_seconds()
+
+    def keeps(self, compare: Callable[[Any, Any], bool], bound: "_Span") -> bool:
+        if self._ends is None or bound._ends is None:
+            return compare(self._seconds, bound._seconds)
+        return all(compare(end, other) for end, other in zip(self._ends, bound._ends, strict=True))
 
 
 def _bare(text: str, *marks: str) -> str:
@@ -265,6 +360,8 @@ _TYPES = {
     "datetime": Datetime,
     "integer": Integer,
     "number": Number,
+    "geopoint": Geopoint,
+    "duration": Duration,
 }
 
 

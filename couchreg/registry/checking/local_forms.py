@@ -12,6 +12,8 @@ from typing import Any
 _UNSURE = ("string", "any", "geopoint")  # `1,5` may be a place, and hardly ever is
 _NUMBERS = ("integer", "number", "year")
 _CODE = re.compile(r"[+-]?0[0-9][0-9,. ]*")  # a postcode, a telephone number: zeros before it belong to it
+_BLANK = re.compile(r"\d{4}-\d\d-\d\d (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d", re.ASCII)
+_BLANK_FORMAT = "%Y-%m-%d %H:%M:%S"
 _DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 _SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 _GROUPED = r"\d{1,3}(?:(?P<group>[. \u00a0\u202f'])\d{3})(?:(?P=group)\d{3})*"
@@ -31,7 +33,7 @@ def recognise(fields: Sequence[Any], rows: Iterable[Sequence[str]]) -> None:
         if field.get("type") in _NUMBERS and any(map(_CODE.fullmatch, values)):
             field["type"] = "string"
         elif field.get("type") in _UNSURE:
-            field.update(_date(values) or _number(values) or {})
+            field.update(_date(values) or _moment(values) or _number(values) or {})
 
 
 def _date(values: Sequence[str]) -> Mapping[str, str] | None:
@@ -43,6 +45,11 @@ def _date(values: Sequence[str]) -> Mapping[str, str] | None:
     if day_first == month_first:
         return None
     return {"type": "date", "format": "%d/%m/%Y" if day_first else "%m/%d/%Y"}
+
+
+def _moment(values: Sequence[str]) -> Mapping[str, str] | None:
+    """Moments with a blank where the standard has a T."""
+    return {"type": "datetime", "format": _BLANK_FORMAT} if all(map(_BLANK.fullmatch, values)) else None
 
 
 def _fit(values: Sequence[str], form: re.Pattern[str], day: int) -> bool:

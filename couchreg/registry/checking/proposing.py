@@ -79,10 +79,13 @@ def _sheets(file: Path) -> list[str | None]:
 
 def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, Any], str | None]:
     """A resource as frictionless sees it, and why it sees nothing."""
-    from frictionless import Dialect, FrictionlessException, Resource
+    from frictionless import Dialect, FrictionlessException, Resource, system
     from frictionless.formats import ExcelControl
 
     dialect = Dialect(controls=[ExcelControl(sheet=sheet)] if sheet else [])
+    from couchreg.registry.checking.fields import StandardFields
+
+    system.register("standard-fields", StandardFields())  # no type that a check would refuse
     fault = None
     try:
         is_text = Path(path).suffix.lower() in _DELIMITED

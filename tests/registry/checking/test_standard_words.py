@@ -64,12 +64,40 @@ def one(folder: Path, cells: list[str], **field: Any) -> dict[str, Any]:
             ['"[1, 2]"'],
             ['"[1, ""x""]"'],
         ),
+        ({"type": "date"}, ["2020-01-02"], ["2020-1-2", "2020-01-2", "20200102", "٢٠٢٠-٠١-٠٢"]),
+        ({"type": "date", "format": "%Y-%m-%d"}, ["2020-01-02", "2020-1-2"], ["2020"]),
+        ({"type": "yearmonth"}, ["2020-01"], ["2020-1", "2020-13"]),
+        (
+            {"type": "datetime"},
+            ["2020-01-02T03:04:05", "2020-01-02T03:04:05Z", "2020-01-02T03:04:05.5+01:00"],
+            ["2020-01-02 03:04:05", "2020-1-2T3:4:5Z", "2020-01-02t03:04:05z", "2020-01-02"],
+        ),
+        ({"type": "datetime", "format": "%Y-%m-%d %H:%M:%S"}, ["2020-01-02 03:04:05"], ["2020"]),
+        ({"type": "number"}, ["1", "-1.5e3", "NaN"], ["٣", "１", "1_0"]),
+        ({"type": "geopoint"}, ['"1,2"', '"1, 2"'], ['"٣,1"']),
+        ({"type": "duration"}, ["P1D", "P1Y2M", "PT1S", "P1W", "-P1DT2H"], ["P", "PT", "P1DT", "1D"]),
+        (
+            {"type": "duration", "constraints": {"minimum": "P1M"}},
+            ["P1M", "P31D", "P1Y", "P1.5Y", "P9999Y"],
+            ["P30D", "P28D", "P1D", "-P1Y", "x"],  # February is shorter, and March is not
+        ),
+        ({"type": "duration", "constraints": {"maximum": "PT1H"}}, ["PT60M", "PT1S"], ["PT3601S", "P1W"]),
     ],
 )
 def test_types(tmp_path: Path, field: dict[str, Any], right: list[str], wrong: list[str]) -> None:
     report = one(tmp_path, [*right, *wrong], **field)
     found = sorted(item["row"] for item in report["problems"])
     assert found == list(range(len(right) + 2, len(right) + len(wrong) + 2))
+
+
+def test_a_bound_that_is_no_duration(tmp_path: Path) -> None:
+    [found] = one(tmp_path, ["P1D"], type="duration", constraints={"minimum": "a day"})["problems"]
+    assert (found["type"], found["field"]) == ("field-error", "id")
+
+
+def test_a_moment_that_is_written_otherwise_has_a_remedy(tmp_path: Path) -> None:
+    [found] = one(tmp_path, ["2020-01-02 03:04:05"], type="datetime")["problems"]
+    assert "is written as 2024-12-31T23:59:59" in found["message"]
 
 
 @pytest.mark.parametrize("shape", [5, {"type": "nonsense"}, {"$ref": ELSEWHERE}])
