@@ -19,6 +19,7 @@ from frictionless import FrictionlessException
 
 from couchreg.analytics.inside.numbers import Values
 from couchreg.analytics.inside.values import TypedColumn, Unfit
+from couchreg.model.json import decode
 from couchreg.package.report import Report
 from couchreg.registry.checking import checks
 from couchreg.registry.checking.checks import Readable, readable_table
@@ -59,7 +60,7 @@ def prepare() -> None:
 
 
 def answer(job: bytes, reply: Reply) -> bytes:
-    asked = json.loads(job)
+    asked = decode(job)  # the descriptor in it may have numbers of any length
     try:
         found = convert(asked["folder"], asked["members"], asked["output"], asked["metadata"], reply)
     except Failed as failed:

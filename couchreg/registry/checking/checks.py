@@ -205,7 +205,7 @@ def _run(prepared: Prepared, reading: StandardReading, recorded: list[Recorded],
 def _suspects(sifter: Sifter, resource: Any, wanted: Demands) -> Any:
     try:
         return sifter.suspects(resource, wanted)
-    except BROKEN:
+    except (*BROKEN, ValueError, ArithmeticError):
         return None  # told where the table itself is read
 
 

@@ -46,7 +46,11 @@ def check_form(prepared: Prepared) -> None:
     for note in _notes(Package, shell, {}):
         prepared.report.add(problem("package-error", note))
     for resource in prepared.members["resources"]:
-        faults = list(_of_resource(prepared, resource, version))
+        try:
+            faults = list(_of_resource(prepared, resource, version))
+        except ValueError as error:  # an integer of more digits than Python writes, where one is looked at
+            message = f"The resource has a number that cannot be read: {error}."
+            faults = [problem("resource-error", message, resource=resource["name"])]
         for fault in faults:
             prepared.report.add(fault)
         if faults:

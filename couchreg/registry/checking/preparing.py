@@ -242,7 +242,8 @@ def _take_in(prepared: Prepared, found: dict[str, Any], name: str) -> bool:
         found["schema"] = _schema(prepared, found["schema"], name)
     if isinstance(found.get("dialect"), dict):
         found["dialect"] = _dialect(found["dialect"])
-        long = [key for key in _ONE_CHARACTER if len(str(found["dialect"].get(key) or "")) > 1]
+        marks = {key: found["dialect"].get(key) for key in _ONE_CHARACTER}
+        long = [key for key, mark in marks.items() if isinstance(mark, str) and len(mark) > 1]
         for key in long:
             prepared.leave(name, f"dialect.{key}", "several characters together are not read here")
         is_readable = is_readable and not long

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from couchreg.registry.checking import quick, worker
+from couchreg.registry.checking import checks, quick, worker
 from tests.registry.checking.judging import FIELDS, judged, laid, table
 
 TEXT = "id,word\n1,one\n"
+LONG = 10**5000
 DEEP = '{"not":' * 3000 + "{}" + "}" * 3000
 
 
@@ -213,3 +214,29 @@ def test_what_is_shown_is_what_was_written(tmp_path: Path) -> None:
     assert "character 7" not in message
     twins = {"fields": [{"name": "a", "type": "string"}, {"name": "a", "type": "integer"}]}
     assert 'field "a" at position "2"' in only(table(tmp_path, "a,a\nx,y\n", schema=twins))["message"]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"schema": {"fields": [{"name": "id", "type": "integer", "constraints": {"minimum": LONG}}]}},
+        {"schema": {"fields": [{"name": "id", "type": "integer", "constraints": {"enum": [LONG]}}]}},
+        {"schema": {"fields": [{"name": "id", "missingValues": [LONG]}]}},
+        {"encoding": LONG},
+        {"dialect": {"delimiter": LONG}},
+    ],
+    ids=["minimum", "enum", "missing", "encoding", "delimiter"],
+)
+def test_an_integer_that_is_too_long_for_what_it_is_for(tmp_path: Path, members: dict[str, Any]) -> None:
+    (tmp_path / "t.csv").write_text("id\n1\n")
+    resource = {"name": "t", "path": "t.csv", **members}
+    found = only(checks.check(str(tmp_path), {"name": "x", "resources": [resource]}))
+    assert found["resource"] == "t"
+    assert "Exceeds the limit" in found["message"] or found["type"] == "dialect-error"
+
+
+def test_rows_with_integers_of_any_length(tmp_path: Path) -> None:
+    schema = {"fields": [{"name": "id", "type": "integer"}]}
+    resource = {"name": "t", "data": [{"id": LONG}], "schema": schema}
+    report = checks.check(str(tmp_path), {"name": "x", "resources": [resource]})
+    assert all(item["resource"] == "t" for item in report["problems"])
