@@ -33,6 +33,7 @@ The tree (each leaf is one of CouchDB's error words; `wire/status.py` gives it a
 `reason` is what the client reads. Never put a secret or a path of this machine into one.
 """
 
+import errno
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -207,3 +208,10 @@ class Failure(CouchregError):
 
 class StorageFailure(Failure):
     """A disk or a file of ours fails: not the fault of what was asked for."""
+
+
+def disk_full(error: BaseException) -> StorageFailure | None:
+    """What to answer where the disk takes no more; None for anything else."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFailure("The disk is full.", error="insufficient_storage")
+    return None

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from couchreg.access.asking import asker_of, asking
 from couchreg.auth.policy import Rule
-from couchreg.errors import BadRequest, CouchregError, NotFound
+from couchreg.errors import BadRequest, CouchregError, NotFound, disk_full
 from couchreg.http.connections import SECTION
 from couchreg.http.couch import routing
 from couchreg.http.couch.frame import cors, jsonp, params
@@ -56,8 +56,8 @@ class CouchDoor:
             # Parts of the URL that are no UTF-8 are kept as they came, and have got somewhere text must be.
             known = BadRequest("invalid UTF-8 in the URL") if "%" in ctx.raw_path + ctx.raw_query else None
             answer = self._failed(ctx, known)
-        except Exception:
-            answer = self._failed(ctx, None)
+        except Exception as error:
+            answer = self._failed(ctx, disk_full(error))
         self.services.counters.methods[ctx.method] += 1
         self.services.counters.statuses[answer.status] += 1
         if isinstance(answer, Answer):
@@ -136,7 +136,10 @@ class CouchDoor:
         """Once a part of an answer is out, all that is left is to hang up."""
         request = ctx.request
         if request.writer.output_size:
-            log.error("%s %s broke off", request.method, request.path, exc_info=True)
+            if error is None:
+                log.error("%s %s broke off", request.method, request.path, exc_info=True)
+            else:  # of what is foreseen a line is enough, since a stranger may bring it about
+                log.warning("%s %s broke off: %s", request.method, request.path, error.reason)
             if request.transport is not None:
                 request.transport.abort()
             return Gone()

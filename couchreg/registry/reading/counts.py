@@ -109,15 +109,16 @@ class Downloads:
         return self._most[1]
 
     async def close(self) -> None:
-        """Write what has been counted, and close the file."""
+        """Write what has been counted, if the disk takes it, and close the file."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         try:
-            await self.flush()
-        finally:
+            with contextlib.suppress(apsw.Error):  # logged where it was raised
+                await self.flush()
             await self._in_thread(self._file.close)
+        finally:
             self._thread.shutdown()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

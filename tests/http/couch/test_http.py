@@ -2,11 +2,15 @@
 
 import asyncio
 import gzip
+import logging
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 
+from couchreg.errors import TooManyRequests
+from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.routing import load
 from couchreg.http.couch.table import TABLE
 from tests.http.couch.conftest import Couch
@@ -228,3 +232,26 @@ async def test_jsonp_is_off_until_it_is_allowed(couch: Couch) -> None:
     assert script.body.endswith(b"});\n")
     refused = await couch("GET", "/a?callback=not%20valid")
     assert (refused.status, refused.json["reason"]) == (400, "invalid_callback")
+
+
+async def test_what_breaks_off_for_a_known_reason_takes_one_line_of_the_log(
+    couch: Couch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Strangers can bring it about as often as they like, by not reading what they have asked for."""
+    for number in range(200):
+        await couch.rev(f"d{number}", {"text": "x" * 5000})
+    flushed, flush = 0, RowWriter.flush
+
+    async def stopped(self: RowWriter) -> None:
+        nonlocal flushed
+        flushed += 1
+        if flushed > 1:
+            raise TooManyRequests("Answers that nobody reads.")
+        await flush(self)
+
+    monkeypatch.setattr(RowWriter, "flush", stopped)
+    with caplog.at_level(logging.WARNING), pytest.raises(aiohttp.ClientError):
+        await couch("GET", "/_all_docs?include_docs=true")
+    [line] = [record for record in caplog.records if "broke off" in record.getMessage()]
+    assert (line.levelname, line.exc_info) == ("WARNING", None)
+    assert "nobody reads" in line.getMessage()

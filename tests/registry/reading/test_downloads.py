@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
+import apsw
 import pytest
 
 from couchreg.errors import BadRequest
 from couchreg.registry.reading.counts import Downloads
+from couchreg.registry.reading.counts_file import CountsFile
 from tests.conftest import ADMIN, ServerFactory
 from tests.packages import related, small
 from tests.served import Serve, Served
@@ -99,5 +101,16 @@ async def test_a_restarted_server_still_knows(server: ServerFactory) -> None:
             assert (await response.json())["total"] == 1
         async with client.get(f"{app.registry_url}/-/followers") as response:
             rows = (await response.json())["followers"]
-            assert {row["name"] for row in rows} == {"contents", "datastore", "search"}
+            assert {row["name"] for row in rows} == {"contents", "datastore", "restricted", "search"}
             assert all(row["problems"] == 0 and row["last_error"] is None for row in rows)
+
+
+async def test_a_full_disk_does_not_spoil_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    downloads = Downloads(tmp_path / "counts")
+    downloads.count("gdp", "1")
+
+    def full(_: object) -> None:
+        raise apsw.FullError("database or disk is full")
+
+    monkeypatch.setattr(CountsFile, "add", lambda _, rows: full(rows))
+    await downloads.close()

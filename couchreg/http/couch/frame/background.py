@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from couchreg.docstore.optional import Compacts
-from couchreg.errors import NotFound
+from couchreg.errors import CouchregError, NotFound
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,9 @@ class Background:
     def _ended(self, name: str, task: "asyncio.Task[None]") -> None:
         self._running.pop(name, None)
         if not task.cancelled() and task.exception() is not None:
-            log.error("%s failed", task.get_name(), exc_info=task.exception())
+            error = task.exception()
+            foreseen = isinstance(error, CouchregError)
+            log.error("%s failed: %s", task.get_name(), error, exc_info=None if foreseen else error)
 
     def tasks(self, node: str) -> list[dict[str, Any]]:
         """As `_active_tasks` tells of them."""

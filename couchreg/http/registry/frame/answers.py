@@ -14,6 +14,7 @@ from couchreg.errors import (
     InvalidPackage,
     TooManyRequests,
     Unavailable,
+    disk_full,
 )
 from couchreg.http.registry.frame.call import Call, Handler
 from couchreg.http.registry.frame.codings import tag_in
@@ -187,6 +188,10 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if request.transport is not None and not request.transport.is_closing():
             raise
         return web.Response()  # the client has gone: nobody reads this
-    except Exception:
+    except Exception as error:
+        full = disk_full(error)
+        if full is not None:
+            log.error("%s %s failed: %s", request.method, request.path, full.reason)
+            return failure(full)
         log.exception("%s %s failed", request.method, request.path)
         return failure(Failure("The server failed; its log says why.", error="internal_server_error"))

@@ -2,7 +2,11 @@
 
 import asyncio
 import base64
+import errno
 import json
+import logging
+import os
+import tempfile
 from collections.abc import Sequence
 
 import pytest
@@ -248,3 +252,22 @@ async def test_a_client_that_goes_away_leaves_nothing(
     assert not [path for path in served.blobs() if "small" in path]
     assert (await served.get("/small"))[0] == 404
     assert not caplog.records
+
+
+async def test_a_full_disk_is_told_and_not_traced(
+    served: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    package = Package.shipped("gdp")
+    version = package.members["version"]
+
+    def full(*_: object, **__: object) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/secret/place")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with caplog.at_level(logging.ERROR):
+        status, answer = await served.put(package, version)
+    assert (status, answer) == (500, {"error": "insufficient_storage", "reason": "The disk is full."})
+    [line] = [record for record in caplog.records if f"PUT /gdp/{version}" in record.getMessage()]
+    assert line.exc_info is None
+    monkeypatch.undo()
+    assert (await served.put(package, version))[0] == 201
