@@ -164,6 +164,7 @@ async def test_a_large_package_is_published_and_installed(behind: Behind, tmp_pa
         assert hashlib.file_digest(file, "sha256").digest() == digest.digest()
 
 
+@pytest.mark.timeout(SECONDS + 600)
 async def test_a_continuous_feed_tells_at_once(behind: Behind, session: aiohttp.ClientSession) -> None:
     db = f"{behind.url}/_couch/feed"
     login = {"Authorization": BASIC}
