@@ -112,7 +112,7 @@ def test_moments_are_of_the_type_that_a_check_takes(tmp_path: Path) -> None:
     write(tmp_path, a__csv=b"a,b,c\n2020-01-02 03:04:05,2020-1-2,2020-01-02\n")
     [resource] = infer(tmp_path, name="mixed").descriptor["resources"]
     assert [(item["type"], item.get("format")) for item in resource["schema"]["fields"]] == [
-        ("datetime", "%Y-%m-%d %H:%M:%S"),
+        ("datetime", None),
         ("string", None),
         ("date", None),
     ]

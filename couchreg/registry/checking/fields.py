@@ -29,8 +29,8 @@ _LONGEST = 60  # characters of a moment; no longer text is turned into numbers
 _YEARS = re.compile(_YEAR + _ZONE)
 _MONTHS = re.compile(f"{_YEAR}-([0-9]{{2}}){_ZONE}")
 _DAYS = re.compile(f"{_YEAR}-([0-9]{{2}})-([0-9]{{2}}){_ZONE}")
-_MOMENTS = re.compile(
-    f"{_YEAR}-([0-9]{{2}})-([0-9]{{2}})T([0-9]{{2}}):([0-9]{{2}}):([0-9]{{2}}(?:\\.[0-9]+)?){_ZONE}"
+_MOMENTS = re.compile(  # RFC 3339 lets a blank stand for the T: databases write it, and every reader takes it
+    f"{_YEAR}-([0-9]{{2}})-([0-9]{{2}})[T ]([0-9]{{2}}):([0-9]{{2}}):([0-9]{{2}}(?:\\.[0-9]+)?){_ZONE}"
 )
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 # isodate reads what has no number behind a letter, too.
