@@ -48,14 +48,15 @@ class Groups:
         self._state: Hashable = None
 
     async def load(self) -> None:
-        """Read all of them."""
-        self._state = await self._notes.state()  # before they are read, so that none is missed
+        """Read all of them. What fails in between is tried again with the next `refresh`."""
+        state = await self._notes.state()  # before they are read, so that none is missed
         found = [await self._notes.read(note) for note in await self._notes.names(NOTE)]
         there = [msgspec.convert(one, AccountGroup) for one in found if one is not None]
         for gone in self._groups.keys() - {group.name for group in there}:
             self._forget(self._groups[gone])
         for group in there:
             self._keep(group)
+        self._state = state
 
     async def refresh(self) -> None:
         """Know of what other processes have changed before the call."""

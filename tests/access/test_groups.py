@@ -7,7 +7,7 @@ import pytest
 from couchreg.access import groups as module
 from couchreg.access.groups import Groups
 from couchreg.docstore.notes import NoteChange
-from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound
+from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound, Unavailable
 from couchreg.model.user import SYSTEM, User
 
 ANNA, BOB = User("anna"), User("bob")
@@ -98,3 +98,22 @@ async def test_there_are_bounds(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> 
     await groups.put("one", "bob", ANNA, owner=False)
     with pytest.raises(BadRequest):
         await groups.put("one", "carla", ANNA, owner=False)
+
+
+async def test_what_could_not_be_read_is_read_again(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whom another process has removed does not stay in it for that."""
+    groups, others = Groups(kept), Groups(kept)
+    await groups.create("team", ANNA)
+    await groups.put("team", "bob", ANNA, owner=False)
+    await others.load()
+    await groups.remove("team", "bob", ANNA)
+
+    async def fail(name: str) -> Any:
+        raise Unavailable("away")
+
+    with monkeypatch.context() as away:
+        away.setattr(kept, "read", fail)
+        with pytest.raises(Unavailable):
+            await others.refresh()
+    await others.refresh()
+    assert list(others.of("bob")) == []

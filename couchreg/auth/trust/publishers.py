@@ -78,12 +78,15 @@ class TrustedPublishers:
         self._exchanging = asyncio.Lock()
 
     async def load(self) -> None:
-        self._state = await self._notes.state()  # before they are read, so that none is missed
+        """What fails in between is tried again with the next `refresh`."""
+        state = await self._notes.state()  # before they are read, so that none is missed
         found = {
-            note.removeprefix(NOTE): await self._notes.read(note) for note in await self._notes.names(NOTE)
+            note.removeprefix(NOTE): _stored(await self._notes.read(note))
+            for note in await self._notes.names(NOTE)
         }
         for package in self._of.keys() | found.keys():
-            self._keep(package, _stored(found.get(package)))
+            self._keep(package, found.get(package, []))
+        self._state = state
 
     async def refresh(self) -> None:
         """Know of what other processes have changed before the call."""

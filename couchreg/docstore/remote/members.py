@@ -84,7 +84,6 @@ class Members:
         self._pause = pause
         self._tell_lost = lost
         self._rounds = Rounds(private, doubts)
-        self._there: set[str] = set()  # the processes that were seen at the last look
         self._rev: str | None = None
         self._beats = 0
         self._until = 0.0
@@ -246,9 +245,7 @@ class Members:
                 with contextlib.suppress(AtWork):
                     await self._bury(doc_id, seen.rev)
                     self._hurry.set()  # to take what it did
-        if self._there - processes.keys():
-            self._rounds.gone()
-        self._there = set(processes)
+        self._rounds.are_there(processes)
         if self._rounds.see(next((one for one in found if one["_id"] == ROUND), None)):
             self._hurry.set()  # to answer
         leases = {one["_id"].removeprefix(_LEASE): one for one in found if one["_id"].startswith(_LEASE)}

@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -44,6 +44,7 @@ class Rounds:
         self._hands: Hands | None = None
         self._number: int | None = None  # of the round that was heeded last
         self._held: tuple[str, ...] = ()
+        self._there: set[str] = set()  # the documents of processes that were seen last
         self._gone_at = time.monotonic()  # when a process was seen to have gone; at our start one may have
 
     # -- of all
@@ -51,9 +52,13 @@ class Rounds:
         """What the document of this process says of the last round."""
         return {"round": self._number, "held": list(self._held), "doubts": self._doubts()}
 
-    def gone(self) -> None:
-        """A process is there no more."""
+    def are_there(self, processes: Iterable[str]) -> bool:
+        """These are the documents of all processes now: whether none has gone that was there before."""
+        before, self._there = self._there, set(processes)
+        if before <= self._there:
+            return True
         self._gone_at = time.monotonic()
+        return False
 
     async def heed(self, hands: Hands) -> None:
         """From now on this process takes blobs in its hands. Its own document has been written before."""
@@ -84,20 +89,28 @@ class Rounds:
     async def round(self, keys: Collection[str], answers: Answers, check: Check) -> AsyncIterator[set[str]]:
         """Those of these keys that are in nobody's hands, nor will be until the block ends; none where that
         cannot be had now. When the block raises, what it has sent may be done late: they are left alone for
-        longer."""
-        if time.monotonic() - self._gone_at < LATE:
+        longer. A round that is broken off stays as it is, until the next `recover`."""
+        if not self._are_all_there(await answers()):
             yield set()
             return
         try:
             number = await self._write(list(keys), check)
             free = await self._free(set(keys), number, answers)
-            try:
-                yield free
-            except CouchregError:
-                await asyncio.sleep(LATE)
-                raise
-        finally:
+        except CouchregError:
+            await self._end(check)  # nothing has been sent
+            raise
+        try:
+            yield free
+        except Exception:
+            await asyncio.sleep(LATE)
             await self._end(check)
+            raise
+        await self._end(check)
+
+    def _are_all_there(self, found: Sequence[dict[str, Any]]) -> bool:
+        """Whether these are all processes, and none has gone lately."""
+        are_there = self.are_there(one["_id"] for one in found)
+        return are_there and time.monotonic() - self._gone_at >= LATE
 
     async def _end(self, check: Check) -> None:
         """Until it is done: as long as this process sweeps, nobody else does it."""
@@ -121,7 +134,7 @@ class Rounds:
         while time.monotonic() < until:
             await asyncio.sleep(LOOK)
             found = await answers()
-            if any(one.get("doubts", True) for one in found) or time.monotonic() - self._gone_at < LATE:
+            if not self._are_all_there(found) or any(one.get("doubts", True) for one in found):
                 break
             if all(one.get("round") == number for one in found):
                 return keys.difference(*[one.get("held", ()) for one in found])
