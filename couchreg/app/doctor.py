@@ -16,7 +16,7 @@ from couchreg.app.disks import MIB
 from couchreg.config import FILE_NAME, CannotStart
 from couchreg.datadir import LOCK_NAME, OPEN
 from couchreg.docstore.sqlite import copying, paths
-from couchreg.package.layout import OWNER
+from couchreg.package.layout import OWNER, RECORDS
 
 WRONG, WARNING = "wrong", "warning"
 SERVER = "server.sqlite"
@@ -126,6 +126,9 @@ def _databases(data: Path, closed: set[Path]) -> Iterator[Finding]:
     if data / SERVER not in closed:
         for missing in copying.missing_files(data / SERVER, folder):
             yield Finding(WRONG, missing.path, f"It is missing. {_remedy_of_missing(missing.name)}")
+    found = [file for path in folder.iterdir() if (file := paths.parse(path)) is not None]
+    if all(file.name != "registry" for file in found) and any((data / "datastore" / RECORDS).glob("*")):
+        yield Finding(WRONG, folder, f"The database of packages is missing. {_remedy_of_missing('registry')}")
     for path in sorted(folder.iterdir()):
         file = paths.parse(path)
         if file is not None:

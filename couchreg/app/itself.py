@@ -16,7 +16,6 @@ from couchreg.replication.endpoints import Endpoint
 from couchreg.replication.local import Reached
 
 LOOPBACK = "127.0.0.1"
-_NAMES = (LOOPBACK, "localhost")
 _EVERYWHERE = ("0.0.0.0", LOOPBACK)  # noqa: S104 — what it is compared with
 
 
@@ -44,7 +43,7 @@ class OwnAddresses:
         parts = urlsplit(end.url)
         if end.headers or end.proxy is not None or parts.scheme != "http" or parts.query:
             return None
-        if parts.hostname not in _NAMES or parts.port is None or parts.port != self._port:
+        if parts.hostname != LOOPBACK or parts.port is None or parts.port != self._port:
             return None
         segment = parts.path.removeprefix("/").removesuffix("/")
         name = "" if "/" in segment else unquote(segment)

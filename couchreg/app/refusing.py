@@ -8,7 +8,7 @@ from couchreg.auth.policy import REGISTRY
 from couchreg.blobstore.base import BlobStore
 from couchreg.config import CannotStart
 from couchreg.docstore.base import Database, Store
-from couchreg.docstore.maintenance.lacking import some_record
+from couchreg.docstore.maintenance.lacking import has_purged, some_record
 from couchreg.docstore.sqlite import paths
 from couchreg.errors import CouchregError, Unavailable
 
@@ -55,18 +55,23 @@ async def open_database(store: Store, name: str, folder: Path) -> Database:
     return database
 
 
-async def refuse_bare(store: Store, blobs: BlobStore) -> None:
+async def refuse_bare(store: Store, blobs: BlobStore, *, is_new: bool) -> None:
     """Raises CannotStart where no document of packages is there, and the datastore has records of some:
-    whoever published now could take the place of what was published before."""
-    counted = await (await store.open(REGISTRY)).info()
-    if counted.doc_count or counted.doc_del_count:
+    whoever published now could take the place of what was published before. A database that this start has
+    made (`is_new`) goes then, so that the one that was there can be put back."""
+    registry = await store.open(REGISTRY)
+    counted = await registry.info()
+    if counted.doc_count or counted.doc_del_count or await has_purged(registry):
         return
     key = await some_record(blobs)
-    if key is not None:
-        raise CannotStart(
-            f"The database {REGISTRY} is empty, and the datastore has packages ({key}): its file was moved "
-            "away, or is another one. Put it back, or run couchreg rebuild: it is made from the datastore."
-        )
+    if key is None:
+        return
+    if is_new:
+        await store.delete(REGISTRY)
+    raise CannotStart(
+        f"The database {REGISTRY} is empty, and the datastore has packages ({key}): its file was moved "
+        "away, or is another one. Put it back, or run couchreg rebuild: it is made from the datastore."
+    )
 
 
 def set_aside(folder: Path, name: str) -> list[Path]:

@@ -170,15 +170,15 @@ class App:
         self.journals.begin()
 
     async def _prepared(self, stack: AsyncExitStack, data: DataDir) -> bool:
-        """Make what there has to be; whether what lies in the blob store is ours."""
+        """Make what there has to be; whether the blob store is ours."""
         self.new_admin = await self._admins()
         await ensure_secret(self.store)
+        is_new = REGISTRY not in await self.store.names()
         await self._databases(data)
         await self._rights()
         self.attachments = await self._attachments(stack, data)
-        claimed = await self._claimed()
-        if claimed:
-            await refuse_bare(self.store, self.attachments.blobs)
+        if claimed := await self._claimed():
+            await refuse_bare(self.store, self.attachments.blobs, is_new=is_new)
         return claimed
 
     def _design_folder(self, stack: AsyncExitStack) -> None:

@@ -39,7 +39,7 @@ def end(listener: socket.socket, where: str, **more: str) -> Endpoint:
     return parse_endpoint({"url": url, **more}, proxy="")
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST"])
+@pytest.mark.parametrize("host", ["127.0.0.1"])
 async def test_an_administrator_comes_to_a_database(listener: socket.socket, host: str) -> None:
     own = OwnAddresses(Accounts(), listener, encrypted=False)  # type: ignore[arg-type]
     found = await own.reached(end(listener, f"http://root:root@{host}:PORT/a%2Fb"))
@@ -54,6 +54,7 @@ async def test_an_administrator_comes_to_a_database(listener: socket.socket, hos
         "http://root:wrong@127.0.0.1:PORT/db",
         "http://root:root@127.0.0.1:1/db",
         "http://root:root@127.0.0.2:PORT/db",
+        "http://root:root@localhost:PORT/db",  # may be ::1, and another server
         "http://root:root@example.org:PORT/db",
         "https://root:root@127.0.0.1:PORT/db",
         "http://root:root@127.0.0.1:PORT/",

@@ -47,6 +47,7 @@ async def test_what_the_copy_lacks_is_not_swept_at_the_start(
         caplog.clear()
         with pytest.raises(Conflict, match="couchreg rebuild"):
             await Audit(store, attachments, "registry").gc(0)
+    assert (await client.publish("gdp", "2", b"a\n999\n"))[0] == 409  # its place is not free
     assert [path.read_bytes() for path in (data / "datastore/gdp/2").rglob("*.csv")] == [b"a\n2\n"]
     (data / "datastore/gdp/9").mkdir()
     (data / "datastore/gdp/9/t.csv").write_bytes(b"left")
@@ -81,8 +82,43 @@ async def test_a_server_without_its_packages_does_not_start(server: ServerFactor
     for _ in range(2):
         with pytest.raises(CannotStart, match="couchreg rebuild"):
             await server(blobstore="directory")
+        assert any("couchreg rebuild" in finding.reason for finding in examine(first.settings.data_dir))
+    file.with_name("kept").rename(file)
+    back = await server(blobstore="directory")  # as it says
+    assert await connect(back).bytes("/gdp/1/datapackage.json")
+    await back.stop()
+    file.unlink()
     done = await run(first.settings)
     assert done.written
     client = connect(await server(blobstore="directory"))
     assert await client.bytes("/gdp/1/datapackage.json")
     assert await client.app.store.missing() == []
+
+
+async def test_what_is_no_record_stops_no_sweep(server: ServerFactory, connect: Connect) -> None:
+    client = connect(await server(blobstore="directory"))
+    assert (await client.publish("gdp", "1", b"a\n1\n"))[0] == 201
+    data = client.app.settings.data_dir / "datastore"
+    (data / "_registry/README.txt").write_text("what lies here")
+    (data / "gdp/9").mkdir()
+    (data / "gdp/9/t.csv").write_bytes(b"left")
+    assert await first_sweep(client).sweep() == 1
+
+
+async def test_what_was_deleted_is_kept_beside_an_older_copy(server: ServerFactory, connect: Connect) -> None:
+    """There its version is live again, and what is kept of it are its only bytes."""
+    first = await server(blobstore="directory")
+    assert (await connect(first).publish("gdp", "1", b"a\n1\n"))[0] == 201
+    await first.stop()
+    data = first.settings.data_dir
+    shutil.copytree(data / "databases", data.parent / "copy")
+    second = connect(await server(blobstore="directory"))
+    assert (await second.registry("DELETE", "/gdp/1"))[0] == 200
+    await second.app.stop()
+    shutil.rmtree(data / "databases")
+    shutil.move(data.parent / "copy", data / "databases")
+    client = connect(await server(blobstore="directory"))
+    sweeper = Sweeper(client.app.store, client.app.attachments, grace=0, recorded="registry", undelete=0)
+    await sweeper.sweep()
+    kept = [path.read_bytes() for path in (data / "datastore/_deleted").rglob("*") if path.is_file()]
+    assert b"a\n1\n" in kept

@@ -102,22 +102,26 @@ class Sweeper:
             among=self._processes if self._attachments.others_write() else None,
         )
         self._begun = None
-        if self._undelete is not None:
+        if self._undelete is not None and not await self._lacks(found):
             removed += await expire(self._attachments.blobs, self._undelete)
         return removed
 
     async def _needed(self, keys: Collection[str], found: dict[str, bool]) -> set[str]:
-        """As `referred`; and where something would be removed, it is looked once whether the databases know
-        of all that was recorded."""
+        """As `referred`; all of them, where the databases lack something."""
         needed = await referred(self._store, keys)
-        if self._recorded is None or len(needed) == len(keys):
-            return needed
+        return set(keys) if len(needed) < len(keys) and await self._lacks(found) else needed
+
+    async def _lacks(self, found: dict[str, bool]) -> bool:
+        """Whether the databases lack what was recorded. It is looked once a sweep, where something would be
+        removed, and `found` remembers it."""
+        if self._recorded is None:
+            return False
         if "lacks" not in found:
             unknown = await first_unknown(self._store, self._recorded, self._attachments.blobs)
             found["lacks"] = unknown is not None
             if unknown is not None:
                 log.warning(ADVICE.format(unknown))
-        return set(keys) if found["lacks"] else needed
+        return found["lacks"]
 
     async def _run(self) -> None:
         await self._processes.task(SWEEP).ours()  # asked for here: who does not sweep keeps nobody from it

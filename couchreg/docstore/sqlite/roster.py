@@ -95,9 +95,8 @@ def _let_go(conn: apsw.Connection, files: dict[str, DatabaseFile]) -> None:
         del files[file.name]
     if moved:
         with conn:
-            query_each(
-                conn, "INSERT INTO moved VALUES (?, ?)", [(file.incarnation, file.name) for file in moved]
-            )
+            pairs = [(file.incarnation, file.name) for file in moved]
+            query_each(conn, "INSERT OR IGNORE INTO moved VALUES (?, ?)", pairs)
             drop(conn, moved)
 
 

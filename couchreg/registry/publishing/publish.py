@@ -19,6 +19,7 @@ from typing import Any
 
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Attachment, Database, Edit, Row, Seq, Updated
+from couchreg.docstore.maintenance.lacking import refuse_unknown
 from couchreg.docstore.optional import referred_in
 from couchreg.errors import Conflict
 from couchreg.journal.asking import record
@@ -299,11 +300,14 @@ class Publisher:
             return await write(await storing.store(upload, doc_id, intake, found))
 
     async def _clear(self, doc_id: str, intake: Intake) -> None:
-        """Remove what a publish that a crash cut off has left at the places of our files."""
-        for path in intake.files:
-            key = self._attachments.layout(self._database.name, doc_id, path)
-            if key is not None and await self._attachments.is_left(key):
-                await self._attachments.remove(key, partial(referred_in, self._database))
+        """Remove what a publish that a crash cut off has left at the places of our files. Raises Conflict
+        where it may be all that is left of a version that the database has lost."""
+        keys = [self._attachments.layout(self._database.name, doc_id, path) for path in intake.files]
+        left = [key for key in keys if key is not None and await self._attachments.is_left(key)]
+        if left:
+            await refuse_unknown(self._database, self._attachments.blobs, doc_id)
+        for key in left:
+            await self._attachments.remove(key, partial(referred_in, self._database))
 
     async def _commit(self, edit: Edit, name: str, user: User) -> Updated:
         """Write the version, together with the package's document where there is none yet.

@@ -14,7 +14,7 @@ from couchreg.http.couch.frame.params import json_value, unquote_path
 from couchreg.http.couch.frame.uuids import new_uuid
 from couchreg.model import json
 
-SESSION = "AuthSession"
+SESSION, PAGES = "AuthSession", "couchreg"
 FORM = "application/x-www-form-urlencoded"
 _JSON_KEYS = frozenset({"startkey", "endkey", "key", "descending"})
 _SECRET = frozenset({"authorization", "proxy-authorization", "cookie"})
@@ -91,7 +91,7 @@ def _form(content_type: str, text: str) -> dict[str, str]:
 
 
 def _cookies(header: str) -> dict[str, str]:
-    """Name and value of each, the login's left out. Written here because the library's scanner looks at what
+    """Name and value of each, logins left out. Written here because the library's scanner looks at what
     is no cookie again and again: 1.6 s for a header of 8 KB."""
     found: dict[str, str] = {}
     for part in header.split(";"):
@@ -99,8 +99,13 @@ def _cookies(header: str) -> dict[str, str]:
         name, value = name.strip(), value.strip()
         if equals and name and not name.startswith("$"):  # `$Path` and its like are about another
             found[name] = _unquoted(value)
-    found.pop(SESSION, None)
-    return found
+    return {name: value for name, value in found.items() if not _proves(name)}
+
+
+def _proves(name: str) -> bool:
+    """Whether a cookie is a login, of this door or of the registry's pages at the same address: functions are
+    written by people who shall not be able to be those who call them."""
+    return name == SESSION or name.removeprefix("__Host-").startswith(PAGES)
 
 
 def _unquoted(value: str) -> str:

@@ -218,6 +218,7 @@ COOKIES = {
     'a="x \\"y\\" z"; b=""; c="': {"a": 'x "y" z', "b": "", "c": '"'},
     "a=1; nothing; =2; a=3=4": {"a": "3=4"},
     "$Version=1; a=1; $Path=/": {"a": "1"},
+    "couchreg=login; a=1; __Host-couchreg=login; couchreg-form=x; __Host-couchreg-form=y": {"a": "1"},
     "x" + "=" * 8000 + '"': {"x": "=" * 7999 + '"'},
 }
 
