@@ -51,6 +51,7 @@ class Health:
 
     async def _documents(self) -> HealthPart:
         await (await self._app.store.open(REGISTRY)).info()
+        self._app.processes.check()
         return HealthPart("documents", OK)
 
     async def _bytes(self) -> HealthPart:

@@ -40,6 +40,9 @@ class Processes(Protocol):
     own: str  # the name of this process, which no other one ever has
     are_several: bool  # whether others may work beside this one
 
+    def check(self) -> None:
+        """Raises Unavailable where this process may write nothing, since it may count as dead for others."""
+
     def task(self, name: str) -> TaskOfOne: ...
 
     def turn(self, name: str) -> AbstractAsyncContextManager[None]:
@@ -78,6 +81,8 @@ class OneProcess:
 
     own = "alone"
     are_several = False
+
+    def check(self) -> None: ...
 
     def task(self, name: str) -> TaskOfOne:
         return OwnTask()

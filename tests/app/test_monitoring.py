@@ -14,7 +14,7 @@ import pytest
 from couchreg.app import App
 from couchreg.app.disks import Disks
 from couchreg.app.overview import overview
-from couchreg.errors import StorageFailure
+from couchreg.errors import StorageFailure, Unavailable
 from tests.app.people import Client
 from tests.conftest import ServerFactory
 
@@ -62,6 +62,18 @@ async def test_everybody_learns_that_it_ails_and_operators_why(
     reasons = {part["name"]: part["reason"] for part in found["parts"]}
     assert "away" in reasons["bytes"]
     assert re.search(rf"{app.settings.data_dir} has \d+ MiB left", reasons["disk"])
+
+
+async def test_a_server_that_may_write_nothing_is_not_ready(
+    app: App, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check() -> None:
+        raise Unavailable("Another couchreg has taken over.")
+
+    monkeypatch.setattr(app.processes, "check", check, raising=False)
+    status, found = await Client(session, app.registry_url)("GET", "/-/health/ready")
+    told = {part["name"]: part["reason"] for part in found["parts"]}
+    assert (status, told["documents"]) == (503, "Another couchreg has taken over.")
 
 
 async def test_a_server_in_maintenance_is_not_ready_also_where_a_login_is_needed(

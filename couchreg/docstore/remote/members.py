@@ -33,18 +33,27 @@ LONGEST: Final = 60.0  # seconds for which one waits for a task to become free
 
 class Rhythm(NamedTuple):
     """Seconds: between two writes of a process's document; for which a write is good; without a change after
-    which the process is dead for others."""
+    which the process is dead for others; after which a write that is not answered is given up."""
 
     beat: float
     good: float
     quiet: float
+    patience: float = 2.0
 
 
-ALONE: Final = Rhythm(3.0, 12.0, 20.0)  # nobody waits to take over, and a slow CouchDB does no harm
+ALONE: Final = Rhythm(3.0, 12.0, 20.0, 5.0)  # nobody waits to take over, and a slow CouchDB does no harm
 SEVERAL: Final = Rhythm(1.0, 5.0, 8.0)  # another one takes over within ten seconds
 
 Pause = Callable[[float], Awaitable[None]]
 Lost = Callable[[], None]  # told that this process counts as dead
+
+
+_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def _now() -> float:
+    """Seconds of a clock that goes on while the machine is suspended, where it has one."""
+    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
 
 
 class AtWork(CouchregError):
@@ -79,6 +88,7 @@ class Members:
         self.own = secrets.token_hex(16)
         self.are_several = not alone
         self._private = private
+        self._soon = private.soon  # for what must not wait behind the requests of clients
         self._name = name
         self._rhythm = rhythm or (ALONE if alone else SEVERAL)
         self._pause = pause
@@ -91,7 +101,8 @@ class Members:
         self._others: dict[str, _Seen] = {}
         self._looked = 0.0
         self._tasks: dict[str, LeasedTask] = {}
-        self._hurry = asyncio.Event()
+        self._hurry = asyncio.Event()  # to look
+        self._tell = asyncio.Event()  # to write
         self._writing = asyncio.Lock()
         self._running: asyncio.Task[None] | None = None
 
@@ -101,7 +112,7 @@ class Members:
             raise Unavailable(
                 "Another couchreg has taken over this registry: this one writes nothing.", retry_after=60
             )
-        if self._until < time.monotonic():
+        if self._until < _now():
             raise Unavailable("The CouchDB behind this server has not answered for a while.", retry_after=5)
 
     # -- coming and going
@@ -137,7 +148,7 @@ class Members:
         self._until = 0.0
         if not self._lost and self._rev is not None:
             with contextlib.suppress(CouchregError):
-                await self._private.delete(_PROCESS + self.own, self._rev, gated=False)
+                await self._soon.delete(_PROCESS + self.own, self._rev, gated=False)
 
     async def _in_the_way(self) -> dict[str, dict[str, Any]]:
         """The processes, dead ones too, beside which this one cannot be."""
@@ -168,7 +179,7 @@ class Members:
     async def _bury(self, doc_id: str, rev: str) -> None:
         """Raises AtWork for one that lives."""
         try:
-            await self._private.delete(doc_id, rev, gated=False)
+            await self._soon.delete(doc_id, rev, gated=False)
         except NotFound:
             return
         except Conflict:
@@ -178,7 +189,7 @@ class Members:
     # -- being there
     async def _write(self) -> None:
         async with self._writing:
-            begun, self._beats = time.monotonic(), self._beats + 1
+            begun, self._beats = _now(), self._beats + 1
             value = {
                 "name": self._name,
                 "alone": not self.are_several,
@@ -187,7 +198,7 @@ class Members:
                 **self._rounds.answer(),
             }
             try:
-                self._rev = await self._private.write(_PROCESS + self.own, value, self._rev, gated=False)
+                self._rev = await self._soon.write(_PROCESS + self.own, value, self._rev, gated=False)
             except Conflict:
                 await self._look_at_own()
             else:
@@ -195,29 +206,44 @@ class Members:
 
     async def _look_at_own(self) -> None:
         """A write whose answer was lost conflicts with itself."""
-        found = await self._private.read(_PROCESS + self.own)
+        found = await self._soon.read(_PROCESS + self.own)
         if found is not None:
             self._rev = str(found["_rev"])
+            self._tell.set()
             return
         self._lose()
 
     def _lose(self) -> None:
+        if self._lost:
+            return
         self._lost = True
         log.error("Another couchreg has taken over this registry: this one writes nothing any more.")
         self._tell_lost()
 
     async def _run(self) -> None:
-        while not self._lost:
+        """A look that takes long keeps no write waiting."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._repeat(self._write, self._tell, self._rhythm.patience))
+            both.create_task(self._repeat(self._look, self._hurry, self._rhythm.good))
+
+    async def _repeat(
+        self, step: Callable[[], Awaitable[None]], hurry: asyncio.Event, patience: float
+    ) -> None:
+        """Whatever fails, since a process that does this no more can write nothing more."""
+        while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._rhythm.beat):
-                    await self._hurry.wait()
-            self._hurry.clear()
+                    await hurry.wait()
+            hurry.clear()
+            if self._lost:
+                return
             try:
-                await self._write()
-                if self.are_several and not self._lost:
-                    await self._look()
-            except CouchregError as error:
+                async with asyncio.timeout(patience):
+                    await step()
+            except (CouchregError, TimeoutError) as error:
                 log.debug("the processes of the registry cannot be told or asked: %s", error)
+            except Exception:
+                log.exception("the processes of the registry cannot be told or asked")
 
     # -- the others
     async def is_at_work(self, process: str) -> bool:
@@ -227,9 +253,11 @@ class Members:
 
     async def _look(self) -> None:
         """One answer tells which processes there are and what they do."""
-        begun = time.monotonic()
-        found = await self._private.between(_LEASE, ROUND)
-        now = time.monotonic()
+        if not self.are_several:
+            return
+        begun = _now()
+        found = await self._soon.between(_LEASE, ROUND)
+        now = _now()
         if begun - self._looked > self._rhythm.good:
             self._others.clear()  # where nothing could be read, nobody could write, perhaps
         self._looked = now
@@ -247,7 +275,7 @@ class Members:
                     self._hurry.set()  # to take what it did
         self._rounds.are_there(processes)
         if self._rounds.see(next((one for one in found if one["_id"] == ROUND), None)):
-            self._hurry.set()  # to answer
+            self._tell.set()  # to answer
         leases = {one["_id"].removeprefix(_LEASE): one for one in found if one["_id"].startswith(_LEASE)}
         for task in list(self._tasks.values()):
             await self._attend(task, leases.get(task.name), set(processes))
@@ -262,12 +290,12 @@ class Members:
                 task.taken.set()
             else:
                 task.taken.clear()
-                await self._private.write(_LEASE + task.name, {"process": None}, rev)
+                await self._soon.write(_LEASE + task.name, {"process": None}, rev)
         elif task.is_ours:
             self._lose()
         elif task.is_wanted and (holder is None or _PROCESS + holder not in there):
             try:
-                await self._private.write(_LEASE + task.name, {"process": self.own}, rev)
+                await self._soon.write(_LEASE + task.name, {"process": self.own}, rev)
             except Conflict:
                 return
             log.info("This couchreg does what is called %r from now on.", task.name)

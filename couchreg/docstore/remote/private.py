@@ -19,12 +19,15 @@ from couchreg.model import json
 
 _CLOSED: Final = {"admins": {"roles": ["_admin"]}, "members": {"roles": ["_admin"]}}
 PAGE: Final = 1000  # documents of one answer
+REVISIONS: Final = 10  # that are kept of each document, since some are written every second
 _ROUNDS: Final = 20  # attempts to change what others change as well
 
 
 class PrivateDocuments:
-    def __init__(self, asking: DatabaseCalls) -> None:
+    def __init__(self, asking: DatabaseCalls, soon: DatabaseCalls | None = None) -> None:
+        """`soon` has connections of its own, on which nothing waits behind the requests of clients."""
         self.asking = asking
+        self.soon = self if soon is None else PrivateDocuments(soon)
 
     async def identity(self) -> str:
         """The UUID of this registry; with the first start the database is made, and the UUID."""
@@ -34,6 +37,7 @@ class PrivateDocuments:
             found = await self.change("server", lambda old: old or {"uuid": secrets.token_hex(16)})
         # Each time, since a first start may have ended before it: what is here is the administrators'.
         await close(self.asking)
+        await self._keep_few()
         return str(found["uuid"])
 
     async def make(self) -> None:
@@ -41,6 +45,12 @@ class PrivateDocuments:
         answer = await self.asking.ask("PUT", "", query={"q": "1"}, repeat=False, gated=False)
         if answer.status != 412:
             answer.check()
+
+    async def _keep_few(self) -> None:
+        found = await self.asking.ask("GET", "/_revs_limit")
+        found.check()
+        if await found.json() != REVISIONS:
+            (await self.asking.ask("PUT", "/_revs_limit", value=REVISIONS, gated=False)).check()
 
     async def config(self) -> Config:
         found = await self.read("config") or {}

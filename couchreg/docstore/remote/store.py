@@ -21,6 +21,7 @@ from couchreg.docstore.remote.private import PrivateDocuments
 from couchreg.docstore.remote.watching import Watcher
 from couchreg.errors import CouchregError, FileExists, NotImplementedHere
 
+SOON: Final = 4  # connections for what keeps this process alive among others
 KNOWN: Final = 10_000  # databases that are remembered
 FRESH: Final = 1.0  # seconds for which a database is believed to be there
 LONGPOLL: Final = 25_000  # milliseconds
@@ -54,7 +55,11 @@ class RemoteStore:
         self.address = address
         self.uuid = ""
         self.calls = calls or CouchCalls(address)
-        self.private = PrivateDocuments(DatabaseCalls(self.calls, address.private))
+        self._soon = CouchCalls(address, connections=SOON)
+        self._soon.gate = lambda: self.calls.gate()
+        self.private = PrivateDocuments(
+            DatabaseCalls(self.calls, address.private), DatabaseCalls(self._soon, address.private)
+        )
         kept = DatabaseCalls(self.calls, address.notes)
         self._kept = CouchDatabase("", kept, "notes")
         self._notes = SharedNotes(PrivateDocuments(kept), self._kept)
@@ -228,6 +233,7 @@ class RemoteStore:
         for _, database in self._known.values():
             await database.close()
         self._known.clear()
+        await self._soon.close()
         await self.calls.close()
 
 

@@ -1,13 +1,17 @@
 """Which processes are at work on a registry, and which of them does what only one may do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 
-from couchreg.docstore.remote import AtWork, Members, RemoteStore
+from couchreg.docstore.remote import AtWork, CouchAddress, Members, RemoteStore
+from couchreg.docstore.remote.calls import CouchCalls
 from couchreg.docstore.remote.members import Rhythm
 from couchreg.errors import Unavailable
+from tests.docstore import couchdbs
 from tests.docstore.writing import edit, put_one
 
 PATIENT = Rhythm(0.02, 3600, 3600)
@@ -168,3 +172,93 @@ async def test_nobody_is_taken_for_dead_where_nothing_could_be_read(remote: Remo
     for _ in range(2):
         await patient._look()
     assert not await second.is_at_work(first.own)
+
+
+# -- whatever else happens
+async def until_told(remote: RemoteStore, members: Members, times: int = 2) -> None:
+    """Until its document was written so many times more."""
+    async with asyncio.timeout(30):
+        for _ in range(times):
+            rev = (await remote.private.read(f"process:{members.own}") or {})["_rev"]
+            while (await remote.private.read(f"process:{members.own}") or {})["_rev"] == rev:
+                await asyncio.sleep(0.02)
+
+
+def once(there: Callable[..., Awaitable[Any]], first: Callable[[], Awaitable[Any]]) -> Callable[..., Any]:
+    """Something else for the first call."""
+    calls = iter([first])
+
+    async def call(*args: Any, **more: Any) -> Any:
+        instead = next(calls, None)
+        return await (there(*args, **more) if instead is None else instead())
+
+    return call
+
+
+async def test_an_answer_of_another_kind_ends_nothing(
+    remote: RemoteStore, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def strange() -> None:
+        raise KeyError("rows")
+
+    members = made()
+    await members.join()
+    for name in ("between", "write"):
+        monkeypatch.setattr(members._soon, name, once(getattr(members._soon, name), strange))
+    members.start()
+    await until_told(remote, members)
+    async with asyncio.timeout(30):
+        await members.task("x").ours()
+    members.check()
+
+
+async def test_no_write_waits_for_a_look_or_for_an_answer_that_does_not_come(
+    remote: RemoteStore, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = made(rhythm=Rhythm(0.02, 3600, 3600, 0.2))
+    await members.join()
+    for name in ("between", "write"):
+        monkeypatch.setattr(members._soon, name, once(getattr(members._soon, name), asyncio.Event().wait))
+    members.start()
+    await until_told(remote, members)
+    members.check()
+
+
+async def test_no_write_waits_behind_what_clients_ask(couch_door: str) -> None:
+    prefix = couchdbs.new_prefix()
+    address = CouchAddress.parse(f"{couch_door}/{prefix}")
+    looking, busy = RemoteStore(address), RemoteStore(address, calls=CouchCalls(address, connections=1))
+    members = Members(busy.private, "a", alone=False, rhythm=PATIENT)
+    try:
+        await busy.prepare()
+        await busy.create("db")
+        await members.join()
+        path = f"/{prefix}%2Fdb/_changes"
+        async with busy.calls.opened("GET", path, query={"feed": "longpoll", "timeout": "60000"}):
+            members.start()
+            await until_told(looking, members)
+            async with asyncio.timeout(30):
+                await members.task("x").ours()
+    finally:
+        await members.stop()
+        await busy.close()
+        await looking.close()
+        await couchdbs.remove(couch_door, prefix)
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="this system has no such clock")
+async def test_time_goes_on_while_the_machine_is_suspended(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = made()
+    await members.join()
+    members.check()
+    after = time.clock_gettime(time.CLOCK_BOOTTIME) + 2 * PATIENT.good
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: after)
+    with pytest.raises(Unavailable, match="has not answered for a while"):
+        members.check()
+
+
+async def test_few_revisions_are_kept_of_what_is_written_every_second(remote: RemoteStore) -> None:
+    assert await (await remote.private.asking.ask("GET", "/_revs_limit")).json() == 10
+    await remote.prepare()
