@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS value (
 CREATE TABLE IF NOT EXISTS counted (
     id INTEGER PRIMARY KEY, {", ".join(f"{name} BLOB NOT NULL" for name in FACETS)}
 ) STRICT;
+CREATE INDEX IF NOT EXISTS value_packages ON value (name, packages DESC, text) WHERE packages > 0;
+CREATE INDEX IF NOT EXISTS value_resources ON value (name, resources DESC, text) WHERE resources > 0;
 """
 _KINDS: Final = ("packages", "resources")
 _REMEMBERED: Final = 50_000  # values of facets, and those whose totals have changed
@@ -33,7 +35,13 @@ _AT_ONCE: Final = 16_384  # values
 _MOST_EQUALS: Final = 5_000  # values that occur equally often and are put in order
 _NUMBERS: Final = "I"  # four bytes each, in this machine's order: an index does not travel
 _ADDED = f"INSERT INTO counted VALUES (?, {', '.join('?' * len(FACETS))})"  # noqa: S608
+_UNUSED: Final = "DELETE FROM value WHERE id = ? AND packages = 0 AND resources = 0 RETURNING name, text"
 _REMOVED = f"DELETE FROM counted WHERE id = ? RETURNING {', '.join(FACETS)}"  # noqa: S608
+_MOST_FREQUENT: Final = {
+    kind: f"SELECT text, {kind} FROM value INDEXED BY value_{kind} WHERE name = ? AND {kind} > 0 "  # noqa: S608
+    f"ORDER BY {kind} DESC, text LIMIT ?"
+    for kind in _KINDS
+}
 
 
 class FacetRows:
@@ -61,12 +69,18 @@ class FacetRows:
         self._bound()
 
     def settle(self) -> None:
-        """Write the totals, before the transaction ends."""
+        """Write the totals, before the transaction ends, and remove the values that nothing has any more."""
+        perhaps_unused: set[int] = set()
         for name, changed in zip(_KINDS, self._changed, strict=True):
             rows = [(by, number) for number, by in changed.items() if by]
             sql = f"UPDATE value SET {name} = {name} + ? WHERE id = ?"  # noqa: S608
             self._connection.executemany(sql, rows).fetchall()
+            perhaps_unused.update(number for number, by in changed.items() if by <= 0)
             changed.clear()
+        numbers = [(number,) for number in perhaps_unused]
+        removed: list[Any] = self._connection.executemany(_UNUSED, numbers).fetchall()
+        for code, text in removed:
+            self._values.pop((code, text), None)
 
     def forget(self) -> None:
         """What was not committed."""
@@ -94,12 +108,9 @@ class FacetRows:
 
 
 def in_all(connection: apsw.Connection, query: Query) -> Counts:
-    """The most frequent values among all packages, or resources."""
-    column = _KINDS[query.kind != PACKAGES]
-    sql = (
-        f"SELECT text, {column} FROM value WHERE name = ? AND {column} > 0 "  # noqa: S608
-        f"ORDER BY {column} DESC, text LIMIT ?"
-    )
+    """The most frequent values among all packages, or resources. An index has them in that order, so no more
+    are read than are told, however many there are."""
+    sql = _MOST_FREQUENT[_KINDS[query.kind != PACKAGES]]
     found: Counts = {}
     for name in query.facets:
         rows: Iterator[Any] = connection.execute(sql, (FACETS.index(name), query.values))

@@ -21,6 +21,7 @@ from couchreg.package.dependencies import stated_dependencies
 LONGEST_TEXT: Final = 20_000  # characters of one text that are indexed
 MOST_NAMES: Final = 5_000  # resources, or fields, or keywords of one package that are indexed
 MOST_RESOURCES: Final = 1_000  # that are hits of their own
+MOST_COUNTED_VALUES: Final = 1_000  # of one facet that a package and its resources are counted by
 MOST_BELOW: Final = 10_000  # properties of resources that a package is found by
 SHOWN_NAMES: Final = 200  # names and pairs that a hit can show of one kind
 LONGEST_SHOWN: Final = 2_000
@@ -104,7 +105,25 @@ def _items(source: PackageSource) -> list[Item]:
     for name, resource in islice(named.items(), MOST_RESOURCES):
         own = known.get(id(resource)) or pairs(resource)
         found.append(_resource(source, descriptor, name, resource, context, own))
-    return found
+    return _with_few_values(found)
+
+
+def _with_few_values(found: list[Item]) -> list[Item]:
+    """Of the values of a facet those that came first: what one package brings into the counts is bounded,
+    however many resources it has. By its tags an item is still found with the others."""
+    kept: dict[str, set[str]] = {name: set() for name in FACETS}
+    made = []
+    for item in found:
+        facets = {name: tuple(_kept(values, kept[name])) for name, values in item.facets.items()}
+        made.append(item if facets == item.facets else replace(item, facets=facets))
+    return made
+
+
+def _kept(values: Iterable[str], kept: set[str]) -> Iterator[str]:
+    for value in values:
+        if value in kept or len(kept) < MOST_COUNTED_VALUES:
+            kept.add(value)
+            yield value
 
 
 def _package(

@@ -19,7 +19,7 @@ from couchreg.followers.search.meaning import DIMENSIONS
 from couchreg.followers.search.query import Clause, Piece, Query
 from couchreg.followers.search.tokens import streams
 
-VERSION: Final = 6  # of schema and analysis; another one in the index means that it is rebuilt
+VERSION: Final = 8  # of schema and analysis; another one in the index means that it is rebuilt
 MEANING: Final = 1  # is added to it where there are vectors
 MOST_EXPANSIONS: Final = 64  # terms that a beginning of a word may stand for
 PREFIX_WEIGHT: Final = 0.25

@@ -11,6 +11,7 @@ import pytest
 
 from couchreg.errors import BadRequest
 from couchreg.followers.base import Checkpoint
+from couchreg.followers.search import fts5
 from couchreg.followers.search.base import SearchIndex, TooSlow
 from couchreg.followers.search.coverage import box_of, period_of
 from couchreg.followers.search.explaining import Found
@@ -153,7 +154,8 @@ def test_no_text_is_read_as_anything_but_words(index: SearchIndex) -> None:
         looked(query, index)
 
 
-def test_a_search_ends_when_its_time_is_over(tmp_path: Path) -> None:
+def test_a_search_ends_when_its_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fts5, "_STEPS", 10)
     index = Fts5Index(tmp_path / "search", seconds=-1)
     index.open()
     index.commit(sources(), [], Checkpoint("a", "1"))

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
 import pytest
 
 from couchreg.errors import BadRequest
@@ -18,8 +20,13 @@ EVERY = ("false", "true")  # what `deprecated` may be: to ask for both finds eve
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Iterator[Fts5Index]:
-    made = Fts5Index(tmp_path / "search")
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "search" / fts5.FILE
+
+
+@pytest.fixture
+def index(path: Path) -> Iterator[Fts5Index]:
+    made = Fts5Index(path.parent)
     made.open()
     yield made
     made.close_reading()
@@ -59,6 +66,66 @@ def test_totals_follow_what_is_put_replaced_and_removed(index: Fts5Index) -> Non
     found = counted(index)
     assert (found["keywords"], found["license"]) == ([("z", 1)], [("CC0-1.0", 1)])
     assert counted(index, RESOURCES)["license"] == [("CC0-1.0", 1)]
+
+
+def test_a_value_that_nothing_has_any_more_is_gone(
+    index: Fts5Index, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def values() -> set[str]:
+        with closing(apsw.Connection(str(path))) as connection:
+            return {text for [text] in connection.execute("SELECT text FROM value WHERE name = 3")}
+
+    for version in range(4):
+        index.commit([source("a", [f"x{version}", "kept"])], [], Checkpoint("i", str(version)))
+        assert values() == {f"x{version}", "kept"}
+    index.commit([], ["a"], Checkpoint("i", "5"))
+    assert values() == set()
+    index.put([source("a", ["x0", "passing"])], [])  # and one that comes and goes in one transaction
+    index.commit([source("a", ["x0", "x1"])], [], Checkpoint("i", "6"))
+    assert values() == {"x0", "x1"}
+    monkeypatch.setattr(fts5_facets, "_REMEMBERED", 1)  # totals are written at every turn
+    index.put([source("b", ["x1"])], ["a"])
+    index.commit([source("a", ["x0"])], [], Checkpoint("i", "7"))
+    assert values() == {"x0", "x1"}
+    assert counted(index)["keywords"] == [("x0", 1), ("x1", 1)]
+
+
+@pytest.mark.parametrize("kind", [PACKAGES, RESOURCES])
+def test_the_most_frequent_values_are_read_in_order(index: Fts5Index, path: Path, kind: str) -> None:
+    index.commit([source("a", ["x", "y"])], [], Checkpoint("i", "1"))
+    plan: list[str] = []
+
+    def explain(statement: str, values: object) -> bool:
+        rows = asked.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+        plan.extend(row[3] for row in rows)
+        return True
+
+    with (
+        closing(apsw.Connection(str(path))) as connection,
+        closing(apsw.Connection(str(path))) as asked,
+    ):
+        connection.exec_trace = lambda cursor, statement, values: explain(statement, values)
+        found = fts5_facets.in_all(connection, Query(kind=kind, facets=("keywords",)))
+    assert found == {"keywords": [("x", 1), ("y", 1)]}
+    name = f"value_{kind}"
+    assert plan == [f"SEARCH value USING COVERING INDEX {name} (name=? AND {kind}>?)"]
+
+
+def test_one_package_brings_so_many_values_and_is_found_by_all(
+    index: Fts5Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("couchreg.followers.search.items.MOST_COUNTED_VALUES", 5)
+    resources = [
+        {"name": f"r{n}", "path": "t.csv", "keywords": [f"k{n}-{at}" for at in range(3)]} for n in range(9)
+    ]
+    members = json.dumps({"keywords": ["x"], "resources": resources}).encode()[1:-1]
+    index.commit([PackageSource("a", "1.0.0", members)], [], Checkpoint("i", "1"))
+    found = counted(index, RESOURCES)["keywords"]
+    assert found == [("x", 9), *((f"k0-{at}", 1) for at in range(3)), ("k1-0", 1)]
+    late = with_filters(Query(kind=RESOURCES, facets=("keywords",)), [("keywords", "k8-2")])
+    page = index.search(late)
+    assert [hit.resource for hit in page.hits] == ["r8"]
+    assert page.facets == {"keywords": [("x", 1)]}
 
 
 def test_what_was_not_committed_counts_for_nothing(index: Fts5Index) -> None:
