@@ -4,9 +4,12 @@ The checkpoint is a document of the index itself, so that one Whoosh commit carr
 """
 
 import io
+import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +18,8 @@ from whoosh.collectors import TimeLimitCollector
 from whoosh.filedb.filestore import FileStorage
 from whoosh.filedb.structfile import StructFile
 from whoosh.index import FileIndex
-from whoosh.query import Term
+from whoosh.matching import Matcher
+from whoosh.query import Or, Term
 from whoosh.reading import IndexReader
 from whoosh.scoring import BM25F
 from whoosh.searching import Results, Searcher, TimeLimit
@@ -138,13 +142,9 @@ class WhooshIndex:
             raise NoMeaning
         with trusting():
             searcher = self._current()
-            reader = searcher.reader()
-
-            def expand(field: str, prefix: str) -> Iterator[str]:
-                found = islice(reader.expand_prefix(field, prefix), whoosh_text.MOST_EXPANSIONS)
-                return (text.decode() if isinstance(text, bytes) else text for text in found)
-
-            results = self._results(searcher, whoosh_text.build(query, expand), query)
+            deadline = time.monotonic() + self._seconds
+            wanted = whoosh_text.build(query, _Longer(searcher, query, deadline).terms)
+            results = self._results(searcher, wanted, query, deadline)
             if query.like:
                 return _near(searcher, results, query)
             hits = [_hit(found, score) for found, score in _of_page(results, query)]
@@ -176,15 +176,14 @@ class WhooshIndex:
             self._kinds = {}
             self._counts = KnownCounts()
 
-    def _results(self, searcher: Searcher, wanted: Any, query: Query) -> Results:
+    def _results(self, searcher: Searcher, wanted: Any, query: Query, deadline: float) -> Results:
         ordered = None if query.has_words and query.sort == "score" else _order(query)
         limit = None if query.sort == "downloads" or query.like else query.offset + max(query.limit, 1)
         among = self._of_kind(searcher, query.kind) if query.has_words else None
         collector = searcher.collector(limit=limit, sortedby=ordered, filter=among)
         try:
-            searcher.search_with_collector(
-                wanted, TimeLimitCollector(collector, self._seconds, use_alarm=False)
-            )
+            left = max(0.0, deadline - time.monotonic())
+            searcher.search_with_collector(wanted, TimeLimitCollector(collector, left, use_alarm=False))
         except TimeLimit:
             raise TooSlow from None
         return collector.results()
@@ -217,6 +216,59 @@ class WhooshIndex:
         if version != self._version:
             raise RebuildNeeded("the search index was made by another version")
         return Checkpoint(incarnation, str(seq))
+
+
+class _Longer:
+    """The terms that a beginning of a word stands for, among the packages of a query: those of others are
+    passed over, so that nobody can tell from what is found that there are any."""
+
+    def __init__(self, searcher: Searcher, query: Query, deadline: float) -> None:
+        self._searcher = searcher
+        self._query = query
+        self._deadline = deadline
+
+    def terms(self, field: str, prefix: str) -> Iterator[str]:
+        """The first MOST_EXPANSIONS of them. Raises TooSlow."""
+        reader = self._searcher.reader()
+        found = (
+            text
+            for text in reader.expand_prefix(field, prefix)
+            if self._is_seen(reader.postings(field, text))
+        )
+        for text in islice(found, whoosh_text.MOST_EXPANSIONS):
+            yield text.decode() if isinstance(text, bytes) else text
+
+    def _is_seen(self, places: Matcher) -> bool:
+        """Whether an item that has a term may be found. Whoosh leaves out those that have gone."""
+        while True:
+            if time.monotonic() > self._deadline:
+                raise TooSlow
+            if not places.is_active():
+                return False
+            place = places.id()
+            if self._query.packages is None:
+                if place not in self._barred:
+                    return True
+                places.next()
+                continue
+            at = bisect_left(self._among, place)
+            if at == len(self._among):
+                return False
+            if self._among[at] == place:
+                return True
+            places.skip_to(self._among[at])
+
+    @cached_property
+    def _among(self) -> list[int]:
+        return sorted(self._places(self._query.packages or frozenset()) - self._barred)
+
+    @cached_property
+    def _barred(self) -> set[int]:
+        return self._places(self._query.without)
+
+    def _places(self, packages: Collection[str]) -> set[int]:
+        named = Or([Term("package", name) for name in packages])
+        return set(self._searcher.docs_for_query(named)) if packages else set()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import pytest
 
 from couchreg.followers.base import Checkpoint
-from couchreg.followers.search.base import SearchIndex
+from couchreg.followers.search.base import SearchIndex, TooSlow
 from couchreg.followers.search.explaining import Found
 from couchreg.followers.search.follower import SearchFollower
 from couchreg.followers.search.fts5 import Fts5Index
@@ -17,6 +17,8 @@ from couchreg.followers.search.items import PackageSource
 from couchreg.followers.search.joining import JoinedSearch
 from couchreg.followers.search.query import Query, parse
 from couchreg.followers.search.suggesting import suggestion
+from couchreg.followers.search.whoosh_index import WhooshIndex
+from couchreg.followers.search.whoosh_text import MOST_EXPANSIONS
 from tests.followers.search.conftest import Engine
 
 T = TypeVar("T")
@@ -131,6 +133,42 @@ async def test_what_is_not_seen_changes_nothing(joined: Callable[..., JoinedSear
 
 def told(found: Found) -> Any:
     return found._replace(hits=[hit._asdict() for hit in found.hits])
+
+
+@pytest.mark.parametrize("other", ["beemergeraxyq", "beemergerbaq", "beemergerzzzq"])
+async def test_a_beginning_does_not_tell_of_words_that_are_not_seen(
+    engine: Engine, tmp_path: Path, other: str
+) -> None:
+    """However many longer words there are, and wherever in their order that of another package stands."""
+    words = [f"beemerger{one}{two}q" for one in "bcdfghjk" for two in "bcdfghjk"][: MOST_EXPANSIONS - 1]
+    index = filled(
+        engine(tmp_path, plain=True), [source("m1", " ".join(words)), source("m2", "beemergerzzq")]
+    )
+    asked = replace(parse("beemerger*"), packages=frozenset({"m1", "m2"}))
+
+    def found(query: Query = asked) -> list[tuple[str, float]]:
+        return [(hit.package, hit.score) for hit in index.search(query).hits]
+
+    alone = found()
+    assert {name for name, _ in alone} == {"m1", "m2"}
+    theirs = source("t", " ".join([other, *(f"beemergera{number}q" for number in range(99))]))
+    filled(index, [theirs])  # in a part of the index of its own
+    assert found() == alone
+    assert {name for name, _ in found(replace(asked, packages=None, without=frozenset({"t"})))} == {
+        "m1",
+        "m2",
+    }
+    filled(index, [], ["t"])
+    assert found() == alone
+    assert {name for name, _ in found(replace(asked, packages=None))} == {"m1", "m2"}
+    index.close_reading()
+
+
+async def test_looking_for_longer_words_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    index = filled(WhooshIndex(tmp_path, seconds=-1.0), [source("m", "storm steam")])
+    with pytest.raises(TooSlow):
+        index.search(replace(parse("st*"), packages=frozenset({"other"})))  # which has no term of these
+    index.close_reading()
 
 
 async def test_a_word_of_what_has_gone_is_not_suggested(engine: Engine, tmp_path: Path) -> None:
