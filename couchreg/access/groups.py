@@ -16,7 +16,8 @@ from couchreg.journal.asking import record
 from couchreg.model.user import User
 from couchreg.package.names import is_package_name
 
-NOTE: Final = "group:"  # and the group's name
+KIND: Final = "group"
+NOTE: Final = f"{KIND}:"  # and the group's name
 MOST_MEMBERS: Final = 10_000
 MOST_OWNED: Final = 100  # groups of one account
 MOST: Final = 100_000
@@ -49,9 +50,9 @@ class Groups:
 
     async def load(self) -> None:
         """Read all of them. What fails in between is tried again with the next `refresh`."""
-        state = await self._notes.state()  # before they are read, so that none is missed
-        found = [await self._notes.read(note) for note in await self._notes.names(NOTE)]
-        there = [msgspec.convert(one, AccountGroup) for one in found if one is not None]
+        state = await self._notes.state(KIND)  # before they are read, so that none is missed
+        found = await self._notes.all(NOTE)
+        there = [msgspec.convert(one, AccountGroup) for one in found.values()]
         for gone in self._groups.keys() - {group.name for group in there}:
             self._forget(self._groups[gone])
         for group in there:
@@ -61,14 +62,14 @@ class Groups:
     async def refresh(self) -> None:
         """Know of what other processes have changed before the call."""
         try:
-            if await self._notes.state() != self._state:
+            if await self._notes.state(KIND) != self._state:
                 async with self._changing:
                     await self._catch_up()
         except NotFound:  # the database of accounts is being made anew
             return
 
     async def _catch_up(self) -> None:
-        if await self._notes.state() != self._state:
+        if await self._notes.state(KIND) != self._state:
             await self.load()
 
     def of(self, name: str) -> Collection[str]:

@@ -172,7 +172,11 @@ class FileNotes:
         await self.write(name, value)
         return value
 
-    async def state(self) -> Hashable:
+    async def all(self, front: str) -> dict[str, Any]:
+        found = await asyncio.to_thread(self._read)
+        return {name: value for name, value in found.items() if name.startswith(front)}
+
+    async def state(self, kind: str) -> Hashable:
         """No other process writes them."""
         return None
 

@@ -56,5 +56,8 @@ class NamedNotes:
     async def change(self, note: str, change: NoteChange) -> Any:
         return await (await self._store.notes(self._name)).change(note, change)
 
-    async def state(self) -> Hashable:
-        return await (await self._store.notes(self._name)).state()
+    async def state(self, kind: str) -> Hashable:
+        return await (await self._store.notes(self._name)).state(kind)
+
+    async def all(self, front: str) -> dict[str, Any]:
+        return await (await self._store.notes(self._name)).all(front)

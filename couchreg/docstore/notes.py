@@ -21,7 +21,11 @@ class Notes(Protocol):
         """Make something else of a note that others change as well; what it has become. `change` is given
         what is there, and may be asked again. What it raises leaves the note as it is."""
 
-    async def state(self) -> Hashable:
-        """Another one whenever notes may have been changed by other processes."""
+    async def state(self, kind: str) -> Hashable:
+        """Another one whenever notes of a kind may have been changed by other processes; the kind is what
+        stands before the first ":" of a name."""
 
     async def names(self, front: str) -> list[str]: ...  # those that begin so, in order
+
+    async def all(self, front: str) -> dict[str, Any]:
+        """The values of those that begin so, by name. Raises NotFound when the database is gone."""

@@ -34,8 +34,11 @@ class Kept:
             await self.write(name, value)
         return value
 
-    async def state(self) -> str:
+    async def state(self, kind: str) -> str:
         return repr(self.notes)
+
+    async def all(self, front: str) -> dict[str, Any]:
+        return {name: self.notes[name] for name in await self.names(front)}
 
     async def names(self, front: str) -> list[str]:
         return sorted(name for name in self.notes if name.startswith(front))
@@ -112,7 +115,7 @@ async def test_what_could_not_be_read_is_read_again(kept: Kept, monkeypatch: pyt
         raise Unavailable("away")
 
     with monkeypatch.context() as away:
-        away.setattr(kept, "read", fail)
+        away.setattr(kept, "all", fail)
         with pytest.raises(Unavailable):
             await others.refresh()
     await others.refresh()

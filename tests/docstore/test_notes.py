@@ -56,11 +56,13 @@ async def test_none_of_those_is_lost_that_change_a_note_at_once(store: Store) ->
 
     with pytest.raises(Conflict):
         await notes.change("tokens:anna", refuse)
-    state = await notes.state()
+    assert await notes.all("tokens:") == {"tokens:anna": await notes.read("tokens:anna")}
+    state = await notes.state("tokens")
     assert await others.change("tokens:anna", lambda old: None) is None
-    assert (await notes.state() != state) or state is None  # where nobody else writes
+    assert (await notes.state("tokens") != state) or state is None  # where nobody else writes
     assert await notes.read("tokens:anna") is None
     assert await notes.names("tokens:") == []
+    assert await notes.all("tokens:") == {}
 
 
 async def test_notes_and_settings_are_different_things(store: Store, db: Database) -> None:

@@ -23,7 +23,8 @@ from couchreg.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyRe
 from couchreg.journal.asking import record
 from couchreg.model.user import User
 
-NOTE: Final = "trust:"  # and the package's name
+KIND: Final = "trust"
+NOTE: Final = f"{KIND}:"  # and the package's name
 USED: Final = "trust-used"  # tokens that were exchanged and have not expired
 LIFETIME: Final = 900.0  # seconds
 IDENTITIES: Final = ("sub", "repository", "project_path")  # claims of which one has to be named
@@ -79,10 +80,9 @@ class TrustedPublishers:
 
     async def load(self) -> None:
         """What fails in between is tried again with the next `refresh`."""
-        state = await self._notes.state()  # before they are read, so that none is missed
+        state = await self._notes.state(KIND)  # before they are read, so that none is missed
         found = {
-            note.removeprefix(NOTE): _stored(await self._notes.read(note))
-            for note in await self._notes.names(NOTE)
+            note.removeprefix(NOTE): _stored(value) for note, value in (await self._notes.all(NOTE)).items()
         }
         for package in self._of.keys() | found.keys():
             self._keep(package, found.get(package, []))
@@ -90,12 +90,12 @@ class TrustedPublishers:
 
     async def refresh(self) -> None:
         """Know of what other processes have changed before the call."""
-        if await self._notes.state() != self._state:
+        if await self._notes.state(KIND) != self._state:
             async with self._changing:
                 await self._catch_up()
 
     async def _catch_up(self) -> None:
-        if await self._notes.state() != self._state:
+        if await self._notes.state(KIND) != self._state:
             await self.load()
 
     def of(self, package: str) -> list[TrustedPublisher]:

@@ -4,13 +4,14 @@ for what several processes change documents of a database of its own, since only
 Clients of couchreg cannot see them; who asks that CouchDB directly, and may read the database, can.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Hashable
 from typing import Any, Final
 
 import msgspec
 
-from couchreg.docstore.base import SETTINGS, Database
+from couchreg.docstore.base import SETTINGS, Database, Seq
 from couchreg.docstore.notes import NoteChange
 from couchreg.docstore.remote.address import document_path
 from couchreg.docstore.remote.asking import DatabaseCalls
@@ -33,6 +34,7 @@ def is_note(doc_id: str) -> bool:
 
 class _Note(msgspec.Struct):
     name: str = ""
+    value: Any = None
 
 
 class _NoteRow(msgspec.Struct):
@@ -54,6 +56,10 @@ class SharedNotes:
         self._documents = documents
         self._database = database  # the same, for its sequence
         self._is_there = False
+        self._seen: Seq | None = None  # up to where the changes were looked at
+        self._first = ""
+        self._changed: dict[str, str] = {}  # kind -> the place of its last change after the first look
+        self._looking = asyncio.Lock()
 
     async def read(self, life: str, name: str) -> tuple[bool, Any]:
         """Whether there is one, and its value: None for one that was removed."""
@@ -81,11 +87,26 @@ class SharedNotes:
             return {}
         return {str(one["name"]): one.get("value") for one in found}
 
-    async def state(self) -> Hashable:
+    async def state(self, kind: str) -> Hashable:
         try:
-            return (await self._database.update_seq()).text
+            now = await self._database.update_seq()
+            if now != self._seen:
+                async with self._looking:
+                    await self._look(now)
         except NotFound:  # nothing was changed yet
             return None
+        return self._changed.get(kind, self._first)
+
+    async def _look(self, now: Seq) -> None:
+        """Once for all who wait. What is looked at twice says the same twice."""
+        if self._seen is None:
+            self._first = now.text
+        elif now != self._seen:
+            async for stretch in self._database.changes(self._seen):
+                for change in stretch.results:
+                    kind = change.id.partition(":")[2].partition(":")[0]
+                    self._changed[kind] = change.seq.text
+        self._seen = now
 
 
 def _document(life: str, name: str) -> str:
@@ -124,21 +145,23 @@ class RemoteNotes:
         return (await answer.json()).get("value")
 
     async def names(self, front: str) -> list[str]:
-        found = set(await self._local_names(front))
+        return sorted(await self.all(front))
+
+    async def all(self, front: str) -> dict[str, Any]:
+        found = await self._all_local(front)
         for kind in SHARED:
             if front.startswith(kind) or kind.startswith(front):
-                for name, value in (await self._shared.all(self._life, kind.rstrip(":"))).items():
-                    (found.discard if value is None else found.add)(name)
-        return sorted(name for name in found if name.startswith(front))
+                found |= await self._shared.all(self._life, kind.rstrip(":"))
+        return {name: value for name, value in found.items() if value is not None and name.startswith(front)}
 
-    async def _local_names(self, front: str) -> list[str]:
+    async def _all_local(self, front: str) -> dict[str, Any]:
         keys = {"startkey": f'"{_NOTE}"', "endkey": f'"{_NOTE}g"', "include_docs": "true"}
-        found: list[str] = []
+        found: dict[str, Any] = {}
         for place in range(0, MOST, PAGE):
             query = keys | {"limit": str(PAGE), "skip": str(place)}
             answer = await self._asking.ask("GET", "/_local_docs", query=query)
             rows = (await self._asking.decoded(answer, _notes)).rows
-            found += [row.doc.name for row in rows if row.doc.name.startswith(front)]
+            found |= {row.doc.name: row.doc.value for row in rows if row.doc.name.startswith(front)}
             if len(rows) < PAGE:
                 return found
         raise Failure("There are too many notes beside this database.")
@@ -163,8 +186,8 @@ class RemoteNotes:
         before = await self._read_local(name)  # of an earlier release; raises where the database is gone
         return await self._shared.change(self._life, name, change, before)
 
-    async def state(self) -> Hashable:
-        return await self._shared.state()
+    async def state(self, kind: str) -> Hashable:
+        return await self._shared.state(kind)
 
 
 def _path(name: str) -> str:

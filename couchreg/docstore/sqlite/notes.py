@@ -66,7 +66,12 @@ class SqliteNotes:
         await self._write(write)
         return found[-1]
 
-    async def state(self) -> Hashable:
+    async def all(self, front: str) -> dict[str, Any]:
+        text = "SELECT name, value FROM settings WHERE substr(name, 1, ?) = ? ORDER BY name"
+        found = query(self._reader(), text, (len(front), front))
+        return {name: json.decode(value) for name, value in found if name not in SETTINGS}
+
+    async def state(self, kind: str) -> Hashable:
         """No other process writes them."""
         return None
 

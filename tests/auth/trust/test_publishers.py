@@ -34,7 +34,7 @@ async def test_what_could_not_be_read_is_read_again(monkeypatch: pytest.MonkeyPa
         raise Unavailable("away")
 
     with monkeypatch.context() as away:
-        away.setattr(kept, "names", fail)
+        away.setattr(kept, "all", fail)
         with pytest.raises(Unavailable):
             await theirs.refresh()
     await theirs.refresh()
