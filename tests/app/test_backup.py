@@ -70,11 +70,14 @@ async def test_every_write_that_was_acknowledged_before_is_there_elsewhere(tmp_p
             writing = asyncio.create_task(load.run())
             while len(load.written) < 25:
                 await asyncio.sleep(0.01)
-            for _ in range(2):  # the second time there is one already
+            during = 0
+            while (
+                during < 2
+            ):  # the second time there is one already; on a slow machine nothing may come between
                 before, published = dict(load.written), list(load.published)
                 done = await asyncio.to_thread(command, "backup", str(copy), "--data-dir", str(data))
                 assert done.exit_code == 0, done.output
-            assert len(load.written) > len(before)
+                during += len(load.written) > len(before)
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
             packages = await revisions(session, server, "registry")

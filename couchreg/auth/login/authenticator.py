@@ -295,6 +295,7 @@ class Authenticator:
             return None
         if self._lockout.remembers:
             self._lockout.check(known.name, address)
+            self._lockout.succeeded(known.name, address)
         return known
 
     async def _verify_once(self, digest: bytes, name: str, password: str, address: str) -> _Verified:

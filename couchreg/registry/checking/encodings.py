@@ -11,8 +11,6 @@ import re
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
-import chardet
-
 from couchreg.registry.checking.alphabets import is_of_one_script, latin
 
 UTF_8 = "utf-8"
@@ -114,6 +112,8 @@ def _guess(sample: bytes) -> str | None:
     a letter is ASCII and the words that it makes are of one script, and where it is sure enough of another
     European language, and the letters do not tell a language themselves.
     """
+    import chardet  # comes with the server alone, and the client's commands start without it
+
     found = chardet.detect(sample)
     name, confidence = found["encoding"], found["confidence"] or 0.0
     high = sum(byte > 127 for byte in sample)

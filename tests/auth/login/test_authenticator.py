@@ -158,3 +158,14 @@ async def test_an_unknown_name_costs_a_verification_too(
     with pytest.raises(Unauthorized):
         await auth.login("nobody", "guess")
     assert seen == ["guess"]
+
+
+async def test_a_right_password_that_is_remembered_forgives_wrong_ones_too(
+    auth: Authenticator, source: Source
+) -> None:
+    source.put("anna", "right")
+    for _ in range(4):
+        await auth.authenticate(basic("anna", "right"))
+        for _ in range(3):
+            with pytest.raises(Unauthorized):
+                await auth.authenticate(basic("anna", "wrong"))

@@ -81,7 +81,8 @@ async def test_a_file_answers_at_its_resource_and_at_its_path(words: Served) -> 
 async def test_meta_is_the_resources_descriptor_alone(words: Served) -> None:
     _, descriptor = await words.get("/small/1.0.0")
     assert await words.get("/small/1.0.0/words?meta=true") == (200, descriptor["resources"][0])
-    assert (await words.get("/small/1.0.0/data/words.csv?meta=true"))[0] == 404
+    assert await words.get("/small/1.0.0/data/words.csv?meta=true") == (200, descriptor["resources"][0])
+    assert (await words.get("/small/1.0.0/datapackage.json?meta=true"))[0] == 404
 
 
 @pytest.mark.parametrize(
