@@ -165,7 +165,7 @@ async def test_a_right_password_that_is_remembered_forgives_wrong_ones_too(
 ) -> None:
     source.put("anna", "right")
     for _ in range(4):
-        await auth.authenticate(basic("anna", "right"))
+        await auth.authenticate(basic("anna:right"))
         for _ in range(3):
             with pytest.raises(Unauthorized):
-                await auth.authenticate(basic("anna", "wrong"))
+                await auth.authenticate(basic("anna:wrong"))
