@@ -327,12 +327,14 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
 
     Raises SettingsError with a sentence that names the setting, where it came from and what is wrong.
     """
-    given = _from_flags(flags)
     environ = os.environ if environ is None else environ
-    given = _from_datastore_names(environ) | _from_environment(environ) | given
+    given = _from_datastore_names(environ) | _from_environment(environ) | _from_flags(flags)
     directory = _read(given, "data_dir")
     given = _from_file(directory / FILE_NAME) | given
-    return Settings(**{spec.name: _read(given, spec.name) for spec in fields(Settings)})
+    found = Settings(**{spec.name: _read(given, spec.name) for spec in fields(Settings)})
+    if found.oidc_issuers and not found.public_url:
+        raise SettingsError(f"{given['oidc_issuers'][0]} needs --public-url, which tokens have to be for.")
+    return found
 
 
 Given = dict[str, tuple[str, Any]]  # field name -> (where it was found, the value as found there)

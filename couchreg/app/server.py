@@ -127,7 +127,7 @@ class App:
         self.passwords = self._passwords(stack, store)
         changes = UserChanges()
         guard = GuardedStore(store, self.passwords, changes)
-        self.store: ConfiguredStore = guard
+        self.store = guard
         # No users are ever kept where packages are, so the guard of users need not stand before these.
         self._packages = NamedDatabase(store, REGISTRY)
         async with starting(self.processes):
@@ -141,7 +141,7 @@ class App:
         self.counts, self._shelf = data.counts, data.publishing
         self.upload_secret = data.upload_secret()
         self.registry = await self._registry(stack)
-        self.trust = await trusting(stack, self, ports[0])
+        self.trust = await trusting(stack, self)
         own_urls = OwnAddresses(self.auth, ports[1], encrypted=self.tls is not None)
         here = Here(self.store, self.attachments, DesignFunctions(self.functions), own_urls)
         self.replicator = Replicator(here, self.processes.task("replications"))

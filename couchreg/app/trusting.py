@@ -1,6 +1,5 @@
 """Trusted publishers, as a server has them: how the keys of issuers are fetched, and who may publish what."""
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -10,7 +9,6 @@ from yarl import URL
 
 from couchreg import __version__
 from couchreg.access.asking import SERVER, asking
-from couchreg.app.graphs import address_of
 from couchreg.auth.policy import USERS
 from couchreg.auth.trust.issuers import Issuers
 from couchreg.auth.trust.publishers import TrustedPublishers
@@ -25,16 +23,15 @@ MOST: Final = 256 << 10  # bytes of an answer
 SECONDS: Final = 10.0  # that it may take, all in all
 
 
-async def trusting(stack: AsyncExitStack, app: "App", port: socket.socket) -> TrustedPublishers:
-    """Closed with the stack."""
+async def trusting(stack: AsyncExitStack, app: "App") -> TrustedPublishers:
+    """Closed with the stack. Without `--public-url`, which `--oidc-issuers` needs, no token is for here."""
 
     async def may_publish(owner: str, package: str) -> bool:
-        user = await app.auth.user(owner)
-        if user is None:
+        if await app.auth.user(owner) is None:
             return False
         with asking(SERVER):  # a job asks as nobody, and the package may be restricted
             try:
-                return user.is_admin or owner in await app.registry.owners.of(package)
+                return owner in await app.registry.owners.of(package)
             except NotFound:
                 return False
 
@@ -45,10 +42,12 @@ async def trusting(stack: AsyncExitStack, app: "App", port: socket.socket) -> Tr
         NamedNotes(app.store, USERS),
         Issuers(named, fetcher.fetch),
         app.tokens,
+        app.auth,
         may_publish,
-        audience=address_of(app.settings, port),
+        audience=app.settings.public_url or "",
     )
     await found.load()
+    app.store.tell(found)
     return found
 
 

@@ -7,7 +7,7 @@ import click
 from couchreg.cli.account import account_options, registry_option
 from couchreg.cli.asking import ask, call
 from couchreg.cli.showing import json_option, plain, print_json
-from couchreg.client.jobs import identity_token
+from couchreg.client.jobs import checked_audience, identity_token
 from couchreg.client.registry import Registry
 
 GITHUB, GITLAB = "https://token.actions.githubusercontent.com", "https://gitlab.com"
@@ -94,14 +94,20 @@ def rm(name: str, publisher_id: str, **asked: Any) -> None:
 
 @trust.command()
 @click.option("--package", metavar="NAME", help="Which package is meant, where several owners trust the job.")
+@click.option(
+    "--audience",
+    metavar="URL",
+    help="The public address of the registry, where --registry is another one of it.",
+)
 @registry_option
 @json_option
-def token(package: str | None, registry: str | None, as_json: bool) -> None:
+def token(package: str | None, audience: str | None, registry: str | None, as_json: bool) -> None:
     """Print a token for the job in which this runs: COUCHREG_TOKEN=$(couchreg trust token)."""
 
     async def question(found: Registry) -> dict[str, Any]:
-        audience = await found.people.rights.audience()
-        return await found.people.rights.exchange(await identity_token(audience), package)
+        rights = found.people.rights
+        meant = checked_audience(found.url, await rights.audience()) if audience is None else audience
+        return await rights.exchange(await identity_token(meant), package)
 
     made = ask(registry, None, as_json, question, public=True)
     if as_json:

@@ -11,12 +11,33 @@ import aiohttp
 from yarl import URL
 
 from couchreg.client.environment import GITHUB_TOKEN, GITHUB_URL, ID_TOKEN, value
-from couchreg.client.errors import ClientError, Unreachable, UsageError
+from couchreg.client.errors import ClientError, NotAllowed, Unreachable, UsageError
 from couchreg.errors import CouchregError
 from couchreg.model import json
 
 MOST: Final = 64 << 10  # bytes of an answer
 SECONDS: Final = 30.0
+
+
+def checked_audience(registry: str, audience: str) -> str:
+    """The audience that the registry asked at this address states. Raises NotAllowed for that of another
+    origin: whoever answers could use such a token there, in the name of the job."""
+    if _origin(audience) != _origin(registry):
+        raise NotAllowed(
+            f"{registry} wants an identity token for {audience[:200]!r}, which may be another registry. If "
+            "that is the public address of the one you mean, say so with --audience."
+        )
+    return audience
+
+
+def _origin(address: str) -> tuple[str, str, int | None] | None:
+    """None for what is no http:// or https:// address."""
+    try:
+        found = URL(address)
+        is_one = found.scheme in ("http", "https") and found.host
+        return (found.scheme, (found.host or "").lower(), found.port) if is_one else None
+    except ValueError:
+        return None
 
 
 async def identity_token(audience: str) -> str:

@@ -40,6 +40,7 @@ def test_the_data_directory_of_the_environment_holds_the_file(tmp_path: Path) ->
         ("", {"COUCHREG_PROT": "1"}, {}, ["no setting", "COUCHREG_PROT"]),
         ("", {}, {"validation": "maybe"}, ["--validation", "'maybe' is not one of strict, warn, off"]),
         ("", {}, {"public_url": "example.org"}, ["--public-url", "http"]),
+        ("", {"COUCHREG_OIDC_ISSUERS": "https://gitlab.com"}, {}, ["COUCHREG_OIDC_ISSUERS", "--public-url"]),
         ("", {}, {"admin": "nopassword"}, ["--admin", "name:password"]),
         ("", {}, {"docstore": "couch:5984"}, ["--docstore", "neither “sqlite” nor"]),
     ],

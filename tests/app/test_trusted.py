@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from couchreg.app import App
 from couchreg.app.trusting import MOST, KeyFetcher
+from couchreg.auth.trust import publishers
 from couchreg.auth.trust.publishers import MOST_TOKENS
 from couchreg.auth.users.accounts import Login
 from couchreg.cli.main import cli
@@ -21,6 +22,8 @@ from tests.issuing import OTHER, TestIssuer
 from tests.packages import related, small
 
 PASSWORD = "a long enough one"
+US = "https://data.example.org"
+ADMIN = aiohttp.encode_basic_auth("admin", "secret")
 ANNA = aiohttp.encode_basic_auth("anna", PASSWORD)
 BOB = aiohttp.encode_basic_auth("bob", PASSWORD)
 
@@ -61,7 +64,7 @@ class Asking:
 
 @pytest.fixture
 async def ask(server: ServerFactory, issuer: TestIssuer) -> AsyncIterator[Asking]:
-    app = await server(validation="off", oidc_issuers=issuer.url)
+    app = await server(validation="off", oidc_issuers=issuer.url, public_url=US)
     for name in ("anna", "bob"):
         await app.accounts.create(name, Login(PASSWORD))
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
@@ -73,7 +76,7 @@ async def ask(server: ServerFactory, issuer: TestIssuer) -> AsyncIterator[Asking
 async def test_a_job_publishes_what_trusts_it_for_a_while(ask: Asking, issuer: TestIssuer) -> None:
     us = ask.app.trust.audience
     assert (await ask("GET", "/-/oidc/audience"))[1] == {"audience": us, "issuers": [issuer.url]}
-    assert us == ask.app.registry_url
+    assert us == US
     assert (await ask.exchange(issuer.token(us)))[0] == 403
     await ask.trust("bees", issuer)
     token = issuer.token(us)
@@ -108,11 +111,11 @@ async def test_a_used_token_stays_used_after_a_restart(
     ask: Asking, issuer: TestIssuer, server: ServerFactory
 ) -> None:
     await ask.trust("bees", issuer)
-    us, port = ask.app.trust.audience, ask.app.registry_url.rpartition(":")[2]
+    us = ask.app.trust.audience
     token = issuer.token(us)
     assert (await ask.exchange(token))[0] == 201
     await ask.app.stop()
-    ask.app = await server(validation="off", oidc_issuers=issuer.url, port=int(port))
+    ask.app = await server(validation="off", oidc_issuers=issuer.url, public_url=US)
     assert (await ask.exchange(token))[0] == 401
     assert (await ask.exchange(issuer.token(us)))[0] == 201
 
@@ -175,8 +178,7 @@ async def test_trust_is_the_owners_and_ends_with_them(ask: Asking, issuer: TestI
     assert (await ask("DELETE", f"/-/trust/bees/{left['id']}", BOB))[0] == 200
     assert (await ask("DELETE", f"/-/trust/bees/{left['id']}", BOB))[0] == 404
     await ask.trust("honey", issuer)
-    admin = aiohttp.encode_basic_auth("admin", "secret")
-    assert (await ask("PUT", "/-/user/anna", admin, json={"disabled": True}))[0] == 200
+    assert (await ask("PUT", "/-/user/anna", ADMIN, json={"disabled": True}))[0] == 200
     assert (await ask.exchange(issuer.token(us)))[0] == 403
 
 
@@ -203,14 +205,90 @@ async def test_jobs_leave_their_owner_some_tokens(ask: Asking, issuer: TestIssue
     assert (await ask("POST", "/-/tokens", ANNA, json={"scope": "read"}))[0] == 201
 
 
+async def test_trust_is_of_no_account_but_the_one_that_gave_it(ask: Asking, issuer: TestIssuer) -> None:
+    await ask.trust("bees", issuer)
+    users = await ask.app.store.open("_users")
+    for email in ("a@example.org", "b@example.org"):  # the same account, whatever a compaction forgets
+        await ask.app.accounts.change("anna", email=email)
+        await users.compact()
+    await ask.app.accounts.change("anna", login=Login("another one"))
+    await users.compact()
+    assert (await ask.exchange(issuer.token(US)))[0] == 201
+    before = await ask.app.trust._notes.read("trust-account:anna")
+    await ask.app.accounts.delete("anna")
+    await ask.app.trust._notes.write("trust-account:anna", before)  # as if killed before it was told
+    assert (await ask.exchange(issuer.token(US)))[0] == 403
+    await ask.app.accounts.create("anna", Login(PASSWORD), returning=True)
+    assert (await ask.exchange(issuer.token(US)))[0] == 403
+    assert (await ask("GET", "/-/trust/bees", ANNA))[1] == {"publishers": []}
+    made = await ask.trust("bees", issuer)
+    assert (await ask.exchange(issuer.token(US)))[0] == 201
+    assert (await ask("GET", "/-/trust/bees", ANNA))[1] == {"publishers": [made]}
+
+
+async def test_an_administrator_who_owns_nothing_trusts_nobody(ask: Asking, issuer: TestIssuer) -> None:
+    wanted = {"issuer": issuer.url, "claims": {"repository": "bees/hives"}}
+    status, said = await ask("POST", "/-/trust/bees", ADMIN, json=wanted)
+    assert status == 403
+    assert "become an owner of it first" in said["reason"]
+    assert (await ask("POST", "/owner/add", ADMIN, json={"username": "admin", "dpkgName": "bees"}))[0] == 200
+    await ask.trust("bees", issuer, ADMIN)
+    url = ask.app.couch_url + "/_node/_local/_config/admins/admin"
+    async with ask.session.put(url, data='"secret"', headers={"Authorization": ADMIN}) as answer:
+        assert answer.status == 200  # hashed anew, and the same administrator's
+    status, made = await ask.exchange(issuer.token(US))
+    assert status == 201
+    assert await ask.publish("bees", f"Bearer {made['token']}", "2.0.0") == 201
+    assert (await ask("POST", "/owner/rm", ADMIN, json={"username": "admin", "dpkgName": "bees"}))[0] == 200
+    assert (await ask.exchange(issuer.token(US)))[0] == 403
+
+
+async def test_the_jobs_of_one_owner_take_the_room_of_no_other(
+    ask: Asking, issuer: TestIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishers, "MOST_USED", 2)
+    assert await ask.publish("wax", BOB) == 201
+    await ask.trust("bees", issuer)
+    await ask.trust("wax", issuer, BOB)
+    token = issuer.token(US)
+    assert (await ask.exchange(token, package="bees"))[0] == 201
+    assert (await ask.exchange(token, package="wax"))[0] == 401, "good once, for whichever owner"
+    assert (await ask.exchange(issuer.token(US), package="bees"))[0] == 201
+    status, said = await ask.exchange(issuer.token(US), package="bees")
+    assert status == 429
+    assert "2 identity tokens that have not expired" in said["reason"]
+    assert (await ask.exchange(issuer.token(US), package="wax"))[0] == 201
+
+
+async def test_trust_that_ends_meanwhile_gives_no_token(
+    ask: Asking, issuer: TestIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust, asked, go_on = ask.app.trust, asyncio.Event(), asyncio.Event()
+    kept = {name: await ask.trust(name, issuer) for name in ("bees", "honey")}
+    may_publish = trust._may_publish
+
+    async def slow(owner: str, package: str) -> bool:
+        asked.set()
+        await go_on.wait()
+        return await may_publish(owner, package)
+
+    monkeypatch.setattr(trust, "_may_publish", slow)
+    exchanging = asyncio.create_task(ask.exchange(issuer.token(US)))
+    await asked.wait()
+    for name, one in kept.items():  # that which is being asked about, and one that comes later
+        assert (await ask("DELETE", f"/-/trust/{name}/{one['id']}", ANNA))[0] == 200
+    go_on.set()
+    assert (await exchanging)[0] == 403
+    assert await ask.app.tokens.list("anna") == []
+
+
 async def test_a_closed_registry_and_a_restricted_package_take_jobs_too(
     ask: Asking, issuer: TestIssuer
 ) -> None:
     await ask.trust("bees", issuer)
     assert (await ask("POST", "/-/package/bees/access", ANNA, json={"access": "restricted"}))[0] == 200
-    admin = aiohttp.encode_basic_auth("admin", "secret")
     url = ask.app.couch_url + "/_node/_local/_config/chttpd/require_valid_user"
-    async with ask.session.put(url, data='"true"', headers={"Authorization": admin}) as answer:
+    async with ask.session.put(url, data='"true"', headers={"Authorization": ADMIN}) as answer:
         assert answer.status == 200
     status, made = await ask.exchange(issuer.token(ask.app.trust.audience))
     assert status == 201
@@ -266,9 +344,15 @@ async def test_the_command_line_trusts_a_job_and_is_one(
     status, said = await run("trust", "ls", "bees", "--json", **anna)
     [one] = json.loads(said)
     assert one["owner"] == "anna"
-    status, said = await run("trust", "token", COUCHREG_ID_TOKEN=issuer.token(ask.app.trust.audience))
+    status, said = await run("trust", "token", COUCHREG_ID_TOKEN=issuer.token(US))
+    assert status == 4, said
+    assert US in said
+    assert "--audience" in said
+    given = ("trust", "token", "--audience", US)
+    status, said = await run(*given, COUCHREG_ID_TOKEN=issuer.token(US))
     assert status == 0, said
     assert said.startswith("couchreg_")
+    monkeypatch.setattr(ask.app.trust, "audience", ask.app.registry_url)
     issuer.answers["/github"] = {"value": issuer.token(ask.app.trust.audience)}
     github = {
         "ACTIONS_ID_TOKEN_REQUEST_URL": f"{issuer.url}/github?api-version=2",

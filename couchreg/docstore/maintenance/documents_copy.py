@@ -27,7 +27,8 @@ class Adopting(Store, Protocol):
 
 
 KEPT: Sequence[Setting] = ("security", "revs_limit", "purged_infos_limit")
-NOTES = ("tokens:", "group:", "trust:")  # what the names of notes begin with that are copied
+# What the names of notes that are copied begin with.
+NOTES = ("tokens:", "group:", "trust:", "trust-account:", "trust-exchanged")
 
 
 @dataclass

@@ -21,7 +21,8 @@ from couchreg.errors import Failure, NotFound
 
 _OURS: Final = "_local/couchreg:"
 _NOTE: Final = f"{_OURS}note:"
-SHARED: Final = ("tokens:", "group:", "trust:", "trust-used")  # names, or what they begin with
+# Names, or what they begin with.
+SHARED: Final = ("tokens:", "group:", "trust:", "trust-account:", "trust-exchanged")
 PAGE: Final = 500  # notes
 MOST: Final = 1_000_000
 LIFE: Final = f"{_OURS}life"

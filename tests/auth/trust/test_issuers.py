@@ -1,5 +1,6 @@
 """Identity tokens and the keys of their issuers, hostile ones above all. Offline, with a clock of its own."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -188,9 +189,32 @@ async def test_keys_are_kept_and_asked_for_again_when_there_is_a_new_one(issuer:
 
 def test_what_comes_in_the_clear_from_elsewhere_is_not_believed() -> None:
     for one in ("https://a.example/k", "http://127.0.0.1:80/k", "http://localhost/k"):
-        assert is_safe(one)
+        assert is_safe(one, "http://localhost")
     for one in ("http://a.example/k", "ftp://a.example", "https://", "http://127.0.0.1.evil.example/", "x"):
-        assert not is_safe(one)
+        assert not is_safe(one, "http://localhost")
+    assert is_safe("https://a.example/k", "https://b.example")
+    assert not is_safe("http://localhost/k", "https://b.example"), "it has somebody's word for this machine"
+
+
+async def test_a_key_that_is_known_waits_for_no_other(issuer: TestIssuer) -> None:
+    clock, asked, go_on = Clock(), asyncio.Event(), asyncio.Event()
+
+    async def fetch(address: str) -> bytes:
+        if len(issuer.asked) >= 2:
+            asked.set()
+            await go_on.wait()
+        return await issuer.fetch(address)
+
+    issuers = Issuers([issuer.url], fetch, clock=clock)
+    await read(issuers, issuer.token(US))
+    clock.now += REST
+    stranger = asyncio.create_task(read(issuers, issuer.token(US, OTHER, head={"kid": "new"})))
+    await asked.wait()
+    async with asyncio.timeout(60):
+        await read(issuers, issuer.token(US))
+    go_on.set()
+    with pytest.raises(Unauthorized):
+        await stranger
 
 
 def test_a_refusal_says_nothing_of_the_token(issuer: TestIssuer) -> None:

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from couchreg.auth.tokens import Tokens
+from couchreg.auth.tokens import Mark, Tokens
 from couchreg.auth.trust.issuers import Issuers
 from couchreg.auth.trust.publishers import TrustedPublishers
 from couchreg.errors import Unavailable
@@ -15,6 +15,19 @@ from tests.issuing import TestIssuer
 ANNA = User("anna")
 
 
+class People:
+    """Everybody has an account, always the same."""
+
+    async def user(self, name: str) -> User | None:
+        return User(name)
+
+    async def mark(self, name: str) -> Mark:
+        return ("1-a",)
+
+    async def follows(self, name: str, mark: Mark) -> bool:
+        return mark == ("1-a",)
+
+
 async def owns(owner: str, package: str) -> bool:
     return True
 
@@ -23,7 +36,9 @@ async def test_what_could_not_be_read_is_read_again(monkeypatch: pytest.MonkeyPa
     """Whom another process trusts no more is not trusted here for that."""
     kept, issuer = Kept(), TestIssuer()
     ours, theirs = (
-        TrustedPublishers(kept, Issuers([issuer.url], issuer.fetch), cast(Tokens, None), owns, audience="x")
+        TrustedPublishers(
+            kept, Issuers([issuer.url], issuer.fetch), cast(Tokens, None), People(), owns, audience="x"
+        )
         for _ in range(2)
     )
     one = await ours.add("bees", issuer.url, {"repository": "bees/hives"}, ANNA)
@@ -38,4 +53,4 @@ async def test_what_could_not_be_read_is_read_again(monkeypatch: pytest.MonkeyPa
         with pytest.raises(Unavailable):
             await theirs.refresh()
     await theirs.refresh()
-    assert theirs.of("bees") == []
+    assert await theirs.of("bees") == []

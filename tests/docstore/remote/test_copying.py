@@ -19,6 +19,7 @@ async def filled(folder: Path) -> SqliteStore:
     db = await store.create("registry", {"security": {"members": {"names": ["é"]}}})
     await store.create("_users")
     await (await store.notes("_users")).write("tokens:anna", [{"id": 1}])
+    await (await store.notes("_users")).write("trust-account:anna", {"id": "1"})
     await (await store.notes("registry")).write("follower", {"seq": "9"})
     await store.set_config("admins", "admin", "-pbkdf2-x")
     await db.set_setting("revs_limit", 20)
@@ -36,6 +37,7 @@ async def state(store: Store) -> dict[str, Any]:
         db = await store.open(name)
         found[name] = await documents(db), await db.setting("security")
     found["tokens"] = await (await store.notes("_users")).read("tokens:anna")
+    found["trust"] = await (await store.notes("_users")).read("trust-account:anna")
     found["follower"] = await (await store.notes("registry")).read("follower")
     return found
 

@@ -18,10 +18,10 @@ async def test_what_is_of_another_kind_is_not_read_again(remote: RemoteStore) ->
     try:
         assert await ours.state("group") is None
         await theirs.write("tokens:anna", 1)
-        kinds = ("tokens", "group", "trust", "trust-used")
+        kinds = ("tokens", "group", "trust", "trust-exchanged")
         seen = [await ours.state(kind) for kind in kinds]
         assert None not in seen
-        for written, name in enumerate(("tokens:anna", "group:a", "trust:a", "trust-used")):
+        for written, name in enumerate(("tokens:anna", "group:a", "trust:a", "trust-exchanged")):
             await theirs.write(name, {"v": 2})
             before, seen = seen, [await ours.state(kind) for kind in kinds]
             assert [number for number in range(4) if before[number] != seen[number]] == [written]

@@ -42,7 +42,7 @@ async def listing(call: Call) -> web.StreamResponse:
     await call.registry.owners.check(name, call.user)
     trust = _trust(call)
     await trust.refresh()
-    return answer({"publishers": [_shown(one) for one in trust.of(name)]}, headers=PRIVATE)
+    return answer({"publishers": [_shown(one) for one in await trust.of(name)]}, headers=PRIVATE)
 
 
 async def add(call: Call) -> web.StreamResponse:
