@@ -33,7 +33,7 @@ def _chosen() -> list[Scenario]:
 Replays = dict[str, Future[str | None]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")  # as long as the server: replayed twice, wrong logins would lock theirs out
 def replays(request: pytest.FixtureRequest, live: Server) -> Iterator[Replays]:
     """The replay of each scenario that this run of pytest selected, begun at once."""
     with ThreadPoolExecutor(THREADS) as pool, ThreadPoolExecutor(1) as last:
