@@ -1,11 +1,12 @@
 """Which endpoints of replications are databases of the server itself."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from couchreg.app.itself import OwnAddresses
+from couchreg.auth.login.authenticator import Identity
 from couchreg.errors import Unauthorized
 from couchreg.model.user import ADMIN_ROLE, User
 from couchreg.replication.endpoints import Endpoint, parse_endpoint
@@ -19,11 +20,12 @@ class Accounts:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def authenticate(self, authorization: str | None, address: str = "") -> User:
-        self.asked.append(authorization or "")
+    async def identify(self, headers: Mapping[str, str], address: str = "") -> Identity:
+        authorization = headers["Authorization"]
+        self.asked.append(authorization)
         for user, header in ((ROOT, "Basic cm9vdDpyb290"), (ANNA, "Basic YW5uYTphbm5h")):
             if authorization == header:
-                return user
+                return Identity(user, "default")
         raise Unauthorized("Name or password is incorrect.")
 
 

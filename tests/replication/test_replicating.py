@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from couchreg.replication.options import Replication
+from couchreg.replication.remote import RemoteDatabase
+from tests.conftest import ADMIN
 from tests.replication.conftest import Peer, running
 from tests.replication.proxies import proxy
 
@@ -249,3 +252,44 @@ async def test_a_wrong_password_is_told_without_it(
     assert (status, answer["error"]) == (401, "unauthorized")
     assert "topsecret" not in str(answer)
     assert "topsecret" not in caplog.text
+
+
+async def test_only_what_ends_by_itself_passes_the_own_door_by(
+    here: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And only where the door takes this kind of login: else it would let in whom the door does not."""
+    asked: list[str] = []
+    of = RemoteDatabase.of
+
+    def noted(wanted: Replication, *args: Any, target: bool) -> RemoteDatabase:
+        asked.append("target" if target else "source")
+        return of(wanted, *args, target=target)
+
+    monkeypatch.setattr(RemoteDatabase, "of", noted)
+    await here.ok("PUT", "/src")
+    await here.ok("PUT", "/src/a", {})
+    source, target = here.end("src"), here.end("dst")
+    assert (await here.replicate(source, target, create_target=True))[0] == 200
+    assert asked == []
+    await here.ok("POST", "/_replicate", {"source": source, "target": target, "continuous": True})
+    async with asyncio.timeout(60):
+        while asked != ["source", "target"]:
+            await asyncio.sleep(0.02)
+    await here.ok(
+        "POST", "/_replicate", {"source": source, "target": target, "continuous": True, "cancel": True}
+    )
+    asked.clear()
+    handlers = "/_node/_local/_config/chttpd/authentication_handlers"
+    cookie = await here.session.post(
+        f"{here.url}/_session", json=dict(zip(("name", "password"), ADMIN, strict=True))
+    )
+    by_cookie = {"Cookie": cookie.headers["Set-Cookie"].partition(";")[0]}
+    await here.ok("PUT", handlers, "{chttpd_auth, cookie_authentication_handler}")
+    try:
+        body = {"source": source, "target": target}
+        async with here.session.post(f"{here.url}/_replicate", json=body, headers=by_cookie) as answer:
+            assert answer.status != 200
+        assert asked[:1] == ["source"]
+    finally:
+        async with here.session.delete(f"{here.url}{handlers}", headers=by_cookie) as answer:
+            assert answer.status == 200
