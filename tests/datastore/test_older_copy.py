@@ -9,6 +9,7 @@ import pytest
 from couchreg.app.doctor import examine
 from couchreg.cli.rebuild import run
 from couchreg.config import CannotStart
+from couchreg.docstore.maintenance import sweeper as sweeper_module
 from couchreg.docstore.maintenance.audit import Audit
 from couchreg.docstore.maintenance.sweeper import Sweeper
 from couchreg.errors import Conflict
@@ -122,3 +123,22 @@ async def test_what_was_deleted_is_kept_beside_an_older_copy(server: ServerFacto
     await sweeper.sweep()
     kept = [path.read_bytes() for path in (data / "datastore/_deleted").rglob("*") if path.is_file()]
     assert b"a\n1\n" in kept
+
+
+async def test_records_are_read_only_where_something_would_be_removed(
+    server: ServerFactory, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An ordinary sweep, each hour, asks for none of them."""
+    client = connect(await server(blobstore="directory"))
+    assert (await client.publish("gdp", "1", b"a\n1\n"))[0] == 201
+    asked: list[str] = []
+
+    async def first_unknown(_: object, name: str, __: object) -> None:
+        asked.append(name)
+
+    monkeypatch.setattr(sweeper_module, "first_unknown", first_unknown)
+    store, attachments = client.app.store, client.app.attachments
+    sweeper = Sweeper(store, attachments, grace=0, recorded="registry", undelete=0)
+    assert (await sweeper.sweep(), asked) == (0, [])
+    assert (await client.registry("DELETE", "/gdp/1"))[0] == 200
+    assert (await sweeper.sweep() > 0, asked) == (True, ["registry"])

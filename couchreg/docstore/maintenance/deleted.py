@@ -5,14 +5,17 @@ has a record, whose age is that of the deletion.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from couchreg.blobstore.base import BlobStore
 from couchreg.package.layout import DELETED, DELETED_RECORD
 
+Refused = Callable[[], Awaitable[bool]]
 
-async def expire(blobs: BlobStore, seconds: float) -> int:
-    """Remove what was deleted at least `seconds` ago; how many blobs. Raises Unavailable."""
+
+async def expire(blobs: BlobStore, seconds: float, refused: Refused | None = None) -> int:
+    """Remove what was deleted at least `seconds` ago, unless that is `refused`, which is asked where there is
+    something; how many blobs. Raises Unavailable."""
     limit = time.time() - seconds
     records: dict[str, float] = {}
     folders: set[str] = set()
@@ -27,6 +30,8 @@ async def expire(blobs: BlobStore, seconds: float) -> int:
             continue
         if folder not in records and await blobs.info(f"{folder}/{DELETED_RECORD}") is not None:
             continue  # it has been put since the list began
+        if refused is not None and await refused():
+            return removed
         removed += await remove(blobs, folder + "/")
     return removed
 

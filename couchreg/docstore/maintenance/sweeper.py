@@ -8,6 +8,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Collection
+from functools import partial
 
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
@@ -102,8 +103,9 @@ class Sweeper:
             among=self._processes if self._attachments.others_write() else None,
         )
         self._begun = None
-        if self._undelete is not None and not await self._lacks(found):
-            removed += await expire(self._attachments.blobs, self._undelete)
+        if self._undelete is not None:
+            lacks = partial(self._lacks, found)
+            removed += await expire(self._attachments.blobs, self._undelete, lacks)
         return removed
 
     async def _needed(self, keys: Collection[str], found: dict[str, bool]) -> set[str]:
