@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _PROCESS: Final = "process:"
 _LEASE: Final = "lease:"
+_LEAVING: Final = 5  # attempts to delete the own document
 LONGEST: Final = 60.0  # seconds for which one waits for a task to become free
 
 
@@ -146,9 +147,22 @@ class Members:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._running
         self._until = 0.0
-        if not self._lost and self._rev is not None:
-            with contextlib.suppress(CouchregError):
+        with contextlib.suppress(CouchregError):
+            await self._leave()
+
+    async def _leave(self) -> None:
+        """A write that was broken off may have been done, or be done now: what is there then is deleted, and
+        with what was deleted no write can succeed."""
+        for _ in range(_LEAVING):
+            if self._lost or self._rev is None:
+                return
+            try:
                 await self._soon.delete(_PROCESS + self.own, self._rev, gated=False)
+            except Conflict:
+                found = await self._soon.read(_PROCESS + self.own)
+                self._rev = None if found is None else str(found["_rev"])
+            else:
+                return
 
     async def _in_the_way(self) -> dict[str, dict[str, Any]]:
         """The processes, dead ones too, beside which this one cannot be."""

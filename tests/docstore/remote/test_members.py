@@ -87,6 +87,29 @@ async def test_who_has_stopped_keeps_nobody_waiting(made: Made) -> None:
     await made("b", alone=True, pause=never).join()
 
 
+async def test_who_stops_while_it_writes_keeps_nobody_waiting(
+    remote: RemoteStore, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent is done, though nobody waits for the answer."""
+    sent = asyncio.Event()
+    write = remote.private.soon.write
+
+    async def write_unheard(*args: Any, **more: Any) -> str:
+        await write(*args, **more)
+        sent.set()
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    members = made()
+    await members.join()
+    with monkeypatch.context() as patch:
+        patch.setattr(members._soon, "write", write_unheard)
+        members.start()
+        await sent.wait()
+        await members.stop()
+    assert not await made("b").is_at_work(members.own)
+
+
 async def test_who_must_be_alone_from_now_on_has_to_be(made: Made) -> None:
     first = made()
     await first.join()
