@@ -23,7 +23,7 @@ def access() -> None:
 @json_option
 def public(name: str, registry: str | None, user: str | None, as_json: bool) -> None:
     """Let everybody read a package."""
-    found = call(registry, user, as_json, lambda people: people.rights.set_access(name, "public"))
+    found = call(registry, user, as_json, lambda people: people.rights.set_access(name, "public"), about=name)
     _tell(name, found, as_json)
 
 
@@ -36,7 +36,9 @@ def restricted(name: str, registry: str | None, user: str | None, as_json: bool)
 
     A name that nobody has becomes yours, so that its first version is restricted from the beginning.
     """
-    found = call(registry, user, as_json, lambda people: people.rights.set_access(name, "restricted"))
+    found = call(
+        registry, user, as_json, lambda people: people.rights.set_access(name, "restricted"), about=name
+    )
     _tell(name, found, as_json)
 
 
@@ -48,7 +50,9 @@ def restricted(name: str, registry: str | None, user: str | None, as_json: bool)
 @json_option
 def grant(who: str, right: str, name: str, registry: str | None, user: str | None, as_json: bool) -> None:
     """Let an account, or a group, read a package, or read and publish it."""
-    found = call(registry, user, as_json, lambda people: people.rights.grant(name, who, RIGHTS[right]))
+    found = call(
+        registry, user, as_json, lambda people: people.rights.grant(name, who, RIGHTS[right]), about=name
+    )
     _tell(name, found, as_json)
 
 
@@ -59,7 +63,11 @@ def grant(who: str, right: str, name: str, registry: str | None, user: str | Non
 @json_option
 def revoke(who: str, name: str, registry: str | None, user: str | None, as_json: bool) -> None:
     """Take a right away."""
-    _tell(name, call(registry, user, as_json, lambda people: people.rights.revoke(name, who)), as_json)
+    _tell(
+        name,
+        call(registry, user, as_json, lambda people: people.rights.revoke(name, who), about=name),
+        as_json,
+    )
 
 
 @access.command()
@@ -71,7 +79,9 @@ def ls(name: str | None, registry: str | None, user: str | None, as_json: bool) 
     if name is None:
         found = call(registry, user, as_json, lambda people: people.rights.restricted())
     else:
-        found = call(registry, user, as_json, lambda people: people.rights.collaborators(name), public=True)
+        found = call(
+            registry, user, as_json, lambda people: people.rights.collaborators(name), about=name, public=True
+        )
     if as_json:
         print_json(found)
     else:

@@ -18,7 +18,7 @@ def owner() -> None:
 @json_option
 def ls(package: str, registry: str | None, user: str | None, as_json: bool) -> None:
     """List the owners of a package."""
-    found = call(registry, user, as_json, lambda people: people.owners(package), public=True)
+    found = call(registry, user, as_json, lambda people: people.owners(package), about=package, public=True)
     if as_json:
         print_json(found)
     else:
@@ -34,7 +34,11 @@ def ls(package: str, registry: str | None, user: str | None, as_json: bool) -> N
 @json_option
 def add(name: str, package: str, registry: str | None, user: str | None, as_json: bool) -> None:
     """Make NAME an owner of PACKAGE."""
-    _tell(package, call(registry, user, as_json, lambda people: people.add_owner(package, name)), as_json)
+    _tell(
+        package,
+        call(registry, user, as_json, lambda people: people.add_owner(package, name), about=package),
+        as_json,
+    )
 
 
 @owner.command()
@@ -44,7 +48,11 @@ def add(name: str, package: str, registry: str | None, user: str | None, as_json
 @json_option
 def rm(name: str, package: str, registry: str | None, user: str | None, as_json: bool) -> None:
     """Remove NAME from the owners of PACKAGE."""
-    _tell(package, call(registry, user, as_json, lambda people: people.remove_owner(package, name)), as_json)
+    _tell(
+        package,
+        call(registry, user, as_json, lambda people: people.remove_owner(package, name), about=package),
+        as_json,
+    )
 
 
 def _tell(package: str, owners: list[str], as_json: bool) -> None:

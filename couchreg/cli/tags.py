@@ -22,7 +22,9 @@ def dist_tag() -> None:
 @json_option
 def listing(name: str, registry: str | None, user: str | None, as_json: bool) -> None:
     """List the dist-tags of a package."""
-    _tell(ask(registry, user, as_json, lambda found: found.catalog.tags(name), public=True), as_json)
+    _tell(
+        ask(registry, user, as_json, lambda found: found.catalog.tags(name), about=name, public=True), as_json
+    )
 
 
 @dist_tag.command()
@@ -33,7 +35,10 @@ def listing(name: str, registry: str | None, user: str | None, as_json: bool) ->
 def add(package: str, tag: str, registry: str | None, user: str | None, as_json: bool) -> None:
     """Set TAG to a version."""
     name, version = _exact(package)
-    _tell(ask(registry, user, as_json, lambda found: found.catalog.set_tag(name, tag, version)), as_json)
+    _tell(
+        ask(registry, user, as_json, lambda found: found.catalog.set_tag(name, tag, version), about=package),
+        as_json,
+    )
 
 
 @dist_tag.command()
@@ -43,7 +48,9 @@ def add(package: str, tag: str, registry: str | None, user: str | None, as_json:
 @json_option
 def rm(name: str, tag: str, registry: str | None, user: str | None, as_json: bool) -> None:
     """Remove TAG."""
-    _tell(ask(registry, user, as_json, lambda found: found.catalog.remove_tag(name, tag)), as_json)
+    _tell(
+        ask(registry, user, as_json, lambda found: found.catalog.remove_tag(name, tag), about=name), as_json
+    )
 
 
 def _exact(package: str) -> tuple[str, str]:
@@ -76,9 +83,17 @@ def deprecate(
     """
     name, wanted = read_package(package)
     if undo or (not message and click.get_current_context().get_parameter_source("message") == GIVEN):
-        left = ask(registry, user, as_json, lambda found: found.catalog.undeprecate(name, wanted))
+        left = ask(
+            registry, user, as_json, lambda found: found.catalog.undeprecate(name, wanted), about=package
+        )
     elif message:
-        left = ask(registry, user, as_json, lambda found: found.catalog.deprecate(name, wanted, message))
+        left = ask(
+            registry,
+            user,
+            as_json,
+            lambda found: found.catalog.deprecate(name, wanted, message),
+            about=package,
+        )
     else:
         raise UsageError("Give a message: why, and what to use instead. Or --undo.")
     _tell_messages(name, left, "deprecated", as_json)
@@ -99,9 +114,11 @@ def yank(
     """
     name, version = read_pinned(package)
     if undo:
-        left = ask(registry, user, as_json, lambda found: found.catalog.unyank(name, version))
+        left = ask(registry, user, as_json, lambda found: found.catalog.unyank(name, version), about=package)
     elif reason:
-        left = ask(registry, user, as_json, lambda found: found.catalog.yank(name, version, reason))
+        left = ask(
+            registry, user, as_json, lambda found: found.catalog.yank(name, version, reason), about=package
+        )
     else:
         raise UsageError("Give a reason: why, and what to use instead. Or --undo.")
     _tell_messages(name, left, "yanked", as_json)

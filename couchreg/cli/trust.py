@@ -57,7 +57,7 @@ def add(
         if not equals:
             raise click.UsageError(f"{one!r} is no claim: write it like repository_id=1234.")
         wanted[claim] = value
-    found = _asked(asked, lambda people: people.rights.trust(name, str(issuer), wanted))
+    found = _asked(asked, name, lambda people: people.rights.trust(name, str(issuer), wanted))
     if asked["as_json"]:
         print_json(found)
     else:
@@ -70,7 +70,7 @@ def add(
 @json_option
 def ls(name: str, **asked: Any) -> None:
     """List the jobs that may publish a package of yours."""
-    found = _asked(asked, lambda people: people.rights.trusted(name))
+    found = _asked(asked, name, lambda people: people.rights.trusted(name))
     if asked["as_json"]:
         print_json(found)
         return
@@ -85,7 +85,7 @@ def ls(name: str, **asked: Any) -> None:
 @json_option
 def rm(name: str, publisher_id: str, **asked: Any) -> None:
     """Trust a job no more. Tokens that it has got end by themselves, in a quarter of an hour at most."""
-    _asked(asked, lambda people: people.rights.distrust(name, publisher_id))
+    _asked(asked, name, lambda people: people.rights.distrust(name, publisher_id))
     if asked["as_json"]:
         print_json({"ok": True, "id": publisher_id})
     else:
@@ -118,8 +118,8 @@ def token(package: str | None, audience: str | None, registry: str | None, as_js
     click.echo(f"It publishes {named}, and ends {plain(made.get('expires'))}.", err=True)
 
 
-def _asked(asked: dict[str, Any], question: Any) -> Any:
-    return call(asked["registry"], asked["user"], asked["as_json"], question)
+def _asked(asked: dict[str, Any], name: str, question: Any) -> Any:
+    return call(asked["registry"], asked["user"], asked["as_json"], question, about=name)
 
 
 def _show(one: dict[str, Any]) -> None:

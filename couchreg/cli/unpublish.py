@@ -52,8 +52,9 @@ async def _unpublish(
 ) -> dict[str, Any]:
     name, version = read_package(package)
     account = _account(registry, user)
-    async with Registry(account.registry, account.login) as found:
+    async with Registry(account.registry, account.login) as found, found.about(name, version):
         if not yes:
+            await found.catalog.versions(name)  # nobody is asked about what is not there
             _confirm(name, version, await _dependents(found, name), " for good" if for_good else "")
         return await found.unpublish(name, version, for_good=for_good)
 

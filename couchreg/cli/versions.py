@@ -22,7 +22,9 @@ Rows = list[dict[str, Any]]
 @json_option
 def versions(package: str, registry: str | None, user: str | None, as_json: bool) -> None:
     """List the versions of a package, the highest first."""
-    rows = ask(registry, user, as_json, lambda found: found.catalog.versions(package), public=True)
+    rows = ask(
+        registry, user, as_json, lambda found: found.catalog.versions(package), about=package, public=True
+    )
     if as_json:
         print_json(rows)
         return

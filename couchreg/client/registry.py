@@ -1,6 +1,7 @@
 """A registry as its users see it: publish, install, search, info, unpublish. Each raises ClientError."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +13,7 @@ from couchreg.client import asking
 from couchreg.client.cache import Cache
 from couchreg.client.catalog import ClientCatalog
 from couchreg.client.direct import DirectUpload
-from couchreg.client.errors import ClientError, NotAllowed, not_a_registry
+from couchreg.client.errors import ClientError, Missing, NotAllowed, not_a_registry
 from couchreg.client.folder import Folder
 from couchreg.client.following import Told, ended, status_address, unheard
 from couchreg.client.install import Installation, Installed, InstallOptions, plan
@@ -20,6 +21,7 @@ from couchreg.client.people import People
 from couchreg.client.project import Project
 from couchreg.client.reading import Reader
 from couchreg.client.stepwise import StepwiseUpload
+from couchreg.client.suggesting import meant
 from couchreg.client.transport import Login, Progress, Transport, no_progress, read_json
 from couchreg.client.upload import PackageUpload
 from couchreg.model import json
@@ -62,6 +64,17 @@ class Registry:
 
     async def close(self) -> None:
         await self._transport.close()
+
+    @asynccontextmanager
+    async def about(self, name: str, wanted: str | None = None) -> AsyncIterator[None]:
+        """Inside, Missing for a package or a version that is not there says which one may be meant."""
+        try:
+            yield
+        except Missing as error:
+            sentence = await meant(self._transport, name, wanted)
+            if sentence is None:
+                raise
+            raise Missing(sentence) from error
 
     async def __aenter__(self) -> Self:
         await self.open()

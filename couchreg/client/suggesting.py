@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from couchreg.client.errors import ClientError
 from couchreg.client.transport import Transport
+from couchreg.package.names import is_version
 
 SHOWN = 10  # versions
 LOOKED_AT = "200"  # packages beside the name in the alphabet
@@ -14,7 +15,10 @@ LOOKED_AT = "200"  # packages beside the name in the alphabet
 
 async def absent_package(transport: Transport, name: str) -> str:
     """The sentence about a package that is not there."""
-    near = close(name, await _names_beside(transport, name))
+    return _without(transport, name, close(name, await _names_beside(transport, name)))
+
+
+def _without(transport: Transport, name: str, near: str) -> str:
     hint = f"did you mean {near}?" if near else "find it with couchreg search."
     return f"{transport.url} has no package {name}: {hint}"
 
@@ -28,6 +32,18 @@ async def absent_version(transport: Transport, name: str, wanted: str) -> str:
     more = " …" if len(versions) > SHOWN else ""
     hint = f" Did you mean {near}?" if near else ""
     return f"{name} has no version {wanted}; it has {', '.join(versions[:SHOWN])}{more}.{hint}"
+
+
+async def meant(transport: Transport, name: str, wanted: str | None) -> str | None:
+    """The sentence about a package or a version that is not there, where it can be said what was meant. A
+    range or a tag counts as there."""
+    versions = await versions_of(transport, name)
+    if not versions:
+        near = close(name, await _names_beside(transport, name))
+        return _without(transport, name, near) if near else None
+    if wanted is None or wanted in versions or not is_version(wanted):
+        return None
+    return await absent_version(transport, name, wanted)
 
 
 async def versions_of(transport: Transport, name: str) -> list[str]:

@@ -89,6 +89,34 @@ def test_what_was_meant(couchreg: Couchreg, bees: str) -> None:
     assert "Did you mean 1.1.0?" in couchreg("info", f"{bees}@1.1.9").err
 
 
+OF_A_PACKAGE = (
+    "versions {}",
+    "unpublish {}",  # before it asks whether one is sure
+    "unpublish --yes {}",
+    "dist-tag ls {}",
+    "dist-tag rm {} old",
+    "owner ls {}",
+    "owner add admin {}",
+    "deprecate {} old",
+    "access grant admin read {}",
+    "access ls {}",
+    "trust ls {}",
+)
+OF_A_VERSION = ("unpublish --yes {}", "dist-tag add {} newest", "deprecate {} old", "yank {} wrong")
+
+
+def test_what_was_meant_by_who_changes_something(live: Server, bees: str, tmp_path: Path) -> None:
+    admin = {"registry": live.registry_url, "user": live.admin[0], "password": live.admin[1]}
+    for command in OF_A_PACKAGE:
+        ran = run(*command.format("maners").split(), cwd=tmp_path, **admin)
+        assert (ran.status, f"did you mean {bees}?" in ran.err) == (3, True), command
+    for command in OF_A_VERSION:
+        ran = run(*command.format(f"{bees}@1.1.9").split(), cwd=tmp_path, **admin)
+        assert (ran.status, "Did you mean 1.1.0?" in ran.err) == (3, True), command
+    ran = run("owner", "add", "nobody", bees, cwd=tmp_path, **admin)
+    assert "no user 'nobody'" in ran.err
+
+
 def test_install_tells_what_changed(couchreg: Couchreg, live: Server, tmp_path: Path) -> None:
     folder = tmp_path / "alone"
     folder.mkdir()
