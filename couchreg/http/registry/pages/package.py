@@ -93,7 +93,7 @@ def _checked(call: Call, version: Version) -> dict[str, Any]:
     }
 
 
-def _published(version: Version) -> dict[str, str]:
+def _published(version: Version) -> dict[str, Any]:
     moment = plain(version.own.get("published"), 100)
     return {"published": moment, "day": moment[:10], "publisher": plain(version.own.get("publisher"), 200)}
 

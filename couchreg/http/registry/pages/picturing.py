@@ -19,7 +19,7 @@ from couchreg.package.descriptor import Resource
 from couchreg.package.tables import format_of
 from couchreg.registry.reading.catalog import Version
 from couchreg.registry.reading.served import url_of
-from couchreg.web import maps
+from couchreg.web import maps, papers
 from couchreg.web.plots import MOST_ROWS, Plot, counted, plot
 from couchreg.web.snippets import fetching
 from couchreg.web.views import DrawnView, views_of
@@ -104,9 +104,9 @@ async def _asked(call: Call, statement: str) -> bytes:
 
 
 async def preview(call: Call, version: Version, resource: Resource, *, opened: bool) -> dict[str, Any]:
-    """`kind`, and what it needs: `image`, `map`, `text` (with `more`), `pdf`, or none; `files` that are had
-    from here, and `commands` for those that are large. Where rows are shown nothing is `opened`, and there is
-    no kind: a page of rows needs no file."""
+    """`kind`, and what it needs: `image`, `map`, `text` (with `more`), `paper` (a PDF that does nothing by
+    itself), `pdf` (any other), or none; `files` that are had from here, and `commands` for those that are
+    large. Where rows are shown nothing is `opened`, and there is no kind: a page of rows needs no file."""
     base, address = call.base, (version.name, version.version)
     files = [version.files[path] for path in resource.paths if path in version.files]
     size = sum(file.length for file in files)
@@ -137,7 +137,7 @@ async def _seen(call: Call, resource: Resource, file: Attachment) -> dict[str, A
     if kind in _IMAGES and file.length <= _IMAGE:
         return {"kind": "image"}
     if kind == "application/pdf":
-        return {"kind": "pdf"}
+        return {"kind": "paper" if await _is_still(call, file) else "pdf"}
     is_map = kind == "application/geo+json" or format_of(resource) == "geojson"
     if is_map and file.length <= maps.LONGEST and (found := await _map(call, file)):
         return {"kind": "map", "map": found}
@@ -172,7 +172,23 @@ async def _map(call: Call, file: Attachment) -> maps.Drawn | None:
     return maps.Drawn([maps.MapShape(*one) for one in shapes], height, words, more)
 
 
+async def _is_still(call: Call, file: Attachment) -> bool:
+    """Whether a PDF is known to do nothing; kept once it is found out."""
+    if file.length > papers.LONGEST:
+        return False
+    key = ("PAPER", file.sha256 or file.key)
+    kept = call.services.rendered.get(key)
+    if kept is None:
+        acts = await asyncio.to_thread(papers.may_act, await _bytes(call, file, papers.LONGEST))
+        kept = Rendering("", b"" if acts else b"still", {})
+        call.services.rendered.keep(key, kept)
+    return bool(kept.body)
+
+
 async def _beginning(call: Call, file: Attachment, most: int) -> str:
+    return (await _bytes(call, file, most)).decode("utf-8", "replace").removeprefix("\ufeff")
+
+
+async def _bytes(call: Call, file: Attachment, most: int) -> bytes:
     read = call.registry.attachments.open(file, 0, min(file.length, most))
-    data = b"".join([chunk async for chunk in read])
-    return data.decode("utf-8", "replace").removeprefix("\ufeff")
+    return b"".join([chunk async for chunk in read])

@@ -89,6 +89,7 @@ async def page(call: Call) -> web.StreamResponse:
         call,
         "table.html",
         pictured=_file(version, resource) if seen["kind"] == "image" else None,
+        framed=_file(version, resource) if seen["kind"] == "paper" else None,
         asked="",
         title=plain(resource.members.get("title")),
         description=plain(resource.members.get("description")),

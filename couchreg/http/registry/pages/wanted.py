@@ -28,6 +28,7 @@ POLICY: Final = (
 )
 # What a page with a script may besides: run files that come with the server, and ask the server.
 _SCRIPTS: Final = "; script-src {0}/-/static/; worker-src {0}/-/static/; connect-src 'self'"
+_FRAMES: Final = "; frame-src 'self' {0}"
 _WORKER: Final = "default-src 'none'; script-src {0}/-/static/; connect-src 'self'"
 HEADERS: Final = {
     "Content-Security-Policy": POLICY,
@@ -66,10 +67,16 @@ def or_page(page: Operation, other: Operation) -> Operation:
 
 
 async def show(
-    call: Call, template: str, *, pictured: Attachment | None = None, **values: Any
+    call: Call,
+    template: str,
+    *,
+    pictured: Attachment | None = None,
+    framed: Attachment | None = None,
+    **values: Any,
 ) -> web.StreamResponse:
     """A page for this client, or 304 where it has it. `pictured` is a file beside those that it shows as
-    pictures, or one of them: where readers are sent to a bucket for it, pictures may come from there."""
+    pictures, or one of them: where readers are sent to a bucket for it, pictures may come from there.
+    `framed` is one that it shows in a frame, which no other page may have."""
     body = await asyncio.to_thread(render, template, base=call.base, **values)
     kept = "no-cache" if call.audience.is_everyone else "private, no-cache"
     headers = {**HEADERS, "Cache-Control": kept}
@@ -78,6 +85,8 @@ async def show(
     if pictured is not None and (origin := await _origin(call, pictured)):
         policy = headers["Content-Security-Policy"]
         headers["Content-Security-Policy"] = policy.replace(_PICTURES, f"{_PICTURES} {origin}")
+    if framed is not None:
+        headers["Content-Security-Policy"] += _FRAMES.format(await _origin(call, framed)).rstrip()
     return await fresh(call, body, f"{HTML}; charset=utf-8", headers)
 
 
@@ -85,8 +94,8 @@ async def _origin(call: Call, file: Attachment) -> str:
     """Of the bucket that readers are sent to for a file; empty where they get it from here."""
     try:
         address = await call.services.elsewhere(file)
-    except Unavailable as error:  # no picture can be had now; the rest of the page can
-        log.info("a page is shown without pictures: %s", error.reason)
+    except Unavailable as error:  # the file cannot be had now; the rest of the page can
+        log.info("a page is shown without a file of its package: %s", error.reason)
         return ""
     return str(URL(address).origin()) if address else ""
 

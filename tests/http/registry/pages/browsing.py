@@ -14,6 +14,7 @@ from playwright.async_api import Browser, ConsoleMessage, Dialog, Page, Request,
 
 AXE = Path(__file__).parents[3] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+ITSELF = ("chrome://", "chrome-extension://")  # what the browser has at hand: its viewer of PDF
 PATIENCE = 120_000  # milliseconds, for machines that are busy
 WIDE, NARROW = {"width": 1100, "height": 800}, {"width": 320, "height": 640}
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -60,7 +61,7 @@ class Visit:
         self.told.append(f"console: {message.text}")
 
     def _request(self, request: Request) -> None:
-        if not request.url.startswith(self.url + "/"):
+        if not request.url.startswith((self.url + "/", *ITSELF)):
             self.told.append(f"asked another host: {request.url}")
 
     async def open(self, path: str) -> int:

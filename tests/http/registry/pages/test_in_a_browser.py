@@ -1,6 +1,7 @@
 """The pages in a real browser: they load without an error, nothing of a publisher runs, and everybody can use
 them: axe finds nothing in light and in dark, and a narrow screen is wide enough."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from tests.http.registry.pages.browsing import started, visiting
 from tests.http.registry.pages.test_pages import PAGES, ROWS, hostile_package, plain_package
 from tests.packages import Package, zipped
 from tests.served import PASSWORD, Served, serving
+from tests.web.test_papers import SCRIPT as ACTS
+from tests.web.test_papers import pdf, stream
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LIKE_OTHERS = {"/seen/1.0.0", "/-/table/seen/latest/main", "/-/sql", "/%3Cscript%3Ealert(1)%3C%2Fscript%3E"}
@@ -24,14 +27,25 @@ SVG = f'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)">{SCRIPT}</svg>
 def hostile_files() -> Package:
     """The hostile package, with files that are pages and pictures full of script."""
     package = hostile_package()
-    resources = [{"name": "page", "path": "page.html"}, {"name": "picture", "path": "picture.svg"}]
+    paths = ("page.html", "picture.svg", "still.pdf", "acting.pdf")
+    resources = [{"name": path.partition(".")[0], "path": path} for path in paths]
     members = {**package.members, "resources": [*package.members["resources"], *resources]}
     files = {
         "page.html": f"<!doctype html>{SCRIPT}".encode(),
         "picture.svg": SVG.encode(),
+        "still.pdf": pdf(b"<</Type/Catalog/Pages 2 0 R>>", *READ),
+        "acting.pdf": pdf(b"<</Type/Catalog/Pages 2 0 R/OpenAction%s>>" % ACTS, *READ),
         "README.md": README.encode(),
     }
     return replace(package, members=members, files=files)
+
+
+READ = (
+    b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+    b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>",
+    stream(b"", b"BT /F1 24 Tf 20 100 Td (A paper) Tj ET"),
+    b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+)
 
 
 EVIL = hostile_files()
@@ -62,7 +76,8 @@ async def browser() -> AsyncIterator[Browser]:
 async def test_every_page_loads_runs_nothing_and_can_be_used(registry: Served, browser: Browser) -> None:
     wrong = {}
     async with visiting(browser, registry.url) as visit:
-        for path in (*PAGES, "/-/table/evil/1.0.0/page", "/-/table/evil/1.0.0/picture"):
+        resources = ("page", "picture", "still", "acting")
+        for path in (*PAGES, *(f"/-/table/evil/1.0.0/{name}" for name in resources)):
             assert await visit.open(path) in (200, 404)
             if found := await visit.findings(axe=path not in LIKE_OTHERS):
                 wrong[path] = found
@@ -92,6 +107,22 @@ async def test_files_full_of_script_are_saved_and_not_shown(registry: Served, br
                 with pytest.raises(Error, match="Download is starting"):
                     await visit.open(path)
             await (await saved.value).cancel()
+        assert visit.told == []
+
+
+async def test_a_paper_is_read_in_the_page_unless_it_may_act(registry: Served, browser: Browser) -> None:
+    async with visiting(browser, registry.url) as visit:
+        await visit.open("/-/table/evil/1.0.0/still")
+        address = f"{registry.url}/evil/1.0.0/still"
+        async with asyncio.timeout(120):  # the browser's viewer is in the frame, and the paper in that
+            while [frame.url for frame in visit.page.frames].count(address) != 2:
+                await asyncio.sleep(0.05)
+        assert visit.told == []
+        await visit.open("/-/table/evil/1.0.0/acting")
+        assert await visit.page.locator("iframe").count() == 0
+        async with visit.page.expect_download() as saved:
+            await visit.page.get_by_role("link", name="Save it as PDF").click()
+        await (await saved.value).cancel()
         assert visit.told == []
 
 

@@ -43,6 +43,7 @@ async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
         "words.txt": "نص <b>".encode() + b"x" * 20_000,
         "lost.png": b"\x89PNG",
         "paper.pdf": b"%PDF-",
+        "acting.pdf": b"%PDF-/JavaScript",
         "README.md": b"![A bee](photo.png)",
         "blob.bin": b"\0" * 5000,
     }
@@ -157,14 +158,17 @@ async def test_a_picture_of_some_rows_says_which_they_are(
 
 async def test_a_map_an_image_a_text_a_paper_and_what_cannot_be_seen(registry: Served) -> None:
     found = {
-        name: await page(registry, name) for name in ("land", "photo", "words", "paper", "blob", "broken")
+        name: await page(registry, name)
+        for name in ("land", "photo", "words", "paper", "acting", "blob", "broken")
     }
     assert "50.00° N to 50.00° N" in found["land"].text
     [image] = [attributes for tag, attributes in found["photo"].elements if tag == "img"]
     assert image["src"] == f"{registry.url}/valley/1/photo"
     assert "نص <b>" in found["words"].text
     assert "this is the beginning" in found["words"].text
-    assert "Read it as PDF" in found["paper"].text
+    [frame] = [attributes for tag, attributes in found["paper"].elements if tag == "iframe"]
+    assert frame["src"] == f"{registry.url}/valley/1/paper"
+    assert "Save it as PDF" in found["acting"].text
     assert "curl -fL -C - --create-dirs -o valley@1/blob.bin" in found["blob"].text
     assert "{" in found["broken"].text  # as text
     assert all(f"{registry.url}/valley/1/" in str(one.links()) for one in found.values())
@@ -191,6 +195,10 @@ async def test_pictures_may_come_from_the_bucket_that_readers_are_sent_to(regist
     ):
         _, headers, _ = await look(registry, path)
         assert f"; img-src 'self'{more};" in headers["Content-Security-Policy"]
+    _, headers, _ = await look(registry, "/-/table/valley/1/paper")
+    assert headers["Content-Security-Policy"].endswith(f"; frame-src 'self' {BUCKET}")
+    _, headers, _ = await look(registry, "/-/table/valley/1/acting")
+    assert "frame-src" not in headers["Content-Security-Policy"]
 
 
 async def test_of_what_is_large_it_is_said_how_it_is_had(
