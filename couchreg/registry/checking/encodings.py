@@ -105,6 +105,27 @@ def detected(opened: Open) -> str | None:
     return None
 
 
+def reads_alike(opened: Open, one: str, other: str) -> bool:
+    """Whether a text is the same by two encodings, of which both fit it."""
+    decoders = [codecs.getincrementaldecoder(name)() for name in (one, other)]
+    texts = ["", ""]
+    with opened() as file:
+        while True:
+            data = file.read(_STEP)
+            texts = [
+                text + decoder.decode(data, final=not data)
+                for text, decoder in zip(texts, decoders, strict=True)
+            ]
+            length = min(map(len, texts))
+            if texts[0][:length] != texts[1][:length]:
+                return False
+            texts = [text[length:] for text in texts]
+            if not data:
+                return texts[0] == texts[1]
+            if max(map(len, texts)) > _STEP:
+                return False
+
+
 def _guess(sample: bytes) -> str | None:
     """The likeliest encoding of a text that is no UTF-8.
 

@@ -6,6 +6,7 @@ The members of a JSON object have no order, so a row is read by the schema's, wh
 Source: https://datapackage.org/standard/table-dialect/#property.
 """
 
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import ijson  # type: ignore[import-untyped]
@@ -20,14 +21,15 @@ FORMATS = ("json", *LINES)
 _LONGEST = 16 << 20  # bytes of a first line that is looked into
 
 
-def check_rows(prepared: Prepared, resource: Any) -> None:
+def check_rows(prepared: Prepared, resource: Any) -> bool:
     """Report that a file of JSON has no list of rows, and take it out of `prepared.tables` then, or where it
-    has no row; else note there the order of the members of its rows. What is broken is left to the reader."""
+    has no row; else note there the order of the members of its rows. What is broken is left to the reader.
+    Whether rows have members of which the descriptor does not say which are read."""
     name, paths = resource.name, prepared.paths.get(resource.name)
     if resource.format not in FORMATS or not paths or resource.datatype != "table":
-        return
+        return False
     if name not in prepared.tables or resource.compression not in (None, "", *COMPRESSIONS[1:]):
-        return
+        return False
     members = prepared.tables[name]
     dialect = members.get("dialect") or {}
     control = dialect.get("json") or {}
@@ -37,7 +39,7 @@ def check_rows(prepared: Prepared, resource: Any) -> None:
                 _first_line(file) if resource.format in LINES else _first(file, control.get("property"))
             )
     except (*BROKEN, OSError, ijson.JSONError, BadText, UnicodeDecodeError):
-        return
+        return False
     if fault:
         prepared.report.add(problem("source-error", f"{paths[0]} {fault}", resource=name, file=paths[0]))
     if first is None:
@@ -47,6 +49,42 @@ def check_rows(prepared: Prepared, resource: Any) -> None:
             **dialect,
             "json": {**control, "keys": _ordered(list(first), members.get("schema"))},
         }
+        return True
+    return False
+
+
+def check_members(prepared: Prepared, resource: Any) -> None:
+    """Report members of rows that neither a field nor the first row has: whoever reads the rows as a table
+    loses them. For tables of which `check_rows` says that they have such rows."""
+    keys = prepared.tables.get(resource.name, {}).get("dialect", {}).get("json", {}).get("keys")
+    fields = _names(prepared.tables.get(resource.name, {}).get("schema"))
+    paths = prepared.paths.get(resource.name)
+    if not keys or not fields or not paths:
+        return
+    known = {*keys, *fields}
+    try:
+        with open_text_bytes([f"{prepared.folder}/{path}" for path in paths], resource.compression) as file:
+            for number, row in enumerate(_rows(file, resource), start=2):  # the header is the first
+                for member in [key for key in row if key not in known] if isinstance(row, dict) else ():
+                    words = f"Row {number} has a member {shown(member)} that is no field of the schema."
+                    words += " Take it out, or give the schema such a field."
+                    place = {"resource": resource.name, "row": number, "field": member, "file": paths[0]}
+                    prepared.report.add(problem("extra-cell", words, **place))
+    except (*BROKEN, OSError, ijson.JSONError, BadText, UnicodeDecodeError):
+        return  # the reader of the rows says what is broken
+
+
+def _rows(file: BinaryIO, resource: Any) -> Iterator[Any]:
+    if resource.format in LINES:
+        return (read_json(line) for line in iter(lambda: file.readline(_LONGEST), b"") if line.strip())
+    member = (resource.dialect.to_descriptor().get("json") or {}).get("property")
+    return iter(ijson.items(file, f"{member}.item" if isinstance(member, str) else "item"))
+
+
+def _names(schema: Any) -> list[str]:
+    fields = schema.get("fields") if isinstance(schema, dict) else None
+    names = [item.get("name") for item in fields or () if isinstance(item, dict)]
+    return [name for name in names if isinstance(name, str)]
 
 
 def _first_line(file: BinaryIO) -> tuple[str, Any]:
@@ -70,8 +108,5 @@ def _first(file: BinaryIO, member: Any) -> tuple[str, Any]:
 
 def _ordered(keys: list[str], schema: Any) -> list[str]:
     """Keys as the fields of a schema stand, and behind them those that are none."""
-    fields = schema.get("fields") if isinstance(schema, dict) else None
-    known = [
-        item.get("name") for item in (fields if isinstance(fields, list) else ()) if isinstance(item, dict)
-    ]
+    known = _names(schema)
     return [*(key for key in known if key in keys), *(key for key in keys if key not in known)]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, TypedDict
 
 from couchreg.package.report import Problem, problem, shown
-from couchreg.registry.checking.encodings import UTF_8, detected, first_fault
+from couchreg.registry.checking.encodings import UTF_8, detected, first_fault, reads_alike
 from couchreg.registry.checking.preparing import Prepared
 from couchreg.registry.checking.reading import BROKEN, COMPRESSIONS, FORMATS, open_text_bytes
 
@@ -99,17 +99,24 @@ def _of_encoding(prepared: Prepared, resource: Any, paths: list[str]) -> tuple[P
 
 
 def _of_mixed(prepared: Prepared, resource: Any, paths: list[str], found: str) -> Problem | None:
-    """Parts that are UTF-8 beside others that are not: read by one encoding, either would be garbled."""
+    """Parts of which one would be garbled by the encoding that was guessed for all: UTF-8 beside others, or
+    two of the others."""
     if len(paths) == 1 or found == UTF_8:
         return None
     for path in paths:
         opened = _opener(prepared, [path], resource.compression)
-        if first_fault(opened, "ascii") is not None and first_fault(opened, UTF_8) is None:
-            message = (
-                f"{path} is UTF-8 and another file of the resource is not, and the files of a resource have "
-                "one encoding: save all of them as UTF-8."
-            )
-            return problem("encoding-error", message, resource=resource.name, file=path)
+        if first_fault(opened, "ascii") is None:
+            continue
+        own = detected(opened)
+        if own == UTF_8:
+            words = f"{path} is UTF-8 and another file of the resource is not"
+        elif own is None or not reads_alike(opened, own, found):
+            words = f"{path} looks like {own or 'another encoding'} and the resource as a whole like {found}"
+        else:
+            continue
+        remedy = "save all of them as UTF-8, or state the “encoding” that all of them have."
+        message = f"{words}, and the files of a resource have one encoding: {remedy}"
+        return problem("encoding-error", message, resource=resource.name, file=path)
     return None
 
 

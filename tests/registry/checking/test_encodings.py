@@ -3,6 +3,7 @@
 import gzip
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,3 +121,22 @@ def test_the_place_in_the_part_that_has_the_fault(tmp_path: Path) -> None:
     report = table(tmp_path, b"", path=list(parts), encoding="utf-8", files=parts)
     [found] = report["problems"]
     assert (found["file"], found["line"], found["row"]) == ("b.csv", 2, 4)
+
+
+FRENCH = "1,Besançon à côté de la forêt, où naît le fleuve\n2,Évêché, hôtel, château, garçon\n"
+CZECH = "3,Příliš žluťoučký kůň úpěl ďábelské ódy\n4,Řeka, třešně, šťáva, účet, něžný\n"
+
+
+def parts(folder: Path, first: bytes, second: bytes, **members: Any) -> dict[str, Any]:
+    return table(folder, b"id,word\n" + first, path=["t.csv", "u.csv"], files={"u.csv": second}, **members)
+
+
+def test_parts_of_two_encodings_are_not_read_by_one(tmp_path: Path) -> None:
+    text = (FRENCH * 20).replace(", ", " "), (CZECH * 20).replace(", ", " ")
+    french, czech = text[0].encode("cp1252"), text[1].encode("cp1250")
+    [found] = parts(tmp_path, french, czech)["problems"]
+    assert found["type"] == "encoding-error"
+    assert "have one encoding" in found["message"]
+    assert parts(tmp_path, french, czech, encoding="cp1250")["problems"] == []  # who states it knows it
+    assert parts(tmp_path, french, text[0].encode("utf-8"))["problems"] != []
+    assert parts(tmp_path, french, b"3,na\xefve\n")["problems"] == []  # the same by any that it may be

@@ -49,6 +49,29 @@ def test_rows_that_are_right(tmp_path: Path, path: str, text: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "text", "dialect"),
+    [
+        ("t.json", '[{"id": 1, "word": "a"}, {"id": 2, "word": "b", "more": 3}]', {}),
+        ("t.jsonl", '{"id": 1, "word": "a"}\n{"id": 2, "word": "b", "more": 3}\n', {}),
+        ("t.json", '{"in": [{"id": 1, "word": "a"}, {"id": 2, "more": 3}]}', {"property": "in"}),
+    ],
+)
+def test_members_of_later_rows_are_no_fields_either(
+    tmp_path: Path, path: str, text: str, dialect: dict[str, Any]
+) -> None:
+    [found] = table(tmp_path, text, path, dialect=dialect)["problems"]
+    place = (found["type"], found["row"], found["field"], found["file"])
+    assert place == ("extra-cell", 3, "more", path)
+    assert "'more' that is no field" in found["message"]
+
+
+@pytest.mark.parametrize("members", [{"schema": None}, {"dialect": {"json": {"keys": ["id", "word"]}}}])
+def test_members_that_nobody_asks_for_are_left(tmp_path: Path, members: dict[str, Any]) -> None:
+    text = '[{"id": 1, "word": "a"}, {"id": 2, "word": "b", "more": 3}]'
+    assert table(tmp_path, text, "t.json", **members)["problems"] == []
+
+
+@pytest.mark.parametrize(
     ("text", "dialect", "words"),
     [
         ('{"a": 1}', {}, "has no list at its top"),
