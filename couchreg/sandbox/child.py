@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-from couchreg.sandbox.messages import HEAD_SIZE, Tag, head, read_head
+from couchreg.sandbox.messages import HEAD_SIZE, Tag, pieces, read_head
 
 log = logging.getLogger(__name__)
 _BUFFER = 64 << 10  # bytes read ahead: a child whose reader is behind waits
@@ -46,8 +46,8 @@ class Child:
         """Raises ConnectionError when the child has ended."""
         if self._writer is None:
             raise ConnectionError("the child is not connected")
-        self._writer.write(head(tag, len(body)))
-        self._writer.write(body)
+        for piece in pieces(tag, body):
+            self._writer.write(piece)
         await self._writer.drain()
 
     async def receive(self, longest: int) -> tuple[Tag, bytes]:

@@ -10,6 +10,7 @@ from typing import Final
 
 _HEAD: Final = struct.Struct(">BI")
 HEAD_SIZE: Final = _HEAD.size
+JOINED: Final = 256 << 10  # bytes of a body that is copied behind its head
 
 
 class Tag(IntEnum):
@@ -31,6 +32,13 @@ class BadMessage(ValueError):
 
 def head(tag: Tag, length: int) -> bytes:
     return _HEAD.pack(tag, length)
+
+
+def pieces(tag: Tag, body: bytes) -> tuple[bytes, ...]:
+    """A message as it is written: in one piece, for each wakes the other side, unless it is large."""
+    if len(body) > JOINED:
+        return head(tag, len(body)), body
+    return (head(tag, len(body)) + body,)
 
 
 def read_head(data: bytes, longest: int) -> tuple[Tag, int]:

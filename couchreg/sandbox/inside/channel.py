@@ -3,7 +3,7 @@
 import os
 
 from couchreg.sandbox.inside import limits
-from couchreg.sandbox.messages import HEAD_SIZE, Tag, head, read_head
+from couchreg.sandbox.messages import HEAD_SIZE, Tag, pieces, read_head
 
 
 class TooLong(ValueError):
@@ -26,8 +26,8 @@ class Channel:
         """Waits while the server is behind. Raises TooLong."""
         if len(body) > self.longest:
             raise TooLong(f"a message of {len(body)} bytes; {self.longest} are allowed")
-        self._write(head(tag, len(body)))
-        self._write(body)
+        for piece in pieces(tag, body):
+            self._write(piece)
 
     def _write(self, data: bytes) -> None:
         left = memoryview(data)
