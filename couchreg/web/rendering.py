@@ -18,6 +18,7 @@ STATIC: Final = {  # files, and their types
     STYLE: "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "publish.js": SCRIPT,
+    "rest.js": SCRIPT,
     "sha256.js": SCRIPT,
     "offline.js": SCRIPT,
     "shelf.js": SCRIPT,

@@ -34,6 +34,11 @@ def registry_application(services: RegistryServices) -> web.Application:
     application = web.Application(middlewares=[_pages_of_errors(services), answer_errors])
     application.on_response_prepare.append(_name_request)
     application.on_response_prepare.append(_keep_private)
+
+    async def end_fillings(_: web.Application) -> None:
+        await services.fillings.close()
+
+    application.on_cleanup.append(end_fillings)
     if services.couch is not None:
         application.router.add_route("*", "/_couch{path:(?s:/.*)?}", services.couch)
     for route in ROUTES:

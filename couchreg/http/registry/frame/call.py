@@ -39,6 +39,7 @@ from couchreg.http.forwarded import Proxies
 from couchreg.http.leaving import Leaving, Watch
 from couchreg.http.registry.frame.codings import Codings
 from couchreg.http.registry.frame.cookies import visit_cookie
+from couchreg.http.registry.frame.filling import Fillings
 from couchreg.http.registry.frame.health import HealthPart
 from couchreg.http.registry.frame.numbers import whole_number
 from couchreg.http.registry.frame.overview import Overview, nothing_at_work
@@ -133,6 +134,7 @@ class RegistryServices:
     large: Turns = field(default_factory=large_packages)
     codings: Codings = field(default_factory=Codings)
     rendered: Renderings = field(default_factory=Renderings)
+    fillings: Fillings = field(default_factory=Fillings)
     pledges: Pledges | None = None  # for publishes that outlive their requests
     publish_wait: float = 60  # seconds
     tables: Tables | None = None  # that can be asked, where there are any

@@ -13,6 +13,7 @@ from couchreg.http.registry.analytics.streaming import asking_of
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.rendered import Rendering
 from couchreg.http.registry.pages.gathering import gathered
+from couchreg.http.registry.pages.waiting import Patience, made
 from couchreg.model import json
 from couchreg.model.media_types import essence, is_text
 from couchreg.package.descriptor import Resource
@@ -24,7 +25,6 @@ from couchreg.web.plots import MOST_ROWS, Plot, counted, plot
 from couchreg.web.snippets import fetching
 from couchreg.web.views import DrawnView, views_of
 
-_PATIENCE: Final = 1.0  # seconds for the rows of all pictures of a page
 _RASTER: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif")
 _IMAGES: Final = (*_RASTER, "image/svg+xml")  # in an <img> no script of an SVG runs
 _TEXT: Final = 16_000  # bytes that are shown
@@ -32,14 +32,16 @@ _IMAGE: Final = 20_000_000  # bytes that a page makes a browser load
 _LARGE: Final = 100_000_000  # bytes from which on it is said how a file is had
 
 
-async def drawn_views(call: Call, version: Version, resource: Resource, table: Table) -> list[dict[str, Any]]:
+async def drawn_views(
+    call: Call, version: Version, resource: Resource, table: Table, patience: Patience
+) -> list[dict[str, Any]]:
     """The `views` of a table: `title`, and `plot` with what is `counted` in it, or `problem`. Nothing of a
     descriptor that is long."""
     if version.is_large:
         return []
     views = views_of(version.document, list(version.resources), resource.name)
     statements = [_statement(version, table, view) for view in views]
-    answers = await _answers(call, table, [one for one in statements if one])
+    answers = await _answers(call, table, [one for one in statements if one], patience)
     found = []
     for view, statement in zip(views, statements, strict=True):
         body = answers.get(statement, b"")
@@ -64,21 +66,33 @@ def _picture(view: DrawnView, body: bytes) -> Plot | None:
     return plot(view.kind, view.group, view.series, json.decode_own(body)["rows"])
 
 
-async def _answers(call: Call, table: Table, statements: Sequence[str]) -> Mapping[str, bytes]:
+async def _answers(
+    call: Call, table: Table, statements: Sequence[str], patience: Patience
+) -> Mapping[str, bytes]:
     """Those that are had soon, empty for what cannot be drawn. What was asked before is there, whatever
     becomes of the rest; a page waits for all others together."""
     rendered = call.services.rendered
-    kept = {one: rendered.get(("VIEW", table.sha256, one)) for one in statements}
-    found = {one: rendering.body for one, rendering in kept.items() if rendering is not None}
+
+    def kept() -> dict[str, bytes]:
+        found = {one: rendered.get(("VIEW", table.sha256, one)) for one in statements}
+        return {one: rendering.body for one, rendering in found.items() if rendering is not None}
+
+    async def make() -> dict[str, bytes]:
+        found = kept()
+        for one in statements:
+            if one not in found:
+                found[one] = await _answer(call, one)
+                rendered.keep(("VIEW", table.sha256, one), Rendering("", found[one], {}))
+        return found
+
+    found = kept()
     try:
-        async with asyncio.timeout(_PATIENCE):
-            for one in statements:
-                if one not in found:
-                    found[one] = await _answer(call, one)
-                    rendered.keep(("VIEW", table.sha256, one), Rendering("", found[one], {}))
-    except (TimeoutError, CouchregError):
-        return found  # the page says of the others that they are not ready yet
-    return found
+        async with patience.time(patience.for_pictures):
+            if len(found) < len(set(statements)):
+                found = await made(call, ("VIEWS", table.sha256, *statements), make)
+    except CouchregError:
+        pass  # the page says of the others that they are not ready yet
+    return kept() | found
 
 
 async def _answer(call: Call, statement: str) -> bytes:

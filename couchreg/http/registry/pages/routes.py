@@ -38,6 +38,7 @@ ROUTES: tuple[Route, ...] = (
             Parameter("query", "Words that the rows have"),
             Parameter("where", "A condition on the rows, such as `year > 2000`"),
             Parameter("order", "The column that they are ordered by"),
+            Parameter("rest", "Waits for what is still being made", TEXT),
             Parameter("down", "The largest first", TEXT),
             count("offset", "The number of rows to skip", 0, 999_999_999),
         ),

@@ -1,6 +1,8 @@
 """The page where tables are asked: a statement, its answer, and addresses that give the same again."""
 
 import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
@@ -13,6 +15,7 @@ from couchreg.http.registry.analytics.streaming import asking_of, check_package
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.rendered import Rendering
 from couchreg.http.registry.pages.gathering import gathered
+from couchreg.http.registry.pages.waiting import FILLING, made, patience_of
 from couchreg.http.registry.pages.wanted import or_page, show
 from couchreg.model import json
 from couchreg.registry.reading.served import url_of
@@ -35,9 +38,11 @@ async def _page(call: Call) -> web.StreamResponse:
         "plot": None,
         "counted": "",
     }
+    patience = patience_of(call)
     if statement.strip():
         try:
-            shown |= await _answered(call, statement)
+            async with patience.time(patience.for_rows):
+                shown |= await _answered(call, statement)
         except (BadRequest, BadStatement, NotFound, TooManyRequests, Unavailable) as error:
             shown["problem"] = error.reason
         except TooLarge as error:
@@ -46,7 +51,15 @@ async def _page(call: Call) -> web.StreamResponse:
         name: _address(call.base, statement, name) for name in ("csv", "json", "parquet")
     }
     return await show(
-        call, "sql.html", title="SQL", asked="", statement=statement or _EXAMPLE, **formats, **shown
+        call,
+        "sql.html",
+        script=FILLING if patience.is_over else "",
+        rest=patience.rest,
+        title="SQL",
+        asked="",
+        statement=statement or _EXAMPLE,
+        **formats,
+        **shown,
     )
 
 
@@ -54,15 +67,22 @@ ask = or_page(_page, sql.ask)
 
 
 async def _answered(call: Call, statement: str) -> dict[str, Any]:
+    async def make() -> dict[str, Any]:
+        async with AsyncExitStack() as held:  # the answer may be made when the page has gone
+            return await _made(replace(call, held=held, places=set()), statement)
+
+    return await made(call, ("ANSWER", statement), make)
+
+
+async def _made(call: Call, statement: str) -> dict[str, Any]:
     asking = asking_of(call)
-    with call.while_there():
-        question = await asking.read(statement, lambda package: check_package(call, package), call.room)
-        key = ("SQL", question.tag())  # its tables never change, nor does the answer
-        kept = None if question.volatile else call.services.rendered.get(key)
-        if kept is None:
-            kept = Rendering("", await _asked(call, question), {})
-            if not question.volatile and len(kept.body) <= _MOST_KEPT:
-                call.services.rendered.keep(key, kept)
+    question = await asking.read(statement, lambda package: check_package(call, package), call.room)
+    key = ("SQL", question.tag())  # its tables never change, nor does the answer
+    kept = None if question.volatile else call.services.rendered.get(key)
+    if kept is None:
+        kept = Rendering("", await _asked(call, question), {})
+        if not question.volatile and len(kept.body) <= _MOST_KEPT:
+            call.services.rendered.keep(key, kept)
     return await asyncio.to_thread(_shown, kept.body)
 
 

@@ -17,6 +17,7 @@ from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.rendered import Rendering
 from couchreg.http.registry.pages.gathering import decoded, gathered
 from couchreg.http.registry.pages.picturing import drawn_views, preview
+from couchreg.http.registry.pages.waiting import FILLING, Patience, made, patience_of
 from couchreg.http.registry.pages.wanted import show
 from couchreg.http.registry.reading.files import version_of
 from couchreg.http.registry.reading.packages import number
@@ -35,10 +36,7 @@ _MOST_KEPT: Final = 128 << 10  # bytes of a page that is remembered
 _LONGEST: Final = 1000  # characters of a condition
 _REPEATED: Final = 200  # characters of a condition, in the heading of each column
 _COLUMNS: Final = 200  # that are shown
-_PATIENCE: Final = 0.3  # seconds for pictures of columns
-_PATIENCE_FOR_ROWS: Final = 3.0  # for the table itself, where it is still being made
 _BETWEEN_LOOKS: Final = 0.2
-_LONGER_PATIENCE: Final = 1.0  # for a picture of two
 _LONGEST_COURSE: Final = 2_000_000  # rows; with more, nobody would wait for it
 _TIMES: Final = ("year", "date", "datetime")  # types that others are looked at along
 _AMOUNTS: Final = ("number", "integer")
@@ -66,8 +64,8 @@ async def page(call: Call) -> web.StreamResponse:
     if resource is None:
         raise NotFound(f"{version.name} {version.version} has no resource {call.part('path')[:200]!r}.")
     check_package(call, version.name)
-    wish = _wish(call)
-    table = await _table(call, version, resource)
+    wish, patience = _wish(call), patience_of(call)
+    table = await _table(call, version, resource, patience)
     shown: dict[str, Any] = {
         "columns": [],
         "rows": [],
@@ -79,15 +77,17 @@ async def page(call: Call) -> web.StreamResponse:
     has_rows = table is not None and not shown["problem"]
     seen = await preview(call, version, resource, opened=not has_rows)
     if table is not None and has_rows:
-        shown |= await _rows(call, resource, table, wish)
+        shown |= await _rows(call, resource, table, wish, patience)
         if wish.is_plain and not wish.offset:
-            shown["views"] = await drawn_views(call, version, resource, table)
+            shown["views"] = await drawn_views(call, version, resource, table, patience)
     elif table is None and seen["kind"]:
         shown["problem"] = ""
     base, address = call.base, (version.name, version.version, resource.name)
     return await show(
         call,
         "table.html",
+        script=FILLING if patience.is_over else "",
+        rest=patience.rest,
         pictured=_file(version, resource) if seen["kind"] == "image" else None,
         framed=_file(version, resource) if seen["kind"] == "paper" else None,
         asked="",
@@ -126,19 +126,21 @@ def _wish(call: Call) -> TableWish:
     return TableWish(query, where, order, bool(given.get("down")), number(call, "offset", 0, _FARTHEST))
 
 
-async def _table(call: Call, version: Version, resource: Resource) -> Table | None:
+async def _table(call: Call, version: Version, resource: Resource, patience: Patience) -> Table | None:
     """Whoever has just published looks at once: one that is being made is waited for a little."""
     if call.services.tables is None:
         return None
-    clock = asyncio.get_running_loop().time
-    end = clock() + _PATIENCE_FOR_ROWS
+    found = await _found(call, version, resource)
     with call.while_there():
-        while True:
-            listed = await call.tables.of(version)
-            found = next((one for one in listed if one.resource == resource.name), None)
-            if found is None or found.state != PENDING or clock() >= end:
-                return found
-            await asyncio.sleep(_BETWEEN_LOOKS)
+        async with patience.time(patience.for_table):
+            while found is not None and found.state == PENDING:
+                await asyncio.sleep(_BETWEEN_LOOKS)
+                found = await _found(call, version, resource)
+    return found
+
+
+async def _found(call: Call, version: Version, resource: Resource) -> Table | None:
+    return next((one for one in await call.tables.of(version) if one.resource == resource.name), None)
 
 
 def _unready(table: Table | None) -> str:
@@ -154,10 +156,19 @@ def _unready(table: Table | None) -> str:
     return ""
 
 
-async def _rows(call: Call, resource: Resource, table: Table, wish: TableWish) -> dict[str, Any]:
+async def _rows(
+    call: Call, resource: Resource, table: Table, wish: TableWish, patience: Patience
+) -> dict[str, Any]:
     """`columns`, `rows`, `total`, and `problem` for a condition that makes no sense."""
     columns = json.decode(table.columns.encode())
-    described, spreads = _described(resource), await _spreads(call, table)
+    found: dict[str, Any] | None = None
+    problem = ""
+    try:
+        async with patience.time(patience.for_rows):
+            found = await _read(call, table, wish)
+    except (BadStatement, BadRequest) as error:
+        problem = error.reason
+    described, spreads = _described(resource), await _spreads(call, table, patience)
     shown: dict[str, Any] = {
         "columns": [
             {
@@ -173,12 +184,12 @@ async def _rows(call: Call, resource: Resource, table: Table, wish: TableWish) -
         "rows": [],
         "total": 0,
         "problem": "",
-        "course": await _course(call, resource, table) if wish.is_plain and not wish.offset else None,
+        "course": None,
     }
-    try:
-        found = await _read(call, table, wish)
-    except (BadStatement, BadRequest) as error:
-        return {**shown, "problem": error.reason}
+    if wish.is_plain and not wish.offset:
+        shown["course"] = await _course(call, resource, table, patience)
+    if found is None:
+        return {**shown, "problem": problem}
     names = [one["name"] for one in columns[:_COLUMNS]]
     shown["rows"] = [
         {"place": row["row_idx"], "cells": [placed(row["row"].get(name)) for name in names]}
@@ -192,13 +203,16 @@ async def _read(call: Call, table: Table, wish: TableWish) -> dict[str, Any]:
     looks at the same again, and most look at the first, needs no child for it."""
     key = ("ROWS", table.sha256, *(str(part) for part in wish))
     kept = call.services.rendered.get(key)
-    if kept is None:
+    if kept is not None:
+        return dict(await decoded(kept.body))
+
+    async def make() -> bytes:
         body = await _asked(call, table, wish)
-        if len(body) > _MOST_KEPT:
-            return dict(await decoded(body))
-        kept = Rendering("", body, {})
-        call.services.rendered.keep(key, kept)
-    return dict(await decoded(kept.body))
+        if len(body) <= _MOST_KEPT:
+            call.services.rendered.keep(key, Rendering("", body, {}))
+        return body
+
+    return dict(await decoded(await made(call, key, make)))
 
 
 async def _asked(call: Call, table: Table, wish: TableWish) -> bytes:
@@ -216,7 +230,7 @@ async def _asked(call: Call, table: Table, wish: TableWish) -> bytes:
         return await gathered(asking.answering, parts, 2 * _MOST)  # the cells, and what stands around them
 
 
-async def _course(call: Call, resource: Resource, table: Table) -> dict[str, Any] | None:
+async def _course(call: Call, resource: Resource, table: Table, patience: Patience) -> dict[str, Any] | None:
     """The first column of numbers along the first one of time, as a line; kept once it is made."""
     columns = json.decode(table.columns)
     keys = _key(resource)
@@ -228,13 +242,20 @@ async def _course(call: Call, resource: Resource, table: Table) -> dict[str, Any
     key = ("COURSE", table.sha256, across, up)
     kept = call.services.rendered.get(key)
     if kept is None:
+
+        async def make() -> Rendering:
+            found = await asking_of(call).viewing.course(table, across, up, call.askers)
+            rendering = Rendering("", json.encode(found), {})
+            call.services.rendered.keep(key, rendering)
+            return rendering
+
         try:
-            async with asyncio.timeout(_LONGER_PATIENCE):
-                found = await asking_of(call).viewing.course(table, across, up, call.askers)
-        except (TimeoutError, CouchregError):
+            async with patience.time(patience.for_pictures):
+                kept = await made(call, key, make)
+        except CouchregError:
             return None
-        kept = Rendering("", json.encode(found), {})
-        call.services.rendered.keep(key, kept)
+    if kept is None:
+        return None
     drawn = line(json.decode_own(kept.body))
     return {"line": drawn, "across": across, "up": up} if drawn else None
 
@@ -245,13 +266,16 @@ def _key(resource: Resource) -> list[str]:
     return [key] if isinstance(key, str) else [str(name) for name in key] if isinstance(key, list) else []
 
 
-async def _spreads(call: Call, table: Table) -> dict[str, Spread]:
+async def _spreads(call: Call, table: Table, patience: Patience) -> dict[str, Spread]:
     """How the values of each column are spread, where that is known or soon found out: it is kept, so who
     looks again will see it."""
+    body = b""
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with patience.time(patience.for_spreads):
             body = await asking_of(call).viewing.statistics(table, call.askers)
-    except (TimeoutError, CouchregError):
+    except CouchregError:
+        return {}
+    if not body:
         return {}
     return {one["column_name"]: spread(one) for one in json.decode_own(body)["statistics"]}
 

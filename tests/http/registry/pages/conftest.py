@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from couchreg.http.registry.pages import tables
+from couchreg.http.registry.pages import waiting
 
 
 @pytest.fixture(autouse=True, scope="package")
 def patient() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "_PATIENCE", 60.0)
-        patch.setattr(tables, "_LONGER_PATIENCE", 60.0)
-        patch.setattr(tables, "_PATIENCE_FOR_ROWS", 60.0)
+        for name in ("_AT_ONCE", "_FOR_TABLE", "_FOR_SPREADS", "_FOR_PICTURES"):
+            patch.setattr(waiting, name, 60.0)
         yield

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Error, expect
 
+from couchreg.http.registry.pages import waiting
 from tests.http.registry.pages.browsing import started, visiting
 from tests.http.registry.pages.test_pages import PAGES, ROWS, hostile_package, plain_package
 from tests.packages import Package, zipped
@@ -108,6 +109,30 @@ async def test_files_full_of_script_are_saved_and_not_shown(registry: Served, br
                     await visit.open(path)
             await (await saved.value).cancel()
         assert visit.told == []
+
+
+async def test_what_is_not_there_at_once_comes_afterwards(
+    registry: Served, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "_AT_ONCE", 0.0)
+    async with visiting(browser, registry.url) as visit:
+        await visit.open("/-/table/seen/1.0.0/main?where=year+%3C+1910")
+        await expect(visit.page.get_by_text("10 rows; these are 1 to 10")).to_be_visible()
+        assert await visit.page.locator("[data-rest]").count() == 0
+        assert await visit.findings(axe=False) == []
+        await visit.open("/-/sql?q=select+40%2B2+as+answer")
+        await expect(visit.page.get_by_role("cell", name="42")).to_be_visible()
+        await visit.page.route("**/*rest=1*", lambda route: route.abort())
+        await visit.open("/-/sql?q=select+40%2B3+as+answer")
+        await expect(visit.page.get_by_role("alert")).to_contain_text("The rest of this page did not come")
+    context = await browser.new_context(java_script_enabled=False)
+    try:
+        page = await context.new_page()
+        await page.goto(f"{registry.url}/-/table/seen/1.0.0/main?where=year+%3C+1911")
+        await page.get_by_role("link", name="Show the rest of this page").click()
+        await expect(page.get_by_text("11 rows; these are 1 to 11")).to_be_visible()
+    finally:
+        await context.close()
 
 
 async def test_a_paper_is_read_in_the_page_unless_it_may_act(registry: Served, browser: Browser) -> None:

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from couchreg.analytics.ledger import PENDING
 from couchreg.errors import BadRequest
-from couchreg.http.registry.pages import sql, tables
+from couchreg.http.registry.pages import sql, tables, waiting
 from couchreg.http.registry.reading.negotiation import prefers_page
 from tests.packages import Package
 from tests.served import Served, serving
@@ -260,7 +260,7 @@ async def test_a_table_that_has_just_been_published_is_waited_for(
     assert (await registry.put(package, "1.0.0"))[0] == 201
     _, _, text = await look(registry, "/-/table/soon/1.0.0/main")
     assert f"{ROWS} rows" in Seen(text).text
-    monkeypatch.setattr(tables, "_PATIENCE_FOR_ROWS", 0.0)
+    monkeypatch.setattr(waiting, "_AT_ONCE", 0.0)
     monkeypatch.setattr(registry.tables, "of", AsyncMock(return_value=[Mock(resource="main", state=PENDING)]))
     _, _, text = await look(registry, "/-/table/soon/1.0.0/main")
     assert "look again in a moment" in Seen(text).text

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from couchreg.docstore.base import Attachment
 from couchreg.errors import Unavailable
-from couchreg.http.registry.pages import picturing
+from couchreg.http.registry.pages import picturing, waiting
 from couchreg.web import plots
 from tests.http.registry.pages.test_pages import Seen, look
 from tests.packages import Package, zipped
@@ -72,11 +72,6 @@ async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
         yield served
 
 
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picturing, "_PATIENCE", 60.0)
-
-
 async def page(registry: Served, resource: str) -> Seen:
     status, _, text = await look(registry, f"/-/table/valley/1/{resource}")
     assert status == 200
@@ -130,10 +125,12 @@ async def test_a_page_waits_for_its_views_together(registry: Served, monkeypatch
         return b""
 
     monkeypatch.setattr(picturing, "MOST_ROWS", plots.MOST_ROWS - 1)
-    monkeypatch.setattr(picturing, "_PATIENCE", 0.05)
+    monkeypatch.setattr(waiting, "_AT_ONCE", 0.05)
     monkeypatch.setattr(picturing, "_asked", never)
-    assert (await page(registry, "hives")).text.count("Its rows cannot be drawn") == 3
-    assert len(begun) == 1
+    await page(registry, "hives")
+    monkeypatch.setattr(waiting, "_FOR_PICTURES", 0.05)
+    assert (await page(registry, "hives?rest=1")).text.count("Its rows cannot be drawn") == 3
+    assert len(begun) <= 2
 
 
 async def test_an_answer_that_is_too_long_for_a_page_is_offered_as_a_file(registry: Served) -> None:
