@@ -5,7 +5,7 @@ npm, where there is Node, or the server of `--url`. Every operation gets databas
 that a machine that is busy for a while hurts both: couchreg, the other, the other, couchreg, …, for whoever
 comes second finds everything warm. The table shows medians; the number of rounds is better even. CPU is
 what the couchreg process used for one unit: it varies less than the rate. `--memory` tells instead by how
-much the process grows.
+much the process grows, `--logs` what logs and metrics cost: couchreg with both beside couchreg without any.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from http.client import HTTPException
 
+import bench_logs
 import bench_memory
 import bench_servers
 from bench_client import Client, Measured, Refused, Unsupported
@@ -26,6 +27,8 @@ def main() -> int:
     options = arguments().parse_args()
     operations = chosen(options.only)
     bench_servers.allow_many_files()
+    if options.logs:
+        return bench_logs.report(operations, measured, options.rounds, options.scale)
     with ExitStack() as stack:
         couchreg = stack.enter_context(bench_servers.couchreg())
         if options.memory:
@@ -52,6 +55,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=4, help="measurements of each operation (4)")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies amounts and seconds (1)")
     parser.add_argument("--memory", action="store_true", help="measure memory instead")
+    parser.add_argument("--logs", action="store_true", help="measure logs and metrics instead")
     return parser
 
 

@@ -24,11 +24,13 @@ TIMEOUT = 60  # seconds for a start
 
 @dataclass(frozen=True)
 class Subject:
-    """A running server. `pid` is None for one that somebody else started."""
+    """A running server. `pid` is None for one that somebody else started; `registry` is the address of
+    couchreg's registry door."""
 
     name: str
     url: str
     pid: int | None = None
+    registry: str = ""
 
 
 def allow_many_files() -> None:
@@ -42,30 +44,34 @@ def at(url: str, pid: int | None = None) -> Subject:
 
 
 @contextmanager
-def couchreg(*arguments: str, door: str = "CouchDB", data: Path | None = None) -> Iterator[Subject]:
+def couchreg(
+    *arguments: str, door: str = "CouchDB", data: Path | None = None, program: Path | None = None
+) -> Iterator[Subject]:
     """A server of this checkout on an empty directory, removed afterwards, or on `data`, which stays; the
-    address is that of one of its doors, as the start announces it."""
+    address is that of one of its doors, as the start announces it. `program` is run in couchreg's place."""
     with tempfile.TemporaryDirectory(prefix="couchreg-bench-") as folder:
-        command = [sys.executable, "-m", "couchreg", "serve", "--port", "0", "--couch-port", "0"]
+        command = [sys.executable, *([str(program)] if program else ["-m", "couchreg"])]
+        command += ["serve", "--port", "0", "--couch-port", "0"]
         command += ["--data-dir", str(data or f"{folder}/data"), "--audit-log-file", f"{folder}/audit"]
-        command += arguments
+        command += ["--access-log-file", f"{folder}/access", *arguments]
         env = {name: value for name, value in os.environ.items() if not name.startswith("COUCHREG_")}
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env=env | {"COUCHREG_ADMIN": LOGIN}
         ) as process:
             try:
-                address = _announced(process, door)
-                yield Subject("couchreg", address.replace("://", f"://{LOGIN}@"), process.pid)
+                doors = _announced(process)
+                address = doors[door].replace("://", f"://{LOGIN}@")
+                yield Subject("couchreg", address, process.pid, doors["Registry"])
             finally:
                 process.terminate()
 
 
-def _announced(process: subprocess.Popen[str], door: str) -> str:
-    found = ""
+def _announced(process: subprocess.Popen[str]) -> dict[str, str]:
+    """The addresses of the doors."""
+    found = {}
     for line in process.stdout or ():
         label, _, value = line.partition(" ")
-        if label == door:
-            found = value.strip().rstrip("/")
+        found[label] = value.strip().rstrip("/")
         if label == "Ready":
             return found
     sys.exit("scripts/bench: couchreg did not start")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from couchreg.config import CannotStart, Settings
 from couchreg.http.limits import RequestLimits
-from couchreg.http.watching import Tell, Watching, access_lines
+from couchreg.http.watching import Tell, Watching
 from couchreg.journal.asking import UNDER_WAY, Asked
 from couchreg.journal.lines import Lines
-from couchreg.journal.trail import AuditTrail, json_line, lost_json, lost_short, short_line
+from couchreg.journal.trail import AccessLog, AuditTrail, json_line, lost_json, lost_short, short_line
 
 FORMS = {"short": (short_line, lost_short), "json": (json_line, lost_json)}
 
@@ -24,7 +24,7 @@ class Journals:
         self._trail: AuditTrail | None = None
         if settings.access_log != "off":
             form, lost = FORMS[settings.access_log]
-            self._tell.append(access_lines(self._opened(settings.access_log_file, lost), form))
+            self._tell.append(AccessLog(self._opened(settings.access_log_file, lost), form).write)
         if settings.audit_log != "off":
             self._trail = AuditTrail(self._opened(settings.audit_log_file, lost_json))
         self._itself = Asked("server", {}, None)

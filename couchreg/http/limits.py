@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from couchreg.errors import TooManyRequests
 from couchreg.http.watching import Tell
-from couchreg.journal.asking import Asked
+from couchreg.journal.asking import Asked, Over
 from couchreg.model.addresses import origin
 
 REMEMBERED = 20_000  # addresses and accounts
@@ -121,9 +121,9 @@ def admit(asked: Asked, *, is_admin: bool) -> None:
 def charging(limits: RequestLimits) -> Tell:
     """Counts what was sent, when a request is over."""
 
-    def tell(asked: Asked, method: str, target: str, status: int, size: int, seconds: float) -> None:
-        if asked.counts:
-            limits.charge(*whose(asked), size)
+    def tell(over: Over) -> None:
+        if over.asked.counts:
+            limits.charge(*whose(over.asked), over.size)
 
     return tell
 

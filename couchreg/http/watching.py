@@ -6,15 +6,11 @@ from typing import Any
 
 from aiohttp import web
 
-from couchreg.journal.asking import UNDER_WAY, Asked, Counted, Trail
-from couchreg.journal.lines import Lines
+from couchreg.journal.asking import UNDER_WAY, Asked, Counted, Over, Trail
 
 GONE = 499  # what a request counts as whose client was gone before there was an answer
 Handler = Callable[[Any], Awaitable[web.StreamResponse]]
-# Of a request that is over: it, its method and target, the status, what was sent in bytes with the head, and
-# the seconds from the head of the request to the end of the answer.
-Tell = Callable[[Asked, str, str, int, int, float], None]
-Line = Callable[[Asked, str, str, int, int, float], bytes]
+Tell = Callable[[Over], None]
 
 
 class Watching:
@@ -57,14 +53,6 @@ class Watching:
         asked.address = asked.address or request.remote or ""
         size = request.writer.output_size
         status = response.status if size else GONE
+        over = Over(asked, request.method, request.raw_path, status, size, now - asked.began, now)
         for tell in self._tell:
-            tell(asked, request.method, request.raw_path, status, size, now - asked.began)
-
-
-def access_lines(lines: Lines, form: Line) -> Tell:
-    """Writes a line for each request."""
-
-    def tell(asked: Asked, method: str, target: str, status: int, size: int, seconds: float) -> None:
-        lines.write(form(asked, method, target, status, size, seconds))
-
-    return tell
+            tell(over)

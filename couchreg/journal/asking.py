@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from random import getrandbits
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 NAMES = ("X-Couch-Request-ID", "X-Request-ID")  # under which a client or a proxy gives a request its name
 _NAME = re.compile(r"[A-Za-z0-9_-]{0,36}")
@@ -58,6 +58,19 @@ class Asked:
         self.counts = False  # whether what is sent is theirs to account for
         # What the client calls it, if that is a name, else one that nothing can be told from.
         self.id = request_name(headers)
+
+
+class Over(NamedTuple):
+    """A request that is over. `target` is as it was sent; `size` in bytes that were sent, the head included;
+    `seconds` from the head of the request to the end of the answer, which was at `ended`, monotonic."""
+
+    asked: Asked
+    method: str
+    target: str
+    status: int
+    size: int
+    seconds: float
+    ended: float
 
 
 UNDER_WAY: ContextVar[Asked | None] = ContextVar("UNDER_WAY", default=None)

@@ -41,6 +41,7 @@ class Lines:
         self._timer: asyncio.TimerHandle | None = None
         self._writing: Future[int] | None = None
         self._reopens = False
+        self._fill: Callable[[], None] | None = None
         self._failing = False  # these two are the thread's
         self._torn = False
 
@@ -53,6 +54,14 @@ class Lines:
             return
         self._waiting.append(line)
         self._size += len(line)
+        self.wake()
+
+    def made_by(self, fill: Callable[[], None]) -> None:
+        """From now on ask `fill` for lines, too, whenever some are handed over: it writes them."""
+        self._fill = fill
+
+    def wake(self) -> None:
+        """There is something to write, or to be asked for."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._pause, self._hand_over)
 
@@ -64,6 +73,8 @@ class Lines:
 
     async def close(self) -> None:
         """Write what is left, as far as that goes at once."""
+        if self._fill is not None:
+            self._fill()
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -82,6 +93,8 @@ class Lines:
         return self._writing is None or self._writing.done()
 
     def _hand_over(self) -> None:
+        if self._fill is not None:
+            self._fill()  # while there is a timer, so that none is set for this
         self._timer = None
         if not self._is_idle():
             self._timer = asyncio.get_running_loop().call_later(self._pause, self._hand_over)

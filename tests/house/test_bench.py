@@ -57,6 +57,16 @@ def test_the_growth_of_the_process() -> None:
     assert re.fullmatch(r"10 continuous feeds: [+-][\d.]+ MB", feeds)
 
 
+def test_what_logs_and_metrics_cost() -> None:
+    done = bench("--logs", "--scale", "0.02", "--only", "bulk,changes")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    heading, *lines, summary = done.stdout.splitlines()
+    assert heading.split() == ["told", "untold", "CPU", "told", "CPU", "untold", "time", "CPU"]
+    assert [line.split()[0] for line in lines] == ["bulk", "changes"]
+    assert re.fullmatch(r"2 ratios: geometric mean of time [\d.]+, CPU [\d.]+; most [\d.]+, [\d.]+", summary)
+
+
 def test_an_operation_that_does_not_exist() -> None:
     done = bench("--only", "bulk,fly")
     assert done.returncode == 1

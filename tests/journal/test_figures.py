@@ -3,21 +3,22 @@
 import pytest
 
 from couchreg.journal import figures as figures_module
-from couchreg.journal.asking import Asked
+from couchreg.journal.asking import Asked, Over
 from couchreg.journal.figures import RequestFigures
 
 
 def test_what_took_longest_is_remembered_for_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     figures, now = RequestFigures(), [1000.0]
     monkeypatch.setattr(figures_module.time, "time", lambda: now[0])
+    monkeypatch.setattr(figures_module.time, "monotonic", lambda: now[0])
     asked = Asked("couch", {}, None)
     for seconds in range(100):
-        figures.add(asked, "GET", f"/{seconds}{'x' * 500}?q=secret", 200, 1, seconds)
-    figures.add(asked, "GET", "/db/_changes?feed=continuous", 200, 1, 5000)
+        figures.add(Over(asked, "GET", f"/{seconds}{'x' * 500}?q=secret", 200, 1, seconds, now[0]))
+    figures.add(Over(asked, "GET", "/db/_changes?feed=continuous", 200, 1, 5000, now[0]))
     longest = figures.longest()
     assert [one.seconds for one in longest] == list(range(99, 79, -1))
     assert {len(one.target) for one in longest} == {200}
     now[0] += figures_module.KEPT_FOR
     assert figures.longest() == []
-    figures.add(asked, "GET", "/?q=secret", 200, 1, 200)
+    figures.add(Over(asked, "GET", "/?q=secret", 200, 1, 200, now[0]))
     assert [one.target for one in figures.longest()] == ["/"]

@@ -1,6 +1,6 @@
 """The text of figures, read as programs read it."""
 
-from couchreg.journal.asking import Asked
+from couchreg.journal.asking import Asked, Over
 from couchreg.journal.figures import RequestFigures
 from couchreg.journal.openmetrics import Family, Histogram, Sample, counter, gauge, gauges, histogram, text
 
@@ -30,7 +30,7 @@ def test_a_bucket_counts_all_that_took_no_longer() -> None:
 def test_nothing_that_a_client_makes_up_becomes_a_name() -> None:
     figures = RequestFigures()
     for number in range(1000):
-        figures.add(Asked("registry", {}, None), f"METHOD{number}", "/", 405, 10, 0.1)
+        figures.add(Over(Asked("registry", {}, None), f"METHOD{number}", "/", 405, 10, 0.1, 1.0))
     told = text(figures.families())
     assert 'couchreg_requests_total{door="registry",route="none",method="other",status="405"} 1000' in told
     assert "METHOD" not in told

@@ -1,13 +1,16 @@
 """What a line says, and what never stands in one."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
 
 import pytest
 
 from couchreg.journal import trail
-from couchreg.journal.asking import UNDER_WAY, Asked, record, request_name
+from couchreg.journal.asking import UNDER_WAY, Asked, Over, record, request_name
 from couchreg.journal.lines import Lines
-from couchreg.journal.trail import AuditTrail, json_line, path_of, short_line
+from couchreg.journal.trail import TOGETHER, AccessLog, AuditTrail, json_line, lost_json, path_of, short_line
 
 
 class Kept(Lines):
@@ -40,11 +43,26 @@ def test_of_an_address_the_path_alone_is_shown(target: str, path: str) -> None:
 def test_a_short_line_is_one_line_of_so_many_words(user: str) -> None:
     asked = Asked("couch", {}, None)
     asked.user, asked.address = user, "127.0.0.1"
-    line = short_line(asked, "GET", f"/{user}", 200, 10, 0.5)
+    over = Over(asked, "GET", f"/{user}", 200, 10, 0.5, 1.0)
+    line = short_line(over, 0.0)
     assert len(line.split(b" ")) == 9
     assert line.count(b"\n") == 1
-    read = json.loads(json_line(asked, "GET", f"/{user}", 200, 10, 0.5))
+    read = json.loads(json_line(over, 60.0))
     assert (read["status"], read["bytes"], read["seconds"]) == (200, 10, 0.5)
+    assert read["time"] == "1970-01-01T00:01:01.000Z"
+
+
+async def test_requests_are_written_in_their_order_and_none_is_left_at_the_end(tmp_path: Path) -> None:
+    lines = Lines(tmp_path / "log", lost_json, pause=60)
+    access = AccessLog(lines, json_line)
+    asked, many = Asked("registry", {}, None), 2 * TOGETHER + 3
+    for number in range(many):
+        access.write(Over(asked, "GET", f"/{number}", 200, 1, 0.1, monotonic() - 60))
+    await lines.close()
+    found = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [line["path"] for line in found] == [f"/{number}" for number in range(many)]
+    ago = datetime.now(UTC) - datetime.fromisoformat(found[-1]["time"])
+    assert timedelta(seconds=59) < ago  # when it was over, not when it was written
 
 
 @pytest.mark.parametrize("given", ["mine-1_A", "x" * 37, "two words", "a\nb"])
