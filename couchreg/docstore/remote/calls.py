@@ -143,6 +143,13 @@ class CouchCalls:
         """Whether that was lately."""
         return time.monotonic() < self._doubted_until
 
+    async def is_whole(self) -> bool:
+        """Whether all nodes of a cluster are there."""
+        answer = await self.ask("GET", "/_membership")
+        answer.check()
+        found = await answer.json()
+        return set(found["cluster_nodes"]) <= set(found["all_nodes"])
+
     async def close(self) -> None:
         for session in self._sessions:
             await session.close()

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +26,7 @@ from couchreg.docstore.remote import listing, private, reading, sequences, writi
 from couchreg.docstore.remote.address import document_path
 from couchreg.docstore.remote.asking import DatabaseCalls
 from couchreg.docstore.remote.calls import GONE, LOOK
+from couchreg.docstore.remote.copies import Copies
 from couchreg.docstore.remote.needed import NeededFiles
 from couchreg.docstore.remote.notes import LIFE, SECURITY, is_note
 from couchreg.docstore.remote.records import read_local
@@ -33,6 +35,7 @@ from couchreg.errors import BadRequest, CouchregError, Forbidden, NotFound, Unsu
 from couchreg.model import json
 from couchreg.model.revtree import RevTree
 from couchreg.model.user import User
+from couchreg.turns import Locks
 
 FRESH: Final = 2.0  # seconds for which a setting is believed
 LONGPOLL: Final = 25_000  # milliseconds that one request waits for news
@@ -66,9 +69,10 @@ _differences: Final = msgspec.json.Decoder(dict[str, _Differences])
 
 
 class CouchDatabase:
-    """`life` is what its sequences are of: the mark that was written when the database was made."""
+    """`life` is what its sequences are of: the mark that was written when the database was made. In a cluster
+    `locks` lets one at a time edit a document, among all processes."""
 
-    def __init__(self, name: str, asking: DatabaseCalls, life: str) -> None:
+    def __init__(self, name: str, asking: DatabaseCalls, life: str, locks: Locks | None = None) -> None:
         self.name = name
         self.life = life
         self._asking = asking
@@ -78,21 +82,26 @@ class CouchDatabase:
         self._settings: dict[Setting, tuple[float, Any]] = {}
         self._telling: asyncio.Task[_Told] | None = None  # asked now
         self._telling_next: asyncio.Task[_Told] | None = None  # asked when that one is over
+        self._copies = None if locks is None else Copies(asking, life)
+        self._order = self._copies or sequences.OneCopy(life)
+        self._locks = locks or Locks()
 
     # -- sequences
     async def update_seq(self) -> Seq:
         if self._is_gone:  # there may be another one of this name by now
             raise NotFound(GONE)
+        if self._copies is not None:
+            return await self._copies.now()
         return self._stamp((await self._tell()).update_seq)
 
     async def parse_since(self, since: str) -> Seq:
-        found = sequences.parse(since, self.life)
+        found = self._order.parse(since)
         if found is None:
             return await self.update_seq()
         return found if found.number else self._stamp("0")
 
     def _stamp(self, told: Any) -> Seq:
-        return sequences.stamp(told, self.life)
+        return self._order.stamp(told)
 
     async def wait(self, since: Seq) -> None:
         now = await self.update_seq()
@@ -103,7 +112,9 @@ class CouchDatabase:
     async def _news(self, since: Seq) -> Seq:
         with self._asking.calls.feed() as is_free:
             if is_free:
-                return await listing.news(self._asking, since, self.life, LONGPOLL)
+                told = await listing.news(self._asking, self._order.since(since), LONGPOLL)
+                last = await self.update_seq() if self._copies is not None else self._stamp(told)
+                return last if last.number > since.number else since
         await asyncio.sleep(LOOK)
         return await self.update_seq()
 
@@ -126,6 +137,8 @@ class CouchDatabase:
 
     async def close(self) -> None:
         await self._watcher.close()
+        if self._copies is not None:
+            await self._copies.close()
         for task in (self._telling, self._telling_next):
             if task is not None and not task.done():
                 task.cancel()
@@ -139,8 +152,8 @@ class CouchDatabase:
         return DatabaseInfo(
             doc_count=told.doc_count,
             doc_del_count=told.doc_del_count,
-            update_seq=self._stamp(told.update_seq),
-            purge_seq=self._stamp(told.purge_seq),
+            update_seq=await self.update_seq() if self._copies else self._stamp(told.update_seq),
+            purge_seq=sequences.stamp(told.purge_seq, self.life),
             size_file=sizes.get("file", 0),
             size_active=sizes.get("active", 0),
             size_external=sizes.get("external", 0),
@@ -186,13 +199,15 @@ class CouchDatabase:
         now = await self.update_seq()
         start = since if since.incarnation == self.life else self._stamp("0")
         end = now if until is None or until.number > now.number else until
-        wanted = listing.ChangesWanted(start, end, end is until, limit, bodies, all_leafs, ids, self.life)
+        wanted = listing.ChangesWanted(start, end, end is until, limit, bodies, all_leafs, ids, self._order)
         found = listing.backwards if descending else listing.changes
         async for stretch in found(self._asking, wanted):
             yield stretch
 
     async def pending(self, since: Seq) -> int:
-        return await listing.pending(self._asking, since, self.life)
+        if self._copies is not None:
+            await self._copies.now()
+        return await listing.pending(self._asking, self._order.since(since))
 
     # -- writes
     async def update(
@@ -213,6 +228,8 @@ class CouchDatabase:
             raise
 
     async def _update(self, edits: Sequence[Edit], *, new_edits: bool, together: bool) -> Updated:
+        if self._copies is not None:
+            return await self._update_copies(self._copies, edits, new_edits=new_edits, together=together)
         texts = await writing.prepared(self._asking, edits, new_edits=new_edits)
         write = writing.together if together and len(edits) > 1 else writing.written
         outcomes = await write(self._asking, edits, texts, new_edits=new_edits)
@@ -223,8 +240,48 @@ class CouchDatabase:
         except CouchregError as error:
             raise Unsure(f"Written, but for how far followers have to go: {error.reason}") from error
 
+    async def _update_copies(
+        self, copies: Copies, edits: Sequence[Edit], *, new_edits: bool, together: bool
+    ) -> Updated:
+        """Two nodes could both take an edit of the same revision. So one edit of a document at a time is on
+        its way, of a leaf of all nodes that answer; and it is done when the followed copy shows it."""
+        async with AsyncExitStack() as stack:
+            if new_edits:
+                for doc_id in sorted({edit.id for edit in edits}):
+                    await stack.enter_async_context(self._locks.hold(f"{self._asking.path}/{doc_id}"))
+            if not self._asking.copies:
+                self._asking.copies = int((await self._tell()).cluster.get("n", 1))
+            texts = await writing.prepared(self._asking, edits, new_edits=new_edits)
+            known: Collection[tuple[str, str]] = ()
+            if new_edits:
+                texts = await writing.judged(self._asking, edits, texts)
+            else:
+                known = await self._known(edits)
+            await copies.now()
+            write = writing.together if together and len(edits) > 1 else writing.written
+            with copies.awaiting([edit.id for edit in edits]) as seen:
+                outcomes = await write(self._asking, edits, texts, new_edits=new_edits)
+                if together:
+                    Updated(outcomes, self._stamp("0")).check()
+                written = [
+                    (edit.id, outcome)
+                    for edit, outcome in zip(edits, outcomes, strict=True)
+                    if isinstance(outcome, str) and (edit.id, outcome) not in known
+                ]
+                return Updated(outcomes, await copies.shown(written, seen))
+
+    async def _known(self, edits: Sequence[Edit]) -> Collection[tuple[str, str]]:
+        """Replicated revisions that are there already: no feed will show them again."""
+        wanted: dict[str, list[str]] = {}
+        for edit in edits:
+            wanted.setdefault(edit.id, []).append(edit.rev or "")
+        missing = await self.missing_revs(wanted)
+        return {(i, rev) for i, revs in wanted.items() for rev in revs if rev not in missing.get(i, ([],))[0]}
+
     async def referred(self, keys: Collection[str]) -> set[str]:
         """All of them for a while after a write of which nobody knows whether it was done."""
+        if self._copies is not None and not await self._asking.calls.is_whole():
+            self._asking.calls.doubt()  # what a node has that is away now, nobody can see
         if self._asking.calls.in_doubt:
             return set(keys)
         return await self._needed.among(keys)

@@ -11,10 +11,10 @@ import msgspec
 from couchreg.docstore.base import Change, Changes, Range, Row, Seq
 from couchreg.docstore.remote.asking import DatabaseCalls
 from couchreg.docstore.remote.calls import CouchAnswer
+from couchreg.docstore.remote.copies import Copies
 from couchreg.docstore.remote.reading import row_of, rows_of
 from couchreg.docstore.remote.records import is_there, read
-from couchreg.docstore.remote.sequences import since as place_of
-from couchreg.docstore.remote.sequences import stamp
+from couchreg.docstore.remote.sequences import OneCopy
 from couchreg.errors import TooLarge
 from couchreg.model import json
 
@@ -115,7 +115,7 @@ def _range(wanted: Range, behind: str | None) -> dict[str, str]:
 # -- by sequence
 class ChangesWanted(msgspec.Struct):
     """Which changes, in what form. `until` is a place that there is; only where it is a bound is what comes
-    behind it left out, else the page that reaches it is the last. `life` is that of the database."""
+    behind it left out, else the page that reaches it is the last."""
 
     since: Seq
     until: Seq
@@ -124,7 +124,7 @@ class ChangesWanted(msgspec.Struct):
     bodies: bool
     all_leafs: bool
     ids: Collection[str] | None
-    life: str
+    order: OneCopy | Copies
 
     @property
     def query(self) -> dict[str, str]:
@@ -136,7 +136,7 @@ class ChangesWanted(msgspec.Struct):
         return query
 
     def change(self, one: _Change) -> Change:
-        seq = stamp(one.seq, self.life)
+        seq = self.order.stamp(one.seq)
         revs = tuple([leaf.rev for leaf in one.changes])
         if not self.bodies:
             return Change(seq, one.id, revs, one.deleted, None, ())
@@ -175,12 +175,12 @@ async def changes(asking: DatabaseCalls, wanted: ChangesWanted) -> AsyncIterator
 
 def _end(page: _Page, wanted: ChangesWanted) -> Seq:
     """How far a page without rows behind it reaches."""
-    last = stamp(page.last_seq, wanted.life)
+    last = wanted.order.stamp(page.last_seq)
     return wanted.until if wanted.is_bounded and last.number > wanted.until.number else last
 
 
 async def _page(asking: DatabaseCalls, wanted: ChangesWanted, since: Seq, most: int) -> tuple[_Page, int]:
-    query = wanted.query | {"since": place_of(since, wanted.life), "limit": str(most)}
+    query = wanted.query | {"since": wanted.order.since(since), "limit": str(most)}
     if wanted.ids is None:
         answer = await asking.ask("GET", "/_changes", query=query)
     else:
@@ -196,7 +196,8 @@ async def backwards(asking: DatabaseCalls, wanted: ChangesWanted) -> AsyncIterat
         query["limit"] = str(wanted.limit + 1)
     body = None if wanted.ids is None else json.encode({"doc_ids": list(wanted.ids)})
     method = "GET" if body is None else "POST"
-    path, found, size = asking.path + "/_changes", list[Change](), 0
+    path = await wanted.order.backwards_path() or asking.path + "/_changes"
+    found, size = list[Change](), 0
     left = wanted.limit
     if left == 0:
         return
@@ -232,18 +233,18 @@ async def lines(content: Any) -> AsyncIterator[bytes]:
         yield rest
 
 
-async def pending(asking: DatabaseCalls, since: Seq, life: str) -> int:
+async def pending(asking: DatabaseCalls, since: str) -> int:
     """One row, and how many there are behind it."""
-    query = {"since": place_of(since, life), "limit": "1"}
+    query = {"since": since, "limit": "1"}
     page = await asking.decoded(await asking.ask("GET", "/_changes", query=query), _pages)
     return len(page.results) + (page.pending or 0)
 
 
-async def news(asking: DatabaseCalls, since: Seq, life: str, milliseconds: int) -> Seq:
-    """Wait for a change after a place; where it is, or the same place when none has come in time."""
+async def news(asking: DatabaseCalls, since: str, milliseconds: int) -> Any:
+    """Wait for a change after a place: where that is, or how far there was none in time."""
     query = {
         "feed": "longpoll",
-        "since": place_of(since, life),
+        "since": since,
         "limit": "1",
         "timeout": str(milliseconds),
     }
@@ -251,5 +252,4 @@ async def news(asking: DatabaseCalls, since: Seq, life: str, milliseconds: int) 
         if response.status >= 400:
             raise await asking.calls.refused(response)
         found = await asking.decoded(CouchAnswer(response.status, await response.read()), _pages)
-    last = stamp(found.last_seq, life)
-    return last if last.number > since.number else since
+    return found.last_seq

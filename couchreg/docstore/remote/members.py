@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from couchreg.docstore.remote.numbered import FORGET, NumberedDocuments
 from couchreg.docstore.remote.private import PrivateDocuments
 from couchreg.docstore.remote.rounds import ROUND, Rounds
 from couchreg.docstore.together import SWEEP, Hands, TaskOfOne
@@ -47,8 +48,6 @@ SEVERAL: Final = Rhythm(1.0, 5.0, 8.0)  # another one takes over within ten seco
 
 Pause = Callable[[float], Awaitable[None]]
 Lost = Callable[[], None]  # told that this process counts as dead
-
-
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", None)
 
 
@@ -77,7 +76,7 @@ class Members:
 
     def __init__(
         self,
-        private: PrivateDocuments,
+        private: PrivateDocuments | NumberedDocuments,
         name: str,
         *,
         alone: bool,
@@ -114,7 +113,9 @@ class Members:
                 "Another couchreg has taken over this registry: this one writes nothing.", retry_after=60
             )
         if self._until < _now():
-            raise Unavailable("The CouchDB behind this server has not answered for a while.", retry_after=5)
+            raise Unavailable(
+                "What says which servers are at work has not answered for a while.", retry_after=5
+            )
 
     # -- coming and going
     async def join(self) -> None:
@@ -204,6 +205,9 @@ class Members:
     async def _write(self) -> None:
         async with self._writing:
             begun, self._beats = _now(), self._beats + 1
+            if self._until and begun - self._until > FORGET / 2:  # long dead, and perhaps forgotten
+                self._lose()
+                return
             value = {
                 "name": self._name,
                 "alone": not self.are_several,

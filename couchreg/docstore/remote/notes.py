@@ -54,7 +54,7 @@ class SharedNotes:
     life of the database that it stands beside, so that it is found no more when that is over."""
 
     def __init__(self, documents: PrivateDocuments, database: Database) -> None:
-        self._documents = documents
+        self.documents = documents
         self._database = database  # the same, for its sequence
         self._is_there = False
         self._seen: Seq | None = None  # up to where the changes were looked at
@@ -64,26 +64,26 @@ class SharedNotes:
 
     async def read(self, life: str, name: str) -> tuple[bool, Any]:
         """Whether there is one, and its value: None for one that was removed."""
-        found = await self._documents.read(_document(life, name))
+        found = await self.documents.read(_document(life, name))
         return found is not None, (found or {}).get("value")
 
     async def change(self, life: str, name: str, change: NoteChange, first: Any) -> Any:
         """`first` stands for one that there is not; of one that was removed `change` is given None."""
         if not self._is_there:
-            await self._documents.make()
-            await close(self._documents.asking)
+            await self.documents.make()
+            await close(self.documents.asking)
             self._is_there = True
 
         def changed(old: dict[str, Any] | None) -> dict[str, Any]:
             return {"name": name, "value": change(first if old is None else old.get("value"))}
 
-        return (await self._documents.change(_document(life, name), changed))["value"]
+        return (await self.documents.change(_document(life, name), changed))["value"]
 
     async def all(self, life: str, kind: str) -> dict[str, Any]:
         """Those of a kind by name, removed ones too (None)."""
         front = f"{life}:{kind}:"
         try:
-            found = await self._documents.between(front, front + "~")
+            found = await self.documents.between(front, front + "~")
         except NotFound:  # nothing was changed yet
             return {}
         return {str(one["name"]): one.get("value") for one in found}

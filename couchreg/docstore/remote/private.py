@@ -9,7 +9,7 @@ the administrators'.
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from couchreg.docstore.base import Config
@@ -23,11 +23,18 @@ REVISIONS: Final = 10  # that are kept of each document, since some are written 
 _ROUNDS: Final = 20  # attempts to change what others change as well
 
 
+EditOfOne = Callable[
+    [str, Mapping[str, Any], str | None], Awaitable[str]
+]  # id, value, parent; the new revision
+
+
 class PrivateDocuments:
     def __init__(self, asking: DatabaseCalls, soon: DatabaseCalls | None = None) -> None:
-        """`soon` has connections of its own, on which nothing waits behind the requests of clients."""
+        """`soon` has connections of its own, on which nothing waits behind the requests of clients. In a
+        cluster documents are written by `edit`, as those of any other database."""
         self.asking = asking
         self.soon = self if soon is None else PrivateDocuments(soon)
+        self.edit: EditOfOne | None = None
 
     async def identity(self) -> str:
         """The UUID of this registry; with the first start the database is made, and the UUID."""
@@ -96,6 +103,8 @@ class PrivateDocuments:
         self, doc_id: str, value: Mapping[str, Any], rev: str | None, *, gated: bool = True
     ) -> str:
         """The new revision. Raises Conflict where it is not an edit of the newest one."""
+        if self.edit is not None:
+            return await self.edit(doc_id, value, rev)
         query = {} if rev is None else {"rev": rev}
         answer = await self.asking.ask(
             "PUT", "/" + doc_id, query=query, value=value, repeat=False, gated=gated

@@ -130,7 +130,7 @@ async def _bulk_get(asking: DatabaseCalls, wanted: WantedRevs, query: Mapping[st
     for place, (doc_id, revs) in enumerate(wanted):
         doc_id.encode()
         if revs is None:
-            found[place].docs.extend(await _leafs(asking, doc_id, query))
+            found[place].docs.extend(await leafs_of(asking, doc_id, query))
         else:
             asked += [(place, rev) for rev in revs]
     if not asked:
@@ -156,7 +156,7 @@ async def raw_revisions(asking: DatabaseCalls, wanted: WantedRevs) -> list[msgsp
     return [got.ok for result in results for got in result.docs if is_there(got.ok)]
 
 
-async def _leafs(asking: DatabaseCalls, doc_id: str, query: Mapping[str, str]) -> list[ReadDocument]:
+async def leafs_of(asking: DatabaseCalls, doc_id: str, query: Mapping[str, str]) -> list[ReadDocument]:
     """Also of a document that is deleted. Nothing for one that nobody has heard of."""
     try:
         path = document_path(doc_id)
@@ -214,7 +214,7 @@ def _filled(row: Row, doc: ReadDocument | None) -> Row:
 async def tree(asking: DatabaseCalls, doc_id: str) -> RevTree | None:
     """The revisions of a document. Of those that are no leafs CouchDB tells whether their bodies are stored
     only on the line of the winner."""
-    docs = await _leafs(asking, doc_id, {"revs": "true"})
+    docs = await leafs_of(asking, doc_id, {"revs": "true"})
     if not docs:
         return None
     leafs = sorted(docs, key=_rank, reverse=True)

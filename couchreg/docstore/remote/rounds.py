@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from couchreg.docstore.remote.numbered import NumberedDocuments
 from couchreg.docstore.remote.private import PrivateDocuments
 from couchreg.docstore.together import Hands
 from couchreg.errors import CouchregError
@@ -38,7 +39,7 @@ Check = Callable[[], None]  # raises where this process is not certain to be the
 class Rounds:
     """The part of one process in them. `doubts` says whether a write of its own may still come to its end."""
 
-    def __init__(self, private: PrivateDocuments, doubts: Callable[[], bool]) -> None:
+    def __init__(self, private: PrivateDocuments | NumberedDocuments, doubts: Callable[[], bool]) -> None:
         self._private = private
         self._doubts = doubts
         self._hands: Hands | None = None

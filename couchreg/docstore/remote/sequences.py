@@ -58,3 +58,23 @@ def parse(text: str, life: str) -> Seq | None:
     if found is None:
         raise BadRequest("Malformed sequence supplied in 'since' parameter.")
     return Seq(int(found[1]), text, life) if found[2] == life else BEGINNING
+
+
+class OneCopy:
+    """The order of changes where there is one copy of them, as on a single node."""
+
+    def __init__(self, life: str) -> None:
+        self._life = life
+
+    def stamp(self, told: Any) -> Seq:
+        return stamp(told, self._life)
+
+    def since(self, seq: Seq) -> str:
+        return since(seq, self._life)
+
+    def parse(self, text: str) -> Seq | None:
+        return parse(text, self._life)
+
+    async def backwards_path(self) -> str | None:
+        """Where changes are read backwards, if elsewhere than usual."""
+        return None

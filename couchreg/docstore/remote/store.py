@@ -6,11 +6,12 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
-from couchreg.docstore.base import Config, DatabaseEvent, DatabaseEvents, Seq, Setting
+from couchreg.docstore.base import Config, DatabaseEvent, DatabaseEvents, Edit, Seq, Setting
 from couchreg.docstore.remote import sequences
 from couchreg.docstore.remote.address import CouchAddress, database_path, document_path
 from couchreg.docstore.remote.asking import DatabaseCalls
@@ -20,6 +21,8 @@ from couchreg.docstore.remote.notes import LIFE, RemoteNotes, SharedNotes
 from couchreg.docstore.remote.private import PrivateDocuments
 from couchreg.docstore.remote.watching import Watcher
 from couchreg.errors import CouchregError, FileExists, NotImplementedHere
+from couchreg.model.user import SYSTEM
+from couchreg.turns import Locks
 
 SOON: Final = 4  # connections for what keeps this process alive among others
 KNOWN: Final = 10_000  # databases that are remembered
@@ -60,6 +63,9 @@ class RemoteStore:
         self.private = PrivateDocuments(
             DatabaseCalls(self.calls, address.private), DatabaseCalls(self._soon, address.private)
         )
+        self.is_cluster = False
+        self._locks: Locks | None = None
+        self._own: CouchDatabase | None = None
         kept = DatabaseCalls(self.calls, address.notes)
         self._kept = CouchDatabase("", kept, "notes")
         self._notes = SharedNotes(PrivateDocuments(kept), self._kept)
@@ -67,10 +73,13 @@ class RemoteStore:
         self._watcher = Watcher(self._news)
 
     async def prepare(self) -> None:
-        """Look at the server, and make what is kept there for this registry.
+        """`look`, and `begin` with a single node or with one process alone."""
+        await self.look()
+        await self.begin(Locks())
 
-        Raises NotUsable with a sentence, Unavailable where it does not answer.
-        """
+    async def look(self) -> None:
+        """What is there, without a change to it. Raises NotUsable with a sentence, Unavailable where it does
+        not answer."""
         answer = await self.calls.ask("GET", "/")
         if answer.status in (401, 403):
             raise NotUsable("it does not know this name and password")
@@ -85,14 +94,26 @@ class RemoteStore:
         roles = ((await self._asked("/_session")).get("userCtx") or {}).get("roles") or ()
         if "_admin" not in roles:
             raise NotUsable("the name and password in its address are not those of an administrator")
-        nodes = (await self._asked("/_membership")).get("cluster_nodes") or ()
-        if len(nodes) > 1:
-            raise NotUsable(
-                f"it is a cluster of {len(nodes)} nodes, and couchreg can use a single one so far"
+        self.is_cluster = len((await self._asked("/_membership")).get("cluster_nodes") or ()) > 1
+
+    async def begin(self, locks: Locks) -> None:
+        """Make what is kept there for this registry. `locks` are held among all processes: by them documents
+        are edited one at a time in a cluster, where revisions alone refuse nothing."""
+        if self.is_cluster:
+            self._locks = locks
+            self._kept = CouchDatabase("", self._calls(self.address.notes), "notes", locks)
+            self._notes = SharedNotes(
+                PrivateDocuments(DatabaseCalls(self.calls, self.address.notes)), self._kept
             )
+            self._notes.documents.edit = partial(_edited, self._kept)
+            self._own = CouchDatabase("", self._calls(self.address.private), "server", locks)
+            self.private.edit = partial(_edited, self._own)
         self.uuid = await self.private.identity()
         if (await self.calls.ask("GET", "/_db_updates", query={"limit": "1"})).status >= 400:
             await self.calls.ask("PUT", "/_global_changes", query={"q": "1"})
+
+    def _calls(self, physical: str) -> DatabaseCalls:
+        return DatabaseCalls(self.calls, physical, 0 if self.is_cluster else 1)
 
     async def _asked(self, path: str) -> dict[str, Any]:
         answer = await self.calls.ask("GET", path)
@@ -130,7 +151,7 @@ class RemoteStore:
         known = self._known.get(name)
         if known is not None and time.monotonic() - known[0] < FRESH:
             return known[1]
-        asking = DatabaseCalls(self.calls, self.address.physical(name))
+        asking = self._calls(self.address.physical(name))
         begun = time.monotonic()
         life = await _life_of(asking)
         if known is not None and known[1].life == life:
@@ -141,7 +162,7 @@ class RemoteStore:
         return self._made(name, life)
 
     def _made(self, name: str, life: str) -> CouchDatabase:
-        database = CouchDatabase(name, DatabaseCalls(self.calls, self.address.physical(name)), life)
+        database = CouchDatabase(name, self._calls(self.address.physical(name)), life, self._locks)
         self._known[name] = (time.monotonic(), database)
         if len(self._known) > KNOWN:
             self._known.popitem(last=False)
@@ -169,6 +190,11 @@ class RemoteStore:
         """Be the registry of this identity from now on."""
         await self.private.change("server", lambda old: {**(old or {}), "uuid": uuid})
         self.uuid = uuid
+
+    async def decided_by(self, bucket: str) -> str:
+        """Which bucket decides in this registry: this one, where there was none."""
+        found = await self.private.change("server", lambda old: {"bucket": bucket, **(old or {})})
+        return str(found["bucket"])
 
     # -- configuration
     async def read_config(self) -> Config:
@@ -208,7 +234,10 @@ class RemoteStore:
     async def wait_event(self, since: Seq) -> None:
         while not (found := await self.events(since)).results:
             since = found.last_seq
-            await self._watcher.wait(since)
+            if self.is_cluster:  # whose places here are in no order
+                await asyncio.sleep(LOOK)
+            else:
+                await self._watcher.wait(since)
 
     async def _news(self, since: Seq) -> Seq:
         with self.calls.feed() as is_free:
@@ -230,11 +259,18 @@ class RemoteStore:
     async def close(self) -> None:
         await self._watcher.close()
         await self._kept.close()
+        if self._own is not None:
+            await self._own.close()
         for _, database in self._known.values():
             await database.close()
         self._known.clear()
         await self._soon.close()
         await self.calls.close()
+
+
+async def _edited(database: CouchDatabase, doc_id: str, value: Mapping[str, Any], rev: str | None) -> str:
+    edit = Edit(doc_id, rev, False, dict(value))
+    return (await database.update([edit], new_edits=True, user=SYSTEM)).rev
 
 
 def _object(data: bytes) -> dict[str, Any]:

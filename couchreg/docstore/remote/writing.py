@@ -19,6 +19,7 @@ from couchreg.errors import Conflict, CouchregError, DocValidation, Failure, Mis
 from couchreg.model import json
 
 FIRST_ANCESTORS: Final = 20  # revisions that are asked for at once
+JUDGED: Final = 8  # documents that are asked for at once
 ROUNDS: Final = 5  # attempts to have enough copies of what one node has taken
 WAIT: Final = 0.2  # seconds before the first of them
 
@@ -106,6 +107,23 @@ def _resolved(edit: Edit, known: Sequence[Attachment]) -> list[Attachment]:
     return found
 
 
+async def judged(asking: DatabaseCalls, edits: Sequence[Edit], texts: Sequence[Prepared]) -> list[Prepared]:
+    """Interactive edits of a cluster, before they are sent: what edits no leaf, of all nodes that answer, is
+    a conflict. A node that lacks the newest revision would take it, whatever others say."""
+    turn = asyncio.Semaphore(JUDGED)
+
+    async def judge(edit: Edit, text: Prepared) -> Prepared:
+        if isinstance(text, CouchregError):
+            return text
+        async with turn:
+            leafs = await reading.leafs_of(asking, edit.id, {"r": str(asking.copies)})
+        if edit.rev is None:
+            return text if all(leaf.deleted for leaf in leafs) else Conflict()
+        return text if not leafs or edit.rev in [leaf.rev for leaf in leafs] else Conflict()
+
+    return list(await asyncio.gather(*map(judge, edits, texts)))
+
+
 # -- sending
 async def written(
     asking: DatabaseCalls, edits: Sequence[Edit], texts: Sequence[Prepared], *, new_edits: bool
@@ -116,7 +134,7 @@ async def written(
     if not places:
         return outcomes
     docs = [text for text in texts if isinstance(text, bytes)]
-    answer = await send(asking, docs, new_edits=new_edits)
+    answer = await send(asking, docs, new_edits=new_edits, wanted=asking.copies)
     answer.check()
     sent = [edits[place] for place in places]
     try:  # from here on it has been written, whatever comes
@@ -133,10 +151,14 @@ async def written(
     return outcomes
 
 
-async def send(asking: DatabaseCalls, docs: Sequence[bytes | msgspec.Raw], *, new_edits: bool) -> CouchAnswer:
-    """Replicated documents may be sent twice; of an edit the second time would be a conflict with itself."""
+async def send(
+    asking: DatabaseCalls, docs: Sequence[bytes | msgspec.Raw], *, new_edits: bool, wanted: int = 1
+) -> CouchAnswer:
+    """Replicated documents may be sent twice; of an edit the second time would be a conflict with itself. It
+    is 202 where fewer than `wanted` copies are written; with 1, than a majority."""
+    query = {"w": str(wanted)} if wanted > 1 else {}
     body = b'{"docs":[%b],"new_edits":%b}' % (b",".join(map(bytes, docs)), b"true" if new_edits else b"false")
-    return await asking.ask("POST", "/_bulk_docs", body=body, repeat=not new_edits)
+    return await asking.ask("POST", "/_bulk_docs", query=query, body=body, repeat=not new_edits)
 
 
 def _outcomes(rows: Sequence[_Written], count: int) -> list[Outcome]:
@@ -170,12 +192,12 @@ async def _settle(
     *,
     new_edits: bool,
 ) -> None:
-    """Fewer copies than a majority have been written (202), which is no acknowledgement: the same revisions
-    are sent again, as replicated ones, until enough nodes have them. Raises Unsure if they never do."""
-    wait = WAIT
+    """Fewer copies than wanted have been written (202), which is no acknowledgement: the same revisions
+    are sent again, as replicated ones, until a majority has them. Raises Unsure if it never does."""
+    wait = 0.0 if asking.copies > 1 else WAIT
     for _ in range(ROUNDS):
         await asyncio.sleep(wait)
-        wait *= 2
+        wait = max(wait * 2, WAIT)
         again: Sequence[bytes | msgspec.Raw] = docs
         if new_edits:
             wanted = [

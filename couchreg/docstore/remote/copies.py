@@ -1,0 +1,260 @@
+"""In which order the changes of a database in a cluster are, and that what was written can be read there.
+
+A cluster keeps several copies of the one shard, each with an order of its own. All processes read from one
+of them, the *followed* copy: its numbers are compared. When its node is lost CouchDB goes on with another
+copy, a little before the same place; then that one is followed, its numbers are counted on from those there
+were, and whatever lies before the place where it was read to the end has numbers below all that anybody waits
+for. So who has come to a number has seen what was written up to it, and nothing is left out; some changes
+come twice.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from couchreg.docstore.base import Seq
+from couchreg.docstore.remote import sequences
+from couchreg.docstore.remote.address import document_path
+from couchreg.docstore.remote.asking import DatabaseCalls
+from couchreg.docstore.remote.places import CopyPlace
+from couchreg.errors import BadRequest, Failure, Unsure
+
+FOLLOWED: Final = "_local/couchreg:followed"  # the last place of the followed copy that was written down
+PAGE: Final = 1000  # changes
+OFTEN: Final = 2000  # changes after which it is written down
+SHOWN: Final = 15.0  # seconds for which one waits for the followed copy
+FIRST_LOOK, LONGEST_LOOK = 0.01, 0.3  # seconds between two looks at it
+FAR: Final = 1  # the number of a place that is behind, and nobody knows how far
+NEAR: Final = 10**12  # above it are the numbers of places that are compared with what others wait for
+
+
+class _Leaf(msgspec.Struct):
+    rev: str
+
+
+class _Row(msgspec.Struct):
+    id: str
+    seq: Any
+    changes: list[_Leaf]
+
+
+class _Page(msgspec.Struct):
+    results: list[_Row]
+    last_seq: str
+
+
+_pages: Final = msgspec.json.Decoder(_Page)
+
+Seen = dict[str, set[str]]  # the leafs of documents, as the followed copy has shown them
+
+
+class Copies:
+    """Of one life of one database."""
+
+    def __init__(self, asking: DatabaseCalls, life: str) -> None:
+        self._asking = asking
+        self._life = life
+        self._place: CopyPlace | None = None  # how far the followed copy has been read
+        self._whole = 0  # the place of that copy from which on its numbers are in order
+        self._more = NEAR  # what is added to its numbers
+        self._left: tuple[CopyPlace, CopyPlace] | None = None  # where the one before was left, and this begun
+        self._now = Seq(0, f"0-{life}.-", life)
+        self._written = 0
+        self._awaiting: list[Seen] = []
+        self._reading: asyncio.Task[Seq] | None = None  # now
+        self._reading_next: asyncio.Task[Seq] | None = None  # when that one is over
+
+    async def close(self) -> None:
+        for task in (self._reading, self._reading_next):
+            if task is not None and not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+
+    # -- places
+    def stamp(self, told: Any) -> Seq:
+        """A `seq` of CouchDB's. Raises Failure for one of several shards."""
+        if isinstance(told, int) and self._place is not None:  # of `backwards`
+            told = _text(self._place.at(told))
+        number, place = _parsed(told) if str(told) != "0" else ("0", None)
+        if place is None or not place.number:
+            return Seq(0, f"0-{self._life}.-", self._life)
+        return Seq(self._number(place), f"{number}-{self._life}.{place.opaque}", self._life)
+
+    def _number(self, place: CopyPlace) -> int:
+        if self._place is None or place.copy != self._place.copy:
+            return FAR
+        return place.number + (self._more if place.number >= self._whole else 0)
+
+    def parse(self, text: str) -> Seq | None:
+        """As `sequences.parse`. Raises BadRequest."""
+        found = sequences.parse(text, self._life)
+        if found is None or not found.number or found.incarnation != self._life:
+            return found
+        if _opaque(found) == "-":  # a bare number, which CouchDB will call malformed
+            return Seq(FAR, found.text, found.incarnation)
+        try:
+            place = CopyPlace.parse(_opaque(found))
+        except ValueError:
+            raise BadRequest("Malformed sequence supplied in 'since' parameter.") from None
+        return Seq(self._number(place), found.text, found.incarnation)
+
+    def since(self, seq: Seq) -> str:
+        """What CouchDB is asked with: always a place of the followed copy, once there is one."""
+        if self._place is None:
+            return sequences.since(seq, self._life)
+        if seq.incarnation != self._life or not seq.number:
+            return _text(self._place.at(0))
+        if _opaque(seq) == "-":
+            return sequences.since(seq, self._life)
+        place = CopyPlace.parse(_opaque(seq))
+        if place.copy == self._place.copy:
+            return _text(place)
+        if self._left is not None:
+            left, begun = self._left
+            if place.copy == left.copy and place.number >= left.number:
+                return _text(begun)
+        return _text(self._place.at(0))
+
+    # -- the present
+    async def now(self) -> Seq:
+        """How far the followed copy is after this was called. Those who come while it is read share the next
+        answer."""
+        if self._reading_next is None:
+            self._reading_next = asyncio.create_task(self._read_after(self._reading))
+        return await asyncio.shield(self._reading_next)
+
+    async def _read_after(self, before: "asyncio.Task[Seq] | None") -> Seq:
+        if before is not None:
+            await asyncio.wait([before])
+        self._reading, self._reading_next = self._reading_next, None
+        return await self._read_on()
+
+    async def _read_on(self) -> Seq:
+        if self._place is None:
+            self._place = await self._first()
+            self._now = self.stamp(_text(self._place))
+            self._written = self._place.number
+        at, left, begun = self._place, self._place, None
+        while True:
+            page = await self._page(_text(at))
+            last = _parsed(page.last_seq)[1]
+            if last.copy != at.copy:  # its node is lost
+                left, begun = at, _begin(page, last)
+            self._note(page.results)
+            at = last
+            if len(page.results) < PAGE:
+                break
+        if begun is not None:
+            self._follow(left, begun, at)
+        else:
+            self._place = at
+            if at.number and at.number + self._more > self._now.number:
+                self._now = self.stamp(_text(at))
+        if begun is not None or at.number >= self._written + OFTEN:
+            await self._write_down(at)
+        return self._now
+
+    def _follow(self, left: CopyPlace, begun: CopyPlace, place: CopyPlace) -> None:
+        """Another copy, read from `begun` on to its end. The one before was read up to `left`."""
+        self._left, self._place = (left, begun), place
+        number = max(self._now.number, NEAR) + 1
+        self._whole, self._more = place.number, number - place.number
+        self._now = Seq(number, f"{place.number}-{self._life}.{place.opaque}", self._life)
+
+    async def _first(self) -> CopyPlace:
+        """What was followed last, by whichever process; else what answers first."""
+        answer = await self._asking.ask("GET", document_path(FOLLOWED))
+        if answer.status == 200:
+            return _parsed((await answer.json())["seq"])[1]
+        page = await self._page("now")
+        place = _parsed(page.last_seq)[1]
+        await self._write_down(place)
+        return place
+
+    async def _write_down(self, place: CopyPlace) -> None:
+        """The last writer wins: any place of a copy will do."""
+        value = {"seq": _text(place)}
+        (await self._asking.ask("PUT", document_path(FOLLOWED), value=value, gated=False)).check()
+        self._written = place.number
+
+    async def _page(self, since: str) -> _Page:
+        query = {"since": since, "limit": str(PAGE), "style": "all_docs"}
+        return await self._asking.decoded(await self._asking.ask("GET", "/_changes", query=query), _pages)
+
+    def _note(self, rows: Sequence[_Row]) -> None:
+        for seen in self._awaiting:
+            for row in rows:
+                if row.id in seen:
+                    seen[row.id].update(leaf.rev for leaf in row.changes)
+
+    async def backwards_path(self) -> str:
+        """Where the changes of the followed copy alone can be read: backwards a cluster takes any copy."""
+        await self.now()
+        assert self._place is not None
+        answer = await self._asking.calls.ask("GET", "/_node/_local/_dbs" + self._asking.path)
+        answer.check()
+        suffix = bytes((await answer.json())["shard_suffix"]).decode()
+        name = quote(f"shards/00000000-ffffffff/{unquote(self._asking.path[1:])}{suffix}", safe="")
+        return f"/_node/{quote(self._place.node, safe='@')}/{name}/_changes"
+
+    # -- what was written
+    @contextmanager
+    def awaiting(self, ids: Sequence[str]) -> Iterator[Seen]:
+        """Remember what is shown of these documents until the block ends."""
+        seen: Seen = {doc_id: set() for doc_id in ids}
+        self._awaiting.append(seen)
+        try:
+            yield seen
+        finally:
+            self._awaiting[:] = [one for one in self._awaiting if one is not seen]
+
+    async def shown(self, written: Sequence[tuple[str, str]], seen: Seen) -> Seq:
+        """The place at which the followed copy has these revisions. Raises Unsure if it does not get them."""
+        until, wait = time.monotonic() + SHOWN, FIRST_LOOK
+        while True:
+            now = await self.now()
+            if all(_has(seen[doc_id], rev) for doc_id, rev in written):
+                return now
+            if time.monotonic() > until:
+                raise Unsure(
+                    "Written, but one node of the CouchDB behind this server is behind.", retry_after=5
+                )
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_LOOK)
+
+
+def _begin(page: _Page, last: CopyPlace) -> CopyPlace:
+    """Where CouchDB has begun to read another copy, or a little behind that: before the first row."""
+    if not page.results:
+        return last
+    first = _parsed(page.results[0].seq)[1]
+    return first.at(first.number - 1)
+
+
+def _has(leafs: set[str], rev: str) -> bool:
+    """Whether a revision has been there: it is a leaf, or something later is."""
+    generation = int(rev.partition("-")[0])
+    return rev in leafs or any(int(leaf.partition("-")[0]) > generation for leaf in leafs)
+
+
+def _parsed(told: Any) -> tuple[str, CopyPlace]:
+    number, _, opaque = str(told).partition("-")
+    try:
+        return number, CopyPlace.parse(opaque)
+    except ValueError:
+        raise Failure(
+            "A database in the cluster behind this server has several shards, and couchreg needs one (q=1)."
+        ) from None
+
+
+def _opaque(seq: Seq) -> str:
+    return seq.text.partition("-")[2].partition(".")[2]
+
+
+def _text(place: CopyPlace) -> str:
+    return f"{place.number}-{place.opaque}"

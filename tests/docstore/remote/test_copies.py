@@ -1,0 +1,179 @@
+"""The order of changes in a cluster: what is compared, and what happens when a node is lost."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from couchreg.docstore.base import BEGINNING, Seq
+from couchreg.docstore.remote import copies
+from couchreg.docstore.remote.asking import DatabaseCalls
+from couchreg.docstore.remote.calls import CouchAnswer
+from couchreg.docstore.remote.copies import NEAR, Copies
+from couchreg.docstore.remote.places import CopyPlace
+from couchreg.errors import BadRequest, Failure, Unsure
+from couchreg.model import json
+
+LIFE = "abc"
+MODEL = CopyPlace.parse(
+    "g2wAAAABaANkAA9ub2RlMUAxMjcuMC4wLjFsAAAAAmEAbgQA_____2poA2EEbQAAAAc4NWZmYWVhZAAPbm9kZTFAMTI3LjAuMC4xag"
+)
+
+
+def place_at(node: int, number: int) -> CopyPlace:
+    before = MODEL.before.replace(b"node1", b"node%d" % node)
+    return CopyPlace(before, number, MODEL.behind.replace(b"node1", b"node%d" % node))
+
+
+def text(node: int, number: int) -> str:
+    return f"{number}-{place_at(node, number).opaque}"
+
+
+class Cluster:
+    """Of two nodes: the documents of each in the order in which its copy has them. Reads go on at the node of
+    the place, or from the beginning of the other one where that is lost."""
+
+    decoded = staticmethod(DatabaseCalls.decoded)
+
+    def __init__(self) -> None:
+        self.rows: dict[int, list[tuple[str, str]]] = {1: [], 2: []}
+        self.lost: set[int] = set()
+        self.noted: str | None = None
+
+    async def ask(self, method: str, path: str, **more: Any) -> CouchAnswer:
+        await asyncio.sleep(0)
+        if path == "/_changes":
+            return self._changes(**more["query"])
+        if method == "PUT":
+            self.noted = more["value"]["seq"]
+            return CouchAnswer(201, b"{}")
+        if self.noted is None:
+            return CouchAnswer(404, b"{}")
+        return CouchAnswer(200, json.encode({"seq": self.noted}))
+
+    def _changes(self, since: str, limit: str, style: str) -> CouchAnswer:
+        node = next(one for one in self.rows if one not in self.lost)
+        start = len(self.rows[node])
+        if since != "now":
+            place = CopyPlace.parse(since.partition("-")[2])
+            wanted = int(place.node[4])
+            node, start = (node, 0) if wanted in self.lost else (wanted, place.number)
+        found = [
+            {"id": doc_id, "seq": text(node, number), "changes": [{"rev": rev}]}
+            for number, (doc_id, rev) in enumerate(self.rows[node], 1)
+            if number > start
+        ][: int(limit)]
+        last = found[-1]["seq"] if found else text(node, start)
+        return CouchAnswer(200, json.encode({"results": found, "last_seq": last}))
+
+    def write(self, *ids: str, nodes: tuple[int, ...] = (1, 2)) -> None:
+        for node in nodes:
+            self.rows[node] += [(doc_id, "1-a") for doc_id in ids]
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster()
+
+
+@pytest.fixture
+def followed(cluster: Cluster) -> Copies:
+    return Copies(cluster, LIFE)  # type: ignore[arg-type]
+
+
+async def test_places_of_the_followed_copy_are_in_order(cluster: Cluster, followed: Copies) -> None:
+    first = await followed.now()
+    assert first == Seq(0, "0-abc.-", LIFE)
+    cluster.write("a", "b")
+    second = await followed.now()
+    assert first < second == await followed.now()
+    assert second.number == NEAR + 2
+    assert followed.since(second) == text(1, 2)
+    assert followed.since(BEGINNING) == text(1, 0)
+    assert followed.stamp(text(1, 1)) < second
+    assert followed.parse(second.text) == second
+    assert followed.stamp(text(2, 700)) < followed.stamp(text(1, 1))  # nobody knows what it has seen
+
+
+async def test_those_who_come_together_share_an_answer(cluster: Cluster, followed: Copies) -> None:
+    await followed.now()
+    cluster.write("a")
+    found = await asyncio.gather(*[followed.now() for _ in range(20)])
+    assert {one.number for one in found} == {NEAR + 1}
+
+
+async def test_a_node_that_is_lost_is_followed_by_another(cluster: Cluster, followed: Copies) -> None:
+    cluster.write("a", "b", "c")
+    await followed.now()
+    cluster.write("d")
+    before = await followed.now()
+    between = followed.stamp(text(1, 2))
+    cluster.rows[2].reverse()  # the order of each copy is its own
+    cluster.lost = {1}
+    after = await followed.now()
+    assert before < after
+    assert CopyPlace.parse(after.text.partition(".")[2]).node[:5] == "node2"
+    # Who had seen everything goes on where the new one was begun; who had not, from the beginning.
+    assert followed.since(before) == text(2, 0)
+    assert followed.since(between) == text(2, 0)
+    # What comes while all is read again is behind whatever anybody waits for.
+    assert followed.stamp(text(2, 3)) < between < before < followed.stamp(text(2, 4)) == after
+    cluster.write("e", nodes=(2,))
+    assert after < await followed.now()
+    assert followed.since(after) == text(2, 4)
+
+
+async def test_another_process_follows_the_same_copy(cluster: Cluster, followed: Copies) -> None:
+    cluster.write("a")
+    cluster.lost = {1}
+    await followed.now()
+    cluster.lost = set()
+    other = Copies(cluster, LIFE)  # type: ignore[arg-type]
+    assert "node2" in CopyPlace.parse((await other.now()).text.partition(".")[2]).node
+
+
+async def test_how_far_it_is_is_written_down_now_and_then(
+    cluster: Cluster, followed: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "PAGE", 3)
+    monkeypatch.setattr(copies, "OFTEN", 5)
+    await followed.now()
+    cluster.write(*"abcd")
+    assert (await followed.now()).number == NEAR + 4
+    assert cluster.noted == text(1, 0)
+    cluster.write("e")
+    await followed.now()
+    assert cluster.noted == text(1, 5)
+
+
+async def test_what_was_written_is_waited_for(cluster: Cluster, followed: Copies) -> None:
+    await followed.now()
+    with followed.awaiting(["a", "b"]) as seen:
+        cluster.write("a", nodes=(1,))
+        waiting = asyncio.create_task(followed.shown([("a", "1-a"), ("b", "1-a")], seen))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        cluster.rows[1].append(("b", "2-b"))  # edited since
+        assert (await waiting).number == NEAR + 2
+
+
+async def test_a_copy_that_stays_behind_leaves_it_unsure(
+    cluster: Cluster, followed: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "SHOWN", 0.05)
+    await followed.now()
+    with followed.awaiting(["a"]) as seen, pytest.raises(Unsure):
+        await followed.shown([("a", "1-a")], seen)
+
+
+async def test_what_is_no_place(cluster: Cluster, followed: Copies) -> None:
+    await followed.now()
+    with pytest.raises(BadRequest):
+        followed.parse(f"3-{LIFE}.nonsense")
+    with pytest.raises(Failure, match="several shards"):
+        followed.stamp("3-nonsense")
+    bare = followed.parse("7")
+    assert bare is not None
+    assert followed.since(bare) == "7"  # for CouchDB to refuse
+    assert followed.parse("now") is None
+    assert followed.parse("0") == BEGINNING
