@@ -144,7 +144,7 @@ class App:
         self.trust = await trusting(stack, self)
         own_urls = OwnAddresses(self.auth, ports[1], encrypted=self.tls is not None)
         here = Here(self.store, self.attachments, DesignFunctions(self.functions), own_urls)
-        self.replicator = Replicator(here, self.processes.task("replications"))
+        self.replicator = Replicator(here, self.processes.task("replications"), stands=self.auth.may_log_in)
         self.asking = await begin(stack, self.tables, self._seen, self.attachments)
         stack.push_async_callback(self.monitoring.stop)
         await self.monitoring.start()

@@ -48,6 +48,7 @@ async def trusting(stack: AsyncExitStack, app: "App") -> TrustedPublishers:
     )
     await found.load()
     app.store.tell(found)
+    app.accounts.ends_also(found.end_all)
     return found
 
 

@@ -47,7 +47,9 @@ async def _adduser(
 @click.command()
 @click.argument("name", metavar="[NAME]", required=False, envvar=USER)
 @click.option(
-    "--revoke-tokens", is_flag=True, help="Revoke all your tokens too, including that of couchreg login."
+    "--revoke-tokens",
+    is_flag=True,
+    help="Revoke all your tokens too, including that of couchreg login, and trust no job any more.",
 )
 @password_option
 @registry_option

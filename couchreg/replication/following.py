@@ -51,6 +51,8 @@ class Jobs(Protocol):
 
     def check(self, wanted: Replication, user: User) -> None: ...
 
+    async def check_stands(self, user: User) -> None: ...
+
 
 @dataclass(eq=False)
 class Followed:
@@ -196,9 +198,7 @@ class Following:
         if known is not None and (known.wanted, known.user) == (wanted, user):
             return
         await self._dropped(name, change.id)
-        followed = Followed(name, change.id, wanted, user)
-        self._followed[name, change.id] = followed
-        followed.task = asyncio.create_task(self._begin(followed), name=f"replication of {name}/{change.id}")
+        self._begin_soon(Followed(name, change.id, wanted, user))
 
     def _user_of(self, body: Mapping[str, Any]) -> User:
         """The owner, with the rights of a server administrator where that is one now."""
@@ -212,6 +212,7 @@ class Following:
         """Into a job; what cannot be found out now, such as the text of a filter, later."""
         while True:
             try:
+                await self._jobs.check_stands(followed.user)
                 job = await self._jobs.job_of(
                     followed.wanted, followed.user, database=followed.database, doc_id=followed.doc_id
                 )
@@ -238,6 +239,25 @@ class Following:
             pace = self._pace()
             wait = min(pace.first_wait * 2 ** min(followed.errors - 1, MOST_ERRORS), pace.longest_wait)
             await asyncio.sleep(wait * random.uniform(1.0, 1.1))  # noqa: S311
+
+    def owners(self) -> set[str]:
+        """Whose documents are jobs, or about to be, but for administrators."""
+        users = {one.user for one in self._followed.values()}
+        return {user.name for user in users if user.name is not None and not user.is_admin}
+
+    async def restart(self, owner: str) -> None:
+        """Begin anew what somebody's documents ask for: whether they may be has changed."""
+        for key, followed in list(self._followed.items()):
+            if followed.user.name != owner or self._followed.get(key) is not followed:
+                continue
+            await self._dropped(*key)
+            if key not in self._followed:  # nor has its document changed meanwhile
+                self._begin_soon(Followed(*key, followed.wanted, followed.user))
+
+    def _begin_soon(self, followed: Followed) -> None:
+        key = (followed.database, followed.doc_id)
+        self._followed[key] = followed
+        followed.task = asyncio.create_task(self._begin(followed), name=f"replication of {'/'.join(key)}")
 
     async def _dropped(self, name: str, doc_id: str) -> None:
         followed = self._followed.pop((name, doc_id), None)

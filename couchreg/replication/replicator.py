@@ -23,6 +23,7 @@ from couchreg.replication.options import Cancel, Replication, parse_request
 from couchreg.replication.remote import RemoteDatabase
 from couchreg.replication.run import Run
 from couchreg.replication.scheduler import Pace, Scheduler
+from couchreg.replication.standing import Standing, Stands, nobody_asks, owner
 
 NOTES = "_replicator"  # the database beside which it is written down what was set aside
 _TRUE = ("true", "on", "yes", "1")
@@ -73,18 +74,22 @@ class ReplicatorSettings:
 
 
 class Replicator:
-    def __init__(self, here: Here, task: TaskOfOne | None = None) -> None:
-        """With `task` one process at a time does what documents ask for."""
+    def __init__(self, here: Here, task: TaskOfOne | None = None, *, stands: Stands = nobody_asks) -> None:
+        """With `task` one process at a time does what documents ask for. `stands` tells whether somebody of a
+        name could log in."""
+        self._stands = stands
         self._here = here
         self._task = task or OwnTask()
         self._waiting: asyncio.Task[None] | None = None
         self.settings = ReplicatorSettings(here.store.config)
         self.scheduler = Scheduler(self._begin, self.settings.pace, completed=self._completed)
         self.documents = Following(here.store, self.scheduler, self, self.settings.pace)
+        self.standing = Standing(stands, self.scheduler, self.documents)
         self._verify: dict[str, ssl.SSLContext] = {}
 
     def start(self) -> None:
         self.scheduler.start()
+        self.standing.start()
         if self._task.is_ours:
             self.documents.start()
         else:
@@ -98,6 +103,7 @@ class Replicator:
         if self._waiting is not None:
             self._waiting.cancel()
             await asyncio.gather(self._waiting, return_exceptions=True)
+        await self.standing.stop()
         await self.documents.stop()
         await self.scheduler.stop()
 
@@ -146,6 +152,12 @@ class Replicator:
         """Whether a document of theirs may ask for this; of a user whose roles are not at hand it was
         decided when they wrote it. Raises Forbidden."""
         self.check_ends(wanted, user)
+
+    async def check_stands(self, user: User) -> None:
+        """Raises Forbidden for who could not log in any more."""
+        name = owner(user)
+        if name is not None and not await self._stands(name):
+            raise Forbidden("The account of its owner is disabled, or gone.")
 
     def check_written(self, wanted: Replication, user: User) -> None:
         """The same when the document is written. Raises Forbidden, Unauthorized."""

@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -18,8 +19,10 @@ from couchreg.auth.users.accounts import Login
 from couchreg.cli.main import cli
 from couchreg.errors import Unavailable
 from tests.conftest import ServerFactory
+from tests.http.registry.pages.test_account_pages import Person
 from tests.issuing import OTHER, TestIssuer
 from tests.packages import related, small
+from tests.served import Served
 
 PASSWORD = "a long enough one"
 US = "https://data.example.org"
@@ -224,6 +227,36 @@ async def test_trust_is_of_no_account_but_the_one_that_gave_it(ask: Asking, issu
     made = await ask.trust("bees", issuer)
     assert (await ask.exchange(issuer.token(US)))[0] == 201
     assert (await ask("GET", "/-/trust/bees", ANNA))[1] == {"publishers": [made]}
+
+
+async def test_trust_ends_with_a_password_that_ends_tokens(ask: Asking, issuer: TestIssuer) -> None:
+    await ask.trust("bees", issuer)
+    await ask.app.accounts.change("anna", login=Login("another one"))
+    assert (await ask.exchange(issuer.token(US)))[0] == 201
+    await ask.app.accounts.change("anna", login=Login(PASSWORD), revoke_tokens=True)
+    assert (await ask.exchange(issuer.token(US)))[0] == 403
+    assert (await ask("GET", "/-/trust/bees", ANNA))[1] == {"publishers": []}
+    made = await ask.trust("bees", issuer)
+    assert (await ask("GET", "/-/trust/bees", ANNA))[1] == {"publishers": [made]}
+
+
+async def test_the_page_of_an_account_shows_whom_it_trusts_and_ends_that(
+    ask: Asking, issuer: TestIssuer
+) -> None:
+    mine, theirs = await ask.trust("bees", issuer), await ask.trust("honey", issuer, sub="hives")
+    await ask("POST", "/owner/add", ANNA, json={"username": "bob", "dpkgName": "bees"})
+    bobs = await ask.trust("bees", issuer, BOB)
+    await ask("POST", "/owner/rm", BOB, json={"username": "anna", "dpkgName": "bees"})
+    anna = Person(cast(Served, SimpleNamespace(url=ask.app.registry_url, client=ask.session)))
+    assert await anna.log_in("anna", PASSWORD) == 303
+    _, _, text = await anna.get("/-/account")
+    assert "Jobs that publish as you" in text
+    assert [one["id"] in text for one in (mine, theirs, bobs)] == [True, True, False]
+    for one, status in ((mine, 303), (bobs, 404)):  # of what is not hers any more her own alone
+        sent = {"do": "distrust", "package": "bees", "id": one["id"]}
+        assert (await anna.send("/-/account", **sent))[0] == status
+    assert (await ask("GET", "/-/trust/bees", BOB))[1] == {"publishers": [bobs]}
+    assert mine["id"] not in (await anna.get("/-/account"))[2]
 
 
 async def test_an_administrator_who_owns_nothing_trusts_nobody(ask: Asking, issuer: TestIssuer) -> None:

@@ -1,5 +1,6 @@
 """Who may have things replicated, and where to."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -73,3 +74,38 @@ async def test_an_owner_ends_their_own(here: Peer) -> None:
     await people(here, replicate_roles="mirrors", replicate_hosts="127.0.0.1")
     job = (await here.ok("POST", "/_replicate", ends(here, continuous=True), who=ANNA))["_local_id"]
     assert (await here("POST", "/_replicate", {"cancel": True, "id": job}, who=ANNA))[0] == 200
+
+
+async def test_replications_end_with_the_account_of_their_owner_and_return_with_it(here: Peer) -> None:
+    assert here.app is not None
+    standing = here.app.replicator.standing
+    await opened(here)
+    await people(here, replicate_roles="mirrors", replicate_hosts="127.0.0.1")
+    asked = ends(here, continuous=True)
+    await here.ok("PUT", "/_replicator/annas", asked | {"owner": "anna"})
+    other = ends(here, continuous=True, doc_ids=["a"])
+    assert (await here("POST", "/_replicate", other, who=ANNA))[0] < 300
+    admins = {"source": here.end("src"), "target": here.end("more"), "create_target": True}
+    await here.ok("PUT", "/_replicator/admins", admins | {"continuous": True})
+    assert await jobs(here, "annas", "admins", None) == 3
+    for disabled, left in ((True, 1), (False, 2)):
+        user = await here.ok("GET", "/_users/org.couchdb.user:anna")
+        await here.ok("PUT", "/_users/org.couchdb.user:anna", {**user, "disabled": disabled})
+        await standing.look()
+        assert await jobs(here, "admins", *([] if disabled else ["annas"])) == left
+        found = await here.ok("GET", "/_scheduler/docs/_replicator/annas")
+        assert ("gone" in str(found["info"])) is disabled
+    user = await here.ok("GET", "/_users/org.couchdb.user:anna")
+    await here.ok("DELETE", f"/_users/org.couchdb.user:anna?rev={user['_rev']}")
+    await standing.look()
+    assert await jobs(here, "admins") == 1
+
+
+async def jobs(peer: Peer, *docs: str | None) -> int:
+    """How many there are, once they are of these documents."""
+    async with asyncio.timeout(60):
+        while True:
+            found = (await peer.ok("GET", "/_scheduler/jobs"))["jobs"]
+            if {job["doc_id"] for job in found} == set(docs):
+                return len(found)
+            await asyncio.sleep(0.05)

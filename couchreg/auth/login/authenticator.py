@@ -223,6 +223,18 @@ class Authenticator:
         credential = await self._credential(name)
         return None if credential is None else KnownAccount(credential.user, credential.hashed.salt, standing)
 
+    async def may_log_in(self, name: str) -> bool:
+        """Whether somebody of this name could log in: by an account that is not disabled, or by none where
+        others vouch for people (JWT, a proxy)."""
+        await self.refresh()
+        try:
+            if any([await source.disabled(name) for source in self._sources]):
+                return False
+            found = await self._credential(name)
+        except Unauthorized:  # its document is in conflict
+            return False
+        return found is not None or not _CONFIGURED.keys().isdisjoint(self.handlers.names)
+
     async def mark(self, name: str) -> Mark:
         """Which account of this name it is: where it stands in each of the sources."""
         return tuple([await source.mark(name) for source in self._sources])

@@ -91,6 +91,7 @@ class TrustedPublishers:
         self._clock = clock
         self._of: dict[str, list[TrustedPublisher]] = {}  # by package
         self._by_identity: dict[tuple[str, str], set[str]] = {}  # claim and value -> packages
+        self._by_owner: dict[str, set[str]] = {}  # the same, whoever trusts jobs with them
         self._changing = asyncio.Lock()
         self._state: Hashable = None
         self._exchanging = asyncio.Lock()
@@ -122,6 +123,18 @@ class TrustedPublishers:
         """Those that count: trust ends with the account of whoever gave it."""
         return [one for one in self._all(package) if one.account == await self._account(one.owner)]
 
+    async def of_owner(self, owner: str) -> list[tuple[str, TrustedPublisher]]:
+        """Those that somebody trusts, with the packages, in their order."""
+        await self.refresh()
+        account = await self._account(owner)
+        names = sorted(self._by_owner.get(owner, ())) if account is not None else []
+        return [
+            (name, one)
+            for name in names
+            for one in self._of[name]
+            if (one.owner, one.account) == (owner, account)
+        ]
+
     async def add(self, package: str, issuer: str, claims: Mapping[str, Any], user: User) -> TrustedPublisher:
         """Trust jobs with a package of the user's. Raises BadRequest, Conflict, and Forbidden for whoever
         does not own it, also where they may change it: a job that publishes as them would be refused."""
@@ -146,12 +159,14 @@ class TrustedPublishers:
         record("trust.add", package=package, id=made.id, issuer=issuer, by=user.name)
         return made
 
-    async def remove(self, package: str, publisher_id: str, user: User) -> None:
-        """Raises NotFound."""
+    async def remove(self, package: str, publisher_id: str, user: User, *, whose: str | None = None) -> None:
+        """With `whose` only what this owner trusts. Raises NotFound."""
         async with self._changing:
             await self._catch_up()
             kept = await self.of(package)
-            left = [one for one in kept if one.id != publisher_id]
+            left = [
+                one for one in kept if one.id != publisher_id or (whose is not None and one.owner != whose)
+            ]
             if len(left) == len(kept):
                 raise NotFound("There is no such trusted publisher.")
             await self._write(package, left)
@@ -281,8 +296,19 @@ class TrustedPublishers:
         await self._move(name, await self.holding(name), now)
 
     async def gone(self, name: str) -> None:
-        if await self._notes.read(ACCOUNT + name):
-            await self._notes.change(ACCOUNT + name, lambda stored: None)
+        await self._end(name)
+
+    async def end_all(self, owner: str) -> None:
+        """Trust no job any more that somebody has trusted."""
+        if await self._end(owner):
+            record("trust.end_all", owner=owner)
+
+    async def _end(self, owner: str) -> bool:
+        """Whether there was anything: what is kept with no account's id is good for nothing."""
+        if not await self._notes.read(ACCOUNT + owner):
+            return False
+        await self._notes.change(ACCOUNT + owner, lambda stored: None)
+        return True
 
     async def admit(self, name: str) -> None:
         """Anybody may come."""
@@ -319,14 +345,20 @@ class TrustedPublishers:
     def _keep(self, package: str, kept: list[TrustedPublisher]) -> None:
         for one in self._of.pop(package, ()):
             for pair in _identities(one):
-                self._by_identity.get(pair, set()).discard(package)
-                if not self._by_identity.get(pair):
-                    self._by_identity.pop(pair, None)
+                _take(self._by_identity, pair, package)
+            _take(self._by_owner, one.owner, package)
         if kept:
             self._of[package] = kept
         for one in kept:
             for pair in _identities(one):
                 self._by_identity.setdefault(pair, set()).add(package)
+            self._by_owner.setdefault(one.owner, set()).add(package)
+
+
+def _take(where: dict[Any, set[str]], key: Hashable, package: str) -> None:
+    where.get(key, set()).discard(package)
+    if not where.get(key):
+        where.pop(key, None)
 
 
 def _stored(found: Any) -> list[TrustedPublisher]:

@@ -50,6 +50,7 @@ class Accounts:
     ) -> None:
         """`least`: characters of a new password that is given here; `_users` has CouchDB's own rules."""
         self._least = least
+        self._enders: list[Callable[[str], Awaitable[None]]] = []
         self._store = store
         self._options = Options(store.config)
         self._admins = admins
@@ -57,6 +58,10 @@ class Accounts:
         self._work = work
         self._owned = owned
         self.registration_open = registration_open
+
+    def ends_also(self, end: Callable[[str], Awaitable[None]]) -> None:
+        """From now on call this with a name, too, when all tokens of an account are revoked."""
+        self._enders.append(end)
 
     def may_register(self, user: User) -> None:
         """Raises Forbidden when this user, or nobody in particular, cannot make accounts."""
@@ -129,8 +134,8 @@ class Accounts:
         address: str = "",
         revoke_tokens: bool = False,
     ) -> str:
-        """Another password (which ends the sessions of the old one, and if wanted all tokens) or e-mail
-        address; the new revision.
+        """Another password (which ends the sessions of the old one, and if wanted all tokens and the trust in
+        jobs) or e-mail address; the new revision.
 
         Raises BadRequest, NotFound, Conflict when the document changes at the same time; of a server admin
         only the password changes, and there is no revision: "".
@@ -142,6 +147,8 @@ class Accounts:
             rev = await self._change_user(name, login, email, address)
         if revoke_tokens:
             await self._tokens.revoke_all(name)
+            for end in self._enders:
+                await end(name)
         return rev
 
     async def _change_user(self, name: str, login: Login | None, email: object, address: str) -> str:

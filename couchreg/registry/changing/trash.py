@@ -37,10 +37,11 @@ LARGEST = 256 << 20  # bytes of a document that is kept
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A deleted version: where it is kept (the prefix of its keys), and what its package's document said
-    of it."""
+    """A deleted version: where it is kept (the prefix of its keys), whose it was (the owners of its package
+    then, and who deleted it), and what its package's document said of it."""
 
     folder: str
+    owners: frozenset[str]
     said: Mapping[str, Any]
     edit: Edit
 
@@ -62,12 +63,20 @@ class Trash:
         return moment_text(utc_now() + timedelta(seconds=self._seconds)) if self._seconds else None
 
     async def keep(
-        self, name: str, version: str, revision: Revision, said: Mapping[str, Any], by: str | None
+        self,
+        name: str,
+        version: str,
+        revision: Revision,
+        said: Mapping[str, Any],
+        *,
+        by: str | None,
+        owners: Sequence[str],
     ) -> bool:
-        """Keep a version that is about to be deleted; False for one whose files are not all there.
+        """Keep a version that is about to be deleted by somebody, of a package that is of these owners; False
+        for one whose files are not all there.
         Raises Unavailable, with nothing left behind."""
         folder = f"{deleted_folder(name, version)}{secrets.token_hex(16)}/"
-        head = json.encode({"by": by, "said": dict(said)})
+        head = json.encode({"by": by, "owners": list(owners), "said": dict(said)})
         record = head[:-1] + b',"record":' + recorded.encode(revision, (revision.rev,)) + b"}"
         try:
             if len(record) > LARGEST:
@@ -129,19 +138,20 @@ class Trash:
                 data = b"".join([chunk async for chunk in chunks])
         except NotFound:
             return None
-        said, edit = await asyncio.to_thread(_decoded, data)
         folder = blob.key.removesuffix(DELETED_RECORD)
-        return Kept(folder, said, edit)
+        return await asyncio.to_thread(_decoded, folder, data)
 
     async def clear(self, name: str, version: str) -> None:
         """Keep nothing of a version: it has been brought back, or is to go for good."""
         await deleted.remove(self._attachments.blobs, deleted_folder(name, version))
 
 
-def _decoded(data: bytes) -> tuple[dict[str, Any], Edit]:
+def _decoded(folder: str, data: bytes) -> Kept:
+    """What says nothing of owners was deleted before they were written down: it is of who deleted it."""
     try:
         members = json.decode(data)
-        return dict(members["said"]), recorded.decode(json.encode(members["record"]))
+        owners = frozenset(filter(None, [members["by"], *members.get("owners", ())]))
+        return Kept(folder, owners, dict(members["said"]), recorded.decode(json.encode(members["record"])))
     except (BadRequest, KeyError, TypeError, ValueError) as error:
         raise Failure(f"What is kept of a deleted version cannot be read: {error!r}.") from error
 

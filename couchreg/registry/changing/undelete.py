@@ -1,7 +1,8 @@
 """Bringing deleted versions back, as long as they are kept: same document, same files, a new revision.
 
 Its number, its hashes and its publisher are as they were, and who had pinned it gets the same bytes again.
-What the package's document said of it is said again, unless something else is said there by now.
+What the package's document said of it is said again, unless something else is said there by now. Who has
+come to own the package since does not see what others took away: that is for those who owned it then.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.upload import Upload
 from couchreg.docstore.base import Attachment, Database, Edit, Row
-from couchreg.errors import Conflict, DigestMismatch, NotFound
+from couchreg.errors import Conflict, DigestMismatch, Forbidden, NotFound
 from couchreg.journal.asking import record
 from couchreg.model.user import User
 from couchreg.package.descriptor import descriptor_of
@@ -54,7 +55,8 @@ class Undeleter:
     async def undelete(self, name: str, version: str | None, user: User) -> list[str]:
         """Bring a version back, or with None all that are kept; these, from oldest to latest.
 
-        Raises BadRequest, NotFound for what is not kept, Conflict for what is there, Forbidden, TooLarge
+        Raises BadRequest, NotFound for what is not kept, Conflict for what is there, Forbidden also for what
+        was deleted before this one owned the package, TooLarge
         where whoever published it has no room for it, Unavailable.
         """
         check_package_name(name)
@@ -86,6 +88,11 @@ class Undeleter:
         kept = await self._trash.find(name, version)
         if kept is None or not _is_it(kept.edit, row):
             raise _not_kept(doc_id)
+        if not user.is_admin and user.name not in kept.owners:
+            raise Forbidden(
+                f"{doc_id} was deleted before you owned this package: it can be brought back by an owner of "
+                "that time, if they still are, or by an administrator."
+            )
         size = sum(file.length for file in _files(kept.edit))
         async with (
             self._room(kept.edit.body, size, user),

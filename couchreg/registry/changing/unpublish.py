@@ -20,7 +20,7 @@ from couchreg.package.moments import Clock, moment_text, utc_now
 from couchreg.package.names import check_package_name, check_version, version_id
 from couchreg.package.standing import DEPRECATED, TAGS, YANKED
 from couchreg.package.versions import sort_versions
-from couchreg.registry.changing.packages import Packages
+from couchreg.registry.changing.packages import Package, Packages
 from couchreg.registry.changing.settling import Settled, bounded
 from couchreg.registry.changing.tombstones import tombstone
 from couchreg.registry.changing.trash import Trash
@@ -76,14 +76,16 @@ class Unpublisher:
         if version is not None:
             check_version(version)
         async with self._packages.locks.hold(name):
-            self._packages.require(await self._packages.get(name), user)
+            package = await self._packages.get(name)
+            self._packages.require(package, user)
             if for_good and version is not None:
                 await self._compact([version_id(name, version)])  # a deletion before may have broken off
             before = await self._kept(name, version) if for_good else []
             wanted = await self._wanted(name, version) if not before else await self._there(name, version)
             until = None if for_good else self._trash.until()
             for start in range(0, len(wanted), AT_ONCE):
-                kept = await self._delete(name, wanted[start : start + AT_ONCE], user, keep=until is not None)
+                some = wanted[start : start + AT_ONCE]
+                kept = await self._delete(package, some, user, keep=until is not None)
                 until = until if kept else None
             await self._compact([version_id(name, item) for item in before])
             for item in before:
@@ -121,8 +123,9 @@ class Unpublisher:
             raise NotFound(f"{name!r} has no versions left.")
         return versions
 
-    async def _delete(self, name: str, versions: Sequence[str], user: User, *, keep: bool) -> bool:
+    async def _delete(self, package: Package, versions: Sequence[str], user: User, *, keep: bool) -> bool:
         """Whether all of them are kept."""
+        name = package.name
         edits: list[Edit] = []
         keys: set[str] = set()
         kept = keep
@@ -132,7 +135,9 @@ class Unpublisher:
             keys.update(file.key for leaf in leafs for file in leaf.attachments)
             if keep:
                 told = (await self._catalog.standing(name)).told(version)
-                kept &= await self._trash.keep(name, version, leafs[0], told, user.name)
+                kept &= await self._trash.keep(
+                    name, version, leafs[0], told, by=user.name, owners=package.owners
+                )
         written = await self._database.update(edits, new_edits=True, user=user)
         written.check()
         await self._clear(written.seq, [version_id(name, version) for version in versions], keys)

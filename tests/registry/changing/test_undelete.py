@@ -92,6 +92,20 @@ async def test_only_owners_and_admins_bring_back(annas: Served) -> None:
     assert (await ask(annas, "POST", "/-/undelete/small", ADMIN))[1]["versions"] == ["2"]
 
 
+async def test_a_new_owner_does_not_see_what_others_took_away(annas: Served) -> None:
+    await ask(annas, "DELETE", "/small/1")
+    for what, owner in (("add", "bob"), ("rm", "anna")):
+        sent = {"username": owner, "dpkgName": "small"}
+        assert (await ask(annas, "POST", f"/owner/{what}", json=sent))[0] in (200, 201)
+    for path in ("small", "small/1"):
+        status, told = await ask(annas, "POST", f"/-/undelete/{path}", BOB)
+        assert (status, "before you owned this package" in told["reason"]) == (403, True)
+    await ask(annas, "DELETE", "/small/2", BOB)
+    assert (await ask(annas, "POST", "/-/undelete/small/2", BOB))[0] == 200
+    assert (await ask(annas, "POST", "/-/undelete/small/1", ANNA))[0] == 403
+    assert (await ask(annas, "POST", "/-/undelete/small/1", ADMIN))[0] == 200
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from couchreg.auth.tokens import Scope
 from couchreg.auth.users.accounts import Login
-from couchreg.errors import BadRequest, CouchregError
+from couchreg.errors import BadRequest, CouchregError, NotFound
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.cookies import VISIT_COOKIE, set_cookie
 from couchreg.http.registry.frame.numbers import whole_number
@@ -24,6 +24,7 @@ _DAYS: Final = 3650  # that a token may last
 _DAY: Final = 86_400.0  # seconds
 _DONE: Final = {
     "revoked": "The token is revoked.",
+    "distrusted": "That job is not trusted any more.",
     "ended": "That login has ended.",
     "others": "You are logged out everywhere else.",
     "password": "Your password is changed, and every other login of yours has ended.",
@@ -68,6 +69,15 @@ async def _revoke(call: Call, fields: Mapping[str, str]) -> web.StreamResponse:
     return to(call.base, f"{ACCOUNT}?done=revoked")
 
 
+async def _distrust(call: Call, fields: Mapping[str, str]) -> web.StreamResponse:
+    """Their own alone, also where the package is somebody else's by now."""
+    if call.services.trust is None:
+        raise NotFound("This registry trusts no identity tokens.")
+    name = _name(call)
+    await call.services.trust.remove(fields.get("package", ""), fields.get("id", ""), call.user, whose=name)
+    return to(call.base, f"{ACCOUNT}?done=distrusted")
+
+
 async def _end_one(call: Call, fields: Mapping[str, str]) -> web.StreamResponse:
     call.services.visits.end_one(_name(call), fields.get("id", ""))
     return to(call.base, f"{ACCOUNT}?done=ended")
@@ -96,6 +106,7 @@ async def _change_password(call: Call, fields: Mapping[str, str]) -> web.StreamR
 _ACTS: Final[Mapping[str, Act]] = {
     "token": _make_token,
     "revoke": _revoke,
+    "distrust": _distrust,
     "end": _end_one,
     "others": _end_others,
     "password": _change_password,
@@ -118,6 +129,7 @@ async def _page(
         ],
         "more_packages": max(0, len(packages) - _PACKAGES),
         "tokens": await _tokens(call, name),
+        "jobs": await _jobs(call, name),
         "logins": _logins(call, name),
         "scopes": [str(scope) for scope in Scope],
         "email": await email_of(call, name) or "",
@@ -152,6 +164,22 @@ async def _tokens(call: Call, name: str) -> list[dict[str, Any]]:
             "expires": _day(one.expires),
         }
         for one in await call.services.tokens.list(name)
+    ]
+
+
+async def _jobs(call: Call, name: str) -> list[dict[str, Any]]:
+    """That are trusted; those of a package that is somebody else's by now are good for nothing."""
+    trust = call.services.trust
+    found = [] if trust is None else await trust.of_owner(name)
+    return [
+        {
+            "id": one.id,
+            "package": package,
+            "issuer": one.issuer,
+            "claims": ", ".join(f"{claim}={value}" for claim, value in one.claims.items()),
+            "created": _day(one.created),
+        }
+        for package, one in found[:_PACKAGES]
     ]
 
 
