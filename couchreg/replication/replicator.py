@@ -23,7 +23,7 @@ from couchreg.replication.options import Cancel, Replication, parse_request
 from couchreg.replication.remote import RemoteDatabase
 from couchreg.replication.run import Run
 from couchreg.replication.scheduler import Pace, Scheduler
-from couchreg.replication.standing import Standing, Stands, nobody_asks, owner
+from couchreg.replication.standing import ReplicationOwners, Stands, nobody_asks, owner
 
 NOTES = "_replicator"  # the database beside which it is written down what was set aside
 _TRUE = ("true", "on", "yes", "1")
@@ -84,7 +84,7 @@ class Replicator:
         self.settings = ReplicatorSettings(here.store.config)
         self.scheduler = Scheduler(self._begin, self.settings.pace, completed=self._completed)
         self.documents = Following(here.store, self.scheduler, self, self.settings.pace)
-        self.standing = Standing(stands, self.scheduler, self.documents)
+        self.standing = ReplicationOwners(stands, self.scheduler, self.documents)
         self._verify: dict[str, ssl.SSLContext] = {}
 
     def start(self) -> None:

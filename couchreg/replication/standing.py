@@ -25,7 +25,7 @@ async def nobody_asks(name: str) -> bool:
     return True
 
 
-class Standing:
+class ReplicationOwners:
     """Of those whose replications one server runs."""
 
     def __init__(self, stands: Stands, scheduler: Scheduler, documents: Following) -> None:

@@ -88,3 +88,13 @@ def test_links_between_the_pages_lead_somewhere() -> None:
 
 def test_every_route_of_the_registry_door_is_documented() -> None:
     assert [f"{r.method} {r.path}" for r in ROUTES if f"`{r.method} {r.path}" not in README] == []
+
+
+def test_every_line_of_the_trail_is_documented() -> None:
+    text = (ROOT / "couchreg" / "OPERATING.md").read_text("utf-8")
+    sources = "\n".join(path.read_text("utf-8") for path in (ROOT / "couchreg").rglob("*.py"))
+    actions = set(re.findall(r'\brecord\(\s*"([a-z_.]+)"', sources))
+    actions |= set(re.findall(r'"((?:access|account|setting|token|group|visit|trust)\.[a-z_]+)"', sources))
+    actions -= {"account.html"}
+    assert len(actions) > 30
+    assert {name for name in actions if f"`{name}`" not in text} == set()

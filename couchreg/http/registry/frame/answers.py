@@ -31,7 +31,9 @@ SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox
 # Reading is open to pages of any origin, as the datastore's own CORS rules have it.
 OPEN = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Content-Range, Content-Length, ETag, Link, Location",
+    "Access-Control-Expose-Headers": (
+        "Content-Range, Content-Length, ETag, Link, Location, Retry-After, X-Request-ID"
+    ),
 }
 ALLOWED = (
     "Authorization, Content-Encoding, Content-MD5, Content-Type, If-Match, If-None-Match, If-Range, Range"
