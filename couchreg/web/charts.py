@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from couchreg.web.showing import cell, number
+from couchreg.web.showing import cell, number, rough
 
 HEIGHT: Final = 24
 WIDTH: Final = 8  # of one bar
@@ -56,7 +56,7 @@ def line(found: Sequence[Mapping[str, Any]]) -> Line | None:
         for at, mean in zip(ats, means, strict=True)
     )
     ends = cell(found[0]["label"]), cell(found[-1]["label"])
-    return Line(points, *ends, f"{least:.4g}", f"{max(means):.4g}")
+    return Line(points, *ends, rough(least), rough(max(means)))
 
 
 def _is_finite(value: Any) -> bool:
@@ -89,7 +89,7 @@ def spread(found: Mapping[str, Any]) -> Spread:
 
 def _end(value: Any) -> str:
     """The least or the greatest of a column, in as many digits as tell something at a glance."""
-    return f"{value:.6g}" if isinstance(value, float) else cell(value)
+    return rough(value) if isinstance(value, float) else cell(value)
 
 
 def _bars(counts: Sequence[int]) -> list[Bar]:

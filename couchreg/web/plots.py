@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any, Final, NamedTuple
 
-from couchreg.web.showing import cell, number
+from couchreg.web.showing import cell, number, rough
 
 LINE, BAR, POINTS = "line", "bar", "points"
 WIDTH: Final = 600
@@ -69,7 +69,7 @@ def plot(kind: str, across: str, names: Sequence[str], rows: Sequence[Sequence[A
     shown = [cell(name)[:_MOST_NAMED] for name in names]
     word = {LINE: "Lines", BAR: "Bars"}.get(kind, "Points")
     words = f"{word} of {', '.join(shown)} along {cell(across)[:_MOST_NAMED]}, from {ends[0]} to {ends[1]}"
-    return Plot(kind, marks, shown, cell(across)[:_MOST_NAMED], *ends, f"{least:.4g}", f"{most:.4g}", words)
+    return Plot(kind, marks, shown, cell(across)[:_MOST_NAMED], *ends, rough(least), rough(most), words)
 
 
 def fitting(columns: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[Any]]) -> Plot | None:

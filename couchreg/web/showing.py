@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
+_WORDS: Final = {1e12: "trillion", 1e9: "billion", 1e6: "million"}
 _LARGEST: Final = 10**18  # bytes
 LONGEST: Final = 300  # characters of a cell
 
@@ -20,6 +21,17 @@ def size(count: Any) -> str:
 def number(value: Any) -> str:
     """A whole number with thin spaces between its thousands."""
     return f"{value:,}".replace(",", "\u202f") if isinstance(value, int) else str(value)
+
+
+def rough(value: float) -> str:
+    """A measure as people say it: in four digits, large ones in words."""
+    size = abs(value)
+    if size and not 1e-4 <= size < 1e15:
+        return f"{value:.4g}"
+    for least, word in _WORDS.items():
+        if size >= 0.99995 * least:
+            return f"{value / least:.4g} {word}"
+    return number(round(value)) if size >= 9_999.5 else f"{value:.4g}"
 
 
 def cell(value: Any) -> str:

@@ -41,6 +41,7 @@ def uses(base: str, name: str, version: str, tables: Sequence[tuple[str, str, st
         if parquet:
             found += _of_table(f'"{name}@{version}".{_quoted(resource)}', _text(parquet))
         elif data:
+            found.append(Snippet("R", f"table <- read.csv({_text(data)})"))
             found.append(Snippet("pandas", f"import pandas as pd\n\ntable = pd.read_csv({_text(data)})"))
     return found
 

@@ -110,11 +110,14 @@ ${words ? html`<section aria-label="README" class="readme"><pre dir="auto" tabin
   const headed = (lists) => ({ names: lists[0] || [], rows: lists.slice(1), cell: (row, at) => row[at] });
 
   // {names, rows, cell(row, column)}, where cells are looked up when they are needed; null for what cannot be shown here.
-  async function rowsOf(resource, read) {
+  async function rowsOf(resource, read, taken) {
     if (resource.data !== undefined) return tabled(resource.data);
     const paths = pathsOf(resource);
     const format = text(resource.format).toLowerCase() || (paths[0] || "").toLowerCase().replace(/.*\./, "");
-    if (paths.length !== 1 || !["csv", "tsv", "json"].includes(format)) return null;
+    if (paths.length !== 1 || !["csv", "tsv", "json"].includes(format)) {
+      const rows = await taken(resource.name);
+      return rows ? headed(cells(await rows.text(), ",", '"')) : null;
+    }
     const blob = await read(paths[0]);
     if (!blob || blob.size > LARGEST) return null;
     let data;
@@ -133,7 +136,7 @@ ${words ? html`<section aria-label="README" class="readme"><pre dir="auto" tabin
 
   const shown = (value) => (value && typeof value === "object" ? JSON.stringify(value) : String(value ?? "")).slice(0, 300);
 
-  async function table(root, kept, doc, name, query, read) {
+  async function table(root, kept, doc, name, query, read, taken = async () => null) {
     const resource = resourcesOf(doc).find((one) => one.name === name);
     if (!resource) return missing(root);
     const { _id: package_name, version } = kept;
@@ -142,7 +145,7 @@ ${words ? html`<section aria-label="README" class="readme"><pre dir="auto" tabin
 <p class="lead" dir="auto">${text(resource.title, 300)}</p><p dir="auto">${text(resource.description)}</p>
 <p><a href="${link(root, package_name, version, name)}">data</a></p>`;
     const title = `${name} of ${package_name} ${version}`;
-    const found = await rowsOf(resource, read);
+    const found = await rowsOf(resource, read, taken);
     if (!found || found.rows.length > MOST) return frame(root, title, "", html`${above}<p class="warning" role="status">Without a network this resource is a file alone.</p>`);
     const { cell } = found;
     const names = found.names.map(shown).slice(0, 200);

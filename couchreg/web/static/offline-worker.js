@@ -94,7 +94,7 @@ async function alone(path, query, isPage) {
   const db = Shelf.named(name, found.version);
   try {
     const doc = await db.get(`${name}@${found.version}`);
-    if (isTable) return isPage ? page(await Pages.table(ROOT, found, doc, rest.join("/"), query, reader(db, doc))) : null;
+    if (isTable) return isPage ? page(await Pages.table(ROOT, found, doc, rest.join("/"), query, reader(db, doc), (one) => Shelf.rows(db, one))) : null;
     if (rest.length) return (await file(db, doc, rest.join("/"))) || (isPage ? page(Pages.missing(ROOT), 404) : null);
     if (!isPage) return null;
     return page(await Pages.package_(ROOT, found, doc, await packageOf(db, name), reader(db, doc)));

@@ -8,6 +8,10 @@ const Shelf = (() => {
   const WORDS = 20000; // characters of a README that are searched
   const LOOKED = "_local/looked"; // when it was last looked for what has changed; browsers end idle workers
   const PARTIAL = "Not all of it is here yet.";
+  const OTHERS = /^(xlsx|xls|ods|parquet|ndjson|jsonl)$/; // formats of tables that nothing here reads
+  const ROWS = 500000; // of a table that is taken along as rows
+  const LARGEST = 20e6; // bytes of them
+  const TABLES = 20; // of a package
   let root = "";
   let listed = null;
 
@@ -120,11 +124,66 @@ const Shelf = (() => {
     try {
       const came = await db.replicate.from(remote((error) => { trouble = error; }), { doc_ids: [name, `${name}@${version}`], batch_size: 1, batches_limit: 1 });
       if (came.doc_write_failures) throw new Unable(`There is no room for ${name} in this browser.`);
-      return await described(db, await db.get(`${name}@${version}`));
+      const doc = await db.get(`${name}@${version}`);
+      await with_rows(db, doc, name, version);
+      return await described(db, doc);
     } catch (error) {
       throw trouble || error;
     } finally {
       await db.close();
+    }
+  }
+
+  // Rows of tables in formats that nothing here reads, as CSV of the registry, beside the files.
+  async function with_rows(db, doc, name, version) {
+    const resources = (Array.isArray(doc.resources) ? doc.resources : []).filter((one) => one && typeof one.name === "string" && isOther(one));
+    for (const one of resources.slice(0, TABLES)) {
+      const table = [`${name}@${version}`, one.name].map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
+      const asked = new URLSearchParams({ q: `SELECT * FROM ${table} LIMIT ${ROWS}`, format: "csv" });
+      const found = await short(`${root}/-/sql?${asked}`);
+      if (!found) continue; // it is a file alone
+      const place = `rows/${one.name}`;
+      const { _rev } = await db.get(place).catch((error) => { if (error.status === 404) return {}; throw error; });
+      await db.put({ _id: place, _rev, _attachments: { rows: { content_type: "text/csv", data: found } } });
+    }
+  }
+
+  function isOther(resource) {
+    const [path] = [resource.path].flat();
+    const format = resource.format || (typeof path === "string" ? path.replace(/.*\./, "") : "");
+    return resource.data === undefined && OTHERS.test(String(format).toLowerCase());
+  }
+
+  // An answer of at most LARGEST bytes; null for a longer one, and where there is none.
+  async function short(place) {
+    const ended = new AbortController();
+    let answer;
+    try {
+      answer = await fetch(place, { headers: { Accept: "text/csv" }, credentials: "omit", signal: ended.signal });
+      if (answer.status < 400 && answer.body) {
+        const parts = [];
+        let size = 0;
+        for (const reader = answer.body.getReader(); ;) {
+          const { done, value } = await reader.read();
+          if (done) return new Blob(parts);
+          parts.push(value);
+          if ((size += value.length) > LARGEST) { ended.abort(); return null; }
+        }
+      }
+    } catch (error) {
+      throw new Unreachable("There is no network.", { cause: error });
+    }
+    if (answer.status === 429 || answer.status >= 500) throw new Unreachable(`The registry answered ${answer.status}.`);
+    return null;
+  }
+
+  // The rows of a table that was taken along so; null for none.
+  async function rows(db, name) {
+    try {
+      return await db.getAttachment(`rows/${name}`, "rows");
+    } catch (error) {
+      if (error.status === 404) return null;
+      throw error;
     }
   }
 
@@ -194,5 +253,5 @@ const Shelf = (() => {
 
   const at = (place) => { root = new URL(`${place}/`, location.href).pathname.replace(/\/$/, ""); };
 
-  return { all, find, take, drop, refresh, overdue, named, own, Unable, Unreachable, at };
+  return { all, find, take, drop, rows, refresh, overdue, named, own, Unable, Unreachable, at };
 })();

@@ -192,7 +192,7 @@ async def _rows(
         return {**shown, "problem": problem}
     names = [one["name"] for one in columns[:_COLUMNS]]
     shown["rows"] = [
-        {"place": row["row_idx"], "cells": [placed(row["row"].get(name)) for name in names]}
+        {"place": row["row_idx"] + 1, "cells": [placed(row["row"].get(name)) for name in names]}
         for row in found["rows"]
     ]
     return {**shown, "total": found.get("num_rows_total", table.rows)}

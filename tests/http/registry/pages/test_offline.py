@@ -4,11 +4,13 @@ it is back."""
 import asyncio
 import io
 import json
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
+import duckdb
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
@@ -32,6 +34,7 @@ CACHED = """async (text) => {
 }"""
 UNABLE = """() => { navigator.serviceWorker.register = async () => ({
     active: null, installing: Object.assign(new EventTarget(), {state: "redundant"}) }); }"""
+SETTINGS = ("--validation", "off", "--analytics", "on")
 WORDS = {"title": "نحل الوادي", "keywords": ["عسل"]}
 
 
@@ -52,8 +55,18 @@ def bees(rows: str) -> Package:
         {"name": "bees", "type": "integer", "description": "How many"},
     ]
     resource = {"name": "hives", "path": "data/hives.csv", "schema": {"fields": field}}
-    members = {"name": "bees", **WORDS, "resources": [resource]}
-    return Package(members, {"data/hives.csv": rows.encode(), "README.md": "# خلايا".encode()})
+    wasps = {"name": 'wasps "x"', "path": "wasps.parquet"}
+    members = {"name": "bees", **WORDS, "resources": [resource, wasps]}
+    files = {"data/hives.csv": rows.encode(), "README.md": "# خلايا".encode(), "wasps.parquet": parquet()}
+    return Package(members, files)
+
+
+def parquet() -> bytes:
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as made:
+        place = Path(folder) / "wasps.parquet"
+        rows = "SELECT 'nest ' || i || ', \"x\"' AS nest, i AS wasps FROM range(120) t(i)"
+        made.execute(f"COPY ({rows}) TO '{place}'")
+        return place.read_bytes()
 
 
 async def publish(url: str, package: Package, version: str) -> None:
@@ -65,6 +78,10 @@ async def publish(url: str, package: Package, version: str) -> None:
         ) as answer,
     ):
         assert answer.status == 201, await answer.text()
+        place = f"{url}/-/parquet/{package.name}/{version}"
+        async with asyncio.timeout(120):
+            while '"pending"' in await (await client.get(place)).text():
+                await asyncio.sleep(0.1)
 
 
 async def take(page: Page, url: str, name: str) -> None:
@@ -76,7 +93,7 @@ async def take(page: Page, url: str, name: str) -> None:
 
 async def test_what_was_taken_along_is_there_without_a_network(browser: Browser, tmp_path: Path) -> None:
     more = "".join(f'"{n}, ""x""",{n}\n' for n in range(200))
-    with running(tmp_path / "data", "--validation", "off") as server:
+    with running(tmp_path / "data", *SETTINGS) as server:
         url = server.registry_url
         for package in (gdp(), EVIL, bees("hive,bees\n" + more)):
             await publish(url, package, "1.0.0")
@@ -86,7 +103,7 @@ async def test_what_was_taken_along_is_there_without_a_network(browser: Browser,
             server.process.wait(60)
             await _alone(visit, url)
             port = str(urlsplit(url).port)
-            with running(tmp_path / "data", "--validation", "off", "--port", port) as again:
+            with running(tmp_path / "data", *SETTINGS, "--port", port) as again:
                 assert again.registry_url == url
                 await publish(url, bees("hive,bees\nwest,7\n"), "2.0.0")
                 await visit.page.goto(f"{url}/")  # brings what has changed, by and by
@@ -173,6 +190,9 @@ async def _alone(visit: Visit, url: str) -> None:
     await page.get_by_label("Rows that have the words").fill("77")
     await page.get_by_role("button", name="Show").click()
     await expect(page.get_by_role("status")).to_contain_text("2 rows")
+    await page.goto(f"{url}/-/table/bees/1.0.0/wasps%20%22x%22")
+    await expect(page.get_by_role("status")).to_contain_text("120 rows; these are 1 to 50")
+    await expect(page.locator("table.rows tbody tr").nth(7)).to_contain_text('nest 7, "x"')
     await page.goto(f"{url}/-/table/gdp/1.0.0/gdp")
     rows = len((GDP / "data" / "gdp.csv").read_text().splitlines()) - 1
     await expect(page.get_by_role("status")).to_contain_text(f"{rows} rows")
