@@ -61,6 +61,14 @@ async def changes(app: App, client: Client) -> None:
     await ask(registry, "DELETE", "/-/yanked/small/1")
     for verb in ("add", "rm"):
         await ask(registry, "POST", f"/owner/{verb}", {"username": "bob", "dpkgName": "small"})
+    for access in ("restricted", "public"):
+        await ask(registry, "POST", "/-/package/small/access", {"access": access})
+    await ask(registry, "PUT", "/-/package/small/collaborators/bob", {"permissions": "read-only"})
+    await ask(registry, "DELETE", "/-/package/small/collaborators/bob")
+    await ask(registry, "PUT", "/-/groups/keepers", {})
+    await ask(registry, "PUT", "/-/groups/keepers/members/bob", {})
+    await ask(registry, "DELETE", "/-/groups/keepers/members/bob")
+    await ask(registry, "DELETE", "/-/groups/keepers")
     token = (await ask(registry, "POST", "/-/tokens", {"scope": "read"}))["id"]
     await ask(registry, "DELETE", f"/-/tokens/{token}")
     await ask(registry, "DELETE", "/small/1")
@@ -74,6 +82,7 @@ async def changes(app: App, client: Client) -> None:
     await ask(couch, "PUT", "/registry/other", {"name": "other"}, BOSS)
     await ask(couch, "POST", "/registry/_bulk_docs", {"docs": [{"_id": "a"}, {"_id": "other"}]}, BOSS)
     await ask(registry, "PUT", "/-/user/bob", {"password": "another long one"}, BOSS)
+    await ask(registry, "PUT", "/-/user/bob", {"disabled": True}, BOSS)
     await ask(registry, "DELETE", "/-/user/bob", None, BOSS)
     client.base = registry
     assert (await client("GET", "/", who=("anna", "wrong")))[0] == 401
@@ -81,8 +90,10 @@ async def changes(app: App, client: Client) -> None:
 
 
 WORDS = """account.create account.create publish tag.set tag.remove deprecate undeprecate yank unyank
-owner.add owner.remove token.create token.revoke unpublish undelete unpublish setting.change setting.remove
-database.create security.change database.delete document.write document.write account.change account.delete
+owner.add owner.remove access.restrict access.publish access.grant access.revoke
+group.create group.put group.remove group.delete token.create token.revoke unpublish
+undelete unpublish setting.change setting.remove database.create security.change database.delete
+document.write document.write account.change account.change account.delete
 login.refused token.refused"""
 
 
@@ -95,10 +106,11 @@ async def test_the_trail_says_who_changed_what(server: ServerFactory, audit: Pat
     assert [line["action"] for line in found] == WORDS.split()
     assert all(line["address"] == "127.0.0.1" and len(line["request"]) > 5 for line in found)
     who = [line.get("user") for line in found]
-    assert who == [None, None, *["anna"] * 14, *["admin"] * 9, None, None]
-    published, bulk = found[2], found[22]
+    assert who == [None, None, *["anna"] * 22, *["admin"] * 10, None, None]
+    published, bulk = found[2], found[30]
     assert (published["package"], published["version"], published["request"]) == ("small", "1", "by-anna")
     assert bulk["ids"] == ["a"]  # the other one was refused
+    assert [line.get("disabled") for line in found if line["action"] == "account.change"] == [None, True]
     assert found[-2]["name"] == "anna"
 
 

@@ -255,7 +255,8 @@ def _record(edit: Edit) -> None:
     name = user_documents.name_of(edit.id)
     if name is not None:
         made = "account.create" if edit.rev is None else "account.change"
-        record("account.delete" if edit.deleted else made, account=name)
+        disabled = True if user_documents.is_disabled(edit.body) else None
+        record("account.delete" if edit.deleted else made, account=name, disabled=disabled)
 
 
 def _check_address(doc_id: str, user: User, *, admin: bool) -> None:
