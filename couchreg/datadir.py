@@ -28,6 +28,7 @@ OURS = (
     "following.json",
     "format",
     "graphs",
+    "logins.json",
     "downloads.sqlite",
     "search",
     "search-restricted",
@@ -101,6 +102,11 @@ class DataDir:
     def notes(self) -> Path:
         """What a follower of another registry could not read."""
         return self.path / "following.json"
+
+    @property
+    def logins(self) -> Path:
+        """Logins at the pages, while no server runs."""
+        return self.path / "logins.json"
 
     @property
     def graphs(self) -> Path:

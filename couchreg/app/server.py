@@ -26,6 +26,7 @@ from couchreg.app.graphs import open_graphs
 from couchreg.app.itself import OwnAddresses
 from couchreg.app.journals import Journals
 from couchreg.app.listening import listen, tls_context
+from couchreg.app.logins import over_restarts
 from couchreg.app.monitoring import Monitoring
 from couchreg.app.redeeming import redeem
 from couchreg.app.refusing import MENDING, open_database, refuse_bare, using
@@ -41,14 +42,7 @@ from couchreg.auth.login.pledges import Pledges
 from couchreg.auth.login.sessions import ensure_secret
 from couchreg.auth.login.visits import Visits
 from couchreg.auth.passwords.hashing import PasswordWork
-from couchreg.auth.policy import (
-    GLOBAL_CHANGES,
-    REGISTRY,
-    REGISTRY_SECURITY,
-    REPLICATOR,
-    USERS,
-    Security,
-)
+from couchreg.auth.policy import GLOBAL_CHANGES, REGISTRY, REGISTRY_SECURITY, REPLICATOR, USERS, Security
 from couchreg.auth.tokens import Tokens
 from couchreg.auth.users.accounts import Accounts
 from couchreg.auth.users.admins import Admins, ensure_admin, set_admin
@@ -142,6 +136,7 @@ class App:
         self.upload_secret = data.upload_secret()
         self.registry = await self._registry(stack)
         self.trust = await trusting(stack, self)
+        await over_restarts(stack, self.visits, data.logins, are_several=self.processes.are_several)
         own_urls = OwnAddresses(self.auth, ports[1], encrypted=self.tls is not None)
         here = Here(self.store, self.attachments, DesignFunctions(self.functions), own_urls)
         self.replicator = Replicator(here, self.processes.task("replications"), stands=self.auth.may_log_in)

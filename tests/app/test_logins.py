@@ -4,9 +4,11 @@ import hashlib
 import hmac
 import time
 from base64 import b32encode, b64encode
+from pathlib import Path
 
 import aiohttp
 import jwt
+import pytest
 
 from couchreg.app import App
 from couchreg.auth.passwords.totp import Totp
@@ -275,3 +277,26 @@ async def test_no_role_from_elsewhere_makes_an_owner(app: App, client: Client) -
     await client("PUT", f"/_users/{ID}", {**BOB, "roles": ["owner:gdp", "r"]})
     await client("GET", "/registry", who=("bob", "pw"))
     assert seen == [User("bob", ("r",))]
+
+
+async def test_who_is_logged_in_at_the_pages_stays_so_over_a_restart(
+    server: ServerFactory, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = tmp_path / "data" / "logins.json"
+    app = await server()
+    await app.accounts.create("anna", Login("pw"))
+    stays, leaves = [await app.visits.begin("anna", "pw", "127.0.0.1") for _ in range(2)]
+    app.visits.end(leaves)
+    assert not kept.exists()
+    await app.stop()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    data = kept.read_bytes()
+    app = await server()
+    assert not kept.exists()  # a server that is killed leaves none
+    found = [await app.visits.identify(value) for value in (stays, leaves)]
+    assert [one.user.name if one else None for one in found] == ["anna", None]
+    await app.stop()
+    kept.write_bytes(data[:-5])
+    app = await server()
+    assert "so people log in again" in caplog.text
+    assert await app.visits.identify(stays) is None

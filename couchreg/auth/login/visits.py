@@ -1,7 +1,8 @@
 """Logins of people at the pages: a random value in a cookie, and here who it stands for.
 
-Kept in memory alone, so a restart ends them all. A login is over when its person logs out, when it has not
-been used for half a day, when the account has gone or is disabled, and when its password has changed.
+Kept in memory; `kept` and `resume` take them over a restart. A login is over when its person logs out, when
+it has not been used for half a day, when the account has gone or is disabled, and when its password has
+changed.
 """
 
 import hashlib
@@ -13,8 +14,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import msgspec
+
 from couchreg.auth.login.authenticator import CHANGED, VISIT, Authenticator, Identity
-from couchreg.errors import NotFound, Unauthorized
+from couchreg.errors import BadRequest, NotFound, Unauthorized
 from couchreg.journal.asking import record
 
 IDLE, LONGEST = 12 * 3600.0, 30 * 86_400.0  # seconds: unused, and in all
@@ -42,6 +45,23 @@ class Visits:
         self._authenticator = authenticator
         self._clock = clock
         self._found: OrderedDict[str, Visit] = OrderedDict()  # the one used last at the end
+
+    def kept(self) -> bytes:
+        """All of them, as `resume` takes them: nobody can log in with what is in there."""
+        now = self._clock()
+        return msgspec.json.encode([one for one in self._found.values() if not _over(one, now)])
+
+    def resume(self, data: bytes) -> None:
+        """Go on with those of before. What has become of accounts meanwhile is seen when somebody comes.
+        Raises BadRequest for what cannot be read."""
+        try:
+            found = msgspec.json.decode(data, type=list[Visit])
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise BadRequest(f"these are no logins: {error}") from error
+        now = self._clock()
+        for one in found[-MOST:]:
+            if not _over(one, now) and one.used <= now and one.began <= now:
+                self._found[one.key] = one
 
     async def begin(self, name: str, password: str, address: str, *, totp: str | None = None) -> str:
         """The value of a new cookie for whoever knows this password. Raises as `Authenticator.prove`."""

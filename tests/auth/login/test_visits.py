@@ -10,7 +10,7 @@ from couchreg.auth.login.visits import IDLE, LONGEST, MOST_EACH, Visits
 from couchreg.auth.passwords.credentials import Credential
 from couchreg.auth.passwords.hashes import hash_password
 from couchreg.auth.passwords.hashing import PasswordWork
-from couchreg.errors import Unauthorized
+from couchreg.errors import BadRequest, Unauthorized
 from couchreg.model.user import User
 
 HOME = "192.0.2.1"
@@ -54,6 +54,26 @@ def visits(town: Town) -> Iterator[Visits]:
 async def who(visits: Visits, value: str) -> str | None:
     found = await visits.identify(value)
     return found.user.name if found is not None else None
+
+
+async def test_what_is_kept_goes_on_unless_it_is_over(visits: Visits, town: Town) -> None:
+    anna, bob, carla = [await visits.begin(name, "pw", HOME) for name in ("anna", "bob", "carla")]
+    visits.end(bob)
+    data = visits.kept()
+    assert not [value for value in (anna, bob, carla) if value.encode() in data]
+    town.users["carla"] = town.known("carla")  # another password
+    again = Visits(Authenticator([town], visits._authenticator.passwords), clock=lambda: town.now)
+    again.resume(data)
+    assert [await who(again, value) for value in (anna, bob, carla)] == ["anna", None, None]
+    [left] = again.of("anna")
+    assert (left.address, left.began, left.used) == (HOME, town.now, town.now)
+    town.now += 13 * 3600
+    late = Visits(Authenticator([town], visits._authenticator.passwords), clock=lambda: town.now)
+    late.resume(data)
+    assert late.of("anna") == []
+    for damaged in (b"", data[:-9], b"[1]", b'[{"name": "anna"}]', b"[" * 100_000):
+        with pytest.raises(BadRequest):
+            late.resume(damaged)
 
 
 async def test_a_value_stands_for_who_has_logged_in_until_they_log_out(visits: Visits) -> None:
