@@ -1,7 +1,7 @@
 """What tests of every room may use: a whole server in this process; `processes.py` has one of its own."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,12 @@ import pytest
 
 from couchreg.app import App, build
 from couchreg.config import load
+from couchreg.docstore.remote import calls
 from couchreg.sandbox.forks import ForkServer
-from tests import blob_stores
+from tests import blob_stores, document_stores, remote_differences
 from tests.blob_stores import blob_settings
+from tests.docstore import couchdbs
+from tests.document_stores import document_settings
 from tests.s3_servers import S3Server, moto, rclone
 from tests.warm_forks import nursery, warm_forks
 
@@ -61,7 +64,8 @@ async def server(tmp_path: Path) -> AsyncIterator[ServerFactory]:
                 "analytics": "off",  # where it is not the matter, it would only take time
             }
             settings |= given
-            settings = await blob_settings(Path(settings["data_dir"])) | settings
+            data_dir = Path(settings["data_dir"])
+            settings = await blob_settings(data_dir) | dict(document_settings(data_dir)) | settings
             app = build(load(settings, environ={}))
             await app.start()
             stack.push_async_callback(app.stop)
@@ -77,6 +81,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="directory",
         help="Where the servers of the tests keep files.",
     )
+    parser.addoption(
+        "--docstore",
+        choices=("sqlite", "remote"),
+        default="sqlite",
+        help="Where the servers of the tests keep documents.",
+    )
     parser.addoption("--no-skips", action="store_true", help="Let a test that is skipped fail.")
 
 
@@ -90,6 +100,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         on_disk = [item for item in items if item.get_closest_marker("directory_only")]
         items[:] = [item for item in items if item not in on_disk]
         config.hook.pytest_deselected(items=on_disk)
+    if config.getoption("--docstore") == "remote":
+        remote_differences.mark(config, items)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -107,6 +119,23 @@ def pytest_runtest_makereport(
 def _blob_stores(request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--blobstore") == "moto":
         blob_stores.server = request.getfixturevalue("moto_server")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _document_stores(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    if request.config.getoption("--docstore") != "remote":
+        yield
+        return
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(calls, "FIRST_DOUBT", 0.0)  # no server before these has sent anything
+        folder = tmp_path_factory.mktemp("couchdb")
+        patch.setattr(
+            document_stores, "server", couchdbs.REAL or stack.enter_context(couchdbs.couch_door(folder))
+        )
+        yield
 
 
 @pytest.fixture(scope="session")

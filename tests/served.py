@@ -47,6 +47,7 @@ from couchreg.package.layout import registry_layout
 from couchreg.registry.checking.checker import CheckLimits
 from couchreg.registry.registry import Neighbours, Registry, RegistryOptions, SearchResult
 from tests.blob_stores import blob_store
+from tests.document_stores import document_store
 from tests.packages import Package, related
 
 PASSWORD = "secret"
@@ -205,7 +206,7 @@ async def serving(tmp_path: Path) -> AsyncIterator[Serve]:
         **options: Any,
     ) -> Served:
         blobs, spool = await blob_store(tmp_path / "datastore"), Spool(tmp_path / "spool")
-        store = SqliteStore(tmp_path)
+        store = await document_store(tmp_path)
         attachments = Attachments(
             blobs,
             spool,

@@ -20,7 +20,7 @@ _HIGHEST: Final = 10**1000  # generation: beyond all reason, and Python prints n
 # Members that a reader adds and a writer sends back; CouchDB drops them.
 _DROPPED: Final = frozenset({"_revs_info", "_local_seq", "_conflicts", "_deleted_conflicts"})
 # Members that the replicator writes into its documents; they belong to the body.
-_KEPT: Final = frozenset(
+KEPT: Final = frozenset(
     {
         "_access",
         "_replication_state",
@@ -57,7 +57,7 @@ def parse(value: Any, *, new_edits: bool, id: str | None = None) -> Parsed:
         raise BadRequest("Document must be a JSON object")
     parsed = Parsed(body=value.copy())
     for name in [key for key in value if key[:1] == "_"]:
-        if name in _KEPT:
+        if name in KEPT:
             continue
         member = parsed.body.pop(name)
         if name not in _DROPPED:

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.document_stores import document_environment
 from tests.processes import Server, running
 
 
 @pytest.fixture(scope="package")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("conformance") / "data") as started:
+    data_dir = tmp_path_factory.mktemp("conformance") / "data"
+    with running(data_dir, env=document_environment(data_dir)) as started:
         yield started

@@ -13,6 +13,7 @@ import msgspec
 from couchreg.docstore.base import Attachment, Edit, LocalDocument, Revision
 from couchreg.errors import CouchregError, Failure, NotImplementedHere
 from couchreg.model import json
+from couchreg.model.document import KEPT
 
 RECORDS: Final = "couchreg_attachments"
 _NULL: Final = b"null"
@@ -73,7 +74,7 @@ def read(text: bytes | msgspec.Raw) -> ReadDocument:
     """Raises Failure for what is no document."""
     try:
         parts = json.parts(text)
-        special = {name: parts.pop(name) for name in list(parts) if name[:1] == "_"}
+        special = {name: parts.pop(name) for name in list(parts) if name[:1] == "_" and name not in KEPT}
         doc_id, rev = json.decode_own(bytes(special["_id"])), json.decode_own(bytes(special["_rev"]))
     except (CouchregError, KeyError):
         raise Failure("The CouchDB behind this server answered with something that is no document.") from None

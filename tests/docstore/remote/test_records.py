@@ -163,3 +163,11 @@ async def test_a_database_that_is_made_again_begins_another_life(remote: RemoteS
     await remote.delete("db")
     again = await remote.create("db")
     assert (await named.update_seq()).incarnation == again.life != before.incarnation
+
+
+async def test_what_the_replicator_says_in_a_document_is_kept(database: Database) -> None:
+    said = {"_replication_state": "completed", "_replication_stats": {"docs_read": 1}, "v": 1}
+    await put_one(database, Edit("a", None, False, said))
+    assert (await database.revision("a")).body == said
+    assert (await changes(database, bodies=True))[0].members is not None
+    assert [row.body for row in await rows(database, bodies=True)] == [said]

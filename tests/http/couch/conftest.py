@@ -24,12 +24,12 @@ from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
 from couchreg.docstore.cached_config import CachedConfig
 from couchreg.docstore.layers import LayeredStore
-from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.http.couch.door import CouchDoor
 from couchreg.http.couch.frame.services import CouchServices
 from couchreg.http.forwarded import Proxies
 from couchreg.model.user import User
 from tests.blob_stores import blob_store
+from tests.document_stores import document_store
 
 ADMIN = User("admin", ("_admin",))
 FACTS = {"chttpd": {"port": "1234"}, "couchdb": {"database_dir": "/data"}}
@@ -133,7 +133,7 @@ async def couch(tmp_path: Path) -> AsyncIterator[Couch]:
     contexts = Contexts(lambda: store.config())
     functions = Functions(contexts)
     views = ViewEngine(functions, tmp_path / "views")
-    store = await CachedConfig.load(LayeredStore(SqliteStore(tmp_path), Validators(functions)))
+    store = await CachedConfig.load(LayeredStore(await document_store(tmp_path), Validators(functions)))
     await store.create("db")
     await (await store.open("db")).set_setting("security", {})
     blobs, spool = await blob_store(tmp_path / "blobs"), Spool(tmp_path / "spool")
