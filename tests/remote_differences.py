@@ -64,10 +64,6 @@ KNOWN: Final[Mapping[str, str]] = {
         ),
     }.items()
     for name in names
-} | {
-    "tests/http/registry/test_access.py::test_who_may_do_what": (
-        "a publish that is begun once more begins anew (201) where it would go on (200): nobody knows why yet"
-    ),
 }
 PARAMETERS: Final[Mapping[str, str]] = {
     f"{_COUCH}listings/test_all_docs.py::test_ranges_by_query_or_body": "`offset` is null",

@@ -235,10 +235,12 @@ def _rank(doc: ReadDocument) -> tuple[bool, int, str]:
 async def _statuses(
     asking: DatabaseCalls, doc_id: str, winner: ReadDocument
 ) -> dict[str, tuple[bool, int | None]]:
-    if len(winner.history) < 2:
+    """Nothing of a deleted document: CouchDB tells it of the winner alone, to whoever names no revision."""
+    if len(winner.history) < 2 or winner.deleted:
         return {}
-    query = {"rev": winner.rev, "revs_info": "true"}
-    answer = await asking.ask("GET", document_path(doc_id), query=query)
+    answer = await asking.ask("GET", document_path(doc_id), query={"revs_info": "true"})
+    if answer.status == 404:  # deleted meanwhile
+        return {}
     answer.check()
     told = read(answer.data).special.get("_revs_info", ())
     return {one["rev"]: _status(one["status"]) for one in told}

@@ -171,3 +171,19 @@ async def test_what_the_replicator_says_in_a_document_is_kept(database: Database
     assert (await database.revision("a")).body == said
     assert (await changes(database, bodies=True))[0].members is not None
     assert [row.body for row in await rows(database, bodies=True)] == [said]
+
+
+async def test_what_was_edited_is_stored_until_it_is_compacted(database: Database) -> None:
+    """Tokens and publishes under way hold on to the revision of an account that they were begun with."""
+    first = await put_one(database, edit("a", v=1))
+    second = await put_one(database, edit("a", first, v=2))
+    found = await database.tree("a")
+    assert found is not None
+    assert [(node.rev, node.body is not None) for node in found.nodes_of(second)] == [
+        (second, True),
+        (first, True),
+    ]
+    await put_one(database, edit("a", second, deleted=True))
+    found = await database.tree("a")
+    assert found is not None
+    assert found.winner().deleted
