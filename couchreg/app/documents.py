@@ -207,8 +207,8 @@ async def _joined(
         lost=lost,
         doubts=lambda: remote.calls.in_doubt,
     )
+    stack.push_async_callback(members.stop)  # before: a start that is broken off may have been written down
     await members.join()
-    stack.push_async_callback(members.stop)
     members.start()
     remote.calls.gate = members.check
     if deciding is not None and documents is not None:

@@ -155,14 +155,11 @@ class Members:
         """A write that was broken off may have been done, or be done now: what is there then is deleted, and
         with what was deleted no write can succeed."""
         for _ in range(_LEAVING):
-            if self._lost or self._rev is None:
+            found = await self._soon.read(_PROCESS + self.own) if self._beats and not self._lost else None
+            if found is None:
                 return
-            try:
-                await self._soon.delete(_PROCESS + self.own, self._rev, gated=False)
-            except Conflict:
-                found = await self._soon.read(_PROCESS + self.own)
-                self._rev = None if found is None else str(found["_rev"])
-            else:
+            with contextlib.suppress(Conflict):
+                await self._soon.delete(_PROCESS + self.own, str(found["_rev"]), gated=False)
                 return
 
     async def _in_the_way(self) -> dict[str, dict[str, Any]]:

@@ -110,6 +110,30 @@ async def test_who_stops_while_it_writes_keeps_nobody_waiting(
     assert not await made("b").is_at_work(members.own)
 
 
+async def test_a_start_that_is_broken_off_keeps_nobody_waiting(
+    remote: RemoteStore, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = asyncio.Event()
+    write = remote.private.soon.write
+
+    async def write_unheard(*args: Any, **more: Any) -> str:
+        await write(*args, **more)
+        sent.set()
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    members = made(alone=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(members._soon, "write", write_unheard)
+        joining = asyncio.create_task(members.join())
+        await sent.wait()
+        joining.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await joining
+        await members.stop()
+    assert not await made("b").is_at_work(members.own)
+
+
 async def test_who_must_be_alone_from_now_on_has_to_be(made: Made) -> None:
     first = made()
     await first.join()
