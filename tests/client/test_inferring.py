@@ -1,5 +1,6 @@
 """What `couchreg init` sees in files: types, local dates and numbers, what came later, what is left out."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from couchreg.client.errors import UsageError
 from couchreg.client.inferring import infer, update
 from couchreg.registry.checking.local_forms import recognise
+from tests.registry.checking.judging import judged
 
 
 def fields(*columns: list[str]) -> list[dict[str, Any]]:
@@ -36,6 +38,39 @@ def fields(*columns: list[str]) -> list[dict[str, Any]]:
         (["12,5,6", "1,5"], {"type": "string"}),
         (["1.5.2", "1,5"], {"type": "string"}),
         (["1", "2"], {"type": "string"}),  # frictionless has its reasons
+        # A comma before three digits is a thousand in America and a decimal in Germany, until a value tells.
+        (["1,234", "12,000"], {"type": "string"}),
+        (["1,234", "950"], {"type": "string"}),
+        (["1,234", "12345"], {"type": "string"}),
+        (["1,234", "1.234"], {"type": "string"}),
+        (["1,234", "0,500"], {"type": "number", "decimalChar": ","}),
+        (["1,234", "12345,678"], {"type": "number", "decimalChar": ","}),
+        (["1,234", "-1,5"], {"type": "number", "decimalChar": ","}),
+        (["1,234.50", "950"], {"type": "number", "groupChar": ","}),
+        (["1,234", "2.5"], {"type": "number", "groupChar": ","}),
+        (["1,234,567", "1,234"], {"type": "number", "groupChar": ","}),
+        (["1'234", "1'000'234.5"], {"type": "number", "groupChar": "'"}),
+        (["1\u202f234.5", "2"], {"type": "number", "groupChar": "\u202f"}),
+        (["612 345 678", "1 234"], {"type": "string"}),  # a telephone number
+        (["1.234.567", "1.234"], {"type": "string"}),  # a version
+        (["01,5", "1,5"], {"type": "string"}),
+        (["2020/12/31", "2021/1/2"], {"type": "date", "format": "%Y/%m/%d"}),
+        (["31-12-2020", "01-02-2020"], {"type": "date", "format": "%d-%m-%Y"}),
+        (["12-31-2020", "01-02-2020"], {"type": "date", "format": "%m-%d-%Y"}),
+        (["01-02-2020", "03-04-2020"], {"type": "string"}),
+        (["31-Dec-2020", "1-MAY-2020"], {"type": "date", "format": "%d-%b-%Y"}),
+        (["31 Dec 2020", "1 Jan 2020"], {"type": "date", "format": "%d %b %Y"}),
+        (["December 31, 2020", "May 1, 2020"], {"type": "date", "format": "%B %d, %Y"}),
+        (["31-Dez-2020", "1-Jan-2020"], {"type": "string"}),
+        (["31.02.2020", "1.1.2020"], {"type": "string"}),  # no such day
+        (["31.12.2020", " 1.1.2020"], {"type": "string"}),  # a check takes no blank there
+        (["31.12.2020 10:00", "1.1.2020 9:30"], {"type": "datetime", "format": "%d.%m.%Y %H:%M"}),
+        (["12/31/2020 10:00:05", "1/2/2020 10:00:00"], {"type": "datetime", "format": "%m/%d/%Y %H:%M:%S"}),
+        (["12/31/2020 10:00 PM", "1/2/2020 9:05 am"], {"type": "datetime", "format": "%m/%d/%Y %I:%M %p"}),
+        (["1/2/2020 10:00", "3/4/2020 10:00"], {"type": "string"}),
+        (["31.12.2020 25:00", "1.1.2020 9:30"], {"type": "string"}),
+        (["2020-01-02 10:00", "2020-01-03 11:00"], {"type": "datetime", "format": "%Y-%m-%d %H:%M"}),
+        (["2020-01-02T10:00", "2020-01-03T11:00"], {"type": "datetime", "format": "%Y-%m-%dT%H:%M"}),
         (["", "  "], {"type": "string"}),
     ],
 )
@@ -45,8 +80,44 @@ def test_local_forms(values: list[str], found: dict[str, Any]) -> None:
 
 def test_types_that_are_known_stay() -> None:
     known: list[Any] = [{"name": "a", "type": "integer"}]
-    recognise(known, [["1,5"]])
+    recognise(known, [["15"], ["many"], ["1,5"]])
     assert known == [{"name": "a", "type": "integer"}]
+
+
+@pytest.mark.parametrize("type", ["integer", "geopoint"])
+def test_types_that_were_guessed_of_numbers_with_commas_go(type: str) -> None:
+    known: list[Any] = [{"name": "a", "type": type}]
+    recognise(known, [["950"], ["1,080"]])
+    assert known == [{"name": "a", "type": "string"}]
+    known = [{"name": "a", "type": type}]
+    recognise(known, [["950"], ["1,080.5"]])
+    assert known == [{"name": "a", "type": "number", "groupChar": ","}]
+
+
+def test_local_forms_are_what_a_check_takes(tmp_path: Path) -> None:
+    rows = {
+        "american": ["1,234,567", "12,000.5", "950"],
+        "doubtful": ["1,234", "12,000", "950"],
+        "places": ["1,080", "2,010", "3,011"],
+        "german": ["1.234,5", "2", " 3,5"],
+        "swiss": ["1'234.5", "2", "3"],
+        "ymd": ["2020/12/31", "2020/1/2", ""],
+        "dmy": ["31-12-2020", "01-02-2020", "01-03-2020"],
+        "named": ["31-Dec-2020", "1-May-2020", "01-Jan-2020"],
+        "moment": ["12/31/2020 10:00", "1/2/2020 9:00", ""],
+        "short": ["2020-01-02 10:00", "2020-01-02 11:00", ""],
+    }
+    with (tmp_path / "a.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([[*rows], *zip(*rows.values(), strict=True)])
+    [resource] = infer(tmp_path, name="local").descriptor["resources"]
+    types = {field["name"]: field["type"] for field in resource["schema"]["fields"]}
+    assert types == {
+        **dict.fromkeys(("american", "german", "swiss"), "number"),
+        **dict.fromkeys(("doubtful", "places"), "string"),
+        **dict.fromkeys(("ymd", "dmy", "named"), "date"),
+        **dict.fromkeys(("moment", "short"), "datetime"),
+    }
+    assert judged(tmp_path)["valid"]
 
 
 def write(folder: Path, **files: bytes) -> None:

@@ -1,69 +1,143 @@
-"""Dates and numbers as people of some countries write them: `31.12.2024`, `1.234,5`. Pure.
+"""Dates and numbers as people of some countries write them: `31.12.2024`, `1.234,5`, `1,234.50`. Pure.
 
 A column is taken for one only where every value of the sample is one, and where they cannot mean two things:
-`03/04/2024` may be March or April, until a number above 12 tells. Digits that begin with a zero are no
-number but a name, such as a postcode.
+`03/04/2024` may be March or April, until a number above 12 tells, and `1,234` is 1.234 in Germany and 1234 in
+America, until a value tells that can be read in one way only. Such columns are text. Digits that begin with
+a zero are no number but a name, such as a postcode.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
 _UNSURE = ("string", "any", "geopoint")  # `1,5` may be a place, and hardly ever is
 _NUMBERS = ("integer", "number", "year")
 _CODE = re.compile(r"[+-]?0[0-9][0-9,. ]*")  # a postcode, a telephone number: zeros before it belong to it
-_BLANK = re.compile(r"\d{4}-\d\d-\d\d (?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d", re.ASCII)
-_BLANK_FORMAT = "%Y-%m-%d %H:%M:%S"
-_DOTTED = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
-_SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
-_GROUPED = r"\d{1,3}(?:(?P<group>[. \u00a0\u202f'])\d{3})(?:(?P=group)\d{3})*"
-_COMMA = re.compile(rf"[+-]?(?:\d+|{_GROUPED})(?:,\d+)?")
+_PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_SHORT, _LONG = "[A-Za-z]{3}", "(?:May|[A-Za-z]{4,9})"  # names of months
+_ISO = r"\d{4}-\d\d-\d\d"
+# How days are written, and what that may mean, for `datetime.strptime`.
+_DAYS = (
+    (r"\d{1,2}\.\d{1,2}\.\d{4}", ("%d.%m.%Y",)),
+    (r"\d{1,2}/\d{1,2}/\d{4}", ("%d/%m/%Y", "%m/%d/%Y")),
+    (r"\d{1,2}-\d{1,2}-\d{4}", ("%d-%m-%Y", "%m-%d-%Y")),
+    (r"\d{4}/\d{1,2}/\d{1,2}", ("%Y/%m/%d",)),
+    *((rf"\d{{1,2}}{gap}{_SHORT}{gap}\d{{4}}", (f"%d{gap}%b{gap}%Y",)) for gap in " -"),
+    *((rf"\d{{1,2}}{gap}{_LONG}{gap}\d{{4}}", (f"%d{gap}%B{gap}%Y",)) for gap in " -"),
+    (rf"{_SHORT} \d{{1,2}}, \d{{4}}", ("%b %d, %Y",)),
+    (rf"{_LONG} \d{{1,2}}, \d{{4}}", ("%B %d, %Y",)),
+)
+_CLOCKS = (
+    (r"\d{1,2}:\d\d", "%H:%M"),
+    (r"\d{1,2}:\d\d:\d\d", "%H:%M:%S"),
+    (r"\d{1,2}:\d\d [AaPp][Mm]", "%I:%M %p"),
+    (r"\d{1,2}:\d\d:\d\d [AaPp][Mm]", "%I:%M:%S %p"),
+)
+
+
+class _Form(NamedTuple):
+    """One way to write a date or a moment: its shape, and what it may mean."""
+
+    shape: re.Pattern[str]
+    type: str
+    formats: tuple[str, ...]
+
+
+def _forms() -> Iterator[_Form]:
+    for day, formats in _DAYS:
+        yield _Form(re.compile(day, re.ASCII), "date", formats)
+    # The standard's own way has a T and seconds; dates alone are known already.
+    for day, formats, gap in [
+        *((*form, " ") for form in _DAYS),
+        *((_ISO, ("%Y-%m-%d",), gap) for gap in " T"),
+    ]:
+        for clock, format in _CLOCKS:
+            meant = tuple(f"{one}{gap}{format}" for one in formats)
+            yield _Form(re.compile(day + gap + clock, re.ASCII), "datetime", meant)
+
+
+_FORMS = tuple(_forms())
+
+
+class _Reading(NamedTuple):
+    """One way to read the marks in a number."""
+
+    decimal: str
+    group: str  # nothing where there is none
+    shape: re.Pattern[str]
+
+    def meant(self, values: Collection[str]) -> tuple[str, ...]:
+        """The numbers as a program writes them."""
+        texts = (text.replace(self.group, "") if self.group else text for text in values)
+        return tuple(text.replace(self.decimal, ".") for text in texts)
+
+
+def _readings() -> Iterator[_Reading]:
+    for decimal, groups in ((",", ("", *". \u00a0\u202f'")), (".", ("", *", \u00a0\u202f'"))):
+        for group in groups:
+            grouped = rf"|[1-9]\d{{0,2}}(?:{re.escape(group)}\d{{3}})+" if group else ""
+            shape = rf"[+-]?(?:\d+{grouped})(?:{re.escape(decimal)}\d+)?"
+            yield _Reading(decimal, group, re.compile(shape, re.ASCII))
+
+
+_READINGS = tuple(_readings())
+_TELLING = ",'"  # between groups of digits: blanks are in telephone numbers, dots in versions, too
 
 
 def recognise(fields: Sequence[Any], rows: Iterable[Sequence[str]]) -> None:
     """Give fields of no certain type the one that all their values have. `rows` come without a header."""
-    columns: list[list[str]] = [[] for _ in fields]
+    columns: list[dict[str, None]] = [{} for _ in fields]  # each value once
     for row in rows:
         for values, text in zip(columns, row, strict=False):
-            if text.strip():
-                values.append(text.strip())
+            if text:
+                values[text] = None
     for field, values in zip(fields, columns, strict=True):
-        if not isinstance(field, dict) or not values:
+        if not isinstance(field, dict) or not any(text.strip() for text in values):
             continue
-        if field.get("type") in _NUMBERS and any(map(_CODE.fullmatch, values)):
-            field["type"] = "string"
+        numbers = [text.strip() for text in values]  # blanks around a number are not minded
+        if field.get("type") in _NUMBERS:
+            if any(map(_CODE.fullmatch, numbers)):
+                field["type"] = "string"
+            elif not all(map(_PLAIN.fullmatch, numbers)):  # of hundreds of rows it was guessed from some
+                field.update(_number(numbers) or {})
         elif field.get("type") in _UNSURE:
-            field.update(_date(values) or _moment(values) or _number(values) or {})
+            field.update(_moment(values) or _number(numbers) or {})
 
 
-def _date(values: Sequence[str]) -> Mapping[str, str] | None:
-    if all(_DOTTED.fullmatch(text) for text in values):
-        return {"type": "date", "format": "%d.%m.%Y"} if _fit(values, _DOTTED, 1) else None
-    if not all(_SLASHED.fullmatch(text) for text in values):
-        return None
-    day_first, month_first = _fit(values, _SLASHED, 1), _fit(values, _SLASHED, 2)
-    if day_first == month_first:
-        return None
-    return {"type": "date", "format": "%d/%m/%Y" if day_first else "%m/%d/%Y"}
+def _moment(values: Collection[str]) -> Mapping[str, str] | None:
+    """The date or the moment that all these are, by one format only."""
+    for form in _FORMS:
+        if all(map(form.shape.fullmatch, values)):
+            fitting = [format for format in form.formats if all(_is(text, format) for text in values)]
+            return {"type": form.type, "format": fitting[0]} if len(fitting) == 1 else None
+    return None
 
 
-def _moment(values: Sequence[str]) -> Mapping[str, str] | None:
-    """Moments with a blank where the standard has a T."""
-    return {"type": "datetime", "format": _BLANK_FORMAT} if all(map(_BLANK.fullmatch, values)) else None
+def _is(text: str, format: str) -> bool:
+    try:
+        datetime.strptime(text, format)  # noqa: DTZ007 — whether it is one
+    except ValueError:
+        return False
+    return True
 
 
-def _fit(values: Sequence[str], form: re.Pattern[str], day: int) -> bool:
-    """Whether all are dates with the day in this place."""
-    found = [match for match in map(form.fullmatch, values) if match]
-    return all(1 <= int(one[day]) <= 31 and 1 <= int(one[3 - day]) <= 12 for one in found)
-
-
-def _number(values: Sequence[str]) -> Mapping[str, str] | None:
-    """Numbers with a decimal comma, of which at least one has it."""
-    found = [_COMMA.fullmatch(text) for text in values]
-    if not all(found) or not any("," in text for text in values):
-        return None
-    groups = {match["group"] for match in found if match and match["group"]}
-    if len(groups) > 1:
-        return None
-    return {"type": "number", "decimalChar": ",", **({"groupChar": groups.pop()} if groups else {})}
+def _number(values: Collection[str]) -> Mapping[str, str] | None:
+    """Numbers with marks that programs do not write, text where these may mean two things; None of others."""
+    meanings: dict[tuple[str, ...], _Reading] = {}
+    for reading in _READINGS:
+        used = not reading.group or any(reading.group in text for text in values)
+        if used and all(map(reading.shape.fullmatch, values)):
+            meanings.setdefault(reading.meant(values), reading)
+    if len(meanings) > 1:
+        return {"type": "string"}
+    for meaning, found in meanings.items():
+        told = found.group in _TELLING or any("." in text for text in meaning)
+        if any(map(_CODE.fullmatch, values)) or not (told and meaning != tuple(values)):
+            return None
+        # A number though it may be whole: groups in integers came with version 2, and few read them.
+        decimal = {"decimalChar": found.decimal} if any(found.decimal in text for text in values) else {}
+        if decimal == {"decimalChar": "."}:
+            decimal = {}
+        return {"type": "number", **decimal, **({"groupChar": found.group} if found.group else {})}
+    return None

@@ -124,7 +124,8 @@ def _look_closer(file: Path, members: dict[str, Any]) -> None:
     options = _standard(members.get("dialect") or {})
     delimiter = options.get("delimiter", "\t" if file.suffix.lower() == ".tsv" else ",")
     with file.open(encoding=members.get("encoding") or "utf-8", errors="replace", newline="") as text:
-        rows = csv.reader(text, delimiter=delimiter)
+        blanks = bool(options.get("skipInitialSpace"))
+        rows = csv.reader(text, delimiter=delimiter, skipinitialspace=blanks)
         with contextlib.suppress(csv.Error):  # frictionless has read it otherwise, and its types stay
             recognise(fields, itertools.islice(rows, 1, SAMPLE))
 
