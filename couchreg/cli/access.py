@@ -5,8 +5,10 @@ from typing import Any
 import click
 
 from couchreg.cli.account import account_options
-from couchreg.cli.asking import call
+from couchreg.cli.asking import ask, call
 from couchreg.cli.showing import json_option, plain, print_json
+from couchreg.client.errors import Missing
+from couchreg.client.registry import Registry
 
 RIGHTS = {"read": "read-only", "publish": "read-write"}
 WORDS = {stored: word for word, stored in RIGHTS.items()}
@@ -29,17 +31,30 @@ def public(name: str, registry: str | None, user: str | None, as_json: bool) -> 
 
 @access.command()
 @click.argument("name", metavar="NAME")
+@click.option("--new", is_flag=True, help="Take the name, though there is a package almost called so.")
 @account_options
 @json_option
-def restricted(name: str, registry: str | None, user: str | None, as_json: bool) -> None:
+def restricted(name: str, new: bool, registry: str | None, user: str | None, as_json: bool) -> None:
     """Let nobody read a package but its owners, and those who are given that right.
 
     A name that nobody has becomes yours, so that its first version is restricted from the beginning.
     """
-    found = call(
-        registry, user, as_json, lambda people: people.rights.set_access(name, "restricted"), about=name
-    )
+    found = ask(registry, user, as_json, lambda opened: _restrict(opened, name, new=new), about=name)
     _tell(name, found, as_json)
+
+
+async def _restrict(opened: Registry, name: str, *, new: bool) -> dict[str, Any]:
+    """A name is taken for good: not for one that is there and was misspelled, and never in silence."""
+    near = await opened.mistaken_for(name)
+    if near and not new:
+        raise Missing(
+            f"{opened.url} has no package {name}: did you mean {near}? "
+            f"To take the name for a package to come, add --new."
+        )
+    found = await opened.people.rights.set_access(name, "restricted")
+    if near is not None:
+        click.echo(f"There was no package {plain(name)}: the name is yours now.", err=True)
+    return found
 
 
 @access.command()

@@ -39,6 +39,14 @@ def read_package(text: str) -> tuple[str, str | None]:
     return name, wanted or None
 
 
+def read_name(text: str) -> str:
+    """The name of a package as a whole. Raises UsageError."""
+    name, version = read_package(text)
+    if version is not None:
+        raise UsageError(f"This is said of packages and not of versions: name {name} without @{version}.")
+    return name
+
+
 def read_pinned(text: str) -> tuple[str, str]:
     """Name and version of `NAME@VERSION`. Raises UsageError."""
     name, version = read_package(text)

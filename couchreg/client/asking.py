@@ -2,13 +2,17 @@
 with."""
 
 import io
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from couchreg.client.errors import ClientError, UsageError
+from couchreg.client.errors import ClientError, Missing, UsageError
+from couchreg.client.suggesting import meant
 from couchreg.client.transport import Transport
 from couchreg.model import json
 
+_SCHEMA = re.compile(r'(?<![\w.-])([a-z0-9][a-z0-9._-]{0,149}?)(?:@([^"\s]{1,150}))?"?\."?\w')  # `package.`
+_MOST = 5  # names of a statement that are looked for
 FORMS = ("rows", "arrow", "pandas", "polars")
 Parameters = Mapping[str, Any] | Sequence[Any]
 
@@ -24,9 +28,24 @@ async def ask(
         asked["_size"] = size
     headers = {"Content-Type": "application/json"}
     address = transport.address("-", "sql")
-    async with transport.request("POST", address, headers=headers, data=json.encode(asked)) as response:
-        async for chunk in response.content.iter_any():
-            yield chunk
+    try:
+        async with transport.request("POST", address, headers=headers, data=json.encode(asked)) as response:
+            async for chunk in response.content.iter_any():
+                yield chunk
+    except (Missing, UsageError) as error:
+        sentence = await _meant(transport, sql, error.reason)
+        if sentence is None:
+            raise
+        raise type(error)(sentence) from error
+
+
+async def _meant(transport: Transport, sql: str, reason: str) -> str | None:
+    """The sentence about a package that is asked and is not there, where one may be meant."""
+    named = dict.fromkeys(_SCHEMA.findall(sql))
+    for name, wanted in [pair for pair in named if f"'{pair[0]}'" in reason][:_MOST]:
+        if sentence := await meant(transport, name, wanted or None):
+            return sentence
+    return None
 
 
 async def answer(transport: Transport, sql: str, parameters: Parameters | None, form: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from yarl import URL
 
+from couchreg.client.address import read_name
 from couchreg.client.errors import not_a_registry
 from couchreg.client.transport import Transport
 
@@ -25,7 +26,7 @@ class ClientCatalog:
         query: dict[str, str] | None = {"limit": "200"}
         while query is not None:
             found = await self._object("GET", "-", "packages", query=query)
-            for package in found.get("packages", []):
+            for package in self._transport.stated(found, "packages", list):
                 yield package
             more = found.get("next")
             query = dict(URL(more).query) if isinstance(more, str) else None
@@ -33,21 +34,22 @@ class ClientCatalog:
     async def versions(self, name: str) -> list[Members]:
         """The highest first: `{version, published, publisher, bytes, files, hash, tags, deprecated, yanked,
         url}`."""
-        return list((await self._object("GET", "-", "versions", name)).get("versions", []))
+        found = await self._object("GET", "-", "versions", read_name(name))
+        return self._transport.stated(found, "versions", list)
 
     async def dependents(self, name: str) -> list[Members]:
         """Packages whose latest version depends on this one: `{name, version, title, url}`, 200 at most."""
-        found = await self._object("GET", "-", "dependents", name, query={"limit": "200"})
-        return list(found.get("dependents", []))
+        found = await self._object("GET", "-", "dependents", read_name(name), query={"limit": "200"})
+        return self._transport.stated(found, "dependents", list)
 
     async def downloads(self, name: str) -> int:
         """How often files of it were fetched in the last 30 days."""
-        total = (await self._object("GET", "-", "downloads", name)).get("total")
-        return total if isinstance(total, int) else 0
+        found = await self._object("GET", "-", "downloads", read_name(name))
+        return self._transport.stated(found, "total", int)
 
     async def tags(self, name: str) -> Members:
         """Dist-tag -> version."""
-        return await self._object("GET", "-", "dist-tags", name)
+        return self._transport.stated_words(await self._object("GET", "-", "dist-tags", read_name(name)))
 
     async def set_tag(self, name: str, tag: str, version: str) -> Members:
         """The tags afterwards."""
@@ -55,7 +57,7 @@ class ClientCatalog:
 
     async def remove_tag(self, name: str, tag: str) -> Members:
         """The tags afterwards."""
-        return await self._object("DELETE", "-", "dist-tags", name, tag)
+        return await self._object("DELETE", "-", "dist-tags", read_name(name), tag)
 
     async def deprecate(self, name: str, wanted: str | None, message: str) -> Members:
         """Deprecate a version, those in a range now, or (None) the package; all messages afterwards."""

@@ -71,7 +71,7 @@ class Designs:
 
     def __init__(self, place: DesignAddress, login: Login | None = None) -> None:
         self._place = place
-        self._transport = Transport(place.server, login)
+        self._transport = Transport(place.server, login, couch=True)
 
     async def __aenter__(self) -> Self:
         await self._transport.open()

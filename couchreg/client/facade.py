@@ -10,10 +10,10 @@ Every method raises ClientError, whose `reason` says what to do next.
 
 import io
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeVar
 
 from couchreg.client.account import look_up
 from couchreg.client.address import read_address, read_package, read_pinned
@@ -29,6 +29,7 @@ from couchreg.client.transport import Progress, no_progress
 from couchreg.package.versions import LATEST
 
 Members = dict[str, Any]
+T = TypeVar("T")
 
 
 class Client:
@@ -74,6 +75,10 @@ class Client:
         if self._end.detach() is not None:
             self._loop.close(self._registry)
 
+    def _about(self, package: str, work: Coroutine[Any, Any, T]) -> T:
+        """What is done with a package; of one that is not there the error says which may be meant."""
+        return self._loop.run(self._registry.asked_of(package, work))
+
     # -- finding
 
     def search(self, *words: str, limit: int = 20) -> list[Members]:
@@ -106,7 +111,7 @@ class Client:
         >>> [row["version"] for row in client.versions("gdp")]
         ['2026']
         """
-        return self._loop.run(self._registry.catalog.versions(name))
+        return self._about(name, self._registry.catalog.versions(name))
 
     def diff(self, package: str, new: str) -> Members:
         """What changed from `package` (`NAME@OLD`) to the version `new`, rows of tables included.
@@ -115,7 +120,7 @@ class Client:
         {}
         """
         name, old = read_package(package)
-        return self._loop.run(self._registry.catalog.diff(name, old or LATEST, new))
+        return self._about(package, self._registry.catalog.diff(name, old or LATEST, new))
 
     def dependents(self, name: str) -> list[Members]:
         """The packages whose latest version depends on this one: `{name, version, title, url}`.
@@ -123,7 +128,7 @@ class Client:
         >>> client.dependents("gdp")
         []
         """
-        return self._loop.run(self._registry.catalog.dependents(name))
+        return self._about(name, self._registry.dependents(name))
 
     def tags(self, name: str) -> Members:
         """Dist-tag -> version.
@@ -131,7 +136,7 @@ class Client:
         >>> client.tags("gdp")
         {'latest': '2026'}
         """
-        return self._loop.run(self._registry.catalog.tags(name))
+        return self._about(name, self._registry.catalog.tags(name))
 
     # -- reading
 
@@ -253,7 +258,7 @@ class Client:
         {'latest': '2026', 'stable': '2026'}
         """
         name, version = read_package(package)
-        return self._loop.run(self._registry.catalog.set_tag(name, tag, version or LATEST))
+        return self._about(package, self._registry.catalog.set_tag(name, tag, version or LATEST))
 
     def remove_tag(self, name: str, tag: str) -> Members:
         """The tags afterwards.
@@ -261,7 +266,7 @@ class Client:
         >>> client.remove_tag("gdp", "stable")
         {'latest': '2026'}
         """
-        return self._loop.run(self._registry.catalog.remove_tag(name, tag))
+        return self._about(name, self._registry.catalog.remove_tag(name, tag))
 
     def deprecate(self, package: str, message: str) -> Members:
         """Deprecate a version, a range or with a bare name the package; all messages afterwards.
@@ -269,7 +274,7 @@ class Client:
         >>> client.deprecate("gdp@2026", "use population")
         {'2026': 'use population'}
         """
-        return self._loop.run(self._registry.catalog.deprecate(*read_package(package), message))
+        return self._about(package, self._registry.catalog.deprecate(*read_package(package), message))
 
     def undeprecate(self, package: str) -> Members:
         """Take it back; the messages that are left.
@@ -277,7 +282,7 @@ class Client:
         >>> client.undeprecate("gdp@2026")
         {}
         """
-        return self._loop.run(self._registry.catalog.undeprecate(*read_package(package)))
+        return self._about(package, self._registry.catalog.undeprecate(*read_package(package)))
 
     def yank(self, package: str, reason: str) -> Members:
         """Let neither `latest` nor a range choose a version, which can be read by its name; all reasons.
@@ -285,7 +290,7 @@ class Client:
         >>> client.yank("bees@1.0.0", "counted twice")
         {'1.0.0': 'counted twice'}
         """
-        return self._loop.run(self._registry.catalog.yank(*read_pinned(package), reason))
+        return self._about(package, self._registry.catalog.yank(*read_pinned(package), reason))
 
     def unyank(self, package: str) -> Members:
         """Take it back; the reasons that are left.
@@ -293,7 +298,7 @@ class Client:
         >>> client.unyank("bees@1.0.0")
         {}
         """
-        return self._loop.run(self._registry.catalog.unyank(*read_pinned(package)))
+        return self._about(package, self._registry.catalog.unyank(*read_pinned(package)))
 
     def unpublish(self, package: str, *, for_good: bool = False) -> list[str]:
         """Delete a version, or with a bare name all of them; those that are deleted. With `for_good` the
@@ -303,7 +308,7 @@ class Client:
         ['1.0.0']
         """
         name, version = read_package(package)
-        found = self._loop.run(self._registry.unpublish(name, version, for_good=for_good))
+        found = self._about(package, self._registry.unpublish(name, version, for_good=for_good))
         return list(found["versions"])
 
     def undelete(self, package: str) -> list[str]:
@@ -330,7 +335,7 @@ class Client:
         >>> client.owners("gdp")
         ['admin']
         """
-        rows = self._loop.run(self._registry.people.owners(name))
+        rows = self._about(name, self._registry.people.owners(name))
         return [str(row.get("name")) for row in rows]
 
     def add_owner(self, name: str, user: str) -> list[str]:
@@ -339,7 +344,7 @@ class Client:
         >>> client.add_owner("gdp", "anna")
         ['admin', 'anna']
         """
-        return self._loop.run(self._registry.people.add_owner(name, user))
+        return self._about(name, self._registry.people.add_owner(name, user))
 
     def remove_owner(self, name: str, user: str) -> list[str]:
         """The owners afterwards; the last one stays.
@@ -347,7 +352,7 @@ class Client:
         >>> client.remove_owner("gdp", "anna")
         ['admin']
         """
-        return self._loop.run(self._registry.people.remove_owner(name, user))
+        return self._about(name, self._registry.people.remove_owner(name, user))
 
     def create_token(
         self, scope: str, *, packages: Sequence[str] = (), lifetime: float | None = None, label: str = ""

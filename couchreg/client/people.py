@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from couchreg.client.address import read_name
 from couchreg.client.errors import not_a_registry
 from couchreg.client.rights import ClientRights
 from couchreg.client.transport import Transport
@@ -15,21 +16,23 @@ class People:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self.rights = ClientRights(self._object)
+        self.rights = ClientRights(self._object, transport)
 
     async def register(self, name: str, password: str, email: str | None = None) -> None:
         """Create an account."""
         body = {"name": name, "password": password, **({"email": email} if email else {})}
-        await self._ask("PUT", "adduser", name, value=body)
+        await self._do("PUT", "adduser", name, value=body)
 
     async def whoami(self) -> Members:
         """`{name, roles, packages}`, and `token` for one who came with a token."""
-        return await self._object("GET", "-", "whoami")
+        found = await self._object("GET", "-", "whoami")
+        self._transport.stated(found, "roles", list)
+        return found
 
     async def change_password(self, name: str, password: str, *, revoke_tokens: bool = False) -> None:
         """Takes a login with the password that counts so far; `revoke_tokens` ends all tokens with it."""
         body = {"password": password, **({"revoke_tokens": True} if revoke_tokens else {})}
-        await self._ask("PUT", "-", "user", name, value=body)
+        await self._do("PUT", "-", "user", name, value=body)
 
     async def all_users(self) -> list[Members]:
         """`[{name, email, roles, disabled}]` of every account, by name; for administrators."""
@@ -38,20 +41,18 @@ class People:
         while start is not None:
             address = self._transport.address("-", "users").update_query({"start": start, "limit": "1000"})
             page = await self._transport.send("GET", address, None)
-            if not isinstance(page, dict):
-                raise not_a_registry(self._transport.url)
-            found += page.get("users", [])
+            found += self._transport.stated(page, "users", list)
             start = page.get("next")
         return found
 
     async def disable(self, name: str) -> None:
         """Nobody logs in with this account any more; for administrators."""
-        await self._ask("PUT", "-", "user", name, value={"disabled": True})
+        await self._do("PUT", "-", "user", name, value={"disabled": True})
 
     async def restore(self, name: str, password: str | None = None) -> None:
         """Undo that, or make the account of somebody anew who owns packages; for administrators."""
         body = {"restore": True, **({"password": password} if password is not None else {})}
-        await self._ask("PUT", "-", "user", name, value=body)
+        await self._do("PUT", "-", "user", name, value=body)
 
     async def create_token(
         self, scope: str, *, packages: Sequence[str] = (), lifetime: float | None = None, label: str = ""
@@ -61,18 +62,20 @@ class People:
         body: Members = {"scope": scope, "packages": list(packages), "label": label}
         if lifetime is not None:
             body["lifetime"] = lifetime or None
-        return await self._object("POST", "-", "tokens", value=body)
+        made = await self._object("POST", "-", "tokens", value=body)
+        self._transport.stated(made, "token", str)
+        return made
 
     async def tokens(self) -> list[Members]:
         """The tokens of whoever asks, without their texts."""
-        return list((await self._object("GET", "-", "tokens")).get("tokens", []))
+        return self._transport.stated(await self._object("GET", "-", "tokens"), "tokens", list)
 
     async def revoke_token(self, token_id: str) -> None:
-        await self._ask("DELETE", "-", "tokens", token_id)
+        await self._do("DELETE", "-", "tokens", token_id)
 
     async def owners(self, package: str) -> list[Members]:
         """`[{name}]`, with `email` where the one who asks may see it."""
-        found = await self._ask("GET", "owner", "ls", package)
+        found = await self._ask("GET", "owner", "ls", read_name(package))
         if not isinstance(found, list):
             raise not_a_registry(self._transport.url)
         return found
@@ -86,8 +89,12 @@ class People:
         return await self._change_owners("rm", package, name)
 
     async def _change_owners(self, verb: str, package: str, name: str) -> list[str]:
-        body = {"username": name, "dpkgName": package}
-        return list((await self._object("POST", "owner", verb, value=body)).get("owners", []))
+        body = {"username": name, "dpkgName": read_name(package)}
+        return self._transport.stated(await self._object("POST", "owner", verb, value=body), "owners", list)
+
+    async def _do(self, method: str, *segments: str, value: Any = None) -> None:
+        """What a registry answers with `{ok: true}`."""
+        self._transport.stated(await self._ask(method, *segments, value=value), "ok", bool)
 
     async def _ask(self, method: str, *segments: str, value: Any = None) -> Any:
         return await self._transport.send(method, self._transport.address(*segments), value)

@@ -13,7 +13,7 @@ from typing import Any
 from yarl import URL
 
 from couchreg.client.address import Address, FileEntry, file_entries, find_entry
-from couchreg.client.errors import Missing, UsageError, not_a_registry
+from couchreg.client.errors import Missing, UsageError
 from couchreg.client.suggesting import absent_package, absent_version
 from couchreg.client.transport import Transport
 from couchreg.package.names import is_version
@@ -79,9 +79,8 @@ class Reader:
         raise Missing(await absent_version(self._transport, name, wanted))
 
     async def _descriptor_at(self, url: URL) -> Descriptor:
-        found = await self._transport.json(url)
-        if not isinstance(found, dict):
-            raise not_a_registry(self._transport.url)
+        found: Descriptor = await self._transport.json(url)
+        self._transport.stated(found, "couchreg", dict)
         return found
 
     async def open(self, address: Address) -> OpenedFile:

@@ -1,6 +1,6 @@
 """A registry as its users see it: publish, install, search, info, unpublish. Each raises ClientError."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from yarl import URL
 
 from couchreg.client import asking
+from couchreg.client.address import read_package
 from couchreg.client.cache import Cache
 from couchreg.client.catalog import ClientCatalog
 from couchreg.client.direct import DirectUpload
@@ -21,7 +22,7 @@ from couchreg.client.people import People
 from couchreg.client.project import Project
 from couchreg.client.reading import Reader
 from couchreg.client.stepwise import StepwiseUpload
-from couchreg.client.suggesting import meant
+from couchreg.client.suggesting import meant, mistaken_for
 from couchreg.client.transport import Login, Progress, Transport, no_progress, read_json
 from couchreg.client.upload import PackageUpload
 from couchreg.model import json
@@ -75,6 +76,16 @@ class Registry:
             if sentence is None:
                 raise
             raise Missing(sentence) from error
+
+    async def asked_of(self, package: str, work: Coroutine[Any, Any, Item]) -> Item:
+        """The result of `work` with `NAME[@WANTED]`, inside of `about`."""
+        try:
+            meant = read_package(package)
+        except BaseException:
+            work.close()
+            raise
+        async with self.about(*meant):
+            return await work
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -149,35 +160,57 @@ class Registry:
         segments = [name] if version is None else [name, version]
         address = self._transport.address(*segments, query={"for-good": "true"} if for_good else None)
         self.reader.forget(name)
-        return _versions_in(await self._transport.send("DELETE", address))
+        return self._versions_in(await self._transport.send("DELETE", address))
 
     async def undelete(self, name: str, version: str | None = None) -> dict[str, Any]:
         """Bring a deleted version back, or all that are kept: `{versions}`."""
         segments = ["-", "undelete", name] if version is None else ["-", "undelete", name, version]
         self.reader.forget(name)
-        return _versions_in(await self._transport.send("POST", self._transport.address(*segments)))
+        return self._versions_in(await self._transport.send("POST", self._transport.address(*segments)))
+
+    def _versions_in(self, answer: Any) -> dict[str, Any]:
+        versions = self._transport.stated(answer, "versions", list)
+        until = answer.get("until")
+        told = {"until": until} if isinstance(until, str) else {}
+        return {"versions": list(_listed(versions, str)), **told}
 
     async def info(self, name: str, version: str | None = None) -> dict[str, Any]:
         """The descriptor as the registry serves it, of a version, tag or range, else of the latest."""
         return await self.reader.descriptor(name, version)
 
+    async def mistaken_for(self, name: str) -> str | None:
+        """Of a package that is there None, else the one that is almost called so, or an empty text."""
+        try:
+            await self.people.rights.collaborators(name)
+        except Missing:
+            return await mistaken_for(self._transport, name)
+        return None
+
+    async def dependents(self, name: str) -> list[dict[str, Any]]:
+        """The packages whose latest version depends on this one. Raises Missing where it is not there."""
+        found = await self.catalog.dependents(name)
+        if not found:  # of what nobody has, nobody depends on it
+            await self.catalog.versions(name)
+        return found
+
     async def replicas(self) -> list[dict[str, Any]]:
         """What it is a mirror of, with how far behind it is; nothing for one that is no mirror."""
         found = await self._transport.json(self._transport.address("-", "replicas"))
-        rows = found.get("replicas") if isinstance(found, dict) else None
-        return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        rows = self._transport.stated(found, "replicas", list)
+        return [row for row in rows if isinstance(row, dict)]
 
     async def search(self, words: Sequence[str], limit: int = 20) -> list[dict[str, Any]]:
         """The packages that match all words, best first."""
         query = {"keys": json.encode(list(words)).decode(), "limit": str(limit)}
         found = await self._transport.json(self._transport.address("search", query=query))
-        return list(found.get("hits", [])) if isinstance(found, dict) else []
+        return self._transport.stated(found, "hits", list)
 
     async def look(self, question: Sequence[tuple[str, str]]) -> dict[str, Any]:
         """What `/-/search` answers to these parameters: `{total, hits, facets?, suggestion?, next}`."""
         address = self._transport.address("-", "search").with_query(question)
-        found = await self._transport.json(address)
-        return found if isinstance(found, dict) and isinstance(found.get("hits"), list) else {"hits": []}
+        found: dict[str, Any] = await self._transport.json(address)
+        self._transport.stated(found, "hits", list)
+        return found
 
     def ask(
         self, sql: str, parameters: asking.Parameters | None, format: str, size: str | None = None
@@ -209,13 +242,6 @@ class Registry:
     def project(self, folder: Path, cache: Cache | None = None, *, offline: bool = False) -> Project:
         """A folder of packages with a lock file, to install into."""
         return Project(self._transport, folder, self.reader, cache, offline=offline)
-
-
-def _versions_in(answer: Any) -> dict[str, Any]:
-    said = answer if isinstance(answer, dict) else {}
-    until = said.get("until")
-    told = {"until": until} if isinstance(until, str) else {}
-    return {"versions": list(_listed(said.get("versions"), str)), **told}
 
 
 def _listed(value: Any, kind: type[Item]) -> tuple[Item, ...]:

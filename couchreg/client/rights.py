@@ -3,6 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from couchreg.client.address import read_name
+from couchreg.client.transport import Transport
+
 Members = dict[str, Any]
 Ask = Callable[..., Awaitable[Members]]  # a method, the parts of an address, and `value`
 
@@ -10,34 +13,40 @@ Ask = Callable[..., Awaitable[Members]]  # a method, the parts of an address, an
 class ClientRights:
     """Who may read and publish which packages of one registry; `ask` sends a request."""
 
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
+    def __init__(self, ask: Ask, transport: Transport) -> None:
+        self._ask, self._transport = ask, transport
 
     async def set_access(self, package: str, access: str) -> Members:
         """`public` or `restricted`: `{access, owners, collaborators}` afterwards, as of all changes here."""
-        return await self._ask("POST", "-", "package", package, "access", value={"access": access})
+        name = read_name(package)
+        found = await self._ask("POST", "-", "package", name, "access", value={"access": access})
+        self._transport.stated(found, "access", str)
+        return found
 
     async def is_public(self, package: str) -> bool:
-        return bool((await self._ask("GET", "-", "package", package, "visibility")).get("public"))
+        found = await self._ask("GET", "-", "package", read_name(package), "visibility")
+        return self._transport.stated(found, "public", bool)
 
     async def collaborators(self, package: str) -> Members:
         """Account, or `group:NAME` -> `read-only` or `read-write`; owners are among them."""
-        return await self._ask("GET", "-", "package", package, "collaborators")
+        found = await self._ask("GET", "-", "package", read_name(package), "collaborators")
+        return self._transport.stated_words(found)
 
     async def grant(self, package: str, who: str, right: str) -> Members:
-        value = {"permissions": right}
+        value, package = {"permissions": right}, read_name(package)
         return await self._ask("PUT", "-", "package", package, "collaborators", who, value=value)
 
     async def revoke(self, package: str, who: str) -> Members:
-        return await self._ask("DELETE", "-", "package", package, "collaborators", who)
+        return await self._ask("DELETE", "-", "package", read_name(package), "collaborators", who)
 
     async def restricted(self) -> Members:
         """The restricted packages that whoever asks may read -> `read-only` or `read-write`."""
-        return dict((await self._ask("GET", "-", "access")).get("packages", {}))
+        return self._transport.stated(await self._ask("GET", "-", "access"), "packages", dict)
 
     async def trusted(self, package: str) -> list[Members]:
         """`[{id, issuer, claims, owner, created}]`: the jobs elsewhere that may publish a package."""
-        return list((await self._ask("GET", "-", "trust", package)).get("publishers", []))
+        found = await self._ask("GET", "-", "trust", read_name(package))
+        return self._transport.stated(found, "publishers", list)
 
     async def trust(self, package: str, issuer: str, claims: Mapping[str, str]) -> Members:
         """The publisher that was made."""
@@ -49,7 +58,7 @@ class ClientRights:
 
     async def audience(self) -> str:
         """For whom the identity token of a job has to be."""
-        return str((await self._ask("GET", "-", "oidc", "audience")).get("audience", ""))
+        return self._transport.stated(await self._ask("GET", "-", "oidc", "audience"), "audience", str)
 
     async def exchange(self, token: str, package: str | None = None) -> Members:
         """`{token, packages, expires}` for the identity token of a job."""
@@ -58,7 +67,7 @@ class ClientRights:
 
     async def groups(self) -> list[Members]:
         """`[{name, owners, members}]` of those that whoever asks is in."""
-        return list((await self._ask("GET", "-", "groups")).get("groups", []))
+        return self._transport.stated(await self._ask("GET", "-", "groups"), "groups", list)
 
     async def group(self, name: str) -> Members:
         return await self._ask("GET", "-", "groups", name)

@@ -10,6 +10,7 @@ from couchreg.client.transport import Transport
 from couchreg.package.names import is_version
 
 SHOWN = 10  # versions
+_ALMOST = 0.8  # for what is refused, and not merely hinted at
 LOOKED_AT = "200"  # packages beside the name in the alphabet
 
 
@@ -21,6 +22,11 @@ async def absent_package(transport: Transport, name: str) -> str:
 def _without(transport: Transport, name: str, near: str) -> str:
     hint = f"did you mean {near}?" if near else "find it with couchreg search."
     return f"{transport.url} has no package {name}: {hint}"
+
+
+async def mistaken_for(transport: Transport, name: str) -> str:
+    """The package that is almost called like this one, which is not there; nothing where there is none."""
+    return close(name, await _names_beside(transport, name), _ALMOST)
 
 
 async def absent_version(transport: Transport, name: str, wanted: str) -> str:
@@ -67,7 +73,9 @@ async def _names_beside(transport: Transport, name: str) -> list[str]:
     return [str(row.get("name")) for row in rows or () if isinstance(row, dict)]
 
 
-def close(word: str, known: Iterable[str]) -> str:
-    """The one of these that is meant, if any is."""
-    found = get_close_matches(word, list(known), 1)
+def close(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The one of these that is meant, if any is; another order of the same letters is."""
+    listed = list(known)
+    turned = [one for one in listed if one != word and sorted(one) == sorted(word)]
+    found = turned or get_close_matches(word, listed, 1, cutoff)
     return found[0] if found else ""

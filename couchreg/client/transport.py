@@ -6,7 +6,7 @@ Knows HTTP and nothing of packages. A password goes to the registry's own origin
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -26,7 +26,15 @@ from couchreg.errors import BadRequest
 from couchreg.model import json
 
 MAX_ANSWER = 64 << 20  # bytes of a JSON answer; descriptors are far below
+_GREETING = 1 << 16  # bytes of what a server says of itself
+_COUCH = (
+    "it speaks CouchDB's protocol. If it is a couchreg's, the registry has an address of its own, "
+    "which couchreg serve shows."
+)
 _CONNECT, _SILENCE, _CHECKING = 10, 60, 3600  # seconds: to connect, of silence, of checks
+
+_FOREIGN = (400, 404, 405)  # what other servers answer to a registry's questions
+Member = TypeVar("Member")
 
 Progress = Callable[[int], None]  # told how many more bytes are done
 
@@ -76,12 +84,13 @@ def registry_url(text: str) -> tuple[URL, Credentials | None]:
 
 
 class Transport:
-    """A session with one registry; `async with` opens and closes it."""
+    """A session with one registry, or with `couch` one of CouchDB's protocol, from `open` to `close`."""
 
-    def __init__(self, url: str, credentials: Login | None = None) -> None:
+    def __init__(self, url: str, credentials: Login | None = None, *, couch: bool = False) -> None:
         self.url, written = registry_url(url)
         self.credentials: Login | None = credentials or written
         self._session: aiohttp.ClientSession | None = None
+        self._is_known = couch  # whether nobody doubts any more what answers there
 
     async def open(self) -> None:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=_SILENCE)
@@ -89,8 +98,9 @@ class Transport:
         self._session = aiohttp.ClientSession(timeout=timeout, headers=headers, auto_decompress=False)
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     def address(self, *segments: str, query: Mapping[str, str] | None = None) -> URL:
         """The URL below the registry's address; each segment is percent-encoded whole."""
@@ -110,19 +120,55 @@ class Transport:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A response whose status is below 400. Raises ClientError for all else."""
         if self._session is None:
-            raise RuntimeError("the registry is used outside of its `async with`")
+            raise UsageError(f"The client of {self.url} is closed: open another one.")
         timeout = self._session.timeout if data is None else _sending()
         try:
             async with self._session.request(
                 method, url, headers=headers, data=data, timeout=timeout, allow_redirects=data is None
             ) as response:
                 if response.status >= 400:
-                    raise await _error(response)
+                    error = await _error(response)
+                    is_ours = response.url.origin() == self.url.origin() and _is_json(response)
+                    if response.status in _FOREIGN and is_ours:
+                        await self._see_registry()
+                    raise error
                 yield response
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
             raise Unreachable(self._silence(error)) from error
         except aiohttp.ClientError as error:
             raise not_a_registry(self.url, f"{error}.") from error
+
+    async def _see_registry(self) -> None:
+        """Raises ClientError where another server is at the address. One that does not say is believed."""
+        if self._is_known or self._session is None:
+            return
+        headers = {"Accept": "application/json"}
+        async with self._session.get(self.url, headers=headers) as response:
+            if response.status != 200 and response.status not in _FOREIGN:
+                return
+            body = await response.content.read(_GREETING)
+        try:
+            said = json.decode(body)
+        except BadRequest:
+            said = None
+        if isinstance(said, dict) and "couchdb" in said:
+            raise not_a_registry(self.url, _COUCH)
+        if response.status != 200 or not isinstance(said, dict) or "couchreg" not in said:
+            raise not_a_registry(self.url)
+        self._is_known = True
+
+    def stated(self, answer: Any, name: str, kind: type[Member]) -> Member:
+        """A member that a registry's answer to this question always has. Raises ClientError."""
+        found = answer.get(name) if isinstance(answer, dict) else None
+        if not isinstance(found, kind):
+            raise not_a_registry(self.url)
+        return found
+
+    def stated_words(self, answer: Any) -> dict[str, Any]:
+        """An answer of which nothing is known but that it has texts for names. Raises ClientError."""
+        if not isinstance(answer, dict) or not all(isinstance(word, str) for word in answer.values()):
+            raise not_a_registry(self.url)
+        return answer
 
     def _silence(self, error: Exception) -> str:
         if isinstance(error, aiohttp.ClientConnectorError):
@@ -175,18 +221,28 @@ _BY_STATUS: dict[int, type[ClientError]] = {
 _WAIT = {429, 502, 503, 504}
 
 
+def _is_json(response: aiohttp.ClientResponse) -> bool:
+    return response.content_type == "application/json"
+
+
 async def _error(response: aiohttp.ClientResponse) -> ClientError:
     """The error that an answer of 400 and more stands for."""
     said = f"{response.status} {response.reason}"
     later = f"Try again in {response.headers.get('Retry-After', 'a few')} seconds."
-    if response.content_type != "application/json":
+    if not _is_json(response):
         place = f"Something in front of the registry at {response.url.origin()} answers in its place ({said})"
         if response.status in _WAIT:
             return Unreachable(f"{place}: the registry may be down. {later}")
         return ClientError(f"{place}: is the address right, or is there a proxy that wants a login?")
-    answer = await read_json(response)
-    answer = answer if isinstance(answer, dict) else {}
-    reason = str(answer.get("reason") or f"The registry answered {said}.")
+    if response.method == "HEAD":
+        answer: dict[str, Any] = {"reason": f"The registry answered {said}."}
+    else:
+        found = await read_json(response)
+        answer = found if isinstance(found, dict) else {}
+    reason = answer.get("reason")
+    if response.status not in _WAIT and not isinstance(reason, str):
+        raise not_a_registry(response.url.origin(), f"it answered {said}.")
+    reason = str(reason or f"The registry answered {said}.")
     if response.status == 422:
         return Invalid(reason, answer.get("report", answer))
     if response.status in _WAIT:

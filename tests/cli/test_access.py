@@ -33,6 +33,18 @@ def test_a_package_is_closed_shared_and_opened(couchreg: Couchreg, tmp_path: Pat
     assert couchreg("access", "grant", "reader-a", "own", "closed-bees").status == 2
 
 
+def test_a_name_that_was_misspelled_is_not_taken(couchreg: Couchreg, tmp_path: Path) -> None:
+    assert couchreg("publish", package(tmp_path / "wasps3")).status == 0
+    done = couchreg("access", "restricted", "wasps33")
+    assert (done.status, "did you mean wasps3?" in done.err) == (3, True)
+    assert couchreg("access", "ls", "wasps33").status == 3
+    done = couchreg("access", "restricted", "wasps33", "--new")
+    assert (done.status, "the name is yours now" in done.err) == (0, True)
+    done = couchreg("access", "restricted", "wasps33")
+    assert (done.status, done.err) == (0, "")
+    assert couchreg("versions", "wasps3", user="").status == 0
+
+
 def test_a_package_is_published_for_some_or_for_all(couchreg: Couchreg, tmp_path: Path) -> None:
     made = {name: package(tmp_path / name) for name in ("secret-bees", "open-bees")}
     done = couchreg("publish", made["secret-bees"], "--access", "restricted")

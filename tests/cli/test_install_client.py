@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from couchreg.client import ClientError, Registry
-from couchreg.client.errors import Damaged, Missing, Unreachable, UsageError
+from couchreg.client.errors import Damaged, Unreachable, UsageError
 from couchreg.client.install import PARTS
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
@@ -237,11 +237,11 @@ async def answering(serve: Serve, status: int, text: str, content_type: str) -> 
 @pytest.mark.parametrize(
     ("status", "text", "kind", "said"),
     [
-        (404, '{"error": "not_found", "reason": "missing"}', Missing, "no package nothing: find it"),
+        (404, '{"error": "not_found", "reason": "missing"}', ClientError, "not a couchreg registry"),
         (404, "<h1>no</h1>", ClientError, "in front of the registry"),
         (200, "<h1>yes</h1>", ClientError, "not a couchreg registry"),
         (200, "[]", ClientError, "not a couchreg registry"),
-        (200, "{}", ClientError, "is it a couchreg"),
+        (200, "{}", ClientError, "not a couchreg registry"),
         (503, '{"error": "service_unavailable", "reason": "Busy."}', Unreachable, "Busy. Try again in 7"),
         (502, "<h1>bad gateway</h1>", Unreachable, "502"),
     ],

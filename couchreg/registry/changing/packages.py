@@ -19,6 +19,7 @@ from couchreg.model import json
 from couchreg.model.user import SYSTEM, User
 from couchreg.package.access import ACCESS, CHANGED, CLOSED
 from couchreg.package.moments import Clock, moment_text, utc_now
+from couchreg.package.names import is_package_name
 from couchreg.registry.changing.settling import Settled
 from couchreg.registry.reading.catalog import Catalog
 from couchreg.turns import Locks
@@ -92,6 +93,8 @@ class Packages:
             raise Forbidden(f"This is a mirror of {self._mirror_of}: packages are changed there.")
 
     async def find(self, name: str) -> Package | None:
+        if not is_package_name(name):
+            return None  # `name@version` is the id of a version's document
         try:
             revision = await self._database.revision(name)
         except NotFound:
