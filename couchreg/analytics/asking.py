@@ -14,6 +14,7 @@ from typing import Any
 from couchreg.analytics.answering import Answering, AskingLimits, NamedTable, resource_called
 from couchreg.analytics.copies import TableCopies
 from couchreg.analytics.cubing import Cubing
+from couchreg.analytics.pinning import PinnedPlace, pinned
 from couchreg.analytics.reading import StatementReader, line_of
 from couchreg.analytics.tables import Tables
 from couchreg.analytics.viewing import Viewing
@@ -34,6 +35,7 @@ class Question:
     sql: str
     tables: Sequence[NamedTable]
     volatile: bool
+    pinned: str | None = None  # the same of the versions that it is about now, where it can be said so
 
     @property
     def is_pinned(self) -> bool:
@@ -43,6 +45,10 @@ class Question:
         """Names the answer: equal for equal statements over equal tables."""
         state = [self.sql, [[item.schema, item.name, item.table.sha256] for item in self.tables], *more]
         return hashlib.sha256(json.encode(state)).hexdigest()[:32]
+
+
+def _exact(wanted: NamedTable) -> str:
+    return f"{wanted.table.name}@{wanted.table.version}"
 
 
 class Asking:
@@ -83,7 +89,13 @@ class Asking:
                 raise BadStatement(f"{schema}.{name} differs from another table in capitals only.")
         prefix = "EXPLAIN ANALYZE " if found["analyze"] else "EXPLAIN " if found["explain"] else ""
         volatile = found["volatile"] or found["analyze"]
-        return Question(prefix + found["inner"], list(wanted.values()), volatile)
+        places = [
+            PinnedPlace(place, schema, name, _exact(wanted[schema.casefold(), name.casefold()]))
+            for schema, name, place in found["named"]
+        ]
+        lasting = None if volatile else pinned(found["inner"], places)
+        tables = list(wanted.values())
+        return Question(prefix + found["inner"], tables, volatile, lasting and prefix + lasting)
 
     async def _one(self, schema: str, name: str, may: May, room: Room) -> NamedTable:
         package, version = split_wanted(schema)

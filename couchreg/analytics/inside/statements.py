@@ -1,8 +1,9 @@
 """What a statement asks for, found out without asking it: DuckDB reads it, and what it has read is looked
 through.
 
-A job is the text of a statement; the answer is JSON: ``{tables: [[schema, table, place]], explain, inner,
-volatile}`` for what may be asked, or ``{error, place}``, `place` in bytes of the text or null. Nothing of
+A job is the text of a statement; the answer is JSON: ``{tables: [[schema, table, place]], named, explain,
+inner, volatile}`` for what may be asked (`named` are all places of tables, in `inner`), or
+``{error, place}``, `place` in bytes of the text or null. Nothing of
 the statement is run here, and nothing that is not known to be harmless passes: one SELECT over tables of
 packages, with functions that compute. Imported in child processes only.
 """
@@ -127,6 +128,7 @@ class _Reading:
 
     def result(self) -> dict[str, Any]:
         tables: list[list[Any]] = []
+        named: list[list[Any]] = []  # the same, at each place where it stands
         volatile = False
         for name in self._named:
             if _SYSTEM.match(name):
@@ -135,6 +137,7 @@ class _Reading:
             kind, place = item.get("type"), _place(item)
             if kind == "BASE_TABLE":
                 table = self._table(item, place)
+                named += [table] if table else []
                 tables += [table] if table and table[:2] not in [known[:2] for known in tables] else []
             elif kind == "TABLE_FUNCTION":
                 self._check_rows(item, place)
@@ -145,7 +148,7 @@ class _Reading:
             if "function_name" in item:
                 self._check_function(str(item["function_name"]).casefold(), place)
             volatile = volatile or _is_volatile(item)
-        return {"tables": tables, "volatile": volatile}
+        return {"tables": tables, "named": named, "volatile": volatile}
 
     def _table(self, item: dict[str, Any], place: int | None) -> list[Any] | None:
         schema, name = str(item.get("schema_name", "")), str(item.get("table_name", ""))

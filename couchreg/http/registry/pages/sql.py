@@ -37,6 +37,7 @@ async def _page(call: Call) -> web.StreamResponse:
         "is_large": False,
         "plot": None,
         "counted": "",
+        "lasting": "",
     }
     patience = patience_of(call)
     if statement.strip():
@@ -83,7 +84,16 @@ async def _made(call: Call, statement: str) -> dict[str, Any]:
         kept = Rendering("", await _asked(call, question), {})
         if not question.volatile and len(kept.body) <= _MOST_KEPT:
             call.services.rendered.keep(key, kept)
-    return await asyncio.to_thread(_shown, kept.body)
+    shown = await asyncio.to_thread(_shown, kept.body)
+    return {**shown, "lasting": _lasting(call, question)}
+
+
+def _lasting(call: Call, question: Question) -> str:
+    """The address at which this answer will be as long as there are its versions, unless it is this one."""
+    if question.pinned is None or question.is_pinned:
+        return ""
+    query = URL("/").with_query({"q": question.pinned}).raw_query_string
+    return url_of(call.base, "-", "sql") + "?" + query
 
 
 async def _asked(call: Call, question: Question) -> bytes:

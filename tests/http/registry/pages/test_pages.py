@@ -7,6 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from unittest.mock import AsyncMock, Mock
+from urllib.parse import unquote
 
 import pytest
 import pytest_asyncio
@@ -318,6 +319,16 @@ async def test_a_statement_is_answered_and_a_wrong_one_explained(registry: Serve
     assert "2019" in Seen(text).text
     _, _, wrong = await look(registry, "/-/sql?q=selec+1")
     assert 'role="alert"' in wrong
+
+
+async def test_an_answer_leads_to_an_address_that_lasts(registry: Served) -> None:
+    _, _, text = await look(registry, "/-/sql?q=select+max(year)+from+seen.main")
+    [lasting] = [link for link in Seen(text).links() if "seen@2.0.0" in unquote(link)]
+    _, _, again = await look(registry, lasting.removeprefix(registry.url))
+    assert 'select max(year) from "seen@2.0.0".main' in Seen(again).text
+    assert f"{1899 + ROWS}" in Seen(again).text
+    for path in (lasting.removeprefix(registry.url), "/-/sql?q=select+random()+from+seen.main"):
+        assert "that lasts" not in (await look(registry, path))[2]
 
 
 async def test_errors_are_pages_with_their_status(registry: Served) -> None:
