@@ -27,6 +27,7 @@ from couchreg.package.tables import parquet_address
 from couchreg.registry.reading.catalog import Version
 from couchreg.registry.reading.served import url_of
 from couchreg.web.charts import Spread, line, spread
+from couchreg.web.columns import described
 from couchreg.web.showing import placed, plain
 
 _ROWS: Final = 50  # of a page
@@ -102,6 +103,7 @@ async def page(call: Call) -> web.StreamResponse:
         parquet=parquet_address(base, *address) if shown["columns"] else "",
         sql_url=_sql(base, version, resource),
         seen=seen,
+        described=described(resource.members.get("schema")) if table is not None else [],
         query=wish.query,
         where=wish.where,
         order=wish.order,
@@ -168,13 +170,14 @@ async def _rows(
             found = await _read(call, table, wish)
     except (BadStatement, BadRequest) as error:
         problem = error.reason
-    described, spreads = _described(resource), await _spreads(call, table, patience)
+    told = {one.name: one.description for one in described(resource.members.get("schema"))}
+    spreads = await _spreads(call, table, patience)
     shown: dict[str, Any] = {
         "columns": [
             {
                 "name": one["name"],
                 "type": one["type"],
-                "description": described.get(one["name"], ""),
+                "description": told.get(one["name"], ""),
                 "right": one["type"] in _NUMBERS,
                 "spread": spreads.get(one["name"]),
                 "ordered": _ordered(wish, one["name"]),
@@ -278,16 +281,6 @@ async def _spreads(call: Call, table: Table, patience: Patience) -> dict[str, Sp
     if not body:
         return {}
     return {one["column_name"]: spread(one) for one in json.decode_own(body)["statistics"]}
-
-
-def _described(resource: Resource) -> dict[str, str]:
-    schema = resource.members.get("schema")
-    fields = schema.get("fields") if isinstance(schema, Mapping) else None
-    return {
-        str(one.get("name")): plain(one.get("description") or one.get("title"), 300)
-        for one in (fields if isinstance(fields, list) else [])
-        if isinstance(one, Mapping)
-    }
 
 
 def _ordered(wish: TableWish, name: str) -> str:

@@ -274,6 +274,8 @@ async def test_columns_show_how_their_values_are_spread(registry: Served) -> Non
     seen = Seen(text)
     assert "1900 to 2019" in seen.text
     assert "7 different values" in seen.text
+    assert "What its values have to be" in seen.text
+    assert "When" in seen.text
     rects = [attributes for tag, attributes in seen.elements if tag == "rect"]
     assert len(rects) == 10 + 7
     assert {attributes["height"] for attributes in rects[:10]} == {"24"}
