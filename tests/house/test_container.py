@@ -42,10 +42,14 @@ def test_what_is_copied_installs_whole_and_is_healthy(tmp_path: Path) -> None:
     source.mkdir()
     for path in copied():
         if (ROOT / path).is_dir():
-            shutil.copytree(ROOT / path, source / path, ignore=shutil.ignore_patterns("__pycache__"))
+            # Links stay links, as COPY leaves them: what they lead to has to be copied, too.
+            left_out = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / path, source / path, symlinks=True, ignore=left_out)
         else:
             shutil.copy(ROOT / path, source / path)
-    wanted = {path.relative_to(source) for path in (source / "couchreg").rglob("*") if path.is_file()}
+    wanted = {path.relative_to(ROOT) for path in (ROOT / "couchreg").rglob("*") if path.is_file()}
+    wanted |= {Path("couchreg") / path.relative_to(ROOT) for path in (ROOT / "design_docs").rglob("*")}
+    wanted = {path for path in wanted if path.suffix != ".pyc" and (ROOT / path).is_file()}
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     pip += ["--no-deps", "--no-build-isolation", "--no-compile", "--target", str(target), str(source)]
     done = subprocess.run(pip, capture_output=True, text=True, cwd=tmp_path)
