@@ -24,7 +24,7 @@ from couchreg.package.report import Report
 from couchreg.registry.checking import checks
 from couchreg.registry.checking.checks import Readable, readable_table
 from couchreg.registry.checking.naming import FieldNames
-from couchreg.registry.checking.reading import BROKEN
+from couchreg.registry.checking.opening import BROKEN
 from couchreg.registry.checking.sifting import SiftedTable, turned
 from couchreg.sandbox.inside.channel import Reply
 

@@ -26,8 +26,9 @@ from couchreg.registry.checking.fields import StandardFields
 from couchreg.registry.checking.form import check_form
 from couchreg.registry.checking.json_rows import check_members, check_rows
 from couchreg.registry.checking.naming import FieldNames
+from couchreg.registry.checking.opening import BROKEN
 from couchreg.registry.checking.preparing import Prepared, prepare
-from couchreg.registry.checking.reading import BROKEN, StandardReading
+from couchreg.registry.checking.reading import StandardReading
 from couchreg.registry.checking.sifting import Demands, Sifter, opened, sifted, without_references
 from couchreg.registry.checking.telling import Tell, Telling, silent, sizes_of
 from couchreg.registry.checking.texts import Recorded, check_text

@@ -1,5 +1,6 @@
 """What frictionless finds, as a problem with its place and what to do about it. Only in the child process."""
 
+import io
 from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +9,11 @@ from typing import Any
 from couchreg.model import json
 from couchreg.package.report import Problem, Report, problem, shown
 from couchreg.package.text import BadText, read_json
+from couchreg.registry.checking.opening import BROKEN, UTF_8, line_breaks
 from couchreg.registry.checking.preparing import Prepared
-from couchreg.registry.checking.reading import BROKEN, StandardReading, open_text_bytes
+from couchreg.registry.checking.reading import USUAL, StandardReading, split_records
 from couchreg.registry.checking.texts import Recorded
 
-_STEP = 1 << 20
 _FORMS = {  # of values whose type has formats: the end of frictionless's message, and the default
     '"date/default"': "2024-12-31",
     '"datetime/default"': "2024-12-31T23:59:59",
@@ -124,15 +125,23 @@ class Explainer:
     def _part_starts(self, resource: str, paths: list[str]) -> list[int]:
         """The line of the whole on which each part begins."""
         if resource not in self._starts:
-            starts, compression = [1], self._prepared.compressions.get(resource)
+            starts = [1]
             for path in paths[:-1]:
-                lines = 0
-                with open_text_bytes([f"{self._prepared.folder}/{path}"], compression) as file:
-                    while data := file.read(_STEP):
-                        lines += data.count(b"\n")
-                starts.append(starts[-1] + lines)
+                starts.append(starts[-1] + self._lines_of(resource, path))
             self._starts[resource] = starts
         return self._starts[resource]
+
+    def _lines_of(self, resource: str, path: str) -> int:
+        members = self._prepared.tables.get(resource, {})
+        encoding, dialect = str(members.get("encoding") or UTF_8), members.get("dialect") or {}
+        stated = {**dialect.get("csv", {}), **dialect}
+        terminator = str(stated.get("lineTerminator") or "")
+        with self._prepared.open_text(resource, [path]) as file:
+            if terminator in USUAL:
+                return line_breaks(file, encoding)
+            text = io.TextIOWrapper(file, encoding, "replace", newline="")
+            quote = str(stated.get("quoteChar", '"') or "")
+            return sum(1 for _ in split_records(text, terminator, quote))
 
 
 def _row_numbers(error: Any) -> Iterator[int]:

@@ -13,8 +13,8 @@ import ijson  # type: ignore[import-untyped]
 
 from couchreg.package.report import problem, shown
 from couchreg.package.text import BadText, read_json
+from couchreg.registry.checking.opening import BROKEN, as_utf_8
 from couchreg.registry.checking.preparing import Prepared
-from couchreg.registry.checking.reading import BROKEN, COMPRESSIONS, open_text_bytes
 
 LINES = ("jsonl", "ndjson")
 FORMATS = ("json", *LINES)
@@ -28,17 +28,17 @@ def check_rows(prepared: Prepared, resource: Any) -> bool:
     name, paths = resource.name, prepared.paths.get(resource.name)
     if resource.format not in FORMATS or not paths or resource.datatype != "table":
         return False
-    if name not in prepared.tables or resource.compression not in (None, "", *COMPRESSIONS[1:]):
+    if name not in prepared.tables:
         return False
     members = prepared.tables[name]
     dialect = members.get("dialect") or {}
     control = dialect.get("json") or {}
     try:
-        with open_text_bytes([f"{prepared.folder}/{path}" for path in paths], resource.compression) as file:
+        with _opened(prepared, name) as file:
             fault, first = (
                 _first_line(file) if resource.format in LINES else _first(file, control.get("property"))
             )
-    except (*BROKEN, OSError, ijson.JSONError, BadText, UnicodeDecodeError):
+    except (*BROKEN, OSError, ijson.JSONError, BadText, UnicodeError):
         return False
     if fault:
         prepared.report.add(problem("source-error", f"{paths[0]} {fault}", resource=name, file=paths[0]))
@@ -63,15 +63,21 @@ def check_members(prepared: Prepared, resource: Any) -> None:
         return
     known = {*keys, *fields}
     try:
-        with open_text_bytes([f"{prepared.folder}/{path}" for path in paths], resource.compression) as file:
+        with _opened(prepared, resource.name) as file:
             for number, row in enumerate(_rows(file, resource), start=2):  # the header is the first
                 for member in [key for key in row if key not in known] if isinstance(row, dict) else ():
                     words = f"Row {number} has a member {shown(member)} that is no field of the schema."
                     words += " Take it out, or give the schema such a field."
                     place = {"resource": resource.name, "row": number, "field": member, "file": paths[0]}
                     prepared.report.add(problem("extra-cell", words, **place))
-    except (*BROKEN, OSError, ijson.JSONError, BadText, UnicodeDecodeError):
+    except (*BROKEN, OSError, ijson.JSONError, BadText, UnicodeError):
         return  # the reader of the rows says what is broken
+
+
+def _opened(prepared: Prepared, name: str) -> BinaryIO:
+    """The text of a table, as UTF-8."""
+    opened: BinaryIO = as_utf_8(prepared.open_text(name), prepared.tables[name].get("encoding"))
+    return opened
 
 
 def _rows(file: BinaryIO, resource: Any) -> Iterator[Any]:

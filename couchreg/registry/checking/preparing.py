@@ -10,10 +10,10 @@ Source: https://datapackage.org/standard/data-resource/ and https://specs.fricti
 import csv
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 
@@ -24,6 +24,7 @@ from couchreg.package.references import RULES, names_a_file, references
 from couchreg.package.report import Report, problem, shown
 from couchreg.package.text import BadText, read_json
 from couchreg.registry.checking.naming import FieldNames
+from couchreg.registry.checking.opening import open_text_bytes
 from couchreg.registry.checking.profiles import BadSchema, EndlessSchema, validator
 
 _DELIMITERS = {"csv": ",", "tsv": "\t", "text/csv": ",", "text/tab-separated-values": "\t"}
@@ -60,7 +61,8 @@ class Prepared:
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     names: dict[str, FieldNames] = field(default_factory=dict)
     paths: dict[str, list[str]] = field(default_factory=dict)
-    compressions: dict[str, str | None] = field(default_factory=dict)  # of those that are text
+    compressions: dict[str, str | None] = field(default_factory=dict)  # of tables in files
+    innerpaths: dict[str, str] = field(default_factory=dict)  # of those that are zip files, their member
     dialects: dict[str, str] = field(default_factory=dict)  # of those whose dialect is a file, its path
     skipped: list[str] = field(default_factory=list)
     unchecked: list[dict[str, Any]] = field(default_factory=list)
@@ -68,6 +70,15 @@ class Prepared:
     def leave(self, resource: str | None, member: str, reason: str) -> None:
         if len(self.unchecked) < MOST_UNCHECKED:
             self.unchecked.append({"resource": resource, "member": member, "reason": reason})
+
+    def open_bytes(self, paths: Sequence[str]) -> BinaryIO:
+        """Files of the package one after the other, as they are."""
+        return open_text_bytes([f"{self.folder}/{path}" for path in paths], None)
+
+    def open_text(self, resource: str, paths: Sequence[str] | None = None) -> BinaryIO:
+        """A table's files, or some of them, unpacked. Raises ValueError, and what damaged files raise."""
+        files = [f"{self.folder}/{path}" for path in paths or self.paths[resource]]
+        return open_text_bytes(files, self.compressions.get(resource), self.innerpaths.get(resource, ""))
 
     def names_of(self, resource: str) -> FieldNames:
         return self.names.get(resource) or FieldNames(())
@@ -104,9 +115,11 @@ def _add(prepared: Prepared, resource: dict[str, Any]) -> None:
             found, is_table = {**found, "data": [[name]]}, False
     else:
         path = stated_path(resource)
-        listed = path if isinstance(path, list) else [path]
-        found["path"] = [plain_path(item) for item in listed] if isinstance(path, list) else plain_path(path)
-        prepared.paths[name] = [plain_path(item) for item in listed]
+        more = found.pop("extrapaths", None)  # frictionless's word for the files after the first
+        listed = [*(path if isinstance(path, list) else [path]), *(more if isinstance(more, list) else [])]
+        plain = [plain_path(item) for item in listed]
+        found["path"] = plain if isinstance(path, list) or more else plain[0]
+        prepared.paths[name] = plain
         is_table = not is_url(listed[0])
         _name_table(found, listed[0])
         is_readable = is_readable and is_table

@@ -7,31 +7,25 @@ the child process.
 Source: https://datapackage.org/standard/data-resource/#path-or-data and /table-dialect/.
 """
 
-import bz2
 import csv
-import gzip
 import io
-import lzma
 import re
-import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
 from frictionless import FrictionlessException, Loader, Plugin, errors
 from frictionless.formats.csv import CsvControl, CsvParser
+
+from couchreg.registry.checking.opening import COMPRESSIONS, JoinedFiles, as_utf_8, open_text_bytes, unpacked
 
 FORMATS = ("csv", "tsv")
 SAMPLE = 100  # lines
 _STEPS = 100_000  # rows with line breaks in them whose places are kept
 _WORDS = {"delimiter": "delimiter", "skip_initial_space": "skipInitialSpace"}  # the standard's
 _BREAK = re.compile(r"\r\n|\r|\n")
-_USUAL = ("\n", "\r\n", "\r", "")
-_OPENERS: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
-COMPRESSIONS = ("zip", *_OPENERS)
-BROKEN = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)  # what a damaged compressed file raises
+USUAL = ("\n", "\r\n", "\r", "")
 
 
 class Places:
@@ -53,61 +47,6 @@ class Places:
         return self._lines[at] + row - self._rows[at]
 
 
-class JoinedFiles(io.RawIOBase):
-    """Several files as one, each after the other: what an answer with the whole resource sends."""
-
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._paths = list(paths)
-        self._at = 0
-        self._file: BinaryIO | None = None
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Only to the beginning, which is all that is asked for. Raises UnsupportedOperation."""
-        if offset or whence != io.SEEK_SET:
-            raise io.UnsupportedOperation("parts are read from the beginning")
-        self._shut()
-        self._at = 0
-        return 0
-
-    def readinto(self, buffer: Any) -> int:
-        while self._file is not None or self._at < len(self._paths):
-            if self._file is None:
-                self._file = Path(self._paths[self._at]).open("rb")  # noqa: SIM115 — closed by `_shut`
-                self._at += 1
-            data = self._file.read(len(buffer))
-            if data:
-                buffer[: len(data)] = data
-                return len(data)
-            self._shut()
-        return 0
-
-    def _shut(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def close(self) -> None:
-        self._shut()
-        super().close()
-
-
-def open_text_bytes(paths: Iterable[str], compression: str | None) -> BinaryIO:
-    """The bytes of a table's text. Raises ValueError for a compression whose parts cannot be put together."""
-    whole = io.BufferedReader(JoinedFiles(paths))
-    if not compression:
-        return whole
-    if compression not in _OPENERS:
-        raise ValueError(f"parts that are compressed as {compression} cannot be put together")
-    unpacked: BinaryIO = _OPENERS[compression](whole)
-    return unpacked
-
-
 class PartsLoader(Loader):
     def read_byte_stream_create(self) -> Any:
         return io.BufferedReader(JoinedFiles(self.resource.normpaths))
@@ -116,10 +55,24 @@ class PartsLoader(Loader):
         compression = self.resource.compression
         if not compression:
             return byte_stream
-        if compression not in _OPENERS:
+        if compression not in COMPRESSIONS[1:]:
             note = f"parts that are compressed as {compression} cannot be put together: send them as they are"
             raise FrictionlessException(errors.CompressionError(note=note))
-        return _OPENERS[compression](byte_stream)
+        return unpacked(byte_stream, compression)
+
+
+class JsonLoader(PartsLoader):
+    """JSON of whatever encoding is stated, with or without a byte order mark."""
+
+    def read_byte_stream_create(self) -> Any:
+        if self.resource.compression != "zip":
+            return super().read_byte_stream_create()
+        return open_text_bytes(self.resource.normpaths, "zip", self.resource.innerpath or "")
+
+    def read_byte_stream_decompress(self, byte_stream: Any) -> Any:
+        is_packed = self.resource.compression not in (None, "", "zip")
+        plain = super().read_byte_stream_decompress(byte_stream) if is_packed else byte_stream
+        return as_utf_8(plain, self.resource.get_defined("encoding"))
 
 
 class TextParser(CsvParser):
@@ -131,10 +84,7 @@ class TextParser(CsvParser):
 
     def read_cell_stream_create(self) -> Iterator[Any]:
         control = CsvControl.from_dialect(self.resource.dialect)
-        terminator = str(control.get_defined("line_terminator", default="") or "")
-        records: Iterator[str] = iter(self.loader.text_stream)
-        if terminator not in _USUAL:
-            records = split_records(self.loader.text_stream, terminator, str(control.quote_char or ""))
+        records = records_of(self.loader.text_stream, control)
         sample = [line for _, line in zip(range(SAMPLE), records, strict=False)]
         unstated = [name for name in ("delimiter", "skip_initial_space") if not control.has_defined(name)]
         guess(control, sample, self._header_row(), "\t" if self.resource.format == "tsv" else ",\t;|")
@@ -203,6 +153,14 @@ def _parts(dialect: Any, sample: list[str], header: int) -> bool:
     return any(len(cells) > 1 for cells in islice(csv.reader(sample, dialect), header - 1, header))
 
 
+def records_of(text: Iterable[str], control: Any) -> Iterator[str]:
+    """The lines of a text by a CSV control, of which a row has one or more."""
+    terminator = str(control.get_defined("line_terminator", default="") or "")
+    if terminator in USUAL:
+        return iter(text)
+    return split_records(text, terminator, str(control.quote_char or ""))
+
+
 def split_records(text: Iterable[str], terminator: str, quote: str) -> Iterator[str]:
     """Records that end with a terminator of their own; one inside quotes ends none."""
     held, waiting = "", ""
@@ -229,6 +187,8 @@ class StandardReading(Plugin):
         self.unclosed: dict[str, int] = {}  # the line of a quote that is not closed, where there is one
 
     def create_loader(self, resource: Any) -> Any:
+        if resource.format == "json" and resource.path and not resource.remote:
+            return JsonLoader(resource)
         return PartsLoader(resource) if resource.extrapaths else None
 
     def create_parser(self, resource: Any) -> Any:

@@ -1,24 +1,29 @@
-"""Tables of text before their rows are read: their encoding, and whether their parts make one file.
+"""Tables of text before their rows are read: the file of a zip file, the encoding, and the parts.
 
 Only in the child process. What is checked is what is served: a resource of several files is their bytes, one
-after the other.
-
-Source: https://datapackage.org/standard/data-resource/#path-or-data on several files.
+after the other (`parts`).
 """
 
-import csv
-import io
-from collections.abc import Iterator
-from typing import Any, BinaryIO, TypedDict
+import zipfile
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict
 
 from couchreg.package.report import Problem, problem, shown
-from couchreg.registry.checking.encodings import UTF_8, detected, first_fault, reads_alike
+from couchreg.registry.checking.encodings import detected, first_fault, reads_alike
+from couchreg.registry.checking.opening import (
+    BROKEN,
+    COMPRESSIONS,
+    UTF_8,
+    NoMember,
+    line_breaks,
+    member_of_zip,
+)
+from couchreg.registry.checking.parts import TEXT, of_parts
 from couchreg.registry.checking.preparing import Prepared
-from couchreg.registry.checking.reading import BROKEN, COMPRESSIONS, FORMATS, open_text_bytes
 
-_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-_HEAD = 1 << 20  # bytes of a part in which its first line has to end to be compared
-_TEXT = (*FORMATS, "jsonl", "ndjson")
+_STEP = 1 << 20
 
 
 class Recorded(TypedDict):
@@ -39,14 +44,9 @@ def check_text(prepared: Prepared, resource: Any) -> list[Recorded]:
     if not paths or resource.datatype != "table":
         return []
     prepared.compressions[name] = resource.compression or None
-    faults: list[Problem] = []
     recorded: list[Recorded] = []
-    if resource.compression and resource.compression not in COMPRESSIONS:
-        message = f"The compression {shown(resource.compression)} is not read here: use gz or zip, or none."
-        faults.append(problem("compression-error", message, resource=name, field="compression"))
-    elif len(paths) > 1:
-        faults += _of_parts(prepared, resource, paths)
-    if not faults and format in FORMATS and resource.compression != "zip":
+    faults = list(_of_packing(prepared, resource, paths, recorded))
+    if not faults and format in (*TEXT, "json"):
         try:
             fault, encoding = _of_encoding(prepared, resource, paths)
         except (*BROKEN, OSError, ValueError) as error:
@@ -66,36 +66,88 @@ def check_text(prepared: Prepared, resource: Any) -> list[Recorded]:
     return recorded
 
 
-def _opener(prepared: Prepared, paths: list[str], compression: str | None) -> Any:
-    return lambda: open_text_bytes([f"{prepared.folder}/{path}" for path in paths], compression or None)
+def _of_packing(
+    prepared: Prepared, resource: Any, paths: list[str], recorded: list[Recorded]
+) -> Iterable[Problem]:
+    name, compression = resource.name, resource.compression
+    if compression and compression not in COMPRESSIONS:
+        message = f"The compression {shown(compression)} is not read here: use gz or zip, or none."
+        return [problem("compression-error", message, resource=name, field="compression")]
+    if len(paths) > 1:
+        return of_parts(prepared, resource, paths)
+    if compression != "zip":
+        return []
+    stated = prepared.tables[name].get("innerpath")
+    try:
+        member, is_first = member_of_zip(Path(prepared.folder, paths[0]), paths[0], stated or None)
+    except NoMember as error:
+        return [problem("compression-error", str(error), resource=name, file=paths[0])]
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        message = f"{paths[0]} is no zip file that can be unpacked ({error}). Compress the table again."
+        return [problem("compression-error", message, resource=name, file=paths[0])]
+    prepared.innerpaths[name] = prepared.tables[name]["innerpath"] = member
+    if not is_first and not stated:
+        recorded.append({"resource": name, "member": "innerpath", "value": member})
+    return []
+
+
+class _Place(NamedTuple):
+    """Where a byte is: its file, its place there from 1, its line there, and its line in the whole table."""
+
+    file: str
+    byte: int
+    line: int
+    row: int
 
 
 def _of_encoding(prepared: Prepared, resource: Any, paths: list[str]) -> tuple[Problem | None, str | None]:
-    """What is wrong with the encoding of a table, else the encoding where none is stated."""
+    """What is wrong with the encoding of a table, else the encoding where none is stated.
+
+    JSON that is not UTF-8 has to state it: few readers would ask, for JSON is UTF-8 (RFC 8259).
+    """
     name, stated = resource.name, prepared.tables[resource.name].get("encoding")
-    opened = _opener(prepared, paths, resource.compression)
-    if not stated:
-        found = detected(opened)
-        if found is not None:
-            return _of_mixed(prepared, resource, paths, found), found
-        fault = first_fault(opened, UTF_8)
-        message = (
-            f"The {fault} is not valid UTF-8, and no other encoding fits: state “encoding”, or save as UTF-8."
-        )
-        return problem(
-            "encoding-error", message, resource=name, **_at(prepared, resource, paths, fault)
-        ), None
-    fault = first_fault(opened, stated)
+    opened = partial(prepared.open_text, name)
+    is_json = resource.format == "json"
+    found = None if stated else detected(opened)
+    if found is not None and (found == UTF_8 or not is_json):
+        return _of_mixed(prepared, resource, paths, found), found
+    wanted = str(stated or UTF_8)
+    try:
+        fault = first_fault(opened, wanted)
+    except UnicodeDecodeError:
+        raise
+    except UnicodeError:  # the codec asks for a byte order mark before all else
+        return _unmarked(name, paths[0], wanted, detected(opened)), None
     if fault is None:
         return None, None
+    place = _place(prepared, name, paths, fault.offset, wanted)
+    what = f"byte 0x{fault.value:02x} (the {_ordinal(place.byte)} of the file, in line {place.line:,})"
     other = detected(opened)
-    remedy = (
-        f"state the “encoding” that it has, which may be {other}"
-        if other
-        else "state the “encoding” that it has"
+    has = "state the “encoding” that it has" + (f", which may be {other}" if other else "")
+    if stated:
+        message = f"The {what} is not valid {stated}: {has}, or save the file as {stated}."
+    elif is_json:
+        message = f"The {what} is not valid UTF-8, as JSON should be: save the file as UTF-8, or {has}."
+    else:
+        message = (
+            f"The {what} is not valid UTF-8, and no other encoding fits: state “encoding”, or save as UTF-8."
+        )
+    where: dict[str, Any] = {"row": place.row, "file": place.file, "line": place.line}
+    return problem("encoding-error", message, resource=name, **where), None
+
+
+def _unmarked(name: str, file: str, stated: str, other: str | None) -> Problem:
+    may_be = f", which may be {other}" if other else ""
+    message = (
+        f"{file} does not begin with a byte order mark, as {stated} does: state the “encoding” that it has"
+        f"{may_be}, or save the file as UTF-8."
     )
-    message = f"The {fault} is not valid {stated}: {remedy}, or save the file as {stated}."
-    return problem("encoding-error", message, resource=name, **_at(prepared, resource, paths, fault)), None
+    return problem("encoding-error", message, resource=name, row=1, file=file, line=1)
+
+
+def _ordinal(number: int) -> str:
+    last = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{'th' if number % 100 in (11, 12, 13) else last}"
 
 
 def _of_mixed(prepared: Prepared, resource: Any, paths: list[str], found: str) -> Problem | None:
@@ -104,7 +156,7 @@ def _of_mixed(prepared: Prepared, resource: Any, paths: list[str], found: str) -
     if len(paths) == 1 or found == UTF_8:
         return None
     for path in paths:
-        opened = _opener(prepared, [path], resource.compression)
+        opened = partial(prepared.open_text, resource.name, [path])
         if first_fault(opened, "ascii") is None:
             continue
         own = detected(opened)
@@ -120,100 +172,17 @@ def _of_mixed(prepared: Prepared, resource: Any, paths: list[str], found: str) -
     return None
 
 
-def _at(prepared: Prepared, resource: Any, paths: list[str], fault: Any) -> dict[str, Any]:
-    """The place of a byte: its line is its row, but for cells with line breaks in them."""
-    line, file = fault.line, paths[0]
-    for path in paths[:-1]:
-        with _opener(prepared, [path], resource.compression)() as opened:
-            lines = sum(data.count(b"\n") for data in iter(lambda: opened.read(_HEAD), b""))
-        if line <= lines:
+def _place(prepared: Prepared, name: str, paths: list[str], offset: int, encoding: str) -> _Place:
+    """The place of a byte of the whole: its line there is its row, but for cells with line breaks in them."""
+    before = 0
+    for path in paths:
+        with prepared.open_text(name, [path]) as opened:
+            size = sum(len(data) for data in iter(lambda: opened.read(_STEP), b""))
+        if offset < size or path is paths[-1]:
             break
-        line, file = line - lines, paths[paths.index(path) + 1]
-    return {"row": fault.line, "file": file, "line": line}
-
-
-def _of_parts(prepared: Prepared, resource: Any, paths: list[str]) -> Iterator[Problem]:
-    name, compression = resource.name, resource.compression
-    if resource.format not in _TEXT:
-        message = (
-            f"Files of the format {resource.format} cannot be put together to one: make a resource of each, "
-            "with the same schema."
-        )
-        yield problem("format-error", message, resource=name, field="path")
-        return
-    if compression == "zip":
-        message = "Parts that are zip files cannot be put together to one: send them as they are, or as gz."
-        yield problem("compression-error", message, resource=name, field="path")
-        return
-    try:
-        yield from _of_joints(prepared, resource, paths)
-    except (*BROKEN, OSError, ValueError) as error:
-        message = (
-            f"The compressed data cannot be unpacked ({error}): are the files whole? Compress them again."
-        )
-        yield problem("compression-error", message, resource=name)
-
-
-def _of_joints(prepared: Prepared, resource: Any, paths: list[str]) -> Iterator[Problem]:
-    name, dialect = resource.name, prepared.tables[resource.name].get("dialect") or {}
-    header: list[str] | None = None
-    for number, path in enumerate(paths):
-        with _opener(prepared, [path], resource.compression)() as file:
-            head = file.read(_HEAD)
-            ends = _ends(file, head)
-        if number and head.startswith(_MARKS):
-            message = f"{path} begins with a byte order mark, which would stand amid the data: remove it."
-            yield problem("source-error", message, resource=name, file=path, line=1)
-            continue
-        if resource.format in FORMATS and dialect.get("header", True) is not False:
-            first = _first_line(head, resource, dialect)
-            if number == 0:
-                header = first
-            elif first and first == header:
-                message = (
-                    f"{path} begins with the header again. The files of a resource are served as one, where "
-                    "it would be a row: leave it out of all but the first file, or make a resource of each."
-                )
-                yield problem("repeated-header", message, resource=name, file=path, line=1)
-        if (
-            number < len(paths) - 1
-            and head
-            and not _ends_a_line(ends, dialect, prepared.tables[name].get("encoding"))
-        ):
-            message = (
-                f"{path} does not end with a line break, so that its last row and the first of "
-                f"{paths[number + 1]} would be one: end it with a line break."
-            )
-            yield problem("missing-line-break", message, resource=name, file=path)
-
-
-def _ends(file: BinaryIO, head: bytes) -> bytes:
-    last = head[-16:]
-    while data := file.read(_HEAD):
-        last = (last + data)[-16:]
-    return last
-
-
-def _ends_a_line(last: bytes, dialect: dict[str, Any], encoding: Any) -> bool:
-    terminator = dialect.get("lineTerminator") or dialect.get("csv", {}).get("lineTerminator") or "\n"
-    try:
-        wanted = str(terminator).encode(str(encoding or UTF_8).replace("utf-16", "utf-16-le"))
-    except (LookupError, UnicodeError):
-        wanted = b"\n"
-    return last.rstrip(b"\x00").endswith((wanted.rstrip(b"\x00"), b"\n", b"\r"))
-
-
-def _first_line(head: bytes, resource: Any, dialect: dict[str, Any]) -> list[str]:
-    """The cells of the first row that is no comment."""
-    for mark in _MARKS[:1]:
-        head = head.removeprefix(mark)
-    text = head.decode("latin-1")
-    comment = dialect.get("commentChar")
-    rows = dict.fromkeys(dialect.get("headerRows") or [1])
-    delimiter = str(dialect.get("delimiter") or ("\t" if resource.format == "tsv" else ","))
-    for number, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter[:1]), 1):
-        if number >= min((row for row in rows if isinstance(row, int)), default=1) and not (
-            comment and cells and cells[0].startswith(str(comment))
-        ):
-            return [cell.strip() for cell in cells]
-    return []
+        with prepared.open_text(name, [path]) as opened:
+            before += line_breaks(opened, encoding)
+        offset -= size
+    with prepared.open_text(name, [path]) as opened:
+        line = line_breaks(opened, encoding, offset) + 1
+    return _Place(path, offset + 1, line, before + line)

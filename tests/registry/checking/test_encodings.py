@@ -121,6 +121,67 @@ def test_the_place_in_the_part_that_has_the_fault(tmp_path: Path) -> None:
     report = table(tmp_path, b"", path=list(parts), encoding="utf-8", files=parts)
     [found] = report["problems"]
     assert (found["file"], found["line"], found["row"]) == ("b.csv", 2, 4)
+    assert "byte 0xe9 (the 12th of the file, in line 2)" in found["message"]
+
+
+def test_the_place_in_a_part_with_other_line_breaks(tmp_path: Path) -> None:
+    parts = {"a.csv": b"id,word\r1,one\r", "b.csv": b"\xe92,two\r"}
+    [found] = table(tmp_path, b"", path=list(parts), encoding="utf-8", files=parts)["problems"]
+    assert (found["file"], found["line"], found["row"]) == ("b.csv", 1, 3)
+    assert "(the 1st of the file, in line 1)" in found["message"]
+
+
+@pytest.mark.parametrize(("path", "packed"), [("t.csv", False), ("t.csv.gz", True), ("t.json", False)])
+def test_a_mark_that_an_encoding_asks_for_and_is_not_there(tmp_path: Path, path: str, packed: bool) -> None:
+    text = b'[{"id": 1, "word": "one"}]' if path == "t.json" else b"id,word\n1,one\n"
+    [found] = table(tmp_path, gzip.compress(text) if packed else text, path, encoding="utf-16")["problems"]
+    assert (found["type"], found["file"], found["line"]) == ("encoding-error", path, 1)
+    assert "does not begin with a byte order mark, as utf-16 does" in found["message"]
+    assert "which may be utf-8" in found["message"]
+
+
+LINES = '{"id": 1, "word": "é"}\n{"id": 2, "word": "è"}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [(LINES, "windows-1252"), ('{"id": 1, "word": "Москва"}\n', "cp1251"), (LINES, "utf-16")],
+)
+@pytest.mark.parametrize("path", ["t.jsonl", "t.ndjson", "t.jsonl.gz"])
+def test_lines_of_json_have_an_encoding(tmp_path: Path, text: str, encoding: str, path: str) -> None:
+    data = text.encode(encoding)
+    data = gzip.compress(data) if path.endswith("gz") else data
+    report = table(tmp_path, data, path)
+    assert report["problems"] == []
+    assert report["recorded"] == [{"resource": "t", "member": "encoding", "value": encoding}]
+    report = table(tmp_path, data, path, encoding=encoding)
+    assert (report["problems"], report["recorded"]) == ([], [])
+    assert kinds(table(tmp_path, data, path, encoding="utf-8")) == ["encoding-error"]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1251", "utf-16", "utf-16-le"])
+def test_json_is_read_by_the_encoding_that_it_states(tmp_path: Path, encoding: str) -> None:
+    word = "Москва" if encoding == "cp1251" else "é"
+    right, wrong = f'[{{"id": 1, "word": "{word}"}}]', f'[{{"id": "x", "word": "{word}"}}]'
+    assert table(tmp_path, right.encode(encoding), "t.json", encoding=encoding)["problems"] == []
+    assert kinds(table(tmp_path, wrong.encode(encoding), "t.json", encoding=encoding)) == ["type-error"]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_json_that_does_not_state_its_encoding_is_utf_8(tmp_path: Path, encoding: str) -> None:
+    [found] = table(tmp_path, '[\n{"id": 1, "word": "é"}]'.encode(encoding), "t.json")["problems"]
+    assert (found["type"], found["file"]) == ("encoding-error", "t.json")
+    assert "as JSON should be: save the file as UTF-8, or state the “encoding”" in found["message"]
+
+
+@pytest.mark.parametrize("members", [{}, {"encoding": "utf-8"}])
+def test_a_mark_before_json_is_no_part_of_it(tmp_path: Path, members: dict[str, str]) -> None:
+    text = '\ufeff[{"id": 1, "word": "é"}]'
+    report = table(tmp_path, text, "t.json", **members)
+    assert (report["problems"], report["recorded"]) == ([], [])
+    assert kinds(table(tmp_path, text.replace("1", '"x"'), "t.json", **members)) == ["type-error"]
+    lines = '\ufeff{"id": 1, "word": "é"}\n'
+    assert table(tmp_path, lines, "t.jsonl", **members)["problems"] == []
 
 
 FRENCH = "1,Besançon à côté de la forêt, où naît le fleuve\n2,Évêché, hôtel, château, garçon\n"

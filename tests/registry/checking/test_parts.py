@@ -14,6 +14,12 @@ from tests.served import Served
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
+SKIPPING = {"dialect": {"skipBlankRows": True}}
+QUOTED = {"dialect": {"quoteChar": "'"}}
+BARRED = {"dialect": {"lineTerminator": "|"}}
+REMARKED = {"dialect": {"commentChar": "#"}}
+
+
 def parts(folder: Path, *texts: bytes, suffix: str = "csv", **members: Any) -> dict[str, Any]:
     files = {f"{letter}.{suffix}": text for letter, text in zip("abcd", texts, strict=False)}
     return table(folder, b"", path=list(files), files=files, **members)
@@ -31,6 +37,7 @@ def parts(folder: Path, *texts: bytes, suffix: str = "csv", **members: Any) -> d
         ([b"id,word\n", b"", b"1,one\n"], {}),
         ([b"id,word|1,one|", b"2,two|"], {"dialect": {"lineTerminator": "|"}}),
         (["id,word\n1,Größe\n".encode("cp1252"), b"2,two\n"], {"encoding": "cp1252"}),
+        ([b"", b"id,word\n1,one\n", b"2,two\n"], {}),
     ],
 )
 def test_parts_that_make_a_table(tmp_path: Path, texts: list[bytes], members: dict[str, Any]) -> None:
@@ -47,6 +54,18 @@ def test_compressed_parts_make_a_table(tmp_path: Path) -> None:
     ("texts", "members", "kind", "file"),
     [
         ([b"id,word\n1,one\n", b"id,word\n2,two\n"], {}, "repeated-header", "b.csv"),
+        ([b"", b"id,word\n1,one\n", b"id,word\n2,two\n"], {}, "repeated-header", "c.csv"),
+        ([b"id,word\n1,one\n", b"\nid,word\n2,two\n"], SKIPPING, "repeated-header", "b.csv"),
+        ([b"'id','word'\n1,one\n", b"id,word\n2,two\n"], QUOTED, "repeated-header", "b.csv"),
+        ([b"id,word|1,one|", b"id,word|2,two|"], BARRED, "repeated-header", "b.csv"),
+        ([b"# one\nid,word\n1,one\n", b"# two\nid,word\n"], REMARKED, "repeated-header", "b.csv"),
+        (
+            [text.encode("utf-16-le") for text in ("id,word\n1,one\n", "id,word\n2,two\n")],
+            {"encoding": "utf-16-le"},
+            "repeated-header",
+            "b.csv",
+        ),
+        ([b"id,word\n1,one\n", gzip.compress(b"2,two\n")], {}, "compression-error", "b.csv"),
         ([b"id,word\r\n1,one\r\n", b'"id", word\r\n2,two\r\n'], {}, "repeated-header", "b.csv"),
         ([b"id;word\n1;one\n", b"id;word\n"], {"dialect": {"delimiter": ";"}}, "repeated-header", "b.csv"),
         ([b"id;word\n1;one\n", b"id;word\n"], {}, "repeated-header", "b.csv"),
@@ -72,6 +91,40 @@ def test_formats_whose_files_cannot_be_put_together(tmp_path: Path, suffix: str)
     report = parts(tmp_path, b"x", b"y", suffix=suffix, type="table")
     assert kinds(report) in (["format-error"], ["compression-error"])
     assert "cannot be put together" in report["problems"][0]["message"]
+
+
+def test_files_by_another_word_are_looked_at_too(tmp_path: Path) -> None:
+    texts = {"a.csv": b"id,word\n1,one\n", "b.csv": b"id,word\n2,two\n"}
+    report = table(tmp_path, b"", "a.csv", extrapaths=["b.csv"], files=texts)
+    assert kinds(report) == ["repeated-header"]
+    texts["b.csv"] = b"2,two\n"
+    assert table(tmp_path, b"", "a.csv", extrapaths=["b.csv"], files=texts)["problems"] == []
+    assert kinds(table(tmp_path, b"", "a.csv", extrapaths=["b.csv"], files={**texts, "b.csv": b"x,y\n"})) == [
+        "type-error"
+    ]
+
+
+@pytest.mark.parametrize("paths", [["a.csv", "b.csv.gz"], ["b.csv.gz", "a.csv"]])
+def test_files_of_different_compressions_are_no_table(tmp_path: Path, paths: list[str]) -> None:
+    files = {"a.csv": b"id,word\n1,one\n", "b.csv.gz": gzip.compress(b"id,word\n2,two\n")}
+    [found] = table(tmp_path, b"", path=paths, files=files, schema=None)["problems"]
+    assert (found["type"], found["file"]) == ("compression-error", paths[1])
+    assert "they have one compression" in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "members", "line"),
+    [
+        ([b"id,word\r1,one\r", b"2,two\r3,three\rx,four\r"], {}, 3),
+        ([b"id,word\r\n1,one\r\n", b"2,two\r\nx,three\r\n"], {}, 2),
+        ([b"id,word|1,one|", b"2,two|x,three|"], BARRED, 2),
+    ],
+)
+def test_lines_are_those_of_the_part(
+    tmp_path: Path, texts: list[bytes], members: dict[str, Any], line: int
+) -> None:
+    [found] = parts(tmp_path, *texts, **members)["problems"]
+    assert (found["type"], found["file"], found["line"]) == ("type-error", "b.csv", line)
 
 
 async def test_the_served_bytes_are_those_that_were_checked(served: Served) -> None:
