@@ -24,7 +24,7 @@ from couchreg.registry.checking.declared import Declared, declared
 from couchreg.registry.checking.explaining import Explainer
 from couchreg.registry.checking.fields import StandardFields
 from couchreg.registry.checking.form import check_form
-from couchreg.registry.checking.json_rows import check_members, check_rows
+from couchreg.registry.checking.json_rows import check_inline, check_members, check_rows
 from couchreg.registry.checking.naming import FieldNames
 from couchreg.registry.checking.opening import BROKEN
 from couchreg.registry.checking.preparing import Prepared, prepare
@@ -97,9 +97,11 @@ def check(folder: str, members: dict[str, Any], tell: Tell = silent) -> dict[str
         package = _package(prepared)
         _look_into_documents(prepared, _take_out_unread(package, prepared))
         for name in list(prepared.tables):
-            recorded += check_text(prepared, package.get_resource(name))
-            if check_rows(prepared, package.get_resource(name)):
-                check_members(prepared, package.get_resource(name))
+            resource = package.get_resource(name)
+            recorded += check_text(prepared, resource)
+            if check_rows(prepared, resource):
+                check_members(prepared, resource)
+            check_inline(prepared, resource)
         telling = Telling(tell, sizes_of(folder, prepared.tables))
         _run(prepared, reading, recorded, telling)
     return {

@@ -3,12 +3,11 @@
 import io
 from bisect import bisect_right
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from couchreg.model import json
 from couchreg.package.report import Problem, Report, problem, shown
-from couchreg.package.text import BadText, read_json
+from couchreg.registry.checking.json_rows import FORMATS, fault_of
 from couchreg.registry.checking.opening import BROKEN, UTF_8, line_breaks
 from couchreg.registry.checking.preparing import Prepared
 from couchreg.registry.checking.reading import USUAL, StandardReading, split_records
@@ -19,7 +18,6 @@ _FORMS = {  # of values whose type has formats: the end of frictionless's messag
     '"datetime/default"': "2024-12-31T23:59:59",
     '"time/default"': "23:59:59",
 }
-_LARGEST_JSON = 64 << 20  # bytes of a broken table in which the place is looked for
 
 
 class Explainer:
@@ -52,10 +50,9 @@ class Explainer:
         field = (names.stated_of(own) if own else None) or getattr(error, "label", None) or None
         column = getattr(error, "field_number", None)
         place = self._place(resource, row)
-        if error.type == "source-error" and row is None:
-            place |= self._place_in_json(resource)
-            column = place.pop("column", column)
         message = error.message
+        if error.type == "source-error" and row is None and (broken := self._broken_json(resource)):
+            return broken
         form = next((form for kind, form in _FORMS.items() if message.endswith(kind)), None)
         if error.type == "type-error" and form:
             message += f", which is written as {form}: write it so, or state the “format” that it has"
@@ -90,6 +87,19 @@ class Explainer:
         )
         report.add(problem("dialect-error", message, resource=resource.name, field="dialect", file=file))
 
+    def _broken_json(self, resource: str) -> Problem | None:
+        """Where a file of JSON is broken, which the reader of tables does not tell."""
+        paths = self._prepared.paths.get(resource)
+        form = self._prepared.forms.get(resource, "")
+        found = fault_of(self._prepared, resource, form) if paths and form in FORMATS else None
+        if found is None or not paths:
+            return None
+        fault, row = found
+        place = self._place_of_line(resource, fault.line) if fault.line else {"file": paths[0]}
+        told = fault.fault.replace(f"in line {fault.line or 0:,}", f"in line {place.get('line', 0):,}")
+        message = f"{place['file']} {told}."
+        return problem("source-error", message, resource=resource, row=row, column=fault.column, **place)
+
     def _place(self, resource: str, row: int | None) -> dict[str, Any]:
         paths = self._prepared.paths.get(resource)
         if not paths:
@@ -107,20 +117,6 @@ class Explainer:
         starts = self._part_starts(resource, paths)
         part = bisect_right(starts, line) - 1
         return {"file": paths[part], "line": line - starts[part] + 1}
-
-    def _place_in_json(self, resource: str) -> dict[str, Any]:
-        """Where a file of JSON is broken, which the reader of tables does not tell."""
-        paths = self._prepared.paths.get(resource, ())
-        if len(paths) != 1 or not paths[0].lower().endswith((".json", ".geojson")):
-            return {}
-        file = Path(self._prepared.folder, paths[0])
-        if file.stat().st_size > _LARGEST_JSON:
-            return {}
-        try:
-            read_json(file.read_bytes())
-        except BadText as fault:
-            return {"line": fault.line, "column": fault.column}
-        return {}
 
     def _part_starts(self, resource: str, paths: list[str]) -> list[int]:
         """The line of the whole on which each part begins."""

@@ -6,7 +6,8 @@ The members of a JSON object have no order, so a row is read by the schema's, wh
 Source: https://datapackage.org/standard/table-dialect/#property.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import ijson  # type: ignore[import-untyped]
@@ -18,7 +19,10 @@ from couchreg.registry.checking.preparing import Prepared
 
 LINES = ("jsonl", "ndjson")
 FORMATS = ("json", *LINES)
-_LONGEST = 16 << 20  # bytes of a first line that is looked into
+_LONGEST = 16 << 20  # bytes of a line that is looked into
+_LARGEST = 64 << 20  # bytes of a broken file in which the place is looked for
+_ILL = (*BROKEN, OSError, ijson.JSONError, UnicodeError, BadText)  # what the reader of the rows will say
+_MORE_THAN_FIELDS = ("subset", "partial")  # of `fieldsMatch`: the data may have fields that the schema lacks
 
 
 def check_rows(prepared: Prepared, resource: Any) -> bool:
@@ -38,40 +42,98 @@ def check_rows(prepared: Prepared, resource: Any) -> bool:
             fault, first = (
                 _first_line(file) if resource.format in LINES else _first(file, control.get("property"))
             )
-    except (*BROKEN, OSError, ijson.JSONError, BadText, UnicodeError):
+    except _ILL:
         return False
     if fault:
         prepared.report.add(problem("source-error", f"{paths[0]} {fault}", resource=name, file=paths[0]))
     if first is None:
         del prepared.tables[name]
     elif isinstance(first, dict) and not control.get("keys"):
-        members["dialect"] = {
-            **dialect,
-            "json": {**control, "keys": _ordered(list(first), members.get("schema"))},
-        }
+        schema = members.get("schema")
+        known = _seen(prepared, resource, first, _names(schema))
+        members["dialect"] = {**dialect, "json": {**control, "keys": _ordered(known, schema)}}
         return True
     return False
+
+
+def _seen(prepared: Prepared, resource: Any, first: dict[str, Any], fields: list[str]) -> list[str]:
+    """The members of the first row, and the fields that any other has: no row has to have a member that is
+    null in it, and none comes before the others."""
+    missing = {name: None for name in fields if name not in first}
+    found = list(first)
+    if not missing:
+        return found
+    with suppress(*_ILL), _opened(prepared, resource.name) as file:
+        for row in _rows(file, resource):
+            there = [name for name in missing if name in row] if isinstance(row, dict) else []
+            found += there
+            for name in there:
+                del missing[name]
+            if not missing:
+                break
+    return found
 
 
 def check_members(prepared: Prepared, resource: Any) -> None:
     """Report members of rows that neither a field nor the first row has: whoever reads the rows as a table
     loses them. For tables of which `check_rows` says that they have such rows."""
     keys = prepared.tables.get(resource.name, {}).get("dialect", {}).get("json", {}).get("keys")
-    fields = _names(prepared.tables.get(resource.name, {}).get("schema"))
     paths = prepared.paths.get(resource.name)
-    if not keys or not fields or not paths:
+    if not keys or not paths:
         return
-    known = {*keys, *fields}
-    try:
-        with _opened(prepared, resource.name) as file:
-            for number, row in enumerate(_rows(file, resource), start=2):  # the header is the first
-                for member in [key for key in row if key not in known] if isinstance(row, dict) else ():
-                    words = f"Row {number} has a member {shown(member)} that is no field of the schema."
-                    words += " Take it out, or give the schema such a field."
-                    place = {"resource": resource.name, "row": number, "field": member, "file": paths[0]}
-                    prepared.report.add(problem("extra-cell", words, **place))
-    except (*BROKEN, OSError, ijson.JSONError, BadText, UnicodeError):
-        return  # the reader of the rows says what is broken
+    with suppress(*_ILL), _opened(prepared, resource.name) as file:  # the reader of the rows says it
+        _report_unknown(prepared, resource.name, _rows(file, resource), keys, paths[0])
+
+
+def check_inline(prepared: Prepared, resource: Any) -> None:
+    """Report members of rows in the descriptor that no field has, as those of files."""
+    data = prepared.tables.get(resource.name, {}).get("data")
+    if isinstance(data, list) and data and isinstance(data[0], dict):
+        _report_unknown(prepared, resource.name, data, [], None)
+
+
+def _report_unknown(
+    prepared: Prepared, name: str, rows: Iterable[Any], keys: Sequence[str], file: str | None
+) -> None:
+    schema = prepared.tables[name].get("schema")
+    fields = _names(schema)
+    if not fields or not isinstance(schema, dict) or schema.get("fieldsMatch") in _MORE_THAN_FIELDS:
+        return
+    known = {*keys, *fields, *(prepared.names_of(name).stated_of(field) for field in fields)}
+    for number, row in enumerate(rows, start=2):  # the header is the first
+        for member in [key for key in row if key not in known] if isinstance(row, dict) else ():
+            words = f"Row {number} has a member {shown(member)} that is no field of the schema."
+            words += " Take it out, or give the schema such a field."
+            place = {"resource": name, "row": number, "field": member, "file": file}
+            prepared.report.add(problem("extra-cell", words, **place))
+
+
+def fault_of(prepared: Prepared, name: str, form: str) -> tuple[BadText, int | None] | None:
+    """What is wrong with a file of JSON that is none, where that is found, with its line of the whole and its
+    column; of lines of JSON also the row."""
+    with suppress(*_ILL[:-1], UnicodeError), _opened(prepared, name) as file:
+        if form not in LINES:
+            data = file.read(_LARGEST + 1)
+            if len(data) <= _LARGEST:
+                try:
+                    read_json(data)
+                except BadText as error:
+                    return error, None
+            return None
+        row = 1
+        for number, line in enumerate(iter(lambda: file.readline(_LONGEST), b""), start=1):
+            row += 1
+            try:
+                read_json(line)
+            except BadText as error:
+                at = f"in line {number:,}"
+                fault = (
+                    error.fault.replace("in line 1", at)
+                    if "in line 1" in error.fault
+                    else (f"is not valid JSON {at}: the line {error.fault}")
+                )
+                return BadText(fault, number, error.column), row
+    return None
 
 
 def _opened(prepared: Prepared, name: str) -> BinaryIO:

@@ -62,6 +62,7 @@ class Prepared:
     names: dict[str, FieldNames] = field(default_factory=dict)
     paths: dict[str, list[str]] = field(default_factory=dict)
     compressions: dict[str, str | None] = field(default_factory=dict)  # of tables in files
+    forms: dict[str, str] = field(default_factory=dict)  # their formats
     innerpaths: dict[str, str] = field(default_factory=dict)  # of those that are zip files, their member
     dialects: dict[str, str] = field(default_factory=dict)  # of those whose dialect is a file, its path
     skipped: list[str] = field(default_factory=list)

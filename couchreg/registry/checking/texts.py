@@ -43,7 +43,7 @@ def check_text(prepared: Prepared, resource: Any) -> list[Recorded]:
     paths = prepared.paths.get(name)
     if not paths or resource.datatype != "table":
         return []
-    prepared.compressions[name] = resource.compression or None
+    prepared.compressions[name], prepared.forms[name] = resource.compression or None, format
     recorded: list[Recorded] = []
     faults = list(_of_packing(prepared, resource, paths, recorded))
     if not faults and format in (*TEXT, "json"):

@@ -2,12 +2,13 @@
 
 import gc
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.registry.checking.judging import kinds, table
+from tests.registry.checking.judging import FIELDS, V2, kinds, table
 
 # frictionless leaves compressed files open.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -36,6 +37,8 @@ def test_rows_are_looked_at(tmp_path: Path, members: dict[str, Any], text: str, 
         ("t.json", '[{"id": 1, "word": "a"}, {"id": 2, "word": null}]'),
         ("t.json", '[{"word": "a", "id": 1}, {"id": 2, "word": "b"}]'),  # members have no order
         ("t.json", '[["id", "word"], [1, "a"]]'),
+        ("t.json", '[{"id": 1}, {"word": "b", "id": 2}]'),  # nor has a row to have what is null in it
+        ("t.jsonl", '{"id": 1}\n{"id": 2, "word": "b"}\n'),
         ("t.json", " [] "),
         ("t.jsonl", '{"word": "a", "id": 1}\n{"id": 2, "word": "b"}\n'),
         ("t.ndjson", '{"word": "a", "id": 1}\n'),
@@ -63,6 +66,59 @@ def test_members_of_later_rows_are_no_fields_either(
     place = (found["type"], found["row"], found["field"], found["file"])
     assert place == ("extra-cell", 3, "more", path)
     assert "'more' that is no field" in found["message"]
+
+
+MORE = [{"id": 1, "word": "a"}, {"id": 2, "word": "b", "more": 3}]
+
+
+def test_rows_in_the_descriptor_are_held_to_the_same(tmp_path: Path) -> None:
+    [found] = table(tmp_path, b"", path=None, data=MORE)["problems"]
+    assert (found["type"], found["row"], found["field"]) == ("extra-cell", 3, "more")
+    assert table(tmp_path, b"", path=None, data=[{"id": 1}, {"id": 2, "word": "b"}])["problems"] == []
+
+
+@pytest.mark.parametrize("match", ["subset", "partial"])
+def test_a_schema_may_be_of_some_of_the_members(tmp_path: Path, match: str) -> None:
+    package, schema = {"$schema": V2}, {"fields": FIELDS, "fieldsMatch": match}
+    report = table(tmp_path, b"", path=None, data=MORE, schema=schema, package=package)
+    assert report["problems"] == []
+    report = table(tmp_path, json.dumps(MORE), "t.json", schema=schema, package=package)
+    assert report["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "place", "words"),
+    [
+        (
+            "t.json",
+            '[{"id": 1,\n "word": oops}]',
+            (None, 2, 10),
+            "not valid JSON in line 2, column 10",
+        ),
+        ("t.json", '[{"id": 1},\n{"id"', (None, 2, 6), "it ends before it is complete"),
+        ("t.json.gz", gzip.compress(b'[{"id": 1},\n\n{"id"', mtime=0), (None, 3, 6), "in line 3, column 6"),
+        (
+            "t.jsonl",
+            '{"id": 1, "word": "a"}\n{"id": oops}\n',
+            (3, 2, 8),
+            "t.jsonl is not valid JSON in line 2",
+        ),
+    ],
+)
+def test_where_json_is_broken(
+    tmp_path: Path, path: str, text: Any, place: tuple[int | None, int, int], words: str
+) -> None:
+    [found] = table(tmp_path, text, path)["problems"]
+    assert (found["type"], found["file"]) == ("source-error", path)
+    assert (found["row"], found["line"], found["column"]) == place
+    assert words in found["message"]
+
+
+def test_the_part_in_which_json_is_broken(tmp_path: Path) -> None:
+    files = {"a.jsonl": b'{"id": 1, "word": "a"}\n', "b.jsonl": b'{"id": 1, "word": "a"}\n{"id"\n'}
+    [found] = table(tmp_path, b"", path=list(files), files=files)["problems"]
+    assert (found["file"], found["line"], found["row"]) == ("b.jsonl", 2, 4)
+    assert "b.jsonl is not valid JSON in line 2" in found["message"]
 
 
 @pytest.mark.parametrize("members", [{"schema": None}, {"dialect": {"json": {"keys": ["id", "word"]}}}])
