@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from couchreg.app import App, build, open_blobs
+from couchreg.app.backup import check_source
 from couchreg.app.buckets import perform, public_policy, remove_unfinished, steps_of_setup
 from couchreg.auth.policy import REGISTRY
 from couchreg.blobstore.copying import Copied
@@ -20,7 +21,7 @@ from couchreg.blobstore.copying import copy as copy_blobs
 from couchreg.blobstore.spool import Spool
 from couchreg.cli.data_flags import data_flags
 from couchreg.cli.showing import interruptible
-from couchreg.config import Settings, load
+from couchreg.config import CannotStart, Settings, load
 from couchreg.docstore.maintenance.audit import Audit, Findings
 from couchreg.docstore.maintenance.ownership import claim
 from couchreg.followers.base import Checkpoint
@@ -89,6 +90,7 @@ def check(deep: bool, repair: bool, **given: str | None) -> None:
 
 
 async def _check(settings: Settings, deep: bool, repair: bool) -> Findings:
+    check_source(settings.data_dir)  # whose opening would make one
     async with build(settings).offline() as app:
         audit = Audit(app.store, app.attachments, REGISTRY)
         found = await audit.check(deep=deep)
@@ -125,6 +127,7 @@ def gc(grace: float, **given: str | None) -> None:
 
 
 async def _gc(settings: Settings, grace: float) -> int:
+    check_source(settings.data_dir)
     async with build(settings).offline() as app:
         await claim(app.store, app.attachments)  # never beside another database
         removed = await Audit(app.store, app.attachments, REGISTRY).gc(grace)
@@ -158,6 +161,8 @@ def _known(values: dict[str, str]) -> dict[str, Any]:
 
 
 async def _copy(source: str, target: str, settings: Settings, other: Settings, verify: bool) -> Copied:
+    if not source.startswith("s3://") and not Path(source).is_dir():
+        raise CannotStart(f"There is no directory {source} to copy from.")
     async with AsyncExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="couchreg-copy-")))
         spool = Spool(scratch)

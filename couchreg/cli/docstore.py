@@ -2,9 +2,11 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import click
 
+from couchreg.app.backup import check_source
 from couchreg.app.documents import open_documents
 from couchreg.docstore.maintenance.documents_copy import CopiedDocuments, move_documents
 
@@ -34,6 +36,8 @@ def copy(source: str, target: str) -> None:
 
 
 async def _copy(source: str, target: str) -> CopiedDocuments | None:
+    if not source.startswith(("http://", "https://")):
+        check_source(Path(source))  # whose opening would make one
     async with AsyncExitStack() as stack:
         found = await open_documents(stack, source)
         made = await open_documents(stack, target)

@@ -9,7 +9,7 @@ import click
 from couchreg.app import DamagedDatabase, build, set_aside
 from couchreg.auth.policy import REGISTRY
 from couchreg.cli.data_flags import data_flags
-from couchreg.config import Settings, load
+from couchreg.config import CannotStart, Settings, load
 from couchreg.docstore.maintenance.ownership import take_over
 from couchreg.errors import CouchregError
 from couchreg.registry.rebuild import Rebuild, Rebuilt
@@ -42,7 +42,11 @@ def rebuild(**given: str | None) -> None:
 
 async def run(settings: Settings) -> Rebuilt:
     """Rebuild, then make the datastore this server's, however it was left. A database that is damaged is kept
-    beside the new one."""
+    beside the new one. Raises CannotStart where no datastore is: what is made of nothing would be empty."""
+    if settings.blobstore == "directory" and not (settings.data_dir / "datastore").is_dir():
+        raise CannotStart(
+            f"There is no datastore in {settings.data_dir}: name the data directory with --data-dir."
+        )
     try:
         return await _rebuild(settings)
     except CouchregError as error:

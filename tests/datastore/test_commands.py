@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from couchreg.blobstore.s3.options import S3Options
 from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.cli.main import cli
+from couchreg.config import CannotStart
 from tests.conftest import ServerFactory
 from tests.datastore.conftest import Client, Connect, settings_of
 from tests.s3_servers import new_bucket
@@ -93,6 +94,27 @@ async def test_a_sound_datastore(published: Client, bucket: S3Options, tmp_path:
     assert done.exit_code == 0, done.output
     assert ": 0 missing, 0 different. 0 are not needed." in done.output
     assert (await run("gc", "--grace", "0", *where)).output == "0 removed.\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "datastore check --data-dir {}",
+        "datastore gc --data-dir {}",
+        "datastore copy {} {}-target",
+        "docstore copy {} {}-target",
+        "rebuild --data-dir {}",
+    ],
+)
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_care_of_what_is_not_there_makes_nothing(tmp_path: Path, command: str, is_empty: bool) -> None:
+    place = tmp_path / "typo"
+    if is_empty and "datastore copy" not in command:
+        place.mkdir()
+    done = CliRunner().invoke(cli, command.replace("{}", str(place)).split())
+    assert isinstance(done.exception, CannotStart)
+    assert "There is no" in done.exception.reason
+    assert [path for path in tmp_path.rglob("*") if path != place] == []
 
 
 async def test_check_finds_what_is_wrong_and_repairs_what_is_derived(
