@@ -1,23 +1,26 @@
 """JSON Schemas that come with a package: what a profile demands of a descriptor, and `jsonSchema` of a cell.
 
-Nothing is fetched: a schema may refer to others in the package's files and to JSON Schema's own. Pure but for
-those files; only in the child process.
+Nothing is fetched: a schema may refer to others in the package's files and to JSON Schema's own. What is
+elsewhere demands nothing, and is named; what a schema says itself is applied. One that refers to a file that
+is not in the package is refused, for readers look for that file beside it. Pure but for those files; only in
+the child process.
 
 Source: https://datapackage.org/standard/glossary/#profile and https://json-schema.org/specification.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from jsonschema import SchemaError
-from jsonschema.validators import Draft202012Validator, validator_for
+from jsonschema.validators import Draft202012Validator, extend, validator_for
 from jsonschema_specifications import REGISTRY
 from referencing import Registry, Resource
 from referencing.exceptions import NoSuchResource, Unresolvable
-from referencing.jsonschema import DRAFT202012
+from referencing.jsonschema import DRAFT202012, specification_with
 
 from couchreg.errors import BadRequest
 from couchreg.package.paths import path_fault, plain_path
@@ -25,6 +28,11 @@ from couchreg.package.text import read_json
 
 MOST = 100  # faults of one value that are told
 _BASE = "https://package.invalid/"  # where the files are, for references between them: nobody has that host
+_REFERRING = ("$ref", "$dynamicRef", "$recursiveRef")
+# What may find fault with a value because something else demands nothing of it.
+_DOUBTFUL = frozenset(
+    ("not", "oneOf", "then", "else", "contains", "unevaluatedProperties", "unevaluatedItems")
+)
 
 Faults = Callable[[Any], Iterator[str]]
 
@@ -40,10 +48,30 @@ class EndlessSchema(BadSchema):
         super().__init__("it refers to itself without end, or is nested too deeply")
 
 
+class LeadsNowhere(EndlessSchema):
+    """One that refers to what should be in the package and is not: nobody can apply it, either."""
+
+    def __init__(self, reference: str) -> None:
+        BadSchema.__init__(
+            self,
+            f"it refers to {reference[:200]!r}, which is not in the package. Put what is there into this "
+            "file, or have that file published, too, by naming it in the descriptor, as in "
+            '"sources": [{"title": "…", "path": "…"}]',
+        )
+
+
+@dataclass(slots=True)
+class _Elsewhere:
+    """References to what is neither in the package nor JSON Schema's own."""
+
+    asked: int = 0
+    first: str = field(default="")
+
+
 def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faults:
     """What is wrong with a value by a JSON Schema, the file `path` of the package in `folder` (if any).
 
-    Raises BadSchema, then or when a value is looked at.
+    Raises BadSchema, then or when a value is looked at; for what is elsewhere when all faults are told.
     """
     if not isinstance(schema, dict | bool):
         raise BadSchema("a JSON Schema is an object")
@@ -54,30 +82,72 @@ def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faul
         raise BadSchema(f"it is not a JSON Schema: {error.message[:300]}") from None
     except RecursionError:
         raise EndlessSchema from None
-    registry = cast(Any, Registry)(retrieve=_from(folder)).combine(REGISTRY) if folder else REGISTRY
+    away = _Elsewhere()
+    registry: Any = REGISTRY
+    if folder:
+        registry = cast(Any, Registry)(retrieve=_from(folder, away)).combine(REGISTRY)
+        found = _lenient(found, away)
     root = _BASE + path
-    resource = Resource.from_contents(schema, default_specification=DRAFT202012)
-    checker = found({"$ref": root}, registry=registry.with_resource(root, resource))
+    checker = found({"$ref": root}, registry=registry.with_resource(root, _resource(schema)))
     if isinstance(schema, bool):
         checker = found(schema)
 
     def faults(value: Any) -> Iterator[str]:
         try:
             for error in islice(checker.iter_errors(value), MOST):
+                if away.asked and _DOUBTFUL.intersection(error.absolute_schema_path):
+                    continue
                 place = "/".join(map(str, error.absolute_path))
                 yield f"{error.message[:500]}{f' at {place}' if place else ''}"
         except Unresolvable as error:
+            if folder and not away.asked:
+                raise LeadsNowhere(str(error.ref)) from None
             raise BadSchema(f"it refers to {str(error.ref)[:200]!r}, which is not in the package") from None
         except RecursionError:
             raise EndlessSchema from None
+        if away.asked:
+            raise BadSchema(
+                f"it refers to {away.first[:200]!r}, which is not in the package; "
+                "what it says itself was applied"
+            )
 
     return faults
 
 
-def _from(folder: str) -> Callable[[str], Resource[Any]]:
+def _resource(schema: Any) -> Resource[Any]:
+    """A schema whose parts are read by its own validator, which its `$schema` has chosen already."""
+    if not isinstance(schema, dict) or not isinstance(schema.get("$schema"), str):
+        return Resource.from_contents(schema, default_specification=DRAFT202012)
+    specification = specification_with(schema["$schema"], default=DRAFT202012)
+    return specification.create_resource({key: item for key, item in schema.items() if key != "$schema"})
+
+
+def _lenient(validator: Any, away: _Elsewhere) -> Any:
+    """A validator for which what is elsewhere demands nothing."""
+
+    def passing(inner: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+        def refer(*asked: Any) -> Iterator[Any]:
+            before = away.asked
+            try:
+                yield from inner(*asked)
+            except Unresolvable:
+                if away.asked == before:
+                    raise
+
+        return refer
+
+    known = validator.VALIDATORS
+    return extend(validator, {word: passing(known[word]) for word in _REFERRING if word in known})
+
+
+def _from(folder: str, away: _Elsewhere) -> Callable[[str], Resource[Any]]:
     def retrieve(uri: str) -> Resource[Any]:
         path = plain_path(unquote(urlsplit(uri).path).lstrip("/"))
-        if not uri.startswith(_BASE) or path_fault(path):
+        if not uri.startswith(_BASE):
+            away.asked += 1
+            away.first = away.first or uri
+            raise NoSuchResource(uri)
+        if path_fault(path):
             raise NoSuchResource(uri)
         try:
             contents = read_json(Path(folder, path).read_bytes())

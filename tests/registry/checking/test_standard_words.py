@@ -332,32 +332,6 @@ def test_paths_with_dots(tmp_path: Path, path: str) -> None:
         assert [(item["type"], item["file"]) for item in report["problems"]] == [("type-error", file)]
 
 
-@pytest.mark.parametrize(
-    ("profile", "kind"),
-    [
-        ({"required": ["title"]}, "package-error"),
-        ({"properties": {"name": {"pattern": "^y"}}}, "package-error"),
-        ({"$ref": "more.json#/$defs/titled"}, "package-error"),
-        ({"required": ["resources"]}, None),
-    ],
-)
-@pytest.mark.parametrize("member", ["profile", "$schema"])
-def test_a_profile_that_is_a_file(tmp_path: Path, member: str, profile: Any, kind: str | None) -> None:
-    encode = json.dumps
-    files = {"p.json": encode(profile), "more.json": encode({"$defs": {"titled": {"required": ["title"]}}})}
-    report = table(tmp_path, "id,word\n1,one\n", package={member: "./p.json"}, files=files)
-    assert kinds(report) == ([kind] if kind else [])
-    assert report["unchecked"] == []
-
-
-def test_a_profile_that_refers_to_what_is_elsewhere_is_not_applied(tmp_path: Path) -> None:
-    profile = '{"allOf": [{"$ref": "https://specs.frictionlessdata.io/schemas/data-package.json"}]}'
-    report = table(tmp_path, "id,word\n1,one\n", package={"profile": "p.json"}, files={"p.json": profile})
-    assert report["problems"] == []
-    assert [item["member"] for item in report["unchecked"]] == ["profile"]
-    assert "data-package.json" in report["unchecked"][0]["reason"]
-
-
 def test_files_that_are_named_and_absent_are_said(tmp_path: Path) -> None:
     members = {"image": "cover.png", "licenses": [{"name": "x", "path": "terms.txt"}]}
     report = table(
