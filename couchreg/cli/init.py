@@ -8,6 +8,7 @@ from couchreg.cli.showing import json_option, plain, print_json, run
 from couchreg.client.inferring import Inferred
 
 SHOWN = 10  # files that are left out
+MOST = 50  # those of them that could be data
 
 
 @click.command()
@@ -32,9 +33,13 @@ def init(
         click.echo(f"  {plain(resource['name'])}  {plain(resource['path'])}  {fields} fields")
     for path, reason in found.unread:
         click.echo(f"{plain(path)} was not inspected: {plain(reason)}", err=True)
+    for path, fault in found.unfit[:MOST]:
+        click.echo(f"{plain(path)} was left out: it {plain(fault)}", err=True)
+    if len(found.unfit) > MOST:
+        click.echo(f"and {len(found.unfit) - MOST} more files like these", err=True)
     if found.left_out:
-        more = " …" if len(found.left_out) > SHOWN else ""
         names = ", ".join(plain(path) for path in found.left_out[:SHOWN])
+        more = f" and {len(found.left_out) - SHOWN} more" if len(found.left_out) > SHOWN else ""
         click.echo(f"Left out, since it is not data: {names}{more}", err=True)
     click.echo("Edit it: title, description, licences, types. Then: couchreg validate, couchreg publish.")
 

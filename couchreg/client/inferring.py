@@ -14,8 +14,16 @@ from typing import Any
 from couchreg.client.errors import UsageError
 from couchreg.errors import BadRequest
 from couchreg.package.names import check_package_name, check_version
-from couchreg.package.paths import DESCRIPTOR, path_fault
-from couchreg.registry.checking.proposing import DATA, first, is_data, proposed, slug
+from couchreg.package.paths import DESCRIPTOR, folded
+from couchreg.registry.checking.proposing import (
+    DATA,
+    content_fault,
+    first,
+    name_fault,
+    proposed,
+    seems_data,
+    slug,
+)
 
 _OURS = ("datapackage-lock.json", DESCRIPTOR)
 
@@ -23,13 +31,15 @@ _OURS = ("datapackage-lock.json", DESCRIPTOR)
 @dataclass(frozen=True, slots=True)
 class Inferred:
     """What was written; `added` are the new resources of it, `unread` the files that nothing could be seen in
-    (path and why), and `left_out` those that are no data."""
+    (path and why), `unfit` those that cannot be published so (path and why), and `left_out` those that are no
+    data."""
 
     file: Path
     descriptor: dict[str, Any]
     added: tuple[dict[str, Any], ...]
     unread: tuple[tuple[str, str], ...]
     left_out: tuple[str, ...]
+    unfit: tuple[tuple[str, str], ...] = ()
 
 
 def infer(
@@ -45,14 +55,18 @@ def infer(
         )
     package = name or slug(folder.resolve().name)
     _check(package, version)
-    paths = [_given(folder, path) for path in files] or list(_found(folder))
+    paths, unfit = _chosen(folder, files)
     if not paths:
+        told = "".join(f" {path} {fault}." for path, fault in unfit[:5])
+        if told:
+            raise UsageError(f"{folder} has no data files that can be published:{told}")
         raise UsageError(f"{folder} has no data files ({', '.join(DATA)}): name some, as in init . FILE.")
     unread: list[tuple[str, str]] = []
     resources = proposed(folder, paths, unread)
     descriptor = first(package, version, resources)
     _write(target, descriptor)
-    return Inferred(target, descriptor, tuple(resources), tuple(unread), _left_out(folder, paths))
+    left = _left_out(folder, paths, unfit)
+    return Inferred(target, descriptor, tuple(resources), tuple(unread), left, tuple(unfit))
 
 
 def update(folder: Path, files: Sequence[str] = ()) -> Inferred:
@@ -66,16 +80,15 @@ def update(folder: Path, files: Sequence[str] = ()) -> Inferred:
     if not isinstance(resources, list):
         raise UsageError(f"The “resources” of {target} are not a list: correct that first.")
     named = {path for resource in resources for path in _paths_of(resource)}
-    paths = [
-        path for path in ([_given(folder, path) for path in files] or _found(folder)) if path not in named
-    ]
+    paths, unfit = _chosen(folder, files, named)
     unread: list[tuple[str, str]] = []
     taken = {resource.get("name") for resource in resources if isinstance(resource, dict)}
     added = proposed(folder, paths, unread, taken)
     if added:
         resources.extend(added)
         _replace(target, descriptor)
-    return Inferred(target, descriptor, tuple(added), tuple(unread), _left_out(folder, [*paths, *named]))
+    left = _left_out(folder, [*paths, *named], unfit)
+    return Inferred(target, descriptor, tuple(added), tuple(unread), left, tuple(unfit))
 
 
 def _read(target: Path) -> dict[str, Any]:
@@ -99,9 +112,10 @@ def _paths_of(resource: Any) -> list[str]:
     return [text.removeprefix("./") for text in listed if isinstance(text, str)]
 
 
-def _left_out(folder: Path, named: Collection[str]) -> tuple[str, ...]:
+def _left_out(folder: Path, named: Collection[str], unfit: Collection[tuple[str, str]]) -> tuple[str, ...]:
     """The files that are no data, but for hidden ones and those of packages inside."""
-    return tuple(path for path in _files(folder) if path not in named)
+    told = {*named, *(path for path, _ in unfit)}
+    return tuple(path for path in _files(folder) if path not in told)
 
 
 def _check(name: str, version: str) -> None:
@@ -148,15 +162,40 @@ def _files(folder: Path) -> Iterator[str]:
             yield path.as_posix()
 
 
-def _found(folder: Path) -> Iterator[str]:
-    """The data files among them."""
-    for path in _files(folder):
-        if is_data(path):
-            yield path
+def _chosen(
+    folder: Path, files: Sequence[str], named: Collection[str] = ()
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """The data files that are given or found and not `named` yet, and those of the found that nobody could
+    publish, with the reason."""
+    paths: list[str] = []
+    unfit: list[tuple[str, str]] = []
+    seen = {folded(path): path for path in named}
+    for path in files or filter(seems_data, _files(folder)):
+        if path in named or path in paths:
+            continue
+        fault = _fault(folder, path, seen.get(folded(path)))
+        if fault and files:
+            raise UsageError(f"{path!r} {fault}: name files in {folder}.")
+        if fault:
+            unfit.append((path, fault))
+        else:
+            paths.append(path)
+            seen[folded(path)] = path
+    return paths, unfit
 
 
-def _given(folder: Path, path: str) -> str:
-    fault = path_fault(path)
-    if fault or not (folder / path).is_file():
-        raise UsageError(f"{path!r} {fault or f'is not a file in {folder}'}: name files in {folder}.")
-    return path
+def _fault(folder: Path, path: str, twin: str | None) -> str | None:
+    """Why a file cannot be published, as the end of a sentence. Nothing outside of the folder is opened."""
+    fault = name_fault(path)
+    if fault:
+        return fault
+    if twin:
+        return (
+            f"differs from {twin} in capitals or accents only, and is one file with it elsewhere: rename it"
+        )
+    file = folder / path
+    if not file.is_file():
+        return f"is not a file in {folder}"
+    if not file.resolve().is_relative_to(folder.resolve()):
+        return "is a link to a file outside of the folder: copy that here"
+    return content_fault(file)

@@ -1,6 +1,7 @@
 """What `couchreg init` sees in files: types, local dates and numbers, what came later, what is left out."""
 
 import csv
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -237,6 +238,58 @@ def test_a_descriptor_that_cannot_be_updated(tmp_path: Path, text: bytes, said: 
     with pytest.raises(UsageError, match=said):
         update(tmp_path)
     assert (tmp_path / "datapackage.json").read_bytes() == text
+
+
+def test_files_that_nobody_could_publish_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside.csv", tmp_path / "in"
+    folder.mkdir()
+    outside.write_text("secret\n1\n")
+    for name in ("con.csv", "Plain.csv", "plain.csv", "q?.csv", "good.csv"):
+        (folder / name).write_text("n\n1\n")
+    for name, text in {
+        "empty.csv": b"",
+        "blank.tsv": b"\xef\xbb\xbf\r\n",
+        "broken.json": b'{\n"a":}',
+    }.items():
+        (folder / name).write_bytes(text)
+    (folder / "linked.csv").symlink_to(outside)
+    (folder / "small.csv.gz").write_bytes(gzip.compress(b"n\n1\n"))
+    (folder / "packed.csv.zip").write_bytes(b"PK\x05\x06" + bytes(18))
+    found = infer(folder, name="mixed")
+    assert [item["path"] for item in found.added] == ["Plain.csv", "broken.json", "good.csv"]
+    assert {path: reason.split(":")[0][:20] for path, reason in found.unfit} == {
+        "blank.tsv": "is empty",
+        "con.csv": "has the segment 'con",
+        "small.csv.gz": "is compressed",
+        "empty.csv": "is empty",
+        "linked.csv": "is a link to a file ",
+        "packed.csv.zip": "is compressed",
+        "plain.csv": "differs from Plain.c",
+        "q?.csv": "is not a name that e",
+    }
+    assert "secret" not in (folder / "datapackage.json").read_text()
+    [(path, reason)] = found.unread
+    assert (path, "line 2" in reason) == ("broken.json", True), reason
+    assert found.left_out == ()
+    assert update(folder).added == ()
+    for name in ("con.csv", "linked.csv", "empty.csv", "plain.csv"):
+        with pytest.raises(UsageError):
+            update(folder, [name])
+    assert update(folder, ["good.csv"]).added == ()
+    for path, _ in found.unfit:
+        (folder / path).unlink()
+    assert judged(folder)["valid"]
+
+
+def test_a_table_by_another_name(tmp_path: Path) -> None:
+    (tmp_path / "a.tab").write_text("n\tday\n1\t31.12.2024\n")
+    descriptor = infer(tmp_path, name="other").descriptor
+    found = by_path(descriptor)
+    assert (found["a.tab"]["format"], found["a.tab"]["mediatype"]) == ("tsv", "text/tab-separated-values")
+    types = {path: [field["type"] for field in item["schema"]["fields"]] for path, item in found.items()}
+    assert types == {"a.tab": ["integer", "date"]}
+    report = judged(tmp_path)
+    assert (report["problems"], report["skipped"]) == ([], [])
 
 
 def test_there_is_nothing_to_update(tmp_path: Path) -> None:

@@ -15,14 +15,17 @@ from typing import Any
 
 from couchreg.package.descriptor import PLACEHOLDER
 from couchreg.package.formats import mediatype, split_format
-from couchreg.package.paths import path_fault
+from couchreg.package.paths import file_fault
+from couchreg.registry.checking import documents
 from couchreg.registry.checking.encodings import detected
 from couchreg.registry.checking.local_forms import recognise
 
 SAMPLE = 10_000  # rows of a table that are looked at
 SCHEMA = "https://datapackage.org/profiles/2.0/datapackage.json"
-_TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".parquet")
-_DELIMITED, _BINARY = _TABLES[:2], _TABLES[2:]
+_TABLES = (".csv", ".tsv", ".tab", ".xlsx", ".xls", ".ods", ".parquet")
+_DELIMITED, _BINARY = _TABLES[:3], _TABLES[3:]
+_TABBED = "text/tab-separated-values"
+_BLANKS = b"\xef\xbb\xbf\x00 \t\r\n"
 _OTHERS = (".json", ".jsonl", ".ndjson", ".geojson", ".topojson")
 DATA = (*_TABLES, *_OTHERS)
 _KEPT = ("name", "path", "type", "title", "format", "mediatype", "encoding", "dialect", "schema")
@@ -30,7 +33,34 @@ _KEPT = ("name", "path", "type", "title", "format", "mediatype", "encoding", "di
 
 def is_data(path: str) -> bool:
     """Whether a file is one that a resource is made of, by its name."""
-    return Path(path).suffix.lower() in DATA and not path_fault(path)
+    return seems_data(path) and not name_fault(path)
+
+
+def seems_data(path: str) -> bool:
+    """Whether a file is data by its suffix, whatever else is to be said of its name."""
+    return _suffix(path) in DATA
+
+
+def name_fault(path: str) -> str | None:
+    """Why no resource is made of such a file, as the end of a sentence; None if one is."""
+    if split_format(path)[1]:
+        return "is compressed: unpack it, or describe it in datapackage.json yourself"
+    return file_fault(path)
+
+
+def content_fault(file: Path) -> str | None:
+    """The same of what is in it."""
+    try:
+        with file.open("rb") as opened:
+            begin = opened.read(1 << 16)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return None if begin.strip(_BLANKS) else "is empty"
+
+
+def _suffix(path: str) -> str:
+    """Of `a.csv.gz` that of the table in it."""
+    return f".{split_format(path)[0]}"
 
 
 def first(name: str, version: str, resources: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -88,8 +118,9 @@ def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, An
     system.register("standard-fields", StandardFields())  # no type that a check would refuse
     fault = None
     try:
-        is_text = Path(path).suffix.lower() in _DELIMITED
+        is_text = _suffix(path) in _DELIMITED
         stated: dict[str, Any] = {"encoding": _encoding(folder / path)} if is_text else {}
+        stated |= {"format": "tsv"} if _suffix(path) == ".tab" else {}
         found = Resource(path=path, basepath=str(folder), dialect=dialect, **stated)
         found.infer()
         members: dict[str, Any] = found.to_descriptor()
@@ -102,7 +133,12 @@ def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, An
     members["name"] = slug(f"{stem}-{sheet}" if sheet else stem)
     members["mediatype"] = mediatype(path)
     members["format"] = split_format(path)[0] or members.get("format")
-    if Path(path).suffix.lower() in _BINARY:
+    if members["format"] == "tab":
+        members |= {"format": "tsv", "mediatype": _TABBED}
+    if not fault and members["format"] in documents.FORMATS:
+        said = documents.fault_of(folder / path, members["format"])
+        fault = said and f"it {said}"
+    if _suffix(path) in _BINARY:
         members.pop("encoding", None)
     elif not fault:
         _look_closer(folder / path, members)
@@ -119,10 +155,10 @@ def _encoding(file: Path) -> str | None:
 def _look_closer(file: Path, members: dict[str, Any]) -> None:
     """Types that frictionless does not guess, in the first rows of a text table."""
     fields = (members.get("schema") or {}).get("fields")
-    if not fields or members.get("type") != "table" or file.suffix.lower() not in _DELIMITED:
+    if not fields or members.get("type") != "table" or _suffix(file.name) not in _DELIMITED:
         return
     options = _standard(members.get("dialect") or {})
-    delimiter = options.get("delimiter", "\t" if file.suffix.lower() == ".tsv" else ",")
+    delimiter = options.get("delimiter", "," if _suffix(file.name) == ".csv" else "\t")
     with file.open(encoding=members.get("encoding") or "utf-8", errors="replace", newline="") as text:
         blanks = bool(options.get("skipInitialSpace"))
         rows = csv.reader(text, delimiter=delimiter, skipinitialspace=blanks)
