@@ -38,6 +38,7 @@ from couchreg.app.tables import begin, counted, open_tables
 from couchreg.app.trusting import trusting
 from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
+from couchreg.auth.login.lasting import Lasting
 from couchreg.auth.login.pledges import Pledges
 from couchreg.auth.login.sessions import ensure_secret
 from couchreg.auth.login.visits import Visits
@@ -139,7 +140,8 @@ class App:
         await over_restarts(stack, self.visits, data.logins, are_several=self.processes.are_several)
         own_urls = OwnAddresses(self.auth, ports[1], encrypted=self.tls is not None)
         here = Here(self.store, self.attachments, DesignFunctions(self.functions), own_urls)
-        self.replicator = Replicator(here, self.processes.task("replications"), stands=self.auth.may_log_in)
+        self.replicator = Replicator(here, self.processes.task("replications"), accounts=self.lasting)
+        self.store.tell(self.replicator.standing)
         self.asking = await begin(stack, self.tables, self._seen, self.attachments)
         stack.push_async_callback(self.monitoring.stop)
         await self.monitoring.start()
@@ -258,6 +260,7 @@ class App:
             self.store, self.auth, lifetime=self.settings.token_days * DAY or None
         )
         self.pledges = Pledges(self.auth)
+        self.lasting = Lasting(self.auth, admins, users)
         self.accounts = Accounts(
             self.store,
             admins,

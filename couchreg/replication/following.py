@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -29,7 +29,7 @@ from couchreg.errors import Conflict, CouchregError, NotFound, Unavailable
 from couchreg.model import json
 from couchreg.model.user import ADMIN_ROLE, User
 from couchreg.replication.guarding import REPLICATOR, holds_replications, without_secrets
-from couchreg.replication.jobs import Job, moment, sentence
+from couchreg.replication.jobs import Job, Mark, moment, sentence
 from couchreg.replication.options import Replication, parse
 from couchreg.replication.scheduler import Pace, Scheduler
 
@@ -62,6 +62,7 @@ class Followed:
     doc_id: str
     wanted: Replication
     user: User
+    account: Mark | None = None  # of the user's, once there is one
     job: Job | None = None
     errors: int = 0
     problem: str | None = None
@@ -227,6 +228,8 @@ class Following:
                     return
                 if other is not None:
                     await self._scheduler.remove(other)
+                if followed.account is None:
+                    followed.account = job.account
                 followed.errors, followed.problem, followed.job = 0, None, job
                 followed.updated = time.time()
                 self._scheduler.add(job)
@@ -240,10 +243,16 @@ class Following:
             wait = min(pace.first_wait * 2 ** min(followed.errors - 1, MOST_ERRORS), pace.longest_wait)
             await asyncio.sleep(wait * random.uniform(1.0, 1.1))  # noqa: S311
 
-    def owners(self) -> set[str]:
-        """Whose documents are jobs, or about to be, but for administrators."""
-        users = {one.user for one in self._followed.values()}
-        return {user.name for user in users if user.name is not None and not user.is_admin}
+    def all(self) -> Sequence[Followed]:
+        """What is a job, or about to be."""
+        return list(self._followed.values())
+
+    async def end(self, followed: Followed, reason: str) -> None:
+        """It failed, and is left alone until somebody writes its document anew."""
+        key = (followed.database, followed.doc_id)
+        if self._followed.get(key) is followed:
+            await self._dropped(*key)
+            await self._failed(*key, reason)
 
     async def restart(self, owner: str) -> None:
         """Begin anew what somebody's documents ask for: whether they may be has changed."""
@@ -252,7 +261,7 @@ class Following:
                 continue
             await self._dropped(*key)
             if key not in self._followed:  # nor has its document changed meanwhile
-                self._begin_soon(Followed(*key, followed.wanted, followed.user))
+                self._begin_soon(Followed(*key, followed.wanted, followed.user, followed.account))
 
     def _begin_soon(self, followed: Followed) -> None:
         key = (followed.database, followed.doc_id)

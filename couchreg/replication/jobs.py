@@ -17,6 +17,7 @@ from couchreg.replication.run import Run
 REMEMBERED = 20  # events of a job
 SHOWN_ASIDE = 100  # revisions set aside that a job's info lists
 
+Mark = tuple[str | None, ...]  # which account of its name it is; opaque here
 State = Literal["pending", "running", "crashing", "completed"]
 
 
@@ -36,6 +37,7 @@ class Job:
     aside: SetAside
     database: str | None = None
     doc_id: str | None = None
+    account: Mark = ()  # the user's, when it was begun or last looked at
     added: float = field(default_factory=time.time)
     history: deque[dict[str, str]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     crashes: int = 0  # in a row

@@ -23,7 +23,7 @@ from couchreg.replication.options import Cancel, Replication, parse_request
 from couchreg.replication.remote import RemoteDatabase
 from couchreg.replication.run import Run
 from couchreg.replication.scheduler import Pace, Scheduler
-from couchreg.replication.standing import ReplicationOwners, Stands, nobody_asks, owner
+from couchreg.replication.standing import NoAccounts, OwnersAccounts, ReplicationOwners
 
 NOTES = "_replicator"  # the database beside which it is written down what was set aside
 _TRUE = ("true", "on", "yes", "1")
@@ -74,17 +74,18 @@ class ReplicatorSettings:
 
 
 class Replicator:
-    def __init__(self, here: Here, task: TaskOfOne | None = None, *, stands: Stands = nobody_asks) -> None:
-        """With `task` one process at a time does what documents ask for. `stands` tells whether somebody of a
-        name could log in."""
-        self._stands = stands
+    def __init__(
+        self, here: Here, task: TaskOfOne | None = None, *, accounts: OwnersAccounts | None = None
+    ) -> None:
+        """With `task` one process at a time does what documents ask for. Without `accounts` nobody's ends."""
+        self._accounts = accounts or NoAccounts()
         self._here = here
         self._task = task or OwnTask()
         self._waiting: asyncio.Task[None] | None = None
         self.settings = ReplicatorSettings(here.store.config)
         self.scheduler = Scheduler(self._begin, self.settings.pace, completed=self._completed)
         self.documents = Following(here.store, self.scheduler, self, self.settings.pace)
-        self.standing = ReplicationOwners(stands, self.scheduler, self.documents)
+        self.standing = ReplicationOwners(self._accounts, self.scheduler, self.documents)
         self._verify: dict[str, ssl.SSLContext] = {}
 
     def start(self) -> None:
@@ -155,8 +156,7 @@ class Replicator:
 
     async def check_stands(self, user: User) -> None:
         """Raises Forbidden for who could not log in any more."""
-        name = owner(user)
-        if name is not None and not await self._stands(name):
+        if user.name is not None and not await self._accounts.may_log_in(user.name):
             raise Forbidden("The account of its owner is disabled, or gone.")
 
     def check_written(self, wanted: Replication, user: User) -> None:
@@ -210,7 +210,8 @@ class Replicator:
             f"replication {base}",
             first_retry=self.settings.number("retry_skipped_after", int(FIRST_RETRY)),
         )
-        return Job(base + ids.suffix(wanted), base, wanted, user, aside, **origin)
+        mark = () if user.name is None else await self._accounts.mark(user.name)
+        return Job(base + ids.suffix(wanted), base, wanted, user, aside, account=mark, **origin)
 
     async def _begin(self, job: Job) -> Run:
         # Of others nothing is kept: they may have as many replications, one after the other, as they like.

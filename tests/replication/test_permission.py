@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import ADMIN
 from tests.replication.conftest import Peer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -109,3 +110,49 @@ async def jobs(peer: Peer, *docs: str | None) -> int:
             if {job["doc_id"] for job in found} == set(docs):
                 return len(found)
             await asyncio.sleep(0.05)
+
+
+async def test_replications_do_not_go_on_for_the_next_account_of_the_name(here: Peer) -> None:
+    assert here.app is not None
+    standing = here.app.replicator.standing
+    await opened(here)
+    await people(here, replicate_roles="mirrors", replicate_hosts="127.0.0.1")
+    await here.ok("PUT", "/_replicator/annas2", ends(here, continuous=True) | {"owner": "anna"})
+    asked = ends(here, continuous=True, doc_ids=["a"])
+    assert (await here("POST", "/_replicate", asked, who=ANNA))[0] < 300
+    assert await jobs(here, "annas2", None) == 2
+    user = await here.ok("GET", "/_users/org.couchdb.user:anna")
+    await here.ok("PUT", "/_users/org.couchdb.user:anna", {**user, "password": "pw"})
+    await here.ok("POST", "/_users/_compact", {})
+    await standing.look()
+    assert await jobs(here, "annas2", None) == 2  # the same account, with another password
+    user = await here.ok("GET", "/_users/org.couchdb.user:anna")
+    await here.ok("DELETE", f"/_users/org.couchdb.user:anna?rev={user['_rev']}")
+    await people(here, replicate_roles="mirrors", replicate_hosts="127.0.0.1")  # somebody else
+    await standing.look()
+    assert await jobs(here) == 0
+    found = await here.ok("GET", "/_replicator/annas2")
+    assert (found["_replication_state"], "gone" in found["_replication_state_reason"]) == ("failed", True)
+    again = {name: value for name, value in found.items() if not name.startswith("_replication")}
+    await here.ok("PUT", "/_replicator/annas2", again, who=ADMIN)
+    assert await jobs(here, "annas2") == 1
+
+
+async def test_replications_of_a_server_admin_end_with_their_rights(here: Peer) -> None:
+    assert here.app is not None
+    standing = here.app.replicator.standing
+    await opened(here)
+    await here.ok("PUT", "/_node/_local/_config/admins/root2", "pw2")
+    root = ("root2", "pw2")
+    wanted = {"source": here.end("src"), "target": here.end("dst"), "continuous": True}
+    status, _ = await here("PUT", "/_replicator/roots", wanted, who=root)
+    assert status == 201
+    assert (await here("POST", "/_replicate", {**wanted, "doc_ids": ["a"]}, who=root))[0] < 300
+    assert await jobs(here, "roots", None) == 2
+    await here.ok("PUT", "/_node/_local/_config/admins/root2", "another")
+    await standing.look()
+    assert await jobs(here, "roots", None) == 2  # still an administrator
+    await here.ok("DELETE", "/_node/_local/_config/admins/root2")
+    await standing.look()
+    assert await jobs(here) == 0
+    assert (await here.ok("GET", "/_replicator/roots"))["_replication_state"] == "failed"
