@@ -14,6 +14,7 @@ import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ MOST_USED: Final = 200  # tokens of one owner's jobs that have not expired
 MOST_USED_BY_ALL: Final = 10_000
 MOST_TOKENS: Final = 30  # of one owner, made so, at a time: an account has a hundred
 LABEL: Final = "trusted publisher: "
+NO_MORE: Final = "No package trusts this job any more: see couchreg trust."
 
 
 class TrustedPublisher(msgspec.Struct, frozen=True):
@@ -184,14 +186,15 @@ class TrustedPublishers:
                 owner, packages = await self._trusted(statement, package)
                 await self._check_room(owner)
                 await self._use_up(statement, owner)
-                packages = self._still(statement, owner, packages)
+                account, label = await self._account(owner), LABEL + _label(statement)
+                packages = self._still(statement, account, packages)
                 text, made = await self._tokens.create(
-                    User(owner, ()),
-                    Scope.PUBLISH,
-                    packages=packages,
-                    lifetime=LIFETIME,
-                    label=LABEL + _label(statement),
+                    User(owner, ()), Scope.PUBLISH, packages=packages, lifetime=LIFETIME, label=label
                 )
+                if await self._account(owner) != account:  # trust has ended, and all tokens but this
+                    with suppress(NotFound):
+                        await self._tokens.revoke(owner, made.id)
+                    raise Forbidden(NO_MORE)
         except (Unauthorized, Forbidden):
             record("trust.refused")
             raise
@@ -220,15 +223,15 @@ class TrustedPublishers:
         [(owner, packages)] = owners.items()
         return owner, packages[:MOST_PACKAGES]
 
-    def _still(self, statement: Statement, owner: str, packages: Sequence[str]) -> list[str]:
+    def _still(self, statement: Statement, account: str | None, packages: Sequence[str]) -> list[str]:
         """Those of the packages that trust the job at this moment. Raises Forbidden where none does."""
         left = [
             name
             for name in packages
-            if any(one.owner == owner and one.fits(statement) for one in self._of.get(name, ()))
+            if any(one.account == account and one.fits(statement) for one in self._of.get(name, ()))
         ]
         if not left:
-            raise Forbidden("No package trusts this job any more: see couchreg trust.")
+            raise Forbidden(NO_MORE)
         return left
 
     def _candidates(self, statement: Statement) -> Iterator[str]:

@@ -146,9 +146,9 @@ class Accounts:
         else:
             rev = await self._change_user(name, login, email, address)
         if revoke_tokens:
-            await self._tokens.revoke_all(name)
-            for end in self._enders:
+            for end in self._enders:  # first: they end what gives out tokens
                 await end(name)
+            await self._tokens.revoke_all(name)
         return rev
 
     async def _change_user(self, name: str, login: Login | None, email: object, address: str) -> str:

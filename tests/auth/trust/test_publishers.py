@@ -1,13 +1,16 @@
 """Trusted publishers as they are kept."""
 
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from couchreg.auth.tokens import Mark, Tokens
 from couchreg.auth.trust.issuers import Issuers
-from couchreg.auth.trust.publishers import TrustedPublishers
-from couchreg.errors import Unavailable
+from couchreg.auth.trust.publishers import USED, TrustedPublishers
+from couchreg.docstore.notes import NoteChange
+from couchreg.errors import Forbidden, Unavailable
 from couchreg.model.user import User
 from tests.access.test_groups import Kept
 from tests.issuing import TestIssuer
@@ -54,3 +57,50 @@ async def test_what_could_not_be_read_is_read_again(monkeypatch: pytest.MonkeyPa
             await theirs.refresh()
     await theirs.refresh()
     assert await theirs.of("bees") == []
+
+
+class Given:
+    """Tokens as they are made and ended; `before` happens while one is made."""
+
+    def __init__(self, before: Callable[[], Awaitable[None]]) -> None:
+        self.left: list[str] = []
+        self._before = before
+
+    async def list(self, name: str) -> list[Any]:
+        return []
+
+    async def create(self, user: User, scope: str, **more: Any) -> tuple[str, Any]:
+        await self._before()
+        self.left.append("made")
+        return "text", SimpleNamespace(id="made")
+
+    async def revoke(self, name: str, token_id: str) -> None:
+        self.left.remove(token_id)
+
+
+@pytest.mark.parametrize("moment", ["before", "while"])
+async def test_no_token_comes_of_trust_that_has_ended(moment: str) -> None:
+    """Another process may end it, so no lock tells."""
+    kept, issuer = Kept(), TestIssuer()
+
+    async def end() -> None:
+        if moment == "while":
+            await trust.end_all("anna")
+
+    tokens = Given(end)
+    trust = TrustedPublishers(
+        kept, Issuers([issuer.url], issuer.fetch), cast(Tokens, tokens), People(), owns, audience="x"
+    )
+    await trust.add("bees", issuer.url, {"repository": "bees/hives"}, ANNA)
+    change = kept.change
+
+    async def used(name: str, how: NoteChange) -> Any:
+        found = await change(name, how)
+        if (name, moment) == (USED, "before"):
+            await trust.end_all("anna")
+        return found
+
+    kept.change = used  # type: ignore[method-assign]
+    with pytest.raises(Forbidden, match="any more"):
+        await trust.exchange(issuer.token("x"))
+    assert tokens.left == []
