@@ -56,19 +56,23 @@ class Lines:
         self._size += len(line)
         self.wake()
 
+    def lose(self, count: int) -> None:
+        """Tell of lines that were not written because they could not be made."""
+        self._lost += count
+
     def made_by(self, fill: Callable[[], None]) -> None:
         """From now on ask `fill` for lines, too, whenever some are handed over: it writes them."""
         self._fill = fill
 
     def wake(self) -> None:
-        """There is something to write, or to be asked for."""
-        if self._timer is None:
+        """There is something to write, or to be asked for. After the end nothing is."""
+        if self._timer is None and not self._closed:
             self._timer = asyncio.get_running_loop().call_later(self._pause, self._hand_over)
 
     def reopen(self) -> None:
         """Go on in a new file of the same name: the old one has been moved away."""
         self._reopens = self._path is not None
-        if self._timer is None:
+        if self._timer is None and not self._closed:
             self._timer = asyncio.get_running_loop().call_later(0, self._hand_over)
 
     async def close(self) -> None:
@@ -93,9 +97,11 @@ class Lines:
         return self._writing is None or self._writing.done()
 
     def _hand_over(self) -> None:
-        if self._fill is not None:
-            self._fill()  # while there is a timer, so that none is set for this
-        self._timer = None
+        try:
+            if self._fill is not None:
+                self._fill()  # while there is a timer, so that none is set for this
+        finally:
+            self._timer = None  # else nothing would ever be handed over again
         if not self._is_idle():
             self._timer = asyncio.get_running_loop().call_later(self._pause, self._hand_over)
             return

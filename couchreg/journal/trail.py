@@ -4,6 +4,7 @@ Nothing secret gets into one: of an address its path alone, since a query may ca
 request neither its headers nor its body.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +13,8 @@ import msgspec
 
 from couchreg.journal.asking import Asked, Over
 from couchreg.journal.lines import Lines
+
+log = logging.getLogger(__name__)
 
 LONGEST_PATH = 1024  # characters
 TOGETHER = 256  # lines of requests that are made at once
@@ -43,8 +46,15 @@ class AccessLog:
     def _make(self) -> None:
         pieces, self._over = self._over, []
         late = time.time() - time.monotonic()
+        failed: list[Exception] = []
         for over in pieces:
-            self._lines.write(self._form(over, late))
+            try:
+                self._lines.write(self._form(over, late))
+            except Exception as error:  # one line that cannot be made takes no other with it
+                failed.append(error)
+        if failed:
+            log.error("%d lines of requests cannot be made: the first", len(failed), exc_info=failed[0])
+            self._lines.lose(len(failed))
 
 
 class AuditTrail:

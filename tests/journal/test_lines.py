@@ -90,3 +90,23 @@ async def test_a_full_disk_loses_lines_and_no_line_is_torn(
     lines.write(b"second line\n")
     await lines.close()
     assert path.read_bytes() == b"fir\nsecond line\nlost 1\n"
+
+
+async def test_what_fails_once_does_not_stop_the_lines(tmp_path: Path) -> None:
+    path, rows = tmp_path / "log", [b"again\n"]
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: failed.set())
+    failed, lines = asyncio.Event(), Lines(path, lost, pause=0.01)
+
+    def fill() -> None:
+        if not failed.is_set():
+            raise ValueError("no line")
+        while rows:
+            lines.write(rows.pop())
+
+    lines.made_by(fill)
+    lines.wake()
+    async with asyncio.timeout(60):
+        await failed.wait()
+        lines.wake()
+        await written(path, b"again\n")
+    await lines.close()

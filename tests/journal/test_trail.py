@@ -1,5 +1,6 @@
 """What a line says, and what never stands in one."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -63,6 +64,40 @@ async def test_requests_are_written_in_their_order_and_none_is_left_at_the_end(t
     assert [line["path"] for line in found] == [f"/{number}" for number in range(many)]
     ago = datetime.now(UTC) - datetime.fromisoformat(found[-1]["time"])
     assert timedelta(seconds=59) < ago  # when it was over, not when it was written
+
+
+async def test_a_line_that_cannot_be_made_takes_no_other_with_it(tmp_path: Path) -> None:
+    def form(over: Over, late: float) -> bytes:
+        if over.target == "/bad":
+            raise ValueError("no line")
+        return json_line(over, late)
+
+    path = tmp_path / "log"
+    lines = Lines(path, lost_json, pause=0.01)
+    access = AccessLog(lines, form)
+    for targets in (("/1", "/bad", "/2"), ("/3",)):
+        for target in targets:
+            access.write(Over(Asked("registry", {}, None), "GET", target, 200, 1, 0.1, monotonic()))
+        async with asyncio.timeout(60):
+            while f'"{targets[-1]}"' not in path.read_text():
+                await asyncio.sleep(0.01)
+    await lines.close()
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line.get("path", line.get("lines_lost")) for line in found] == ["/1", "/2", 1, "/3"]
+
+
+async def test_who_comes_after_the_end_starts_nothing(tmp_path: Path) -> None:
+    lines = Lines(tmp_path / "log", lost_json, pause=0)
+    access = AccessLog(lines, json_line)
+    await lines.close()
+    problems: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: problems.append(context))
+    for number in range(TOGETHER + 1):
+        access.write(Over(Asked("registry", {}, None), "GET", f"/{number}", 200, 1, 0.1, monotonic()))
+    lines.reopen()
+    await asyncio.sleep(0.05)
+    assert problems == []
+    assert (tmp_path / "log").read_bytes() == b""
 
 
 @pytest.mark.parametrize("given", ["mine-1_A", "x" * 37, "two words", "a\nb"])
