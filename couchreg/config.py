@@ -102,6 +102,9 @@ class Settings:
         metavar="sqlite|URL",
         secret=True,
     )
+    cluster_trial: str = setting(
+        "off", "Try out a CouchDB of several nodes: not safe yet.", one_of("off", "on"), metavar="off|on"
+    )
     blobstore: str = setting(
         "directory", "Where files are kept.", blob_store, metavar="directory|s3://BUCKET"
     )
@@ -162,10 +165,7 @@ class Settings:
         metavar="SECONDS",
     )
     validation_memory: int = setting(
-        2048,
-        "MiB of address space for the process that checks a package.",
-        whole(256, 1 << 20),
-        metavar="MIB",
+        2048, "MiB of address space for the check of one package.", whole(256, 1 << 20), metavar="MIB"
     )
     publish_wait: int = setting(
         60,

@@ -41,6 +41,10 @@ from couchreg.turns import Locks
 
 log = logging.getLogger(__name__)
 
+UNSAFE = (
+    "it is a cluster of several nodes, and of what is acknowledged there edits can be lost and files removed"
+    ' ("Not safe yet" in couchreg/docstore/remote/DESIGN.md)'
+)
 EMBEDDED = "sqlite"
 
 
@@ -78,7 +82,8 @@ async def open_engine(
         )
     name = hashlib.sha256(b"holder" + data.upload_secret()).hexdigest()[:32]  # the same after a crash
     shared = _Shared(settings, data) if settings.blobstore != "directory" else None
-    return Documents(*await _open_remote(stack, settings.docstore, name, lost, shared))
+    trial = settings.cluster_trial == "on"
+    return Documents(*await _open_remote(stack, settings.docstore, name, lost, shared, trial=trial))
 
 
 async def share(processes: Processes, blobs: BlobStore) -> None:
@@ -161,8 +166,15 @@ class _Remote(NamedTuple):
 
 
 async def _open_remote(
-    stack: AsyncExitStack, text: str, name: str, lost: Lost = lambda: None, shared: _Shared | None = None
+    stack: AsyncExitStack,
+    text: str,
+    name: str,
+    lost: Lost = lambda: None,
+    shared: _Shared | None = None,
+    *,
+    trial: bool = False,
 ) -> _Remote:
+    """With `trial` it may be a cluster."""
     try:
         address = CouchAddress.parse(text)
     except ValueError as error:
@@ -170,6 +182,9 @@ async def _open_remote(
     remote = RemoteStore(address)
     stack.push_async_callback(remote.close)
     try:
+        await remote.look()
+        if remote.is_cluster:
+            _only_on_trial(trial)
         members = await _joined(stack, remote, name, lost, shared)
         await _check_registry(remote)
     except NotUsable as error:
@@ -184,12 +199,18 @@ async def _open_remote(
     return _Remote(remote, members)
 
 
+def _only_on_trial(trial: bool) -> None:
+    """Raises NotUsable."""
+    if not trial:
+        raise NotUsable(f"{UNSAFE}; --cluster-trial on lets a server try one out with data that may be lost")
+    log.warning("The CouchDB is tried out with data that may be lost: %s.", UNSAFE)
+
+
 async def _joined(
     stack: AsyncExitStack, remote: RemoteStore, name: str, lost: Lost, shared: _Shared | None
 ) -> Members:
     """At work with others. Who is there and who does what is said in that CouchDB by a single node, which
     refuses one of two edits; in a cluster, which may not, by the bucket."""
-    await remote.look()
     deciding, documents = None, None
     if not remote.is_cluster:
         await remote.begin(Locks())

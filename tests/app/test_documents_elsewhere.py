@@ -5,6 +5,8 @@ Here that CouchDB is the couch door of another couchreg.
 
 import asyncio
 import logging
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -207,8 +209,8 @@ def test_what_works_on_a_data_directory_refuses_documents_elsewhere() -> None:
     assert "geheim" not in caught.value.reason
 
 
-async def test_a_cluster_needs_a_bucket_that_decides(
-    server: ServerFactory, tmp_path: Path, moto_server: S3Server
+async def test_a_cluster_is_for_trials_and_needs_a_bucket_that_decides(
+    server: ServerFactory, tmp_path: Path, moto_server: S3Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     couchdb = await behind(server, tmp_path)
 
@@ -219,8 +221,13 @@ async def test_a_cluster_needs_a_bucket_that_decides(
         return None
 
     async with before(address(couchdb).removesuffix("/team"), several) as (url, asked):
-        with pytest.raises(CannotStart, match="a bucket has to decide"):
+        trial = {"docstore": f"{url}/team", "cluster_trial": "on"}
+        with pytest.raises(CannotStart, match=r'edits can be lost .*"Not safe yet".* --cluster-trial on'):
             await server(docstore=f"{url}/team")
+        assert "not safe" not in caplog.text.lower()
+        with pytest.raises(CannotStart, match="a bucket has to decide"):
+            await server(**trial)
+        assert "may be lost" in caplog.text
         options = await new_bucket(moto_server)
         bucket = {
             "blobstore": options.address,
@@ -230,4 +237,20 @@ async def test_a_cluster_needs_a_bucket_that_decides(
         }
         assert not [one for one in asked if one.startswith(("PUT", "POST"))]
         with pytest.raises(CannotStart, match="has several shards"):  # whose places are not a cluster's
-            await server(docstore=f"{url}/team", **bucket)
+            await server(**trial, **bucket)
+
+
+@pytest.mark.parametrize("told", [web.json_response, partial(web.json_response, {"cluster_nodes": []})])
+async def test_a_couchdb_that_does_not_tell_its_nodes_is_taken_for_none(
+    server: ServerFactory, tmp_path: Path, told: Callable[..., web.Response]
+) -> None:
+    """A proxy that refuses the question stands before a cluster, perhaps."""
+    couchdb = await behind(server, tmp_path)
+
+    async def silent(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        return told(status=404) if request.path == "/_membership" else None
+
+    async with before(address(couchdb).removesuffix("/team"), silent) as (url, asked):
+        with pytest.raises(CannotStart, match="does not say of how many nodes"):
+            await server(docstore=f"{url}/team")
+        assert not [one for one in asked if one.startswith(("PUT", "POST"))]

@@ -57,6 +57,7 @@ async def place(couchdb: str, moto_server: S3Server) -> AsyncIterator[Place]:
     yield Place(
         {
             "docstore": f"{couchdb}/{prefix}",
+            "cluster_trial": "on",  # COUCHREG_TEST_COUCHDB may be one
             "blobstore": options.address,
             "s3_endpoint": options.endpoint,
             "s3_access_key_id": options.access_key,
@@ -182,6 +183,7 @@ async def test_one_that_is_killed_is_followed(
     names["s3_secret_access_key"] = "COUCHREG_S3_SECRET_ACCESS_KEY"
     env = {names[key]: value for key, value in place.settings.items() if key in names}
     flags = ["--blobstore", place.settings["blobstore"], "--s3-endpoint", place.settings["s3_endpoint"]]
+    flags += ["--cluster-trial", place.settings["cluster_trial"]]
     with running(tmp_path / "one", *flags, env=env) as first:
         second = await server(data_dir=tmp_path / "two", **place.settings)
         urls, work = [first.registry_url, second.registry_url], wanted(VERSIONS)

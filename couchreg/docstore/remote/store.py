@@ -94,7 +94,10 @@ class RemoteStore:
         roles = ((await self._asked("/_session")).get("userCtx") or {}).get("roles") or ()
         if "_admin" not in roles:
             raise NotUsable("the name and password in its address are not those of an administrator")
-        self.is_cluster = len((await self._asked("/_membership")).get("cluster_nodes") or ()) > 1
+        nodes = (await self._asked("/_membership")).get("cluster_nodes")
+        if not isinstance(nodes, list) or not nodes:
+            raise NotUsable("it does not say of how many nodes it is (GET /_membership)")
+        self.is_cluster = len(nodes) > 1
 
     async def begin(self, locks: Locks) -> None:
         """Make what is kept there for this registry. `locks` are held among all processes: by them documents
