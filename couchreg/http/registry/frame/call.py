@@ -108,6 +108,11 @@ def large_packages() -> Turns:
     return Turns(3, waiting=200, waiting_of_one=50, what="answers about large packages", retry_after=5)
 
 
+def long_files() -> Turns:
+    """For files that are held and looked through as a whole."""
+    return Turns(1, waiting=16, waiting_of_one=4, what="files to look through", retry_after=5)
+
+
 @dataclass(frozen=True, slots=True)
 class RegistryServices:
     """What the door stands on."""
@@ -132,6 +137,7 @@ class RegistryServices:
     replicas: Callable[[bool], Sequence[Mapping[str, Any]]] = no_replicas  # what is mirrored; with details
     leaving: Leaving = field(default_factory=Leaving)
     large: Turns = field(default_factory=large_packages)
+    looking: Turns = field(default_factory=long_files)
     codings: Codings = field(default_factory=Codings)
     rendered: Renderings = field(default_factory=Renderings)
     fillings: Fillings = field(default_factory=Fillings)

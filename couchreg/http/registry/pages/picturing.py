@@ -8,7 +8,7 @@ from couchreg.analytics.answering import is_spent
 from couchreg.analytics.ledger import Table
 from couchreg.analytics.quoting import quoted
 from couchreg.docstore.base import Attachment
-from couchreg.errors import BadStatement, CouchregError, TooLarge
+from couchreg.errors import BadStatement, CouchregError, TooLarge, TooManyRequests, Unavailable
 from couchreg.http.registry.analytics.streaming import asking_of
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.rendered import Rendering
@@ -29,6 +29,7 @@ _RASTER: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/a
 _IMAGES: Final = (*_RASTER, "image/svg+xml")  # in an <img> no script of an SVG runs
 _TEXT: Final = 16_000  # bytes that are shown
 _IMAGE: Final = 20_000_000  # bytes that a page makes a browser load
+_LOOKING: Final = 10.0  # seconds, with the wait for a turn
 _LARGE: Final = 100_000_000  # bytes from which on it is said how a file is had
 
 
@@ -187,15 +188,25 @@ async def _map(call: Call, file: Attachment) -> maps.Drawn | None:
 
 
 async def _is_still(call: Call, file: Attachment) -> bool:
-    """Whether a PDF is known to do nothing; kept once it is found out."""
+    """Whether a PDF is known to do nothing; kept once it is found out. One file is held and looked through at
+    a time, once for all who ask; where that takes long the page does without."""
     if file.length > papers.LONGEST:
         return False
     key = ("PAPER", file.sha256 or file.key)
-    kept = call.services.rendered.get(key)
-    if kept is None:
-        acts = await asyncio.to_thread(papers.may_act, await _bytes(call, file, papers.LONGEST))
+
+    async def make() -> Rendering:
+        async with asyncio.timeout(_LOOKING), call.services.looking.take(*call.askers):
+            acts = await asyncio.to_thread(papers.may_act, await _bytes(call, file, papers.LONGEST))
         kept = Rendering("", b"" if acts else b"still", {})
         call.services.rendered.keep(key, kept)
+        return kept
+
+    kept = call.services.rendered.get(key)
+    try:
+        if kept is None:
+            kept = await call.services.fillings.made(key, make)
+    except (TooManyRequests, Unavailable, TimeoutError):
+        return False
     return bool(kept.body)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +13,7 @@ import pytest_asyncio
 from couchreg.docstore.base import Attachment
 from couchreg.errors import Unavailable
 from couchreg.http.registry.pages import picturing, waiting
-from couchreg.web import plots
+from couchreg.web import papers, plots
 from tests.http.registry.pages.test_pages import Seen, look
 from tests.packages import Package, zipped
 from tests.served import Served, serving
@@ -43,6 +44,8 @@ async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
         "words.txt": "نص <b>".encode() + b"x" * 20_000,
         "lost.png": b"\x89PNG",
         "paper.pdf": b"%PDF-",
+        "other.pdf": b"%PDF-1",
+        "third.pdf": b"%PDF-2",
         "acting.pdf": b"%PDF-/JavaScript",
         "README.md": b"![A bee](photo.png)",
         "blob.bin": b"\0" * 5000,
@@ -169,6 +172,28 @@ async def test_a_map_an_image_a_text_a_paper_and_what_cannot_be_seen(registry: S
     assert "curl -fL -C - --create-dirs -o valley@1/blob.bin" in found["blob"].text
     assert "{" in found["broken"].text  # as text
     assert all(f"{registry.url}/valley/1/" in str(one.links()) for one in found.values())
+
+
+async def test_a_paper_is_looked_through_once_and_a_page_does_without(
+    registry: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go = [], threading.Event()
+
+    def may_act(data: bytes) -> bool:
+        begun.append(data)
+        go.wait(60)
+        return False
+
+    monkeypatch.setattr(papers, "may_act", may_act)
+    monkeypatch.setattr(picturing, "_LOOKING", 3600.0)
+    pages = [asyncio.create_task(page(registry, "other")) for _ in range(6)]
+    while not begun:
+        await asyncio.sleep(0.01)
+    monkeypatch.setattr(picturing, "_LOOKING", 0.05)
+    assert "Save it as PDF" in (await page(registry, "third")).text  # it is another's turn
+    go.set()
+    assert all("iframe" in str(one.elements) for one in await asyncio.gather(*pages))
+    assert begun == [b"%PDF-1"]
 
 
 async def test_rows_are_shown_without_the_file_that_they_were_read_from(
