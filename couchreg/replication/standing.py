@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from couchreg.errors import CouchregError
+from couchreg.errors import Unavailable
 from couchreg.replication.following import Following
 from couchreg.replication.jobs import Mark
 from couchreg.replication.scheduler import Scheduler
@@ -79,12 +79,14 @@ class ReplicationOwners:
         while True:
             try:
                 await self.look()
-            except CouchregError as error:  # of a document store behind a network, say
+            except Unavailable as error:  # of a document store behind a network, say
                 log.info("Owners of replications are looked at again: %s", error)
+            except Exception:  # or everything would go on for ever from here
+                log.exception("The owners of replications could not be looked at")
             await asyncio.sleep(LOOK)
 
     async def look(self) -> None:
-        """Raises CouchregError."""
+        """Raises what a look at accounts or documents does."""
         await self._renew(None)
         for one in self._documents.all():
             if one.account == _ENDED:
