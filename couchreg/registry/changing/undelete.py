@@ -5,6 +5,7 @@ What the package's document said of it is said again, unless something else is s
 come to own the package since does not see what others took away: that is for those who owned it then.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.upload import Upload
 from couchreg.docstore.base import Attachment, Database, Edit, Row
-from couchreg.errors import Conflict, DigestMismatch, Forbidden, NotFound
+from couchreg.errors import Conflict, CouchregError, DigestMismatch, Forbidden, NotFound
 from couchreg.journal.asking import record
 from couchreg.model.user import User
 from couchreg.package.descriptor import descriptor_of
@@ -24,6 +25,8 @@ from couchreg.registry.changing.settling import Settled, bounded
 from couchreg.registry.changing.tombstones import may_return
 from couchreg.registry.changing.trash import Kept, Trash, spooled_of
 from couchreg.registry.reading.standing import drop_empty, texts_to_change
+
+log = logging.getLogger(__name__)
 
 Room = Callable[[Mapping[str, Any], int, User], AbstractAsyncContextManager[None]]  # of a document, its bytes
 
@@ -53,7 +56,7 @@ class Undeleter:
         self._settled = bounded(settled)
 
     async def undelete(self, name: str, version: str | None, user: User) -> list[str]:
-        """Bring a version back, or with None all that are kept; these, from oldest to latest.
+        """Bring a version back, or with None all that this user may have back; these, from oldest to latest.
 
         Raises BadRequest, NotFound for what is not kept, Conflict for what is there, Forbidden also for what
         was deleted before this one owned the package, TooLarge
@@ -64,9 +67,7 @@ class Undeleter:
             check_version(version)
         async with self._packages.locks.hold(name):
             self._packages.require(await self._packages.get(name), user)
-            wanted = [version] if version is not None else await self._deleted(name)
-            if not wanted:
-                raise _not_kept(name)
+            wanted = [version] if version is not None else await self._theirs(name, user)
             for item in wanted:
                 await self._restore(name, item, user)
                 record("undelete", package=name, version=item, by=user.name)
@@ -79,8 +80,25 @@ class Undeleter:
         rows = await self._database.winners([version_id(name, item) for item in versions], bodies=False)
         return [item for item, row in zip(versions, rows, strict=True) if row is None or row.deleted]
 
-    async def _restore(self, name: str, version: str, user: User) -> None:
-        """What was said of a version is said again first: one that was yanked is never offered."""
+    async def _theirs(self, name: str, user: User) -> list[str]:
+        """Those of them that this user may have back. Raises NotFound where nothing is kept, Forbidden where
+        all that is was deleted before this one owned the package."""
+        found: list[str] = []
+        refused: CouchregError = _not_kept(name)
+        for item in await self._deleted(name):
+            try:
+                await self._kept(name, item, user)
+                found.append(item)
+            except Forbidden as error:
+                refused = error
+            except NotFound as error:  # it was purged, or its time ends in this moment
+                log.info("Not brought back: %s", error.reason)
+        if not found:
+            raise refused
+        return found
+
+    async def _kept(self, name: str, version: str, user: User) -> Kept:
+        """What comes back. Raises Conflict, NotFound and Forbidden as `undelete`."""
         doc_id = version_id(name, version)
         [row] = await self._database.winners([doc_id], bodies=True)
         if row is not None and not row.deleted:
@@ -93,6 +111,11 @@ class Undeleter:
                 f"{doc_id} was deleted before you owned this package: it can be brought back by an owner of "
                 "that time, if they still are, or by an administrator."
             )
+        return kept
+
+    async def _restore(self, name: str, version: str, user: User) -> None:
+        """What was said of a version is said again first: one that was yanked is never offered."""
+        doc_id, kept = version_id(name, version), await self._kept(name, version, user)
         size = sum(file.length for file in _files(kept.edit))
         async with (
             self._room(kept.edit.body, size, user),
