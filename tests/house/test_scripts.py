@@ -2,14 +2,18 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+import pytest
 
 from tests.processes import environment
 
@@ -87,3 +91,50 @@ def test_an_unknown_argument_of_setup_is_said() -> None:
     )
     assert done.returncode == 2
     assert "everything" in done.stderr
+
+
+APT = """#!/bin/bash
+case "$1 $FAILS" in
+    "update update") exit 100 ;;
+    install*) "$POLICY" nginx start; echo "$?" >>"$POLICY.said" ;;
+esac
+if [ "$1 $FAILS" = "install install" ]; then exit 100; fi
+if [ "$1 $FAILS" = "install setup" ]; then kill -9 "$PPID"; fi
+"""
+
+
+def proxies(folder: Path, fails: str = "nothing") -> tuple[int, Path]:
+    """How the setup ends where nginx alone is to be had, and the file that keeps services from starting."""
+    text = (ROOT / "scripts" / "setup").read_text()
+    functions = text[text.index("install_proxies() {") : text.index("extent=${1:-all}")]
+    tools, policy = folder / "bin", folder / "policy-rc.d"
+    tools.mkdir(exist_ok=True)
+    for name in ("bash", "cat", "chmod", "grep", "rm", "sh"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    fakes = {"apt-get": APT, "apt-cache": '#!/bin/bash\n[ "$2" = nginx ]\n', "id": "#!/bin/bash\necho 0\n"}
+    for name, script in fakes.items():
+        (tools / name).write_text(script)
+        (tools / name).chmod(0o755)
+    script = f"set -euo pipefail\n{functions}\ninstall_proxies\n".replace("/usr/sbin", str(folder))
+    environ = {"PATH": str(tools), "FAILS": fails, "POLICY": str(policy)}
+    return subprocess.run([tools / "bash", "-c", script], env=environ, timeout=60).returncode, policy
+
+
+@pytest.mark.parametrize("fails", ["nothing", "update", "install"])
+def test_proxies_that_cannot_be_had_do_not_end_the_setup_and_none_is_started(
+    tmp_path: Path, fails: str
+) -> None:
+    code, policy = proxies(tmp_path, fails)
+    said = tmp_path / "policy-rc.d.said"
+    assert (code, policy.exists()) == (0, False)
+    assert (said.read_text() if said.exists() else "") == ("" if fails == "update" else "101\n")
+
+
+def test_a_setup_that_was_killed_keeps_no_service_from_starting_later(tmp_path: Path) -> None:
+    code, policy = proxies(tmp_path, "setup")
+    assert (code, policy.exists()) == (-9, True)
+    until = time.monotonic() + 60
+    while subprocess.run([policy, "nginx", "start"], timeout=60).returncode:  # apt-get still runs
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert not policy.exists()
