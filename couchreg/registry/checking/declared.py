@@ -5,6 +5,7 @@ Source: https://datapackage.org/standard/table-schema/#uniqueKeys and #categorie
 """
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
@@ -106,4 +107,8 @@ def _keys(stated: Any, fields: Mapping[str, Any]) -> tuple[list[tuple[str, ...]]
 
 def _values(categories: list[Any]) -> frozenset[Any]:
     values = [item.get("value") if isinstance(item, dict) else item for item in categories]
-    return frozenset(value for value in values if isinstance(value, str | int | float))
+    return frozenset(
+        Decimal(repr(value)) if isinstance(value, float) else value  # as the cells of a number are read
+        for value in values
+        if isinstance(value, str | int | float)
+    )

@@ -74,7 +74,7 @@ class Explainer:
     def guessed(self, resource: Any, recorded: list[Recorded], report: Report) -> None:
         """Record what was guessed of the dialect of a table, beside what is stated of it. A file with a
         dialect is published as it is, so that it has to say that itself: else it is a problem."""
-        found = self._reading.guesses.get(resource.name)
+        found = self._reading.guesses.get(resource.name) or self._prepared.guesses.get(resource.name)
         if not found:
             return
         file = self._prepared.dialects.get(resource.name)

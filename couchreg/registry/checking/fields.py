@@ -45,6 +45,7 @@ _STARTS = tuple(
     datetime(year, month, 1, tzinfo=UTC) for year, month in ((1696, 9), (1697, 2), (1903, 3), (1903, 7))
 )
 _MONTH = 2_629_746  # seconds, on average
+_BASE_64 = re.compile(r"[A-Za-z0-9+/_\s-]*={0,2}\s*", re.ASCII)
 _SPECIAL = ("INF", "-INF", "NaN")
 
 Reader = Callable[[Any], Any]
@@ -316,7 +317,14 @@ def _constrained(field: Any, base: Any, name: str, test: Callable[[Any], str | N
 
 @attrs.define(kw_only=True, repr=False)
 class String(fields.StringField):
-    """With `pattern` as XML Schema has it."""
+    """With `pattern` as XML Schema has it. Binary is base64: of no other characters, be it URLs' or with line
+    breaks, which every decoder is asked to leave out."""
+
+    def create_value_reader(self) -> Reader:
+        inner = _reader(fields.StringField, self)
+        if self.format != "binary":
+            return inner
+        return lambda cell: inner(cell) if isinstance(cell, str) and _BASE_64.fullmatch(cell) else None
 
     def create_cell_reader(self) -> Any:
         pattern = self.constraints.get("pattern")

@@ -7,8 +7,6 @@ it or none (`declared.py`). Whatever is left unchecked is said, never passed ove
 Source: https://datapackage.org/standard/data-resource/ and https://specs.frictionlessdata.io/table-schema/.
 """
 
-import csv
-import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,15 +21,11 @@ from couchreg.package.paths import is_url, plain_path
 from couchreg.package.references import RULES, names_a_file, references
 from couchreg.package.report import Report, problem, shown
 from couchreg.package.text import BadText, read_json
+from couchreg.registry.checking.inline import form_of, read_inline
 from couchreg.registry.checking.naming import FieldNames
 from couchreg.registry.checking.opening import open_text_bytes
 from couchreg.registry.checking.profiles import BadSchema, EndlessSchema, validator
 
-_DELIMITERS = {"csv": ",", "tsv": "\t", "text/csv": ",", "text/tab-separated-values": "\t"}
-_OF_FILES = frozenset(
-    ("hash", "bytes", "format", "mediatype", "encoding", "compression", "scheme", "innerpath")
-)
-_OF_ROWS = ("header", "headerRows", "headerJoin", "headerCase", "commentChar", "commentRows", "skipBlankRows")
 # Members of version 2's Table Dialect, and where frictionless looks for them.
 _DIALECT = {
     "sheetName": ("excel", "sheet"),
@@ -41,6 +35,7 @@ _DIALECT = {
     "table": ("sql", "table"),
 }
 _JSON = ("json", "jsonl", "ndjson")
+_KNOWN = ("csv", "tsv", *_JSON, "xlsx", "xls", "ods", "parquet", "geojson", "topojson")
 _ONE_CHARACTER = ("delimiter", "quoteChar", "escapeChar")  # more are not read here
 # Version 1's that frictionless has at hand; any other would make it look for a file or an address.
 _PROFILES = ("data-package", "tabular-data-package", "data-resource", "tabular-data-resource")
@@ -64,6 +59,7 @@ class Prepared:
     compressions: dict[str, str | None] = field(default_factory=dict)  # of tables in files
     forms: dict[str, str] = field(default_factory=dict)  # their formats
     innerpaths: dict[str, str] = field(default_factory=dict)  # of those that are zip files, their member
+    guesses: dict[str, dict[str, Any]] = field(default_factory=dict)  # of text in the descriptor
     dialects: dict[str, str] = field(default_factory=dict)  # of those whose dialect is a file, its path
     skipped: list[str] = field(default_factory=list)
     unchecked: list[dict[str, Any]] = field(default_factory=list)
@@ -109,7 +105,11 @@ def _add(prepared: Prepared, resource: dict[str, Any]) -> None:
     _obey(prepared, found, name, resource)
     is_readable = _take_in(prepared, found, name)
     if "data" in found:
-        found, is_table = _inline(found)
+        found, is_table, prepared.guesses[name], fault = read_inline(found)
+        if fault is not None:
+            place: dict[str, Any] = {"line": fault.line, "column": fault.column}
+            message = f"The text of “data” {fault.fault}."
+            prepared.report.add(problem("source-error", message, resource=name, field="data", **place))
         if is_table and isinstance(found["data"], dict):
             message = "“data” is an object, and a table is a list of rows: put the list itself there."
             prepared.report.add(problem("resource-error", message, resource=name, field="data"))
@@ -138,10 +138,12 @@ def _name_table(found: dict[str, Any], path: str) -> None:
     """Files of JSON are tables where a schema of fields says so, and the reader has to be told."""
     schema = found.get("schema")
     has_fields = isinstance(schema, dict) and isinstance(schema.get("fields"), list)
-    stated = found.get("format")
+    stated, by_name = found.get("format"), split_format(path)[0]
     if isinstance(stated, str) and stated:
-        found["format"] = stated.lower().removeprefix(".")  # "CSV" and ".csv" are written, too
-    form = found.get("format") or split_format(path)[0]
+        found["format"] = form_of(found)  # "CSV", ".csv" and "text/csv" are written, too
+    elif has_fields and by_name not in _KNOWN and form_of(found) in _KNOWN:
+        found["format"] = form_of(found)  # a media type says it of “.txt”
+    form = found.get("format") or by_name
     if has_fields and form in _JSON and found.get("type") in (None, "json"):
         found["type"] = "table"
 
@@ -247,6 +249,13 @@ def _take_in(prepared: Prepared, found: dict[str, Any], name: str) -> bool:
             value = _read(prepared, path, member, name)
             if member == "dialect":
                 prepared.dialects[name] = path
+        elif member in found and not value and not isinstance(value, dict):
+            what = "null" if value is None else "empty" if value == "" else shown(value)
+            message = (
+                f"“{member}” is {what}: give an object, or the path of a file with one, or leave it out."
+            )
+            prepared.report.add(problem(f"{member}-error", message, resource=name, field=member))
+            value = None
         if value is None or isinstance(value, str):
             is_readable = is_readable and member not in found
             found.pop(member, None)
@@ -291,30 +300,11 @@ def _schema(prepared: Prepared, schema: dict[str, Any], name: str) -> dict[str, 
 
 def _dialect(dialect: dict[str, Any]) -> dict[str, Any]:
     found = {key: value for key, value in dialect.items() if key not in _DIALECT and key != "csvddfVersion"}
+    if "caseSensitiveHeader" in found:  # version 1's word
+        found = {"headerCase": found["caseSensitiveHeader"], **found}
+        del found["caseSensitiveHeader"]
     for member, (form, option) in _DIALECT.items():
         given = found.get(form, {})
         if member in dialect and isinstance(given, dict):
             found[form] = {option: dialect[member], **given}
     return found
-
-
-def _inline(resource: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """A resource with `data` as frictionless takes it, and whether that is a table."""
-    data = resource["data"]
-    dialect = resource.get("dialect")
-    own = {key: value for key, value in resource.items() if key not in _OF_FILES}
-    if isinstance(dialect, dict):
-        own["dialect"] = {key: value for key, value in dialect.items() if key in _OF_ROWS}
-    delimiter = _DELIMITERS.get(str(resource.get("format") or resource.get("mediatype") or "").lower())
-    if isinstance(data, str) and delimiter:
-        stated = dialect.get("delimiter") if isinstance(dialect, dict) else None
-        usable = isinstance(stated, str) and len(stated) == 1 and stated not in '"\r\n'
-        rows = csv.reader(io.StringIO(data, newline=""), delimiter=str(stated) if usable else delimiter)
-        data = list(rows)
-        return {**own, "data": data}, bool(data)
-    is_list = isinstance(data, list) and {type(row) for row in data} in ({list}, {dict})
-    if data == []:  # no row, so that none can be wrong
-        return {**own, "data": [[resource["name"]]]}, False
-    if is_list or "schema" in resource or resource.get("type") == "table":
-        return own, True
-    return {**own, "data": {}}, False

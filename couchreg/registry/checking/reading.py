@@ -11,7 +11,7 @@ import csv
 import io
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any, NoReturn
 
@@ -115,6 +115,26 @@ class TextParser(CsvParser):
         raise FrictionlessException(errors.SourceError(note="a quote is not closed"))
 
 
+def rows_of_text(text: str, control: Any, form: str) -> tuple[list[list[Any]], dict[str, Any]]:
+    """The rows of a text by a CSV control, and what was guessed of it. Raises csv.Error."""
+    lines = list(records_of(io.StringIO(text, newline=""), control))
+    unstated = [name for name in _WORDS if not control.has_defined(name)]
+    guess(control, lines[:SAMPLE], 1, "\t" if form == "tsv" else ",\t;|")
+    end, null = _End(), control.null_sequence
+    rows: list[list[Any]] = []
+    for cells in csv.reader(chain(lines, end), dialect=control.to_python()):
+        if end.is_reached:
+            raise csv.Error(f"the quote in its row {len(rows) + 1:,} is not closed before its end")
+        rows.append(cells if null is None else [None if cell == null else cell for cell in cells])
+    return rows, {name: getattr(control, name) for name in unstated}
+
+
+def told_of(found: Mapping[str, Any], form: str) -> dict[str, Any]:
+    """What was guessed of a dialect in the standard's words, but for what every reader takes it for."""
+    usual = "\t" if form == "tsv" else ","
+    return {_WORDS[key]: value for key, value in found.items() if value not in (usual, False)}
+
+
 class _End:
     """Nothing, behind the lines of a text: knows whether a reader has asked for more than there is."""
 
@@ -201,8 +221,4 @@ class StandardReading(Plugin):
         return parser
 
     def _note(self, name: str, found: dict[str, Any], form: str) -> None:
-        """What was guessed of a dialect, but for what every reader takes it for."""
-        usual = "\t" if form == "tsv" else ","
-        self.guesses[name] = {
-            _WORDS[key]: value for key, value in found.items() if value not in (usual, False)
-        }
+        self.guesses[name] = told_of(found, form)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from couchreg.registry.checking import checks, quick, worker
-from tests.registry.checking.judging import FIELDS, judged, laid, table
+from tests.registry.checking.judging import FIELDS, judged, kinds, laid, table
 
 TEXT = "id,word\n1,one\n"
 LONG = 10**5000
@@ -240,3 +240,50 @@ def test_rows_with_integers_of_any_length(tmp_path: Path) -> None:
     resource = {"name": "t", "data": [{"id": LONG}], "schema": schema}
     report = checks.check(str(tmp_path), {"name": "x", "resources": [resource]})
     assert all(item["resource"] == "t" for item in report["problems"])
+
+
+@pytest.mark.parametrize("member", ["schema", "dialect"])
+@pytest.mark.parametrize(("value", "words"), [(None, "is null"), ("", "is empty"), ([], "is []")])
+def test_what_nobody_can_read_by_is_no_reason_to_look_away(
+    tmp_path: Path, member: str, value: Any, words: str
+) -> None:
+    resource = {"name": "t", "path": "t.csv", "schema": {"fields": FIELDS}, member: value}
+    report = judged(laid(tmp_path, {"resources": [resource]}, **{"t.csv": "id,word\n1,a\n"}))
+    [found] = report["problems"]
+    assert (found["type"], found["resource"], found["field"]) == (f"{member}-error", "t", member)
+    assert f"“{member}” {words}: give an object" in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "members"),
+    [
+        ("t.csv", "id,word\nx,a\n", {"format": "text/csv"}),
+        ("t.txt", "id,word\nx,a\n", {"mediatype": "text/csv"}),
+        ("t.tab", "id\tword\nx\ta\n", {"mediatype": "text/tab-separated-values; charset=utf-8"}),
+        ("t.dat", '[{"id": "x", "word": "a"}]', {"mediatype": "application/json"}),
+    ],
+)
+def test_a_media_type_says_what_a_table_is(
+    tmp_path: Path, path: str, text: str, members: dict[str, str]
+) -> None:
+    assert kinds(table(tmp_path, text, path, **members)) == ["type-error"]
+    report = table(tmp_path, text.replace("x", "1"), path, **members)
+    assert (report["problems"], report["skipped"]) == ([], [])
+
+
+def test_cells_of_binary_are_base64(tmp_path: Path) -> None:
+    fields = [{"name": "id", "type": "integer"}, {"name": "word", "type": "string", "format": "binary"}]
+    text = 'id,word\n1,aGVsbG8=\n2,"aGVs\nbG8="\n'
+    assert table(tmp_path, text, schema={"fields": fields})["problems"] == []
+    assert kinds(table(tmp_path, "id,word\n1,***\n", schema={"fields": fields})) == ["type-error"]
+
+
+def test_categories_of_numbers_are_numbers(tmp_path: Path) -> None:
+    fields = [{"name": "id", "type": "number", "categories": [0.1, 2]}]
+    assert table(tmp_path, "id\n0.1\n0.10\n2.0\n", schema={"fields": fields})["problems"] == []
+    assert kinds(table(tmp_path, "id\n0.2\n", schema={"fields": fields})) == ["constraint-error"]
+
+
+@pytest.mark.parametrize(("value", "found"), [(False, []), (True, ["incorrect-label"])])
+def test_the_case_of_the_header_by_version_1s_word(tmp_path: Path, value: bool, found: list[str]) -> None:
+    assert kinds(table(tmp_path, "ID,Word\n1,a\n", dialect={"caseSensitiveHeader": value})) == found
