@@ -8,6 +8,7 @@ Source: https://datapackage.org/standard/data-resource/#path-or-data.
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from couchreg.blobstore.keys import MAX_SEGMENT_BYTES, is_valid
@@ -58,6 +59,29 @@ def file_fault(path: str) -> str | None:
 def folded(path: str) -> str:
     """A path as a system compares it that ignores case and how accents are encoded (Windows, macOS)."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
+
+
+def twin_words(path: str, there: Mapping[str, str]) -> str:
+    """About a file that is not there, the end of a sentence that names the one whose name is this but for
+    case, or for how accents are encoded (which nobody can see); empty where there is none. `there` has the
+    files that there are, by their folded names."""
+    twin = there.get(folded(path))
+    if twin is None or twin == path:
+        return ""
+    if unicodedata.normalize("NFC", twin) == unicodedata.normalize("NFC", path):
+        stated, has = (_encoded(name) for name in (path, twin))
+        return (
+            f"; there is one whose name looks the same, but its accents are encoded otherwise ({has}, and "
+            f"the descriptor has {stated}): rename the file, or copy its name into the descriptor"
+        )
+    return f"; there is {shown(twin)}, and case counts in names"
+
+
+def _encoded(name: str) -> str:
+    """How the accents of a name are encoded, as Unicode calls it."""
+    if unicodedata.is_normalized("NFC", name):
+        return "composed, NFC"
+    return "decomposed, NFD" if unicodedata.is_normalized("NFD", name) else "composed in part"
 
 
 def plain_path(path: str) -> str:

@@ -45,7 +45,7 @@ _STARTS = tuple(
     datetime(year, month, 1, tzinfo=UTC) for year, month in ((1696, 9), (1697, 2), (1903, 3), (1903, 7))
 )
 _MONTH = 2_629_746  # seconds, on average
-_BASE_64 = re.compile(r"[A-Za-z0-9+/_\s-]*={0,2}\s*", re.ASCII)
+_BASE_64 = re.compile(r"[A-Za-z0-9+/_\s-]*(?:={1,2}\s*)?", re.ASCII)
 _SPECIAL = ("INF", "-INF", "NaN")
 
 Reader = Callable[[Any], Any]

@@ -23,6 +23,7 @@ from couchreg.registry.checking.naming import FieldNames, renamed
 from couchreg.registry.checking.patterns import BadPattern, compiled
 from couchreg.registry.checking.preparing import Prepared
 from couchreg.registry.checking.profiles import BadSchema, Faults, validator
+from couchreg.registry.checking.wording import told
 
 MOST_FIELDS = 20_000
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
@@ -34,6 +35,7 @@ _VERSION_2 = (
     " That is of version 2 of the standard: state it in the package, as in "
     '"$schema": "https://datapackage.org/profiles/2.0/datapackage.json".'
 )
+_OF_FILES = ("schema-error", "field-error", "dialect-error")  # the problems of what may be in one
 _TABULAR = {"name": "x", "path": "x", "profile": "tabular-data-resource", "schema": {"fields": []}}
 _NEEDS_VERSION_2 = re.compile(r"requires? datapackage v2|does not match '\^\(\[-a-z0-9")
 
@@ -43,8 +45,8 @@ def check_form(prepared: Prepared) -> None:
     version = _version(prepared.members.get("$schema"))
     shell = {**prepared.members, "resources": [_TABULAR]}
     shell.pop("type", None)  # the standard has none, so that it may mean anything
-    for note in _notes(Package, shell, {}):
-        prepared.report.add(problem("package-error", note))
+    for words, member in told(_notes(Package, shell, {}), prepared.members):
+        prepared.report.add(problem("package-error", words, field=member))
     for resource in prepared.members["resources"]:
         try:
             faults = list(_of_resource(prepared, resource, version))
@@ -52,7 +54,9 @@ def check_form(prepared: Prepared) -> None:
             message = f"The resource has a number that cannot be read: {error}."
             faults = [problem("resource-error", message, resource=resource["name"])]
         for fault in faults:
-            prepared.report.add(fault)
+            files = {"dialect-error": prepared.dialects}.get(fault["type"], prepared.schemas)
+            file = files.get(resource["name"]) if fault["type"] in _OF_FILES else None
+            prepared.report.add({**fault, "file": file} if file else fault)
         if faults:
             prepared.tables.pop(resource["name"], None)
 
@@ -109,13 +113,13 @@ def _of_resource(prepared: Prepared, resource: dict[str, Any], version: str) -> 
     plain = {key: value for key, value in resource.items() if key not in ("schema", "dialect")}
     if "schema" in resource or name in prepared.skipped:
         plain["schema"] = {"fields": []}  # a tabular resource has to have one
-    for note in _shape_notes("RESOURCE", plain) or _notes(Resource, plain, options):
-        yield problem("resource-error", note, resource=name)
+    for words, member in told(_shape_notes("RESOURCE", plain) or _notes(Resource, plain, options), plain):
+        yield problem("resource-error", words, resource=name, field=member)
     if "dialect" in resource:
         dialect = resource["dialect"]
         notes = _shape_notes("DIALECT", dialect) or _of(Dialect, dialect, "dialect", {})
-        for note in notes or _marks(dialect):
-            yield problem("dialect-error", note, resource=name, field="dialect")
+        for words, _ in told(notes or _marks(dialect), dialect if isinstance(dialect, dict) else {}):
+            yield problem("dialect-error", words, resource=name, field="dialect")
     if "schema" in resource:
         yield from _of_schema(prepared, resource, options)
 
@@ -199,7 +203,8 @@ def _of_field(resource: str, number: int, item: Any, options: Mapping[str, Any])
     for note in notes or _constraints(item, options):
         if "is not supported" in note and "ield type" in note:
             note = note.rstrip(".") + f": the standard has {_TYPES}."
-        yield problem("field-error", note, resource=resource, field=name)
+        for words, _ in told([note], item):
+            yield problem("field-error", words, resource=resource, field=name)
 
 
 def _constraints(item: dict[str, Any], options: Mapping[str, Any]) -> Iterator[str]:

@@ -59,16 +59,15 @@ def check_rows(prepared: Prepared, resource: Any) -> bool:
 def _seen(prepared: Prepared, resource: Any, first: dict[str, Any], fields: list[str]) -> list[str]:
     """The members of the first row, and the fields that any other has: no row has to have a member that is
     null in it, and none comes before the others."""
-    missing = {name: None for name in fields if name not in first}
+    missing = set(fields) - first.keys()
     found = list(first)
     if not missing:
         return found
     with suppress(*_ILL), _opened(prepared, resource.name) as file:
         for row in _rows(file, resource):
-            there = [name for name in missing if name in row] if isinstance(row, dict) else []
+            there = [name for name in row if name in missing] if isinstance(row, dict) else []
             found += there
-            for name in there:
-                del missing[name]
+            missing.difference_update(there)
             if not missing:
                 break
     return found

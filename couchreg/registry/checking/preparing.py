@@ -61,6 +61,7 @@ class Prepared:
     innerpaths: dict[str, str] = field(default_factory=dict)  # of those that are zip files, their member
     guesses: dict[str, dict[str, Any]] = field(default_factory=dict)  # of text in the descriptor
     dialects: dict[str, str] = field(default_factory=dict)  # of those whose dialect is a file, its path
+    schemas: dict[str, str] = field(default_factory=dict)  # likewise
     skipped: list[str] = field(default_factory=list)
     unchecked: list[dict[str, Any]] = field(default_factory=list)
 
@@ -247,13 +248,10 @@ def _take_in(prepared: Prepared, found: dict[str, Any], name: str) -> bool:
         elif isinstance(value, str) and value:
             path = plain_path(value)
             value = _read(prepared, path, member, name)
-            if member == "dialect":
-                prepared.dialects[name] = path
-        elif member in found and not value and not isinstance(value, dict):
-            what = "null" if value is None else "empty" if value == "" else shown(value)
-            message = (
-                f"“{member}” is {what}: give an object, or the path of a file with one, or leave it out."
-            )
+            (prepared.dialects if member == "dialect" else prepared.schemas)[name] = path
+        elif member in found and value in (None, ""):
+            what = "null" if value is None else "empty"
+            message = f"“{member}” is {what}: give an object or the path of a file with one, or leave it out."
             prepared.report.add(problem(f"{member}-error", message, resource=name, field=member))
             value = None
         if value is None or isinstance(value, str):

@@ -11,7 +11,7 @@ from typing import Any
 
 from couchreg.blobstore.base import Spooled
 from couchreg.package.descriptor import Descriptor, Resource, stated_path
-from couchreg.package.paths import folded
+from couchreg.package.paths import folded, twin_words
 from couchreg.package.references import references
 from couchreg.package.report import Report, problem, refusal, shown
 from couchreg.registry.publishing.threads import Abandoned, IsStopped
@@ -54,22 +54,24 @@ def check_files(descriptor: Descriptor, files: Files, known: Digests) -> Report:
     report = Report()
     _check_layout(report, files)
     _check_addresses(report, descriptor, files)
+    twins = {folded(path): path for path in files}
     for resource in descriptor.resources:
         absent = [path for path in resource.paths if path not in files]
         for path in absent:
-            message = f"The file {shown(path)} was not sent."
+            message = f"The file {shown(path)} was not sent{twin_words(path, twins)}."
             report.add(problem("missing-file", message, resource=resource.name, file=path))
         if resource.paths and not absent:
             _check_content(report, resource, [files[path] for path in resource.paths], known)
-    _check_references(report, descriptor, files)
+    _check_references(report, descriptor, files, twins)
     return report
 
 
-def _check_references(report: Report, descriptor: Descriptor, files: Files) -> None:
+def _check_references(report: Report, descriptor: Descriptor, files: Files, twins: Mapping[str, str]) -> None:
     """What schemas, dialects and profiles say is needed by every reader. Others may lead nowhere."""
     for reference in references(descriptor.members):
         if reference.needed and reference.path not in files:
-            message = f"The file {shown(reference.path)}, which “{reference.member}” names, was not sent."
+            message = f"The file {shown(reference.path)}, which “{reference.member}” names, was not sent"
+            message += f"{twin_words(reference.path, twins)}."
             where, member = reference.resource, reference.member
             report.add(problem("missing-file", message, resource=where, field=member, file=reference.path))
 

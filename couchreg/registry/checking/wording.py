@@ -1,0 +1,110 @@
+"""What frictionless says of a descriptor, in words for who wrote it and with the member it is about.
+
+Only in the child process.
+
+It speaks of values as Python writes them, and of lists as a whole: which member of which item it means is
+looked up here.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from frictionless import fields
+
+from couchreg.package.report import shown
+
+_TYPE = re.compile(
+    r".* is not of type ('[a-z]+'(?:, '[a-z]+')*)(?: at (?:property '(?P<place>[^']+)'|(?P<own>\S+?)))\.?",
+    re.DOTALL,
+)
+_NAMES = {
+    "string": "a string",
+    "array": "a list",
+    "object": "an object",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+}
+_EMAIL = re.compile(r'[Pp]roperty "(contributors|sources)\[\]\.email" is not valid "email"\.?')
+_CREATED = re.compile(r'[Pp]roperty "created" is not valid "datetime"\.?')
+_LICENSE = re.compile(r'[Ll]icense requires "path" or "name".*', re.DOTALL)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+_EMAILS = fields.StringField(name="email", format="email")
+
+
+class Told(NamedTuple):
+    """A sentence, and the member it is about, None where that is not known."""
+
+    message: str
+    field: str | None
+
+
+def told(notes: Iterable[str], members: Mapping[str, Any]) -> Iterator[Told]:
+    """Notes of frictionless's about these members of a piece of a descriptor: one for each item they mean."""
+    licenses = False
+    for note in notes:
+        if not _LICENSE.fullmatch(note):
+            yield from _told(note, members)
+        elif not licenses:  # one note has all items looked at, and there is one for each
+            licenses = True
+            yield from _licenses(note, members.get("licenses"))
+
+
+def _told(note: str, members: Mapping[str, Any]) -> Iterator[Told]:
+    if found := _TYPE.fullmatch(note):
+        place = (found["place"] or found["own"]).split("/")
+        wanted = " or ".join(_NAMES.get(name, name) for name in re.findall(r"[a-z]+", found[1]))
+        yield Told(f"“{_path(place)}” is {shown(_at(members, place))}: it has to be {wanted}.", place[0])
+    elif found := _EMAIL.fullmatch(note):
+        yield from _emails(note, found[1], members.get(found[1]))
+    elif _CREATED.fullmatch(note):
+        stated = members.get("created")
+        day = stated if isinstance(stated, str) and _DAY.fullmatch(stated) else "2024-12-31"
+        yield Told(f"“created” is {shown(stated)}: write day and time, as in {day}T00:00:00Z.", "created")
+    else:
+        yield Told(note, None)
+
+
+def _emails(note: str, member: str, items: Any) -> Iterator[Told]:
+    wrong = [
+        (number, item["email"])
+        for number, item in enumerate(items if isinstance(items, list) else ())
+        if isinstance(item, dict) and item.get("email") and not _is_mail(item["email"])
+    ]
+    for number, email in wrong:
+        yield Told(f"“{member}[{number}].email” is {shown(email)}, which is no address of e-mail.", member)
+    if not wrong:
+        yield Told(note, member)
+
+
+def _is_mail(value: Any) -> bool:
+    return bool(_EMAILS.read_cell(value)[1] is None)
+
+
+def _licenses(note: str, items: Any) -> Iterator[Told]:
+    listed = items if isinstance(items, list) else []
+    wrong = [
+        number
+        for number, item in enumerate(listed)
+        if isinstance(item, dict) and not item.get("path") and not item.get("name")
+    ]
+    for number in wrong:
+        words = "it needs a “name”, as in CC-BY-4.0, or a “path”."
+        yield Told(f"“licenses[{number}]” is {shown(listed[number])}: {words}", "licenses")
+    if not wrong:
+        yield Told(note, "licenses")
+
+
+def _path(place: list[str]) -> str:
+    return "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in place).removeprefix(".")
+
+
+def _at(value: Any, place: list[str]) -> Any:
+    for step in place:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+    return value
