@@ -35,6 +35,7 @@ _DIALECT = {
     "table": ("sql", "table"),
 }
 _JSON = ("json", "jsonl", "ndjson")
+_TEXTS = ("csv", "tsv", *_JSON)  # of data in the descriptor
 _KNOWN = ("csv", "tsv", *_JSON, "xlsx", "xls", "ods", "parquet", "geojson", "topojson")
 _ONE_CHARACTER = ("delimiter", "quoteChar", "escapeChar")  # more are not read here
 # Version 1's that frictionless has at hand; any other would make it look for a file or an address.
@@ -111,6 +112,9 @@ def _add(prepared: Prepared, resource: dict[str, Any]) -> None:
             place: dict[str, Any] = {"line": fault.line, "column": fault.column}
             message = f"The text of “data” {fault.fault}."
             prepared.report.add(problem("source-error", message, resource=name, field="data", **place))
+        elif isinstance(resource["data"], str) and "schema" in found and form_of(resource) not in _TEXTS:
+            prepared.leave(name, "schema", f"text as {shown(form_of(resource))} is not read as a table here")
+            is_readable = False
         if is_table and isinstance(found["data"], dict):
             message = "“data” is an object, and a table is a list of rows: put the list itself there."
             prepared.report.add(problem("resource-error", message, resource=name, field="data"))

@@ -60,3 +60,9 @@ def test_text_that_is_broken(tmp_path: Path, data: str, form: str, words: str) -
     [found] = inline(tmp_path, data, format=form)["problems"]
     assert (found["type"], found["resource"], found["field"]) == ("source-error", "t", "data")
     assert words in found["message"]
+
+
+def test_text_that_nobody_reads_as_a_table_is_said_to_be_unread(tmp_path: Path) -> None:
+    report = inline(tmp_path, "id: 1", format="yaml")
+    assert (report["problems"], report["skipped"]) == ([], ["t"])
+    assert [item["member"] for item in report["unchecked"]] == ["schema"]
