@@ -110,7 +110,7 @@ def _report_unknown(
 def fault_of(prepared: Prepared, name: str, form: str) -> tuple[BadText, int | None] | None:
     """What is wrong with a file of JSON that is none, where that is found, with its line of the whole and its
     column; of lines of JSON also the row."""
-    with suppress(*_ILL[:-1], UnicodeError), _opened(prepared, name) as file:
+    with suppress(*_ILL[:-1]), _opened(prepared, name) as file:
         if form not in LINES:
             data = file.read(_LARGEST + 1)
             if len(data) <= _LARGEST:
@@ -132,6 +132,8 @@ def fault_of(prepared: Prepared, name: str, form: str) -> tuple[BadText, int | N
                     else (f"is not valid JSON {at}: the line {error.fault}")
                 )
                 return BadText(fault, number, error.column), row
+        if row == 1:
+            return BadText("is empty", 1, 1), None
     return None
 
 

@@ -97,6 +97,7 @@ def test_a_schema_may_be_of_some_of_the_members(tmp_path: Path, match: str) -> N
         ),
         ("t.json", '[{"id": 1},\n{"id"', (None, 2, 6), "it ends before it is complete"),
         ("t.json.gz", gzip.compress(b'[{"id": 1},\n\n{"id"', mtime=0), (None, 3, 6), "in line 3, column 6"),
+        ("t.jsonl", "", (None, 1, 1), "t.jsonl is empty"),
         (
             "t.jsonl",
             '{"id": 1, "word": "a"}\n{"id": oops}\n',
