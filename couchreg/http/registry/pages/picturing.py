@@ -195,7 +195,7 @@ async def _is_still(call: Call, file: Attachment) -> bool:
     key = ("PAPER", file.sha256 or file.key)
 
     async def make() -> Rendering:
-        async with asyncio.timeout(_LOOKING), call.services.looking.take(*call.askers):
+        async with call.services.looking.take(*call.askers):
             acts = await asyncio.to_thread(papers.may_act, await _bytes(call, file, papers.LONGEST))
         kept = Rendering("", b"" if acts else b"still", {})
         call.services.rendered.keep(key, kept)
@@ -204,7 +204,8 @@ async def _is_still(call: Call, file: Attachment) -> bool:
     kept = call.services.rendered.get(key)
     try:
         if kept is None:
-            kept = await call.services.fillings.made(key, make)
+            async with asyncio.timeout(_LOOKING):
+                kept = await call.services.fillings.made(key, make, call.askers)
     except (TooManyRequests, Unavailable, TimeoutError):
         return False
     return bool(kept.body)

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, Final
+from uuid import uuid4
 
 from aiohttp import web
 from yarl import URL
@@ -68,24 +69,27 @@ ask = or_page(_page, sql.ask)
 
 
 async def _answered(call: Call, statement: str) -> dict[str, Any]:
-    async def make() -> dict[str, Any]:
-        async with AsyncExitStack() as held:  # the answer may be made when the page has gone
-            return await _made(replace(call, held=held, places=set()), statement)
+    """The statement is read for each request, with the rights that it has: only the answer is for others,
+    too. Both may go on when the page has gone."""
 
-    return await made(call, ("ANSWER", statement), make)
+    async def read() -> Question:
+        async with AsyncExitStack() as held:
+            room = replace(call, held=held, places=set()).room
+            return await asking_of(call).read(statement, lambda package: check_package(call, package), room)
+
+    question = await made(call, ("QUESTION", uuid4().hex), read)
+    answered = await made(call, ("ANSWER", question.tag()), lambda: _made(call, question))
+    return {**answered, "lasting": _lasting(call, question)}
 
 
-async def _made(call: Call, statement: str) -> dict[str, Any]:
-    asking = asking_of(call)
-    question = await asking.read(statement, lambda package: check_package(call, package), call.room)
+async def _made(call: Call, question: Question) -> dict[str, Any]:
     key = ("SQL", question.tag())  # its tables never change, nor does the answer
     kept = None if question.volatile else call.services.rendered.get(key)
     if kept is None:
         kept = Rendering("", await _asked(call, question), {})
         if not question.volatile and len(kept.body) <= _MOST_KEPT:
             call.services.rendered.keep(key, kept)
-    shown = await asyncio.to_thread(_shown, kept.body)
-    return {**shown, "lasting": _lasting(call, question)}
+    return await asyncio.to_thread(_shown, kept.body)
 
 
 def _lasting(call: Call, question: Question) -> str:

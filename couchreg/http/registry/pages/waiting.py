@@ -2,7 +2,8 @@
 as long as a person would, for the rest of it.
 
 A page that has waited in vain says so, and comes with a script that asks for the same with `rest`; without a
-script a link does. What is made then is kept, so that who looks next has all of it at once.
+script a link does. It goes on being made for some seconds, and as long as somebody waits; then it is kept, so
+that who looks next has all of it at once.
 """
 
 import asyncio
@@ -61,9 +62,12 @@ class Patience:
 
 
 async def made(call: Call, key: Key, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """What a child makes for this page, and goes on with where the page no longer waits for it: it is for
-    whoever asks the same, as the same person. Raises what `make` does."""
-    return await call.services.fillings.made((*key, call.askers[0], str(call.grant)), make)
+    """What a child makes for this page, and goes on with for a while where the page no longer waits for it.
+    It is for whoever asks the same as the same person: that they may have it is found out before, for each
+    request anew. Ends when the client goes. Raises what `make` does."""
+    with call.while_there():
+        whole = (*key, call.askers[0], str(call.grant))
+        return await call.services.fillings.made(whole, make, call.askers)
 
 
 def patience_of(call: Call) -> Patience:

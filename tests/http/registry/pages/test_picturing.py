@@ -193,7 +193,7 @@ async def test_a_paper_is_looked_through_once_and_a_page_does_without(
     assert "Save it as PDF" in (await page(registry, "third")).text  # it is another's turn
     go.set()
     assert all("iframe" in str(one.elements) for one in await asyncio.gather(*pages))
-    assert begun == [b"%PDF-1"]
+    assert begun.count(b"%PDF-1") == 1
 
 
 async def test_rows_are_shown_without_the_file_that_they_were_read_from(
