@@ -1,10 +1,13 @@
 """Who alone may change something, where several processes may: a key of the blob store that one can put.
 
-A claim on a name is the key `_claims/<hash of the name>/<number>` with the name of a process in it. Whoever
-wants it puts number 1; where that is taken by a process that is dead, the number behind the highest. It has
-it if, after that, its number is the highest and nobody who lives has a lower one: of two who put one each,
-the second to look sees both, so that never both have it. Nothing is overwritten, and nobody deletes another's
-claim but who has a higher one.
+A claim on a name is the key `_claims/<hash of the name>/<number>` with the name of a process in it. The
+highest number counts. Whoever wants the name puts the number behind it, where the highest one says that the
+name is free, or is a dead process's; and has it if its number is the highest then. Whoever has done its work
+puts the number behind its own, which says that the name is free.
+
+No key is ever used twice: an answer that was lost, and a request that is done late or once more, find a key
+that is taken, or put or remove one below the highest, which nobody asks for any more. So the highest one is
+never removed, and one small object of each name stays.
 
 A claim says who may begin to write, and does not stop what has been sent: that the store of documents refuses
 what comes too late is another's to see to.
@@ -16,9 +19,10 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -26,14 +30,17 @@ from couchreg.blobstore.base import BlobStore, Spooled
 from couchreg.errors import CouchregError, NotFound, Unavailable
 from couchreg.turns import Locks
 
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 FOLDER: Final = "_claims/"
+FREE: Final = ""  # the process of a number that says that its name is free
 LONGEST: Final = 30.0  # seconds for which one waits for another process
 FIRST_WAIT, LONGEST_WAIT = 0.05, 0.5  # seconds between two looks
-REMOVING: Final = 2.0  # seconds that who has done its work waits for its claim to go
-AGAIN: Final = 60.0  # seconds after which what was sent without an answer has come to its end
-LONGEST_REST: Final = 30.0  # seconds between two attempts to remove one
+REMOVING: Final = 2.0  # seconds that who has done its work waits for its name to be free
+LONGEST_REST: Final = 30.0  # seconds between two attempts to free one
+KNOWN: Final = 10_000  # names of which the next number is remembered
 _SMALL: Final = 1000  # bytes
 
 IsAtWork = Callable[[str], Awaitable[bool]]  # whether a process may still write something
@@ -42,12 +49,14 @@ IsAtWork = Callable[[str], Awaitable[bool]]  # whether a process may still write
 class _Claim(msgspec.Struct):
     process: str
     name: str
-    word: str  # no two claims are equal: a put of what is there would be taken for its own
+    word: str  # no two are equal: a put of what is there would be taken for its own
 
 
 class _Placed(NamedTuple):
-    key: str
+    folder: str
+    at: int
     word: str
+    below: tuple[int, ...] = ()  # numbers that are there
 
 
 _decoder: Final = msgspec.json.Decoder(_Claim)
@@ -65,7 +74,8 @@ class Claims(Locks):
         self._laid = laid
         self._process = process
         self._is_at_work = is_at_work
-        self._going: set[asyncio.Task[None]] = set()  # claims that are being removed
+        self._going: set[asyncio.Task[None]] = set()  # claims that are being given back
+        self._next: OrderedDict[str, int] = OrderedDict()  # by folder, behind what was freed here last
 
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[None]:
@@ -74,76 +84,70 @@ class Claims(Locks):
             taken = await self._taken(name)
             try:
                 yield
-            finally:
-                await self._removed(taken)
+            finally:  # a store that does not answer keeps nobody waiting: what was done is done
+                await asyncio.wait([self._begin(self._freed(taken))], timeout=REMOVING)
 
     async def close(self) -> None:
-        for task in self._going:
-            task.cancel()
-        await asyncio.gather(*self._going, return_exceptions=True)
+        while self._going:
+            for task in self._going:
+                task.cancel()
+            await asyncio.gather(*self._going, return_exceptions=True)
 
     # -- taking
-    async def _taken(self, name: str) -> list[_Placed]:
-        """What is to be removed in the end, the own one last."""
+    async def _taken(self, name: str) -> _Placed:
         folder = f"{FOLDER}{hashlib.sha256(name.encode()).hexdigest()[:32]}/"
-        until, wait, number = time.monotonic() + LONGEST, FIRST_WAIT, 1
+        until, wait = time.monotonic() + LONGEST, FIRST_WAIT
+        number = self._next.pop(folder, None)
         while True:
-            taken = await self._try(folder, number, name)
-            if taken is not None:
-                return taken
-            highest = max([found async for found in self._numbers(folder)], default=0)
-            if highest and await self._living(f"{folder}{highest}"):
+            number = number or await self._free_number(folder)
+            if number is not None:
+                taken = await self._try(folder, number, name)
+                if taken is not None:
+                    return taken
+                number = None
+            else:
                 if time.monotonic() > until:
                     raise Unavailable(f"Another server is changing {name[:200]!r}: try again.", retry_after=5)
                 await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
                 wait = min(wait * 2, LONGEST_WAIT)
-                number = highest
-            else:
-                number = highest + 1
 
-    async def _try(self, folder: str, number: int, name: str) -> list[_Placed] | None:
-        claim = _Claim(self._process, name, secrets.token_hex(16))
-        own = _Placed(f"{folder}{number}", claim.word)
-        spooled = self._laid(msgspec.json.encode(claim))
+    async def _free_number(self, folder: str) -> int | None:
+        """The number behind the highest, where that is in nobody's way."""
+        highest = max(await self._numbers(folder), default=0)
+        if not highest:
+            return 1
+        claim = await self._read(f"{folder}{highest}")
+        if claim is None:  # there are higher ones by now
+            return None
+        return None if await self._lives(claim) else highest + 1
+
+    async def _try(self, folder: str, number: int, name: str) -> _Placed | None:
+        """A number that was free because it has been removed has higher ones, and they are there."""
+        own = _Placed(folder, number, secrets.token_hex(16))
         try:
-            if not await self._blobs.put(own.key, spooled, content_type="application/json"):
+            if not await self._put(own, self._process, name):
                 return None
-            lower = await self._lower(folder, number)
+            there = await self._numbers(folder)
         except BaseException:  # it may have been put all the same, now or later
-            self._remove([own], again=AGAIN)
+            self._begin(self._undone(own))
             raise
-        if lower is not None:
-            return [*lower, own]
-        await self._removed([own])
-        return None
+        if max(there, default=0) > number:
+            return None
+        return own._replace(below=tuple(there))
 
-    async def _lower(self, folder: str, number: int) -> list[_Placed] | None:
-        """The dead claims below one that has been put; None where that does not count."""
-        dead = []
-        async for found in self._numbers(folder):
-            if found > number:
-                return None
-            if found < number:
-                claim = await self._read(f"{folder}{found}")
-                if claim is not None and await self._lives(claim):
-                    return None
-                if claim is not None:
-                    dead.append(_Placed(f"{folder}{found}", claim.word))
-        return dead
+    async def _put(self, place: _Placed, process: str, name: str = "") -> bool:
+        """Whether this is what stands there."""
+        spooled = self._laid(msgspec.json.encode(_Claim(process, name, place.word)))
+        key = f"{place.folder}{place.at}"
+        return await self._blobs.put(key, spooled, content_type="application/json")
 
-    async def _numbers(self, folder: str) -> AsyncIterator[int]:
-        async for blob in self._blobs.keys(folder):
-            rest = blob.key.removeprefix(folder)
-            if rest.isdecimal():
-                yield int(rest)
-
-    async def _living(self, key: str) -> bool:
-        claim = await self._read(key)
-        return claim is not None and await self._lives(claim)
+    async def _numbers(self, folder: str) -> list[int]:
+        rests = [blob.key.removeprefix(folder) async for blob in self._blobs.keys(folder)]
+        return [int(rest) for rest in rests if rest.isdecimal()]
 
     async def _lives(self, claim: _Claim) -> bool:
         """Whether somebody has it who is at work. One of our own was left: nobody here has it."""
-        return claim.process not in ("", self._process) and await self._is_at_work(claim.process)
+        return claim.process not in (FREE, self._process) and await self._is_at_work(claim.process)
 
     async def _read(self, key: str) -> _Claim | None:
         try:
@@ -152,33 +156,48 @@ class Claims(Locks):
         except NotFound:
             return None
         except msgspec.MsgspecError:
-            return _Claim("", "", "")  # nobody's
+            return _Claim(FREE, "", "")  # nobody's
 
     # -- giving back
-    async def _removed(self, placed: Sequence[_Placed]) -> None:
-        """A store that does not answer keeps nobody waiting: what was done is done."""
-        await asyncio.wait([self._remove(placed)], timeout=REMOVING)
-
-    def _remove(self, placed: Sequence[_Placed], *, again: float | None = None) -> "asyncio.Task[None]":
-        task = asyncio.create_task(self._remove_patiently(placed, again), name="removal of a claim")
+    def _begin(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(work, name="giving back of a claim")
         self._going.add(task)
         task.add_done_callback(self._going.discard)
         return task
 
-    async def _remove_patiently(self, placed: Sequence[_Placed], again: float | None) -> None:
-        """Each only where it is still the one that is meant. With `again`, a second time after so long."""
+    async def _freed(self, own: _Placed) -> None:
+        """The number behind it is put; where others have, this process was taken for dead, or has gone on."""
+        free = _Placed(own.folder, own.at + 1, secrets.token_hex(16))
+        if not await self._patiently(lambda: self._put(free, FREE)):
+            return
+        self._next[own.folder] = free.at + 1
+        if len(self._next) > KNOWN:
+            self._next.popitem(last=False)
+        self._begin(self._cleared(own.folder, sorted({*own.below, own.at})))
+
+    async def _undone(self, own: _Placed) -> None:
+        """Of a claim of which nobody knows whether it was put, or will be: its key is taken by another
+        word, so that it cannot be put any more; where it was, it is freed."""
+        if await self._patiently(lambda: self._put(own._replace(word=secrets.token_hex(16)), FREE)):
+            return
+        there = await self._patiently(lambda: self._read(f"{own.folder}{own.at}"))
+        if there is not None and there.word == own.word:
+            await self._freed(own)
+
+    async def _patiently(self, step: Callable[[], Awaitable[T]]) -> T:
         rest = 0.2
-        for one in placed:
-            while True:
-                try:
-                    there = await self._read(one.key)
-                    if there is not None and there.word == one.word:
-                        await self._blobs.delete(one.key)
-                    break
-                except CouchregError as error:
-                    log.warning("A claim cannot be removed now, and will be later: %s", error.reason)
-                    await asyncio.sleep(rest)
-                    rest = min(rest * 2, LONGEST_REST)
-        if again is not None:
-            await asyncio.sleep(again)
-            await self._remove_patiently(placed, None)
+        while True:
+            try:
+                return await step()
+            except CouchregError as error:
+                log.warning("A claim cannot be given back now, and will be later: %s", error.reason)
+                await asyncio.sleep(rest)
+                rest = min(rest * 2, LONGEST_REST)
+
+    async def _cleared(self, folder: str, numbers: Sequence[int]) -> None:
+        """What lies below is in nobody's way: where it stays, who comes next removes it."""
+        try:
+            for number in numbers:
+                await self._blobs.delete(f"{folder}{number}")
+        except CouchregError as error:
+            log.debug("claims below %s stay for now: %s", folder, error.reason)

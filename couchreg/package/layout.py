@@ -7,7 +7,7 @@
     _registry/gdp@2026/1-ab….json  what is recorded of a leaf revision, to rebuild the database from
     _parquet/gdp/2026/gdp.parquet  the table of the resource "gdp", see `analytics`
     _deleted/gdp/2026/3f…/0        a file of a deleted version that may be brought back
-    _claims/3f…/1                  which process is changing a package, see `blobstore/claims.py`
+    _claims/3f…/7                  which process is changing a package, see `blobstore/claims.py`
     _claims/documents/lease/…/7    which process does what, where a cluster holds the documents
     _datastore/owner.json          which server's documents these are
 

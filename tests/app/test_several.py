@@ -5,6 +5,7 @@ it does not, the couch door of another couchreg stands for one.
 """
 
 import asyncio
+import json
 import os
 import random
 import secrets
@@ -156,9 +157,15 @@ async def check(outcomes: dict[Wanted, int], urls: list[str], couch_urls: list[s
 
 
 async def claims(app: App) -> list[str]:
-    """But for what says who is at work, which lies beside them where a cluster holds the documents."""
-    keys = [blob.key async for blob in app.attachments.blobs.keys("_claims/")]
-    return [key for key in keys if not key.startswith("_claims/documents/")]
+    """But for what says that a name is free; and who is at work, where a cluster holds the documents."""
+    blobs, highest = app.attachments.blobs, dict[str, int]()
+    async for blob in blobs.keys("_claims/"):
+        folder, _, number = blob.key.rpartition("/")
+        if not folder.startswith("_claims/documents/"):
+            highest[folder] = max(int(number), highest.get(folder, 0))
+    keys = [f"{folder}/{number}" for folder, number in highest.items()]
+    read = [b"".join([chunk async for chunk in blobs.open(key)]) for key in keys]
+    return [key for key, text in zip(keys, read, strict=True) if json.loads(text)["process"]]
 
 
 async def test_of_two_publishes_of_a_version_one_wins(both: list[App]) -> None:
