@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -235,10 +235,8 @@ class CouchDatabase:
         outcomes = await write(self._asking, edits, texts, new_edits=new_edits)
         if together:
             Updated(outcomes, self._stamp("0")).check()
-        try:
+        with _written():
             return Updated(outcomes, await self.update_seq())
-        except CouchregError as error:
-            raise Unsure(f"Written, but for how far followers have to go: {error.reason}") from error
 
     async def _update_copies(
         self, copies: Copies, edits: Sequence[Edit], *, new_edits: bool, together: bool
@@ -268,7 +266,8 @@ class CouchDatabase:
                     for edit, outcome in zip(edits, outcomes, strict=True)
                     if isinstance(outcome, str) and (edit.id, outcome) not in known
                 ]
-                return Updated(outcomes, await copies.shown(written, seen))
+                with _written():
+                    return Updated(outcomes, await copies.shown(written, seen))
 
     async def _known(self, edits: Sequence[Edit]) -> Collection[tuple[str, str]]:
         """Replicated revisions that are there already: no feed will show them again."""
@@ -354,6 +353,17 @@ class CouchDatabase:
         await private.close(self._asking)
         answer = await self._asking.ask("PUT", document_path(LIFE), value={"life": self.life})
         answer.check()
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """Whatever fails from here on, nobody may be told that nothing was written. Raises Unsure."""
+    try:
+        yield
+    except Unsure:
+        raise
+    except CouchregError as error:
+        raise Unsure(f"Written, but for how far followers have to go: {error.reason}") from error
 
 
 def _check_local(doc_id: str, error: CouchregError) -> None:

@@ -2,13 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from aiohttp import web
 
-from couchreg.docstore.base import Database
+from couchreg.docstore.base import Database, Seq
 from couchreg.docstore.remote import CouchAddress, RemoteStore, calls, database, writing
 from couchreg.docstore.remote.store import NotUsable
 from couchreg.errors import NotImplementedHere, TooLarge, Unavailable, Unsure
@@ -121,6 +121,31 @@ async def test_an_edit_that_a_couchdb_fails_with_is_unsure(couch_door: str) -> N
     async with behind(couch_door, spoil) as (database, _):
         with pytest.raises(Unsure, match="500: x y"):
             await put(database, edit("a"))
+
+
+class Unshown:
+    """Copies of which none can be read any more after a write."""
+
+    async def now(self) -> None: ...
+
+    @contextmanager
+    def awaiting(self, ids: Sequence[str]) -> Iterator[None]:
+        yield
+
+    async def shown(self, written: Sequence[tuple[str, str]], seen: None) -> Seq:
+        raise Unavailable("It is away.")
+
+
+async def test_what_is_written_and_cannot_be_shown_is_unsure(
+    remote: RemoteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = await remote.create("db")
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "_copies", Unshown())
+        with pytest.raises(Unsure, match=r"Written.* It is away"):
+            await put_one(database, edit("a", v=1))
+    assert (await database.revision("a")).members == b'"v":1'
+    assert remote.calls.in_doubt
 
 
 async def test_an_answer_without_end_is_not_read_to_its_end(
