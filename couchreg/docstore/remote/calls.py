@@ -9,7 +9,7 @@ import io
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Final, NamedTuple
 
 import aiohttp
@@ -27,7 +27,10 @@ USUAL: Final = 64 << 20  # bytes of an answer
 QUICK: Final = 256 << 10  # bytes of JSON that are read on the loop
 ATTEMPTS: Final = 3
 FIRST_WAIT: Final = 0.1  # seconds
-CONNECT, READ, POOL = 5.0, 60.0, 30.0  # seconds: to be let in, without a byte, for a free connection
+READ, POOL = 60.0, 30.0  # seconds: without a byte, for a free connection
+CONNECT = (
+    2.5  # seconds to be let in: less than lie between the end of what is good and the death of a process
+)
 DOUBT: Final = 600.0  # seconds after which a request is certain to have come to its end over there
 FIRST_DOUBT: Final = DOUBT  # after a start: of what the life before has sent
 LOOK: Final = 1.0  # seconds between looks where there are too many feeds
@@ -56,6 +59,10 @@ _WORDS: Final[Mapping[str, type[CouchregError]]] = {
 
 class NotSent(Unavailable):
     """Nothing has reached the CouchDB."""
+
+
+class Shut(NotSent):
+    """This process may not write now; `reason` says why."""
 
 
 class CouchAnswer(NamedTuple):
@@ -120,6 +127,7 @@ class CouchCalls:
         self._most = connections
         self._sessions: list[aiohttp.ClientSession] = []
         self._inside = 0
+        self._places = asyncio.Semaphore(connections)
         self._rests_until = 0.0
         self._feeds = 0
         self._doubted_until = time.monotonic() + FIRST_DOUBT  # of writes of a life of this server before
@@ -165,34 +173,39 @@ class CouchCalls:
         repeat: bool = True,
         gated: bool = True,
     ) -> CouchAnswer:
-        """One answer. Without `repeat` the request is sent once; what writes goes through the gate.
+        """One answer. Without `repeat` the request is sent once; what writes goes through the gate, each time
+        right before it is sent.
 
         Raises Unavailable where there is none, Unsure where what was sent may have been done all the same,
         TooLarge for an answer beyond USUAL.
         """
-        if gated and _writes(method, path):
-            self.gate()
         if self._inside >= self._most + WAITING:
             raise Unavailable("The CouchDB behind this server has too much to do.")
         self._inside += 1
         try:
-            return await self._patiently(method, path, query, body, repeat)
+            return await self._patiently(method, path, query, body, repeat, gated)
         finally:
             self._inside -= 1
 
     async def _patiently(
-        self, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None, repeat: bool
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: bytes | None,
+        repeat: bool,
+        gated: bool,
     ) -> CouchAnswer:
         """A write of which one attempt may have been done is Unsure in the end, repeated or not."""
         wait, was_sent = FIRST_WAIT, False
         for left in reversed(range(self._attempts)):
             try:
-                return await self._once(method, path, query, body, repeat)
+                return await self._once(method, path, query, body, repeat, gated)
             except Unsure:
                 raise
             except Unavailable as error:
                 was_sent = was_sent or not isinstance(error, NotSent)
-                if not left or self._rests_until > time.monotonic():
+                if not left or isinstance(error, Shut) or self._rests_until > time.monotonic():
                     if was_sent and _writes(method, path):
                         raise Unsure(error.reason, retry_after=error.retry_after) from error
                     raise
@@ -201,9 +214,15 @@ class CouchCalls:
         raise AssertionError("unreachable")
 
     async def _once(
-        self, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None, repeat: bool
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: bytes | None,
+        repeat: bool,
+        gated: bool,
     ) -> CouchAnswer:
-        async with self.opened(method, path, query=query, body=body, repeat=repeat) as response:
+        async with self.opened(method, path, query=query, body=body, repeat=repeat, gated=gated) as response:
             data = await _read(response)
             if response.status in _AGAIN or response.status > 504:
                 answer = CouchAnswer(response.status, data)
@@ -221,29 +240,48 @@ class CouchCalls:
         body: bytes | None = None,
         repeat: bool = True,
         feed: bool = False,
+        gated: bool = True,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """An answer to be read bit by bit, in one attempt; with `feed` on a connection of those that wait.
 
         Raises Unavailable and Unsure, also while the answer is read.
         """
-        if self._rests_until > time.monotonic():
-            raise NotSent(f"The CouchDB at {self.address.shown} does not answer.")
         url = URL(self.address.url + path, encoded=True).update_query(dict(query or {}))
         headers = self._headers if body is None else self._headers | {"Content-Type": "application/json"}
         try:
-            async with self._session(feed).request(
-                method, url, data=_sent(body), headers=headers, allow_redirects=False
-            ) as response:
+            async with (
+                self._place(feed, gated and _writes(method, path)),
+                self._session(feed).request(
+                    method, url, data=_sent(body), headers=headers, allow_redirects=False
+                ) as response,
+            ):
                 yield response
                 self._rests_until = 0.0
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:  # nothing was sent
-            if not isinstance(error, aiohttp.ClientConnectorError) and self._inside >= self._most:
-                raise NotSent("The CouchDB behind this server has too much to do.") from None
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):  # nothing was sent
             self._rests_until = time.monotonic() + REST
             raise NotSent(f"The CouchDB at {self.address.shown} does not answer.") from None
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             reason = f"The CouchDB at {self.address.shown} broke off an answer ({type(error).__name__})."
             raise (Unavailable(reason) if repeat else Unsure(reason)) from None
+
+    @asynccontextmanager
+    async def _place(self, feed: bool, gated: bool) -> AsyncIterator[None]:
+        """One of the connections. Nothing waits between the gate and the request but for being let in."""
+        async with AsyncExitStack() as stack:
+            if not feed:  # of those that wait for changes `feed` is the bound
+                try:
+                    async with asyncio.timeout(POOL):
+                        await stack.enter_async_context(self._places)
+                except TimeoutError:
+                    raise NotSent("The CouchDB behind this server has too much to do.") from None
+            if self._rests_until > time.monotonic():
+                raise NotSent(f"The CouchDB at {self.address.shown} does not answer.")
+            if gated:
+                try:
+                    self.gate()
+                except Unavailable as error:
+                    raise Shut(error.reason, retry_after=error.retry_after) from error
+            yield
 
     @staticmethod
     async def refused(response: aiohttp.ClientResponse) -> CouchregError:
@@ -274,7 +312,7 @@ def _session(connections: int, read: float) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=_IDLE),
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, connect=POOL, sock_connect=CONNECT, sock_read=read),
+        timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT, sock_read=read),
     )
 
 

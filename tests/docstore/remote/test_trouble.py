@@ -10,6 +10,7 @@ from aiohttp import web
 
 from couchreg.docstore.base import Database, Seq
 from couchreg.docstore.remote import CouchAddress, RemoteStore, calls, database, writing
+from couchreg.docstore.remote.database import CouchDatabase
 from couchreg.docstore.remote.store import NotUsable
 from couchreg.errors import NotImplementedHere, TooLarge, Unavailable, Unsure
 from tests.docstore import couchdbs
@@ -121,6 +122,67 @@ async def test_an_edit_that_a_couchdb_fails_with_is_unsure(couch_door: str) -> N
     async with behind(couch_door, spoil) as (database, _):
         with pytest.raises(Unsure, match="500: x y"):
             await put(database, edit("a"))
+
+
+class Gate:
+    """Of a process that is taken for dead."""
+
+    def __init__(self) -> None:
+        self.is_shut = False
+
+    def __call__(self) -> None:
+        if self.is_shut:
+            raise Unavailable("Another couchreg has taken over.")
+
+
+async def test_who_may_not_write_any_more_sends_no_second_attempt(couch_door: str) -> None:
+    gate, is_done = Gate(), False
+
+    async def spoil(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        if not request.path.endswith("_bulk_docs"):
+            return None
+        gate.is_shut = True
+        if is_done:
+            await passed.answer()
+        return cut(request)
+
+    async with behind(couch_door, spoil) as (database, asked):
+        calls_of(database).gate = gate
+        for is_done in (False, True):  # noqa: B007 — the server looks at it
+            gate.is_shut = False
+            with pytest.raises(Unsure):
+                await replicate(database, replica("b", "1-b"))
+        assert bulk(asked) == 2
+
+
+async def test_who_waits_for_a_connection_asks_then_whether_it_may_write(couch_door: str) -> None:
+    gate, is_free = Gate(), asyncio.Event()
+
+    async def spoil(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        if request.path.endswith("/slow"):
+            await is_free.wait()
+        return None
+
+    async with behind(couch_door, spoil) as (database, asked):
+        made = calls_of(database)
+        made.gate = gate
+        reads = [asyncio.create_task(made.ask("GET", "/slow")) for _ in range(calls.CONNECTIONS)]
+        while asked.count("GET /slow") < calls.CONNECTIONS:
+            await asyncio.sleep(0.01)
+        write = asyncio.create_task(made.ask("PUT", "/other"))
+        await asyncio.sleep(0)
+        gate.is_shut = True
+        is_free.set()
+        with pytest.raises(Unavailable, match="taken over") as caught:
+            await write
+        assert not isinstance(caught.value, Unsure)
+        await asyncio.gather(*reads)
+        assert "PUT /other" not in asked
+
+
+def calls_of(database: Database) -> calls.CouchCalls:
+    assert isinstance(database, CouchDatabase)
+    return database._asking.calls
 
 
 class Unshown:
