@@ -87,17 +87,30 @@ async def open_engine(
 
 
 async def share(processes: Processes, blobs: BlobStore) -> None:
-    """Others may work beside this process only where the bucket itself refuses to overwrite an object. Raises
-    CannotStart where it does not, or does not answer, and others are at work."""
-    abilities = blobs.abilities if isinstance(blobs, S3BlobStore) else None
-    if not processes.are_several or (abilities is not None and abilities.conditional_put):
+    """Others may work beside this process only where the bucket itself refuses to overwrite an object, large
+    ones too. Raises CannotStart where it does not, or does not answer, and others are at work."""
+    if isinstance(blobs, S3BlobStore):
+        blobs.calls.gate = processes.check
+    why = _overwrites(blobs)
+    if not processes.are_several or not why:
         return
-    why = "does not answer" if abilities is None else "overwrites objects (it does not heed If-None-Match)"
     log.warning("The bucket %s: no other couchreg can work beside this one.", why)
     try:
         await processes.be_alone()
     except CouchregError as error:
         raise CannotStart(f"The bucket {why}, so no other couchreg may be there. {error.reason}") from error
+
+
+def _overwrites(blobs: BlobStore) -> str:
+    """What a bucket does for which one process has to be the only one, or nothing."""
+    abilities = blobs.abilities if isinstance(blobs, S3BlobStore) else None
+    if abilities is None:
+        return "does not answer"
+    if not abilities.conditional_put:
+        return "overwrites objects (it does not heed If-None-Match)"
+    if not abilities.conditional_complete:
+        return "overwrites large objects (it does not heed If-None-Match where an upload in parts ends)"
+    return ""
 
 
 @asynccontextmanager

@@ -5,7 +5,8 @@ Here that CouchDB is the couch door of another couchreg.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from aiohttp import web
 
 from couchreg.app import App, build
 from couchreg.app.documents import refuse_remote, share
+from couchreg.blobstore.base import Spooled
+from couchreg.blobstore.digests import Digests
+from couchreg.blobstore.s3.calls import TryAgain
 from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.config import CannotStart, load
 from couchreg.docstore.remote import calls
@@ -176,6 +180,11 @@ class _Alone(OneProcess):
 
     def __init__(self, refused: bool = False) -> None:
         self._refused = refused
+        self.is_dead = False
+
+    def check(self) -> None:
+        if self.is_dead:
+            raise Unavailable("Another couchreg has taken over.")
 
     async def be_alone(self) -> None:
         if self._refused:
@@ -199,7 +208,48 @@ async def test_only_a_bucket_that_overwrites_nothing_is_for_several(
     if not several:
         with pytest.raises(CannotStart, match=r"If-None-Match.*at work"):
             await share(_Alone(refused=True), blobs)
+    assert blobs.abilities is not None
+    blobs.abilities = blobs.abilities._replace(conditional_put=True, conditional_complete=False)
+    large = _Alone()
+    await share(large, blobs)
+    assert not large.are_several
+    with pytest.raises(CannotStart, match=r"large objects .*at work"):
+        await share(_Alone(refused=True), blobs)
     await blobs.close()
+
+
+async def test_who_may_not_write_any_more_takes_nothing_away(moto_server: S3Server) -> None:
+    """Nor puts an object in the place of another: a first attempt was done, and its answer lost."""
+    options = replace(await new_bucket(moto_server), part=5 << 20)
+    blobs = await S3BlobStore.connect(options)
+    processes = _Alone()
+    await share(processes, blobs)
+    attempt, asked = blobs.calls._attempt, list[str]()
+
+    async def lost(operation: str, body: bytes | None, arguments: Mapping[str, Any]) -> Any:
+        asked.append(operation)
+        if operation in ("delete_object", "complete_multipart_upload"):
+            processes.is_dead = True
+            raise TryAgain("the line is dead")
+        return await attempt(operation, body, arguments)
+
+    small, large = spooled(b"small"), spooled(bytes(6 << 20))
+    assert await blobs.put("a/small", small)
+    setattr(blobs.calls, "_attempt", lost)  # noqa: B010 — mypy lets no method be assigned
+    for work in (blobs.delete("a/small"), blobs.put("a/large", large)):
+        processes.is_dead = False
+        with pytest.raises(Unavailable, match="taken over"):
+            await work
+    assert asked.count("delete_object") == asked.count("complete_multipart_upload") == 1
+    setattr(blobs.calls, "_attempt", attempt)  # noqa: B010
+    assert [blob.key async for blob in blobs.keys("a/")] == ["a/small"]
+    await blobs.close()
+
+
+def spooled(data: bytes) -> Spooled:
+    digests = Digests()
+    digests.update(data)
+    return digests.spooled(Path("nowhere"))._replace(data=data)
 
 
 def test_what_works_on_a_data_directory_refuses_documents_elsewhere() -> None:

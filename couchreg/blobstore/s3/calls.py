@@ -7,7 +7,7 @@ import asyncio
 import io
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -36,6 +36,8 @@ _TRANSIENT = frozenset(
         "InvalidDigest",
     }
 )
+# What takes an object away or puts one in its place: of a process that others take for dead it may be theirs.
+_GATED = frozenset({"delete_object", "complete_multipart_upload"})
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound", "NoSuchUpload"})
 _RANGE = frozenset({"InvalidRange", "416"})
 _TAKEN = frozenset({"PreconditionFailed", "412"})
@@ -77,15 +79,19 @@ class S3Calls:
         self.options = options
         self.breaker = breaker
         self._stack = stack
+        self.gate: Callable[[], None] = lambda: None  # raises where this process may not write
 
     async def __call__(self, operation: str, /, *, body: bytes | None = None, **arguments: Any) -> Any:
-        """`await calls("head_object", Key=…)` on the bucket; `body` is the request's.
+        """`await calls("head_object", Key=…)` on the bucket; `body` is the request's. What deletes, or
+        completes an upload, goes through the gate at each attempt.
 
         Raises NotFound, Taken, BeyondEnd, Refused, and Unavailable when all attempts have failed.
         """
         failures = 0
         while True:
             self.breaker.check()
+            if operation in _GATED:
+                self.gate()
             try:
                 answer = await self._attempt(operation, body, arguments)
             except TryAgain as error:
