@@ -54,7 +54,8 @@ async def _unpublish(
     account = _account(registry, user)
     async with Registry(account.registry, account.login) as found, found.about(name, version):
         if not yes:
-            await found.catalog.versions(name)  # nobody is asked about what is not there
+            if not for_good:  # which takes what is deleted already, too
+                await found.catalog.versions(name)  # nobody is asked about what is not there
             _confirm(name, version, await _dependents(found, name), " for good" if for_good else "")
         return await found.unpublish(name, version, for_good=for_good)
 

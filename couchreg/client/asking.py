@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from couchreg.client.errors import ClientError, Missing, UsageError
-from couchreg.client.suggesting import meant
+from couchreg.client.suggesting import NO_PACKAGE, meant
 from couchreg.client.transport import Transport
 from couchreg.model import json
 
@@ -43,7 +43,7 @@ async def _meant(transport: Transport, sql: str, reason: str) -> str | None:
     """The sentence about a package that is asked and is not there, where one may be meant."""
     named = dict.fromkeys(_SCHEMA.findall(sql))
     for name, wanted in [pair for pair in named if f"'{pair[0]}'" in reason][:_MOST]:
-        if sentence := await meant(transport, name, wanted or None):
+        if sentence := await meant(transport, name, wanted or None, NO_PACKAGE):
             return sentence
     return None
 

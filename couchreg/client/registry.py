@@ -72,7 +72,7 @@ class Registry:
         try:
             yield
         except Missing as error:
-            sentence = await meant(self._transport, name, wanted)
+            sentence = await meant(self._transport, name, wanted, error.reason)
             if sentence is None:
                 raise
             raise Missing(sentence) from error

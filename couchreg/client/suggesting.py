@@ -11,6 +11,7 @@ from couchreg.package.names import is_version
 
 SHOWN = 10  # versions
 _ALMOST = 0.8  # for what is refused, and not merely hinted at
+NO_PACKAGE = "There is no package"  # what registries say then
 LOOKED_AT = "200"  # packages beside the name in the alphabet
 
 
@@ -40,11 +41,14 @@ async def absent_version(transport: Transport, name: str, wanted: str) -> str:
     return f"{name} has no version {wanted}; it has {', '.join(versions[:SHOWN])}{more}.{hint}"
 
 
-async def meant(transport: Transport, name: str, wanted: str | None) -> str | None:
+async def meant(transport: Transport, name: str, wanted: str | None, said: str) -> str | None:
     """The sentence about a package or a version that is not there, where it can be said what was meant. A
-    range or a tag counts as there."""
+    range or a tag counts as there, and so does a package where the registry `said` that something else is
+    missing: names may be taken that have no version yet."""
     versions = await versions_of(transport, name)
     if not versions:
+        if not said.startswith(NO_PACKAGE):
+            return None
         near = close(name, await _names_beside(transport, name))
         return _without(transport, name, near) if near else None
     if wanted is None or wanted in versions or not is_version(wanted):

@@ -113,8 +113,10 @@ def test_what_was_meant_by_who_changes_something(live: Server, bees: str, tmp_pa
     for command in OF_A_VERSION:
         ran = run(*command.format(f"{bees}@1.1.9").split(), cwd=tmp_path, **admin)
         assert (ran.status, "Did you mean 1.1.0?" in ran.err) == (3, True), command
-    ran = run("owner", "add", "nobody", bees, cwd=tmp_path, **admin)
-    assert "no user 'nobody'" in ran.err
+    assert run("access", "restricted", "unversioned", "--json", cwd=tmp_path, **admin).status == 0
+    for name in (bees, "unversioned"):  # a name that is taken, and has no version yet
+        ran = run("owner", "add", "nobody", name, cwd=tmp_path, **admin)
+        assert "no user 'nobody'" in ran.err
 
 
 def test_install_tells_what_changed(couchreg: Couchreg, live: Server, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from couchreg.analytics.inside.numbers import (
     plain_numbers,
     short_integers,
 )
-from couchreg.registry.checking.fields import FarMoment
+from couchreg.registry.checking.moments import FarMoment
 
 _MIDNIGHT = datetime(1970, 1, 1)  # noqa: DTZ001 — of any zone
 _EPOCH = date(1970, 1, 1).toordinal()

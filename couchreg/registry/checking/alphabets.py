@@ -4,6 +4,7 @@ Most encodings of one byte fit any bytes, so that the words have to decide: the 
 French name in one encoding, and no word of any language in the others.
 """
 
+import re
 from collections import Counter
 
 _WESTERN = "windows-1252"
@@ -35,6 +36,10 @@ _DISTINCT = 3  # letters, before a language of the East is believed
 
 
 _ORDINALS = "ªº"
+_BETWEEN = "–—…"  # words, not letters
+_WORDS = re.compile(r"[^\W\d_]{2}.[^\W\d_]{2}")
+_IN_WORDS = "’‘·´`\xa0\xad²³°×"  # marks that stand between letters in right texts
+_STRANGE = 0.2  # the share of characters beyond ASCII
 
 
 def latin(sample: bytes, detected: str) -> str | None:
@@ -85,3 +90,20 @@ def is_of_one_script(text: str) -> bool:
             mixed += foreign
         word = ""
     return pure > mixed
+
+
+def is_strange(text: str) -> bool:
+    """Whether many characters beyond ASCII are where no language has them: marks inside words, and capitals
+    amid small letters. So it is where a text is read by another encoding than its own."""
+    strange = others = 0
+    for at, char in enumerate(text):
+        if char <= "\x7f":
+            continue
+        before, after = text[at - 1 : at], text[at + 1 : at + 2]
+        is_amid = before.isalpha() and after.isalpha()
+        is_between = char in _BETWEEN and _WORDS.fullmatch(text[max(0, at - 2) : at + 3]) is not None
+        is_mark = is_amid and not (char.isalpha() or char in _IN_WORDS or is_between)
+        is_capital = char.isupper() and before.isalpha() and (before.islower() or after.islower())
+        strange += is_mark or is_capital or char == "\ufffd"
+        others += 1
+    return strange > others * _STRANGE

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
-from couchreg.registry.checking.alphabets import is_of_one_script, latin
+from couchreg.registry.checking.alphabets import is_of_one_script, is_strange, latin
 
 UTF_8 = "utf-8"
 _STEP = 1 << 20
@@ -20,9 +20,24 @@ _MARKS = (
     *((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32")),
     *((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")),
 )
-_FALLBACKS = ("windows-1252", "iso-8859-1")
+_FALLBACK = "windows-1252"
+_BEGINNING = 4096  # bytes
+_CONTROLS = bytes({*range(32)} - {*b"\t\n\f\r\x1b"})
+# What files begin with that are no text.
+_SIGNATURES = (
+    (b"PK\x03\x04", "a zip file, as those of Excel and OpenOffice are"),
+    (b"\x1f\x8b", "compressed with gzip"),
+    (b"PAR1", "a Parquet file"),
+    (b"%PDF-", "a PDF"),
+    (b"\x89PNG", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"\xd0\xcf\x11\xe0", "a file of an old Excel or Word"),
+    (b"SQLite format 3\0", "an SQLite database"),
+)
 _SPARSE = 0.4  # letters beyond ASCII for one of ASCII, in languages of Latin letters
 _SURE = 0.05
+_TELLING = 20  # bytes beyond ASCII, from which on a text may say what all of a table is not
 _LATIN = frozenset(("cp1250", "iso8859-2", "cp1254", "iso8859-9", "cp1257", "iso8859-13", "iso8859-4"))
 _OTHERS = frozenset(
     (
@@ -91,18 +106,55 @@ def _fault(data: bytes, offset: int, lines: int, at: int) -> Fault:
 def detected(opened: Open) -> str | None:
     """The encoding of a text that states none: UTF-8 where it fits, else a guess that does, else None."""
     with opened() as file:
-        begin = file.read(4)
+        begin = file.read(_BEGINNING)
     for mark, name in _MARKS:
         if begin.startswith(mark):
             return name if first_fault(opened, name) is None else None
+    wide = _without_mark(begin)
+    if wide and first_fault(opened, wide) is None:
+        return wide
+    if binary(begin):
+        return None
     fault = first_fault(opened, UTF_8)
     if fault is None:
         return UTF_8
-    guess = _guess(_around(opened, fault.offset))
-    for candidate in ([guess] if guess else []) + list(_FALLBACKS):
+    sample = _around(opened, fault.offset)
+    guess = _guess(sample)
+    if guess is None and is_strange(sample.decode(_FALLBACK, "replace")):
+        return None
+    for candidate in ([guess] if guess else []) + [_FALLBACK]:
         if _fits(opened, candidate):
             return candidate
     return None
+
+
+def surely(opened: Open) -> str | None:
+    """The encoding of a text that tells it by itself; None for a short one, and where it is not sure."""
+    fault = first_fault(opened, UTF_8)
+    if fault is None:
+        return UTF_8
+    sample = _around(opened, fault.offset)
+    guess = _guess(sample) if sum(byte > 127 for byte in sample) >= _TELLING else None
+    return guess if guess and _fits(opened, guess) else None
+
+
+def binary(begin: bytes) -> str:
+    """What a file is that is no text, by its first bytes; empty where it may be one."""
+    for signature, what in _SIGNATURES:
+        if begin.startswith(signature):
+            return what
+    is_wide = any(begin.startswith(mark) for mark, _ in _MARKS) or _without_mark(begin) is not None
+    controls = len(begin) - len(begin.translate(None, _CONTROLS))
+    return "binary" if controls * 10 > len(begin) and not is_wide else ""
+
+
+def _without_mark(begin: bytes) -> str | None:
+    """UTF-16 that does not say so, by the bytes that are zero in it: each second one, in most."""
+    even, odd = begin[::2].count(0), begin[1::2].count(0)
+    half = len(begin) // 2
+    if not even + odd or min(even, odd) > half // 50 or max(even, odd) < half // 2:
+        return None
+    return "utf-16-be" if even > odd else "utf-16-le"
 
 
 def reads_alike(opened: Open, one: str, other: str) -> bool:

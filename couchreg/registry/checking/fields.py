@@ -8,18 +8,17 @@ these types is frictionless's.
 Source: https://datapackage.org/standard/table-schema/#field-types and https://www.w3.org/TR/xmlschema-2/#isoformats.
 """
 
+import json
 import operator
 import re
-from calendar import monthrange
 from collections.abc import Callable
-from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import total_ordering
 from typing import Any
 
 import attrs
 from frictionless import Plugin, fields
 
+from couchreg.registry.checking.moments import TimeSpan, far_moment, in_utc
 from couchreg.registry.checking.patterns import compiled
 from couchreg.registry.checking.profiles import validator
 
@@ -41,60 +40,10 @@ _BOUNDS = {
     "exclusiveMinimum": operator.gt,
     "exclusiveMaximum": operator.lt,
 }
-_STARTS = tuple(
-    datetime(year, month, 1, tzinfo=UTC) for year, month in ((1696, 9), (1697, 2), (1903, 3), (1903, 7))
-)
-_MONTH = 2_629_746  # seconds, on average
 _BASE_64 = re.compile(r"[A-Za-z0-9+/_\s-]*(?:={1,2}\s*)?", re.ASCII)
 _SPECIAL = ("INF", "-INF", "NaN")
 
 Reader = Callable[[Any], Any]
-
-
-@total_ordering
-class FarMoment:
-    """A date or a moment that Python's own types cannot hold; compares with those."""
-
-    def __init__(self, *fields: float) -> None:
-        self._fields = fields
-
-    @property
-    def parts(self) -> tuple[float, ...]:
-        """Year, month and day, and of a moment hour, minute and second."""
-        return self._fields
-
-    def __eq__(self, other: object) -> bool:
-        return self._fields == _fields_of(other)
-
-    def __lt__(self, other: object) -> bool:
-        return self._fields < _fields_of(other)
-
-    def __hash__(self) -> int:
-        return hash(self._fields)
-
-    def __str__(self) -> str:
-        return "-".join(f"{field:02}" for field in self._fields)
-
-
-def _fields_of(other: object) -> tuple[float, ...]:
-    if isinstance(other, FarMoment):
-        return other._fields
-    if isinstance(other, datetime):
-        return (other.year, other.month, other.day, other.hour, other.minute, other.second)
-    return (other.year, other.month, other.day) if isinstance(other, date) else ()
-
-
-def _far(match: re.Match[str]) -> FarMoment | None:
-    """The moment of a match; None if no calendar has it, or Python's own types do."""
-    year, month, day = (int(part) for part in match.groups()[:3])
-    clock = [float(part) for part in match.groups()[3:]]
-    if 1 <= year <= 9999 or not 1 <= month <= 12:
-        return None
-    if not 1 <= day <= monthrange(2000 + year % 400, month)[1]:  # leap years repeat every 400
-        return None
-    if clock and not (clock[0] < 24 and clock[1] < 60 and clock[2] < 61):
-        return None
-    return FarMoment(year, month, day, *clock)
 
 
 def _reader(base: Any, field: Any) -> Reader:
@@ -114,7 +63,7 @@ def _written_so(inner: Reader, pattern: re.Pattern[str]) -> Reader:
         if match is None:
             return None
         found = inner(cell)
-        return _far(match) if found is None else found
+        return far_moment(match) if found is None else found
 
     return read
 
@@ -160,6 +109,15 @@ class Datetime(fields.DatetimeField):
     def create_value_reader(self) -> Reader:
         inner = _reader(fields.DatetimeField, self)
         return _written_so(inner, _MOMENTS) if self.format == "default" else inner
+
+    def create_cell_reader(self) -> Any:
+        return _bounded(self, fields.DatetimeField, in_utc, lambda test, value, bound: test(value, bound))
+
+
+@attrs.define(kw_only=True, repr=False)
+class Time(fields.TimeField):
+    def create_cell_reader(self) -> Any:
+        return _bounded(self, fields.TimeField, in_utc, lambda test, value, bound: test(value, bound))
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -242,49 +200,9 @@ class Duration(fields.DurationField):
         return read
 
     def create_cell_reader(self) -> Any:
-        read_value = self.create_value_reader()
-        bounds = {
-            name: (_Span(read_value(self.constraints[name])), self.constraints[name])
-            for name in _BOUNDS
-            if self.constraints.get(name) is not None
-        }
-        kept = self.constraints
-        self.constraints = {key: value for key, value in kept.items() if key not in _BOUNDS}
-        try:
-            inner = fields.DurationField.create_cell_reader(self)
-        finally:
-            self.constraints = kept
-
-        def read(cell: Any) -> Any:
-            value, notes = inner(cell)
-            if value is None:
-                return value, notes
-            span = _Span(value)
-            for name, (bound, stated) in bounds.items():
-                if not span.keeps(_BOUNDS[name], bound):
-                    notes = {**(notes or {}), name: f'constraint "{name}" is "{stated}"'}
-            return value, notes
-
-        return read
-
-
-class _Span:
-    """A duration that is compared as XML Schema has it: one is shorter than another if it ends earlier from
-    each of four moments, so that a month and 30 days are neither."""
-
-    def __init__(self, value: Any) -> None:
-        self._ends: list[datetime] | None
-        try:
-            self._ends = [start + value for start in _STARTS]
-        except (OverflowError, ValueError):  # beyond the calendar, or of half a year
-            self._ends = None
-        months = float(getattr(value, "years", 0) * 12 + getattr(value, "months", 0))
-        self._seconds = months * _MONTH + getattr(value, "tdelta", value).total_seconds()
-
-    def keeps(self, compare: Callable[[Any, Any], bool], bound: "_Span") -> bool:
-        if self._ends is None or bound._ends is None:
-            return compare(self._seconds, bound._seconds)
-        return all(compare(end, other) for end, other in zip(self._ends, bound._ends, strict=True))
+        return _bounded(
+            self, fields.DurationField, TimeSpan, lambda test, span, bound: span.keeps(test, bound)
+        )
 
 
 def _bare(text: str, *marks: str) -> str:
@@ -296,6 +214,39 @@ def _bare(text: str, *marks: str) -> str:
     before, rest = text[: found.start()], text[found.start() :]
     end = max(at for at, char in enumerate(rest) if char.isdecimal()) + 1
     return ("-" if "-" in before else "") + rest[:end]
+
+
+def _bounded(
+    field: Any, base: Any, compared: Callable[[Any], Any], keeps: Callable[[Any, Any, Any], bool]
+) -> Any:
+    """A reader of cells in which values are held against bounds as what `compared` makes of both: `keeps` is
+    given the operator, a value and a bound."""
+    read_value = field.create_value_reader()
+    bounds = {
+        name: (compared(read_value(field.constraints[name])), field.constraints[name])
+        for name in _BOUNDS
+        if field.constraints.get(name) is not None
+    }
+    kept = field.constraints
+    field.constraints = {key: value for key, value in kept.items() if key not in _BOUNDS}
+    try:
+        inner = base.create_cell_reader(field)
+    finally:
+        field.constraints = kept
+    if not bounds:
+        return inner
+
+    def read(cell: Any) -> Any:
+        value, notes = inner(cell)
+        if value is None:
+            return value, notes
+        own = compared(value)
+        for name, (bound, stated) in bounds.items():
+            if not keeps(_BOUNDS[name], own, bound):
+                notes = {**(notes or {}), name: f'constraint "{name}" is "{stated}"'}
+        return value, notes
+
+    return read
 
 
 def _constrained(field: Any, base: Any, name: str, test: Callable[[Any], str | None]) -> Any:
@@ -335,6 +286,46 @@ class String(fields.StringField):
         return _constrained(self, fields.StringField, "pattern", lambda text: None if matches(text) else note)
 
 
+class _WholeList(list[Any]):
+    """One that can be part of a key."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return _hash(self)
+
+
+class _WholeObject(dict[str, Any]):
+    """One that can be part of a key, in which the order of members says nothing."""
+
+    def __repr__(self) -> str:
+        return json.dumps(self, sort_keys=True, default=repr)
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return _hash(self)
+
+
+def _hash(value: Any) -> int:
+    return hash(json.dumps(value, sort_keys=True, default=str))
+
+
+def _with_whole_values(base: Any) -> Any:
+    """A type whose values are lists or objects, of which keys may be made, too."""
+
+    @attrs.define(kw_only=True, repr=False)
+    class Whole(base):  # type: ignore[misc]
+        def create_value_reader(self) -> Reader:
+            inner = _reader(base, self)
+
+            def read(cell: Any) -> Any:
+                value = inner(cell)
+                if isinstance(value, list):
+                    return _WholeList(value)
+                return _WholeObject(value) if isinstance(value, dict) else value
+
+            return read
+
+    return Whole
+
+
 def _with_json_schema(base: Any) -> Any:
     """A type whose values may have a `jsonSchema`, which came with version 2."""
 
@@ -359,13 +350,15 @@ def _with_json_schema(base: Any) -> Any:
 
 _TYPES = {
     "string": String,
-    "object": _with_json_schema(fields.ObjectField),
-    "array": _with_json_schema(fields.ArrayField),
-    "geojson": _with_json_schema(fields.GeojsonField),
+    "object": _with_json_schema(_with_whole_values(fields.ObjectField)),
+    "array": _with_json_schema(_with_whole_values(fields.ArrayField)),
+    "geojson": _with_json_schema(_with_whole_values(fields.GeojsonField)),
     "year": Year,
     "yearmonth": Yearmonth,
     "date": Date,
     "datetime": Datetime,
+    "time": Time,
+    "list": _with_whole_values(fields.ListField),
     "integer": Integer,
     "number": Number,
     "geopoint": Geopoint,

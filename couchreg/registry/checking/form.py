@@ -225,9 +225,12 @@ def _constraints(item: dict[str, Any], options: Mapping[str, Any]) -> Iterator[s
         return
     declared = Field.from_descriptor(deepcopy(item), **options)
     read = declared.create_value_reader()
+    if declared.type == "list" and item.get("delimiter") == "":
+        yield "The “delimiter” is empty: write what stands between the items, or leave it out for a comma."
     for member in _BOUNDS:
-        if constraints.get(member) is not None and read(constraints[member]) is None:
-            wrong = shown(constraints[member])
+        stated = constraints.get(member)
+        if stated is not None and (read(stated) is None or stated == "NaN"):
+            wrong = shown(stated)
             yield f"“{member}” is {wrong}, which is not a value of the type {declared.type}."
     unfit = [value for value in constraints.get("enum") or () if _is_unreadable(read, value)]
     if unfit and "enum" in declared.supported_constraints:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 from couchreg.package.report import Problem, problem, shown
-from couchreg.registry.checking.encodings import detected, first_fault, reads_alike
+from couchreg.registry.checking.encodings import binary, detected, first_fault, reads_alike, surely
 from couchreg.registry.checking.opening import (
     BROKEN,
     COMPRESSIONS,
@@ -111,6 +111,12 @@ def _of_encoding(prepared: Prepared, resource: Any, paths: list[str]) -> tuple[P
     found = None if stated else detected(opened)
     if found is not None and (found == UTF_8 or not is_json):
         return _of_mixed(prepared, resource, paths, found), found
+    if not stated and not is_json:
+        with opened() as file:
+            what = binary(file.read(_STEP))
+        if what:
+            message = f"{paths[0]} is {what}, and no text: state its “format”, or give the file its suffix."
+            return problem("format-error", message, resource=name, file=paths[0]), None
     wanted = str(stated or UTF_8)
     try:
         fault = first_fault(opened, wanted)
@@ -159,11 +165,11 @@ def _of_mixed(prepared: Prepared, resource: Any, paths: list[str], found: str) -
         opened = partial(prepared.open_text, resource.name, [path])
         if first_fault(opened, "ascii") is None:
             continue
-        own = detected(opened)
+        own = surely(opened)
         if own == UTF_8:
             words = f"{path} is UTF-8 and another file of the resource is not"
-        elif own is None or not reads_alike(opened, own, found):
-            words = f"{path} looks like {own or 'another encoding'} and the resource as a whole like {found}"
+        elif own is not None and not reads_alike(opened, own, found):
+            words = f"{path} looks like {own} and the resource as a whole like {found}"
         else:
             continue
         remedy = "save all of them as UTF-8, or state the “encoding” that all of them have."

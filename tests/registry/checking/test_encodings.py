@@ -19,11 +19,15 @@ LONG = "id,word\n" + "".join(f"{number},tree{number}\n" for number in range(100_
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
+        ("", "utf-8"),
         ("id,word\n1,tree\n", "utf-8"),
         ("id,word\n1,Müller\n2,café\n", "utf-8"),
         ("id,word\n1,Müller\n2,café\n", "windows-1252"),
         ("id;Größe\n1;5\n", "windows-1252"),
         ("id,word\n1,“quoted” – 5 €\n", "windows-1252"),
+        ("id,word\n1,well—that is all…or not\n2,Zürich–Genève\n", "windows-1252"),
+        ("id,word\n1,L’Haÿ-les-Roses\n2,5 µg/m³, 25°C±1 ½™\n", "windows-1252"),
+        ("id,word\n1,CAFÉ McÉwan\n2,José ÁLVAREZ\n", "windows-1252"),
         ("id,word\n1,José Muñoz\n2,Zoë\n3,Ålesund\n", "windows-1252"),
         (LONG + "5,café\n", "windows-1252"),
         ("město;počet\nŽďár nad Sázavou;3\nČeské Budějovice;4\n", "cp1250"),
@@ -185,7 +189,7 @@ def test_a_mark_before_json_is_no_part_of_it(tmp_path: Path, members: dict[str, 
 
 
 FRENCH = "1,Besançon à côté de la forêt, où naît le fleuve\n2,Évêché, hôtel, château, garçon\n"
-CZECH = "3,Příliš žluťoučký kůň úpěl ďábelské ódy\n4,Řeka, třešně, šťáva, účet, něžný\n"
+CZECH = "3,Příliš kůň úpěl ďábelské ódy\n4,Řeka, třešně, účet, něžný\n"
 
 
 def parts(folder: Path, first: bytes, second: bytes, **members: Any) -> dict[str, Any]:
@@ -201,3 +205,52 @@ def test_parts_of_two_encodings_are_not_read_by_one(tmp_path: Path) -> None:
     assert parts(tmp_path, french, czech, encoding="cp1250")["problems"] == []  # who states it knows it
     assert parts(tmp_path, french, text[0].encode("utf-8"))["problems"] != []
     assert parts(tmp_path, french, b"3,na\xefve\n")["problems"] == []  # the same by any that it may be
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "encoding"),
+    [
+        ("1,İstanbul\n2,Iğdır\n", "3,Şişli\n4,Çağlayan\n", "cp1254"),
+        ("1,Łódź\n2,Kraków\n", "3,Gdańsk\n4,Wrocław\n", "cp1250"),
+        ("1,Москва\n2,Казань\n", "3,Уфа\n", "cp1251"),
+    ],
+)
+def test_a_short_part_says_nothing_against_the_whole(
+    tmp_path: Path, first: str, second: str, encoding: str
+) -> None:
+    report = parts(tmp_path, first.encode(encoding), second.encode(encoding))
+    assert (report["problems"], report["recorded"][0]["value"]) == ([], encoding)
+
+
+GERMAN = "stadt;fluss\nMünchen;Isar\nKöln;Rhein\nDüsseldorf;Rhein\nLübeck;Trave\n"
+SPANISH = "país;café\nEspaña;sí\nMéxico;mañana\nPanamá;canción\n"
+
+
+@pytest.mark.parametrize("encoding", ["cp437", "cp850", "mac_roman"])
+@pytest.mark.parametrize("text", [GERMAN, SPANISH])
+def test_what_would_be_garbled_is_not_guessed(tmp_path: Path, text: str, encoding: str) -> None:
+    assert detected(lambda: io.BytesIO(text.encode(encoding))) is None
+    assert detected(lambda: io.BytesIO(text.encode("cp1252"))) == "windows-1252"
+    [found] = table(tmp_path, text.encode(encoding), schema=None)["problems"]
+    assert (found["type"], "state “encoding”" in found["message"]) == ("encoding-error", True)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"PK\x03\x04" + bytes(range(256)), "is a zip file"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "is a picture"),
+        (gzip.compress(b"id,word\n1,a\n", mtime=0), "compressed with gzip"),
+        (b"id,word\n1,\0\0a\n", "is binary"),
+    ],
+)
+def test_what_is_no_text(tmp_path: Path, data: bytes, words: str) -> None:
+    [found] = table(tmp_path, data, schema=None)["problems"]
+    assert (found["type"], found["file"]) == ("format-error", "t.csv")
+    assert words in found["message"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_that_does_not_say_so(tmp_path: Path, encoding: str) -> None:
+    report = table(tmp_path, "id,word\n1,tree\n2,Ä\n".encode(encoding))
+    assert (report["problems"], report["recorded"][0]["value"]) == ([], encoding)

@@ -3,11 +3,13 @@
 Source: https://docs.couchdb.org/en/stable/json-structure.html#request-object
 """
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from couchreg.errors import BadRequest
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.description import describe
 from couchreg.http.couch.frame.params import json_value, unquote_path
@@ -20,6 +22,8 @@ _JSON_KEYS = frozenset({"startkey", "endkey", "key", "descending"})
 _SECRET = frozenset({"authorization", "proxy-authorization", "cookie"})
 _NOT_FOR_REWRITING = frozenset({"info", "form", "uuid", "id"})
 _ESCAPED = re.compile(r"\\(.)")
+MOST_FIELDS = 10_000  # of a form
+_QUICK = 64 << 10  # bytes of a body that are taken apart on the loop
 LARGEST = 16 << 20  # bytes of a body that functions are given: all of it goes to them as text
 WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -39,12 +43,11 @@ async def request_object(
     for_rewriting: bool = False,
 ) -> bytes:
     """`req` as JSON; for rewrites a part of it. Reads the body, where the method has one and neither its
-    `data` nor what was made of it is given. Raises BadRequest."""
+    `data` nor what was made of it is given. Raises BadRequest, also for a form of too many fields."""
     brings_one = ctx.method in WITH_BODY and has_body(ctx)
     if data is None:
         data = await ctx.body(LARGEST) if brings_one and body is None else b""
     request = ctx.request
-    text = data.decode("utf-8", "replace")
     found: dict[str, Any] = {
         "info": {} if for_rewriting else await describe(ctx.db, ctx.settings),
         "id": doc_id,
@@ -55,16 +58,23 @@ async def request_object(
         "raw_path": request.raw_path,
         "query": {key: _query_value(key, value) for key, value in ctx.pairs},
         "headers": _headers(request.headers),
-        "body": body or (text if brings_one else "undefined"),
+        "body": body or "undefined",
         "peer": ctx.address,
-        "form": _form(request.content_type, text),
+        "form": {},
         "cookie": _cookies(request.headers.get("Cookie", "")),
         "userCtx": {"db": ctx.db.name, "name": ctx.user.name, "roles": list(ctx.user.roles)},
         "secObj": await ctx.db.setting("security") or {},
     }
-    if for_rewriting:
-        found = {name: value for name, value in found.items() if name not in _NOT_FOR_REWRITING}
-    return json.encode(found)
+    names = [name for name in found if not (for_rewriting and name in _NOT_FOR_REWRITING)]
+
+    def whole() -> bytes:
+        text = data.decode("utf-8", "replace")
+        if brings_one and not body:
+            found["body"] = text
+        found["form"] = _form(request.content_type, text)
+        return json.encode({name: found[name] for name in names})
+
+    return whole() if len(data) <= _QUICK else await asyncio.to_thread(whole)
 
 
 def _requested(ctx: Context) -> list[str]:
@@ -87,7 +97,11 @@ def _headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _form(content_type: str, text: str) -> dict[str, str]:
-    return dict(parse_qsl(text, keep_blank_values=True)) if content_type == FORM else {}
+    if content_type != FORM:
+        return {}
+    if text.count("&") >= MOST_FIELDS:
+        raise BadRequest(f"A form for a function has at most {MOST_FIELDS} fields.")
+    return dict(parse_qsl(text, keep_blank_values=True))
 
 
 def _cookies(header: str) -> dict[str, str]:

@@ -227,3 +227,17 @@ COOKIES = {
 async def test_cookies_that_functions_are_given(couch: Couch, header: str, wanted: dict[str, str]) -> None:
     await put_design(couch, shows={"f": "function(doc, req) { return {json: req.cookie}; }"})
     assert (await couch("GET", "/_design/d/_show/f", headers={"Cookie": header})).json == wanted
+
+
+async def test_forms_that_functions_are_given(couch: Couch) -> None:
+    """However large they are; and there is an end to how many fields one may have."""
+    await put_design(couch, updates={"f": "function(doc, req) { return [null, {json: req.form}]; }"})
+
+    async def sent(form: str) -> Any:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return await couch("POST", "/_design/d/_update/f", data=form.encode(), headers=headers)
+
+    assert (await sent("a=1&b=%C3%A9+x")).json == {"a": "1", "b": "é x"}
+    assert (await sent("a=" + "x" * 200_000)).json == {"a": "x" * 200_000}
+    many = await sent("&".join(f"f{number}=" for number in range(10_001)))
+    assert (many.status, "at most 10000 fields" in many.json["reason"]) == (400, True)
