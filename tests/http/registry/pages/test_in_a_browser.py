@@ -5,11 +5,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Error, expect
+from playwright.async_api import Browser, Error, Route, expect
 
+from couchreg.analytics.ledger import PENDING
 from couchreg.http.registry.pages import waiting
 from tests.http.registry.pages.browsing import started, visiting
 from tests.http.registry.pages.test_pages import PAGES, ROWS, hostile_package, plain_package
@@ -120,6 +122,19 @@ async def test_what_is_not_there_at_once_comes_afterwards(
         await expect(visit.page.get_by_text("10 rows; these are 1 to 10")).to_be_visible()
         assert await visit.page.locator("[data-rest]").count() == 0
         assert await visit.findings(axe=False) == []
+        assert registry.tables is not None
+        of, pending = registry.tables.of, [Mock(resource="main", state=PENDING)]
+        monkeypatch.setattr(registry.tables, "of", AsyncMock(return_value=pending))
+
+        async def ready(route: Route) -> None:
+            monkeypatch.setattr(registry.tables, "of", of)
+            await route.continue_()
+
+        await visit.page.route("**/*rest=1*", ready)  # the table is there when the rest is asked for
+        await visit.open("/-/table/seen/1.0.0/main?where=year+%3C+1909")
+        await expect(visit.page.get_by_text("9 rows; these are 1 to 9")).to_be_visible()
+        await expect(visit.page.get_by_role("link", name="ask it with SQL")).to_be_visible()
+        assert await visit.page.locator("pre.seen").count() == 0
         await visit.open("/-/sql?q=select+40%2B2+as+answer")
         await expect(visit.page.get_by_role("cell", name="42")).to_be_visible()
         await visit.page.route("**/*rest=1*", lambda route: route.abort())
