@@ -8,6 +8,7 @@ const Shelf = (() => {
   const WORDS = 20000; // characters of a README that are searched
   const LOOKED = "_local/looked"; // when it was last looked for what has changed; browsers end idle workers
   const PARTIAL = "Not all of it is here yet.";
+  const ROWLESS = "Rows of some of its tables could not be had yet: those are files alone.";
   const OTHERS = /^(xlsx|xls|ods|parquet|ndjson|jsonl)$/; // formats of tables that nothing here reads
   const ROWS = 500000; // of a table that is taken along as rows
   const LARGEST = 20e6; // bytes of them
@@ -68,9 +69,9 @@ const Shelf = (() => {
     return value;
   }
 
-  // All that is here: {_id: name, version, bytes, title, description, words, taken, said, held, problem}. `version` is
-  // the one that is whole, "" while none is; `held` are the versions that may have a database; `said` is what the
-  // registry said of the version.
+  // All that is here: {_id: name, version, bytes, title, description, words, taken, said, held, rowed, problem}.
+  // `version` is the one that is whole, "" while none is; `held` are the versions that may have a database; `said` is
+  // what the registry said of the version; `rowed` is whether the rows of its tables are here, as far as they can be.
   async function all() {
     return (await list().allDocs({ include_docs: true })).rows.map((row) => row.doc);
   }
@@ -99,7 +100,7 @@ const Shelf = (() => {
     const { version, bytes } = found;
     const said = JSON.stringify(found);
     const before = (await find(name)) || { version: "", held: [], title: "", description: "", words: "", bytes, problem: PARTIAL };
-    if (before.version === version && before.said === said && before.held.length === 1) {
+    if (before.version === version && before.said === said && before.held.length === 1 && before.rowed) {
       if (before.problem) await note(name, { problem: "" });
       return version;
     }
@@ -107,8 +108,8 @@ const Shelf = (() => {
     // Listed before it comes: what is here can be removed, even where this page is closed now.
     await note(name, { ...before, held: [...new Set([...before.held, version])], taken: before.taken || Date.now() });
     try {
-      const shown = await replicated(name, version);
-      await note(name, { version, bytes, said, taken: Date.now(), problem: "", ...shown });
+      const shown = await replicated(name, version, said, MOST - bytes);
+      await note(name, { version, bytes, said, taken: Date.now(), problem: shown.rowed ? "" : ROWLESS, ...shown });
     } catch (error) {
       if (!before.version && !(error instanceof Unreachable)) await removed(name);
       else await tidy(name);
@@ -118,15 +119,15 @@ const Shelf = (() => {
     return version;
   }
 
-  async function replicated(name, version) {
+  async function replicated(name, version, said, room) {
     const db = named(name, version);
     let trouble = null;
     try {
       const came = await db.replicate.from(remote((error) => { trouble = error; }), { doc_ids: [name, `${name}@${version}`], batch_size: 1, batches_limit: 1 });
       if (came.doc_write_failures) throw new Unable(`There is no room for ${name} in this browser.`);
       const doc = await db.get(`${name}@${version}`);
-      await with_rows(db, doc, name, version);
-      return await described(db, doc);
+      const rowed = await with_rows(db, doc, said, room);
+      return { ...(await described(db, doc)), rowed };
     } catch (error) {
       throw trouble || error;
     } finally {
@@ -134,18 +135,36 @@ const Shelf = (() => {
     }
   }
 
-  // Rows of tables in formats that nothing here reads, as CSV of the registry, beside the files.
-  async function with_rows(db, doc, name, version) {
+  // Rows of tables in formats that nothing here reads, as CSV of the registry, beside the files, of `room` bytes at most.
+  // Whether there is nothing more to be had: the registry may be making a table, or have been asked too often.
+  async function with_rows(db, doc, said, room) {
     const resources = (Array.isArray(doc.resources) ? doc.resources : []).filter((one) => one && typeof one.name === "string" && isOther(one));
+    let whole = true;
     for (const one of resources.slice(0, TABLES)) {
-      const table = [`${name}@${version}`, one.name].map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
-      const asked = new URLSearchParams({ q: `SELECT * FROM ${table} LIMIT ${ROWS}`, format: "csv" });
-      const found = await short(`${root}/-/sql?${asked}`);
-      if (!found) continue; // it is a file alone
       const place = `rows/${one.name}`;
-      const { _rev } = await db.get(place).catch((error) => { if (error.status === 404) return {}; throw error; });
-      await db.put({ _id: place, _rev, _attachments: { rows: { content_type: "text/csv", data: found } } });
+      const there = await db.get(place).catch((error) => { if (error.status === 404) return {}; throw error; });
+      if (there.said === said) {
+        room -= there._attachments.rows.length;
+        continue;
+      }
+      const table = [doc._id, one.name].map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
+      // One row more than is shown: whoever looks at it tells so that not all are here.
+      const asked = new URLSearchParams({ q: `SELECT * FROM ${table} LIMIT ${ROWS + 1}`, format: "csv" });
+      let found;
+      try {
+        found = await short(`${root}/-/sql?${asked}`, Math.min(LARGEST, room));
+      } catch (error) {
+        if (!(error instanceof Unreachable)) throw error;
+        whole = false;
+      }
+      if (found) {
+        room -= found.size;
+        await db.put({ _id: place, _rev: there._rev, said, _attachments: { rows: { content_type: "text/csv", data: found } } });
+      } else if (there._rev) { // rows of what it was before
+        await db.remove(place, there._rev);
+      }
     }
+    return whole;
   }
 
   function isOther(resource) {
@@ -154,8 +173,8 @@ const Shelf = (() => {
     return resource.data === undefined && OTHERS.test(String(format).toLowerCase());
   }
 
-  // An answer of at most LARGEST bytes; null for a longer one, and where there is none.
-  async function short(place) {
+  // An answer of at most so many bytes; null for a longer one, and where there is none.
+  async function short(place, most) {
     const ended = new AbortController();
     let answer;
     try {
@@ -167,7 +186,7 @@ const Shelf = (() => {
           const { done, value } = await reader.read();
           if (done) return new Blob(parts);
           parts.push(value);
-          if ((size += value.length) > LARGEST) { ended.abort(); return null; }
+          if ((size += value.length) > most) { ended.abort(); return null; }
         }
       }
     } catch (error) {

@@ -4,16 +4,17 @@ it is back."""
 import asyncio
 import io
 import json
+import re
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 import aiohttp
 import duckdb
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.http.registry.pages.browsing import Visit, started, visiting
 from tests.http.registry.pages.test_in_a_browser import EVIL
@@ -120,6 +121,27 @@ async def test_what_was_taken_along_is_there_without_a_network(browser: Browser,
                 await _removed(visit.page, url)
 
 
+async def _without_rows(visit: Visit, url: str) -> None:
+    """A table that cannot be asked just now keeps its package from nothing, and its rows come later."""
+    asked = []
+
+    async def busy(route: Route) -> None:
+        asked.append(unquote_plus(route.request.url))
+        await route.fulfill(status=503)
+
+    page, lacking = visit.page, visit.page.get_by_text("Rows of some of its tables could not be had yet")
+    await page.evaluate("Shelf.drop('bees')")
+    await page.route(re.compile(r"/-/sql\?"), busy)
+    await take(page, url, "bees")
+    await expect(lacking).to_be_visible()
+    assert [one.endswith(" LIMIT 500001&format=csv") for one in asked] == [True]  # one more than is shown
+    visit.told.clear()
+    await page.unroute_all()
+    await page.goto(f"{url}/-/offline")
+    await expect(page.get_by_role("status")).to_have_text("All of it is as it is in the registry.")
+    await expect(lacking).to_have_count(0)
+
+
 async def _taken(visit: Visit, url: str) -> None:
     page = visit.page
     await page.goto(f"{url}/bees")
@@ -131,6 +153,7 @@ async def _taken(visit: Visit, url: str) -> None:
     await page.evaluate(UNABLE)
     await page.get_by_role("button", name="Take it along").click()
     await expect(page.get_by_role("alert")).to_contain_text("Is there room left?")
+    await _without_rows(visit, url)
     for name in ("bees", "gdp", "evil"):
         await take(page, url, name)
     await _nothing_comes_twice(page, url)
