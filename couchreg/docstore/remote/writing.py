@@ -229,7 +229,10 @@ async def together(
         except CouchregError as error:
             if not isinstance(error, Unsure):
                 for done, old, rev in list(zip(edits, before, outcomes, strict=False))[::-1]:
-                    await _take_back(asking, done.id, str(rev), old)
+                    try:
+                        await _take_back(asking, done.id, str(rev), old)
+                    except CouchregError as failed:
+                        raise Unsure(f"Written in part, and not taken back: {failed.reason}") from failed
             raise
         outcomes.append(outcome)
     return outcomes

@@ -13,6 +13,7 @@ from couchreg.docstore.remote import CouchAddress, RemoteStore, calls, database,
 from couchreg.docstore.remote.database import CouchDatabase
 from couchreg.docstore.remote.store import NotUsable
 from couchreg.errors import NotImplementedHere, TooLarge, Unavailable, Unsure
+from couchreg.model.user import SYSTEM
 from tests.docstore import couchdbs
 from tests.docstore.remote.front import Passed, Spoil, before
 from tests.docstore.writing import edit, put, put_one, replica, replicate
@@ -208,6 +209,19 @@ async def test_what_is_written_and_cannot_be_shown_is_unsure(
             await put_one(database, edit("a", v=1))
     assert (await database.revision("a")).members == b'"v":1'
     assert remote.calls.in_doubt
+
+
+async def test_what_is_written_in_part_and_not_taken_back_is_unsure(couch_door: str) -> None:
+    async def spoil(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        if not request.path.endswith("_purge"):
+            return None
+        return web.json_response({"error": "forbidden", "reason": "not here"}, status=403)
+
+    async with behind(couch_door, spoil) as (database, _):
+        await put_one(database, edit("b", v=1))
+        edits = [edit("a", v=1), edit("b", v=2)]  # the second is a conflict
+        with pytest.raises(Unsure, match="not taken back: not here"):
+            await database.update(edits, new_edits=True, user=SYSTEM, together=True)
 
 
 async def test_an_answer_without_end_is_not_read_to_its_end(
