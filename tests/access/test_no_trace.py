@@ -91,7 +91,7 @@ def registry_requests(name: str) -> Iterator[tuple[str, str, str]]:
         if route.path.startswith("/-/viewer/"):
             yield route.path, "GET", f"{route.path}?dataset={name}&config=default&split=res{word}"
     for text in (f"SELECT * FROM {name}.res{word}", f'SELECT * FROM "{name}@1.0.0"."res{word}"'):
-        yield "sql", "GET", f"/-/sql?q={quote(text)}"
+        yield "sql", "GET", f"/-/sql?q={quote(text)}&rest=1"  # a page that waits for its answer
         yield "sql", "GET", f"/-/sql.json?sql={quote(text)}"
     yield "meta", "GET", f"/{name}/1.0.0/res{word}?meta=true"
     yield "clone", "GET", f"/{name}?clone=true"

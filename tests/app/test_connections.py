@@ -58,7 +58,8 @@ async def test_dripping_does_not_help(hasty: App, door: str) -> None:
         while not answer.done():
             writer.write(b"G")
             await asyncio.sleep(0.01)
-        assert status(answer.result()) in (400, 408)
+        # A letter that comes when the line is closed resets it, and may take the answer away.
+        assert isinstance(answer.exception(), ConnectionResetError) or status(answer.result()) in (400, 408)
 
 
 @pytest.mark.parametrize("door", DOORS)
