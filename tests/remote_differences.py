@@ -72,7 +72,7 @@ PARAMETERS: Final[Mapping[str, str]] = {
 
 # Of the recorded corpus: what the first difference of a scenario says, and why it is so.
 CORPUS: Final[Mapping[str, str]] = {
-    r"_revs_info\[\d+\]\.status: want '(available|deleted)', got 'missing'": (
+    r"_revs_info(\[\d+\]\.status: want '(available|deleted)', got 'missing'|: want \d+ elements)": (
         "of revisions that were edited a CouchDB says only on the line of the winner whether they are stored"
     ),
     r"(rev|header etag): want '\"?\d+-[0-9a-f]{32}": (
