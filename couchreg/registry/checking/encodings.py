@@ -64,9 +64,6 @@ class Fault(NamedTuple):
     offset: int
     line: int
 
-    def __str__(self) -> str:
-        return f"byte 0x{self.value:02x} (the {self.offset + 1:,}th of the file, in line {self.line:,})"
-
 
 def is_encoding(name: str) -> bool:
     """Whether a text names an encoding of text that is read here, as other readers know them."""
