@@ -7,14 +7,13 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from couchreg.cli.showing import human
+from tests.answering import Answering, answering
 from tests.cli.conftest import Couchreg, run
 from tests.processes import Server, environment
 
@@ -146,7 +145,7 @@ def test_a_bad_name_is_a_wrong_command(couchreg: Couchreg, bees: str) -> None:
         assert couchreg(*arguments).status == 2
 
 
-class Proxy(BaseHTTPRequestHandler):
+class Proxy(Answering):
     def do_GET(self) -> None:
         status = 502 if "502" in self.path else 403
         self.send_response(status)
@@ -154,19 +153,11 @@ class Proxy(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b"<html>Blocked</html>")
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Nobody reads it."""
-
 
 @pytest.fixture
 def proxy() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(Proxy) as url:
+        yield url
 
 
 def test_a_proxy_that_answers_is_named(proxy: str, tmp_path: Path) -> None:

@@ -1,14 +1,13 @@
 """What a registry says reaches a terminal as text: no escape sequence of it does anything."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.answering import Answering, answering
 from tests.cli.conftest import run
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\u2028\x7f"
@@ -33,7 +32,7 @@ DESCRIPTOR = {
 ROW = {"version": EVIL, "published": EVIL, "publisher": EVIL, "files": EVIL, "bytes": EVIL, "tags": [EVIL]}
 
 
-class Registry(BaseHTTPRequestHandler):
+class Registry(Answering):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         found: dict[str, Any] = {
@@ -58,26 +57,13 @@ class Registry(BaseHTTPRequestHandler):
 
     def _answer(self, value: Any) -> None:
         known = value is not None
-        body = json.dumps(value if known else {"error": EVIL, "reason": EVIL}, ensure_ascii=False).encode()
-        self.send_response(200 if known else 404)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nobody reads it."""
+        self.answer_json(200 if known else 404, value if known else {"error": EVIL, "reason": EVIL})
 
 
 @pytest.fixture(scope="module")
 def evil() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(Registry) as url:
+        yield url
 
 
 COMMANDS = [

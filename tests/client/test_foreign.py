@@ -1,60 +1,40 @@
 """Servers that are no registry and answer JSON, and packages that are not there: what is said of them."""
 
-import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from couchreg import Client
 from couchreg.client import ClientError
 from couchreg.client.errors import Missing, UsageError
+from tests.answering import Answering, answering
 from tests.client.conftest import write_package
 
 COUCH = {"couchdb": "Welcome", "version": "3.5.0", "vendor": {"name": "The Apache Software Foundation"}}
 
 
-class Foreign(BaseHTTPRequestHandler):
+class Foreign(Answering):
     """Another server below each path."""
 
     def do_GET(self) -> None:
         _, kind, *rest = self.path.partition("?")[0].split("/")
         if kind == "hello":
-            self._answer(200, {"hello": 1})
+            self.answer_json(200, {"hello": 1})
         elif kind == "nothing":
-            self._answer(404, {"message": "Not Found"})
+            self.answer_json(404, {"message": "Not Found"})
         elif any(rest):
-            self._answer(404, {"error": "not_found", "reason": "Database does not exist."})
+            self.answer_json(404, {"error": "not_found", "reason": "Database does not exist."})
         else:
-            self._answer(200, COUCH)
+            self.answer_json(200, COUCH)
 
     do_PUT = do_POST = do_DELETE = do_GET
-
-    def _answer(self, status: int, value: Any) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nobody reads it."""
 
 
 @pytest.fixture(scope="module")
 def foreign() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Foreign)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(Foreign) as url:
+        yield url
 
 
 QUESTIONS: dict[str, Callable[[Client], object]] = {
