@@ -39,6 +39,7 @@ STATES = ("initializing", "error", "running", "pending", "crashing", "completed"
 ENDED = ("completed", "failed")
 MEMBERS = ("_replication_state", "_replication_state_time", "_replication_state_reason", "_replication_stats")
 AGAIN = 1.0  # seconds before a document store that does not answer is asked again
+TOGETHER = 0.05  # seconds in which databases that change, at every write of any, are gathered
 TRIES = 20  # to write a state past somebody who edits the document at the same time
 MOST_ERRORS = 10  # that make the wait longer
 _NOT_IN_STATS = ("source_seq", "through_seq", "source_read_only")
@@ -135,6 +136,7 @@ class Following:
                 self._follow(name)
             return seq
         await self._store.wait_event(seq)
+        await asyncio.sleep(TOGETHER)
         events = await self._store.events(seq)
         for event in events.results:
             if event.type != "deleted":

@@ -6,7 +6,7 @@ replicated writes all end in `Database.update`. The rules themselves are `user_d
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from couchreg.auth.options import SECTION, USERS_KEY, Options
@@ -64,10 +64,13 @@ class GuardedStore(StoreProxy):
         """From now on, tell it of those who come and go."""
         self._registrar.append(registrar)
 
-    async def open(self, name: str) -> Database:
-        if self._holds_users(name):
-            return self._users(await self._store.open(name))
-        return await self._store.open(name)
+    def open(self, name: str) -> Coroutine[Any, Any, Database]:
+        if name != USERS and USERS_KEY not in self.config().get(SECTION, ()):
+            return self._store.open(name)
+        return self._open_users(name) if self._holds_users(name) else self._store.open(name)
+
+    async def _open_users(self, name: str) -> Database:
+        return self._users(await self._store.open(name))
 
     async def create(self, name: str, settings: Mapping[Setting, Any] | None = None) -> Database:
         if name == REGISTRY:

@@ -40,13 +40,6 @@ LONGEST_NAME = 64  # characters of one that is written down
 Headers = Mapping[str, str]  # in which the case of names does not matter
 
 
-class _Verified(NamedTuple):
-    name: str
-    user: User
-    versions: tuple[Hashable, ...]  # of the sources, when the password was found right
-    until: float
-
-
 class Identity(NamedTuple):
     """Who asks and which handler believed it: "cookie", "default" (Basic), …; None for nobody.
 
@@ -70,6 +63,12 @@ class KnownAccount(NamedTuple):
     standing: tuple[Hashable, ...]
 
 
+class _Verified(NamedTuple):
+    name: str
+    identity: Identity  # its `standing`: the versions of the sources when the password was found right
+    until: float
+
+
 NOBODY = Identity(ANONYMOUS)
 # Handlers that believe by settings alone, and the sections with these.
 _CONFIGURED = {"jwt": ("chttpd", "jwt_auth", "jwt_keys"), "proxy": ("chttpd", SECTION, OLD_SECTION)}
@@ -90,6 +89,7 @@ class Authenticator:
         refresh: Callable[[], Awaitable[None]] | None = None,  # where others change accounts: know of that
     ) -> None:
         self._sources = tuple(sources)
+        self._version_of = [source.version for source in sources]
         self.passwords = work
         self._refresh = refresh
         self.options = Options(config)
@@ -114,6 +114,14 @@ class Authenticator:
         """What is remembered of accounts holds, whoever has changed them."""
         if self._refresh is not None:
             await self._refresh()
+
+    def recognize(self, headers: Headers, address: str = "") -> Identity | None:
+        """What `identify` would find, where that can be told without waiting for anything: None else."""
+        if self._refresh is not None or "Cookie" in headers:
+            return None
+        if "authentication_handlers" in self.options.config().get("chttpd", ()):
+            return None
+        return self._known(headers, address)
 
     async def identify(self, headers: Headers, address: str = "") -> Identity:
         """Who sends these headers to the couch door: what the first handler says that knows.
@@ -165,7 +173,7 @@ class Authenticator:
         Raises as `login`, and BadRequest for Basic credentials that are no base64.
         """
         verified = await self._authenticated(authorization, address)
-        return ANONYMOUS if verified is None else verified.user
+        return ANONYMOUS if verified is None else verified.identity.user
 
     async def _authenticated(self, authorization: str | None, address: str) -> "_Verified | None":
         if authorization is None:
@@ -252,15 +260,22 @@ class Authenticator:
 
     # -- the handlers; each gives None or NOBODY for a request that is not its business
     async def _basic(self, headers: Headers, address: str) -> Identity:
+        await self.refresh()
+        known = self._known(headers, address)
+        if known is None:
+            verified = await self._authenticated(headers.get("Authorization"), address)
+            return NOBODY if verified is None else verified.identity
+        return known
+
+    def _known(self, headers: Headers, address: str) -> Identity | None:
+        """What can be told at once: None where a password has to be looked at. Raises as `login`."""
         authorization = headers.get("Authorization")
         if authorization is None:
             return NOBODY
-        _refuse_token(authorization)
-        await self.refresh()
+        if authorization.startswith(BEARER):
+            _refuse_token(authorization)
         verified = self._remembered(self._digest(authorization), address)
-        if verified is None:
-            verified = await self._authenticated(authorization, address)
-        return NOBODY if verified is None else Identity(verified.user, "default", standing=verified.versions)
+        return None if verified is None else verified.identity
 
     async def _cookie(self, headers: Headers, address: str) -> Identity | None:
         value = cookie_value(headers.get("Cookie"))
@@ -303,7 +318,10 @@ class Authenticator:
     def _remembered(self, digest: bytes, address: str) -> _Verified | None:
         """Raises LockedOut."""
         known = self._verified.get(digest)
-        if known is None or not self._still_holds(known):
+        if known is None or self._clock() >= known.until:
+            return None
+        name = known.name
+        if tuple([version(name) for version in self._version_of]) != known.identity.standing:
             return None
         if self._lockout.remembers:
             self._lockout.check(known.name, address)
@@ -328,17 +346,15 @@ class Authenticator:
     async def _verify(self, digest: bytes, name: str, password: str, address: str) -> _Verified:
         versions = self._versions(name)  # before the look-up: a change in between makes the entry stale
         user = await self.login(name, password, address)
-        verified = _Verified(name, user, versions, self._clock() + REMEMBERED_SECONDS)
+        identity = Identity(user, "default", standing=versions)
+        verified = _Verified(name, identity, self._clock() + REMEMBERED_SECONDS)
         self._verified[digest] = verified
         while len(self._verified) > REMEMBERED_MOST:
             self._verified.popitem(last=False)
         return verified
 
-    def _still_holds(self, known: _Verified) -> bool:
-        return self._clock() < known.until and self._versions(known.name) == known.versions
-
     def _versions(self, name: str) -> tuple[Hashable, ...]:
-        return tuple([source.version(name) for source in self._sources])
+        return tuple([version(name) for version in self._version_of])
 
     def stands(self, identity: Identity) -> bool:
         """Whether nothing has changed of what was believed; an API token is always asked again."""

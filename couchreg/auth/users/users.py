@@ -5,7 +5,7 @@ What may be written there is `users_guard.py`'s, what people see of it `user_vie
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from couchreg.auth.options import Options
 from couchreg.auth.passwords.credentials import Credential
@@ -53,13 +53,10 @@ class Users:
 
     def __init__(self, store: ConfiguredStore, changes: UserChanges) -> None:
         self._store = store
-        self._changes = changes
+        self.version: Callable[[str], Hashable] = changes.version
         self._options = Options(store.config)
         self._found: OrderedDict[str, tuple[Hashable, Credential]] = OrderedDict()
         self._disabled: OrderedDict[str, tuple[Hashable, bool]] = OrderedDict()
-
-    def version(self, name: str) -> Hashable:
-        return self._changes.version(name)
 
     async def credential(self, name: str) -> Credential | None:
         """Raises Unauthorized for a user in conflict, as long as nobody has said who it is."""

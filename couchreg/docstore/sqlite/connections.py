@@ -8,6 +8,7 @@ import resource
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,7 @@ class DatabaseConnections:
         self._busy = busy
         self._reader: SqliteConnection | None = None
         self._writer: SqliteConnection | None = None
+        self.touch = partial(recent.touch, self)  # this database has just been asked for
 
     def reader(self) -> apsw.Connection:
         """A connection that has met no trouble. Raises Failure when the file cannot be opened."""
@@ -56,10 +58,6 @@ class DatabaseConnections:
             self._writer = schema.connect(self._path)
             self._recent.touch(self)
         return self._writer
-
-    def touch(self) -> None:
-        """This database has just been asked for."""
-        self._recent.touch(self)
 
     def rest(self) -> bool:
         """Close the files until they are needed again; False if the writer is at work.
@@ -101,11 +99,15 @@ class Recent:
         self.pool = pool
         self._most = most
         self._open: OrderedDict[DatabaseConnections, None] = OrderedDict()
+        self._latest: DatabaseConnections | None = None  # the last of these
 
     def __len__(self) -> int:
         return len(self._open)
 
     def touch(self, connections: DatabaseConnections) -> None:
+        if connections is self._latest:
+            return
+        self._latest = connections
         self._open[connections] = None
         self._open.move_to_end(connections)
         if len(self._open) > self._most:
@@ -120,3 +122,5 @@ class Recent:
 
     def forget(self, connections: DatabaseConnections) -> None:
         self._open.pop(connections, None)
+        if connections is self._latest:
+            self._latest = None

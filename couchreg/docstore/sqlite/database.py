@@ -73,6 +73,7 @@ class SqliteDatabase:
         self._changed = changed
         self._closed = False
         self._files = DatabaseConnections(file.path, recent, lambda: self._writer.busy())
+        self.touch = self._files.touch  # somebody has just asked for it: keep it open rather than another
         try:
             conn = self._files.reader()
             schema.verify(conn, file.name)
@@ -125,10 +126,6 @@ class SqliteDatabase:
         if self._closed:
             raise NotFound(GONE)
         return self._files.reader()
-
-    def touch(self) -> None:
-        """Somebody has just asked for this database: keep it open rather than another."""
-        self._files.touch()
 
     # -- reads
     async def info(self) -> DatabaseInfo:

@@ -29,8 +29,8 @@ def unpack_revs(packed: str) -> tuple[str, ...]:
 
 
 def as_revision(doc_id: str, rev: str, deleted: object, members: bytes, atts: bytes | None) -> Revision:
-    return Revision(doc_id, rev, bool(deleted), members, unpack_atts(atts))
+    return Revision(doc_id, rev, bool(deleted), members, _decode_atts(atts) if atts else ())
 
 
 def as_row(doc_id: str, rev: str, deleted: object, members: bytes | None, atts: bytes | None) -> Row:
-    return Row(doc_id, rev, bool(deleted), members, unpack_atts(atts))
+    return Row(doc_id, rev, bool(deleted), members, _decode_atts(atts) if atts else ())

@@ -169,3 +169,43 @@ async def test_a_right_password_that_is_remembered_forgives_wrong_ones_too(
         for _ in range(3):
             with pytest.raises(Unauthorized):
                 await auth.authenticate(basic("anna:wrong"))
+
+
+async def test_who_is_remembered_is_recognized_without_waiting(
+    auth: Authenticator, source: Source, clock: Clock
+) -> None:
+    source.put("anna", "right")
+    headers = {"Authorization": basic("anna:right")}
+    assert auth.recognize({}) is not None  # nobody, which is an answer
+    assert auth.recognize(headers) is None  # a password has to be looked at
+    found = await auth.identify(headers)
+    assert auth.recognize(headers) == found
+    assert found.user.name == "anna"
+    assert auth.recognize({**headers, "Cookie": "AuthSession=x"}) is None
+    clock.now += REMEMBERED_SECONDS
+    assert auth.recognize(headers) is None
+    await auth.identify(headers)
+    source.put("anna", "other")
+    assert auth.recognize(headers) is None
+    with pytest.raises(Unauthorized):
+        await auth.identify(headers)
+
+
+async def test_nobody_is_recognized_where_others_change_accounts_or_settings_say_who_is_asked(
+    source: Source,
+) -> None:
+    async def refresh() -> None:
+        """What others have written is known."""
+
+    source.put("anna", "right")
+    headers = {"Authorization": basic("anna:right")}
+    written = "{chttpd_auth, default_authentication_handler}"
+    config = {"chttpd": {"authentication_handlers": written}}
+    work = PasswordWork(dict, iterations=2)
+    for auth in (
+        Authenticator([source], work, refresh=refresh),
+        Authenticator([source], work, config=lambda: config),
+    ):
+        assert (await auth.identify(headers)).user.name == "anna"
+        assert auth.recognize(headers) is None
+    work.close()

@@ -70,7 +70,7 @@ async def test_a_cookie_cannot_be_forged(world: World) -> None:
     for forged in (
         decoded.replace(b"bob", b"boss"),
         decoded[:-1] + bytes([decoded[-1] ^ 1]),
-        decoded.rpartition(b":")[0] + b":",
+        b":".join(decoded.split(b":", 2)[:2]) + b":",  # there may be a colon in the signature
         b"bob:FFFFFFFFFF:" + decoded.split(b":", 2)[2],
     ):
         assert await world.sessions.find(urlsafe_b64encode(forged).decode()) is None

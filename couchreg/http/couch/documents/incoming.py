@@ -19,7 +19,7 @@ _FOR_ALL = (Unauthorized, TooManyRequests, Unavailable)  # what is no fault of o
 
 def applies(ctx: Context) -> bool:
     """Whether documents of this request are publications."""
-    return ctx.meaning == REGISTRY and not ctx.user.is_admin
+    return not ctx.user.is_admin and ctx.meaning == REGISTRY
 
 
 async def room(ctx: Context, *, new_edits: bool) -> Incoming:

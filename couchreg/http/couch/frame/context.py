@@ -191,10 +191,11 @@ class Context:
         self.rule, self.in_database = rule, opens and rule is not Rule.SERVER_ADMIN
         if not self.in_database:
             authorize(rule, self.user)
-        if opens:
+        if opens and self.user.is_admin:
+            self.db = await self.services.store.open(self.match["db"])
+        elif opens:
             self.db = await self.opened(self.match["db"])
-            if not self.user.is_admin:
-                await self._narrow()
+            await self._narrow()
         if self.in_database and not self.user.is_admin:
             await self._authorize()
 
@@ -320,8 +321,9 @@ class Context:
     @property
     def base_url(self) -> str:
         """`scheme://host[/prefix]` as the client knows this server, for Location."""
-        host = self.services.proxies.host(self.request, self._forwarded, local=True) or "127.0.0.1"
-        return f"{self.scheme}://{host}{self.prefix}"
+        names, proxies = self._forwarded, self.services.proxies
+        host = proxies.host(self.request, names, local=True) or "127.0.0.1"
+        return f"{proxies.scheme(self.request, names, local=True)}://{host}{self.prefix}"
 
     @property
     def scheme(self) -> str:

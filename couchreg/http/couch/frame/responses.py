@@ -88,10 +88,12 @@ class Answer(web.StreamResponse):
         lines = [
             _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown\r\n",
             _clock.head(),
-            request_id(request),
+            f"X-Couch-Request-ID: {request_name(request)}\r\nX-CouchDB-Body-Time: 0\r\n",
         ]
         for name, value in self.extra:
-            lines.append(header_line(name, value))
+            # A value cannot begin another line: types of attachments are clients' words.
+            one = " ".join(value.split()) if "\n" in value or "\r" in value else value
+            lines.append(f"{name}: {one}\r\n")
         if status not in (204, 304):
             lines.append(f"Content-Type: {self.content_kind}\r\n")
             if self.answer_body or request.method != "HEAD":  # else nobody has counted
@@ -110,17 +112,6 @@ def request_name(request: web.BaseRequest) -> str:
     """CouchDB's name for a request in its logs, nothing secret: the client's own word, if it is one."""
     asked = UNDER_WAY.get()
     return asked.id if asked is not None and asked.began else journal_name(request.headers)
-
-
-def request_id(request: web.BaseRequest) -> str:
-    return f"X-Couch-Request-ID: {request_name(request)}\r\nX-CouchDB-Body-Time: 0\r\n"
-
-
-def header_line(name: str, value: str) -> str:
-    """One header line; a value cannot begin another one (types of attachments are clients' words)."""
-    if "\n" in value or "\r" in value:
-        value = " ".join(value.split())
-    return f"{name}: {value}\r\n"
 
 
 class Gone(web.StreamResponse):

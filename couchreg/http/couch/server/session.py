@@ -30,7 +30,8 @@ async def identify(ctx: Context) -> Identity:
     """
     services = ctx.services
     ctx.address = services.proxies.address(ctx.request)
-    identity = await services.auth.identify(ctx.request.headers, ctx.address)
+    headers, auth = ctx.request.headers, services.auth
+    identity = auth.recognize(headers, ctx.address) or await auth.identify(headers, ctx.address)
     if identity.user.name is None:
         _require_user(ctx)
     elif identity.renew is not None:
