@@ -3,7 +3,9 @@
 Packages of two versions each, with words as frequent as those of a language, are written through the couch
 door. Told are, for each engine: how far behind the index is after that, how long searches take (asked one
 after the other, over this machine's own network), how soon a new version is found, how long an index takes
-that is made anew, and how long publishes, reads and `_up` take quietly and meanwhile.
+that is made anew, and how long publishes, reads and `_up` take quietly and meanwhile. These two are measured
+in turns: every few seconds the child that makes the index is held, or goes on, so that whatever else the
+machine does is the same for both. A table at the end has all of it.
 """
 
 import argparse
@@ -11,12 +13,14 @@ import asyncio
 import os
 import random
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -29,23 +33,30 @@ from couchreg.followers.search.tokens import STOP_WORDS
 BATCH = 1_000  # documents of a request
 LOGIN = {"Authorization": aiohttp.encode_basic_auth(*bench_servers.LOGIN.split(":"))}
 Ask = Callable[[], Awaitable[None]]
+Table = dict[str, str]  # what was measured, by its name
 
 
 def main() -> int:
     options = arguments().parse_args()
     print(f"{options.packages:,} packages of two versions; load of the machine {os.getloadavg()[0]:.1f}")
+    tables = {}
     for engine in options.engines.split(","):
+        count = min(options.packages, options.whoosh_packages) if engine == "whoosh" else options.packages
         with tempfile.TemporaryDirectory(prefix="couchreg-bench-") as folder:
-            asyncio.run(measure(engine, Path(folder), options))
+            table = asyncio.run(measure(engine, Path(folder), count, options))
+        tables[f"{engine}, {count:,} packages"] = table
+    print_table(tables)
     return 0
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench_search", description=__doc__)
     parser.add_argument("--packages", type=int, default=10_000, help="how many (10000)")
+    parser.add_argument("--whoosh-packages", type=int, default=10_000, help="with whoosh at most (10000)")
     parser.add_argument("--engines", default="fts5,whoosh", help="which, with commas (fts5,whoosh)")
     parser.add_argument("--queries", type=int, default=300, help="of each kind (300)")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of quiet measurements (10)")
+    parser.add_argument("--seconds", type=float, default=15.0, help="for the queries of each kind (15)")
+    parser.add_argument("--turn", type=float, default=2.0, help="seconds that indexing is held, or not (2)")
     return parser
 
 
@@ -91,11 +102,36 @@ class Words:
 
 # -- a server
 @contextmanager
-def served(engine: str, data: Path) -> Iterator[str]:
-    """The address of a registry over a directory that stays."""
+def served(engine: str, data: Path) -> Iterator[tuple[str, int]]:
+    """The address of a registry over a directory that stays, and the number of its process."""
     settings = ("--search-engine", engine, "--validation", "off", "--analytics", "off")
     with bench_servers.couchreg(*settings, door="Registry", data=data) as subject:
-        yield subject.url.replace(f"{bench_servers.LOGIN}@", "")
+        assert subject.pid is not None
+        yield subject.url.replace(f"{bench_servers.LOGIN}@", ""), subject.pid
+
+
+def indexers(server: int) -> list[int]:
+    """The children of a server that write indexes."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError):
+                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                if b"search" in (entry / "cmdline").read_bytes():
+                    parents[int(entry.name)] = int(parent)
+    return [one for one, parent in parents.items() if parents.get(parent) == server]
+
+
+def tell(processes: list[int], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+
+
+def processor_time(process: int) -> float:
+    """Seconds that a process has used, its children not counted."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Registry:
@@ -119,15 +155,15 @@ class Registry:
                 docs = {"docs": [words.package(number, version) for number in numbers]}
                 await self.json("POST", "/_couch/registry/_bulk_docs", docs)
 
+    async def place(self) -> tuple[int, int]:
+        """Of the index in the changes, and the last one of these."""
+        followers = (await self.json("GET", "/-/followers"))["followers"]
+        [search] = [one for one in followers if one["name"] == "search"]
+        return search["seq"], search["update_seq"]
+
     async def caught_up(self) -> None:
-        while True:
-            [search] = [
-                one
-                for one in (await self.json("GET", "/-/followers"))["followers"]
-                if one["name"] == "search"
-            ]
-            if search["seq"] >= search["update_seq"]:
-                return
+        _, wanted = await self.place()
+        while (await self.place())[0] < wanted:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
 
     async def search(self, **asked: Any) -> Any:
@@ -158,73 +194,144 @@ class Registry:
 
 
 # -- measurements
-async def measure(engine: str, folder: Path, options: argparse.Namespace) -> None:
+async def measure(engine: str, folder: Path, count: int, options: argparse.Namespace) -> Table:
     words = Words()
+    table: Table = {}
+
+    def note(name: str, value: str) -> None:
+        table[name] = value
+        print(f"{engine}: {name}: {value}", flush=True)
+
     async with aiohttp.ClientSession() as session:
-        with served(engine, folder / "data") as url:
-            registry = Registry(session, url, options.packages)
+        with served(engine, folder / "data") as (url, _):
+            registry = Registry(session, url, count)
             began = time.monotonic()
             await registry.load(words)
             written = time.monotonic()
             await registry.caught_up()
-            behind = time.monotonic() - written
-            print(f"{engine}: written in {written - began:.0f} s, indexed {behind:.0f} s later")
-            await searches(engine, registry, words, options.queries)
+            note("written in", f"{written - began:.0f} s")
+            note("indexed behind that", f"{time.monotonic() - written:.0f} s")
+            for name, took in (await searches(registry, words, options)).items():
+                note(name, shown(took))
             delays = [await registry.found() for _ in range(10)]
             middle, most = statistics.median(delays), max(delays)
-            print(f"{engine}: found {middle:.2f} s after its publish, {most:.2f} s at most")
-            quiet = await probes(registry, lambda: asyncio.sleep(options.seconds))
+            note("found after a publish", f"{middle:.2f} s, at most {most:.2f} s")
         shutil.rmtree(folder / "data" / "search")
-        with served(engine, folder / "data") as url:
-            registry = Registry(session, url, options.packages)
-            began = time.monotonic()
-            busy = await probes(registry, registry.caught_up)
-            print(f"{engine}: made anew in {time.monotonic() - began:.0f} s; load {os.getloadavg()[0]:.1f}")
-        for name, took in quiet.items():
-            print(f"{engine}: {name:8} quiet {shown(took)}, meanwhile {shown(busy[name])}")
+        with served(engine, folder / "data") as (url, server):
+            turns = Turns(Registry(session, url, count), server, options.turn)
+            await turns.run()
+        note("index made anew in", f"{turns.seconds[True]:.0f} s")
+        for name in turns.took[True]:
+            note(f"{name}, quietly", shown(turns.took[False][name]))
+            note(f"{name}, meanwhile", shown(turns.took[True][name]))
+        note("server's processor, quietly", f"{turns.share(False):.0f} %")
+        note("server's processor, meanwhile", f"{turns.share(True):.0f} %")
+        note("load of the machine", f"{os.getloadavg()[0]:.1f}")
+    return table
 
 
-async def searches(engine: str, registry: Registry, words: Words, count: int) -> None:
-    chosen = random.Random(7)
-    kinds: Mapping[str, Callable[[], dict[str, str]]] = {
-        "1 word": lambda: {"q": " ".join(words.some(1))},
-        "2 words": lambda: {"q": " ".join(words.some(2))},
-        "3 words": lambda: {"q": " ".join(words.some(3))},
-        "facets": lambda: {"q": " ".join(words.some(2)), "facet": "license,format,keywords"},
-        "rare": lambda: {"q": chosen.choice(words.all[1000:])},
-    }
+async def searches(registry: Registry, words: Words, options: argparse.Namespace) -> dict[str, list[float]]:
+    """Of each kind so many as were asked for, or as there is time for."""
+    facets = {"facet": "license,format,keywords"}
+
+    def asked_for(count: int, more: Mapping[str, str]) -> dict[str, str]:
+        return {"q": " ".join(words.some(count)), **more}
+
+    kinds: dict[str, Callable[[], dict[str, str]]] = {"first page, facets": lambda: facets}
+    for number, name in ((1, "1 word"), (2, "2 words"), (3, "3 words")):
+        kinds[name] = partial(asked_for, number, {})
+        kinds[f"{name}, facets"] = partial(asked_for, number, facets)
+    frequent = iter(words.all)
+    kinds["most frequent words, facets"] = lambda: {"q": next(frequent), **facets}
+    kinds["rare word"] = lambda: {"q": random.choice(words.all[1000:])}
+    found: dict[str, list[float]] = {}
     for name, make in kinds.items():
-        took = []
-        for _ in range(count):
+        took = found[name] = []
+        end = time.monotonic() + options.seconds
+        while len(took) < options.queries and (time.monotonic() < end or len(took) < 2):
             asked = make()
             began = time.monotonic()
             await registry.search(**asked)
             took.append(time.monotonic() - began)
-        print(f"{engine}: {name:8} {shown(took)}")
+    return found
 
 
-async def probes(registry: Registry, until: Callable[[], Awaitable[None]]) -> dict[str, list[float]]:
-    """How long publishes, reads and `_up` take, each asked by one client, until something is over."""
-    took: dict[str, list[float]] = {"publish": [], "read": [], "_up": []}
-    asks: list[tuple[str, Ask]] = [
-        ("publish", registry.publish),
-        ("read", registry.read),
-        ("_up", registry.up),
-    ]
+class Turns:
+    """How long publishes, reads and `_up` take, each asked by one client, while an index is made and, in
+    turns with that, while those who make it are held: `took` and `seconds` by whether it is being made."""
 
-    async def repeat(name: str, ask: Ask) -> None:
+    def __init__(self, registry: Registry, server: int, seconds: float) -> None:
+        self._registry = registry
+        self._server = server
+        self._turn = seconds
+        self._number = 0  # of the turn
+        self._is_making = True
+        self._wanted = 0  # the place of an index that has been made
+        self.took: dict[bool, dict[str, list[float]]] = {
+            making: {"publish": [], "read": [], "_up": []} for making in (False, True)
+        }
+        self.seconds = {False: 0.0, True: 0.0}
+        self._processor = {False: 0.0, True: 0.0}
+
+    def share(self, making: bool) -> float:
+        """Percents of a processor that the server itself used."""
+        return 100 * self._processor[making] / max(self.seconds[making], 0.001)
+
+    async def run(self) -> None:
+        """Until the index has been made."""
+        registry = self._registry
+        _, self._wanted = await registry.place()
+        asks: list[tuple[str, Ask]] = [
+            ("publish", registry.publish),
+            ("read", registry.read),
+            ("_up", registry.up),
+        ]
+        tasks = [asyncio.create_task(self._repeat(*one)) for one in asks]
+        try:
+            while await self._while_making():
+                await self._while_held()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _repeat(self, name: str, ask: Ask) -> None:
         while True:
-            began = time.monotonic()
+            began, number = time.monotonic(), self._number
             await ask()
-            took[name].append(time.monotonic() - began)
+            if number == self._number:  # else it was of both
+                self.took[self._is_making][name].append(time.monotonic() - began)
             await asyncio.sleep(0.02)
 
-    tasks = [asyncio.create_task(repeat(*one)) for one in asks]
-    await until()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    return took
+    async def _while_making(self) -> bool:
+        """One turn; whether it is still being made."""
+        with self._counted(making=True):
+            end = time.monotonic() + self._turn
+            while time.monotonic() < end:
+                if (await self._registry.place())[0] >= self._wanted:
+                    return False
+                await asyncio.sleep(0.1)
+        return True
+
+    async def _while_held(self) -> None:
+        held = indexers(self._server)
+        tell(held, signal.SIGSTOP)
+        try:
+            with self._counted(making=False):
+                await asyncio.sleep(self._turn)
+        finally:
+            tell(held, signal.SIGCONT)
+
+    @contextmanager
+    def _counted(self, *, making: bool) -> Iterator[None]:
+        self._number += 1
+        self._is_making = making
+        began, used = time.monotonic(), processor_time(self._server)
+        try:
+            yield
+        finally:
+            self.seconds[making] += time.monotonic() - began
+            self._processor[making] += processor_time(self._server) - used
 
 
 def shown(took: list[float]) -> str:
@@ -233,6 +340,14 @@ def shown(took: list[float]) -> str:
     ordered = sorted(took)
     middle, high = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.95)]
     return f"{middle * 1000:.1f} ms, 95 % within {high * 1000:.1f} ms"
+
+
+def print_table(tables: Mapping[str, Table]) -> None:
+    names = list(dict.fromkeys(name for table in tables.values() for name in table))
+    widths = [max(len(name) for name in names), *(max(len(title), 31) for title in tables)]
+    rows = [["", *tables], *([name, *(table.get(name, "") for table in tables.values())] for name in names)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 if __name__ == "__main__":

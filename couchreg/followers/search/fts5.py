@@ -28,6 +28,7 @@ from couchreg.followers.search.base import (
     TooSlow,
 )
 from couchreg.followers.search.folder import make_room
+from couchreg.followers.search.fts5_facets import CountedValues
 from couchreg.followers.search.fts5_rows import IndexRows
 from couchreg.followers.search.items import COLUMNS, PackageSource, items
 from couchreg.followers.search.meaning import nearest, vector
@@ -66,6 +67,7 @@ class Fts5Index:
         self._rows: IndexRows | None = None
         self._reading: apsw.Connection | None = None
         self._counts = KnownCounts()
+        self._values = CountedValues()
         self._deadline = 0.0
 
     # -- writing
@@ -123,7 +125,7 @@ class Fts5Index:
             self._counts.check(str(connection.execute("PRAGMA data_version").fetchall()))
             connection.execute("BEGIN")  # one state of the index for all that is asked
             try:
-                asked = _Asked(connection, query, _PLAIN if self._plain else _BM25)
+                asked = _Asked(connection, query, self._values, _PLAIN if self._plain else _BM25)
                 return asked.page(self._counts)
             finally:
                 if connection.in_transaction:  # what was interrupted has none any more
@@ -158,6 +160,7 @@ class Fts5Index:
             self._reading.close()
             self._reading = None
             self._counts = KnownCounts()
+            self._values = CountedValues()
 
     @contextmanager
     def _bounded(self) -> Iterator[apsw.Connection]:
@@ -194,7 +197,6 @@ _READING = """
 PRAGMA temp_store = MEMORY;
 PRAGMA cache_size = -65536;
 CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, package_words, row);
-CREATE TABLE temp.found (id INTEGER PRIMARY KEY);
 CREATE TABLE temp.downloads (name TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID;
 """
 
@@ -202,8 +204,9 @@ CREATE TABLE temp.downloads (name TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID;
 class _Asked:
     """One query over one connection."""
 
-    def __init__(self, connection: apsw.Connection, query: Query, rank: str) -> None:
+    def __init__(self, connection: apsw.Connection, query: Query, values: CountedValues, rank: str) -> None:
         self._connection = connection
+        self._values = values
         self._rank = rank
         self._query = query
         self._walk = fts5_match.by_match(query, with_items=False)
@@ -228,12 +231,7 @@ class _Asked:
         rows: Iterator[Any] = self._connection.execute(sql, walk.values)
         near = nearest(vector(query.like), rows)
         page = near[query.offset : query.offset + query.limit]
-        if query.facets:
-            self._run("DELETE FROM temp.found")
-            places = [(place,) for place, _ in near[:MOST_COUNTED]]
-            self._connection.executemany("INSERT INTO temp.found VALUES (?)", places).fetchall()
-        counted = self._counted_rows("temp.found", "found.id")[0] if query.facets else []
-        facets = fts5_facets.in_rows(self._connection, query, counted)
+        facets, _ = self._facets_of([place for place, _ in near])
         return HitsPage(len(near), [self._hit(place, score) for place, score in page], facets)
 
     def _count(self) -> int:
@@ -273,27 +271,19 @@ class _Asked:
         if query.is_everything:
             return self._count(), fts5_facets.in_all(self._connection, query)
         walk = self._walk
-        rows, is_all = self._counted_rows(walk.source, walk.place, f"WHERE {walk.where}", walk.values)
-        total = len(rows) if is_all else self._count()
-        return total, fts5_facets.in_rows(self._connection, query, rows)
+        sql = f"SELECT {walk.place} FROM {walk.source} WHERE {walk.where} LIMIT ?"  # noqa: S608
+        places = [int(place) for [place] in self._run(sql, (*walk.values, MOST_COUNTED + 1))]
+        facets, is_all = self._facets_of(places)
+        return len(places) if is_all else self._count(), facets
 
-    def _counted_rows(
-        self, source: str, place: str, where: str = "", values: Sequence[Any] = ()
-    ) -> tuple[list[Any], bool]:
-        """What is counted of the items in `source`, read by their numbers, as they come; and whether that is
-        all of it."""
-        names = ", ".join(f"counted.{name}" for name in self._query.facets)
-        sql = f"SELECT {names} FROM {source} CROSS JOIN counted ON counted.id = {place} {where}"  # noqa: S608
-        cursor: Any = self._connection.execute(sql, values)
-        rows: list[Any] = []
-        size = 0
-        for row in cursor:
-            if len(rows) >= MOST_COUNTED or size >= MOST_COUNTED_BYTES:
-                cursor.close()
-                return rows, False
-            rows.append(row)
-            size += sum(map(len, row))
-        return rows, True
+    def _facets_of(self, places: Sequence[int]) -> tuple[Counts, bool]:
+        """The values of the facets among the first MOST_COUNTED of these; and whether all were counted."""
+        query, first = self._query, places[:MOST_COUNTED]
+        if not query.facets:
+            return {}, False
+        columns = self._values.of(self._connection, query.facets, first, MOST_COUNTED_BYTES)
+        facets = fts5_facets.in_columns(self._connection, query, columns)
+        return facets, len(columns[0]) == len(places)
 
 
 def _plain_score(api: apsw.FTS5ExtensionApi, *weights: Any) -> float:

@@ -33,6 +33,10 @@ _KINDS: Final = ("packages", "resources")
 _REMEMBERED: Final = 50_000  # values of facets, and those whose totals have changed
 _AT_ONCE: Final = 16_384  # values
 _MOST_EQUALS: Final = 5_000  # values that occur equally often and are put in order
+_SHORT, _EACH = 8, 128  # bytes of values that are kept once, and what each takes besides its bytes
+_MANY_EQUALS: Final = 4
+MOST_PLACES: Final = 1_000_000  # items whose values are remembered,
+MOST_BYTES_KNOWN: Final = 48 << 20
 _NUMBERS: Final = "I"  # four bytes each, in this machine's order: an index does not travel
 _ADDED = f"INSERT INTO counted VALUES (?, {', '.join('?' * len(FACETS))})"  # noqa: S608
 _UNUSED: Final = "DELETE FROM value WHERE id = ? AND packages = 0 AND resources = 0 RETURNING name, text"
@@ -118,18 +122,102 @@ def in_all(connection: apsw.Connection, query: Query) -> Counts:
     return found
 
 
-def in_rows(connection: apsw.Connection, query: Query, rows: Sequence[Sequence[bytes]]) -> Counts:
-    """The most frequent values in rows of `counted`, of which the columns of the query's facets were read."""
-    columns = zip(*rows, strict=True) if rows else ((),) * len(query.facets)
+class CountedValues:
+    """What is counted of items, as it was read before. It does not become wrong: an item that is replaced
+    gets another number, and no number is given twice."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[bytes | None]] = {}  # by facet, in it by the number of the item
+        self._equals: dict[bytes, bytes] = {}
+        self._size = 0
+
+    def of(
+        self, connection: apsw.Connection, facets: Sequence[str], places: Sequence[int], most: int
+    ) -> list[list[bytes]]:
+        """The values of items, packed, in a column for each facet: of all of these, or of the first ones
+        until they have `most` bytes."""
+        last = max(places, default=0)
+        columns = [self._of_facet(name, places, last) for name in facets]
+        unread = sorted({row for column in columns if None in column for row in _empty(column)})
+        if unread:
+            names = ", ".join(f"counted.{name}" for name in facets)
+            sql = f"SELECT {names} FROM json_each(?) CROSS JOIN counted ON counted.id = value"  # noqa: S608
+            wanted = json.encode([places[row] for row in unread]).decode()
+            read: Any = connection.execute(sql, (wanted,))
+            size, end = 0, len(places)
+            for row, found in zip(unread, read, strict=True):
+                if size >= most:
+                    end = row
+                    break
+                size += sum(map(len, found))
+                for name, column, packed in zip(facets, columns, found, strict=True):
+                    column[row] = self._remembered(name, places[row], packed)
+            read.close()
+            columns = [column[:end] for column in columns]
+        return _up_to(most, columns)  # type: ignore[arg-type]  # nothing is empty any more
+
+    def _of_facet(self, name: str, places: Sequence[int], last: int) -> list[bytes | None]:
+        known = self._known.setdefault(name, [])
+        known += [None] * (min(last, MOST_PLACES) + 1 - len(known))
+        if last > MOST_PLACES:
+            return [known[place] if place <= MOST_PLACES else None for place in places]
+        return list(map(known.__getitem__, places))
+
+    def _remembered(self, name: str, place: int, packed: bytes) -> bytes:
+        if place > MOST_PLACES:
+            return packed
+        known = self._equals.get(packed)
+        if known is None:
+            self._size += len(packed) + _EACH
+            if self._size > MOST_BYTES_KNOWN:
+                self.forget()
+                return packed
+            if len(packed) <= _SHORT:  # many items have the same few values
+                self._equals[packed] = packed
+        self._known[name][place] = known or packed
+        return packed
+
+    def forget(self) -> None:
+        self._size = 0
+        self._equals.clear()
+        for known in self._known.values():
+            known[:] = [None] * len(known)
+
+
+def _empty(column: Sequence[bytes | None]) -> Iterator[int]:
+    return (row for row, packed in enumerate(column) if packed is None)
+
+
+def _up_to(most: int, columns: list[list[bytes]]) -> list[list[bytes]]:
+    if sum(sum(map(len, column)) for column in columns) <= most:
+        return columns
+    size = 0
+    for end, row in enumerate(zip(*columns, strict=True)):
+        if size >= most:
+            return [column[:end] for column in columns]
+        size += sum(map(len, row))
+    return columns
+
+
+def in_columns(connection: apsw.Connection, query: Query, columns: Sequence[Sequence[bytes]]) -> Counts:
+    """The most frequent values among items, in columns of what is counted of them, one for each facet of the
+    query."""
     return {
-        name: _named(connection, _count(_unpacked(column)), query.values)
+        name: _named(connection, _count(column), query.values)
         for name, column in zip(query.facets, columns, strict=True)
     }
 
 
-def _count(numbers: "array[int]") -> Counter[int]:
+def _count(column: Sequence[bytes]) -> Counter[int]:
     """Some at a time: nothing else runs in this process while a Counter takes what it is given."""
     counts: Counter[int] = Counter()
+    equals = Counter(column)
+    if len(equals) * _MANY_EQUALS <= len(column):
+        for packed, times in equals.items():
+            for number in _unpacked([packed]):
+                counts[number] += times
+        return counts
+    numbers = _unpacked(column)
     for start in range(0, len(numbers), _AT_ONCE):
         counts.update(numbers[start : start + _AT_ONCE])
     return counts

@@ -1,9 +1,10 @@
 """The tables of the SQLite search index, and how packages are written into them.
 
-`item` has a row for everything that can be found; `package_words` and `resource_words` have its terms by
-FTS5, `package_tags` and `resource_tags` what is exactly so of it; `counted` and `value` have what is counted
-(see `fts5_facets`), `shown` what a hit is made of, `meaning` its vector. Tags are terms of FTS5 too, for an
-item has dozens: rows of an index would be written all over the file, and FTS5 writes its own in order.
+`item` has a row for everything that can be found, with a number that no other has had; `package_words` and
+`resource_words` have its terms by FTS5, `package_tags` and `resource_tags` what is exactly so of it;
+`counted` and `value` have what is counted (see `fts5_facets`), `shown` what a hit is made of, `meaning` its
+vector. Tags are terms of FTS5 too, for an item has dozens: rows of an index would be written all over the
+file, and FTS5 writes its own in order.
 """
 
 import os
@@ -19,7 +20,7 @@ from couchreg.followers.search.fts5_match import term_of
 from couchreg.followers.search.items import COLUMNS, Item
 from couchreg.followers.search.tokens import streams
 
-VERSION: Final = 8  # of tables and analysis; another one in the file means that it is built anew
+VERSION: Final = 9  # of tables and analysis; another one in the file means that it is built anew
 MEANING: Final = 1  # is added to it where there are vectors
 _NAMES = frozenset({"name", "resources", "fields"})  # columns whose texts are names
 _FTS = f"""({", ".join(COLUMNS)}, words, content='', contentless_delete=1, tokenize='ascii', prefix='2 3')"""
@@ -32,7 +33,7 @@ CREATE TABLE IF NOT EXISTS state (
     one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, incarnation TEXT, seq TEXT
 ) STRICT;
 CREATE TABLE IF NOT EXISTS item (
-    id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, package TEXT NOT NULL, version TEXT NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, package TEXT NOT NULL, version TEXT NOT NULL,
     resource TEXT NOT NULL, date TEXT NOT NULL, first_day INTEGER, last_day INTEGER,
     west REAL, south REAL, east REAL, north REAL
 ) STRICT;

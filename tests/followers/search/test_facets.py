@@ -68,6 +68,23 @@ def test_totals_follow_what_is_put_replaced_and_removed(index: Fts5Index) -> Non
     assert counted(index, RESOURCES)["license"] == [("CC0-1.0", 1)]
 
 
+def test_what_was_read_of_an_item_is_not_taken_for_the_one_in_its_place(index: Fts5Index) -> None:
+    for number, keyword in enumerate(("x", "y", "z")):  # the last item each time
+        index.commit([source("a", [keyword])], [], Checkpoint("i", str(number)))
+        assert counted(index)["keywords"] == [(keyword, 1)]
+        assert counted(index, RESOURCES)["keywords"] == [(keyword, 1)]
+
+
+@pytest.mark.parametrize(("what", "most"), [("MOST_PLACES", 3), ("MOST_BYTES_KNOWN", 500)])
+def test_few_values_are_remembered_and_all_counted(
+    index: Fts5Index, monkeypatch: pytest.MonkeyPatch, what: str, most: int
+) -> None:
+    monkeypatch.setattr(fts5_facets, what, most)
+    index.commit([source(f"p{n}", ["x", f"y{n}"]) for n in range(9)], [], Checkpoint("i", "1"))
+    for _ in range(2):
+        assert counted(index)["keywords"] == [("x", 9), *((f"y{n}", 1) for n in range(9))]
+
+
 def test_a_value_that_nothing_has_any_more_is_gone(
     index: Fts5Index, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
