@@ -12,10 +12,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import aiohttp
+import botocore.session
 
 from couchreg.blobstore.s3.calls import connect
 from couchreg.blobstore.s3.options import S3Options
@@ -38,6 +41,14 @@ class S3Server(NamedTuple):
 
 
 @contextmanager
+def known_services() -> Iterator[None]:
+    """Clients of this process share what botocore reads of S3 and of Amazon's regions: 2 MB of JSON that is
+    the same for each of them, and takes longer to read than most tests of a store."""
+    with mock.patch.object(botocore.session, "create_loader", cache(botocore.session.create_loader)):
+        yield
+
+
+@contextmanager
 def moto() -> Iterator[S3Server]:
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", _MOTO],
@@ -45,7 +56,7 @@ def moto() -> Iterator[S3Server]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-    with _ended(process):
+    with _ended(process), known_services():
         assert process.stdout is not None
         yield S3Server("moto", f"http://127.0.0.1:{int(process.stdout.readline())}")
 
@@ -70,7 +81,7 @@ def rclone(directory: Path) -> Iterator[S3Server]:
         ],
         stderr=subprocess.PIPE,
     )
-    with _ended(process):
+    with _ended(process), known_services():
         assert process.stderr is not None
         for line in iter(process.stderr.readline, b""):
             if found := re.search(rb"http://127\.0\.0\.1:(\d+)", line):
