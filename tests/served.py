@@ -20,6 +20,7 @@ from couchreg.analytics.answering import AskingLimits
 from couchreg.analytics.asking import Asking
 from couchreg.analytics.copies import TableCopies
 from couchreg.analytics.tables import Tables
+from couchreg.app.stores import in_parts
 from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.login.pledges import Pledge, Pledges
@@ -222,6 +223,7 @@ async def serving(tmp_path: Path) -> AsyncIterator[Serve]:
         async def redeem(pledge: Any, package: str) -> User:
             return await pledges[0].redeem(msgspec.convert(pledge, Pledge), package)
 
+        options.setdefault("bucket", in_parts(blobs))
         own = {one.name: options.pop(one.name) for one in fields(RegistryOptions) if one.name in options}
         around = Neighbours(redeem=redeem, **options)
         registry = Registry(database, attachments, RegistryOptions(**own), around)

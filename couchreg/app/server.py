@@ -33,7 +33,7 @@ from couchreg.app.refusing import MENDING, open_database, refuse_bare, using
 from couchreg.app.registering import registry_options
 from couchreg.app.replicating import DesignFunctions
 from couchreg.app.searching import beginning_of, open_restricted, open_search
-from couchreg.app.stores import direct_uploads, largest_attachment, open_blobs
+from couchreg.app.stores import direct_uploads, in_parts, largest_attachment, open_blobs
 from couchreg.app.tables import begin, counted, open_tables
 from couchreg.app.trusting import trusting
 from couchreg.auth.guards.users_guard import GuardedStore
@@ -374,6 +374,7 @@ class App:
             private=self.private,
             told=self._told,
             locks=package_locks(stack, self.processes, self.attachments),
+            bucket=in_parts(self.attachments.blobs),
         )
         options = registry_options(self.settings, downloads=self.counts, shelf=self._shelf)
         registry = Registry(self._packages, self.attachments, options, around)

@@ -11,6 +11,7 @@ from couchreg.blobstore.base import BlobStore
 from couchreg.blobstore.directory.store import DirectoryBlobStore
 from couchreg.blobstore.s3.calls import StoreRefused
 from couchreg.blobstore.s3.options import S3Options, split_address
+from couchreg.blobstore.s3.parts import SentInParts
 from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.config import CannotStart, Settings
 from couchreg.docstore.base import Attachment, ConfiguredStore
@@ -40,6 +41,11 @@ class BucketUploads:
 def direct_uploads(blobs: BlobStore) -> BucketUploads | None:
     """Addresses that clients put files at, where the store can sign some."""
     return BucketUploads(blobs) if isinstance(blobs, S3BlobStore) else None
+
+
+def in_parts(blobs: BlobStore) -> SentInParts | None:
+    """What takes large files from browsers, where the store can."""
+    return SentInParts(blobs.calls) if isinstance(blobs, S3BlobStore) else None
 
 
 async def open_blobs(settings: Settings, directory: Path) -> BlobStore:

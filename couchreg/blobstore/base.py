@@ -51,6 +51,13 @@ class BlobInfo(NamedTuple):
     modified: float  # Unix time
 
 
+class SentPart(NamedTuple):
+    """A part that the store has of an object which somebody else sends in parts."""
+
+    length: int
+    etag: str
+
+
 class Damaged(Unavailable):
     """The store answers, but with other bytes than were put."""
 

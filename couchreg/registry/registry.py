@@ -27,6 +27,7 @@ from couchreg.registry.checking.checker import Checker, CheckLimits
 from couchreg.registry.comparing import diff_job
 from couchreg.registry.comparing.diff import Differ
 from couchreg.registry.linked.forms import Forms
+from couchreg.registry.publishing.by_parts import BucketParts, ByParts
 from couchreg.registry.publishing.direct import Direct
 from couchreg.registry.publishing.drafts import Drafts
 from couchreg.registry.publishing.held import Held, Holders
@@ -111,6 +112,7 @@ class Neighbours:
     By replication nobody becomes an owner or is given a right but those of whom `exists` says so, and groups
     of which `has_group` does. `private` knows which packages are not everybody's, and `told` is awaited with
     the sequence of a change of that. With `locks` packages are changed one at a time among several processes.
+    `bucket` takes large files from browsers, part by part.
     """
 
     settled: Settled | None = None
@@ -122,6 +124,7 @@ class Neighbours:
     private: PrivatePackages | None = None
     told: Settled | None = None
     locks: Locks | None = None
+    bucket: BucketParts | None = None
 
 
 class Registry:
@@ -203,6 +206,7 @@ class Registry:
         )
         shelf = Shelf(options.shelf or spool.directory.parent / "publishing")
         self.sessions = Sessions(shelf, self.held, blobs, options.sessions or SessionLimits())
+        self.by_parts = ByParts(self.sessions, around.bucket)
         self.runs = Runs(self.publisher, self.sessions, spool, self._limits, around.redeem)
         self.drafts = Drafts(self.runs, self.publisher, self.checker, spool, self._limits)
         self.direct = Direct(self.publisher, blobs, spool, self._limits)

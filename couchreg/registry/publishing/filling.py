@@ -38,7 +38,8 @@ async def fill(
 def _take_arrived(intake: Intake, sessions: Sessions, record: Record, contents: Contents) -> None:
     for number, md5 in sorted(contents.arrived.complete.items()):
         file, path = contents.files[number], sessions.shelf.place(record.id, number, md5)
-        spooled = Spooled(path, file.length, bytes.fromhex(md5), file.sha256)
+        kept = contents.arrived.kept.get(number)
+        spooled = Spooled(path, file.length, bytes.fromhex(md5), file.sha256, kept)
         intake.files[file.path] = Received(spooled, file.content_type, ours=False)
 
 

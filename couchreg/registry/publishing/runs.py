@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from couchreg.blobstore.base import Spooled
 from couchreg.blobstore.spool import Spool
 from couchreg.errors import (
     Conflict,
@@ -159,7 +160,7 @@ class Runs:
         record = _record(intake, name, version, sender.user, pledge, sender.askers, now)
         await self._keep_files(record, intake, instead)
         if instead is not None:
-            await self.sessions.remove(instead)
+            await self.sessions.remove(instead, handed_on=True)
         return record
 
     async def _keep_files(self, record: Record, intake: Intake, instead: Record | None) -> None:
@@ -176,10 +177,9 @@ class Runs:
             await self.sessions.remove(record)
             raise
 
-    def _link_all(self, record: Record, spooled: Sequence[Any]) -> None:
+    def _link_all(self, record: Record, spooled: Sequence[Spooled]) -> None:
         for number, file in enumerate(spooled):
-            if not self.sessions.shelf.link(record.id, number, file.md5.hex(), file.on_disk()):
-                raise Unavailable("The files of this publish cannot be kept.")
+            self.sessions.shelf.keep(record.id, number, file)
 
     # -- over several
     async def commit(

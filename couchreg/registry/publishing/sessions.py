@@ -26,6 +26,7 @@ from couchreg.registry.publishing.records import Announced, PublishManifest, Pub
 from couchreg.registry.publishing.shelf import Arrived, Shelf
 
 Mine = Callable[[Record], Awaitable[bool]]
+LetGo = Callable[[Record, Arrived], Awaitable[None]]
 REMEMBERED = 32  # publishes whose lists of files are in memory
 TOUCHED = 600.0  # seconds: how exactly the time of the last request is kept
 
@@ -58,6 +59,10 @@ class Contents:
         return [number for number in range(len(self.files)) if number not in self.arrived.complete]
 
 
+async def _nothing_elsewhere(record: Record, arrived: Arrived) -> None:
+    """All that a publish has lies on the shelf."""
+
+
 class Sessions:
     """The publishes under way of one server; whoever makes it calls `start` and `close`."""
 
@@ -75,6 +80,7 @@ class Sessions:
         self.blobs = blobs
         self.limits = limits
         self.clock = clock
+        self.let_go: LetGo = _nothing_elsewhere  # of what lies elsewhere, when its publish needs it no more
         self._records: dict[str, Record] = {}
         self._contents: OrderedDict[str, Contents] = OrderedDict()
         self._receiving: set[tuple[str, int]] = set()
@@ -274,18 +280,12 @@ class Sessions:
         Raises NotFound for a path that was not announced, Conflict for a publish that takes no more or a part
         that begins elsewhere, TooLarge, DigestMismatch, Unavailable.
         """
-        contents = await self.contents(record)
-        number = contents.numbers.get(path)
-        if number is None:
-            raise NotFound(f"The file {path[:200]!r} was not announced.")
-        if record.state is not PublishState.OPEN:
-            raise Conflict(f"This publish takes no more files: it is {record.state}.")
+        contents, number = await self.awaited(record, path)
         if number in contents.arrived.complete:
             return contents.files[number].length
         if (record.id, number) in self._receiving:
             raise Conflict(f"The file {path[:200]!r} is being sent by another request.")
         self._receiving.add((record.id, number))
-        record.touched = self.clock()
         arrival = Arrival(self.shelf.part(record.id, number), contents.files[number])
         try:
             await self._arrived(record, contents, number, await arrival.receive(chunks, start))
@@ -294,6 +294,18 @@ class Sessions:
             if number not in contents.arrived.complete:
                 contents.arrived.partial[number] = self.shelf.begun(record.id, number)
         return arrival.length
+
+    async def awaited(self, record: Record, path: str) -> tuple[Contents, int]:
+        """What is there of an open publish, and the number of a file of it, for who brings some of that.
+        Raises NotFound for a path that was not announced, Conflict for a publish that takes no more."""
+        contents = await self.contents(record)
+        number = contents.numbers.get(path)
+        if number is None:
+            raise NotFound(f"The file {path[:200]!r} was not announced.")
+        if record.state is not PublishState.OPEN:
+            raise Conflict(f"This publish takes no more files: it is {record.state}.")
+        record.touched = self.clock()
+        return contents, number
 
     async def _arrived(self, record: Record, contents: Contents, number: int, md5: str | None) -> None:
         if md5 is None:
@@ -334,17 +346,27 @@ class Sessions:
         """The bytes are published, or are of no more use."""
         if not self.holds(record):
             return
+        elsewhere = await self._elsewhere(record)
         self._contents.pop(record.id, None)
         await asyncio.to_thread(self.shelf.drop_files, record.id)
+        await self.let_go(record, elsewhere)
         if record.length:
             record.length = 0
             await asyncio.to_thread(self.shelf.save, record)
 
-    async def remove(self, record: Record) -> None:
-        """All of it."""
+    async def remove(self, record: Record, *, handed_on: bool = False) -> None:
+        """All of it; what was `handed_on` lies elsewhere for another publish from now on."""
+        elsewhere = Arrived() if handed_on else await self._elsewhere(record)
         self._records.pop(record.id, None)
         self._contents.pop(record.id, None)
         await asyncio.to_thread(self.shelf.remove, record.id)
+        await self.let_go(record, elsewhere)
+
+    async def _elsewhere(self, record: Record) -> Arrived:
+        """What has come of a publish that may not lie on the shelf; nothing of one that has gone."""
+        if self.blobs.is_local or not self.holds(record):
+            return Arrived()
+        return await asyncio.to_thread(self.shelf.arrived, record.id)
 
 
 def _examine(manifest: PublishManifest, descriptor: bytes) -> None:

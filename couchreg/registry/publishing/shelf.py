@@ -4,6 +4,8 @@
     <id>/files.json      what was announced
     <id>/7-<md5>         the file number 7, complete and verified; often a link to what is stored already
     <id>/7.part          the beginning of it
+    <id>/7.upload        the id of an upload to the bucket, which has some parts of it
+    <id>/7.kept          the key of an object in the bucket that has all of it
 
 What is not a whole record is removed at the start.
 """
@@ -17,21 +19,27 @@ from pathlib import Path
 
 import msgspec
 
+from couchreg.blobstore.base import Spooled
 from couchreg.blobstore.failures import os_errors_as_unavailable
 from couchreg.durable import make_directory, sync, write_new
+from couchreg.errors import Unavailable
+from couchreg.package.layout import waits
 from couchreg.registry.publishing.records import Announced, Record
 
 log = logging.getLogger(__name__)
 
 _RECORD, _FILES, _NEW = "record.json", "files.json", "record.new"
-_PART = ".part"
+_PART, _UPLOAD, _KEPT = ".part", ".upload", ".kept"
 
 
 class Arrived(msgspec.Struct):
-    """Which files are there, by number: with their MD5, or only with so many of their first bytes."""
+    """Which files are there, by number: with their MD5, or only with so many of their first bytes; and what
+    is in the bucket of them, as the id of an upload or as the key of an object."""
 
     complete: dict[int, str] = msgspec.field(default_factory=dict)
     partial: dict[int, int] = msgspec.field(default_factory=dict)
+    uploads: dict[int, str] = msgspec.field(default_factory=dict)
+    kept: dict[int, str] = msgspec.field(default_factory=dict)
 
 
 class Shelf:
@@ -92,6 +100,11 @@ class Shelf:
                     found.complete[int(number)] = md5
                 elif entry.name.endswith(_PART):
                     found.partial[int(entry.name.removesuffix(_PART))] = entry.stat().st_size
+                elif entry.name.endswith((_UPLOAD, _KEPT)):
+                    name, _, kind = entry.name.partition(".")
+                    noted = found.kept if f".{kind}" == _KEPT else found.uploads
+                    if text := Path(entry.path).read_text("utf-8"):  # a crash may have left none
+                        noted[int(name)] = text
         return found
 
     def place(self, session: str, number: int, md5: str) -> Path:
@@ -117,6 +130,32 @@ class Shelf:
         with suppress(OSError):
             self.place(session, number, md5).hardlink_to(source)
         return self.place(session, number, md5).exists()
+
+    def note_upload(self, session: str, number: int, upload: str) -> None:
+        """Parts of a file are on their way to the bucket."""
+        with os_errors_as_unavailable():
+            (self._root / session / f"{number}{_UPLOAD}").write_text(upload, "utf-8")
+
+    def note_kept(self, session: str, number: int, key: str) -> None:
+        """All of a file is in the bucket; what is not here of it is read from there."""
+        folder = self._root / session
+        with os_errors_as_unavailable():
+            (folder / f"{number}{_KEPT}").write_text(key, "utf-8")
+            (folder / f"{number}{_UPLOAD}").unlink(missing_ok=True)
+            self.part(session, number).unlink(missing_ok=True)
+
+    def drop_kept(self, session: str, number: int) -> None:
+        """An object of the bucket has gone, or is no publish's of this folder any more."""
+        with os_errors_as_unavailable():
+            self.part(session, number).unlink(missing_ok=True)
+            (self._root / session / f"{number}{_KEPT}").unlink(missing_ok=True)
+
+    def keep(self, session: str, number: int, file: Spooled) -> None:
+        """Take a whole file that has come for another publish, or in one request."""
+        if not self.link(session, number, file.md5.hex(), file.on_disk()):
+            raise Unavailable("The files of this publish cannot be kept.")
+        if file.kept is not None and waits(file.kept):
+            self.note_kept(session, number, file.kept)
 
     def make_durable(self, session: str) -> None:
         """All that has arrived, and the names."""

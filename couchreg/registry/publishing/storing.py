@@ -68,7 +68,12 @@ async def _stored(
             return await upload.store(doc_id, path, file.content_type, file.spooled._replace(kept=source.key))
         except (NotFound, DigestMismatch):
             pass  # it has been deleted in this moment
-    return await upload.store(doc_id, path, file.content_type, file.spooled)
+    try:
+        return await upload.store(doc_id, path, file.content_type, file.spooled)
+    except (NotFound, DigestMismatch):
+        if file.spooled.kept is None or not file.local:
+            raise
+        return await upload.store(doc_id, path, file.content_type, file.spooled._replace(kept=None))
 
 
 def _from(first: Received, file: Received) -> Received:

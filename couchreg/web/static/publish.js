@@ -6,6 +6,7 @@ const MOST = 20000; // files
 const DEEPEST = 50; // folders in one another
 const PIECE = 32 << 20; // bytes of one request
 const AT_ONCE = 3; // files
+const TRIES = 3; // of a part that the bucket does not take
 const LONGEST_WAIT = 30000; // milliseconds between two attempts
 const HIDDEN = /(^|\/)(\.|~\$|__MACOSX|Thumbs\.db$|desktop\.ini$)/;
 
@@ -14,6 +15,8 @@ const [zone, list, said, bar, stop] = ["zone", "chosen", "said", "bar", "stop"].
 const token = form.elements.form.value;
 const api = form.dataset.publish;
 let chosen = new Map(); // path -> File
+let straight = Number(form.dataset.straight || Infinity); // bytes from which on a file goes to the bucket
+let way = ""; // what is to be said of that
 let ended = null; // an AbortController while files are sent
 
 class Refused extends Error {}
@@ -166,7 +169,7 @@ function ask(method, url, { body, headers = {}, signal, sent } = {}) {
       const reason = (response && response.reason) || `The server answered ${status}.`;
       if (status < 400) done(response);
       else if (status === 429 || status >= 500) failed(new Lost(reason));
-      else failed(status === 409 && method === "PUT" ? new Lost(reason) : new Refused(reason)); // an end of it still open
+      else failed(status === 409 && url !== api ? new Lost(reason) : new Refused(reason)); // an end of it still open
     };
     request.onerror = () => failed(new Lost(""));
     const leave = () => { request.abort(); failed(signal.reason); };
@@ -203,7 +206,7 @@ async function patiently(signal, work) {
 }
 
 async function send_file(place, path, file, at, signal, sent) {
-  let is_known = true; // how much of it has come
+  let is_known = at !== null; // how much of it has come
   await patiently(signal, async () => {
     if (!is_known) {
       const status = await ask("GET", place, { signal });
@@ -223,6 +226,61 @@ async function send_file(place, path, file, at, signal, sent) {
     } while (at < file.size);
     return undefined;
   });
+}
+
+// One part, to an address of the bucket, which is signed and has to be all that it is told. Resolves to whether the
+// bucket has taken it; why it has not, a browser does not say of another host.
+function put(url, body, signal, sent) {
+  return new Promise((done, failed) => {
+    const request = new XMLHttpRequest();
+    request.open("PUT", url);
+    request.upload.onprogress = (event) => sent(event.loaded);
+    request.onload = () => done(request.status < 300);
+    request.onerror = () => done(false);
+    const leave = () => { request.abort(); failed(signal.reason); };
+    signal.addEventListener("abort", leave, { once: true });
+    request.onloadend = () => signal.removeEventListener("abort", leave);
+    request.send(body);
+  });
+}
+
+// A large file straight to the bucket, part by part: the registry says which parts are not there, however often it
+// is asked, and reads the file when all are. False where the bucket takes nothing from this page although the
+// registry can be reached.
+async function send_straight(place, path, file, signal, sent) {
+  const address = `${place}/${path.split("/").map(encodeURIComponent).join("/")}`;
+  for (let failures = 0; failures < TRIES;) {
+    const next = await patiently(signal, () => ask("POST", address, { signal }));
+    if (next.whole) {
+      sent(path, file.size);
+      return true;
+    }
+    if (!next.parts.length) {
+      tell(`The registry reads ${path}: ${sized(next.read)} of ${sized(file.size)}`);
+      failures = 0;
+    }
+    let there = next.sent;
+    for (const { start, end, url } of next.parts) {
+      if (!await put(url, file.slice(start, end), signal, (more) => sent(path, there + more))) {
+        failures += 1;
+        await wait(1000 * failures, signal);
+        break;
+      }
+      failures = 0;
+      there += end - start;
+      sent(path, there);
+    }
+  }
+  return false;
+}
+
+async function send(place, path, file, at, signal, sent) {
+  if (file.size < straight) return send_file(place, path, file, at, signal, sent);
+  if (await send_straight(place, path, file, signal, sent)) return undefined;
+  straight = Infinity;
+  way = ". They go through the registry: the datastore takes none from this page, which its CORS rules may forbid";
+  tell(`Large files are to be sent${way}`);
+  return send_file(place, path, file, null, signal, sent);
 }
 
 async function publish(signal) {
@@ -249,11 +307,11 @@ async function publish(signal) {
   const sent = (path, bytes) => {
     arrived.set(path, bytes);
     bar.value = [...arrived.values()].reduce((sum, one) => sum + one, there);
-    tell(`${sized(bar.value)} of ${sized(total)} are there`);
+    tell(`${sized(bar.value)} of ${sized(total)} are there${way}`);
   };
   const next = missing.values();
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-    for (const path of next) await send_file(place, path, chosen.get(path), arrived.get(path), signal, sent);
+    for (const path of next) await send(place, path, chosen.get(path), arrived.get(path), signal, sent);
   }));
   tell("All files are there. Looking into them …");
   const then = document.createElement("form");

@@ -136,6 +136,7 @@ EXPECTED = {
     "GET /-/publishing": "401 200 200 200 403 200 200 200",
     "GET /-/publishing/{id}": "401 404 404 404 403 404 404 404",  # there is none, as for somebody else's
     "PUT /-/publishing/{id}/{path}": "401 404 404 404 403 404 404 404",
+    "POST /-/publishing/{id}/{path}": "401 404 404 404 403 404 404 404",
     "POST /-/publishing/{id}": "401 404 404 404 403 404 404 404",
     "DELETE /-/publishing/{id}": "401 404 404 404 403 404 404 404",
     "POST /owner/add": "401 403 200 200 403 403 403 200",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from couchreg.http.registry.frame.people_schemas import PEOPLE, PEOPLE_PATHS
+from couchreg.http.registry.frame.publishing_schemas import PUBLISHING
 from couchreg.package.names import MAX_NAME, NAME_PATTERN, VERSION_PATTERN
 
 Schema = Mapping[str, Any]
@@ -54,25 +55,6 @@ _VERSION_ROW = _object(
     deprecated=_maybe(_TEXT),
     yanked=_maybe(_TEXT),
     url=_URL,
-)
-
-_PUBLISHING = _object(
-    "id name version state url",
-    ok={"const": True},
-    id=_TEXT,
-    name=_TEXT,
-    version=_TEXT,
-    state={"enum": ["open", "checking", "published", "refused", "failed"]},
-    url=_URL,
-    expires=_TEXT,
-    missing=_list(_TEXT),
-    partial={"type": "object"},
-    progress={"type": "object"},
-    published={"type": "object"},
-    error=_TEXT,
-    reason=_TEXT,
-    report={"type": "object"},
-    left_out=_list(_TEXT),
 )
 
 _TOKEN = _object(
@@ -296,9 +278,7 @@ SCHEMAS: Mapping[str, Schema] = {
         unchecked=_list({"type": "object"}),
         report={"type": ["object", "null"]},
     ),
-    "Publishing": _PUBLISHING,
-    "AllPublishing": _object("publishing", publishing=_list(_PUBLISHING)),
-    "Arrived": _object("ok bytes", ok={"const": True}, bytes=_COUNT),
+    **PUBLISHING,
     "Deleted": _object(
         "ok name versions", ok={"const": True}, name=_TEXT, versions=_list(_TEXT), until=_TEXT
     ),

@@ -29,6 +29,7 @@ from couchreg.http.registry.pages.forms import TOKEN, check_site, check_token, f
 from couchreg.http.registry.pages.wanted import private, to, wants_page_of_error
 from couchreg.package.names import check_package_name, check_version
 from couchreg.package.paths import plain_path
+from couchreg.registry.publishing.by_parts import LEAST
 from couchreg.registry.publishing.drafts import LONGEST, TOO_LONG
 from couchreg.registry.publishing.intake import Intake
 from couchreg.registry.publishing.records import PublishState, Record
@@ -209,6 +210,8 @@ async def _start(
         headers,
         title="Publish a data package",
         script="publish.js",
+        bucket=await call.registry.by_parts.place() or "",
+        least=LEAST,
         token=token,
         name=known.get("name", "")[:300],
         version=known.get("version", "1.0.0")[:100],

@@ -26,7 +26,8 @@ POLICY: Final = (
     "default-src 'none'; style-src 'self'; " + _PICTURES + "; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-# What a page with a script may besides: run files that come with the server, and ask the server.
+# What a page with a script may besides: run files that come with the server, and ask the server, and who is
+# named behind that.
 _SCRIPTS: Final = "; script-src {0}/-/static/; worker-src {0}/-/static/; connect-src 'self'"
 _FRAMES: Final = "; frame-src 'self' {0}"
 _WORKER: Final = "default-src 'none'; script-src {0}/-/static/; connect-src 'self'"
@@ -100,9 +101,9 @@ async def _origin(call: Call, file: Attachment) -> str:
     return str(URL(address).origin()) if address else ""
 
 
-def with_scripts(base: str) -> str:
-    """The policy of a page with scripts of our own."""
-    return POLICY + _SCRIPTS.format(base)
+def with_scripts(base: str, bucket: str = "") -> str:
+    """The policy of a page with scripts of our own, which may send to a bucket, too."""
+    return POLICY + f"{_SCRIPTS.format(base)} {bucket}".rstrip()
 
 
 def for_worker(base: str) -> str:
@@ -114,11 +115,11 @@ def private(
     call: Call, template: str, status: int = 200, headers: Headers = (), **values: Any
 ) -> web.Response:
     """A page for this person alone, which nobody keeps. With `script` in the values, the name of a file that
-    all pages share, that runs on it."""
+    all pages share, that runs on it; with `bucket`, an address below which that may ask, too."""
     body = render(template, base=call.base, asked="", **values)
     response = web.Response(body=body, status=status, content_type=HTML, charset="utf-8", headers=PRIVATE)
     if values.get("script"):
-        response.headers["Content-Security-Policy"] = with_scripts(call.base)
+        response.headers["Content-Security-Policy"] = with_scripts(call.base, values.get("bucket", ""))
     for name, value in headers:
         response.headers.add(name, value)
     return response

@@ -73,6 +73,17 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST",
+        "/-/publishing/{id}/{path}",
+        "publishing.sessions.by_parts",
+        LOGIN,
+        "Where to send the parts of a large file that the bucket lacks; when it lacks none, go on reading it",
+        makes("AwaitedParts", 404, 409, 503),
+        scope=PUBLISH,
+        package_in_body=True,
+        scripted=True,
+    ),
+    Route(
+        "POST",
         "/-/publishing/{id}",
         "publishing.sessions.commit",
         LOGIN,

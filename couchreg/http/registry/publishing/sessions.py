@@ -63,6 +63,16 @@ async def receive(call: Call) -> web.StreamResponse:
     return answer({"ok": True, "bytes": length}, 201)
 
 
+async def by_parts(call: Call) -> web.StreamResponse:
+    """`POST /-/publishing/:id/:path`: where the parts of a large file are sent to that the bucket lacks; when
+    it lacks none, some of the work of reading it."""
+    record = await _own(call)
+    with call.while_there():
+        step = await call.registry.by_parts.step(record, call.part("path"), call.askers)
+    parts = [{"start": part.start, "end": part.end, "url": part.url} for part in step.parts]
+    return answer({"sent": step.there, "read": step.taken, "whole": step.is_whole, "parts": parts})
+
+
 async def commit(call: Call) -> web.StreamResponse:
     """`POST /-/publishing/:id`: publish it; 202 when its check goes on."""
     record = await _own(call)

@@ -12,6 +12,8 @@ from typing import Any
 
 from playwright.async_api import Browser, ConsoleMessage, Dialog, Page, Request, async_playwright, expect
 
+from tests.served import PASSWORD
+
 AXE = Path(__file__).parents[3] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ITSELF = ("chrome://", "chrome-extension://")  # what the browser has at hand: its viewer of PDF
@@ -108,3 +110,21 @@ async def visiting(browser: Browser, url: str) -> AsyncIterator[Visit]:
         yield Visit(await context.new_page(), url)
     finally:
         await context.close()
+
+
+async def enter(page: Page, url: str) -> None:
+    """Log in, and on to the page to publish at."""
+    await page.goto(f"{url}/-/publish")
+    await page.get_by_label("Name").fill("anna")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.locator("#zone")).to_be_visible()
+
+
+async def drop(page: Page, *paths: Path) -> None:
+    """What a file manager does when somebody drops these on the page."""
+    session = await page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        at = {"type": kind, "x": 300, "y": 300, "data": data}
+        await session.send("Input.dispatchDragEvent", at)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Route, expect
 
 from couchreg.web.rendering import static
-from tests.http.registry.pages.browsing import started, visiting
-from tests.served import PASSWORD, Served, serving
+from tests.http.registry.pages.browsing import drop, enter, started, visiting
+from tests.served import Served, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GDP = Path(__file__).parents[3] / "data" / "packages" / "gdp"
@@ -27,24 +27,6 @@ async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
 async def browser() -> AsyncIterator[Browser]:
     async with started() as browser:
         yield browser
-
-
-async def enter(page: Page, url: str) -> None:
-    """Log in, and on to the page to publish at."""
-    await page.goto(f"{url}/-/publish")
-    await page.get_by_label("Name").fill("anna")
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Log in").click()
-    await expect(page.locator("#zone")).to_be_visible()
-
-
-async def drop(page: Page, *paths: Path) -> None:
-    """What a file manager does when somebody drops these on the page."""
-    session = await page.context.new_cdp_session(page)
-    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver", "drop"):
-        at = {"type": kind, "x": 300, "y": 300, "data": data}
-        await session.send("Input.dispatchDragEvent", at)
 
 
 async def test_a_real_package_is_dropped_checked_and_published(registry: Served, browser: Browser) -> None:
