@@ -2,7 +2,6 @@
 
 import os
 import stat
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,10 +14,9 @@ NOWAIT = getattr(os, "RWF_NOWAIT", 0)  # Linux: read only what needs no disk
 class FileReader:
     """An open file and a place in it. Raises NotFound when there is no such file."""
 
-    def __init__(self, path: Path, start: int, length: int | None) -> None:
+    def __init__(self, path: str, start: int, length: int | None) -> None:
         with os_errors_as_unavailable():
-            self._descriptor = _opened(path)
-            size = os.fstat(self._descriptor).st_size
+            self._descriptor, size = _opened(path)
         self._at = start
         self._end = size if length is None else min(size, start + length)
 
@@ -59,12 +57,14 @@ class FileReader:
         return data
 
 
-def _opened(path: Path) -> int:
+def _opened(path: str) -> tuple[int, int]:
+    """The file's descriptor, and how many bytes it has."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
         raise NotFound
-    return descriptor
+    return descriptor, found.st_size

@@ -42,6 +42,7 @@ class DirectoryBlobStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._root = str(root)  # a path is put together for each file that is read
         with os_errors_as_unavailable():
             make_directory(root)
             self._folders = Folders(root)
@@ -77,7 +78,7 @@ class DirectoryBlobStore:
         """See `BlobStore.open`. What the page cache holds is read on the loop, the rest by a thread."""
         if not is_valid(key):
             raise NotFound
-        with FileReader(self.root / key, start, length) as reader:
+        with FileReader(f"{self._root}/{key}", start, length) as reader:
             while reader.left > 0:
                 yield reader.read_cached(CHUNK) or await self._run(partial(reader.read, CHUNK))
 

@@ -309,7 +309,7 @@ class SqliteDatabase:
     async def setting(self, name: Setting) -> Any:
         self._reader()
         value = self._settings.get(name)
-        return None if value is None else json.decode(value)
+        return None if value is None else json.decode_own(value)
 
     async def set_setting(self, name: Setting, value: Any) -> None:
         if name == "partitioned":
