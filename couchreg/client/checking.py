@@ -4,7 +4,9 @@ They are the registry's own (`couchreg.registry`), run in a process that reaches
 """
 
 import asyncio
+import os
 import tempfile
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -39,11 +41,13 @@ async def check(folder: Path, version: str | None = None, told: Told = unheard) 
     descriptor = await asyncio.to_thread(_examined, package)
     root = package.files[0].source.parent
     inside = root.resolve()
-    real = [file.source.resolve() for file in package.files]
-    elsewhere = [path for path in real if not path.is_relative_to(inside)]
+    real = {file.path: file.source.resolve() for file in package.files}
+    elsewhere = [path for path in real.values() if not path.is_relative_to(inside)]
     forks = ForkServer((WORKER,))
     checker = Checker(forks, _LIMITS)
     with tempfile.TemporaryDirectory(prefix="couchreg-") as scratch:
+        if any(not os.path.lexists(root / path) for path in real):
+            root, elsewhere = _as_called(Path(scratch, "package"), real), [*real.values()]
         document = Path(scratch, "descriptor.json")
         document.write_bytes(json.encode(descriptor.members))
         progress = Progress()
@@ -64,6 +68,15 @@ async def check(folder: Path, version: str | None = None, told: Told = unheard) 
     if not report["valid"]:
         raise Invalid("The package has errors.", report)
     return {"name": package.name, "version": package.version, **report}
+
+
+def _as_called(folder: Path, files: Mapping[str, Path]) -> Path:
+    """A folder with links to files, by the names that the descriptor gives them."""
+    for path, source in files.items():
+        link = folder / path
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(source)
+    return folder
 
 
 async def _tell(progress: Progress, told: Told) -> None:

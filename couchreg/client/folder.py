@@ -1,15 +1,15 @@
 """A data package on disk, as it is about to be published: its descriptor and the files it speaks of.
 
 Published are `datapackage.json` byte for byte, every file that it names (data, schemas, dialects,
-profiles, images, licences, sources), and a README, licence, change log and citation beside it. Nothing
-outside the folder ever is, whatever the descriptor or a symbolic link says. Whether the data is valid is
-the registry's to say.
+profiles, images, licences, sources), those that its schemas and profiles refer to, and a README, licence,
+change log and citation beside it. Nothing outside the folder ever is, whatever the descriptor or a symbolic
+link says. Whether the data is valid is the registry's to say.
 """
 
 import os
 import shutil
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from couchreg.package.descriptor import resources_of
 from couchreg.package.formats import mediatype
 from couchreg.package.paths import DESCRIPTOR, file_fault, folded, twin_words
 from couchreg.package.references import references
+from couchreg.package.referring import LARGEST, Referred
 from couchreg.package.text import BadText, read_json
 
 _YAML = ("datapackage.yaml", "datapackage.yml")
@@ -141,10 +142,13 @@ def _files(root: Path, members: Mapping[str, Any]) -> tuple[list[FolderFile], li
     """
     there = _there(root)
     chosen = choose_files(members, there)
-    paths = list(dict.fromkeys([*named_files(members), *chosen.taken]))
+    lying = {called: path for path, called in chosen.called.items()}  # where one lies that is called so
+    taken = [chosen.called.get(path, path) for path in chosen.taken]
+    referred = _referred(root, members, [*taken, *chosen.left_out], lying)
+    paths = list(dict.fromkeys([*named_files(members), *taken, *referred]))
     needed = {DESCRIPTOR, *(path for item in resources_of(members) for path in item.paths)}
     needed |= {item.path for item in references(members) if item.needed}
-    found = [(path, _inside(root, path)) for path in paths]
+    found = [(path, _inside(root, lying.get(path, path))) for path in paths]
     absent = [path for path, source in found if source is None and path in needed]
     if absent:
         listed = ", ".join(absent[:10]) + ("…" if len(absent) > 10 else "")
@@ -153,7 +157,21 @@ def _files(root: Path, members: Mapping[str, Any]) -> tuple[list[FolderFile], li
     files = [
         FolderFile(path, source, source.stat().st_size, mediatype(path)) for path, source in found if source
     ]
-    return files, chosen.left_out
+    return files, [path for path in chosen.left_out if path not in referred]
+
+
+def _referred(
+    root: Path, members: Mapping[str, Any], there: Sequence[str], lying: Mapping[str, str]
+) -> frozenset[str]:
+    """The files that the schemas and profiles of the package refer to."""
+    referred, found = Referred(members, frozenset(there)), set[str]()
+    while (path := referred.wanted()) is not None:
+        source = _inside(root, lying.get(path, path))
+        if source is not None:
+            found.add(path)
+        if source is not None and source.stat().st_size <= LARGEST:
+            referred.read(path, source.read_bytes())
+    return frozenset(found)
 
 
 def _there(root: Path) -> list[str]:

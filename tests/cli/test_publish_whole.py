@@ -3,6 +3,7 @@
 import gc
 import json
 import shutil
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -178,3 +179,25 @@ def test_a_missing_image_is_no_reason_to_refuse_a_missing_schema_is(tmp_path: Pa
     (folder / "schemas" / "t.json").unlink()
     with pytest.raises(Invalid, match=r"schemas/t\.json"):
         Folder.read(folder)
+
+
+def test_what_a_profile_refers_to_and_accents_of_another_encoding(couchreg: Couchreg, tmp_path: Path) -> None:
+    folder, stated = tmp_path / "rules", unicodedata.normalize("NFC", "é.csv")
+    folder.mkdir()
+    resources = [{"name": "t", "path": stated}]
+    members = {"name": "rules", "version": "1.0.0", "title": "B", "profile": "p.json", "resources": resources}
+    (folder / "datapackage.json").write_text(json.dumps(members))
+    (folder / unicodedata.normalize("NFD", stated)).write_text("id\n1\n")
+    (folder / "p.json").write_text(json.dumps({"properties": {"title": {"$ref": "title.json"}}}))
+    (folder / "title.json").write_text(json.dumps({"pattern": "^A"}))
+    (folder / "other.json").write_text("{}")
+    done = couchreg("validate", str(folder))
+    assert (done.status, "'B' does not match '^A'" in done.err) == (6, True), done.err
+    (folder / "datapackage.json").write_text(json.dumps(members | {"title": "A"}))
+    done = couchreg("validate", str(folder))
+    assert done.status == 0, done.err
+    done = couchreg("publish", str(folder), "--json")
+    assert (done.status, done.json["left_out"]) == (0, ["other.json"]), done.err
+    assert couchreg("install", "rules", "--into", "copy").status == 0
+    listed = sorted(path.name for path in (tmp_path / "copy").iterdir())
+    assert listed == sorted(["datapackage.json", "p.json", "title.json", stated])

@@ -54,9 +54,8 @@ class LeadsNowhere(EndlessSchema):
     def __init__(self, reference: str) -> None:
         BadSchema.__init__(
             self,
-            f"it refers to {reference[:200]!r}, which is not in the package. Put what is there into this "
-            "file, or have that file published, too, by naming it in the descriptor, as in "
-            '"sources": [{"title": "…", "path": "…"}]',
+            f"it refers to {reference[:200]!r}, which is not in the package. Put that file into the "
+            "package, at this place beside the one that refers to it, or what it says into this one",
         )
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from couchreg.blobstore.spool import Spool, once
 from couchreg.errors import BadRequest, Conflict
-from couchreg.package.contents import choose_files
 from couchreg.package.paths import DESCRIPTOR, check_path
 from couchreg.registry.checking.checker import Checker
+from couchreg.registry.publishing.choosing import choose_received
 from couchreg.registry.publishing.filling import fill
 from couchreg.registry.publishing.intake import Intake, PublishLimits
 from couchreg.registry.publishing.publish import Published, Publisher, link_into
@@ -143,7 +143,8 @@ class Drafts:
         if not isinstance(name, str) or not isinstance(version, str):
             raise BadRequest("The descriptor needs a “name” and a “version”, both in quotation marks.")
         sender.allow(name)
-        for path in choose_files(members, list(intake.files)).left_out:
+        await choose_received(intake)
+        for path in intake.left_out:
             del intake.files[path]
         intake.members = {}  # to be settled as of any other form
         return name, version

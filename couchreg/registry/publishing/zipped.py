@@ -12,9 +12,9 @@ from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
 from couchreg.blobstore.base import Spooled
-from couchreg.package.contents import choose_files
 from couchreg.package.paths import DESCRIPTOR
 from couchreg.registry.publishing.archive import broken_is_bad, entries, opened
+from couchreg.registry.publishing.choosing import choose
 from couchreg.registry.publishing.intake import Expansion, Intake
 
 _STEP = 256 << 10  # bytes at a time
@@ -47,10 +47,11 @@ async def unpack(intake: Intake, archive: Spooled) -> None:
         there = dict(await asyncio.to_thread(entries, found, intake.limits))
         await intake.receive(DESCRIPTOR, None, _content(found, there.pop(DESCRIPTOR), expansion))
         intake.read_sent_descriptor()
-        chosen = choose_files(intake.members, there)
-        intake.left_out = chosen.left_out
-        for path in chosen.taken:
-            await intake.receive(path, None, _content(found, there[path], expansion))
+
+        async def take(path: str, called: str) -> None:
+            await intake.receive(called, None, _content(found, there[path], expansion))
+
+        await choose(intake, there, take)
         intake.members = {}  # to be settled as of any other form
 
 

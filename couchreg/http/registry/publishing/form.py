@@ -10,8 +10,8 @@ Source: https://www.rfc-editor.org/rfc/rfc7578.
 from collections.abc import AsyncIterable
 
 from couchreg.errors import BadRequest
-from couchreg.package.contents import choose_files
 from couchreg.package.paths import DESCRIPTOR
+from couchreg.registry.publishing.choosing import choose_received
 from couchreg.registry.publishing.intake import Intake
 from couchreg.registry.publishing.zipped import is_zip, unpack
 from couchreg.wire.headers import filename_of, parameters
@@ -27,7 +27,7 @@ async def read_form(intake: Intake, boundary: str, chunks: AsyncIterable[bytes])
         if path is not None:
             await intake.receive(path, part.headers.get("content-type"), part)
     if DESCRIPTOR in intake.files:
-        _leave_out(intake)
+        await _leave_out(intake)
         return
     only = next(iter(intake.files), None)
     if only is None or len(intake.files) > 1 or not is_zip(intake.files[only].spooled.on_disk()):
@@ -42,11 +42,11 @@ async def read_form(intake: Intake, boundary: str, chunks: AsyncIterable[bytes])
         intake.spool.remove(archive)
 
 
-def _leave_out(intake: Intake) -> None:
+async def _leave_out(intake: Intake) -> None:
     """What is none of the package's goes, as of a folder or an archive, so that all give the same version.
     Raises BadRequest, TooLarge."""
     intake.read_sent_descriptor()
-    intake.left_out = choose_files(intake.members, intake.files).left_out
+    await choose_received(intake)
     for path in intake.left_out:
         intake.spool.remove(intake.take_back(path))
     intake.members = {}  # to be settled as of any other form
