@@ -49,7 +49,9 @@ class Walk:
         await self.page.get_by_role("button", name=name).click()
 
     async def write(self, label: str, text: str) -> None:
-        await self.page.get_by_label(label, exact=True).press_sequentially(text, delay=TYPING)
+        field = self.page.get_by_label(label, exact=True)
+        await field.select_text()
+        await field.press_sequentially(text, delay=TYPING)
 
     async def shows(self, heading: str) -> None:
         await expect(self.page.get_by_role("heading", level=1)).to_contain_text(heading)
@@ -116,7 +118,7 @@ async def walk(url: str, table: Path, began: float, pause: float) -> None:
         await way.button("Publish it")
         await way.shows("rain")
         await way.reached("it is published")
-        await way.link("rain")
+        await way.link("Rows and charts of rain")
         await expect(page.get_by_role("img", name="A line from")).to_be_visible()
         await way.reached("its rows and a chart of them are there")
         await browser.close()

@@ -13,7 +13,7 @@ from typing import Any
 
 from couchreg.client.errors import UsageError
 from couchreg.errors import BadRequest
-from couchreg.package.names import check_package_name, check_version
+from couchreg.package.names import check_package_name, check_version, slug
 from couchreg.package.paths import DESCRIPTOR, folded
 from couchreg.registry.checking.proposing import (
     DATA,
@@ -22,7 +22,6 @@ from couchreg.registry.checking.proposing import (
     name_fault,
     proposed,
     seems_data,
-    slug,
 )
 
 _OURS = ("datapackage-lock.json", DESCRIPTOR)

@@ -5,6 +5,7 @@ package exists.
 """
 
 import re
+import unicodedata
 from typing import Final
 
 from couchreg.errors import BadRequest
@@ -120,3 +121,9 @@ def package_of(doc_id: str) -> str | None:
     """The package that a document is about: a version's, or the package's own; None for others."""
     found = split_version_id(doc_id)
     return found[0] if found else doc_id if is_package_name(doc_id) else None
+
+
+def slug(text: str) -> str:
+    """A text as a name: `Größe (2020)` is `grosse-2020`."""
+    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._") or "data"

@@ -7,14 +7,13 @@ into files of strangers: in a server only children of the sandbox do so.
 import contextlib
 import csv
 import itertools
-import re
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from couchreg.package.descriptor import PLACEHOLDER
 from couchreg.package.formats import mediatype, split_format
+from couchreg.package.names import slug
 from couchreg.package.paths import file_fault
 from couchreg.registry.checking import documents
 from couchreg.registry.checking.encodings import detected
@@ -184,9 +183,3 @@ def _named(resources: Iterable[dict[str, Any]], before: Collection[Any] = ()) ->
             number += 1
         taken.add(resource["name"])
         yield resource
-
-
-def slug(text: str) -> str:
-    """A text as a name: `Größe (2020)` is `grosse-2020`."""
-    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._") or "data"

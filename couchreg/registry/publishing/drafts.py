@@ -18,6 +18,7 @@ from couchreg.errors import BadRequest, Conflict
 from couchreg.package.paths import DESCRIPTOR, check_path
 from couchreg.registry.checking.checker import Checker
 from couchreg.registry.publishing.choosing import choose_received
+from couchreg.registry.publishing.describing import with_identity, with_other_files
 from couchreg.registry.publishing.filling import fill
 from couchreg.registry.publishing.intake import Intake, PublishLimits
 from couchreg.registry.publishing.publish import Published, Publisher, link_into
@@ -74,8 +75,28 @@ class Drafts:
             await self._take(intake, text)
         elif intake.files[DESCRIPTOR].spooled.length > LONGEST:
             raise BadRequest(TOO_LONG)
+        else:
+            await self._identify(intake, named)
         await sender.confirm()
         return await self._runs.keep(intake, *named, sender, instead), unread
+
+    async def _identify(self, intake: Intake, named: tuple[str, str]) -> None:
+        """A descriptor that came along has the name and version that were said, where it has none."""
+        received = intake.files[DESCRIPTOR]
+        sent = await asyncio.to_thread(received.spooled.content)
+        try:
+            before = sent.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return  # which the checks will say
+        text = await asyncio.to_thread(with_identity, before, named)
+        if text == before or len(text.encode()) > LONGEST:
+            return
+        old = intake.take_back(DESCRIPTOR) if received.ours else intake.files.pop(DESCRIPTOR).spooled
+        try:
+            await self._take(intake, text)
+        finally:
+            if received.ours:
+                intake.spool.remove(old)
 
     async def text(self, record: Record) -> str:
         """The descriptor of a draft as it was kept. Raises Conflict for files that are not there."""
@@ -185,7 +206,7 @@ class Drafts:
             await asyncio.to_thread(shutil.rmtree, job)
         if text is None:
             raise BadRequest(TOO_LONG)
-        return text, unread
+        return await asyncio.to_thread(with_other_files, text, paths, LONGEST), unread
 
 
 def _lay_out(job: Path, intake: Intake, is_stopped: IsStopped) -> None:

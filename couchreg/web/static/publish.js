@@ -117,6 +117,7 @@ for (const input of form.querySelectorAll("input[type=file]")) {
     for (const other of form.querySelectorAll("input[type=file]")) if (other !== input) other.value = "";
   }));
 }
+zone.addEventListener("click", () => { if (!ended) form.elements.namedItem("files")[0].click(); });
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
   zone.classList.add("over");

@@ -119,6 +119,16 @@ async def test_a_descriptor_that_came_along_or_is_written_by_hand_is_taken(perso
     assert (await person.send(place, descriptor=descriptor_in(text), do="publish"))[0] == 303
 
 
+async def test_a_descriptor_gets_the_name_and_version_that_were_said_beside_it(person: Person) -> None:
+    own = b'{"resources": [{"name": "hives", "path": "hives.csv", "weight": 1.10}]}'
+    _, place = await begin(person, {"datapackage.json": own, "hives.csv": TABLE}, "unnamed", "7")
+    _, _, text = await person.get(place)
+    assert '"weight": 1.10' in descriptor_in(text)
+    assert (fields_in(text)["name"], fields_in(text)["version"]) == ("unnamed", "7")
+    assert (await person.send(place, descriptor=descriptor_in(text), do="publish"))[0] == 303
+    assert (await person.served.get("/unnamed/7"))[0] == 200
+
+
 async def test_a_draft_is_its_owners_alone(person: Person) -> None:
     _, place = await begin(person, {"hives.csv": TABLE}, name="hornets")
     assert place in (await person.get("/-/publish"))[2]

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Error, Route, expect
 
 from couchreg.analytics.ledger import PENDING
 from couchreg.http.registry.pages import waiting
-from tests.http.registry.pages.browsing import started, visiting
+from tests.http.registry.pages.browsing import drop, started, visiting
 from tests.http.registry.pages.test_pages import PAGES, ROWS, hostile_package, plain_package
 from tests.packages import Package, zipped
 from tests.served import PASSWORD, Served, serving
@@ -339,6 +339,37 @@ async def test_a_person_publishes_a_folder_and_mends_it(
         await page.get_by_role("button", name="Remove anna").click()
         await expect(page.get_by_role("status")).to_have_text("The owner is removed.")
     assert found == []
+
+
+async def test_somebody_new_publishes_a_table_and_sees_a_chart_without_having_read_anything(
+    registry: Served, browser: Browser, tmp_path: Path
+) -> None:
+    """By what stands on the pages alone, as `scripts/newcomer` does with a clock."""
+    table, picture = tmp_path / "rain.csv", tmp_path / "gauge.png"
+    table.write_text("day,rain_mm\n" + "".join(f"2025-{month:02}-15,{month}.5\n" for month in range(1, 13)))
+    picture.write_bytes(b"no picture that anybody could see")
+    async with visiting(browser, registry.url) as visit:
+        page = visit.page
+        await visit.open("/")
+        await page.get_by_role("link", name="Publish", exact=True).click()
+        await page.get_by_role("link", name="Make one").click()
+        await page.get_by_label("Name, which others will see").fill("nina")
+        await page.get_by_label("Password", exact=True).fill("rain-gauge-77")
+        await page.get_by_label("The password again").fill("rain-gauge-77")
+        await page.get_by_role("button", name="Make the account").click()
+        async with page.expect_file_chooser():  # a click where files may be dropped
+            await page.get_by_text("Drop a folder or files").click()
+        await drop(page, table, picture)
+        await expect(page.get_by_label("Name of the package")).to_have_value("rain")
+        await page.get_by_role("button", name="Go on").click()
+        await expect(page.get_by_label("Title")).to_have_value("Rain")
+        await page.get_by_role("button", name="Publish it").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("rain")
+        await expect(page.get_by_role("link", name="gauge", exact=True)).to_be_visible()
+        await registry.made("rain", "1.0.0")
+        await page.get_by_role("link", name="Rows and charts of rain").click()
+        await expect(page.get_by_role("img", name="A line from")).to_be_visible()
+        assert await visit.findings() == []
 
 
 async def test_the_page_of_administrators_can_be_used(registry: Served, browser: Browser) -> None:
