@@ -156,7 +156,8 @@ def _become(modules: list[str], parent: int, connection: int, control: int, erro
     """The fork server of somebody's server. The connection stays open as long as this process is there."""
     lifeline.end_with(parent)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.setsid()
+    os.setpgid(0, 0)
+    fork_server.leave_terminal()
     for number in (1, 2):
         os.dup2(errors, number)
     os.close(errors)

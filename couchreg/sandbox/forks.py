@@ -130,7 +130,6 @@ class _Running:
                     *command,
                     stdin=DEVNULL,
                     pass_fds=(theirs.fileno(),),
-                    start_new_session=True,
                     env=environment(),
                     cwd="/",
                 )

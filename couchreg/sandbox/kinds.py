@@ -17,6 +17,7 @@ class Limits:
     files: int = 256  # descriptors open at the same time
     message: int = 64 << 20  # bytes of one message, in either direction
     nice: int = 5  # the server goes first; more for what may take minutes
+    idle: bool = False  # what nobody waits for: it has what all others leave of the processors
 
 
 @dataclass(frozen=True, slots=True)

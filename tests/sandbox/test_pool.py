@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -243,3 +245,49 @@ async def test_the_trace_of_a_failure_is_in_the_log(pool: Pool, capfd: pytest.Ca
         await pool.ask(b"raise because")
     assert stopped.value.detail == "LookupError"
     assert "LookupError: because" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ranks of Linux")
+async def test_children_give_way_to_the_server(make: Make) -> None:
+    for idle in (False, True):
+        pool = make(replace(SMALL, nice=3, idle=idle))
+        async with pool.session() as session:
+            child = int(await session.ask(b"process"))
+            assert os.getpriority(os.PRIO_PROCESS, child) >= (19 if idle else 3)
+            assert os.sched_getscheduler(child) == (os.SCHED_IDLE if idle else os.SCHED_OTHER)
+            # Linux may give each session an equal share, however nice its processes are.
+            assert os.getsid(child) == os.getsid(0)
+            assert os.getpgid(child) != os.getpgid(0)
+
+
+TERMINAL = """
+import os, sys
+from couchreg.sandbox.inside import fork_server
+os.open(sys.argv[1], os.O_RDWR)  # the session's terminal from now on
+child = os.fork()
+if child == 0:
+    os.close(os.open("/dev/tty", os.O_RDWR))
+    fork_server.leave_terminal()
+    try:
+        os.open("/dev/tty", os.O_RDWR)
+    except OSError:
+        os._exit(7)
+    os._exit(1)
+os.close(os.open("/dev/tty", os.O_RDWR))
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_fork_server_leaves_the_terminal_of_its_session() -> None:
+    ours, theirs = os.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", TERMINAL, os.ttyname(theirs)],
+            start_new_session=True,
+            capture_output=True,
+            timeout=120,
+        )
+    finally:
+        os.close(theirs)
+        os.close(ours)
+    assert done.returncode == 7, done.stderr

@@ -63,6 +63,10 @@ class Writer(Protocol):
     async def begin(self, at: Checkpoint | None) -> None:
         """Write into the index that is there and at this checkpoint: it is closed, and nobody else's."""
 
+    def expect(self, *, much: bool) -> None:
+        """Whether there is much to write from now on, for which nobody waits, or a little that somebody will
+        look for soon."""
+
     async def put(self, sources: Sequence[PackageSource], gone: Collection[str]) -> None:
         """As `SearchIndex.put`; what it raises may come with the next call."""
 

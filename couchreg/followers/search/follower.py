@@ -24,6 +24,7 @@ from couchreg.turns import Turns
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+MUCH = 200  # changes at once: what comes so is a load, or an index that is made anew
 MOST_HITS = 1000  # of one page
 MEND_INTERVAL = 600.0  # seconds
 OPENING = 5.0  # seconds that a search waits for the index at the start
@@ -96,6 +97,7 @@ class SearchFollower:
     async def _apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
         try:
             self._passed += len(changes)
+            self._writer.expect(much=len(changes) >= MUCH)
             async for sources, gone in self._packages.touched(changes):
                 await self._writer.put(sources, gone)
                 self._passed += self._may_pass

@@ -7,6 +7,7 @@ whoever brought it about, takes back what was not committed. It ends with the se
 import asyncio
 from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from couchreg.followers.base import Checkpoint
 from couchreg.followers.search.folder import make_room
 from couchreg.followers.search.handed import check, work
 from couchreg.followers.search.items import PackageSource
+from couchreg.sandbox.ending import Cause, Stopped
 from couchreg.sandbox.forks import ForkServer
 from couchreg.sandbox.kinds import ChildGrant, Kind, Limits
 from couchreg.sandbox.messages import Tag
@@ -22,6 +24,7 @@ from couchreg.sandbox.session import ChildSession
 
 LARGEST: Final = 8 << 20  # bytes of the packages of one job, unless one has more
 COMMITS: Final = 10_000  # of one child: what libraries gather in memory goes with it
+SLOWEST: Final = 30.0  # seconds from the beginning to the commit, by a child that gives way
 LIMITS: Final = Limits(
     seconds=900,
     cpu_seconds=600,  # an engine puts its parts together at times
@@ -42,16 +45,26 @@ class Indexing:
     ) -> None:
         self._directory = directory
         self._with_meaning = with_meaning
+        self._limits = limits
         self._forks = ForkServer((module,))
         self._pool = Pool(Kind("index updates", module, limits), self._forks)
         self._opened: tuple[AsyncExitStack, ChildSession] | None = None
         self._at: Checkpoint | None = None
         self._is_busy = False
         self._commits = 0
+        self._gives_way = False  # whether a child is to have what others leave,
+        self._is_giving_way = False  # and whether the one at work has
+        self._is_starved = False
+        self._began: float | None = None  # when its transaction has, by the loop's clock
 
     async def begin(self, at: Checkpoint | None) -> None:
         await self.end()
         self._at = at
+
+    def expect(self, *, much: bool) -> None:
+        if not much:
+            self._is_starved = False
+        self._gives_way = much and not self._is_starved
 
     async def put(self, sources: Sequence[PackageSource], gone: Collection[str]) -> None:
         """Returns when the child has begun: what goes wrong comes with the next call."""
@@ -70,12 +83,13 @@ class Indexing:
         await self._settle()
         self._at = checkpoint
         self._commits += 1
+        self._began = None
         if self._commits >= COMMITS:
             await self.end()
 
     async def end(self) -> None:
         opened, self._opened = self._opened, None
-        self._is_busy, self._commits = False, 0
+        self._is_busy, self._commits, self._began = False, 0, None
         if opened is not None:
             await opened[0].aclose()
 
@@ -88,6 +102,8 @@ class Indexing:
         self, sources: Sequence[PackageSource], gone: Collection[str], checkpoint: Checkpoint | None = None
     ) -> None:
         await self._settle()
+        if self._began is None and self._is_giving_way != self._gives_way:
+            await self.end()
         job = work(
             str(self._directory.resolve()),
             self._at,
@@ -102,13 +118,14 @@ class Indexing:
             await asyncio.shield(self.end())
             raise
         self._is_busy = True
+        self._began = self._began or asyncio.get_running_loop().time()
 
     async def _settle(self) -> None:
         """Wait for the child to be done with its job. Raises what went wrong in it."""
         if not self._is_busy or self._opened is None:
             return
         try:
-            tag, answer = await self._opened[1].receive()
+            tag, answer = await self._received(self._opened[1])
             if tag is not Tag.DONE:
                 raise RuntimeError(f"a message {tag.name} of a child that writes an index")
         except BaseException:
@@ -117,11 +134,26 @@ class Indexing:
         self._is_busy = False
         check(answer)
 
+    async def _received(self, session: ChildSession) -> tuple[Tag, bytes]:
+        """What a child answers. One that gives way to all others gets nothing done while they leave nothing:
+        then the next one does not, as long as there is much to write."""
+        if not self._is_giving_way or self._began is None:
+            return await session.receive()
+        try:
+            async with asyncio.timeout_at(self._began + SLOWEST):
+                return await session.receive()
+        except TimeoutError:
+            self._is_starved = True
+            raise Stopped(Cause.TIME, "index updates") from None
+
     async def _session(self) -> ChildSession:
         if self._opened is None:
             if not self._directory.is_dir():  # somebody removed it: the child may make nothing beside it
                 await asyncio.to_thread(make_room, self._directory)
             stack = AsyncExitStack()
             grant = ChildGrant(write=[self._directory])
-            self._opened = stack, await stack.enter_async_context(self._pool.session(grant=grant))
+            limits = replace(self._limits, idle=self._gives_way)
+            session = self._pool.session(grant=grant, limits=limits)
+            self._opened = stack, await stack.enter_async_context(session)
+            self._is_giving_way = self._gives_way
         return self._opened[1]

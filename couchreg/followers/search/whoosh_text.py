@@ -22,6 +22,7 @@ from couchreg.followers.search.tokens import streams
 VERSION: Final = 8  # of schema and analysis; another one in the index means that it is rebuilt
 MEANING: Final = 1  # is added to it where there are vectors
 MOST_EXPANSIONS: Final = 64  # terms that a beginning of a word may stand for
+_FEW: Final = 32  # terms of a word in all columns, that are looked for together
 PREFIX_WEIGHT: Final = 0.25
 _NAMES = frozenset({"name", "resources", "fields"})  # columns whose texts are names
 _DEGREES: Final = ("west", "south", "east", "north")
@@ -138,7 +139,10 @@ def _numbers(asked: Query) -> Iterator[query.Query]:
 
 
 def _clause(clause: Clause, expand: Expand) -> query.Query:
-    return query.Or([one for piece in clause.any for one in _piece(piece, clause.column, expand)])
+    found = query.Or([one for piece in clause.any for one in _piece(piece, clause.column, expand)])
+    if len(found) <= _FEW:  # else Whoosh adds up the scores of parts that most of these terms are not in
+        found.matcher_type = query.Or.DEFAULT_MATCHER
+    return found
 
 
 def _piece(piece: Piece, column: str, expand: Expand) -> Iterator[query.Query]:

@@ -16,6 +16,7 @@ and these go out::
 The id of a child means that child until "reap": only then is its end asked for.
 """
 
+import fcntl
 import gc
 import importlib
 import json
@@ -24,6 +25,7 @@ import select
 import signal
 import socket
 import sys
+import termios
 from typing import Any, NoReturn
 
 from couchreg.sandbox.inside import job, lifeline, walls
@@ -34,8 +36,25 @@ _DESCRIPTORS = 64  # that may arrive in one go
 
 def main(control: int, parent: int, modules: list[str]) -> None:
     lifeline.end_with(parent)
+    os.setpgid(0, 0)  # what is typed at a terminal, Ctrl-C, is for the server
+    leave_terminal()
     prepare(modules)
     serve(control, modules)
+
+
+def leave_terminal() -> None:
+    """Have none that one could type at: what a child says may be shown there, and no more. A session of our
+    own would have none either, but Linux gives each session its share of the processors (sched_autogroup),
+    whatever rank its processes have: no child would give way to the server.
+    """
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return  # there is none
+    try:
+        fcntl.ioctl(terminal, termios.TIOCNOTTY)
+    finally:
+        os.close(terminal)
 
 
 def prepare(modules: list[str]) -> None:

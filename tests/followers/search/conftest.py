@@ -37,6 +37,8 @@ class Threaded:
 
     async def begin(self, at: Checkpoint | None) -> None: ...
 
+    def expect(self, *, much: bool) -> None: ...
+
     async def put(self, sources: Sequence[PackageSource], gone: Collection[str]) -> None:
         await asyncio.to_thread(self._put, sources, gone)
 

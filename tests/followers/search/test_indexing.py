@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.followers.base import Checkpoint, RebuildNeeded
-from couchreg.followers.search import handed
+from couchreg.followers.search import handed, indexing
 from couchreg.followers.search.fts5 import Fts5Index
 from couchreg.followers.search.indexing import LIMITS, Indexing
 from couchreg.followers.search.items import PackageSource
 from couchreg.followers.search.query import keys_query
+from couchreg.sandbox.ending import Stopped
 from couchreg.sandbox.kinds import Limits
 from tests.followers.conftest import package, put
 from tests.followers.search.conftest import GDP, Databases, Engine, Searching
@@ -55,6 +57,37 @@ def indexed(engine: Engine, directory: Path) -> tuple[Checkpoint | None, list[st
     index.close_reading()
     index.close()
     return checkpoint, names
+
+
+def rank(writer: Indexing) -> bool:
+    """Whether the child at work has what others leave."""
+    assert writer._opened is not None
+    return os.sched_getscheduler(writer._opened[1]._child.process) == os.SCHED_IDLE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ranks of Linux")
+async def test_what_is_much_is_written_with_what_others_leave(
+    writer: Indexing, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await writer.begin(None)
+    for much in (False, True, True, False):
+        writer.expect(much=much)
+        await writer.put([BEES], [])
+        await writer.put([], [])  # when the first is done
+        assert rank(writer) is much
+        await writer.commit(AT)
+    writer.expect(much=True)
+    await writer.put([BEES], [])
+    monkeypatch.setattr(indexing, "SLOWEST", 0.0)  # as on a machine that leaves nothing
+    with pytest.raises(Stopped):
+        await writer.commit(AT)
+    writer.expect(much=True)
+    await writer.put([BEES], [])
+    await writer.put([], [])
+    assert not rank(writer)
+    await writer.commit(AT)
+    await writer.end()
+    assert indexed(engine, tmp_path / "search") == (AT, ["bees"])
 
 
 async def test_a_child_that_was_killed_is_replaced(
