@@ -37,6 +37,8 @@ class RowWriter:
         if len(piece) > LARGE:
             await self.flush()  # and no pause: what is large shall wait for its turn, or be refused, at once
             await self._ctx.write(self._started(), piece)
+            if self._turn.is_over:  # who reads as fast as is written never makes it wait
+                await self._turn.pass_on()
             return
         self._pieces.append(piece)
         self._size += len(piece)
