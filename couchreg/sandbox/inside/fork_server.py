@@ -149,7 +149,10 @@ class _ForkServer:
                 self._send({"ended": child, "status": os.waitstatus_to_exitcode(status)})
 
     def _send(self, message: dict[str, Any]) -> None:
-        self._control.sendall(json.dumps(message).encode() + b"\n")
+        try:
+            self._control.sendall(json.dumps(message).encode() + b"\n")
+        except (BrokenPipeError, ConnectionResetError):  # the server has ended meanwhile
+            sys.exit(0)
 
 
 if __name__ == "__main__":
