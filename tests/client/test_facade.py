@@ -129,7 +129,7 @@ def test_a_registry_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_program_that_forgets_to_close_ends_quietly() -> None:
     script = "import couchreg; print(couchreg.Client().info('gdp')['version'])"
-    command = [sys.executable, "-W", "error", "-X", "dev", "-c", script]
+    command = [sys.executable, "-W", "error", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.stdout, done.stderr, done.returncode) == ("2026\n", "", 0)
 
