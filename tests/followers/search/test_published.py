@@ -23,15 +23,21 @@ def read(name: str) -> Any:
     return json.loads((DATA / f"{name}.json").read_text("utf-8"))
 
 
+def packages() -> dict[str, Any]:
+    """The descriptors of the packages that other tests publish."""
+    paths = (DATA.parent / "packages").glob("*/datapackage.json")
+    return {path.parent.name: json.loads(path.read_text("utf-8")) for path in paths}
+
+
 @pytest.fixture(scope="module", params=[Fts5Index, WhooshIndex])
 def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchIndex]:
     made = request.param(tmp_path_factory.mktemp("search") / "search")
     made.open()
     sources = [
         PackageSource(name, "1.0.0", json.dumps(descriptor, ensure_ascii=False).encode()[1:-1])
-        for name, descriptor in read("published").items()
+        for name, descriptor in (packages() | read("published")).items()
     ]
-    assert len(sources) > 250
+    assert len(sources) > 260
     made.commit(sources, [], Checkpoint("a", "1"))
     yield made
     made.close_reading()
