@@ -65,8 +65,6 @@ class GuardedStore(StoreProxy):
         self._registrar.append(registrar)
 
     def open(self, name: str) -> Coroutine[Any, Any, Database]:
-        if name != USERS and USERS_KEY not in self.config().get(SECTION, ()):
-            return self._store.open(name)
         return self._open_users(name) if self._holds_users(name) else self._store.open(name)
 
     async def _open_users(self, name: str) -> Database:
