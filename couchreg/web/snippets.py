@@ -39,7 +39,7 @@ def uses(base: str, name: str, version: str, tables: Sequence[tuple[str, str, st
     ]
     for resource, data, parquet in tables[:1]:
         if parquet:
-            found += _of_table(f'"{name}@{version}".{_quoted(resource)}', _text(parquet))
+            found += _of_table(base, f'"{name}@{version}".{_quoted(resource)}', _text(parquet))
         elif data:
             found.append(Snippet("R", f"table <- read.csv({_text(data)})"))
             found.append(Snippet("pandas", f"import pandas as pd\n\ntable = pd.read_csv({_text(data)})"))
@@ -78,13 +78,16 @@ def fetching(base: str, name: str, version: str, resource: str, paths: Sequence[
     return found
 
 
-def _of_table(table: str, address: str) -> list[Snippet]:
+def _of_table(base: str, table: str, address: str) -> list[Snippet]:
     remote = "'" + address.strip('"').replace("'", "''") + "'"
-    asked = "SELECT * FROM {} LIMIT 10"  # is text to be copied, and runs nowhere here
+    rows = "SELECT * FROM {}"  # is text to be copied, and runs nowhere here
+    asked = "SELECT * FROM {} LIMIT 10"
+    # R reads no Parquet by itself, and data may be Excel or have other delimiters: it gets CSV of the table.
+    table_of_r = _text(f"{base}/-/sql?q={quote(rows.format(table), safe='')}&format=csv")
     return [
         Snippet("pandas", f"import pandas as pd\n\ntable = pd.read_parquet({address})"),
         Snippet("polars", f"import polars as pl\n\ntable = pl.read_parquet({address})"),
-        Snippet("R", f"library(arrow)\n\ntable <- read_parquet({address})"),
+        Snippet("R", f"table <- read.csv({table_of_r})"),
         Snippet("DuckDB", asked.format(f"read_parquet({remote})")),
         Snippet("SQL on this registry", asked.format(table)),
     ]

@@ -1,8 +1,10 @@
 """What the page of a version says to copy, copied from there and run as it stands."""
 
+import csv
 import html
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -71,7 +73,8 @@ def run(folder: Path, *command: str) -> str:
 def test_each_is_run_here_or_named(snippets: dict[str, str]) -> None:
     run_here = {"couchreg", "curl", "Python", "JavaScript", "PouchDB, with its files", "pandas", "polars"}
     run_here |= {"DuckDB", "SQL on this registry"}
-    assert set(snippets) - run_here == {"R", "BibTeX", "CITATION.cff", "RIS", "Badge, as Markdown"}
+    run_here |= {"R"}
+    assert set(snippets) - run_here == {"BibTeX", "CITATION.cff", "RIS", "Badge, as Markdown"}
 
 
 def test_in_a_shell(snippets: dict[str, str], tmp_path: Path) -> None:
@@ -98,6 +101,14 @@ def test_with_sql(live: Server, snippets: dict[str, str], tmp_path: Path) -> Non
     assert run(tmp_path, sys.executable, "-c", DUCKDB, snippets["DuckDB"]).strip() == "10"
     query = urllib.parse.urlencode({"q": snippets["SQL on this registry"], "format": "csv"})
     assert len(_get(f"{live.registry_url}/-/sql?{query}").decode().splitlines()) == 11
+
+
+def test_in_r(snippets: dict[str, str], tmp_path: Path) -> None:
+    """Where R is; everywhere that what it reads is CSV with a line for each row."""
+    [address] = re.findall(r'read\.csv\("(.*?)"\)$', snippets["R"])
+    assert len(list(csv.reader(_get(address).decode().splitlines()))) == ROWS + 1
+    if shutil.which("Rscript"):
+        assert run(tmp_path, "Rscript", "-e", f"{snippets['R']}\ncat(nrow(table))") == str(ROWS)
 
 
 def test_in_javascript(snippets: dict[str, str], tmp_path: Path) -> None:

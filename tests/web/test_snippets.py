@@ -3,6 +3,7 @@
 import ast
 import itertools
 import shlex
+from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
@@ -20,6 +21,8 @@ def test_python_is_python_and_a_shell_sees_plain_words() -> None:
     for label in ("Python", "pandas", "polars"):
         assert len(ast.parse(found[label]).body) == 2
     assert shlex.split(found["couchreg"]) == ["couchreg", "install", "gdp@2026", "--registry", BASE]
+    asked = urlsplit(found["R"].removeprefix('table <- read.csv("').removesuffix('")'))
+    assert parse_qs(asked.query)["q"] == ['SELECT * FROM "gdp@2026"."a ""b""; import os"']
     assert found["SQL on this registry"] == 'SELECT * FROM "gdp@2026"."a ""b""; import os" LIMIT 10'
 
 
