@@ -2,8 +2,9 @@
 
 Packages with words as frequent as those of a language are written through the couch door, and two versions
 of a real one with tables are published. Then every page is asked for again and again, one request after the
-other, by a client that has seen none. The table shows the milliseconds to the end of the answer (the least,
-the median and the most), the bytes of the page, and those that were sent of it.
+other, by a client that has seen none; of some another one each time, so that nothing of it is remembered. The
+table shows the milliseconds to the end of the answer (of the first visit, the least, the median, what one in
+twenty and one in a hundred exceed, and the most), the bytes of the page, and those that were sent of it.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,12 +34,17 @@ PAGES = {
     "search, frequent": "/-/search?q={frequent}",
     "search, resources": "/-/search?q={rare}&in=resources",
     "search, everything": "/-/search",
+    "search, another": "/-/search?q={another}",
+    "search, of every fifth, another": "/-/search?q={frequent}+{another}",
     "package": "/gdp/2026",
     "package of many": "/p{middle}/1.0.0",
+    "package, another": "/p{number}/1.0.0",
     "table": "/-/table/gdp/2026/gdp",
     "table, page 100": "/-/table/gdp/2026/gdp?offset=5000",
+    "table, another page": "/-/table/gdp/2026/gdp?offset={offset}",
     "table, filtered": "/-/table/gdp/2026/gdp?query=Germany&where=Year+%3E+2000&order=Year&down=1",
     "sql": "/-/sql",
+    "sql, another": "/-/sql?q=select+Year,avg(Value)+from+gdp.gdp+group+by+Year+order+by+Year+limit+{number}",
     "sql, answered": "/-/sql?q=select+Year,avg(Value)+from+gdp.gdp+group+by+Year+order+by+Year",
     "difference": "/-/diff/gdp/2026/2027",
     "report": "/-/report/gdp/2026",
@@ -83,23 +90,36 @@ async def measure(data: Path, options: argparse.Namespace) -> int:
             await settled(session, url)
             names = {"rare": words.all[5000], "frequent": words.all[0], "middle": options.packages // 2}
             print(f"{options.packages:,} packages; load of the machine {os.getloadavg()[0]:.1f}")
-            print(f"{'page':20}{'least':>10}{'median':>10}{'most':>10}{'bytes':>10}{'sent':>10}")
+            heads = ("first", "least", "median", "95 %", "99 %", "most", "bytes", "sent")
+            print(f"{'page':32}" + "".join(f"{one:>9}" for one in heads))
             slow = []
             for name, path in PAGES.items():
                 headers = {**BROWSER, **(LOGIN if name in OF_PEOPLE else {})}
                 took = [
-                    await ask(session, url + path.format(**names), headers) for _ in range(options.visits)
+                    await ask(session, url + path.format(**names, **other(words, number)), headers)
+                    for number in range(options.visits)
                 ]
-                times = sorted(one.milliseconds for one in took)
-                median = statistics.median(times)
-                shown = "".join(f"{one:7.1f} ms" for one in (times[0], median, times[-1]))
+                shown, slowest = row(took)
                 bad = sum(one.status not in (200, 404) for one in took)
                 told = f"  {bad} not answered" if bad else ""
-                print(f"{name:20}{shown}{took[-1].size:10,}{took[-1].sent:10,}{told}", flush=True)
-                if median > ALLOWED or bad:
+                print(f"{name:32}{shown}{took[-1].size:9,}{took[-1].sent:9,}{told}", flush=True)
+                if slowest > ALLOWED or bad:
                     slow.append(name)
-    print(f"slower than {ALLOWED:.0f} ms: {', '.join(slow) or 'none'}")
+    print(f"a visit took more than {ALLOWED:.0f} ms of: {', '.join(slow) or 'none'}")
     return 1 if slow else 0
+
+
+def other(words: Words, number: int) -> dict[str, Any]:
+    """What is different in each visit."""
+    return {"another": words.all[number + 1], "number": number + 1, "offset": 50 * (number + 1)}
+
+
+def row(took: Sequence[Took]) -> tuple[str, float]:
+    """The milliseconds as they are shown, and the most."""
+    times = sorted(one.milliseconds for one in took)
+    at = [times[min(len(times) - 1, int(len(times) * share))] for share in (0.95, 0.99)]
+    shown = (took[0].milliseconds, times[0], statistics.median(times), *at, times[-1])
+    return "".join(f"{one:9.1f}" for one in shown), times[-1]
 
 
 async def fill(session: aiohttp.ClientSession, url: str, words: Words, packages: int) -> None:
