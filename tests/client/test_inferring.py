@@ -253,17 +253,17 @@ def test_files_that_nobody_could_publish_are_left_out_with_the_reason(tmp_path: 
     }.items():
         (folder / name).write_bytes(text)
     (folder / "linked.csv").symlink_to(outside)
-    (folder / "small.csv.gz").write_bytes(gzip.compress(b"n\n1\n"))
-    (folder / "packed.csv.zip").write_bytes(b"PK\x05\x06" + bytes(18))
+    (folder / "small.json.gz").write_bytes(gzip.compress(b"n\n1\n"))
+    (folder / "packed.json.zip").write_bytes(b"PK\x05\x06" + bytes(18))
     found = infer(folder, name="mixed")
     assert [item["path"] for item in found.added] == ["Plain.csv", "broken.json", "good.csv"]
     assert {path: reason.split(":")[0][:20] for path, reason in found.unfit} == {
         "blank.tsv": "is empty",
         "con.csv": "has the segment 'con",
-        "small.csv.gz": "is compressed",
+        "small.json.gz": "is compressed",
         "empty.csv": "is empty",
         "linked.csv": "is a link to a file ",
-        "packed.csv.zip": "is compressed",
+        "packed.json.zip": "is compressed",
         "plain.csv": "differs from Plain.c",
         "q?.csv": "is not a name that e",
     }

@@ -6,10 +6,12 @@ into files of strangers: in a server only children of the sandbox do so.
 
 import contextlib
 import csv
+import io
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from couchreg.package.descriptor import PLACEHOLDER
 from couchreg.package.formats import mediatype, split_format
@@ -18,6 +20,7 @@ from couchreg.package.paths import file_fault
 from couchreg.registry.checking import documents
 from couchreg.registry.checking.encodings import detected
 from couchreg.registry.checking.local_forms import recognise
+from couchreg.registry.checking.opening import BROKEN, NoMember, member_of_zip, open_text_bytes
 
 SAMPLE = 10_000  # rows of a table that are looked at
 SCHEMA = "https://datapackage.org/profiles/2.0/datapackage.json"
@@ -27,7 +30,10 @@ _TABBED = "text/tab-separated-values"
 _BLANKS = b"\xef\xbb\xbf\x00 \t\r\n"
 _OTHERS = (".json", ".jsonl", ".ndjson", ".geojson", ".topojson")
 DATA = (*_TABLES, *_OTHERS)
-_KEPT = ("name", "path", "type", "title", "format", "mediatype", "encoding", "dialect", "schema")
+_KEPT = (
+    *("name", "path", "type", "title", "format", "mediatype", "compression", "innerpath", "encoding"),
+    *("dialect", "schema"),
+)
 
 
 def is_data(path: str) -> bool:
@@ -42,7 +48,7 @@ def seems_data(path: str) -> bool:
 
 def name_fault(path: str) -> str | None:
     """Why no resource is made of such a file, as the end of a sentence; None if one is."""
-    if split_format(path)[1]:
+    if split_format(path)[1] and _suffix(path) not in _DELIMITED:
         return "is compressed: unpack it, or describe it in datapackage.json yourself"
     return file_fault(path)
 
@@ -118,7 +124,9 @@ def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, An
     fault = None
     try:
         is_text = _suffix(path) in _DELIMITED
-        stated: dict[str, Any] = {"encoding": _encoding(folder / path)} if is_text else {}
+        stated: dict[str, Any] = _packed(folder, path)
+        text = partial(_opened, folder / path, stated)
+        stated |= {"encoding": _encoding(text)} if is_text and (folder / path).is_file() else {}
         stated |= {"format": "tsv"} if _suffix(path) == ".tab" else {}
         found = Resource(path=path, basepath=str(folder), dialect=dialect, **stated)
         found.infer()
@@ -128,6 +136,10 @@ def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, An
         members, fault = {"path": path}, error.error.message
     except ImportError as error:
         members, fault = {"path": path}, f"{error.name} is not installed"
+    except NoMember as error:
+        members, fault = {"path": path}, str(error)
+    except BROKEN as error:
+        members, fault = {"path": path}, f"it cannot be unpacked: {error}"
     stem = Path(path).name.partition(".")[0]
     members["name"] = slug(f"{stem}-{sheet}" if sheet else stem)
     members["mediatype"] = mediatype(path)
@@ -140,25 +152,49 @@ def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, An
     if _suffix(path) in _BINARY:
         members.pop("encoding", None)
     elif not fault:
-        _look_closer(folder / path, members)
+        _look_closer(text, members)
     if isinstance(members.get("dialect"), dict):
         members["dialect"] = _standard(members["dialect"])
     return {key: members[key] for key in _KEPT if key in members}, fault
 
 
-def _encoding(file: Path) -> str | None:
+def _packed(folder: Path, path: str) -> dict[str, Any]:
+    """How a file is compressed, and which file of an archive it is; nothing for one that is not.
+
+    Raises NoMember, and what a damaged file raises.
+    """
+    compression = split_format(path)[1]
+    if compression != "zip":
+        return {"compression": compression} if compression else {}
+    member, is_first = member_of_zip(folder / path, path, None)
+    return {"compression": compression} | ({} if is_first else {"innerpath": member})
+
+
+def _opened(file: Path, packed: Mapping[str, Any]) -> BinaryIO:
+    """The bytes of a table's text."""
+    compression = packed.get("compression")
+    if compression != "zip":
+        return open_text_bytes([str(file)], compression)
+    return open_text_bytes(
+        [str(file)], compression, member_of_zip(file, file.name, packed.get("innerpath"))[0]
+    )
+
+
+def _encoding(opened: Callable[[], BinaryIO]) -> str | None:
     """As it will be found when the package is published; None where nothing fits."""
-    return detected(lambda: file.open("rb")) if file.is_file() else None
+    return detected(opened)
 
 
-def _look_closer(file: Path, members: dict[str, Any]) -> None:
+def _look_closer(opened: Callable[[], BinaryIO], members: dict[str, Any]) -> None:
     """Types that frictionless does not guess, in the first rows of a text table."""
     fields = (members.get("schema") or {}).get("fields")
-    if not fields or members.get("type") != "table" or _suffix(file.name) not in _DELIMITED:
+    form = _suffix(members["path"])
+    if not fields or members.get("type") != "table" or form not in _DELIMITED:
         return
     options = _standard(members.get("dialect") or {})
-    delimiter = options.get("delimiter", "," if _suffix(file.name) == ".csv" else "\t")
-    with file.open(encoding=members.get("encoding") or "utf-8", errors="replace", newline="") as text:
+    delimiter = options.get("delimiter", "," if form == ".csv" else "\t")
+    encoding = members.get("encoding") or "utf-8"
+    with io.TextIOWrapper(opened(), encoding, errors="replace", newline="") as text:
         blanks = bool(options.get("skipInitialSpace"))
         rows = csv.reader(text, delimiter=delimiter, skipinitialspace=blanks)
         with contextlib.suppress(csv.Error):  # frictionless has read it otherwise, and its types stay
