@@ -94,11 +94,6 @@ class CheckedColumn:
         value, notes = self.read(cell)
         return not notes and (self._allowed is None or value is None or value in self._allowed)
 
-    def absent(self, cells: Cells, places: Iterable[int]) -> list[int]:
-        """Those of the places at which there is no value."""
-        missing = self.missing
-        return [place for place in places if cells[place] is None or str(cells[place]) in missing]
-
     def values(self, cells: Cells) -> list[Any]:
         """The cells as frictionless reads them: None for what is missing or not of the type."""
         if self._is_integer and "" not in cells and _are_texts(cells) and self._are_plain(cells):

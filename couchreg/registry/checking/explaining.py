@@ -56,6 +56,8 @@ class Explainer:
         form = next((form for kind, form in _FORMS.items() if message.endswith(kind)), None)
         if error.type == "type-error" and form:
             message += f", which is written as {form}: write it so, or state the “format” that it has"
+        if error.type == "blank-row":
+            message += ': remove it, or state "skipBlankRows": true in the “dialect”'
         if own and field != own:  # names that frictionless cannot tell apart have a number here
             message = message.replace(f'"{own}"', f'"{field}"')
         return problem(error.type, message, resource=resource, row=row, field=field, column=column, **place)

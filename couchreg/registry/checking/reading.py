@@ -19,6 +19,7 @@ from frictionless import FrictionlessException, Loader, Plugin, errors
 from frictionless.formats.csv import CsvControl, CsvParser
 
 from couchreg.registry.checking.opening import COMPRESSIONS, JoinedFiles, as_utf_8, open_text_bytes, unpacked
+from couchreg.registry.checking.sheets import PARSERS as SHEETS
 
 FORMATS = ("csv", "tsv")
 SAMPLE = 100  # lines
@@ -212,6 +213,8 @@ class StandardReading(Plugin):
         return PartsLoader(resource) if resource.extrapaths else None
 
     def create_parser(self, resource: Any) -> Any:
+        if resource.format in SHEETS:
+            return SHEETS[resource.format](resource)
         if resource.format not in FORMATS:
             return None
         parser = TextParser(resource)

@@ -19,8 +19,10 @@ from typing import Any
 
 from frictionless import Dialect, FrictionlessException, Parser, errors
 from frictionless.resources import TableResource
+from frictionless.resources import table as tables
 from frictionless.table.lookup import Lookup
 
+from couchreg.registry.checking.blanks import BlankRow, StandardRow
 from couchreg.registry.checking.columns import CHUNK, Cells, CheckedColumn
 from couchreg.registry.checking.keys import ForeignKey, Key, Values
 from couchreg.registry.checking.telling import Telling
@@ -141,7 +143,7 @@ class SiftedTable:
             cells, odd = turned(rows, len(self._columns))
             found = set(odd)
             if cells_too:
-                found.update(self._blank(cells))
+                found.update(place for place, row in enumerate(rows) if type(row) is BlankRow)
                 for column, own in zip(self._columns, cells, strict=True):
                     found.update(column.faults(own))
             values = {place: self._columns[place].values(cells[place]) for place in needed}
@@ -174,15 +176,6 @@ class SiftedTable:
         while rows := list(islice(stream, CHUNK)):
             yield range(first, first + len(rows)), rows
             first += len(rows)
-
-    def _blank(self, cells: Sequence[Cells]) -> Iterable[int]:
-        """The places of rows without a value."""
-        places: Iterable[int] = range(len(cells[0]))
-        for column, own in zip(self._columns, cells, strict=True):
-            places = column.absent(own, places)
-            if not places:
-                break
-        return places
 
 
 def turned(rows: list[list[Any]], width: int) -> tuple[list[Cells], list[int]]:
@@ -284,13 +277,14 @@ def sifted(sifter: Sifter, plans: Mapping[str, Suspects | None]) -> Iterator[Non
     with (
         _replaced(TableResource, open_lookup, lookup),
         _replaced(TableResource, open_rows, rows),
+        _replaced(tables, "Row", StandardRow),
         _replaced(Dialect, "read_enumerated_content_stream", content),
     ):
         yield
 
 
 @contextmanager
-def _replaced(owner: type, name: str, function: Any) -> Iterator[None]:
+def _replaced(owner: object, name: str, function: Any) -> Iterator[None]:
     original = getattr(owner, name)
     setattr(owner, name, function)
     try:

@@ -61,7 +61,7 @@ def test_what_is_wrong_has_row_and_field(tmp_path: Path) -> None:
     report = checked(tmp_path, columns, [whole, {"name": "text", "type": "integer"}], primaryKey=["whole"])
     assert [(item["row"], item["field"], item["type"]) for item in report["problems"]] == [
         (2, "text", "type-error"),
-        (3, None, "blank-row"),
+        (3, "whole", "constraint-error"),
         (3, None, "primary-key"),
         (4, "whole", "constraint-error"),
         (4, "text", "type-error"),

@@ -1,0 +1,70 @@
+"""Sheets of workbooks as tables: which one it is, and which of its rows are blank. Only in the child process.
+
+Source: https://datapackage.org/standard/table-dialect/#sheetnumber.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from frictionless import FrictionlessException, errors
+from frictionless.formats.excel.parsers.xls import XlsParser
+from frictionless.formats.excel.parsers.xlsx import XlsxParser
+
+from couchreg.package.report import shown
+from couchreg.registry.checking.blanks import of_sheet
+
+_MOST_SHOWN = 20  # sheets that are named
+
+
+class Workbook(XlsxParser):
+    def read_cell_stream_create(self) -> Iterator[Any]:
+        return _of_stated_sheet(super().read_cell_stream_create, self, _names_in_xlsx)
+
+
+class OldWorkbook(XlsParser):
+    def read_cell_stream_create(self) -> Iterator[Any]:
+        return _of_stated_sheet(super().read_cell_stream_create, self, _names_in_xls)
+
+
+PARSERS = {"xlsx": Workbook, "xls": OldWorkbook}
+
+
+def _of_stated_sheet(
+    stream: Callable[[], Iterator[Any]], parser: Any, names: Callable[[str], list[str]]
+) -> Iterator[Any]:
+    try:
+        yield from of_sheet(stream())
+    except FrictionlessException as error:
+        if "does not have a sheet" not in str(error.error.note):
+            raise
+        path = parser.resource.normpath
+        there = names(path)
+        wanted = parser.resource.dialect.to_descriptor().get("excel", {}).get("sheet", 1)
+        raise FrictionlessException(errors.FormatError(note=_absent(wanted, there))) from error
+
+
+def _absent(wanted: Any, there: list[str]) -> str:
+    listed = ", ".join(shown(name) for name in there[:_MOST_SHOWN])
+    more = f" and {len(there) - _MOST_SHOWN:,} more" if len(there) > _MOST_SHOWN else ""
+    which = shown(wanted) if isinstance(wanted, str) else f"number {wanted:,}"
+    return (
+        f"there is no sheet {which}, but {listed}{more}: name one of these as “sheetName” of the “dialect”, "
+        "just as it is written there, or give its number as “sheetNumber”"
+    )
+
+
+def _names_in_xlsx(path: str) -> list[str]:
+    import openpyxl
+
+    book = openpyxl.load_workbook(path, read_only=True)
+    try:
+        return [sheet.title for sheet in book.worksheets]
+    finally:
+        book.close()
+
+
+def _names_in_xls(path: str) -> list[str]:
+    import xlrd  # type: ignore[import-untyped]
+
+    with xlrd.open_workbook(path, on_demand=True) as book:
+        return list(book.sheet_names())
