@@ -54,6 +54,14 @@ def _pouchdb(base: str, name: str, version: str) -> str:
     )
 
 
+def publishing(base: str, user: str = "", *, is_new: bool = False) -> str:
+    """How the folder that one is in is published with the command, which asks for the password; with
+    `is_new`, an account is made before. Who is no `user` yet is called as at their own computer."""
+    name = shlex.quote(user) if user else '"$USER"'
+    account = [f"couchreg adduser {name} --registry {base}"] if is_new else []
+    return "\n".join([*account, "couchreg init .", f"couchreg publish . --registry {base} --user {name}"])
+
+
 def fetching(base: str, name: str, version: str, resource: str, paths: Sequence[str]) -> list[Snippet]:
     """How a large resource is had: whole, with a download that goes on where it broke off, or piece by
     piece. `paths` are its files, of which the first is shown. It gets a place that no other version and no

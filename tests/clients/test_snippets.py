@@ -111,6 +111,24 @@ def test_in_r(snippets: dict[str, str], tmp_path: Path) -> None:
         assert run(tmp_path, "Rscript", "-e", f"{snippets['R']}\ncat(nrow(table))") == str(ROWS)
 
 
+def test_publishing_as_somebody_new_does(live: Server, tmp_path: Path) -> None:
+    """What the first page says, with the passwords that it asks for."""
+    folder = tmp_path / "bees-of-nina"
+    folder.mkdir()
+    (folder / "bees.csv").write_text("year,bees\n2025,4\n")
+    page = _get(f"{live.registry_url}/", Accept="text/html").decode()
+    [shown] = re.findall(r'aria-label="Publish with the command"><code>([^<]*)</code>', page)
+    account, *others = html.unescape(shown).splitlines()
+    lines = [
+        f"echo 'a long one' | {account} --password-stdin",
+        "export COUCHREG_PASSWORD='a long one'",
+        *others,
+    ]
+    program = f'USER=nina\ncouchreg() {{ {sys.executable} -m couchreg "$@"; }}\n'
+    run(folder, "bash", "-euc", program + "\n".join(lines))
+    assert b"bees.csv" in _get(f"{live.registry_url}/bees-of-nina/0.1.0")
+
+
 def test_in_javascript(snippets: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "node_modules").symlink_to(Path(__file__).parent / "node_modules")
     (tmp_path / "fetch.mjs").write_text(snippets["JavaScript"] + "\nconsole.log(descriptor.name);")

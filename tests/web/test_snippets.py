@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
-from couchreg.web.snippets import Cited, bibtex, citation_cff, fetching, ris, uses
+from couchreg.web.snippets import Cited, bibtex, citation_cff, fetching, publishing, ris, uses
 
 BASE = "http://localhost:1"
 TABLE = 'a "b"; import os'
@@ -47,6 +47,14 @@ def test_a_download_that_goes_on_has_a_place_of_its_own() -> None:
 CITED = Cited(
     "gdp", "2026", "Costs of R&D_x {100%}\n\\input{x}", ["Ann\nTY  - BOOK"], "2026", f"{BASE}/gdp/2026"
 )
+
+
+def test_who_publishes_with_the_command_is_named_as_a_word_of_the_shell() -> None:
+    assert publishing("http://a", "o'brien; ls").endswith("--user 'o'\"'\"'brien; ls'")
+    assert publishing("http://a").splitlines()[-1] == 'couchreg publish . --registry http://a --user "$USER"'
+    assert (
+        publishing("http://a", is_new=True).splitlines()[0] == 'couchreg adduser "$USER" --registry http://a'
+    )
 
 
 def test_tex_sees_no_command_of_a_title() -> None:

@@ -162,6 +162,7 @@ async def _tokens(call: Call, name: str) -> list[dict[str, Any]]:
             "packages": " ".join(one.packages),
             "created": _day(one.created),
             "expires": _day(one.expires),
+            "used": _day(one.used),
         }
         for one in await call.services.tokens.list(name)
     ]

@@ -35,6 +35,7 @@ from couchreg.registry.publishing.intake import Intake
 from couchreg.registry.publishing.records import PublishState, Record
 from couchreg.registry.reading.served import url_of
 from couchreg.web.descriptors import TYPES, columns_of, edited
+from couchreg.web.snippets import publishing
 from couchreg.wire.headers import boundary_of, filename_of, parameters
 from couchreg.wire.parts import Part, Parts
 from couchreg.wire.status import status_of
@@ -217,6 +218,7 @@ async def _start(
         version=known.get("version", "1.0.0")[:100],
         reason=error.reason if error else "",
         drafts=drafts,
+        commands=publishing(call.base, call.user.name or ""),
     )
 
 

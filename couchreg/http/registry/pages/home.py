@@ -18,6 +18,7 @@ from couchreg.package.versions import LATEST
 from couchreg.registry.reading.served import url_of
 from couchreg.web.badges import GOOD, POOR, badge
 from couchreg.web.rendering import STATIC, WORKER, static, static_tag
+from couchreg.web.snippets import publishing
 
 _SHOWN: Final = 24  # packages
 _PATIENCE: Final = 0.2  # seconds for counts
@@ -51,6 +52,7 @@ async def _page(call: Call) -> web.StreamResponse:
         packages=packages,
         following=following,
         counts=counts,
+        commands=publishing(call.base, is_new=call.services.accounts.registration_open),
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -192,8 +193,12 @@ async def test_a_token_is_shown_once_works_and_is_revoked(person: Person) -> Non
     [token] = re.findall(r"couchreg_\w+", text)
     status, who = await person.served.ask("GET", "/-/whoami", auth=f"Bearer {token}")
     assert (status, who["token"]["packages"]) == (200, ["sm*", "other"])
+    await person.served.people.tokens.close()  # until its use is written
     _, _, text = await person.get("/-/account")
     assert token not in text
+    today = datetime.now(UTC).date()
+    days = [(today + timedelta(day)).isoformat() for day in (-1, 0)]  # it may have been midnight meanwhile
+    assert any(f"<td>{made}</td><td>{used}</td>" in text for made in days for used in days)
     [token_id] = re.findall(r'value="revoke"><input type="hidden" name="id" value="(\w+)"', text)
     status, headers, _ = await person.send("/-/account", do="revoke", id=token_id)
     assert (status, headers["Location"]) == (303, f"{person.served.url}/-/account?done=revoked")
