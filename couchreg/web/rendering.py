@@ -35,6 +35,15 @@ def render(template: str, /, **values: Any) -> bytes:
     return _environment().get_template(template).render(values).encode("utf-8", "replace")
 
 
+def prepare() -> None:
+    """Read and compile all templates, for the first who asks. Blocking, a tenth of a second."""
+    environment = _environment()
+    for name in environment.list_templates(extensions=["html"]):
+        environment.get_template(name)
+    for name in STATIC:
+        static_tag(name)
+
+
 def static(name: str) -> bytes:
     """One of `STATIC`. Raises KeyError for any other name."""
     STATIC[name]

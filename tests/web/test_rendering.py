@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from jinja2 import UndefinedError
+from jinja2 import Environment, UndefinedError
 
-from couchreg.web.rendering import STATIC, data_block, render, static, static_tag
+from couchreg.web.rendering import STATIC, data_block, prepare, render, static, static_tag
 from couchreg.web.showing import cell, number, plain, size
 
 
@@ -14,6 +14,12 @@ def test_what_is_shown_is_escaped() -> None:
     assert "<script>" not in page
     assert "<b>" not in page
     assert "&lt;b&gt;" in page
+
+
+def test_templates_are_compiled_before_anybody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare()
+    monkeypatch.setattr(Environment, "compile", lambda *_: pytest.fail("compiled when somebody asked"))
+    assert b"<h1>x</h1>" in render("problem.html", base="http://x", asked="", title="x", reason="")
 
 
 def test_a_value_that_is_missing_is_an_error() -> None:

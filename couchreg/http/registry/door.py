@@ -1,7 +1,8 @@
 """The registry door as an aiohttp application: the route table made into routes, errors into answers."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib import import_module
 from typing import Any
 from weakref import WeakSet
@@ -22,6 +23,7 @@ from couchreg.http.registry.pages.forms import check_script
 from couchreg.http.registry.pages.wanted import problem, wants_page_of_error
 from couchreg.http.registry.routes import ROUTES
 from couchreg.journal.asking import UNDER_WAY
+from couchreg.web.rendering import prepare
 
 log = logging.getLogger(__name__)
 _FOR_PEOPLE: WeakSet[Any] = WeakSet()  # handlers of routes at which a login at the pages counts
@@ -35,6 +37,8 @@ def registry_application(services: RegistryServices) -> web.Application:
     application.on_response_prepare.append(_name_request)
     application.on_response_prepare.append(_keep_private)
 
+    application.cleanup_ctx.append(_prepare_pages)
+
     async def end_fillings(_: web.Application) -> None:
         await services.fillings.close()
 
@@ -44,6 +48,13 @@ def registry_application(services: RegistryServices) -> web.Application:
     for route in ROUTES:
         _add(application.router, route, _handler(route, services))
     return application
+
+
+async def _prepare_pages(_: web.Application) -> AsyncIterator[None]:
+    """Beside the first requests, which need not wait for all of it."""
+    preparing = asyncio.create_task(asyncio.to_thread(prepare), name="templates of pages")
+    yield
+    await preparing
 
 
 async def _name_request(request: web.Request, response: web.StreamResponse) -> None:
