@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 OCTETS: Final = "application/octet-stream"
 
+# Whose scripts a viewer runs, and no policy of an answer keeps it from that.
+PAPER: Final = "application/pdf"
 # Types that a browser shows without running anything; all else is a download.
 _SHOWN: Final = frozenset(
     {
@@ -23,7 +25,6 @@ _SHOWN: Final = frozenset(
         "image/jpeg",
         "image/gif",
         "image/webp",
-        "application/pdf",
     }
 )
 # HTML, every XML (XSLT and foreign namespaces run scripts), scripts, and what carries other types inside.
@@ -51,6 +52,11 @@ def may_run(media_type: str) -> bool:
     return _ACTIVE.search(essence(media_type)) is not None
 
 
+def is_paper(media_type: str) -> bool:
+    """Whether a browser hands it to its viewer of PDF, which runs scripts."""
+    return "pdf" in essence(media_type)
+
+
 @lru_cache(maxsize=1024)
 def is_text(media_type: str) -> bool:
     """Whether it is written in letters, so that a content coding makes it smaller."""
@@ -58,13 +64,14 @@ def is_text(media_type: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def disposition(path: str, media_type: str) -> str:
-    """The Content-Disposition of a file: its name to save under, and whether it may be shown at all.
+def disposition(path: str, media_type: str, *, harmless: bool = False) -> str:
+    """The Content-Disposition of a file: its name to save under, and whether it may be shown at all, as what
+    is known to be `harmless` is.
 
     `filename` is for readers that do not know `filename*`: what it cannot hold is a `_` there.
     Source: https://www.rfc-editor.org/rfc/rfc6266#section-4.3.
     """
-    form = "inline" if essence(media_type) in _SHOWN else "attachment"
+    form = "inline" if harmless or essence(media_type) in _SHOWN else "attachment"
     name = path.rpartition("/")[2]
     plain = _UNQUOTED.sub("_", name)
     return f"{form}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from couchreg.model.media_types import disposition, essence, is_text, may_run
+from couchreg.model.media_types import disposition, essence, is_paper, is_text, may_run
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,20 @@ def test_what_a_browser_might_run(media_type: str) -> None:
     assert disposition("a.x", media_type).startswith("attachment;")
 
 
-@pytest.mark.parametrize("media_type", ["text/csv", "image/png", "application/pdf", "text/plain; charset=x"])
+@pytest.mark.parametrize("media_type", ["text/csv", "image/png", "text/plain; charset=x"])
 def test_what_a_browser_shows(media_type: str) -> None:
     assert not may_run(media_type)
     assert (
         disposition("data/a b.csv", media_type) == "inline; filename=\"a b.csv\"; filename*=UTF-8''a%20b.csv"
     )
+
+
+def test_a_paper_is_shown_where_it_is_known_to_be_harmless() -> None:
+    for kind in ("application/pdf", "Text/PDF; x=y", "application/x-pdf"):
+        assert is_paper(kind)
+        assert disposition("a.pdf", kind).startswith("attachment;")
+        assert disposition("a.pdf", kind, harmless=True).startswith("inline;")
+    assert not is_paper("text/plain; a=pdf")
 
 
 def test_a_type_that_nobody_knows_is_a_download_under_a_safe_name() -> None:

@@ -13,7 +13,8 @@ SCRIPT = b"<</S/JavaScript/JS(app.alert\\(1\\))>>"
 def pdf(*objects: bytes) -> bytes:
     """A file with these objects; the first is its catalogue."""
     numbered = enumerate(objects, 1)
-    return b"%PDF-1.5\n" + b"".join(b"%d 0 obj%s\nendobj\n" % one for one in numbered) + b"%%EOF"
+    whole = b"%PDF-1.5\n" + b"".join(b"%d 0 obj%s\nendobj\n" % one for one in numbered)
+    return whole + b"trailer<</Root 1 0 R/Size %d>>\n%%%%EOF" % (len(objects) + 1)
 
 
 def stream(members: bytes, data: bytes) -> bytes:

@@ -34,6 +34,7 @@ from couchreg.http.registry.frame.parameters import (
     ORDER,
     PACKAGE,
     PROFILE,
+    READ_IT,
     SEARCH,
     SKIP,
     TARGET,
@@ -379,6 +380,6 @@ ROUTES: tuple[Route, ...] = (
         PUBLIC,
         "A resource by its name, or any file by its path",
         FILE,
-        (flag("meta", "The resource's descriptor instead of its data"), RANGE),
+        (flag("meta", "The resource's descriptor instead of its data"), RANGE, READ_IT),
     ),
 )

@@ -8,7 +8,7 @@ const ROOT = location.pathname.replace(/\/-\/static\/.*$/, "");
 const SHARED = ["style.css", "icon.svg", "offline.js", "shelf.js", "pouchdb.min.js"];
 const OFTEN = 600000; // milliseconds between two looks for what has changed
 const PAGE = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-const SHOWN = new Set(["text/csv", "text/plain", "text/tab-separated-values", "text/markdown", "application/json", "application/geo+json", "image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"]);
+const SHOWN = new Set(["text/csv", "text/plain", "text/tab-separated-values", "text/markdown", "application/json", "application/geo+json", "image/png", "image/jpeg", "image/gif", "image/webp"]);
 let lost = false; // the network
 Shelf.at(ROOT);
 const CACHE = `${Shelf.own()} pages`;

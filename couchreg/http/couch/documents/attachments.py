@@ -15,6 +15,7 @@ from couchreg.http.couch.documents.reading import find
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.headers import not_modified, printable
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer
+from couchreg.model.media_types import is_paper
 from couchreg.wire import documents, related
 from couchreg.wire.accept import accepts_coding
 from couchreg.wire.ranges import content_range, parse_ranges
@@ -35,6 +36,8 @@ async def get(ctx: Context) -> web.StreamResponse:
     if not_modified(ctx.request, tag):
         return Answer(status=304, headers=[("ETag", tag)])
     headers = [("ETag", tag), MUST_REVALIDATE, *SAFE]
+    if is_paper(attachment.content_type):  # a viewer runs what scripts it has, whatever the policy says
+        headers.append(("Content-Disposition", "attachment"))
     if attachment.encoding == "identity":
         return await _send_ranges(ctx, attachment, headers)
     return await _send_encoded(ctx, attachment, headers)

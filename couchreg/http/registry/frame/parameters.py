@@ -101,3 +101,4 @@ DESCRIPTOR: Answers = {
     412: DescribedAnswer(None),
     416: ERROR,
 }
+READ_IT = Parameter("read", "The code with which a page shows a PDF that is known to do nothing")

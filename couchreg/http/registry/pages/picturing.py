@@ -1,7 +1,7 @@
 """What of a resource is shown beside rows: pictures that its descriptor asks for, maps, images, texts."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from couchreg.analytics.answering import is_spent
@@ -11,11 +11,12 @@ from couchreg.docstore.base import Attachment
 from couchreg.errors import BadStatement, CouchregError, TooLarge, TooManyRequests, Unavailable
 from couchreg.http.registry.analytics.streaming import asking_of
 from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.frame.papers import address_to_read
 from couchreg.http.registry.frame.rendered import Rendering
 from couchreg.http.registry.pages.gathering import gathered
 from couchreg.http.registry.pages.waiting import Patience, made
 from couchreg.model import json
-from couchreg.model.media_types import essence, is_text
+from couchreg.model.media_types import PAPER, essence, is_text
 from couchreg.package.descriptor import Resource
 from couchreg.package.tables import format_of
 from couchreg.registry.reading.catalog import Version
@@ -29,7 +30,6 @@ _RASTER: Final = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/a
 _IMAGES: Final = (*_RASTER, "image/svg+xml")  # in an <img> no script of an SVG runs
 _TEXT: Final = 16_000  # bytes that are shown
 _IMAGE: Final = 20_000_000  # bytes that a page makes a browser load
-_LOOKING: Final = 10.0  # seconds, with the wait for a turn
 _LARGE: Final = 100_000_000  # bytes from which on it is said how a file is had
 
 
@@ -118,10 +118,14 @@ async def _asked(call: Call, statement: str) -> bytes:
         return await gathered(asking.answering, parts)
 
 
-async def preview(call: Call, version: Version, resource: Resource, *, opened: bool) -> dict[str, Any]:
+async def preview(
+    call: Call, version: Version, resource: Resource, patience: Patience, *, opened: bool
+) -> dict[str, Any]:
     """`kind`, and what it needs: `image`, `map`, `text` (with `more`), `paper` (a PDF that does nothing by
-    itself), `pdf` (any other), or none; `files` that are had from here, and `commands` for those that are
-    large. Where rows are shown nothing is `opened`, and there is no kind: a page of rows needs no file."""
+    itself, at `read_url`), `pdf` (any other), `unread` (it could not be looked into just now), or none;
+    whether a page `frames` it, or will; `files` that are had from here, and `commands` for those that are
+    large. Where rows are shown nothing is
+    `opened`, and there is no kind: a page of rows needs no file."""
     base, address = call.base, (version.name, version.version)
     files = [version.files[path] for path in resource.paths if path in version.files]
     size = sum(file.length for file in files)
@@ -130,6 +134,8 @@ async def preview(call: Call, version: Version, resource: Resource, *, opened: b
         "text": "",
         "more": False,
         "map": None,
+        "frames": False,
+        "read_url": "",
         "size": size,
         "large": size >= _LARGE,
         "files": [
@@ -144,22 +150,30 @@ async def preview(call: Call, version: Version, resource: Resource, *, opened: b
         return {**shown, **await asyncio.to_thread(_inline, resource)}
     if len(files) != 1 or files[0].encoding != "identity":
         return shown
-    return {**shown, **await _seen(call, resource, files[0])}
+    seen = await _seen(call, resource, files[0], patience)
+    if seen.get("kind") == "paper":
+        seen["frames"] = True
+        seen["read_url"] = address_to_read(call, url_of(base, *address, resource.name), files[0])
+    return {**shown, **seen}
 
 
-async def _seen(call: Call, resource: Resource, file: Attachment) -> dict[str, Any]:
+async def _seen(call: Call, resource: Resource, file: Attachment, patience: Patience) -> dict[str, Any]:
     kind = essence(file.content_type)
     if kind in _IMAGES and file.length <= _IMAGE:
         return {"kind": "image"}
-    if kind == "application/pdf":
-        return {"kind": "paper" if await _is_still(call, file) else "pdf"}
+    if kind == PAPER and (file.length > papers.LONGEST or not file.sha256):
+        return {"kind": "pdf"}
     is_map = kind == "application/geo+json" or format_of(resource) == "geojson"
-    if is_map and file.length <= maps.LONGEST and (found := await _map(call, file)):
-        return {"kind": "map", "map": found}
-    if is_text(kind):
-        text = await _beginning(call, file, _TEXT)
-        return {"kind": "text", "text": text, "more": file.length > _TEXT}
-    return {}
+    try:
+        async with patience.time(patience.for_looking):
+            if kind == PAPER:
+                return {"kind": "paper" if await _is_still(call, file) else "pdf"}
+            if is_map and file.length <= maps.LONGEST and (found := await _map(call, file)):
+                return {"kind": "map", "map": found}
+            return await _text(call, file) if is_text(kind) else {}
+    except (TooManyRequests, Unavailable):
+        pass  # it is somebody else's turn, or the bucket is away: the page has more to say than that
+    return {"kind": "unread", "frames": kind == PAPER}
 
 
 def _inline(resource: Resource) -> dict[str, Any]:
@@ -172,15 +186,14 @@ def _inline(resource: Resource) -> dict[str, Any]:
 
 
 async def _map(call: Call, file: Attachment) -> maps.Drawn | None:
-    """Kept once it is made, for the next who asks."""
-    key = ("MAP", file.sha256 or file.key)
-    kept = call.services.rendered.get(key)
-    if kept is None:
-        text = await _beginning(call, file, maps.LONGEST)
-        found = await asyncio.to_thread(maps.drawn, text)
-        kept = Rendering("", await asyncio.to_thread(json.encode, found), {})
-        call.services.rendered.keep(key, kept)
-    value = await asyncio.to_thread(json.decode_own, kept.body)
+    """One file is held and drawn at a time."""
+
+    async def draw() -> bytes:
+        async with call.services.looking.take(*call.askers):
+            text = _decoded(await _bytes(call, file, maps.LONGEST))
+            return await asyncio.to_thread(json.encode, await asyncio.to_thread(maps.drawn, text))
+
+    value = await asyncio.to_thread(json.decode_own, await _looked_into(call, "MAP", file, draw))
     if value is None:
         return None
     shapes, height, words, more = value
@@ -188,31 +201,42 @@ async def _map(call: Call, file: Attachment) -> maps.Drawn | None:
 
 
 async def _is_still(call: Call, file: Attachment) -> bool:
-    """Whether a PDF is known to do nothing; kept once it is found out. One file is held and looked through at
-    a time, once for all who ask; where that takes long the page does without."""
-    if file.length > papers.LONGEST:
-        return False
-    key = ("PAPER", file.sha256 or file.key)
+    """Whether a PDF is known to do nothing. One file is held and looked through at a time."""
 
-    async def make() -> Rendering:
+    async def look() -> bytes:
         async with call.services.looking.take(*call.askers):
             acts = await asyncio.to_thread(papers.may_act, await _bytes(call, file, papers.LONGEST))
-        kept = Rendering("", b"" if acts else b"still", {})
-        call.services.rendered.keep(key, kept)
-        return kept
+        return b"" if acts else b"still"
+
+    return bool(await _looked_into(call, "PAPER", file, look))
+
+
+async def _text(call: Call, file: Attachment) -> dict[str, Any]:
+    begin = await _looked_into(call, "TEXT", file, lambda: _bytes(call, file, _TEXT))
+    return {"kind": "text", "text": _decoded(begin), "more": file.length > _TEXT}
+
+
+async def _looked_into(
+    call: Call, what: str, file: Attachment, look: Callable[[], Coroutine[Any, Any, bytes]]
+) -> bytes:
+    """What was found in a file: kept for the next who asks, and found out once for all who ask meanwhile, of
+    one asker for a few files at once. It ends when the client goes."""
+    key = (what, file.sha256 or file.key)
+
+    async def make() -> bytes:
+        found = await look()
+        call.services.rendered.keep(key, Rendering("", found, {}))
+        return found
 
     kept = call.services.rendered.get(key)
-    try:
-        if kept is None:
-            async with asyncio.timeout(_LOOKING):
-                kept = await call.services.fillings.made(key, make, call.askers)
-    except (TooManyRequests, Unavailable, TimeoutError):
-        return False
-    return bool(kept.body)
+    if kept is not None:
+        return kept.body
+    with call.while_there():
+        return await call.services.fillings.made(key, make, call.askers)
 
 
-async def _beginning(call: Call, file: Attachment, most: int) -> str:
-    return (await _bytes(call, file, most)).decode("utf-8", "replace").removeprefix("\ufeff")
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "replace").removeprefix("\ufeff")
 
 
 async def _bytes(call: Call, file: Attachment, most: int) -> bytes:

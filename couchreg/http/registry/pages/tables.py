@@ -76,7 +76,7 @@ async def page(call: Call) -> web.StreamResponse:
         "views": [],
     }
     has_rows = table is not None and not shown["problem"]
-    seen = await preview(call, version, resource, opened=not has_rows)
+    seen = await preview(call, version, resource, patience, opened=not has_rows)
     if table is not None and has_rows:
         shown |= await _rows(call, resource, table, wish, patience)
         if wish.is_plain and not wish.offset:
@@ -90,7 +90,7 @@ async def page(call: Call) -> web.StreamResponse:
         script=FILLING if patience.is_over else "",
         rest=patience.rest,
         pictured=_file(version, resource) if seen["kind"] == "image" else None,
-        framed=_file(version, resource) if seen["kind"] == "paper" else None,
+        frames=seen["frames"],
         asked="",
         title=plain(resource.members.get("title")),
         description=plain(resource.members.get("description")),

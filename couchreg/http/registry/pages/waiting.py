@@ -23,6 +23,7 @@ _AT_ONCE: Final = 0.05  # seconds for everything that a page waits for
 _FOR_TABLE: Final = 3.0  # seconds for a table that is still being made, of who asks for the rest
 _FOR_SPREADS: Final = 0.3  # for pictures of columns
 _FOR_PICTURES: Final = 1.0  # for other pictures
+_FOR_LOOKING: Final = 10.0  # to look through a file, with the wait for a turn
 _FOR_ANSWERS: Final = 3600.0  # for rows and answers, which have limits of their own
 
 
@@ -36,7 +37,7 @@ class Patience:
         self._end = asyncio.get_running_loop().time() + _AT_ONCE
         self._is_over = False
         self.for_table, self.for_rows = _FOR_TABLE, _FOR_ANSWERS
-        self.for_spreads, self.for_pictures = _FOR_SPREADS, _FOR_PICTURES
+        self.for_spreads, self.for_pictures, self.for_looking = _FOR_SPREADS, _FOR_PICTURES, _FOR_LOOKING
 
     @property
     def is_over(self) -> bool:

@@ -29,7 +29,7 @@ POLICY: Final = (
 # What a page with a script may besides: run files that come with the server, and ask the server, and who is
 # named behind that.
 _SCRIPTS: Final = "; script-src {0}/-/static/; worker-src {0}/-/static/; connect-src 'self'"
-_FRAMES: Final = "; frame-src 'self' {0}"
+_FRAMES: Final = "; frame-src 'self'"
 _WORKER: Final = "default-src 'none'; script-src {0}/-/static/; connect-src 'self'"
 HEADERS: Final = {
     "Content-Security-Policy": POLICY,
@@ -72,12 +72,12 @@ async def show(
     template: str,
     *,
     pictured: Attachment | None = None,
-    framed: Attachment | None = None,
+    frames: bool = False,
     **values: Any,
 ) -> web.StreamResponse:
     """A page for this client, or 304 where it has it. `pictured` is a file beside those that it shows as
     pictures, or one of them: where readers are sent to a bucket for it, pictures may come from there.
-    `framed` is one that it shows in a frame, which no other page may have."""
+    `frames`: it has a file in a frame, or will have, which no other page may."""
     body = await asyncio.to_thread(render, template, base=call.base, **values)
     kept = "no-cache" if call.audience.is_everyone else "private, no-cache"
     headers = {**HEADERS, "Cache-Control": kept}
@@ -86,8 +86,8 @@ async def show(
     if pictured is not None and (origin := await _origin(call, pictured)):
         policy = headers["Content-Security-Policy"]
         headers["Content-Security-Policy"] = policy.replace(_PICTURES, f"{_PICTURES} {origin}")
-    if framed is not None:
-        headers["Content-Security-Policy"] += _FRAMES.format(await _origin(call, framed)).rstrip()
+    if frames:
+        headers["Content-Security-Policy"] += _FRAMES
     return await fresh(call, body, f"{HTML}; charset=utf-8", headers)
 
 

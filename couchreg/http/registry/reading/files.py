@@ -14,6 +14,7 @@ from couchreg.errors import BadRequest, NotFound
 from couchreg.http.registry.frame.answers import OPEN, SAFE, cacheable
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.freshness import cache_control
+from couchreg.http.registry.frame.papers import may_be_read
 from couchreg.http.registry.reading.elsewhere import inline, redirect
 from couchreg.http.registry.reading.sending import SentFile, send
 from couchreg.model.media_types import OCTETS, disposition, is_text
@@ -120,11 +121,12 @@ async def _send(
     call: Call, version: Version, name: str, parts: list[Attachment], more: Mapping[str, str] = NOTHING
 ) -> web.StreamResponse:
     kind = _header_safe(parts[0].content_type)
+    path, is_read = parts[0].name if len(parts) == 1 else name, may_be_read(call, parts)
     headers = {
         **SAFE,
         **OPEN,
         **more,
-        "Content-Disposition": disposition(parts[0].name if len(parts) == 1 else name, kind),
+        "Content-Disposition": disposition(path, kind, harmless=is_read),
         "Content-Type": kind,
         "Accept-Ranges": "bytes",
         "Cache-Control": cache_control(call, pinned=is_pinned(call, version.version)),
@@ -135,7 +137,8 @@ async def _send(
     if modified is not None:
         headers["Last-Modified"] = modified.text
     moment = modified.moment if modified else None
-    return await send(call, SentFile(version, kind, _tag(parts), parts, headers, moment))
+    file = SentFile(version, kind, _tag(parts), parts, headers, moment, from_here=is_read)
+    return await send(call, file)
 
 
 def _tag(parts: list[Attachment]) -> str:

@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 
 
 class SentFile(NamedTuple):
-    """What is sent: files of a version one after the other. `tag` names their plain bytes."""
+    """What is sent: files of a version one after the other. `tag` names their plain bytes. Nobody is sent
+    to a bucket for what comes `from_here`: there it has other headers."""
 
     version: Version
     kind: str
@@ -30,6 +31,7 @@ class SentFile(NamedTuple):
     parts: Sequence[Attachment]
     headers: dict[str, str]
     modified: datetime | None
+    from_here: bool = False
 
     @property
     def length(self) -> int:
@@ -57,7 +59,8 @@ async def send(call: Call, file: SentFile) -> web.StreamResponse:
     if unchanged is not None:
         del headers["Content-Type"]
         return web.Response(status=unchanged, headers=headers)
-    address = await call.services.elsewhere(file.parts[0]) if len(file.parts) == 1 else None
+    moves = len(file.parts) == 1 and not file.from_here
+    address = await call.services.elsewhere(file.parts[0]) if moves else None
     if address is not None:
         return _moved(call, file, address)
     coded = await _coded(call, file, coding, headers) if coding != IDENTITY else None

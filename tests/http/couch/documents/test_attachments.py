@@ -59,6 +59,16 @@ async def test_a_range_is_a_part(couch: Couch, data: bytes, wanted: str, first: 
     assert reply.headers["Content-Range"] == f"bytes {first}-{last}/{len(data)}"
 
 
+async def test_a_pdf_is_a_download_since_a_viewer_runs_its_scripts(couch: Couch) -> None:
+    for kind, form in (("Application/PDF; x=y", "attachment"), ("text/plain", None)):
+        headers = {"Content-Type": kind}
+        place = f"/{kind[:4]}/f"
+        assert (await couch("PUT", place, data=BYTES, headers=headers)).status == 201
+        for ranged in ({}, {"Range": "bytes=0-3"}, {"Range": "bytes=0-3,5-6"}):
+            found = (await couch("GET", place, headers=ranged)).headers.get("Content-Disposition")
+            assert found == (None if "," in str(ranged) else form)
+
+
 async def test_ranges_that_make_no_sense(couch: Couch) -> None:
     await put(couch, "/a/f", BYTES)
     for wanted in ("300-400", "256-", "5-2", "-0"):

@@ -1,7 +1,6 @@
 """The pages in a real browser: they load without an error, nothing of a publisher runs, and everybody can use
 them: axe finds nothing in light and in dark, and a narrow screen is wide enough."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from unittest.mock import AsyncMock, Mock
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Error, Route, expect
+from playwright.async_api import Browser, Route, expect
 
 from couchreg.analytics.ledger import PENDING
 from couchreg.http.registry.pages import waiting
@@ -103,16 +102,6 @@ async def test_whatever_is_wrong_with_a_page_is_noticed(registry: Served, browse
         assert words in found
 
 
-async def test_files_full_of_script_are_saved_and_not_shown(registry: Served, browser: Browser) -> None:
-    async with visiting(browser, registry.url) as visit:
-        for path in ("/evil/1.0.0/page.html", "/evil/1.0.0/page", "/evil/1.0.0/picture.svg"):
-            async with visit.page.expect_download() as saved:
-                with pytest.raises(Error, match="Download is starting"):
-                    await visit.open(path)
-            await (await saved.value).cancel()
-        assert visit.told == []
-
-
 async def test_what_is_not_there_at_once_comes_afterwards(
     registry: Served, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,22 +137,6 @@ async def test_what_is_not_there_at_once_comes_afterwards(
         await expect(page.get_by_text("11 rows; these are 1 to 11")).to_be_visible()
     finally:
         await context.close()
-
-
-async def test_a_paper_is_read_in_the_page_unless_it_may_act(registry: Served, browser: Browser) -> None:
-    async with visiting(browser, registry.url) as visit:
-        await visit.open("/-/table/evil/1.0.0/still")
-        address = f"{registry.url}/evil/1.0.0/still"
-        async with asyncio.timeout(120):  # the browser's viewer is in the frame, and the paper in that
-            while [frame.url for frame in visit.page.frames].count(address) != 2:
-                await asyncio.sleep(0.05)
-        assert visit.told == []
-        await visit.open("/-/table/evil/1.0.0/acting")
-        assert await visit.page.locator("iframe").count() == 0
-        async with visit.page.expect_download() as saved:
-            await visit.page.get_by_role("link", name="Save it as PDF").click()
-        await (await saved.value).cancel()
-        assert visit.told == []
 
 
 async def test_a_person_finds_a_table_and_asks_it(registry: Served, browser: Browser) -> None:

@@ -25,7 +25,9 @@ PLACE = {"type": "Point", "coordinates": [7, 50]}
 BUCKET = "https://bucket.example:9000"
 
 
-async def bucket(file: Attachment) -> str:
+async def bucket(file: Attachment) -> str | None:
+    if file.name in ("acting.pdf", "other.pdf"):
+        return None
     if file.name == "lost.png":
         raise Unavailable("There are no credentials for the blob store.")
     return f"{BUCKET}/valley/1/it?Signature=x"
@@ -39,6 +41,8 @@ async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
         "hives.csv": b"day,place,bees\n2024-01-01,north,4\n2024-01-02,south,6\n2024-01-04,north,5\n",
         "long.csv": b"place,bees\n" + b"".join(b"%d%s,4\n" % (row, b"x" * 50_000) for row in range(30)),
         "land.geojson": json.dumps(PLACE).encode(),
+        "town.geojson": json.dumps({**PLACE, "bbox": [7, 50, 7, 50]}).encode(),
+        "notes.txt": b"noted",
         "broken.geojson": b"{",
         "photo.png": b"\x89PNG",
         "words.txt": "نص <b>".encode() + b"x" * 20_000,
@@ -167,7 +171,7 @@ async def test_a_map_an_image_a_text_a_paper_and_what_cannot_be_seen(registry: S
     assert "نص <b>" in found["words"].text
     assert "this is the beginning" in found["words"].text
     [frame] = [attributes for tag, attributes in found["paper"].elements if tag == "iframe"]
-    assert frame["src"] == f"{registry.url}/valley/1/paper"
+    assert str(frame["src"]).startswith(f"{registry.url}/valley/1/paper?read=")
     assert "Save it as PDF" in found["acting"].text
     assert "curl -fL -C - --create-dirs -o valley@1/blob.bin" in found["blob"].text
     assert "{" in found["broken"].text  # as text
@@ -185,15 +189,57 @@ async def test_a_paper_is_looked_through_once_and_a_page_does_without(
         return False
 
     monkeypatch.setattr(papers, "may_act", may_act)
-    monkeypatch.setattr(picturing, "_LOOKING", 3600.0)
+    monkeypatch.setattr(waiting, "_AT_ONCE", 3600.0)
     pages = [asyncio.create_task(page(registry, "other")) for _ in range(6)]
     while not begun:
         await asyncio.sleep(0.01)
-    monkeypatch.setattr(picturing, "_LOOKING", 0.05)
-    assert "Save it as PDF" in (await page(registry, "third")).text  # it is another's turn
+    monkeypatch.setattr(waiting, "_AT_ONCE", 0.05)
+    monkeypatch.setattr(waiting, "_FOR_LOOKING", 0.05)
+    _, headers, text = await look(registry, "/-/table/valley/1/third")  # it is another's turn
+    assert 'data-rest="?rest=1"' in text
+    assert headers["Content-Security-Policy"].endswith("; frame-src 'self'")  # for the rest of the page
+    assert "It cannot be shown just now" in (await page(registry, "third?rest=1")).text
     go.set()
     assert all("iframe" in str(one.elements) for one in await asyncio.gather(*pages))
     assert begun.count(b"%PDF-1") == 1
+
+
+async def test_a_pdf_is_a_download_but_where_a_page_shows_what_does_nothing(registry: Served) -> None:
+    async def form(path: str) -> str:
+        async with registry.client.get(registry.url + path, allow_redirects=False) as answer:
+            return answer.headers.get("Content-Disposition", str(answer.status)).partition(";")[0]
+
+    [frame] = [one for tag, one in (await page(registry, "paper")).elements if tag == "iframe"]
+    address = str(frame["src"]).removeprefix(registry.url)
+    code = address.partition("?")[2]
+    assert await form(address) == await form(f"/valley/1/paper.pdf?{code}") == "inline"
+    for path in ("acting", "acting?read=", "acting?read=%ff", f"acting?{code}", f"other.pdf?{code}"):
+        assert await form(f"/valley/1/{path}") == "attachment"
+    assert await form("/valley/1/paper") == "302"  # the bucket has headers of its own
+
+
+async def test_a_map_and_a_text_wait_for_no_more_than_a_moment_and_are_kept(
+    registry: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, begun, go = registry.registry.attachments.open, [], asyncio.Event()
+
+    async def slowly(file: Attachment, *span: int) -> AsyncIterator[bytes]:
+        begun.append(file.name)
+        await go.wait()
+        async for chunk in opened(file, *span):
+            yield chunk
+
+    monkeypatch.setattr(registry.registry.attachments, "open", slowly)
+    for name, shown in (("town", "50.00° N to 50.00° N"), ("notes", "noted")):
+        monkeypatch.setattr(waiting, "_AT_ONCE", 0.05)
+        assert "Reading the rest" in (await page(registry, name)).text
+        rest = [asyncio.create_task(page(registry, f"{name}?rest=1")) for _ in range(3)]
+        go.set()
+        assert all(shown in one.text for one in await asyncio.gather(*rest))
+        go.clear()
+        monkeypatch.setattr(waiting, "_AT_ONCE", 60.0)
+        assert shown in (await page(registry, name)).text
+    assert begun == ["town.geojson", "notes.txt"]
 
 
 async def test_rows_are_shown_without_the_file_that_they_were_read_from(
@@ -218,7 +264,7 @@ async def test_pictures_may_come_from_the_bucket_that_readers_are_sent_to(regist
         _, headers, _ = await look(registry, path)
         assert f"; img-src 'self'{more};" in headers["Content-Security-Policy"]
     _, headers, _ = await look(registry, "/-/table/valley/1/paper")
-    assert headers["Content-Security-Policy"].endswith(f"; frame-src 'self' {BUCKET}")
+    assert headers["Content-Security-Policy"].endswith("; frame-src 'self'")
     _, headers, _ = await look(registry, "/-/table/valley/1/acting")
     assert "frame-src" not in headers["Content-Security-Policy"]
 
