@@ -72,8 +72,12 @@ def _sure() -> bool:
 # -- check and gc
 @datastore.command()
 @data_flags
-@click.option("--deep", is_flag=True, help="Read every object and compare its SHA-256.")
-@click.option("--repair", is_flag=True, help="Write missing descriptors and records again.")
+@click.option("--deep", is_flag=True, help="Read every object and compare it with its document.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Write descriptors and records that are missing, or with --deep damaged, again.",
+)
 def check(deep: bool, repair: bool, **given: str | None) -> None:
     """Compare the objects with what the documents say of them."""
     found = asyncio.run(_check(load(given), deep, repair))
@@ -96,6 +100,8 @@ async def _check(settings: Settings, deep: bool, repair: bool) -> Findings:
         found = await audit.check(deep=deep)
         if not (repair and found.derived):
             return found
+        for key in found.derived.keys() & set(found.different):  # nothing is ever written over
+            await app.attachments.blobs.delete(key)
         await _write_derived(app, set(found.derived.values()))
         return await audit.check(deep=deep)
 

@@ -21,7 +21,7 @@ from couchreg.config import CannotStart, Settings, load
 from couchreg.docstore.maintenance.audit import Audit
 from couchreg.docstore.maintenance.ownership import take_over
 from couchreg.package.formats import mediatype
-from couchreg.registry.rebuild import Rebuild
+from couchreg.registry.rebuild.rebuild import Rebuild
 
 STATUS = "status"
 SHOWN = 20  # problems
@@ -76,8 +76,8 @@ async def _seed(settings: Settings, folder: Path) -> None:
             done = await copy(source, app.attachments.blobs, app.attachments.spool, type_of=mediatype)
         finally:
             await source.close()
-        rebuilt = await Rebuild(database, app.attachments.blobs).run()
-        found = await Audit(app.store, app.attachments, REGISTRY).check(deep=True)
+        rebuilt = await Rebuild(database, app.attachments.blobs, unknown="forget").run()
+        found = await Audit(app.store, app.attachments, REGISTRY).check(deep=True, is_foreign=True)
         problems = [*rebuilt.problems, *(f"{key} is not what it should be." for key in done.refused)]
         problems += [f"{key} has other bytes than its document says." for key in found.different]
         problems += [f"{key} is missing." for key in found.missing if key not in found.derived]

@@ -12,7 +12,8 @@ from couchreg.cli.data_flags import data_flags
 from couchreg.config import CannotStart, Settings, load
 from couchreg.docstore.maintenance.ownership import take_over
 from couchreg.errors import CouchregError
-from couchreg.registry.rebuild import Rebuild, Rebuilt
+from couchreg.registry.rebuild.rebuild import Rebuild, Rebuilt
+from couchreg.registry.rebuild.rights import Unknown
 
 SHOWN = 20  # problems
 DAMAGED = "file_corrupt"  # the word of a database whose file turns out to be damaged when it is read
@@ -29,7 +30,7 @@ def rebuild(**given: str | None) -> None:
     done = asyncio.run(run(load(given)))
     click.echo(
         f"{done.records} records read, {done.written} revisions written, "
-        f"{done.imported} packages without a record imported."
+        f"{done.imported} versions without a record imported, each restricted as its package is."
     )
     if done.differing:
         click.echo(f"{done.differing} revisions have ids that other software computed.")
@@ -60,10 +61,21 @@ async def run(settings: Settings) -> Rebuilt:
 
 async def _rebuild(settings: Settings) -> Rebuilt:
     async with build(settings).offline() as app:
-        rebuild = Rebuild(await app.store.open(REGISTRY), app.attachments.blobs, _Progress().show)
+        rebuild = Rebuild(
+            await app.store.open(REGISTRY),
+            app.attachments.blobs,
+            _Progress().show,
+            unknown=_unknown(settings),
+        )
         done = await rebuild.run()
         await take_over(app.store, app.attachments)
         return done
+
+
+def _unknown(settings: Settings) -> Unknown:
+    if settings.mirror is not None:
+        return "forget"
+    return "leave" if settings.redirect == "public" else "close"
 
 
 class _Progress:

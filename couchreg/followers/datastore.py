@@ -8,30 +8,30 @@ others: the files are attachments, and come and go with their documents.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import Any
 
 from couchreg.blobstore.base import BlobStore, Spooled
 from couchreg.blobstore.spool import SMALL, Spool, once
 from couchreg.docstore.attachments.attachments import Attachments
-from couchreg.docstore.base import Attachment, Change, Database, Revision
+from couchreg.docstore.base import Change, Database, Revision
 from couchreg.docstore.maintenance import recorded
+from couchreg.docstore.maintenance.described import built
 from couchreg.docstore.notes import Notes
 from couchreg.docstore.together import OwnTask, TaskOfOne
 from couchreg.errors import Conflict, CouchregError
 from couchreg.followers.base import Checkpoint
 from couchreg.model import json
-from couchreg.package.descriptor import descriptor_of
 from couchreg.package.layout import descriptor_key, record_folder, record_key
-from couchreg.package.names import split_version_id
+from couchreg.package.names import is_package_name, split_version_id
 from couchreg.package.paths import DESCRIPTOR
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 32  # documents whose blobs are put at the same time
 GATHERING = 1.0  # seconds of changes that one checkpoint may be behind
+OTHER = "{0} is not what its document says: couchreg datastore check --deep --repair replaces it."
 _NOTE = "follower-datastore"
 
 
@@ -126,7 +126,7 @@ class DatastoreFollower:
             self._task.check()
             await self._blobs.delete(key, durably=True)
         elif not await self._put_descriptor(key, change):
-            raise Conflict(f"{key} holds the descriptor of another revision, which stays.")
+            raise Conflict(OTHER.format(key))
 
     async def _put_descriptor(self, key: str, change: Change) -> bool:
         """A link to the descriptor as it was published, where there are links; else its bytes anew."""
@@ -158,14 +158,19 @@ class DatastoreFollower:
 
     async def _put_record(self, revision: Revision, history: tuple[str, ...]) -> str:
         """Its key."""
-        key, data = record_key(revision.id, revision.rev), recorded.encode(revision, history)
+        key, data = record_key(revision.id, revision.rev), _record(revision, history)
         if len(data) <= SMALL:
             put = self._blobs.put(key, self._spool.hold(data), content_type="application/json")
         else:
             put = self._put(key, once(data))
-        if not await put:
-            raise Conflict(f"{key} holds the record of something else, which stays.")
+        if not await put and not await self._is_recorded(key, data):
+            raise Conflict(OTHER.format(key))
         return key
+
+    async def _is_recorded(self, key: str, data: bytes) -> bool:
+        async with aclosing(self._blobs.open(key)) as chunks:
+            there = b"".join([chunk async for chunk in chunks])
+        return recorded.are_same(there, data)
 
     async def _put(self, key: str, chunks: AsyncIterator[bytes]) -> bool:
         return await self._spool.put(self._blobs, key, chunks, content_type="application/json")
@@ -180,28 +185,14 @@ class DatastoreFollower:
             yield json.encode(built(json.body(change.members), files))
 
 
+def _record(revision: Revision, history: tuple[str, ...]) -> bytes:
+    """Of a package's own document, which says who may read it, one that tells when it has been altered."""
+    data = recorded.encode(revision, history)
+    if is_package_name(revision.id) and not recorded.follows(recorded.decode(data)):
+        return recorded.seal(data)
+    return data
+
+
 def _has_begun(change: Change) -> bool:
     """Whether the document has one revision, without any before it."""
     return not change.deleted and len(change.revs) == 1 and change.revs[0].startswith("1-")
-
-
-def built(document: Mapping[str, Any], files: Mapping[str, Attachment]) -> dict[str, Any]:
-    """The descriptor of a version document, with `bytes` and `hash` of each resource that is one file
-    and does not tell them itself."""
-    descriptor = descriptor_of(document)
-    resources = descriptor.get("resources")
-    if isinstance(resources, list):
-        descriptor["resources"] = [_completed(resource, files) for resource in resources]
-    return descriptor
-
-
-def _completed(resource: Any, files: Mapping[str, Attachment]) -> Any:
-    path = resource.get("path") if isinstance(resource, dict) else None
-    file = files.get(path) if isinstance(path, str) else None
-    if file is None or file.encoding != "identity":
-        return resource
-    return {
-        **resource,
-        "bytes": resource.get("bytes", file.length),
-        "hash": resource.get("hash", f"sha256:{file.sha256}"),
-    }

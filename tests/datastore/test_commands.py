@@ -140,6 +140,46 @@ async def test_check_finds_what_is_wrong_and_repairs_what_is_derived(
     await store.close()
 
 
+async def test_a_deep_check_reads_records_and_descriptors(
+    published: Client, bucket: S3Options, tmp_path: Path
+) -> None:
+    """Records are read by a rebuild alone, which may be years away."""
+    where = ["--data-dir", str(tmp_path / "data"), *flags(bucket)]
+    store = await S3BlobStore.connect(bucket)
+    records = {
+        prefix: key.key
+        for prefix in ("gdp", "gdp@1", "pop@1")
+        async for key in store.keys(f"_registry/{prefix}/")
+    }
+    sound = (await run("check", "--deep", *where)).output
+    assert "0 missing, 0 different" in sound
+    before = {key: await content(store, key) for key in (*records.values(), "pop/1/datapackage.json")}
+    harmed = {
+        records["gdp"]: before[records["gdp"]].replace(b'"owners"', b'"owmers"'),
+        records["gdp@1"]: before[records["gdp@1"]][:-7],
+        records["pop@1"]: before[records["gdp@1"]],
+        "pop/1/datapackage.json": before["pop/1/datapackage.json"].replace(b"pop", b"pup"),
+    }
+    for key, data in harmed.items():
+        assert data != before[key]
+        await store.calls("put_object", Key=key, body=data)
+    assert "0 missing, 0 different" in (await run("check", *where)).output  # which reads nothing
+    done = await run("check", "--deep", *where)
+    assert (done.exit_code, "0 missing, 4 different" in done.output) == (1, True)
+    for key in harmed:
+        assert f"{'different':10} {key}" in done.output
+    repaired = await run("check", "--deep", "--repair", *where)
+    assert (repaired.exit_code, repaired.output) == (0, sound)
+    assert {key: await content(store, key) for key in before} == before
+    await store.calls("put_object", Key="_datastore/owner.json", body=b'{"registry":"0"}')
+    assert f"{'different':10} _datastore/owner.json" in (await run("check", "--deep", *where)).output
+    await store.close()
+
+
+async def content(store: S3BlobStore, key: str) -> bytes:
+    return b"".join([chunk async for chunk in store.open(key)])
+
+
 async def test_gc_ends_unfinished_uploads(published: Client, bucket: S3Options, tmp_path: Path) -> None:
     store = await S3BlobStore.connect(bucket)
     await store.calls("create_multipart_upload", Key="gdp/2/large")

@@ -13,7 +13,7 @@ from couchreg.docstore.maintenance import sweeper as sweeper_module
 from couchreg.docstore.maintenance.audit import Audit
 from couchreg.docstore.maintenance.sweeper import Sweeper
 from couchreg.errors import Conflict
-from couchreg.registry.rebuild import Rebuild
+from couchreg.registry.rebuild.rebuild import Rebuild
 from tests.conftest import ServerFactory
 from tests.datastore.conftest import Client, Connect
 

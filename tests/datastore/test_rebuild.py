@@ -128,7 +128,7 @@ async def test_an_interrupted_rebuild_goes_on(
     await client.app.stop()
     lose()
     settings = load({"data_dir": tmp_path / "data", **settings_of(bucket)}, environ={})
-    monkeypatch.setattr("couchreg.registry.rebuild.BATCH", 3)
+    monkeypatch.setattr("couchreg.registry.rebuild.rebuild.BATCH", 3)
     original, calls = S3BlobStore.open, []
 
     def failing(self: S3BlobStore, key: str, *args: Any) -> Any:

@@ -228,8 +228,9 @@ async def test_pouchdb_in_a_page_of_another_origin_logs_in_and_replicates(behind
             await here.putAttachment("d0", "a.txt", (await here.get("d0"))._rev, btoa("bytes"), "text/plain");
             const sent = await here.replicate.to(there);
             const again = new PouchDB("again");
+            const since = (await there.info()).update_seq;  // "now" might come to the server after the write
             const heard = new Promise((resolve, reject) => {
-                const feed = there.changes({since: "now", live: true});
+                const feed = there.changes({since, live: true});
                 feed.on("change", change => { feed.cancel(); resolve(change.id); }).on("error", reject);
             });
             await there.put({_id: "late"});

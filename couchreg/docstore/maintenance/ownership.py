@@ -39,6 +39,11 @@ async def claim(store: Store, attachments: Attachments) -> None:
     await _write(store, attachments)
 
 
+async def is_ours(store: Store, attachments: Attachments) -> bool:
+    """Whether the blob store says that it is this server's. Raises Unavailable."""
+    return await _owner(attachments) == store.uuid
+
+
 async def take_over(store: Store, attachments: Attachments) -> None:
     """Make the blob store this server's, whosever it was: only for a database that has been rebuilt."""
     if await _owner(attachments) != store.uuid:

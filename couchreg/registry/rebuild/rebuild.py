@@ -2,8 +2,8 @@
 
 First every recorded revision is written as it was, with its history: versions, owners, tombstones, and
 revision ids equal to the old ones. Then packages that have no record (folders that somebody copied
-into the store) become versions of their own. What is there already is passed over, so an attempt that
-was cut off goes on where it ended.
+into the store) become versions of their own. Between the two, packages whose own record is lost are closed
+(`rights`). What is there already is passed over, so an attempt that was cut off goes on where it ended.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -12,27 +12,28 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from couchreg.blobstore.base import BlobInfo, BlobStore
+from couchreg.blobstore.base import BlobInfo, BlobStore, Damaged
 from couchreg.blobstore.digests import digests_of
 from couchreg.docstore.base import Attachment, Database, Edit
 from couchreg.docstore.maintenance import recorded
 from couchreg.errors import BadRequest, CouchregError, Failure, NotFound
 from couchreg.model import json
-from couchreg.model.revid import revision_id
 from couchreg.model.user import SYSTEM
 from couchreg.package.descriptor import document_of
 from couchreg.package.formats import mediatype
-from couchreg.package.layout import RECORDS, is_descriptor, package_key
+from couchreg.package.layout import RECORDS, is_descriptor, package_key, parse_record_key, record_key
 from couchreg.package.names import is_package_name, split_version_id, version_id
 from couchreg.package.paths import DESCRIPTOR
+from couchreg.registry.rebuild.rights import Unknown, UnknownRights, above, place
 
 BATCH = 100  # documents of one transaction
 LARGEST_RECORD = 256 << 20  # bytes
+REMEDY = "Put it back from a backup and rebuild again, or remove it."
 
 
 @dataclass
 class Rebuilt:
-    """What has been done so far; `problems` are sentences."""
+    """What has been done so far; `problems` are sentences, first those that say who may read what."""
 
     records: int = 0  # looked at
     written: int = 0  # revisions
@@ -45,12 +46,22 @@ Progress = Callable[[Rebuilt], None]
 
 
 class Rebuild:
-    """One rebuild: `await Rebuild(database, blobs).run()`."""
+    """One rebuild: `await Rebuild(database, blobs).run()`. `unknown` says what becomes of packages of which
+    it is not known any more who may read them."""
 
-    def __init__(self, database: Database, blobs: BlobStore, progress: Progress = lambda done: None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        progress: Progress = lambda done: None,
+        *,
+        unknown: Unknown = "close",
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._progress = progress
+        self._damaged: dict[str, set[str]] = {}  # document -> revisions whose records cannot be read
+        self._rights = UnknownRights(database, unknown, self._damaged)
         self.done = Rebuilt()
 
     async def run(self) -> Rebuilt:
@@ -58,6 +69,7 @@ class Rebuild:
         async for batch in _batches(self._blobs.keys(RECORDS)):
             await self._restore(batch)
             self._progress(self.done)
+        self.done.problems[:0] = await self._rights.settle()
         async for key in self._unrecorded():
             await self._import(key)
             self._progress(self.done)
@@ -80,16 +92,31 @@ class Rebuild:
                 self.done.written += 1
 
     async def _recorded(self, blob: BlobInfo) -> Edit | None:
-        if blob.length > LARGEST_RECORD:
-            self.done.problems.append(f"{blob.key} is too large to be a record.")
-            return None
+        self._rights.saw(blob.key)
         try:
-            edit = recorded.decode(await _whole(self._blobs, blob.key))
-        except (Failure, NotFound) as error:
-            self.done.problems.append(f"{blob.key}: {error.reason}")
+            edit, is_sealed = await self._read(blob)
+        except (Failure, NotFound, Damaged) as error:
+            self.done.problems.append(f"{blob.key}: {error.reason} {REMEDY}")
+            doc_id, rev = parse_record_key(blob.key) or (None, "")
+            if doc_id is not None:
+                self._damaged.setdefault(doc_id, set()).add(rev)
             return None
-        self.done.differing += not _follows(edit)
+        if recorded.follows(edit) is False:
+            self.done.differing += 1
+            if not is_sealed:
+                self._rights.may_be_altered(edit)
         return edit
+
+    async def _read(self, blob: BlobInfo) -> tuple[Edit, bool]:
+        """A record, and whether it is sealed. Raises Failure, NotFound and Damaged for what is none, and
+        Unavailable."""
+        if blob.length > LARGEST_RECORD:
+            raise Failure("It is too large to be a record.")
+        data = await _whole(self._blobs, blob.key)
+        is_sealed, edit = recorded.is_sealed(data), recorded.decode(data)
+        if record_key(edit.id, edit.rev or "") != blob.key:
+            raise Failure("It is the record of another document or revision than its name says.")
+        return edit, is_sealed
 
     # -- packages without a record
     async def _unrecorded(self) -> AsyncIterator[str]:
@@ -119,10 +146,12 @@ class Rebuild:
             "hashes": {file.name: f"sha256:{file.sha256}" for file in attachments},
         }
         edits = [Edit(doc_id, None, False, document_of(members, own), tuple(attachments))]
-        name = doc_id.partition("@")[0]
-        if await self._database.tree(name) is None:
+        name, lost = doc_id.partition("@")[0], self._damaged.get(doc_id)
+        if lost:  # an ancestor then, and nothing that the database lacks; its package is there, or closed
+            edits = [above(max(lost, key=place), edits[0])]
+        elif await self._database.tree(name) is None:
             edits.append(Edit(name, None, False, {"name": name, "owners": [], "created": own["published"]}))
-        for outcome in (await self._database.update(edits, new_edits=True, user=SYSTEM)).outcomes:
+        for outcome in (await self._database.update(edits, new_edits=not lost, user=SYSTEM)).outcomes:
             if isinstance(outcome, CouchregError):
                 self.done.problems.append(f"{key} was not imported: {outcome.reason}")
                 return
@@ -153,17 +182,6 @@ def _described(data: bytes, doc_id: str) -> dict[str, Any]:
         if value not in (found, json.brief(found)):  # a version may be written as a number
             raise BadRequest(f"the descriptor's {member} is {json.brief(found)}")
     return {key: value for key, value in members.items() if not key.startswith("_")}
-
-
-def _follows(edit: Edit) -> bool:
-    """Whether the revision's id is the one that CouchDB gives this content after this parent."""
-    rev = edit.rev or ""
-    generation = int(rev.partition("-")[0])
-    if generation > 1 and len(edit.history) < 2:
-        return True  # the parent is not known
-    parent = f"{generation - 1}-{edit.history[1]}" if generation > 1 else None
-    attachments = [(a.name, a.content_type, a.digest) for a in edit.attachments if isinstance(a, Attachment)]
-    return rev == revision_id(deleted=edit.deleted, parent=parent, body=edit.body, attachments=attachments)
 
 
 def _id_of(key: str) -> str:
