@@ -65,7 +65,8 @@ const Shelf = (() => {
     } catch (error) { // of whoever asks for a login before there is a network
       throw new Unreachable("What answers is not the registry.", { cause: error });
     }
-    if (!answer.ok) throw new Unable(value.reason || `The registry answered ${answer.status}.`);
+    const hidden = [401, 403, 404].includes(answer.status) ? " (What only some may read is not taken along.)" : "";
+    if (!answer.ok) throw new Unable((value.reason || `The registry answered ${answer.status}.`) + hidden);
     return value;
   }
 

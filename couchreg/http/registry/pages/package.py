@@ -65,6 +65,7 @@ async def _page(call: Call) -> web.StreamResponse:
         more_resources=max(0, len(version.resources) - _RESOURCES),
         views=_views(call, version),
         readme=readme,
+        for_all=call.audience.is_everyone and not call.registry.private.is_restricted(name),
         owners=await _owners(call, name),
         licenses=_licenses(document),
         keywords=_keywords(base, document),

@@ -81,6 +81,15 @@ async def test_who_may_not_see_a_package_joins_no_answer_about_it(
         await may("POST", "access", json={"access": "public"})
 
 
+async def test_what_only_some_may_read_is_not_offered_to_be_taken_along(registry: Served) -> None:
+    for access, offered in (("public", True), ("restricted", False)):
+        path, body = "/-/package/bees/access", {"access": access}
+        assert (await registry.ask("POST", path, auth=ANNA, json=body))[0] == 200
+        text = await look(registry, "/bees/1.0.0", ANNA)
+        assert ("/-/offline?package=bees" in text, "not in a browser" in text) == (offered, not offered)
+    assert (await registry.ask("POST", path, auth=ANNA, json={"access": "public"}))[0] == 200
+
+
 async def test_what_nobody_waits_for_any_more_ends(registry: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether the page has gone, or its client."""
     held = HeldAnswers(monkeypatch)
