@@ -18,11 +18,13 @@ from frictionless import Checklist, Package, system
 from frictionless.formats import ParquetParser
 from frictionless.resources import TableResource
 
+from couchreg.package.references import references
 from couchreg.package.report import Report, problem, shown
 from couchreg.registry.checking import documents, parquet
 from couchreg.registry.checking.declared import Declared, declared
 from couchreg.registry.checking.explaining import Explainer
 from couchreg.registry.checking.fields import StandardFields
+from couchreg.registry.checking.files import check_files
 from couchreg.registry.checking.form import check_form
 from couchreg.registry.checking.json_rows import check_inline, check_members, check_rows
 from couchreg.registry.checking.naming import FieldNames
@@ -94,6 +96,7 @@ def check(folder: str, members: dict[str, Any], tell: Tell = silent) -> dict[str
     with without_network():
         prepared = prepare(folder, members, report)
         check_form(prepared)
+        check_files(prepared, references(members))
         package = _package(prepared)
         _look_into_documents(prepared, _take_out_unread(package, prepared))
         for name in list(prepared.tables):

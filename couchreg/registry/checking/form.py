@@ -19,6 +19,7 @@ from couchreg.package.paths import is_url
 from couchreg.package.report import Problem, problem, shown
 from couchreg.registry.checking import shapes
 from couchreg.registry.checking.encodings import is_encoding
+from couchreg.registry.checking.formats import format_fault, has_moments, is_unknown, plain_pattern
 from couchreg.registry.checking.naming import FieldNames, renamed
 from couchreg.registry.checking.patterns import BadPattern, compiled
 from couchreg.registry.checking.preparing import Prepared
@@ -174,6 +175,10 @@ def _of_schema(prepared: Prepared, resource: dict[str, Any], options: Mapping[st
     yield from faults
     if faults:
         return
+    for item in fields:
+        if is_unknown(item.get("type"), item.get("format")):
+            reason = f"the field {shown(item['name'])} has the format {shown(item['format'])}, and the type "
+            prepared.leave(name, "format", f"{reason}{item['type']} has none in the standard")
     own = prepared.names_of(name)
     resource["schema"] = _renamed(prepared, name, own, schema)
     whole = resource["schema"]
@@ -199,7 +204,8 @@ def _of_field(resource: str, number: int, item: Any, options: Mapping[str, Any])
         message = f"Field {number} of the schema has no “name” that is a string."
         yield problem("field-error", message, resource=resource)
         return
-    notes = _shape_notes("FIELD", item) or _notes(Field, item, options)
+    fault = format_fault(item.get("type"), item.get("format"))
+    notes = _shape_notes("FIELD", item) or ([fault] if fault else _notes(Field, item, options))
     for note in notes or _constraints(item, options):
         if "is not supported" in note and "ield type" in note:
             note = note.rstrip(".") + f": the standard has {_TYPES}."
@@ -245,7 +251,7 @@ def _renamed(prepared: Prepared, name: str, own: FieldNames, schema: dict[str, A
     """A schema with the names of fields that frictionless can tell apart."""
     found = dict(schema)
     found["fields"] = [
-        {**item, "name": unique} for item, unique in zip(schema["fields"], own.own, strict=True)
+        {**_plain(item), "name": unique} for item, unique in zip(schema["fields"], own.own, strict=True)
     ]
     for member in ("primaryKey", "uniqueKeys"):
         if member in found:
@@ -253,6 +259,13 @@ def _renamed(prepared: Prepared, name: str, own: FieldNames, schema: dict[str, A
     if isinstance(found.get("foreignKeys"), list):
         found["foreignKeys"] = _own_keys(prepared, name, own, found["foreignKeys"])
     return found
+
+
+def _plain(item: dict[str, Any]) -> dict[str, Any]:
+    """A field whose format is one that Python reads, too."""
+    stated = item.get("format")
+    is_pattern = isinstance(stated, str) and has_moments(item.get("type"))
+    return {**item, "format": plain_pattern(str(stated))} if is_pattern else item
 
 
 def _own_keys(prepared: Prepared, name: str, own: FieldNames, keys: list[Any]) -> list[Any]:

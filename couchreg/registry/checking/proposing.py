@@ -19,6 +19,7 @@ from couchreg.package.names import slug
 from couchreg.package.paths import file_fault
 from couchreg.registry.checking import documents
 from couchreg.registry.checking.encodings import detected
+from couchreg.registry.checking.foreign import fault_of
 from couchreg.registry.checking.local_forms import recognise
 from couchreg.registry.checking.opening import BROKEN, NoMember, member_of_zip, open_text_bytes
 
@@ -60,7 +61,7 @@ def content_fault(file: Path) -> str | None:
             begin = opened.read(1 << 16)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    return None if begin.strip(_BLANKS) else "is empty"
+    return fault_of(begin, *filter(None, split_format(file.name))) if begin.strip(_BLANKS) else "is empty"
 
 
 def _suffix(path: str) -> str:

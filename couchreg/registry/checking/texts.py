@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypedDict
 
 from couchreg.package.report import Problem, problem, shown
 from couchreg.registry.checking.encodings import binary, detected, first_fault, reads_alike, surely
+from couchreg.registry.checking.foreign import BEGINNING, fault_of
 from couchreg.registry.checking.opening import (
     BROKEN,
     COMPRESSIONS,
@@ -48,7 +49,8 @@ def check_text(prepared: Prepared, resource: Any) -> list[Recorded]:
     faults = list(_of_packing(prepared, resource, paths, recorded))
     if not faults and format in (*TEXT, "json"):
         try:
-            fault, encoding = _of_encoding(prepared, resource, paths)
+            faults += _of_packed_page(prepared, resource, paths)
+            fault, encoding = (None, None) if faults else _of_encoding(prepared, resource, paths)
         except (*BROKEN, OSError, ValueError) as error:
             message = (
                 f"The compressed data cannot be unpacked ({error}): is the file whole? Compress it again."
@@ -89,6 +91,17 @@ def _of_packing(
     if not is_first and not stated:
         recorded.append({"resource": name, "member": "innerpath", "value": member})
     return []
+
+
+def _of_packed_page(prepared: Prepared, resource: Any, paths: list[str]) -> Iterable[Problem]:
+    """Something else than a table that was packed as one; of what is not packed `files` has told it."""
+    if not resource.compression:
+        return
+    with prepared.open_text(resource.name, paths[:1]) as file:
+        fault = fault_of(file.read(BEGINNING), resource.format)
+    if fault:
+        message = f"What {paths[0]} has packed {fault}."
+        yield problem("source-error", message, resource=resource.name, file=paths[0])
 
 
 class _Place(NamedTuple):
