@@ -2,9 +2,8 @@
 
 A setting is taken from the command line, else from the environment (`COUCHREG_…`), else from
 `couchreg.toml` in the data directory, else it has its default. `Settings` is the one table of them:
-flags, environment names and documentation are derived from its fields. This is the only module of a
-server that reads the environment (`client/environment.py` is the client's); it opens nothing but
-`couchreg.toml`.
+flags, environment names and documentation are derived from its fields. Only this module of a server
+reads the environment (`client/environment.py` is the client's); it opens nothing but `couchreg.toml`.
 """
 
 import os
@@ -32,6 +31,7 @@ from couchreg.config_values import (
     whole,
 )
 from couchreg.errors import CouchregError
+from couchreg.os_errors import sentence
 
 ENVIRONMENT_PREFIX = "COUCHREG_"
 FILE_NAME = "couchreg.toml"
@@ -386,7 +386,7 @@ def _from_file(file: Path) -> Given:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
-        raise SettingsError(f"The settings in {file} cannot be read: {error.strerror}.") from None
+        raise SettingsError(sentence(error) or str(error)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is not valid TOML: {error}.") from None
     found = {key.replace("-", "_"): (f"{key} in {file}", value) for key, value in table.items()}

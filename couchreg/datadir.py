@@ -9,7 +9,6 @@ or a backup has made of it; `datastore/` alone may be open.
 import errno
 import fcntl
 import os
-import pwd
 import secrets
 import stat
 import time
@@ -18,6 +17,7 @@ from typing import Self
 
 from couchreg.config import CannotStart
 from couchreg.durable import make_directory, sync, write_new
+from couchreg.os_errors import belongs
 
 LOCK_NAME = "couchreg.lock"
 _PATIENCE = 2.0  # seconds
@@ -203,18 +203,8 @@ def _remedy(path: Path, error: OSError) -> str:
     said = f"{path} cannot be used: {error.strerror}."
     if not isinstance(error, PermissionError):
         return f"{said} Mend it, or choose another data directory with --data-dir."
-    there = path if path.exists() else path.parent
-    owner, me = _user(there.stat().st_uid), _user(os.geteuid())
-    if owner == me:
-        return f"{said} Give yourself the right to write it: chmod -R u+rwX {there}"
-    return f"{said} It belongs to {owner} and this is {me}: start as {owner}, or sudo chown -R {me} {there}"
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+    remedy = belongs(path)
+    return f"{said} {remedy[0].upper()}{remedy[1:]}"
 
 
 def _write_private(path: Path, data: bytes) -> None:

@@ -4,15 +4,32 @@ Blocking. Knows nothing of what the files are for.
 """
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an OSError of calls that know a descriptor alone, or only where bytes come from, name the file that
+    is written."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename2 is None and error.errno is not None:
+            source = error.filename
+            error.filename = str(path) if source is None else source
+            if source is not None and str(source) != str(path):
+                error.filename2 = str(path)
+        raise
 
 
 def sync(path: Path) -> None:
     """Make a file's bytes durable, or the names in a directory."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with naming(path):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -40,7 +57,7 @@ def write_new(path: Path, data: bytes) -> None:
     """A new file, for its owner only: whole and durable, or none. Raises FileExistsError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        with open(descriptor, "wb") as file:
+        with naming(path), open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(descriptor)

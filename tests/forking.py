@@ -4,6 +4,7 @@ Imports take a second or two of a core, more than most commands and tests do. Th
 that waits to be forked (`multiprocessing`'s fork server).
 """
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -34,9 +35,16 @@ class Forked:
     """A command at work: what tests need of a `subprocess.Popen`."""
 
     def __init__(
-        self, arguments: Sequence[str], streams: Streams, env: Mapping[str, str], cwd: Path | None = None
+        self,
+        arguments: Sequence[str],
+        streams: Streams,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        *,
+        uid: int | None = None,
     ) -> None:
-        job = (list(arguments), streams, dict(env), str(cwd or Path.cwd()), warm_forks.running)
+        """With `uid` it runs as this user."""
+        job = (list(arguments), streams, dict(env), str(cwd or Path.cwd()), warm_forks.running, uid)
         self._process = _context().Process(target=_run, args=job)
         self._process.start()
         assert self._process.pid is not None
@@ -85,7 +93,14 @@ def _context() -> ForkServerContext:
     return context
 
 
-def _run(arguments: list[str], streams: Streams, env: dict[str, str], cwd: str, nursery: str | None) -> None:
+def _run(
+    arguments: list[str],
+    streams: Streams,
+    env: dict[str, str],
+    cwd: str,
+    nursery: str | None,
+    uid: int | None,
+) -> None:
     """In the forked process: become `couchreg ARGUMENTS`."""
     assert len(os.listdir("/proc/self/task")) == 1, "something that was imported has started a thread"
     os.environ.clear()
@@ -102,6 +117,11 @@ def _run(arguments: list[str], streams: Streams, env: dict[str, str], cwd: str, 
         opened = os.open(path, flags, 0o600)
         os.dup2(opened, number)
         os.close(opened)
+    if uid is not None:
+        importlib.import_module("importlib.readers")  # Python may lie where this user may not look
+        os.setgroups([])
+        os.setgid(uid)
+        os.setuid(uid)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 — `multiprocessing` has closed the first one
     sys.argv = ["couchreg", *arguments]
     signal.signal(signal.SIGINT, signal.default_int_handler)

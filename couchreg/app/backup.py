@@ -16,7 +16,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,11 +60,12 @@ class Manifest:
 def back_up(data: Path, target: Path, *, bytes_at: str | None) -> Done:
     """Make the backup in `target` one of now. `bytes_at` names the bucket of a server whose bytes are in one.
 
-    Blocking. Raises CannotStart with a sentence for what cannot be used, and Failure.
+    Blocking. Raises CannotStart with a sentence for what cannot be used, Failure, and OSError.
     """
     data, target = data.resolve(), target.resolve()
     _check(data, target)
     durable.make_directory(target, mode=0o700)
+    _close(target)
     with held(target, fcntl.LOCK_EX):
         return _back_up(data, target, bytes_at)
 
@@ -77,12 +78,20 @@ def _back_up(data: Path, target: Path, bytes_at: str | None) -> Done:
         links.follow(done)
     state = _new_state()
     folder = target / STATES / state
-    durable.make_directory(folder, mode=0o700)
-    done.databases = copy_state(data, folder)
-    if bytes_at is None:
-        links.follow(done)
-    os.sync()
-    _write(target, manifest_of_now(bytes_at, dict(hashes(folder)), state))
+    try:
+        durable.make_directory(folder, mode=0o700)
+        done.databases = copy_state(data, folder)
+        if bytes_at is None:
+            came = Done()  # what is there since the first round is counted already
+            links.follow(came)
+            done.copied += came.copied
+        os.sync()
+        new = _laid(target, manifest_of_now(bytes_at, dict(hashes(folder)), state))
+    except BaseException:  # a disk that is full needs the room
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    new.rename(target / MANIFEST)  # from now on it counts
+    durable.sync(target)
     _remove_others(target, state)
     done.removed = links.remove(gone)
     return done
@@ -91,13 +100,13 @@ def _back_up(data: Path, target: Path, bytes_at: str | None) -> Done:
 @contextmanager
 def held(target: Path, how: int) -> Iterator[None]:
     """Hold a backup, for oneself (LOCK_EX) or with others who read it (LOCK_SH), while it lasts. Raises
-    CannotStart where somebody else does. Where no lock can be had, on media that are only read or file
-    systems without any, there is none."""
+    CannotStart where somebody else does, and OSError for what cannot be written. Where no lock can be had, on
+    media that are only read or file systems without any, there is none."""
     try:
         lock = os.open(target / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
+    except OSError:
         if how == fcntl.LOCK_EX:
-            raise CannotStart(f"{target / LOCK} cannot be written: {error.strerror}.") from error
+            raise
         yield
         return
     try:
@@ -117,10 +126,11 @@ def held(target: Path, how: int) -> Iterator[None]:
 
 
 def read_manifest(target: Path) -> Manifest:
-    """Raises CannotStart for a folder that is no backup, or of a couchreg to come."""
+    """Raises CannotStart for a folder that is no backup, or of a couchreg to come, and OSError where this
+    user may not read it."""
     try:
         return manifest_of((target / MANIFEST).read_bytes(), str(target))
-    except OSError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise CannotStart(NO_BACKUP.format(target)) from error
 
 
@@ -163,7 +173,8 @@ def lay_out(target: Path, manifest: Manifest, data: Path) -> None:
     for name in names:
         place = data / name
         durable.make_directory(place.parent, mode=0o700)
-        shutil.copyfile(folder / name, place)
+        with durable.naming(place):
+            shutil.copyfile(folder / name, place)
         place.chmod(0o600)
         durable.sync(place)
     durable.sync(data)
@@ -214,6 +225,19 @@ def _check(data: Path, target: Path) -> None:
         raise CannotStart(f"{target} holds something else: choose an empty folder, or an earlier backup.")
 
 
+def _close(target: Path) -> None:
+    """Take a folder that was there before from others: hashes of passwords will be in it, and bytes of
+    packages that are not for everybody. Raises CannotStart where that cannot be done."""
+    with suppress(PermissionError):  # said below, where it matters
+        if target.stat().st_mode & 0o077:
+            target.chmod(0o700)
+    if target.stat().st_mode & 0o077:
+        raise CannotStart(
+            f"Others may read {target}, and a backup holds secrets: choose a folder of your own, or have the "
+            "disk mounted so that others read nothing (umask=077)."
+        )
+
+
 def copy_state(data: Path, folder: Path) -> int:
     """How many databases; again where some came or went meanwhile, so that the list of them is theirs."""
     for _ in range(ROUNDS):
@@ -244,12 +268,12 @@ def hashes(folder: Path) -> Iterable[tuple[str, str]]:
                 yield str(path.relative_to(folder)), hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write(target: Path, manifest: Manifest) -> None:
+def _laid(target: Path, manifest: Manifest) -> Path:
+    """A manifest beside the one that counts."""
     new = target / f"{MANIFEST}.new"
     new.unlink(missing_ok=True)
     durable.write_new(new, json.dumps(asdict(manifest), indent=1).encode() + b"\n")
-    new.rename(target / MANIFEST)
-    durable.sync(target)
+    return new
 
 
 def _remove_others(target: Path, state: str) -> None:

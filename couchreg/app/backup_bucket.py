@@ -69,7 +69,9 @@ class BucketBackup:
                 if not await self._put(self._top, f"states/{manifest.state}/{name}", folder / name):
                     raise CannotStart(SECOND.format(self._address))
         if bytes_at is None:
-            await self._follow(data / backups.BYTES, done, known | listing, listing)
+            came = Done()  # what is there since the first round is counted already
+            await self._follow(data / backups.BYTES, came, known | listing, listing)
+            done.copied += came.copied
             await self._put_data(f"states/{manifest.state}/{LISTING}", gzip.compress(_encoded(listing)))
         await self._tell(number + 1, manifest)
         await self._remove_others(number + 1, manifest.state)
@@ -185,7 +187,8 @@ class BucketBackup:
     async def _put_data(self, key: str, data: bytes) -> bool:
         with tempfile.TemporaryDirectory(prefix="couchreg-backup-") as place:
             path = Path(place) / "data"
-            await asyncio.to_thread(path.write_bytes, data)
+            with durable.naming(path):
+                await asyncio.to_thread(path.write_bytes, data)
             return await self._put(self._top, key, path)
 
     async def _read(self, key: str) -> bytes:
@@ -202,7 +205,7 @@ class BucketBackup:
 
     async def _get(self, key: str, path: Path) -> None:
         await asyncio.to_thread(durable.make_directory, path.parent, mode=0o700)
-        with path.open("wb") as file:
+        with durable.naming(path), path.open("wb") as file:
             async for chunk in self._top.open(key):
                 await asyncio.to_thread(file.write, chunk)
 

@@ -123,7 +123,7 @@ def _databases(data: Path, closed: set[Path]) -> Iterator[Finding]:
     folder = data / "databases"
     if not folder.is_dir() or folder in closed:
         return
-    if data / SERVER not in closed:
+    if data / SERVER not in closed and (data / SERVER).exists():
         for missing in copying.missing_files(data / SERVER, folder):
             yield Finding(WRONG, missing.path, f"It is missing. {_remedy_of_missing(missing.name)}")
     found = [file for path in folder.iterdir() if (file := paths.parse(path)) is not None]

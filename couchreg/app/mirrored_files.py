@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from couchreg.blobstore.directory.listing import walk
+from couchreg.durable import naming
 from couchreg.package.layout import CLAIMS, PARQUET, UPLOADS
 
 DERIVED = (PARQUET, UPLOADS, CLAIMS)  # made again from the rest, not published yet, or of this moment
@@ -71,8 +72,12 @@ class Links:
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         part = target.with_name(f"{_PART}{os.getpid()}")
         part.unlink(missing_ok=True)
-        self._lay(source, wanted, part)
-        part.rename(target)
+        try:
+            self._lay(source, wanted, part)
+            part.rename(target)
+        except BaseException:  # a disk that is full needs the room
+            part.unlink(missing_ok=True)
+            raise
         if wanted.st_nlink > 1:
             self._shared[wanted.st_dev, wanted.st_ino] = target
         return True
@@ -89,7 +94,8 @@ class Links:
                     raise
             else:
                 return
-        shutil.copy2(source, part)
+        with naming(self._target):
+            shutil.copy2(source, part)
 
     def _prune(self, folder: Path) -> None:
         while folder != self._target:

@@ -52,7 +52,7 @@ async def open_blobs(settings: Settings, directory: Path) -> BlobStore:
     """The blob store of the settings. Raises CannotStart when it refuses us; one that does not answer
     now may do so later."""
     if settings.blobstore == "directory":
-        return DirectoryBlobStore(directory)
+        return DirectoryBlobStore(directory.resolve())  # what is told of a file is told of where it lies
     try:
         store = await S3BlobStore.connect(s3_options(settings, settings.blobstore))
     except StoreRefused as error:

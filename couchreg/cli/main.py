@@ -13,7 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from couchreg import __version__
-from couchreg.errors import CouchregError
+from couchreg.errors import CouchregError, StorageFailure, Unavailable
 
 INTERRUPTED, PIPE_CLOSED = 130, 141  # as shells have it: 128 and the signal
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -131,13 +131,31 @@ def main() -> None:
     except CouchregError as error:
         from couchreg.cli.showing import complain  # only now: it brings libraries of the client
 
-        complain(error)
+        complain(error, _told_of_the_disk(error))
         sys.exit(getattr(error, "exit_status", 1))
+    except OSError as error:
+        told = _told(error)
+        if told is None:
+            raise
+        click.echo(f"couchreg: {told}", err=True)
+        sys.exit(1)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "couchreg":
             raise
         click.echo(f"couchreg: {_what_is_missing(error.name)}", err=True)
         sys.exit(1)
+
+
+def _told_of_the_disk(error: CouchregError) -> str | None:
+    """What stores keep from clients: which file it is, and what to do."""
+    is_of_a_store = isinstance(error, Unavailable | StorageFailure) and isinstance(error.__cause__, OSError)
+    return _told(error.__cause__) if is_of_a_store else None
+
+
+def _told(error: BaseException | None) -> str | None:
+    from couchreg.os_errors import sentence  # only now: nearly no command needs it
+
+    return sentence(error) if isinstance(error, OSError) else None
 
 
 def _what_is_missing(module: str) -> str:

@@ -51,9 +51,9 @@ def _report(error: ClientError) -> dict[str, Any]:
     return {"report": report} if report else {}
 
 
-def complain(error: CouchregError) -> None:
-    """What went wrong, in words that may be a registry's."""
-    click.echo(f"couchreg: {plain(error.reason)}", err=True)
+def complain(error: CouchregError, instead: str | None = None) -> None:
+    """What went wrong, in words that may be a registry's; or in these, which are ours."""
+    click.echo(f"couchreg: {plain(instead or error.reason)}", err=True)
 
 
 def print_json(value: Any) -> None:

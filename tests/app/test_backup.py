@@ -1,6 +1,7 @@
 """A backup of a server at work, and what becomes of it elsewhere."""
 
 import asyncio
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -146,6 +147,53 @@ async def test_files_of_one_disk_are_links_and_what_is_gone_goes(backed_up: tupl
 
 def _modes(folder: Path) -> set[int]:
     return {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o700])
+async def test_a_folder_that_was_there_is_closed_to_others(
+    backed_up: tuple[Path, Path], tmp_path: Path, mode: int
+) -> None:
+    data, _ = backed_up
+    target = tmp_path / "there"
+    target.mkdir()
+    target.chmod(mode)
+    await asyncio.to_thread(backups.back_up, data, target, bytes_at=None)
+    assert target.stat().st_mode & 0o777 == 0o700
+
+
+async def test_no_backup_is_made_where_others_read(
+    backed_up: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").mkdir(mode=0o755)
+    monkeypatch.setattr(Path, "chmod", lambda path, mode: None)  # a disk whose mode is that of the mount
+    with pytest.raises(CannotStart, match=r"Others may read .*there, and a backup holds secrets: choose"):
+        backups.back_up(backed_up[0], tmp_path / "there", bytes_at=None)
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+async def test_a_file_is_counted_once(backed_up: tuple[Path, Path], tmp_path: Path) -> None:
+    data, copy = backed_up
+    files = len([path for path in (copy / "datastore").rglob("*") if path.is_file()])
+    first = await asyncio.to_thread(backups.back_up, data, tmp_path / "anew", bytes_at=None)
+    again = await asyncio.to_thread(backups.back_up, data, tmp_path / "anew", bytes_at=None)
+    assert (first.copied, first.kept) == (files, 0)
+    assert (again.copied, again.kept) == (0, files)
+
+
+async def test_what_was_begun_on_a_disk_that_is_full_goes(
+    backed_up: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, copy = backed_up
+    before = backups.read_manifest(copy)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left")
+
+    monkeypatch.setattr(os, "sync", full)
+    with pytest.raises(OSError, match="No space left"):
+        backups.back_up(data, copy, bytes_at=None)
+    assert [path.name for path in (copy / "states").iterdir()] == [before.state]
+    assert backups.read_manifest(copy) == before
 
 
 async def test_on_another_disk_files_that_share_bytes_share_them_in_the_copy(

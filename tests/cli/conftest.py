@@ -27,15 +27,16 @@ class Ran:
 Couchreg = Callable[..., Ran]
 
 
-def run(*arguments: str, cwd: Path, stdin: str = "", **variables: str) -> Ran:
-    """`couchreg ARGUMENTS` with nothing in the environment but the variables `COUCHREG_<NAME>`."""
+def run(*arguments: str, cwd: Path, stdin: str = "", uid: int | None = None, **variables: str) -> Ran:
+    """`couchreg ARGUMENTS` with nothing in the environment but the variables `COUCHREG_<NAME>`; with `uid` as
+    this user."""
     own = {"COUCHREG_CONFIG": str(cwd / "no-config.toml"), "COUCHREG_CACHE": str(cwd / "cache")}
     env = environment(**own)
     env |= {f"COUCHREG_{name.upper()}": value for name, value in variables.items()}
     with tempfile.TemporaryDirectory() as folder:
         given, out, err = (Path(folder, name) for name in ("in", "out", "err"))
         given.write_text(stdin)
-        done = Forked(arguments, Streams(str(given), str(out), str(err)), env, cwd)
+        done = Forked(arguments, Streams(str(given), str(out), str(err)), env, cwd, uid=uid)
         try:
             return Ran(done.wait(120), out.read_text(), err.read_text())
         finally:

@@ -3,6 +3,8 @@
 Nothing here changes a file, not even by tidying its log away when it is closed.
 """
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +20,15 @@ from couchreg.errors import Failure
 
 _PATIENCE: Final = 10_000  # milliseconds that a lock of somebody else's is waited for
 _FAULTS: Final = 5  # of one file that are told
+LOOK: Final = "couchreg doctor says what is wrong with it and what to do."
 
 
 def copy_file(source: Path, target: Path) -> None:
     """What is committed in `source` at this moment becomes the new file `target`, durable, its owner's alone.
 
     In one step: a server goes on writing its log meanwhile, and would make a copy in steps begin again with
-    each write. Raises Failure for a file that is damaged or cannot be read.
+    each write. Raises OSError for a disk that is full and for what is somebody else's, and Failure for a file
+    that is damaged or cannot be read.
     """
     make_private(target)
     try:
@@ -35,13 +39,18 @@ def copy_file(source: Path, target: Path) -> None:
                     backup.step(-1)
             finally:
                 written.close()
+    except apsw.FullError as error:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
     except apsw.Error as error:
-        raise Failure(f"{source} cannot be copied ({error}).") from error
+        if getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE:  # there is no room beside it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"{source}-shm") from error
+        raise Failure(f"{source} cannot be copied to {target} ({error}). {LOOK}") from error
     durable.sync(target)
 
 
 def faults_of_file(path: Path) -> list[str]:
-    """What SQLite finds wrong with a file, in a few words each."""
+    """What SQLite finds wrong with a file, in a few words each. Raises OSError for one that is closed to this
+    user, of which nothing can be said."""
     try:
         with _opened(path) as conn:
             lines = [str(row[0]) for row in conn.execute(f"PRAGMA quick_check({_FAULTS})")]
@@ -51,7 +60,8 @@ def faults_of_file(path: Path) -> list[str]:
 
 
 def missing_files(server: Path, directory: Path) -> list[DatabaseFile]:
-    """The files that a `server.sqlite` knows of and that are not there; none where it cannot be read."""
+    """The files that a `server.sqlite` knows of and that are not there; none where it cannot be read. Raises
+    OSError where this user may not."""
     try:
         with _opened(server) as conn:
             known = conn.execute("SELECT name, incarnation FROM databases WHERE gone = 0").fetchall()
@@ -64,7 +74,8 @@ def missing_files(server: Path, directory: Path) -> list[DatabaseFile]:
 
 
 def identity(path: Path) -> str | None:
-    """Which server a `server.sqlite` belongs to; None where it cannot be read."""
+    """Which server a `server.sqlite` belongs to; None where it cannot be read. Raises OSError where this user
+    may not."""
     try:
         with _opened(path) as conn:
             rows = conn.execute("SELECT uuid FROM identity").fetchall()
@@ -75,7 +86,13 @@ def identity(path: Path) -> str | None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[apsw.Connection]:
-    """To be read only, though SQLite has to write beside it. Raises apsw.Error."""
+    """To be read only, though SQLite has to write beside it. Raises apsw.Error, and OSError for what this
+    user may not write, which SQLite would call something else."""
+    for needed in (path, path.parent):
+        if not os.access(needed, os.R_OK | os.W_OK):
+            needed.stat()  # which says what is not there at all
+            why = errno.EROFS if os.statvfs(needed).f_flag & os.ST_RDONLY else errno.EACCES
+            raise OSError(why, os.strerror(why), str(needed))
     conn = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         conn.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
