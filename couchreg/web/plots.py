@@ -12,6 +12,7 @@ WIDTH: Final = 600
 HEIGHT: Final = 240
 MOST_ROWS: Final = 2000  # that are drawn
 MOST_SERIES: Final = 4
+_MOST_LINES: Final = 12  # where a column says which line a row is of
 _MOST_BARS: Final = 240  # of all series together
 _MOST_NAMED: Final = 60  # characters of a name
 _TIMES: Final = ("date", "time", "year")  # in the names of types
@@ -40,11 +41,51 @@ class Plot(NamedTuple):
     least: str
     most: str
     words: str
+    is_log: bool = False
+    is_keyed: bool = False
+    more: str = ""  # what of it is left out
 
 
-def plot(kind: str, across: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Plot | None:
-    """A picture of rows of ``[across, *values]``; None where there is nothing that could be drawn."""
-    names, rows = names[:MOST_SERIES], rows[:MOST_ROWS]
+def keyed(kind: str, across: str, rows: Sequence[Sequence[Any]], *, is_log: bool = False) -> Plot | None:
+    """As `plot`, of rows of ``[across, value, key]``, in which the key says which series it is of."""
+    names: dict[str, int] = {}
+    table: dict[Any, dict[int, Any]] = {}
+    for place, value, key in rows[:MOST_ROWS]:
+        at = names.setdefault(cell(key), len(names))
+        table.setdefault(_hashable(place), {}).setdefault(at, value)
+    most = _MOST_LINES if kind == LINE else MOST_SERIES
+    listed = [*names][:most]
+    pivoted = [[place, *map(found.get, range(len(listed)))] for place, found in table.items()]
+    drawn = _plot(kind, across, listed, pivoted, is_log=is_log, are_joined=True)
+    room = max(1, _MOST_BARS // max(1, len(listed)))
+    bars = f"the first {room} along {across[:_MOST_NAMED]}" if kind == BAR and len(pivoted) > room else ""
+    series = f"{len(listed)} of {len(names)} series" if len(names) > most else ""
+    return drawn and drawn._replace(is_keyed=True, more="; ".join(filter(None, (series, bars))))
+
+
+def _hashable(value: Any) -> Any:
+    return cell(value) if isinstance(value, list | dict) else value
+
+
+def plot(
+    kind: str, across: str, names: Sequence[str], rows: Sequence[Sequence[Any]], *, is_log: bool = False
+) -> Plot | None:
+    """A picture of rows of ``[across, *values]``; None where there is nothing that could be drawn. `is_log`:
+    values stand by their logarithms, where all are above zero."""
+    return _plot(kind, across, names[:MOST_SERIES], rows, is_log=is_log, are_joined=False)
+
+
+def _plot(
+    kind: str,
+    across: str,
+    names: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    is_log: bool,
+    are_joined: bool,
+) -> Plot | None:
+    """Where `are_joined`, a line goes on over a row without a value."""
+    rows = rows[:MOST_ROWS]
     if kind == BAR:
         rows = rows[: max(1, _MOST_BARS // max(1, len(names)))]
     values = [_finite(value) for row in rows for value in row[1 : len(names) + 1]]
@@ -55,7 +96,7 @@ def plot(kind: str, across: str, names: Sequence[str], rows: Sequence[Sequence[A
     if kind == BAR:
         least, most = min(least, 0.0), max(most, 0.0)
     places, order = (list(range(len(rows))), range(len(rows))) if kind == BAR else _places(rows)
-    scale = _Scale(least, most)
+    scale = _Scale(least, most, is_log=is_log and kind != BAR and least > 0)
     if scale.step is None:
         return None
     left, right = float(places[order[0]]), float(places[order[-1]])
@@ -64,12 +105,15 @@ def plot(kind: str, across: str, names: Sequence[str], rows: Sequence[Sequence[A
         return None
     at = [0.5 * WIDTH if not wide else (float(place) - left) / wide * WIDTH for place in places]
     ordered = [(at[place], rows[place]) for place in order]
-    marks = list(_bars(scale, rows, names) if kind == BAR else _drawn(kind, scale, ordered, names))
+    marks = list(
+        _bars(scale, rows, names) if kind == BAR else _drawn(kind, scale, ordered, names, are_joined)
+    )
     ends = cell(rows[order[0]][0])[:_MOST_NAMED], cell(rows[order[-1]][0])[:_MOST_NAMED]
     shown = [cell(name)[:_MOST_NAMED] for name in names]
     word = {LINE: "Lines", BAR: "Bars"}.get(kind, "Points")
     words = f"{word} of {', '.join(shown)} along {cell(across)[:_MOST_NAMED]}, from {ends[0]} to {ends[1]}"
-    return Plot(kind, marks, shown, cell(across)[:_MOST_NAMED], *ends, rough(least), rough(most), words)
+    named = cell(across)[:_MOST_NAMED]
+    return Plot(kind, marks, shown, named, *ends, rough(least), rough(most), words, scale.is_log)
 
 
 def fitting(columns: Sequence[Mapping[str, Any]], rows: Sequence[Sequence[Any]]) -> Plot | None:
@@ -102,22 +146,29 @@ def _kind(column: Mapping[str, Any], values: Sequence[Any]) -> str:
 class _Scale:
     """From values to heights; `step` is None where they are too far apart."""
 
-    def __init__(self, least: float, most: float) -> None:
-        self.least = least
-        span = most - least
+    def __init__(self, least: float, most: float, *, is_log: bool) -> None:
+        self.is_log = is_log
+        self.least = math.log10(least) if is_log else least
+        span = (math.log10(most) if is_log else most) - self.least
         self.step = HEIGHT / (span or 1.0) if math.isfinite(span) else None
 
     def height(self, value: float) -> float:
-        return HEIGHT - (value - self.least) * (self.step or 0.0)
+        return HEIGHT - ((math.log10(value) if self.is_log else value) - self.least) * (self.step or 0.0)
 
 
 def _drawn(
-    kind: str, scale: _Scale, rows: Sequence[tuple[float, Sequence[Any]]], names: Sequence[str]
+    kind: str,
+    scale: _Scale,
+    rows: Sequence[tuple[float, Sequence[Any]]],
+    names: Sequence[str],
+    are_joined: bool,
 ) -> Iterator[PlotMark]:
     for series in range(len(names)):
         run: list[str] = []
         for left, row in rows:
             value = _finite(row[series + 1])
+            if value is None and are_joined:
+                continue
             if value is None:
                 yield from _line(series, run)
                 run = []
@@ -185,5 +236,5 @@ def _moment(value: Any) -> float | None:
 
 def counted(plot: Plot, rows: int) -> str:
     """What is drawn of so many rows, in words; empty where all of them are."""
-    shown = MOST_ROWS if plot.kind != BAR else _MOST_BARS // max(1, len(plot.names))
+    shown = MOST_ROWS if plot.kind != BAR or plot.is_keyed else _MOST_BARS // max(1, len(plot.names))
     return f"the first {number(shown)} rows" if rows > shown else ""

@@ -1,9 +1,11 @@
 """The `views` of a descriptor: which columns are drawn, and how. Pure.
 
-Of graph specifications the simple ones are drawn, and of Vega-Lite what says the same: one mark, one field
-across and one up. Nothing that a view says is run, and no address in it is asked.
+Of graph specifications the simple ones are drawn, and of Vega-Lite and Observable Plot what says the same:
+one mark, one field across and one up, and one that says which of several lines a row is of. Nothing that a
+view says is run, and no address in it is asked.
 
-Sources: https://specs.frictionlessdata.io/views/, https://vega.github.io/vega-lite/docs/.
+Sources: https://specs.frictionlessdata.io/views/, https://vega.github.io/vega-lite/docs/,
+https://observablehq.com/plot/features/marks.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,16 +36,27 @@ _MARKS: Final = {
     "tick": POINTS,
 }
 _VEGA_LITE: Final = ("vega-lite", "vegalite")
+_PLOT: Final = ("plot", "observable-plot")
+_OF_PLOT: Final = {  # marks
+    **dict.fromkeys(("line", "lineY", "area", "areaY"), LINE),
+    **dict.fromkeys(("barX", "barY", "rectY"), BAR),
+    "dot": POINTS,
+}
+_MARKS_LOOKED_AT: Final = 50
 
 
 class DrawnView(NamedTuple):
-    """What is drawn of a table; without `series` nothing can be, and `problem` says why."""
+    """What is drawn of a table; without `series` nothing can be, and `problem` says why. Of `keys` the first
+    that is a column says which series a row is of. `note`: what is otherwise than it says."""
 
     title: str
     kind: str = ""
     group: str = ""
     series: tuple[str, ...] = ()
     problem: str = ""
+    keys: tuple[str, ...] = ()
+    is_log: bool = False
+    note: str = ""
 
 
 def views_of(document: Mapping[str, Any], resources: list[str], name: str) -> list[DrawnView]:
@@ -93,6 +106,8 @@ def _view(view: Mapping[str, Any]) -> DrawnView:
         return _simple(title, spec)
     if kind in _VEGA_LITE or (kind == "vega" and "mark" in spec):
         return _vega_lite(title, spec)
+    if kind in _PLOT:
+        return _of_plot(title, spec)
     return DrawnView(
         title, problem=f"Views of the type {plain(said, 50) or 'that it states'} are not drawn here."
     )
@@ -123,7 +138,31 @@ def _vega_lite(title: str, spec: Mapping[str, Any]) -> DrawnView:
         return DrawnView(
             title, problem="Its encoding needs a field for x and one for y, as they are in the table."
         )
-    return DrawnView(title, kind, across, (up,))
+    keys = tuple(one for name in ("color", "detail", "strokeDash") if (one := _field(encoding.get(name))))
+    scale = encoding["y"].get("scale")
+    return DrawnView(title, kind, across, (up,), keys=keys, is_log=_is_log(scale))
+
+
+def _of_plot(title: str, spec: Mapping[str, Any]) -> DrawnView:
+    """The first mark that shows columns of the table; rules and words beside it are left out."""
+    listed = spec.get("marks")
+    marks = [one for one in listed[:_MARKS_LOOKED_AT] if _is_object(one)] if isinstance(listed, list) else []
+    for mark in marks:
+        said = mark.get("type")
+        kind = _OF_PLOT.get(said) if isinstance(said, str) else None
+        across, up = (_text(mark.get(name)) for name in (("y", "x") if said == "barX" else ("x", "y")))
+        if kind is None or not across or not up or "staticData" in mark:
+            continue
+        keys = tuple(_texts([mark.get(name) for name in ("z", "stroke", "fill")]))
+        note = f"one of {len(marks)} marks" if len(marks) > 1 else ""
+        return DrawnView(title, kind, across, (up,), keys=keys, is_log=_is_log(spec.get("y")), note=note)
+    return DrawnView(
+        title, problem="Of Observable Plot a line, an area, bars or dots with columns for x and y are drawn."
+    )
+
+
+def _is_log(scale: Any) -> bool:
+    return isinstance(scale, Mapping) and scale.get("type") == "log"
 
 
 def _field(channel: Any) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from couchreg.web.plots import BAR, HEIGHT, LINE, MOST_ROWS, POINTS, WIDTH, counted, fitting, plot
+from couchreg.web.plots import BAR, HEIGHT, LINE, MOST_ROWS, POINTS, WIDTH, counted, fitting, keyed, plot
 
 HUGE = 1.7e308
 
@@ -102,3 +102,35 @@ def test_whole_numbers_that_are_called_years_are_time() -> None:
     found = fitting(columns, [["a", 2001, 1.0], ["a", 2002, 3.0]])
     assert found is not None
     assert (found.kind, found.across, found.names) == (LINE, "Year", ["Value"])
+
+
+def test_a_column_says_which_line_a_row_is_of() -> None:
+    rows = [[2000, 1, "b"], [2001, 5, "b"], [2000, 2, "a"], [2002, 3, "b"], [2002, 1, "a"], [2000, 9, "a"]]
+    found = keyed(LINE, "year", rows)
+    assert found is not None
+    assert (found.names, found.more) == (["b", "a"], "")
+    assert [(mark.series, mark.points) for mark in found.marks] == [
+        (0, "0.0,240.0 300.0,0.0 600.0,120.0"),
+        (1, "0.0,180.0 600.0,240.0"),  # over the year that it has no row of
+    ]
+
+
+def test_of_many_lines_and_bars_the_first_are_drawn_and_the_rest_is_told() -> None:
+    rows = [[f"place {n % 100}", n, f"key {n // 100}"] for n in range(MOST_ROWS)]
+    lines, bars = keyed(LINE, "at", rows), keyed(BAR, "at", rows)
+    assert lines is not None
+    assert bars is not None
+    assert (len(lines.names), lines.more) == (12, "12 of 20 series")
+    assert (len(bars.names), bars.more) == (4, "4 of 20 series; the first 60 along at")
+    assert len(bars.marks) == 240
+    assert counted(bars, MOST_ROWS) == ""
+    assert keyed(POINTS, "a", [[[1], {}, None], [{}, None, [2]]]) is None
+
+
+def test_values_stand_by_their_logarithms_where_all_are_above_zero() -> None:
+    found = plot(LINE, "a", ["b"], [[0, 1], [1, 10], [2, 100]], is_log=True)
+    assert found is not None
+    assert (found.is_log, found.marks[0].points) == (True, "0.0,240.0 300.0,120.0 600.0,0.0")
+    even = plot(LINE, "a", ["b"], [[0, 0], [1, 10], [2, 100]], is_log=True)
+    assert even is not None
+    assert not even.is_log

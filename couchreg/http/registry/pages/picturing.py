@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from couchreg.analytics.answering import is_spent
 from couchreg.analytics.ledger import Table
@@ -22,7 +22,7 @@ from couchreg.package.tables import format_of
 from couchreg.registry.reading.catalog import Version
 from couchreg.registry.reading.served import url_of
 from couchreg.web import maps, papers
-from couchreg.web.plots import MOST_ROWS, Plot, counted, plot
+from couchreg.web.plots import BAR, MOST_ROWS, POINTS, Plot, counted, keyed, plot
 from couchreg.web.snippets import fetching
 from couchreg.web.views import DrawnView, views_of
 
@@ -31,40 +31,107 @@ _IMAGES: Final = (*_RASTER, "image/svg+xml")  # in an <img> no script of an SVG 
 _TEXT: Final = 16_000  # bytes that are shown
 _IMAGE: Final = 20_000_000  # bytes that a page makes a browser load
 _LARGE: Final = 100_000_000  # bytes from which on it is said how a file is had
+_HIGHEST: Final = 40  # bars of a view of ours
+_LONGEST_NAME: Final = 200  # characters of a column in a view of ours
+LONGEST_COURSE: Final = 2_000_000  # rows; with more, nobody would wait for what is counted of all of them
+TIMES: Final = ("year", "date", "datetime")  # types that others are looked at along
+AMOUNTS: Final = ("number", "integer")
 
 
 async def drawn_views(
     call: Call, version: Version, resource: Resource, table: Table, patience: Patience
 ) -> list[dict[str, Any]]:
-    """The `views` of a table: `title`, and `plot` with what is `counted` in it, or `problem`. Nothing of a
-    descriptor that is long."""
+    """The `views` of a table, or one that suits it: `title`, and `plot` with what is `counted` in it, or
+    `problem`. Nothing of a descriptor that is long."""
     if version.is_large:
         return []
-    views = views_of(version.document, list(version.resources), resource.name)
-    statements = [_statement(version, table, view) for view in views]
-    answers = await _answers(call, table, [one for one in statements if one], patience)
+    wanted = _wanted(version, resource, table)
+    answers = await _answers(call, table, [one.statement for one in wanted if one.statement], patience)
     found = []
-    for view, statement in zip(views, statements, strict=True):
-        body = answers.get(statement, b"")
-        picture = await asyncio.to_thread(_picture, view, body) if body else None
-        problem = view.problem or ("" if picture else "Its rows cannot be drawn, or are not ready yet.")
-        drawn = counted(picture, table.rows) if picture else ""
-        found.append({"title": view.title, "plot": picture, "counted": drawn, "problem": problem})
+    for one in wanted:
+        body = answers.get(one.statement, b"")
+        picture = await asyncio.to_thread(_picture, one, body) if body else None
+        if picture is None and one.is_made:
+            continue  # nobody has asked for it
+        problem = one.view.problem or ("" if picture else "Its rows cannot be drawn, or are not ready yet.")
+        drawn = _told(picture, one, table) if picture else ""
+        found.append({"title": one.view.title, "plot": picture, "counted": drawn, "problem": problem})
     return found
 
 
-def _statement(version: Version, table: Table, view: DrawnView) -> str:
-    """Which rows a view is drawn of; empty for one that the table has no columns for."""
-    there = {one["name"] for one in json.decode(table.columns)}
-    if view.problem or not there.issuperset({view.group, *view.series}):
-        return ""
-    wanted = ", ".join(quoted(name) for name in (view.group, *view.series))
+class WantedView(NamedTuple):
+    """A view, which rows it is drawn of (none: empty), and whether the last column of these says which series
+    they are of. `is_made`: it is of ours, since the descriptor has none."""
+
+    view: DrawnView
+    statement: str = ""
+    is_keyed: bool = False
+    is_made: bool = False
+
+
+def _wanted(version: Version, resource: Resource, table: Table) -> list[WantedView]:
     source = f"{quoted(f'{version.name}@{version.version}')}.{quoted(table.resource)}"
-    return f"SELECT {wanted} FROM {source} LIMIT {MOST_ROWS}"  # noqa: S608 - names are quoted
+    columns = json.decode(table.columns)
+    there = {one["name"] for one in columns}
+    found = []
+    for view in views_of(version.document, list(version.resources), resource.name):
+        if view.problem or not there.issuperset({view.group, *view.series}):
+            found.append(WantedView(view))
+            continue
+        key = next((one for one in view.keys if one in there), "")
+        names = [quoted(name) for name in (view.group, *view.series, key) if name]
+        statement = f"SELECT {', '.join(names)} FROM {source} LIMIT {MOST_ROWS}"  # noqa: S608 - quoted
+        found.append(WantedView(view, statement, bool(key)))
+    made = None if found or table.rows > LONGEST_COURSE else _fitting(columns, key_of(resource))
+    if made is not None:
+        across, up = quoted(made.group), quoted(made.series[0])
+        statement = f"SELECT {across}, {up} FROM {source} LIMIT {MOST_ROWS}"  # noqa: S608 - quoted
+        if made.kind == BAR:
+            statement = (
+                f"SELECT {across}, avg({up}) FROM {source} GROUP BY 1 "  # noqa: S608 - quoted
+                f"HAVING avg({up}) IS NOT NULL ORDER BY 2 DESC, 1 LIMIT {_HIGHEST}"
+            )
+        found.append(WantedView(made, statement, is_made=True))
+    return found
 
 
-def _picture(view: DrawnView, body: bytes) -> Plot | None:
-    return plot(view.kind, view.group, view.series, json.decode_own(body)["rows"])
+def _fitting(columns: Sequence[Mapping[str, str]], keys: Sequence[str]) -> DrawnView | None:
+    """What suits the types of a table without a column of time, along which it has a line: the average of an
+    amount for each text, or two amounts against each other."""
+    if any(one["type"] in TIMES for one in columns):
+        return None
+    named = [(one["name"], one["type"]) for one in columns if len(one["name"]) <= _LONGEST_NAME]
+    text = next((name for name, kind in named if kind == "string"), "")
+    amounts = [name for name, kind in named if kind in AMOUNTS and name not in keys]
+    if text and amounts:
+        title = f"Average of {amounts[0]} for each {text}, the highest first"
+        return DrawnView(title, BAR, text, (amounts[0],))
+    if len(amounts) > 1:
+        return DrawnView(f"{amounts[1]} against {amounts[0]}", POINTS, amounts[0], (amounts[1],))
+    return None
+
+
+def key_of(resource: Resource) -> list[str]:
+    """The primary key of a table."""
+    schema = resource.members.get("schema")
+    key = schema.get("primaryKey") if isinstance(schema, Mapping) else None
+    return [key] if isinstance(key, str) else [str(name) for name in key] if isinstance(key, list) else []
+
+
+def _told(picture: Plot, wanted: WantedView, table: Table) -> str:
+    """What a picture is of, and what it leaves out."""
+    if wanted.is_made and picture.kind == BAR:
+        return f"the {_HIGHEST} highest" if len(picture.marks) == _HIGHEST else ""
+    view = wanted.view
+    scale = "on a logarithmic scale" if picture.is_log else "on an even scale" if view.is_log else ""
+    return "; ".join(filter(None, (scale, picture.more, counted(picture, table.rows), view.note)))
+
+
+def _picture(wanted: WantedView, body: bytes) -> Plot | None:
+    view, rows = wanted.view, json.decode_own(body)["rows"]
+    if wanted.is_keyed:
+        return keyed(view.kind, view.group, rows, is_log=view.is_log)
+    return plot(view.kind, view.group, view.series, rows, is_log=view.is_log)
 
 
 async def _answers(

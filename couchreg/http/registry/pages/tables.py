@@ -1,7 +1,6 @@
 """The page of a table: its rows, page by page, as they are filtered and ordered."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
@@ -16,7 +15,14 @@ from couchreg.http.registry.analytics.streaming import asking_of, check_package
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.rendered import Rendering
 from couchreg.http.registry.pages.gathering import decoded, gathered
-from couchreg.http.registry.pages.picturing import drawn_views, preview
+from couchreg.http.registry.pages.picturing import (
+    AMOUNTS,
+    LONGEST_COURSE,
+    TIMES,
+    drawn_views,
+    key_of,
+    preview,
+)
 from couchreg.http.registry.pages.waiting import FILLING, Patience, made, patience_of
 from couchreg.http.registry.pages.wanted import show
 from couchreg.http.registry.reading.files import version_of
@@ -38,9 +44,6 @@ _LONGEST: Final = 1000  # characters of a condition
 _REPEATED: Final = 200  # characters of a condition, in the heading of each column
 _COLUMNS: Final = 200  # that are shown
 _BETWEEN_LOOKS: Final = 0.2
-_LONGEST_COURSE: Final = 2_000_000  # rows; with more, nobody would wait for it
-_TIMES: Final = ("year", "date", "datetime")  # types that others are looked at along
-_AMOUNTS: Final = ("number", "integer")
 _NUMBERS: Final = ("integer", "number", "year")  # types whose cells stand at the right
 
 
@@ -236,11 +239,11 @@ async def _asked(call: Call, table: Table, wish: TableWish) -> bytes:
 async def _course(call: Call, resource: Resource, table: Table, patience: Patience) -> dict[str, Any] | None:
     """The first column of numbers along the first one of time, as a line; kept once it is made."""
     columns = json.decode(table.columns)
-    keys = _key(resource)
-    across = next((one["name"] for one in columns if one["type"] in _TIMES), None)
-    amounts = [one["name"] for one in columns if one["type"] in _AMOUNTS]
+    keys = key_of(resource)
+    across = next((one["name"] for one in columns if one["type"] in TIMES), None)
+    amounts = [one["name"] for one in columns if one["type"] in AMOUNTS]
     up = next((name for name in amounts if name not in keys), None)
-    if across is None or up is None or table.rows > _LONGEST_COURSE:
+    if across is None or up is None or table.rows > LONGEST_COURSE:
         return None
     key = ("COURSE", table.sha256, across, up)
     kept = call.services.rendered.get(key)
@@ -261,12 +264,6 @@ async def _course(call: Call, resource: Resource, table: Table, patience: Patien
         return None
     drawn = line(json.decode_own(kept.body))
     return {"line": drawn, "across": across, "up": up} if drawn else None
-
-
-def _key(resource: Resource) -> list[str]:
-    schema = resource.members.get("schema")
-    key = schema.get("primaryKey") if isinstance(schema, Mapping) else None
-    return [key] if isinstance(key, str) else [str(name) for name in key] if isinstance(key, list) else []
 
 
 async def _spreads(call: Call, table: Table, patience: Patience) -> dict[str, Spread]:

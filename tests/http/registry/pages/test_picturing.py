@@ -22,6 +22,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 PLACE = {"type": "Point", "coordinates": [7, 50]}
 
 
+LINE = {"type": "line", "x": "year", "y": "bees", "stroke": "place"}
+OF_PLOT = {"y": {"type": "log"}, "marks": [{"type": "ruleY", "staticData": [{"y": 5}], "y": "y"}, LINE]}
 BUCKET = "https://bucket.example:9000"
 
 
@@ -40,6 +42,9 @@ async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
     files = {
         "hives.csv": b"day,place,bees\n2024-01-01,north,4\n2024-01-02,south,6\n2024-01-04,north,5\n",
         "long.csv": b"place,bees\n" + b"".join(b"%d%s,4\n" % (row, b"x" * 50_000) for row in range(30)),
+        "panel.csv": b"year,bees,place\n2020,4,south\n2021,6,south\n2020,40,north\n2021,7,north\n",
+        "rain.csv": b"place,mm\nnorth,4\nsouth,6\nnorth,8\n",
+        "sizes.csv": b"long,wide\n1,4\n2,6\n3,1\n",
         "land.geojson": json.dumps(PLACE).encode(),
         "town.geojson": json.dumps({**PLACE, "bbox": [7, 50, 7, 50]}).encode(),
         "notes.txt": b"noted",
@@ -60,16 +65,19 @@ async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
             {"title": "Where", "resources": ["hives"], "spec": simple},
             {"title": "When", "specType": "vega-lite", "spec": {"mark": "line", "encoding": encoding}},
             {"title": "Long", "resources": ["long"], "spec": simple},
+            {"title": "Both", "resources": ["panel"], "specType": "plot", "spec": OF_PLOT},
             {"title": "Lost", "spec": {**simple, "series": ["wasps"]}},
         ],
         "resources": [
             {"name": path.partition(".")[0], "path": path} for path in files if path != "README.md"
         ],
     }
-    kinds = {"day": "date", "place": "string", "bees": "integer"}
-    fields = [{"name": name, "type": kind} for name, kind in kinds.items()]
-    for place, listed in enumerate((fields, fields[1:])):
-        members["resources"][place]["schema"] = {"fields": listed}
+    kinds = {"day": "date", "place": "string", "mm": "integer", "bees": "integer"}
+    kinds |= {"year": "year", "long": "integer", "wide": "integer"}
+    for resource in members["resources"]:
+        if resource["path"].endswith(".csv"):
+            names = files[resource["path"]].partition(b"\n")[0].decode().split(",")
+            resource["schema"] = {"fields": [{"name": name, "type": kinds[name]} for name in names]}
     async with serving(tmp_path_factory.mktemp("picturing")) as serve:
         served = await serve(with_tables=True, validation="off", services={"elsewhere": bucket})
         kind = {"Content-Type": "application/zip"}
@@ -96,6 +104,21 @@ async def test_the_views_of_a_descriptor_are_drawn(registry: Served) -> None:
         ]
         assert "Its rows cannot be drawn" in seen.text
     assert "/-/table/valley/1/hives#views" in str(Seen((await look(registry, "/valley/1"))[2]).links())
+
+
+async def test_a_table_without_views_and_without_time_has_what_suits_its_types(registry: Served) -> None:
+    for _ in range(2):
+        assert "Average of mm for each place, the highest first" in (await page(registry, "rain")).text
+        seen = await page(registry, "sizes")
+        assert "wide against long" in seen.text
+        assert [tag for tag, _ in seen.elements].count("circle") == 3
+    assert "for each" not in (await page(registry, "hives")).text
+
+
+async def test_lines_are_told_apart_by_a_column(registry: Served) -> None:
+    seen = await page(registry, "panel")
+    assert "Lines of south, north along year, from 2020 to 2021" in str(seen.elements)
+    assert "on a logarithmic scale; one of 2 marks" in seen.text
 
 
 async def test_an_answer_has_a_picture(registry: Served) -> None:
