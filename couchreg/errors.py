@@ -210,8 +210,18 @@ class StorageFailure(Failure):
     """A disk or a file of ours fails: not the fault of what was asked for."""
 
 
-def disk_full(error: BaseException) -> StorageFailure | None:
-    """What to answer where the disk takes no more; None for anything else."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+def damaged(what: str) -> StorageFailure:
+    """What to answer where something that is kept cannot be read any more: `The database file x@1a.db`."""
+    return StorageFailure(f"{what} is damaged.", error="file_corrupt")
+
+
+def of_a_file(error: BaseException) -> StorageFailure | None:
+    """What to answer where the disk takes no more, or a file cannot be used; None for anything else."""
+    if not isinstance(error, OSError):
+        return None
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFailure("The disk is full.", error="insufficient_storage")
+    if error.filename is not None:
+        reason = "A file of the server cannot be used: its log says which."
+        return StorageFailure(reason, error="file_error")
     return None

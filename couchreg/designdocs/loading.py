@@ -19,6 +19,7 @@ from couchreg.designdocs.views.engine import ViewEngine
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Database, Edit, Revision, Store
 from couchreg.errors import Conflict, CouchregError, NotFound, Unavailable
+from couchreg.journal.failing import tell
 from couchreg.model import json
 from couchreg.model.user import SYSTEM
 
@@ -61,8 +62,8 @@ class DesignFolder:
         while True:
             try:
                 await self.look()
-            except Exception:  # what is unforeseen must not be the end of looking
-                log.exception("%s could not be looked at", self._folder)
+            except Exception as error:  # what is unforeseen must not be the end of looking
+                tell(log, f"A look into {self._folder}", error)
             await asyncio.sleep(LOOK)
 
     async def look(self) -> None:

@@ -15,6 +15,7 @@ from typing import Self
 from couchreg.docstore.base import Config, Store
 from couchreg.docstore.proxy import StoreProxy
 from couchreg.errors import BadRequest
+from couchreg.journal.failing import tell
 
 log = logging.getLogger(__name__)
 
@@ -77,9 +78,9 @@ class CachedConfig(StoreProxy):
             try:
                 await self.refresh_config()
                 failing = False
-            except Exception:
+            except Exception as error:
                 if not failing:  # once for each trouble; what was read last holds meanwhile
-                    log.exception("the configuration cannot be read; it will be tried again")
+                    tell(log, "Reading the configuration, which is tried again,", error)
                 failing = True
 
 

@@ -33,12 +33,15 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from couchreg.errors import damaged
 from couchreg.model.keytree import KeyTree, Merge
 from couchreg.model.revid import raw
 
 _pack: Final = msgspec.msgpack.Encoder().encode
 _unpack: Final = msgspec.msgpack.Decoder().decode
 
+STORED: Final = "A revision tree in the database"
+_NO_TREE: Final = (msgspec.DecodeError, TypeError, ValueError, IndexError)  # what a damaged one raises
 FEW: Final = 8  # revisions that are looked for one by one
 
 Key = tuple[int, bytes]  # generation and id, as they compare
@@ -61,6 +64,15 @@ def _text(gen: int, rev_id: bytes) -> str:
     return f"{gen}-{rev_id.hex() if len(rev_id) == 16 else rev_id.decode()}"
 
 
+def _line(stored: bytes) -> tuple[int, list[bytes]]:
+    """The first generation and the ids of a tree that has one leaf."""
+    try:
+        start, ids, _, _ = _unpack(stored)
+        return int(start), ids
+    except _NO_TREE as error:
+        raise damaged(STORED) from error
+
+
 class RevTree:
     """All revisions of one document. Revisions are text, `"3-ab…"`, as `revid.canonical` spells them."""
 
@@ -75,15 +87,18 @@ class RevTree:
 
     @classmethod
     def decode(cls, data: bytes) -> "RevTree":
-        """Read what `encode` wrote."""
+        """Read what `encode` wrote. Raises StorageFailure for what has not stayed as it was."""
         tree = cls()
-        stored: Any = _unpack(data)
-        if stored and type(stored[0]) is not list:
-            start, ids, deleted, bodies = stored
-            start = int(start)
-            tree._trees.append(KeyTree(list(range(start, start + len(ids))), ids, deleted, bodies))
-        else:
-            tree._trees = [KeyTree(list(map(int, gens)), *columns) for gens, *columns in stored]
+        try:
+            stored: Any = _unpack(data)
+            if stored and type(stored[0]) is not list:
+                start, ids, deleted, bodies = stored
+                start = int(start)
+                tree._trees.append(KeyTree(list(range(start, start + len(ids))), ids, deleted, bodies))
+            else:
+                tree._trees = [KeyTree(list(map(int, gens)), *columns) for gens, *columns in stored]
+        except _NO_TREE as error:
+            raise damaged(STORED) from error
         return tree
 
     @classmethod
@@ -154,16 +169,16 @@ class RevTree:
     @staticmethod
     def history_of_line(stored: bytes, limit: int) -> list[str]:
         """`history` of the winner of a tree that has one leaf and came from `encode`, without the tree."""
-        start, ids, _, _ = _unpack(stored)
-        newest = int(start) + len(ids) - 1
+        start, ids = _line(stored)
+        newest = start + len(ids) - 1
         return [_text(newest - older, rev_id) for older, rev_id in enumerate(ids[: -limit - 1 : -1])]
 
     @staticmethod
     def missing_of_line(stored: bytes, revs: Sequence[str]) -> tuple[list[str], bool]:
         """`missing` of a tree that has one leaf and came from `encode`, without the tree; and whether that
         leaf is older than some of them."""
-        start, ids, _, _ = _unpack(stored)
-        start, known, unknown = int(start), set[str](), []
+        start, ids = _line(stored)
+        known, unknown = set[str](), []
         for rev in revs:
             gen, rev_id = _key(rev)
             place = gen - start

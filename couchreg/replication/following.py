@@ -25,7 +25,8 @@ from couchreg.docstore.base import (
     Seq,
     Stub,
 )
-from couchreg.errors import Conflict, CouchregError, NotFound, Unavailable
+from couchreg.errors import Conflict, CouchregError, NotFound, StorageFailure, Unavailable
+from couchreg.journal.failing import tell
 from couchreg.model import json
 from couchreg.model.user import ADMIN_ROLE, User
 from couchreg.replication.guarding import REPLICATOR, holds_replications, without_secrets
@@ -39,6 +40,7 @@ STATES = ("initializing", "error", "running", "pending", "crashing", "completed"
 ENDED = ("completed", "failed")
 MEMBERS = ("_replication_state", "_replication_state_time", "_replication_state_reason", "_replication_stats")
 AGAIN = 1.0  # seconds before a document store that does not answer is asked again
+LATER = 30.0  # seconds before a database that cannot be read is looked at again
 TOGETHER = 0.05  # seconds in which databases that change, at every write of any, are gathered
 TRIES = 20  # to write a state past somebody who edits the document at the same time
 MOST_ERRORS = 10  # that make the wait longer
@@ -161,10 +163,13 @@ class Following:
                 except Unavailable as error:
                     log.info("The replications of %s are looked for again: %s", name, error)
                     await asyncio.sleep(AGAIN)
+                except StorageFailure as error:
+                    tell(log, f"Following the replications of {name}", error)
+                    await asyncio.sleep(LATER)
         except NotFound:
             return
-        except Exception:
-            log.exception("The replications of %s are not followed any more", name)
+        except Exception as error:
+            tell(log, f"Following the replications of {name}", error)
             raise
 
     async def _read(self, name: str) -> None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from couchreg.errors import Unavailable
+from couchreg.journal.failing import tell
 from couchreg.replication.following import Following
 from couchreg.replication.jobs import Mark
 from couchreg.replication.scheduler import Scheduler
@@ -81,8 +82,8 @@ class ReplicationOwners:
                 await self.look()
             except Unavailable as error:  # of a document store behind a network, say
                 log.info("Owners of replications are looked at again: %s", error)
-            except Exception:  # or everything would go on for ever from here
-                log.exception("The owners of replications could not be looked at")
+            except Exception as error:  # or everything would go on for ever from here
+                tell(log, "A look at the owners of replications", error)
             await asyncio.sleep(LOOK)
 
     async def look(self) -> None:

@@ -17,6 +17,7 @@ from couchreg.docstore.maintenance.lacking import ADVICE, first_unknown
 from couchreg.docstore.optional import referred_in
 from couchreg.docstore.together import SWEEP, OneProcess, Processes
 from couchreg.errors import CouchregError, NotFound
+from couchreg.journal.failing import tell
 
 log = logging.getLogger(__name__)
 
@@ -130,8 +131,8 @@ class Sweeper:
         while True:
             try:
                 removed = await self.sweep()
-            except Exception:
-                log.exception("the sweep failed; it will be tried again")
+            except Exception as error:
+                tell(log, "The sweep, which is tried again,", error)
             else:
                 log.log(logging.INFO if removed else logging.DEBUG, "removed %d unreferenced blobs", removed)
             await asyncio.sleep(self._interval)

@@ -7,6 +7,7 @@ from typing import Final, Self
 import apsw
 
 from couchreg.docstore.sqlite.sql import query
+from couchreg.errors import damaged
 
 
 @dataclass(slots=True)
@@ -23,7 +24,10 @@ class Counters:
 
     @classmethod
     def load(cls, conn: apsw.Connection) -> Self:
-        return cls(*query(conn, _LOAD)[0])
+        rows = query(conn, _LOAD)
+        if len(rows) != 1 or not all(isinstance(figure, int) for figure in rows[0]):
+            raise damaged("The database file")
+        return cls(*rows[0])
 
     def copy(self) -> Self:
         return type(self)(*_figures(self))

@@ -2,21 +2,21 @@
 
 import apsw
 
-from couchreg.errors import CouchregError, StorageFailure
+from couchreg.errors import CouchregError, StorageFailure, damaged
 
 
 def foreseen(error: Exception) -> Exception:
     """The error to tell a client; SQLite's own words stay in the chain for the log."""
-    if not isinstance(error, apsw.Error):
+    if not isinstance(error, apsw.Error | UnicodeDecodeError):
         return error
     told = _told(error)
     told.__cause__ = error
     return told
 
 
-def _told(error: apsw.Error) -> CouchregError:
+def _told(error: Exception) -> CouchregError:
     if isinstance(error, apsw.FullError):
         return StorageFailure("The disk is full.", error="insufficient_storage")
-    if isinstance(error, apsw.CorruptError | apsw.NotADBError):
-        return StorageFailure("The database file is damaged.", error="file_corrupt")
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError | UnicodeDecodeError):
+        return damaged("The database file")
     return StorageFailure("The database file could not be read or written.", error="file_error")

@@ -5,9 +5,10 @@ from typing import Final
 import msgspec
 
 from couchreg.docstore.base import Attachment, Revision, Row
+from couchreg.errors import damaged
 
 _encode_atts: Final = msgspec.msgpack.Encoder().encode
-_decode_atts: Final = msgspec.msgpack.Decoder(tuple[Attachment, ...]).decode
+_read_atts: Final = msgspec.msgpack.Decoder(tuple[Attachment, ...]).decode
 _encode_revs: Final = msgspec.json.Encoder().encode
 _decode_revs: Final = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -25,7 +26,18 @@ def pack_revs(revs: list[str]) -> str:
 
 
 def unpack_revs(packed: str) -> tuple[str, ...]:
-    return _decode_revs(packed)
+    """Raises StorageFailure for what has not stayed as it was."""
+    try:
+        return _decode_revs(packed)
+    except (msgspec.DecodeError, TypeError) as error:
+        raise damaged("A list of revisions in the database") from error
+
+
+def _decode_atts(packed: bytes) -> tuple[Attachment, ...]:
+    try:
+        return _read_atts(packed)
+    except (msgspec.DecodeError, TypeError) as error:
+        raise damaged("A list of attachments in the database") from error
 
 
 def as_revision(doc_id: str, rev: str, deleted: object, members: bytes, atts: bytes | None) -> Revision:

@@ -12,6 +12,7 @@ import apsw
 from couchreg.docstore.sqlite.failures import foreseen
 from couchreg.model.json import encode
 
+FAILS = (apsw.Error, UnicodeDecodeError)  # the latter where a text is none any more
 OF_THE_FILE = (apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.CantOpenError, apsw.FullError)
 
 
@@ -25,7 +26,7 @@ def query(conn: apsw.Connection, text: str, values: Sequence[Any] = ()) -> list[
     """All rows (tuples) of a statement."""
     try:
         return conn.execute(text, values).fetchall()
-    except apsw.Error as error:
+    except FAILS as error:
         raise _met(conn, error) from error
 
 
@@ -33,7 +34,7 @@ def query_each(conn: apsw.Connection, text: str, sets: Iterable[Sequence[Any]]) 
     """All rows of a statement run with each set of values in turn."""
     try:
         return conn.executemany(text, sets).fetchall()
-    except apsw.Error as error:
+    except FAILS as error:
         raise _met(conn, error) from error
 
 
@@ -59,7 +60,7 @@ def query_some(
             if weight >= most:
                 break
         cursor.close(True)
-    except apsw.Error as error:
+    except FAILS as error:
         raise _met(conn, error) from error
     return rows
 
@@ -70,7 +71,7 @@ def distrust(conn: apsw.Connection) -> None:
         conn.suspect = True
 
 
-def _met(conn: apsw.Connection, error: apsw.Error) -> Exception:
+def _met(conn: apsw.Connection, error: Exception) -> Exception:
     if isinstance(error, OF_THE_FILE):
         distrust(conn)
     return foreseen(error)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from couchreg.access.asking import ASKER, asker_of
 from couchreg.auth.policy import Rule
-from couchreg.errors import BadRequest, CouchregError, NotFound, disk_full
+from couchreg.errors import BadRequest, CouchregError, NotFound, StorageFailure, of_a_file
 from couchreg.http.connections import SECTION
 from couchreg.http.couch import routing
 from couchreg.http.couch.frame import cors, jsonp, params
@@ -24,6 +24,7 @@ from couchreg.http.couch.table import TABLE
 from couchreg.http.leaving import Leaving
 from couchreg.http.limits import admit
 from couchreg.http.watching import Watching
+from couchreg.journal.failing import tell
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,9 @@ class CouchDoor:
             answer = await self._answer(ctx)
         except ConnectionError:
             return Gone()
+        except StorageFailure as error:
+            tell(log, _named(request), error)
+            answer = self._failed(ctx, error)
         except CouchregError as error:
             answer = self._failed(ctx, error)
         except UnicodeEncodeError:
@@ -56,7 +60,10 @@ class CouchDoor:
             known = BadRequest("invalid UTF-8 in the URL") if "%" in ctx.raw_path + ctx.raw_query else None
             answer = self._failed(ctx, known)
         except Exception as error:
-            answer = self._failed(ctx, disk_full(error))
+            known_fault = of_a_file(error)
+            if known_fault is not None:
+                tell(log, _named(request), error)
+            answer = self._failed(ctx, known_fault)
         self.services.counters.methods[ctx.method] += 1
         self.services.counters.statuses[answer.status] += 1
         if isinstance(answer, Answer):
@@ -148,6 +155,11 @@ class CouchDoor:
         if error is None:
             return answer_unforeseen(request)
         return answer_error(error, request, self.services.settings, ctx.base_url)
+
+
+def _named(request: web.BaseRequest) -> str:
+    """For the log: what was asked for, up to the database."""
+    return f"{request.method} /{request.path.split('/', 2)[1][:200]}"
 
 
 def _continue(ctx: Context) -> None:

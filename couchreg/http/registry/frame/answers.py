@@ -12,12 +12,14 @@ from couchreg.errors import (
     CouchregError,
     Failure,
     InvalidPackage,
+    StorageFailure,
     TooManyRequests,
     Unavailable,
-    disk_full,
+    of_a_file,
 )
 from couchreg.http.registry.frame.call import Call, Handler
 from couchreg.http.registry.frame.codings import tag_in
+from couchreg.journal.failing import tell
 from couchreg.model import json
 from couchreg.turns import TimeSlice
 from couchreg.wire.accept import IDENTITY
@@ -182,6 +184,9 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     """What goes wrong is an answer too; what nobody foresaw, one that the log explains."""
     try:
         return await handler(request)
+    except StorageFailure as error:
+        tell(log, f"{request.method} {request.path[:400]}", error)
+        return failure(error)
     except CouchregError as error:
         return failure(error)
     except web.HTTPException as error:
@@ -191,9 +196,6 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
             raise
         return web.Response()  # the client has gone: nobody reads this
     except Exception as error:
-        full = disk_full(error)
-        if full is not None:
-            log.error("%s %s failed: %s", request.method, request.path, full.reason)
-            return failure(full)
-        log.exception("%s %s failed", request.method, request.path)
-        return failure(Failure("The server failed; its log says why.", error="internal_server_error"))
+        tell(log, f"{request.method} {request.path[:400]}", error)
+        unforeseen = Failure("The server failed; its log says why.", error="internal_server_error")
+        return failure(of_a_file(error) or unforeseen)
