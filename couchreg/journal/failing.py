@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from typing import Final
 
+from couchreg import os_errors
 from couchreg.errors import CouchregError
 
 AGAIN: Final = 60.0  # seconds before the same is said again
@@ -32,9 +33,7 @@ def reason_of(error: Exception) -> str | None:
     """A sentence for whoever runs the server; None for what nobody foresaw."""
     if isinstance(error, CouchregError):
         return f"{error.reason} {_DOCTOR}" if error.error == _DAMAGED else error.reason
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error}."
-    return None
+    return os_errors.sentence(error) if isinstance(error, OSError) else None
 
 
 def _in_a_line(text: str) -> str:

@@ -21,8 +21,7 @@ def test_a_damaged_file_is_told_without_a_traceback(caplog: pytest.LogCaptureFix
     [record] = caplog.records
     assert record.exc_info is None
     assert record.getMessage() == (
-        "GET /x?2026-01-01 INFO forged failed: The database file is damaged. "
-        "couchreg doctor says what to do."
+        "GET /x?2026-01-01 INFO forged failed: The database file is damaged. couchreg doctor says what to do."
     )
 
 
