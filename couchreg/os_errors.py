@@ -21,8 +21,10 @@ def sentence(error: OSError) -> str | None:
     if path is None:
         return f"{_why(error)}: {_general(error.errno)}" if error.errno in _OF_DISKS else None
     if error.errno in _NOT_MINE:
-        there, owned_by = _nearest(path)
-        return f"{there} cannot be used ({_why(error)}): {_owned_by(there, owned_by)}"
+        there, owner = _nearest(path)
+        if there != path and _is_for_others(there):
+            return f"{path} cannot be used ({_why(error)}): {_made_for_me(path)}"
+        return f"{there} cannot be used ({_why(error)}): {_owned_by(there, owner)}"
     if error.errno in FULL:
         return f"{path} cannot be written, since the disk is full: {_general(error.errno)}"
     return f"{path} cannot be used ({_why(error)}): {_remedy(error.errno)}"
@@ -30,7 +32,20 @@ def sentence(error: OSError) -> str | None:
 
 def belongs(path: Path) -> str:
     """Whose a file is that this user may not use, and how that is changed: the end of a sentence."""
-    return _owned_by(*_nearest(path))
+    there, owner = _nearest(path)
+    return _made_for_me(path) if there != path and _is_for_others(there) else _owned_by(there, owner)
+
+
+def _is_for_others(folder: Path) -> bool:
+    """Whether a folder is the system's, or somebody's home: to take it over is no remedy."""
+    return len(folder.absolute().parts) <= 2 or any(
+        folder.absolute() == Path(one.pw_dir) for one in pwd.getpwall()
+    )
+
+
+def _made_for_me(path: Path) -> str:
+    me = user(os.geteuid())
+    return f"name another place, or have it made for {me}: sudo install -d -o {me} {path.absolute()}"
 
 
 def _nearest(path: Path) -> tuple[Path, int]:

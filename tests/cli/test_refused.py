@@ -3,6 +3,7 @@ with the file and the remedy."""
 
 import errno
 import os
+import pwd
 import zipfile
 from pathlib import Path
 
@@ -138,4 +139,9 @@ def test_what_is_told_of_an_error() -> None:
         "/x cannot be used (Read-only file system): its disk is only read, so have it mounted to be "
         "written, or name another place."
     )
+    nowhere = str(sentence(PermissionError(errno.EACCES, "Permission denied", "/backups-that-are-not-there")))
+    assert "chown" not in nowhere, "the root of a system is nobody's to take over"
+    assert nowhere.endswith(" /backups-that-are-not-there")
+    home = Path(pwd.getpwuid(0).pw_dir)
+    assert "chown" not in str(sentence(PermissionError(errno.EPERM, "no", str(home / "not-there"))))
     assert "ulimit -n" in str(sentence(OSError(errno.EMFILE, "many", "/x")))
