@@ -6,6 +6,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.pages.waiting import FILLING, made, patience_of
 from couchreg.http.registry.pages.wanted import or_page, show
 from couchreg.http.registry.reading import listing, packages
 from couchreg.model import json
@@ -17,27 +18,40 @@ _PLACES: Final = ("resource", "field", "row", "file", "line", "column")
 
 
 async def _difference(call: Call) -> web.StreamResponse:
-    name = call.part("name")
-    found = await call.registry.differ.of(name, call.part("old"), call.part("new"), askers=call.askers)
-    base, resources = call.base, found["resources"]
-    changed = [_resource(one, difference) for one, difference in resources["changed"].items()]
-    members = list(_members(found["descriptor"]))
+    name, patience = call.part("name"), patience_of(call)
+    sides = [await call.registry.catalog.named(name, call.part(side)) for side in ("old", "new")]
+    old, new = (side.version for side in sides)
+    key = ("DIFFERENCE", name, *(part for side in sides for part in (side.version, side.rev)))
+    shown: dict[str, Any] = {"members": [], "added": [], "removed": [], "changed": []}
+    async with patience.time(patience.for_answers):
+        found = await made(call, key, lambda: call.registry.differ.of(name, old, new, askers=call.askers))
+        shown = _shown(found)
+    base = call.base
     return await show(
         call,
         "difference.html",
+        script=FILLING if patience.is_over else "",
+        rest=patience.rest,
         asked="",
         name=name,
-        old=found["old"],
-        new=found["new"],
-        old_url=url_of(base, name, found["old"]),
-        new_url=url_of(base, name, found["new"]),
-        back_url=url_of(base, "-", "diff", name, found["new"], found["old"]),
-        members=members,
-        added=resources["added"],
-        removed=resources["removed"],
-        changed=changed,
-        is_same=not (members or changed or resources["added"] or resources["removed"]),
+        old=old,
+        new=new,
+        old_url=url_of(base, name, old),
+        new_url=url_of(base, name, new),
+        back_url=url_of(base, "-", "diff", name, new, old),
+        is_same=not any(shown.values()),
+        **shown,
     )
+
+
+def _shown(found: Mapping[str, Any]) -> dict[str, Any]:
+    resources = found["resources"]
+    return {
+        "members": list(_members(found["descriptor"])),
+        "added": resources["added"],
+        "removed": resources["removed"],
+        "changed": [_resource(one, difference) for one, difference in resources["changed"].items()],
+    }
 
 
 difference = or_page(_difference, listing.difference)

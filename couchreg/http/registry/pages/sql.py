@@ -43,7 +43,7 @@ async def _page(call: Call) -> web.StreamResponse:
     patience = patience_of(call)
     if statement.strip():
         try:
-            async with patience.time(patience.for_rows):
+            async with patience.time(patience.for_answers):
                 shown |= await _answered(call, statement)
         except (BadRequest, BadStatement, NotFound, TooManyRequests, Unavailable) as error:
             shown["problem"] = error.reason

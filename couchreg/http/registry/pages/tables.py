@@ -169,7 +169,7 @@ async def _rows(
     found: dict[str, Any] | None = None
     problem = ""
     try:
-        async with patience.time(patience.for_rows):
+        async with patience.time(patience.for_answers):
             found = await _read(call, table, wish)
     except (BadStatement, BadRequest) as error:
         problem = error.reason

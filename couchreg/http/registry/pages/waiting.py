@@ -36,7 +36,7 @@ class Patience:
         self._longer = longer
         self._end = asyncio.get_running_loop().time() + _AT_ONCE
         self._is_over = False
-        self.for_table, self.for_rows = _FOR_TABLE, _FOR_ANSWERS
+        self.for_table, self.for_answers = _FOR_TABLE, _FOR_ANSWERS
         self.for_spreads, self.for_pictures, self.for_looking = _FOR_SPREADS, _FOR_PICTURES, _FOR_LOOKING
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from couchreg.http.registry.pages import waiting
 from tests.http.registry.pages.test_pages import EVIL, Seen, look
 from tests.packages import Package
 from tests.served import Served, serving
@@ -45,6 +46,20 @@ async def test_what_changed_is_shown(registry: Served) -> None:
     assert EVIL in seen.text  # as text
     assert [attributes for tag, attributes in seen.elements if tag in ("script", "img")] == []
     assert registry.url + "/-/diff/seen/2/1" in seen.links()
+
+
+async def test_what_takes_long_comes_afterwards(registry: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "_AT_ONCE", 0.0)
+    _, headers, text = await look(registry, "/-/diff/seen/1/3")
+    assert 'data-rest="?rest=1"' in text
+    assert "script-src" in headers["Content-Security-Policy"]
+    assert "Nothing is different" not in text
+    _, _, text = await look(registry, "/-/diff/seen/1/3?rest=1")
+    assert "1 row added, 1 removed, 1 changed" in text
+    assert (await look(registry, "/-/diff/seen/1/none"))[0] == 404
+    _, _, text = await look(registry, "/-/search?q=seen")
+    assert 'data-rest="?q=seen&amp;rest=1"' in text
+    assert "Nothing has all of these words" not in text
 
 
 async def test_of_equal_versions_it_is_said(registry: Served) -> None:

@@ -126,6 +126,11 @@ async def test_what_is_not_there_at_once_comes_afterwards(
         assert await visit.page.locator("pre.seen").count() == 0
         await visit.open("/-/sql?q=select+40%2B2+as+answer")
         await expect(visit.page.get_by_role("cell", name="42")).to_be_visible()
+        await visit.open("/-/diff/evil/1.0.0/2.0.0")
+        await expect(visit.page.get_by_text("Nothing is different but the version.")).to_be_visible()
+        await visit.open("/-/search?q=seen")
+        await expect(visit.page.get_by_text("Nothing has all of these words.")).to_be_visible()
+        assert visit.told == []
         await visit.page.route("**/*rest=1*", lambda route: route.abort())
         await visit.open("/-/sql?q=select+40%2B3+as+answer")
         await expect(visit.page.get_by_role("alert")).to_contain_text("The rest of this page did not come")
