@@ -19,7 +19,7 @@ from couchreg.client.zipped import is_zip, unpacked
 from couchreg.package.contents import choose_files, named_files
 from couchreg.package.descriptor import resources_of
 from couchreg.package.formats import mediatype
-from couchreg.package.paths import DESCRIPTOR, file_fault, folded, twin_words
+from couchreg.package.paths import DESCRIPTOR, file_fault, folded, folder_words, folders_of, twin_words
 from couchreg.package.references import references
 from couchreg.package.referring import LARGEST, Referred
 from couchreg.package.text import BadText, read_json
@@ -152,7 +152,8 @@ def _files(root: Path, members: Mapping[str, Any]) -> tuple[list[FolderFile], li
     absent = [path for path, source in found if source is None and path in needed]
     if absent:
         listed = ", ".join(absent[:10]) + ("…" if len(absent) > 10 else "")
-        listed += twin_words(absent[0], {folded(path): path for path in there})
+        words = twin_words(absent[0], {folded(path): path for path in there})
+        listed += words or folder_words(absent[0], folders_of(there))
         raise Invalid(f"{DESCRIPTOR} names files that are not in {root}: {listed}.")
     files = [
         FolderFile(path, source, source.stat().st_size, mediatype(path)) for path, source in found if source

@@ -209,7 +209,10 @@ def _name_fault(name: Any, seen: set[str]) -> str | None:
 
 def _check_source(report: Report, resource: Mapping[str, Any], name: str) -> None:
     path = stated_path(resource)
-    if (path is not None or "path" in resource) == ("data" in resource):
+    if "data" in resource and resource["data"] is None:
+        message = "“data” is null: put the rows there, or leave it out and name a file with “path”."
+        report.add(problem("resource-error", message, resource=name, field="data"))
+    elif (path is not None or "path" in resource) == ("data" in resource):
         report.add(problem("resource-error", "A resource must have either “path” or “data”.", resource=name))
     if path is not None or "path" in resource:
         _check_paths(report, path, name)

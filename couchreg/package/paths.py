@@ -8,7 +8,7 @@ Source: https://datapackage.org/standard/data-resource/#path-or-data.
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from couchreg.blobstore.keys import MAX_SEGMENT_BYTES, is_valid
@@ -27,6 +27,7 @@ _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$"]
     + [f"{port}{number}" for port in ("com", "lpt") for number in "0123456789¹²³"]
 )
+_NOT_PORTABLE = ':*?"<>|'
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
 
@@ -77,6 +78,24 @@ def twin_words(path: str, there: Mapping[str, str]) -> str:
     return f"; there is {shown(twin)}, and case counts in names"
 
 
+def folder_words(path: str, inside: Mapping[str, str]) -> str:
+    """About a file that is not there because it is a folder, the end of a sentence; empty where it is none.
+    `inside` has a file of each folder."""
+    example = inside.get(path)
+    return f"; it is a folder: name the files in it, as in {shown([example])}" if example else ""
+
+
+def folders_of(paths: Iterable[str]) -> dict[str, str]:
+    """The folders above these files, with one of the files in each."""
+    found: dict[str, str] = {}
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found[folder] = path
+            folder = folder.rpartition("/")[0]
+    return found
+
+
 def _encoded(name: str) -> str:
     """How the accents of a name are encoded, as Unicode calls it."""
     if unicodedata.is_normalized("NFC", name):
@@ -107,6 +126,8 @@ def reach_fault(path: str) -> str | None:
 
 def _segment_fault(path: str) -> str | None:
     segments = path.split("/")
+    if segments[-1] in ("", "."):
+        return 'is a folder: name the files in it, as in ["data/a.csv", "data/b.csv"]'
     if "" in segments or "." in segments:
         return "has an empty or “.” segment"
     if any(segment.startswith(".") for segment in segments):
@@ -116,7 +137,9 @@ def _segment_fault(path: str) -> str | None:
     if path.startswith("_"):
         return "begins with “_”, which no attachment of a document may"
     if path != DESCRIPTOR and not (is_portable(path) and is_valid(path)):
-        return "is not a name that every system can store"
+        odd = next((letter for letter in _NOT_PORTABLE if letter in path), "")
+        has = f": it has a “{odd}”" + (", and each file is named by itself" if odd in ("*", "?") else "")
+        return "is not a name that every system can store" + (has if odd else "")
     return None
 
 
@@ -125,7 +148,7 @@ def is_portable(path: str) -> bool:
     own. Hidden files are left out, as Frictionless does."""
     folded = path.casefold()
     return (
-        not any(letter in path for letter in ':*?"<>|')
+        not any(letter in path for letter in _NOT_PORTABLE)
         and folded != DESCRIPTOR
         and not folded.startswith(DESCRIPTOR + "/")
         and all(part.strip() == part != "" and part[0] != "." and part[-1] != "." for part in path.split("/"))

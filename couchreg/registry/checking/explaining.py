@@ -7,7 +7,7 @@ from typing import Any
 
 from couchreg.model import json
 from couchreg.package.report import Problem, Report, problem, shown
-from couchreg.registry.checking.json_rows import FORMATS, fault_of
+from couchreg.registry.checking.json_rows import FORMATS, LINES, fault_of
 from couchreg.registry.checking.opening import BROKEN, UTF_8, line_breaks
 from couchreg.registry.checking.preparing import Prepared
 from couchreg.registry.checking.reading import USUAL, StandardReading, split_records
@@ -18,6 +18,7 @@ _FORMS = {  # of values whose type has formats: the end of frictionless's messag
     '"datetime/default"': "2024-12-31T23:59:59",
     '"time/default"': "23:59:59",
 }
+_UNREAD = ("source-error", "format-error")  # frictionless's words for these are long and say nothing
 
 
 class Explainer:
@@ -51,6 +52,8 @@ class Explainer:
         column = getattr(error, "field_number", None)
         place = self._place(resource, row)
         message = error.message
+        if error.type in _UNREAD:
+            message = f"The data cannot be read: {error.note}"
         if error.type == "source-error" and row is None and (broken := self._broken_json(resource)):
             return broken
         form = next((form for kind, form in _FORMS.items() if message.endswith(kind)), None)
@@ -107,9 +110,14 @@ class Explainer:
         if not paths:
             return {}
         places = self._reading.places.get(resource)
-        if row is None or places is None:
-            return {"file": paths[0]} if len(paths) == 1 else {}
-        return self._place_of_line(resource, places.line(row))
+        if row is not None and places is not None:
+            return self._place_of_line(resource, places.line(row))
+        if row is not None and self._prepared.forms.get(resource) in LINES:
+            is_keyed = bool(self._prepared.tables[resource].get("dialect", {}).get("json", {}).get("keys"))
+            return self._place_of_line(
+                resource, max(row - is_keyed, 1)
+            )  # objects have no line for the header
+        return {"file": paths[0]} if len(paths) == 1 else {}
 
     def _place_of_line(self, resource: str, line: int) -> dict[str, Any]:
         """The place of a line of a table's text, which may be in several files."""

@@ -14,10 +14,11 @@ from typing import Any
 
 from frictionless import Dialect, Field, FrictionlessException, Package, Resource, Schema, system
 
-from couchreg.model import json
+from couchreg.package.formats import split_format
 from couchreg.package.paths import is_url
 from couchreg.package.report import Problem, problem, shown
 from couchreg.registry.checking import shapes
+from couchreg.registry.checking.dialects import mark_fault, mark_faults, word_fault
 from couchreg.registry.checking.encodings import is_encoding
 from couchreg.registry.checking.formats import format_fault, has_moments, is_unknown, plain_pattern
 from couchreg.registry.checking.naming import FieldNames, renamed
@@ -119,7 +120,10 @@ def _of_resource(prepared: Prepared, resource: dict[str, Any], version: str) -> 
     if "dialect" in resource:
         dialect = resource["dialect"]
         notes = _shape_notes("DIALECT", dialect) or _of(Dialect, dialect, "dialect", {})
-        for words, _ in told(notes or _marks(dialect), dialect if isinstance(dialect, dict) else {}):
+        usual = "\t" if _is_tabbed(resource) else ","
+        for words, _ in told(
+            notes or mark_faults(dialect, usual), dialect if isinstance(dialect, dict) else {}
+        ):
             yield problem("dialect-error", words, resource=name, field="dialect")
     if "schema" in resource:
         yield from _of_schema(prepared, resource, options)
@@ -141,16 +145,11 @@ def _of_type(prepared: Prepared, resource: dict[str, Any], version: str) -> Iter
         del resource["type"]
 
 
-def _marks(dialect: Mapping[str, Any]) -> Iterator[str]:
-    """Characters by which no text can be read."""
-    stated = {**dialect.get("csv", {}), **dialect}
-    for member, example in (("delimiter", ","), ("quoteChar", '"'), ("escapeChar", "\\")):
-        if stated.get(member) == "":
-            written = json.brief({member: example})[1:-1]
-            yield f"The “{member}” is empty: write one character, as in {written}, or leave it out."
-    delimiter = stated.get("delimiter")
-    if delimiter and delimiter in ("\r", "\n", "\r\n", stated.get("quoteChar", '"')):
-        yield f"The “delimiter” {shown(delimiter)} ends rows or begins quotes: another has to part the cells."
+def _is_tabbed(resource: Mapping[str, Any]) -> bool:
+    path = resource.get("path")
+    first = path[0] if isinstance(path, list) else path
+    by_name = split_format(first)[0] if isinstance(first, str) else None
+    return (resource.get("format") or by_name) == "tsv"
 
 
 def _of(kind: Any, value: Any, what: str, options: Mapping[str, Any]) -> list[str]:
@@ -233,6 +232,11 @@ def _constraints(item: dict[str, Any], options: Mapping[str, Any]) -> Iterator[s
     read = declared.create_value_reader()
     if declared.type == "list" and item.get("delimiter") == "":
         yield "The “delimiter” is empty: write what stands between the items, or leave it out for a comma."
+    for member in ("decimalChar", "groupChar"):
+        if fault := mark_fault(member, item.get(member)):
+            yield fault
+    if declared.type == "list" and (fault := word_fault("delimiter", item.get("delimiter"))):
+        yield fault
     for member in _BOUNDS:
         stated = constraints.get(member)
         if stated is not None and (read(stated) is None or stated == "NaN"):

@@ -38,6 +38,29 @@ class InlineData(NamedTuple):
     fault: BadText | None = None
 
 
+class OddRow(NamedTuple):
+    """Something in the place of a row: its number, where a header is the first, and what it should be."""
+
+    row: int
+    value: Any
+    wanted: str
+
+
+def odd_row(rows: Any) -> OddRow | None:
+    """The first of a list of rows that is none, or not like the first; None where all are."""
+    if not isinstance(rows, list) or not rows:
+        return None
+    kind = dict if isinstance(rows[0], dict) else list
+    first = 2 if kind is dict else 1
+    at = next((at for at, row in enumerate(rows) if not isinstance(row, kind)), None)
+    if at is None:
+        return None
+    wanted = "a row is an object or a list"
+    if at:
+        wanted = f"the others are {'objects' if kind is dict else 'lists'}, and all rows have to be alike"
+    return OddRow(at + first, rows[at], wanted)
+
+
 def form_of(resource: Mapping[str, Any]) -> str:
     """The format that a resource states, in whatever way; empty for none."""
     for stated in (resource.get("format"), resource.get("mediatype")):

@@ -14,6 +14,7 @@ import ijson  # type: ignore[import-untyped]
 
 from couchreg.package.report import problem, shown
 from couchreg.package.text import BadText, read_json
+from couchreg.registry.checking.inline import odd_row
 from couchreg.registry.checking.opening import BROKEN, as_utf_8
 from couchreg.registry.checking.preparing import Prepared
 
@@ -21,6 +22,7 @@ LINES = ("jsonl", "ndjson")
 FORMATS = ("json", *LINES)
 _LONGEST = 16 << 20  # bytes of a line that is looked into
 _LARGEST = 64 << 20  # bytes of a broken file in which the place is looked for
+_NO_ROW = object()
 _ILL = (*BROKEN, OSError, ijson.JSONError, UnicodeError, BadText)  # what the reader of the rows will say
 _MORE_THAN_FIELDS = ("subset", "partial")  # of `fieldsMatch`: the data may have fields that the schema lacks
 
@@ -46,7 +48,7 @@ def check_rows(prepared: Prepared, resource: Any) -> bool:
         return False
     if fault:
         prepared.report.add(problem("source-error", f"{paths[0]} {fault}", resource=name, file=paths[0]))
-    if first is None:
+    if first is _NO_ROW:
         del prepared.tables[name]
     elif isinstance(first, dict) and not control.get("keys"):
         schema = members.get("schema")
@@ -81,7 +83,8 @@ def check_members(prepared: Prepared, resource: Any) -> None:
     if not keys or not paths:
         return
     with suppress(*_ILL), _opened(prepared, resource.name) as file:  # the reader of the rows says it
-        _report_unknown(prepared, resource.name, _rows(file, resource), keys, paths[0])
+        file_of_all = paths[0] if len(paths) == 1 else None
+        _report_unknown(prepared, resource.name, _rows(file, resource), keys, file_of_all)
 
 
 def check_inline(prepared: Prepared, resource: Any) -> None:
@@ -103,27 +106,25 @@ def _report_unknown(
         for member in [key for key in row if key not in known] if isinstance(row, dict) else ():
             words = f"Row {number} has a member {shown(member)} that is no field of the schema."
             words += " Take it out, or give the schema such a field."
-            place = {"resource": name, "row": number, "field": member, "file": file}
+            line = number - 1 if file and prepared.forms.get(name) in LINES else None
+            place = {"resource": name, "row": number, "field": member, "file": file, "line": line}
             prepared.report.add(problem("extra-cell", words, **place))
 
 
 def fault_of(prepared: Prepared, name: str, form: str) -> tuple[BadText, int | None] | None:
-    """What is wrong with a file of JSON that is none, where that is found, with its line of the whole and its
-    column; of lines of JSON also the row."""
+    """What is wrong with a file of JSON that is none, or has something else than rows, where that is found,
+    with its line of the whole and its column; of lines of JSON and of what is no row also the row."""
     with suppress(*_ILL[:-1]), _opened(prepared, name) as file:
         if form not in LINES:
-            data = file.read(_LARGEST + 1)
-            if len(data) <= _LARGEST:
-                try:
-                    read_json(data)
-                except BadText as error:
-                    return error, None
-            return None
-        row = 1
+            return _fault_of_whole(file, prepared.tables[name].get("dialect") or {})
+        row, first = 1, _NO_ROW
         for number, line in enumerate(iter(lambda: file.readline(_LONGEST), b""), start=1):
             row += 1
             try:
-                read_json(line)
+                value = read_json(line)
+                first = value if first is _NO_ROW else first
+                if odd := odd_row([first, value]):
+                    return BadText(f"has {shown(value)} in line {number:,}: {odd.wanted}", number, 1), row
             except BadText as error:
                 at = f"in line {number:,}"
                 fault = (
@@ -135,6 +136,22 @@ def fault_of(prepared: Prepared, name: str, form: str) -> tuple[BadText, int | N
         if row == 1:
             return BadText("is empty", 1, 1), None
     return None
+
+
+def _fault_of_whole(file: BinaryIO, dialect: dict[str, Any]) -> tuple[BadText, int | None] | None:
+    data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        return None
+    try:
+        value = read_json(data)
+    except BadText as error:
+        return error, None
+    member = (dialect.get("json") or {}).get("property")
+    rows = value.get(member) if isinstance(value, dict) and isinstance(member, str) else value
+    odd = odd_row(rows)
+    if odd is None:
+        return None
+    return BadText(f"has {shown(odd.value)} as its row {odd.row:,}: {odd.wanted}", None, None), odd.row
 
 
 def _opened(prepared: Prepared, name: str) -> BinaryIO:
@@ -162,17 +179,17 @@ def _first_line(file: BinaryIO) -> tuple[str, Any]:
 
 
 def _first(file: BinaryIO, member: Any) -> tuple[str, Any]:
-    """What is wrong with a file of JSON, as the end of a sentence, and its first row, None without one."""
+    """What is wrong with a file of JSON, as the end of a sentence, and its first row or `_NO_ROW`."""
     wanted = member if isinstance(member, str) else ""
     found = (event for prefix, event, _ in ijson.parse(file) if prefix == wanted)
     event = next(found, None)
     if event is None:
-        return f"has no member {shown(wanted)}, which “property” of the dialect names.", None
+        return f"has no member {shown(wanted)}, which “property” of the dialect names.", _NO_ROW
     if event != "start_array":
         where = f"in its member {shown(wanted)}" if wanted else "at its top"
-        return f"has no list {where}: a table is a list of rows. Mend it, or leave the schema out.", None
+        return f"has no list {where}: a table is a list of rows. Mend it, or leave the schema out.", _NO_ROW
     file.seek(0)
-    return "", next(ijson.items(file, f"{wanted}.item" if wanted else "item"), None)
+    return "", next(ijson.items(file, f"{wanted}.item" if wanted else "item"), _NO_ROW)
 
 
 def _ordered(keys: list[str], schema: Any) -> list[str]:

@@ -19,25 +19,17 @@ from couchreg.package.descriptor import PLACEHOLDER, stated_path
 from couchreg.package.formats import split_format
 from couchreg.package.paths import is_url, plain_path
 from couchreg.package.references import RULES, names_a_file, references
-from couchreg.package.report import Report, problem, shown
+from couchreg.package.report import MAX_SHOWN, Report, problem, shown
 from couchreg.package.text import BadText, read_json
-from couchreg.registry.checking.inline import form_of, read_inline
+from couchreg.registry.checking.dialects import as_frictionless, mark_fault, misfits, unknown_members
+from couchreg.registry.checking.inline import form_of, odd_row, read_inline
 from couchreg.registry.checking.naming import FieldNames
 from couchreg.registry.checking.opening import open_text_bytes
 from couchreg.registry.checking.profiles import BadSchema, EndlessSchema, validator
 
-# Members of version 2's Table Dialect, and where frictionless looks for them.
-_DIALECT = {
-    "sheetName": ("excel", "sheet"),
-    "sheetNumber": ("excel", "sheet"),
-    "property": ("json", "property"),
-    "itemKeys": ("json", "keys"),
-    "table": ("sql", "table"),
-}
 _JSON = ("json", "jsonl", "ndjson")
 _TEXTS = ("csv", "tsv", *_JSON)  # of data in the descriptor
 _KNOWN = ("csv", "tsv", *_JSON, "xlsx", "xls", "ods", "parquet", "geojson", "topojson")
-_ONE_CHARACTER = ("delimiter", "quoteChar", "escapeChar")  # more are not read here
 # Version 1's that frictionless has at hand; any other would make it look for a file or an address.
 _PROFILES = ("data-package", "tabular-data-package", "data-resource", "tabular-data-resource")
 _STANDARD = ("https://datapackage.org/profiles/", "https://specs.frictionlessdata.io/schemas/")
@@ -118,6 +110,10 @@ def _add(prepared: Prepared, resource: dict[str, Any]) -> None:
         if is_table and isinstance(found["data"], dict):
             message = "“data” is an object, and a table is a list of rows: put the list itself there."
             prepared.report.add(problem("resource-error", message, resource=name, field="data"))
+            found, is_table = {**found, "data": [[name]]}, False
+        elif is_table and (odd := odd_row(found["data"])):
+            message = f"“data” has {shown(odd.value)} as its row {odd.row:,}: {odd.wanted}."
+            prepared.report.add(problem("resource-error", message, resource=name, row=odd.row, field="data"))
             found, is_table = {**found, "data": [[name]]}, False
     else:
         path = stated_path(resource)
@@ -266,13 +262,29 @@ def _take_in(prepared: Prepared, found: dict[str, Any], name: str) -> bool:
     if isinstance(found.get("schema"), dict):
         found["schema"] = _schema(prepared, found["schema"], name)
     if isinstance(found.get("dialect"), dict):
-        found["dialect"] = _dialect(found["dialect"])
-        marks = {key: found["dialect"].get(key) for key in _ONE_CHARACTER}
-        long = [key for key, mark in marks.items() if isinstance(mark, str) and len(mark) > 1]
-        for key in long:
-            prepared.leave(name, f"dialect.{key}", "several characters together are not read here")
-        is_readable = is_readable and not long
+        is_readable = _take_in_dialect(prepared, found, name) and is_readable
     return is_readable
+
+
+def _take_in_dialect(prepared: Prepared, found: dict[str, Any], name: str) -> bool:
+    stated = found["dialect"]
+    faults = list(misfits(stated))
+    for fault in faults:
+        file = prepared.dialects.get(name)
+        prepared.report.add(problem("dialect-error", fault, resource=name, field="dialect", file=file))
+    if faults:
+        del found["dialect"]
+        return False
+    for member in unknown_members(stated):
+        reason = "the standard has no such member of a dialect, so that nothing is read by it"
+        prepared.leave(name, f"dialect.{member}"[:MAX_SHOWN], reason)
+    dialect = found["dialect"] = as_frictionless(stated)
+    own = dialect.get("csv")
+    delimiter = dialect.get("delimiter") or (own.get("delimiter") if isinstance(own, dict) else None)
+    is_long = isinstance(delimiter, str) and len(delimiter) > 1 and not mark_fault("delimiter", delimiter)
+    if is_long:
+        prepared.leave(name, "dialect.delimiter", "several characters together are not read here")
+    return not is_long
 
 
 def _known_rules(prepared: Prepared, value: dict[str, Any], name: str, member: str) -> dict[str, Any]:
@@ -297,16 +309,4 @@ def _schema(prepared: Prepared, schema: dict[str, Any], name: str) -> dict[str, 
     )
     if names and all(isinstance(item, str) for item in names):
         prepared.names[name] = FieldNames([str(item) for item in names])
-    return found
-
-
-def _dialect(dialect: dict[str, Any]) -> dict[str, Any]:
-    found = {key: value for key, value in dialect.items() if key not in _DIALECT and key != "csvddfVersion"}
-    if "caseSensitiveHeader" in found:  # version 1's word
-        found = {"headerCase": found["caseSensitiveHeader"], **found}
-        del found["caseSensitiveHeader"]
-    for member, (form, option) in _DIALECT.items():
-        given = found.get(form, {})
-        if member in dialect and isinstance(given, dict):
-            found[form] = {option: dialect[member], **given}
     return found

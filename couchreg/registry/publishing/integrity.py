@@ -11,7 +11,7 @@ from typing import Any
 
 from couchreg.blobstore.base import Spooled
 from couchreg.package.descriptor import Descriptor, Resource, stated_path
-from couchreg.package.paths import folded, twin_words
+from couchreg.package.paths import folded, folder_words, folders_of, twin_words
 from couchreg.package.references import references
 from couchreg.package.report import Report, problem, refusal, shown
 from couchreg.registry.publishing.threads import Abandoned, IsStopped
@@ -54,11 +54,12 @@ def check_files(descriptor: Descriptor, files: Files, known: Digests) -> Report:
     report = Report()
     _check_layout(report, files)
     _check_addresses(report, descriptor, files)
-    twins = {folded(path): path for path in files}
+    twins, folders = {folded(path): path for path in files}, folders_of(sorted(files))
     for resource in descriptor.resources:
         absent = [path for path in resource.paths if path not in files]
         for path in absent:
-            message = f"The file {shown(path)} was not sent{twin_words(path, twins)}."
+            words = twin_words(path, twins) or folder_words(path, folders)
+            message = f"The file {shown(path)} was not sent{words}."
             report.add(problem("missing-file", message, resource=resource.name, file=path))
         if resource.paths and not absent:
             _check_content(report, resource, [files[path] for path in resource.paths], known)

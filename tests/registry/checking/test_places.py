@@ -2,11 +2,14 @@
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from couchreg.client.errors import Invalid
+from couchreg.client.folder import Folder
 from tests.registry.checking.judging import FIELDS, judged, kinds, laid, table
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -235,3 +238,73 @@ def test_a_descriptor_with_a_mark_before_it(tmp_path: Path) -> None:
     text = json.dumps(json.loads((folder / "datapackage.json").read_text()))
     (folder / "datapackage.json").write_bytes(b"\xef\xbb\xbf" + text.encode())
     assert judged(folder)["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "line", "kind"),
+    [
+        ('{"id": 1, "word": "a"}\n{"id": "x", "word": "b"}\n', 3, 2, "type-error"),
+        ('{"id": 1, "word": "a"}\n{"id": 2, "word": "b", "z": 1}\n', 3, 2, "extra-cell"),
+        ('{"id": 1, "word": "a"}\n5\n', 3, 2, "source-error"),
+        ('{"id": 1, "word": "a"}\n[1, "a"]\n', 3, 2, "source-error"),
+        ('["id", "word"]\n[1, "a"]\n["x", "b"]\n', 3, 3, "type-error"),
+    ],
+)
+def test_rows_of_lines_of_json_have_their_line(
+    tmp_path: Path, text: str, row: int, line: int, kind: str
+) -> None:
+    [found] = table(tmp_path, text, "t.ndjson")["problems"]
+    assert (found["row"], found["file"], found["line"], found["type"]) == (row, "t.ndjson", line, kind)
+
+
+def test_lines_of_json_in_parts(tmp_path: Path) -> None:
+    text, more = '{"id": 1, "word": "a"}\n', '{"id": 2, "word": "b"}\n{"id": "x", "word": "c"}\n'
+    report = table(tmp_path, text, "a.ndjson", path=["a.ndjson", "b.ndjson"], files={"b.ndjson": more})
+    [found] = report["problems"]
+    assert (found["row"], found["file"], found["line"]) == (4, "b.ndjson", 2)
+
+
+@pytest.mark.parametrize(
+    ("rows", "row", "words"),
+    [
+        ([None], 1, "has null as its row 1: a row is an object or a list"),
+        ([["id", "word"], 5], 2, "has 5 as its row 2: the others are lists"),
+        ([{"id": 1, "word": "a"}, [2, "b"]], 3, "as its row 3: the others are objects"),
+    ],
+)
+def test_what_is_no_row(tmp_path: Path, rows: Any, row: int, words: str) -> None:
+    resource = {"name": "t", "data": rows, "schema": {"fields": FIELDS}}
+    [inline] = judged(laid(tmp_path / "inline", {"resources": [resource]}))["problems"]
+    [file] = table(tmp_path / "file", json.dumps(rows), "t.json", type="table")["problems"]
+    assert (inline["field"], inline["row"], words in inline["message"]) == ("data", row, True)
+    assert (file["file"], file["row"], words in file["message"]) == ("t.json", row, True)
+
+
+def test_no_data(tmp_path: Path) -> None:
+    for number, more in enumerate(({}, {"path": "t.csv"}, {"schema": {"fields": FIELDS}})):
+        resource = {"name": "t", "data": None, **more}
+        [found] = judged(laid(tmp_path / str(number), {"resources": [resource]}, **{"t.csv": ROWS}))[
+            "problems"
+        ]
+        assert (found["type"], found["field"]) == ("resource-error", "data")
+        assert "“data” is null: put the rows there" in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("data", 'it is a folder: name the files in it, as in ["data/t.csv"]'),
+        ("data/", "is a folder: name the files in it"),
+        (".", "is a folder: name the files in it"),
+        ("data/*.csv", "it has a “*”, and each file is named by itself"),
+    ],
+)
+def test_a_folder_in_place_of_its_files(tmp_path: Path, path: str, words: str) -> None:
+    folder = laid(
+        tmp_path, {"version": "1", "resources": [{"name": "t", "path": path}]}, **{"data/t.csv": ROWS}
+    )
+    [found] = judged(folder)["problems"]
+    assert found["resource"] == "t"
+    assert words in found["message"]
+    with pytest.raises(Invalid, match=re.escape(words)):
+        Folder.read(folder)

@@ -215,7 +215,7 @@ async def test_paths_with_dots_are_one_with_those_without(served: Served) -> Non
     assert (await served.put(package, "1"))[0] == 200
 
 
-@pytest.mark.parametrize("data", [[{"id": 1}], "id\n1\n", {"a": [1]}, [], "", None])
+@pytest.mark.parametrize("data", [[{"id": 1}], "id\n1\n", {"a": [1]}, [], ""])
 async def test_meta_of_inline_data_answers_all_but_the_data(served: Served, data: Any) -> None:
     resource = {"name": "rows", "format": "csv", "title": "Rows", "data": data}
     status, answer = await served.put_json("/inline/1", {"name": "inline", "resources": [resource]})
