@@ -158,6 +158,11 @@ def general_requests() -> Iterator[tuple[str, str, Any, bool]]:
             yield "GET", row.template + "?timeout=100", None, True
 
 
+def rest_of(path: str) -> str:
+    """Of a page, with what it would otherwise not wait for."""
+    return path + ("&" if "?" in path else "?") + "rest=1"
+
+
 def ids(name: str) -> list[str]:
     return [name, f"{name}@1.0.0"]
 
@@ -235,7 +240,7 @@ async def test_nothing_tells_of_a_package_that_one_may_not_read(full: Door) -> N
 
 async def traces_in_general(door: Door, who: str | None, unseen: Sequence[str]) -> list[str]:
     told = []
-    pages = [("GET", path, HTML, False) for _, path, _, couch in general_requests() if not couch]
+    pages = [("GET", rest_of(path), HTML, False) for _, path, _, couch in general_requests() if not couch]
     for method, path, value, couch in [*general_requests(), *pages]:
         sent = {"headers": HTML} if value is HTML else {"json": value}
         status, headers, text = await door.raw(method, path, who, couch=couch, **sent)

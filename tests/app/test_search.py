@@ -138,7 +138,8 @@ async def test_questions_that_cannot_be_asked(door: Client, query: str, status: 
 
 
 async def page_of(app: App, path: str) -> str:
-    """What a browser gets."""
+    """What a browser gets, with all that a page waits for."""
+    path += "&rest=1" if "?" in path else "?rest=1"
     async with (
         aiohttp.ClientSession() as session,
         session.get(app.registry_url + path, headers={"Accept": "text/html"}) as answer,
