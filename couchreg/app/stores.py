@@ -4,6 +4,7 @@ With `server.py` the only place that names back ends.
 """
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from couchreg.errors import Unavailable
 from couchreg.http.registry.frame.call import Elsewhere, nowhere
 from couchreg.package.layout import package_of_key
 from couchreg.registry.publishing.direct import UploadAddress
+
+_BYTES = re.compile(r"-?[0-9]{1,15}")
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +114,7 @@ def s3_options(settings: Settings, address: str) -> S3Options:
 
 
 def largest_attachment(store: ConfiguredStore) -> int | None:
-    """`[couchdb] max_attachment_size` in bytes where someone has set it, None for any size."""
+    """`[couchdb] max_attachment_size` in bytes where someone has set it, None for any size. Below zero there
+    is room for none, as in CouchDB."""
     written = store.config().get("couchdb", {}).get("max_attachment_size", "")
-    return int(written) if written.isdecimal() and len(written) < 16 else None
+    return max(int(written), 0) if _BYTES.fullmatch(written) else None

@@ -100,6 +100,16 @@ async def test_settings(app: App, client: Client, odd: Any, value: str) -> None:
         await client("DELETE", f"/_node/_local/_config/{setting}")
 
 
+@pytest.mark.parametrize(
+    ("value", "status"), [("-1", 413), ("0", 413), ("4", 413), ("5", 201), ("abc", 201), ("infinity", 201)]
+)
+async def test_the_size_of_attachments(app: App, client: Client, odd: Any, value: str, status: int) -> None:
+    await client("PUT", "/db")
+    await client("PUT", "/_node/_local/_config/couchdb/max_attachment_size", value)
+    login = {"Authorization": client_login(), "Content-Type": "text/plain"}
+    assert (await odd("PUT", f"{app.couch_url}/db/file/f", "bytes", **login))[0] == status
+
+
 async def test_packages(server: ServerFactory, tmp_path: Path, odd: Any) -> None:
     app = await server(validation="off", data_dir=tmp_path / "other")
     login = {"Authorization": client_login()}
