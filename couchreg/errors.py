@@ -28,6 +28,7 @@ The tree (each leaf is one of CouchDB's error words; `wire/status.py` gives it a
     ├── NotImplementedHere          not_implemented: part of the API, not built here
     ├── InvalidPackage              invalid_package: a data package that fails its checks; `problems` says how
     └── Failure                     internal errors that carry a word of their own: see `error`
+        ├── LostBytes               file_corrupt: the file of a document is gone or damaged
         └── StorageFailure          file_error, file_corrupt, insufficient_storage
 
 `reason` is what the client reads. Never put a secret or a path of this machine into one.
@@ -204,6 +205,13 @@ class InvalidPackage(CouchregError):
 
 class Failure(CouchregError):
     """A failure on our side which CouchDB gives a word of its own (`error`)."""
+
+
+class LostBytes(Failure):
+    """The bytes that a document refers to are gone or damaged. Others can still be read."""
+
+    error = "file_corrupt"
+    default_reason = "This file is lost or damaged in the datastore: the server's log says what to do."
 
 
 class StorageFailure(Failure):

@@ -1,8 +1,8 @@
 """Jobs about tables in children that have nothing but those tables: turns, files at hand, limits, and what is
 said of a job that was stopped."""
 
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -21,6 +21,13 @@ from couchreg.sandbox.pool import Pool
 
 WORKER = "couchreg.analytics.inside.asking"
 PLACES = "couchreg.analytics.inside.places"
+_AGAIN = "A table has gone or is damaged, and is made again."
+_SAID = {  # of what a statement itself brings about
+    Cause.CPU: "takes more than {cpu} s of CPU time",
+    Cause.TIME: "takes longer than {seconds} s",
+    Cause.MEMORY: "needs more than {data} MiB of memory",
+    Cause.LENGTH: "has a row that is too long",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +136,7 @@ class Answering:
                     path = await stack.enter_async_context(self._copies.take(wanted.table))
                 except NotFound:
                     await self.tables.missing(wanted.table)
-                    raise Unavailable("A table has gone and is made again.", retry_after=5) from None
+                    raise Unavailable(_AGAIN, retry_after=5) from None
                 listed.append({"schema": wanted.schema, "table": wanted.name, "path": str(path.resolve())})
                 paths.append(path)
             whole = {**job, "tables": _distinct(listed), "memory": limits.data}
@@ -138,13 +145,36 @@ class Answering:
             session = await stack.enter_async_context(
                 pool.session(*askers, grant=grant, limits=limits.of_child)
             )
-            parts = session.stream(json.encode(whole))
+            parts = self._watched(session.stream(json.encode(whole)), [wanted.table for wanted in tables])
             stack.push_async_callback(parts.aclose)
             first = await self.told(anext(parts), limits)
             head = json.decode(first)
             if "error" in head:
+                if head.get("doubt"):
+                    await self._doubt([wanted.table for wanted in tables])
                 raise BadStatement(head["error"], *(head["place"] or ()))
             yield parts
+
+    async def _watched(
+        self, parts: AsyncGenerator[bytes, None], tables: Sequence[Table]
+    ) -> AsyncGenerator[bytes, None]:
+        """The parts; where the child broke, a table that is damaged may be why."""
+        async with aclosing(parts):
+            try:
+                async for part in parts:
+                    yield part
+            except Stopped as stopped:
+                if stopped.cause not in _SAID:
+                    await self._doubt(tables)
+                raise
+
+    async def _doubt(self, tables: Sequence[Table]) -> None:
+        """Raises Unavailable where the file of a table is damaged, and has it made again."""
+        damaged = [table for table in tables if not await self._copies.is_whole(table)]
+        for table in damaged:
+            await self.tables.missing(table)
+        if damaged:
+            raise Unavailable(_AGAIN, retry_after=5)
 
     def longer(self, cpu_seconds: float, seconds: float) -> AskingLimits:
         """The limits, with more time."""
@@ -162,14 +192,11 @@ class _Unanswered(BadStatement):
 
     def __init__(self, stopped: Stopped, limits: AskingLimits) -> None:
         self.cause = stopped.cause
-        used = {
-            Cause.CPU: f"takes more than {limits.cpu_seconds:.4g} s of CPU time",
-            Cause.TIME: f"takes longer than {limits.seconds:.4g} s",
-            Cause.MEMORY: f"needs more than {limits.data >> 20} MiB of memory",
-            Cause.LENGTH: "has a row that is too long",
-        }
-        if stopped.cause in used:
-            super().__init__(f"The statement {used[stopped.cause]}: ask for less at once.")
+        if stopped.cause in _SAID:
+            used = _SAID[stopped.cause].format(
+                cpu=f"{limits.cpu_seconds:.4g}", seconds=f"{limits.seconds:.4g}", data=limits.data >> 20
+            )
+            super().__init__(f"The statement {used}: ask for less at once.")
         else:
             super().__init__("The statement could not be answered: it broke the process that answered it.")
 

@@ -15,6 +15,7 @@ from couchreg.analytics.ledger import FAILED, PENDING, READY, Table
 from couchreg.blobstore.digests import digests_of_file
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Attachment
+from couchreg.errors import LostBytes
 from couchreg.model import json
 from couchreg.package.descriptor import Resource
 from couchreg.package.formats import plain_suffixes
@@ -28,6 +29,7 @@ from couchreg.sandbox.session import ChildSession
 
 WORKER = "couchreg.analytics.inside.converting"
 MEDIATYPE = "application/vnd.apache.parquet"
+LOST = "a file that it is made of is lost or damaged in the datastore."
 TRIES = 2  # that a table is stopped before it has failed
 KILLS = 20  # the same where somebody killed the child, which says little of the table
 _GIB = 1 << 30
@@ -102,7 +104,10 @@ class Converter:
 
     async def _one(self, version: Version, table: Table, folder: Path, session: ChildSession) -> Table:
         resource = version.resources[table.resource]
-        members = await self._lay_out(version, resource, folder)
+        try:
+            members = await self._lay_out(version, resource, folder)
+        except LostBytes:
+            return table._replace(state=FAILED, reason=LOST, row=None, field=None)
         output = folder / "table.parquet"
         job = {
             "folder": str(folder),
@@ -161,6 +166,8 @@ class Converter:
         """A link to the file where it is one, else its bytes."""
         local = self._attachments.local_path(file)
         if local is not None:
+            if (length := local.stat().st_size) < file.stored_length:
+                raise await self._attachments.lost.found(file, length)
             try:
                 path.hardlink_to(local)
             except FileExistsError:

@@ -77,6 +77,8 @@ class Making:
             try:
                 moved = await self._next(most)
                 wait = _FIRST_WAIT if moved else min(wait * 2, _LONGEST_WAIT)
+            except NotFound:  # a file has gone with its version, and the follower is about to say so
+                moved, wait = False, min(wait * 2, _LONGEST_WAIT)
             except _FAILS as error:
                 log.warning("tables: %s It is tried again.", error)
                 moved, wait = False, min(wait * 2, _LONGEST_WAIT)

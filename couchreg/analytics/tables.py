@@ -1,6 +1,7 @@
 """The tables of versions as the doors see them: which there are, what became of each, and their files."""
 
 import asyncio
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ from couchreg.package.descriptor import Resource
 from couchreg.package.paths import is_url, plain_path
 from couchreg.registry.reading.catalog import Catalog, Version
 from couchreg.sandbox.forks import ForkServer
+
+log = logging.getLogger(__name__)
 
 _PLACES = 2
 _SCHEMA = 1 << 20  # bytes of a schema that is a file
@@ -94,8 +97,16 @@ class Tables:
         return table
 
     async def missing(self, table: Table) -> None:
-        """Somebody found that a file has gone: have it made again."""
+        """Somebody found that a file has gone or is damaged: have it made again."""
+        log.warning("%s is lost or damaged: it is made again from the files of its version", table.key)
         await self._known.settle(table._replace(state=PENDING))
+
+    async def check_length(self, table: Table) -> None:
+        """Raises Unavailable where a file of this machine has been cut off; it is made again then."""
+        local = self._attachments.blobs.local_path(table.key)
+        if local is not None and local.stat().st_size != table.size:
+            await self.missing(table)
+            raise Unavailable("The file is damaged and is made again: ask in a while.", retry_after=_SOON)
 
     async def schema(self, version: Version, resource: Resource) -> Mapping[str, Any]:
         """The Table Schema of a resource, out of its file where it has one; empty where there is none to be

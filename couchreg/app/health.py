@@ -56,6 +56,9 @@ class Health:
 
     async def _bytes(self) -> HealthPart:
         await self._app.attachments.blobs.info(PROBE)
+        lost = list(self._app.attachments.lost.told)
+        if lost:
+            return HealthPart("bytes", WARNING, f"{len(lost)} files are lost or damaged: {lost[0]}.")
         return HealthPart("bytes", OK)
 
     async def _followers(self) -> HealthPart:

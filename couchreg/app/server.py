@@ -330,6 +330,7 @@ class App:
             referred=partial(referred, self.store),
             others_write=lambda: self.processes.are_several,
         )
+        made.lost.place = str(data.datastore) if blobs.is_local else self.settings.blobstore
         await self.processes.heed(made.pins)
         return made
 

@@ -11,7 +11,7 @@ from couchreg.auth.policy import REGISTRY
 from couchreg.cli.data_flags import data_flags
 from couchreg.config import CannotStart, Settings, load
 from couchreg.docstore.maintenance.ownership import take_over
-from couchreg.errors import CouchregError
+from couchreg.errors import CouchregError, StorageFailure
 from couchreg.registry.rebuild.rebuild import Rebuild, Rebuilt
 from couchreg.registry.rebuild.rights import Unknown
 
@@ -52,7 +52,7 @@ async def run(settings: Settings) -> Rebuilt:
         return await _rebuild(settings)
     except CouchregError as error:
         damaged = isinstance(error, DamagedDatabase) and error.name == REGISTRY
-        if not damaged and error.error != DAMAGED:
+        if not damaged and not (isinstance(error, StorageFailure) and error.error == DAMAGED):
             raise
         for path in set_aside(settings.data_dir / "databases", REGISTRY):
             click.echo(f"couchreg: The damaged database is kept as {path}.", err=True)

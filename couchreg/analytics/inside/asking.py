@@ -52,7 +52,7 @@ def _answer(asked: Mapping[str, Any], parts: AnswerParts) -> bytes:
     except (duckdb.Error, pa.ArrowException) as error:
         if parts.has_begun:
             raise  # there is no other way to tell
-        told = fault(str(error), asked, connection, (asked["sql"], asked["parameters"]))
+        told = fault(error, asked, connection, (asked["sql"], asked["parameters"]))
         return json.dumps(told).encode()
 
 

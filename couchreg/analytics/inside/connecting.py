@@ -9,6 +9,17 @@ import duckdb
 from couchreg.analytics.quoting import quoted, text
 
 _CARET = re.compile(r"\nLINE (\d+): ([^\n]*)\n( *)\^")
+_CLEAR = (  # what a statement brings about, whatever the files hold
+    duckdb.ParserException,
+    duckdb.SyntaxException,
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConversionException,
+    duckdb.OutOfRangeException,
+    duckdb.TypeMismatchException,
+    duckdb.NotImplementedException,
+    duckdb.PermissionException,
+)
 _NUMBERS = "file_row_number"  # what DuckDB calls the place of a row in its file
 
 
@@ -79,18 +90,19 @@ def _numbered(connection: duckdb.DuckDBPyConnection, path: str, numbers: str | N
 
 
 def fault(
-    message: str,
+    error: Exception,
     asked: Mapping[str, Any],
     connection: duckdb.DuckDBPyConnection,
     statement: tuple[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What DuckDB says, without paths of the server, and where in the statement, if there is one."""
-    said = message.partition("\n\nLINE ")[0].partition(": ")
+    """What DuckDB says, without paths of the server, and where in the statement, if there is one; `doubt`
+    where the file of a table may be why."""
+    said = str(error).partition("\n\nLINE ")[0].partition(": ")
     reason = (said[2] or said[0]).strip()
     for table in asked["tables"]:
         reason = reason.replace(table["path"], f"{table['schema']}.{table['table']}")
     place = _place(connection, *statement) if statement is not None else None
-    return {"error": reason[:1000], "place": place}
+    return {"error": reason[:1000], "place": place, "doubt": not isinstance(error, _CLEAR)}
 
 
 def _place(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Any) -> list[int] | None:

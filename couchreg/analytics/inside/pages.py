@@ -36,7 +36,7 @@ def answer(asked: Mapping[str, Any], parts: AnswerParts) -> bytes:
     except (duckdb.Error, pa.ArrowException) as error:
         if parts.has_begun:
             raise  # there is no other way to tell
-        return json.dumps(fault(str(error), asked, connection)).encode()
+        return json.dumps(fault(error, asked, connection)).encode()
 
 
 def _ask(page: Mapping[str, Any], connection: duckdb.DuckDBPyConnection, parts: AnswerParts) -> None:

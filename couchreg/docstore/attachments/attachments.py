@@ -12,20 +12,22 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import aclosing
 from pathlib import Path
 
-from couchreg.blobstore.base import BlobStore
+from couchreg.blobstore.base import BlobStore, Damaged
 from couchreg.blobstore.spool import Spool
 from couchreg.docstore.attachments.compression import Compression, Gunzip
+from couchreg.docstore.attachments.lost import LostFiles, Referred
 from couchreg.docstore.attachments.pins import Pins
 from couchreg.docstore.attachments.upload import Upload
 from couchreg.docstore.base import Attachment
 from couchreg.docstore.together import SWEEP, Processes
+from couchreg.errors import NotFound
 from couchreg.package.layout import Layout, is_by_content, is_kept, waits
 
 Equal = Callable[[str, int], Awaitable[Attachment | None]]  # a file with this SHA-256 and length
-Referred = Callable[[Collection[str]], Awaitable[Collection[str]]]  # those of some keys that are needed
 LATE = 600.0  # seconds after which what a process has sent is certain to have come to its end
 _TOGETHER = 500  # blobs that documents are asked about at once
 INLINE = 16 << 10  # stored bytes that are decompressed on the loop
+PIECE = 256 << 10  # bytes that are given in one piece
 
 
 class Attachments:
@@ -60,6 +62,7 @@ class Attachments:
         self.pins = Pins()
         self.equal: Equal | None = None  # may be set later, by who knows what is stored
         self._referred = referred
+        self.lost = LostFiles(referred)
         self.others_write = others_write
 
     def upload(self, db: str) -> Upload:
@@ -77,13 +80,37 @@ class Attachments:
         """The plain bytes in chunks of at most 256 KiB, or with `encoded` the bytes as stored.
 
         Part of an attachment can be had only where no gzip has to be undone (else ValueError).
-        Raises NotFound before the first chunk, Failure where a client's gzip is broken.
+        Raises NotFound before the first chunk, Failure where a client's gzip is broken, and LostBytes where
+        the store has not what it should have.
         """
         if encoded or att.encoding == "identity":
-            return self.blobs.open(att.key, start, length)
+            return self._stored(att, start, length)
         if start or length is not None:
             raise ValueError("a part of compressed bytes")
-        return gunzipped(self.blobs.open(att.key))
+        return gunzipped(self._stored(att, 0, None))
+
+    async def _stored(self, att: Attachment, start: int, length: int | None) -> AsyncGenerator[bytes, None]:
+        """The bytes as stored. Where they are few, that some are missing is told before the first go out."""
+        there = max(0, att.stored_length - start)
+        left = wanted = there if length is None else min(length, there)
+        held: list[bytes] = []
+        try:
+            async with aclosing(self.blobs.open(att.key, start, length)) as chunks:
+                async for data in chunks:
+                    left -= len(data)
+                    if left <= 0 and start + wanted == att.stored_length:
+                        self.lost.is_whole(att.key)  # now: nobody may ask for what follows
+                    if left > 0 and wanted <= PIECE:
+                        held.append(data)
+                        continue
+                    yield b"".join((*held, data)) if held else data
+                    held.clear()
+        except NotFound:
+            raise await self.lost.found(att, None) from None
+        except Damaged as error:
+            raise await self.lost.found(att, -1) from error
+        if left > 0:
+            raise await self.lost.found(att, start + wanted - left)
 
     async def base64(self, att: Attachment) -> AsyncGenerator[bytes, None]:
         """The plain bytes as base64 text, as `attachments=true` sends them, in chunks."""

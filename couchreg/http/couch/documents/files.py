@@ -33,8 +33,11 @@ async def send_stored(
     if not ctx.is_head:
         path = ctx.attachments.local_path(attachment, encoded=True)
         transport = ctx.request.transport
-        if path is None or transport is None or not await _sent_file(transport, path, part):
+        sent = None if path is None or transport is None else await _sent_file(transport, path, part)
+        if sent is None:
             await _copy(ctx, stream, attachment, part)
+        elif sent < part.length:
+            raise await ctx.attachments.lost.found(attachment, part.start + sent)
         else:
             ctx.request.writer.output_size += part.length  # which has not seen them
     await stream.write_eof()
@@ -43,40 +46,30 @@ async def send_stored(
 
 async def _read(ctx: Context, attachment: Attachment, part: StoredRange) -> bytes:
     path = ctx.attachments.local_path(attachment, encoded=True)
-    if path is not None:
-        return _read_file(path, part)
+    data = b"" if path is None else _read_file(path, part)
+    if len(data) == part.length:
+        return data
     chunks = ctx.attachments.open(attachment, part.start, part.length, encoded=True)
     return b"".join([chunk async for chunk in chunks])
 
 
 def _read_file(path: Path, part: StoredRange) -> bytes:
+    """As much as there is."""
     with path.open("rb", buffering=0) as file:
         if part.start:
             file.seek(part.start)
-        data = file.read(part.length) or b""
-    _check(len(data), part)
-    return data
+        return file.read(part.length) or b""
 
 
-async def _sent_file(transport: asyncio.Transport, path: Path, part: StoredRange) -> bool:
-    """Without the bytes passing through this process; False, and nothing sent, where the loop cannot."""
+async def _sent_file(transport: asyncio.Transport, path: Path, part: StoredRange) -> int | None:
+    """How many bytes went without passing through this process; None where the loop cannot do that."""
     with path.open("rb") as file:
         try:
-            sent = await asyncio.get_running_loop().sendfile(transport, file, part.start, part.length)
+            return await asyncio.get_running_loop().sendfile(transport, file, part.start, part.length)
         except NotImplementedError:
-            return False
-    _check(sent, part)
-    return True
-
-
-def _check(sent: int, part: StoredRange) -> None:
-    if sent != part.length:
-        raise OSError(f"a blob is shorter than its record: {sent} of {part.length} bytes")
+            return None
 
 
 async def _copy(ctx: Context, stream: web.StreamResponse, attachment: Attachment, part: StoredRange) -> None:
-    sent = 0
     async for chunk in ctx.attachments.open(attachment, part.start, part.length, encoded=True):
         await stream.write(chunk)
-        sent += len(chunk)
-    _check(sent, part)

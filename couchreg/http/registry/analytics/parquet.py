@@ -7,7 +7,7 @@ from aiohttp import web
 from couchreg.analytics.converting import MEDIATYPE, source_hash
 from couchreg.analytics.ledger import FAILED, PENDING, READY, Table
 from couchreg.analytics.tables import attachment_of, shown_failure
-from couchreg.errors import NotFound, Unavailable
+from couchreg.errors import LostBytes, NotFound, Unavailable
 from couchreg.http.registry.frame.answers import OPEN, SAFE, cacheable
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.freshness import cache_control
@@ -58,6 +58,7 @@ async def file(call: Call) -> web.StreamResponse:
     if not wanted.endswith(_SUFFIX):
         raise NotFound(f"Ask for {wanted[:200]}{_SUFFIX}: the name of a resource and {_SUFFIX}.")
     table = await tables.ready(version, wanted.removesuffix(_SUFFIX))
+    await tables.check_length(table)
     part = attachment_of(table)
     headers = {
         **SAFE,
@@ -69,6 +70,6 @@ async def file(call: Call) -> web.StreamResponse:
     }
     try:
         return await send(call, SentFile(version, MEDIATYPE, table.sha256, [part], headers, None))
-    except NotFound:
+    except (NotFound, LostBytes):
         await tables.missing(table)
         raise Unavailable("The file has gone and is made again: ask in a while.", retry_after=5) from None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from couchreg.docstore.base import Attachment
-from couchreg.errors import RangeNotSatisfiable
+from couchreg.errors import CouchregError, RangeNotSatisfiable
 from couchreg.http.registry.frame.answers import OPEN, SAFE, failure, not_modified
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.codings import tag_in
@@ -136,8 +136,15 @@ async def _stream(
         await response.write_eof()
     except ConnectionError:
         raise
-    except Exception:
-        log.exception("%s broke off", call.request.path)
+    except Exception as error:
+        foreseen = isinstance(error, CouchregError)  # of which a line is enough: a stranger may ask often
+        log.log(
+            logging.WARNING if foreseen else logging.ERROR,
+            "%s broke off: %s",
+            call.request.path,
+            error,
+            exc_info=not foreseen,
+        )
         if call.request.transport is not None:
             call.request.transport.abort()  # a short body must not look like a whole one
     return response
