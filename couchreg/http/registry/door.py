@@ -20,13 +20,14 @@ from couchreg.http.registry.frame.describing import JSON
 from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.frame.urls import base_url, is_secure
 from couchreg.http.registry.pages.forms import check_script
-from couchreg.http.registry.pages.wanted import problem, wants_page_of_error
+from couchreg.http.registry.pages.wanted import has_page, problem, wants_page_of_error
 from couchreg.http.registry.routes import ROUTES
 from couchreg.journal.asking import UNDER_WAY
 from couchreg.web.rendering import prepare
 
 log = logging.getLogger(__name__)
 _FOR_PEOPLE: WeakSet[Any] = WeakSet()  # handlers of routes at which a login at the pages counts
+_WITH_PAGES: WeakSet[Any] = WeakSet()  # handlers that answer with a page or with something else
 CALL = web.RequestKey("call", Call)
 Operation = Callable[[Call], Awaitable[web.StreamResponse]]
 
@@ -36,6 +37,7 @@ def registry_application(services: RegistryServices) -> web.Application:
     application = web.Application(middlewares=[_pages_of_errors(services), answer_errors])
     application.on_response_prepare.append(_name_request)
     application.on_response_prepare.append(_keep_private)
+    application.on_response_prepare.append(_say_what_it_depends_on)
 
     application.cleanup_ctx.append(_prepare_pages)
 
@@ -71,8 +73,18 @@ async def _keep_private(request: web.Request, response: web.StreamResponse) -> N
         return
     if "no-store" not in response.headers.get("Cache-Control", ""):
         response.headers["Cache-Control"] = "private, no-cache"
+    _vary(response, "Authorization", "Cookie")
+
+
+async def _say_what_it_depends_on(request: web.Request, response: web.StreamResponse) -> None:
+    """A cache does not give JSON to who wants a page, nor what went wrong in the wrong form."""
+    if response.status >= 400 or request.match_info.handler in _WITH_PAGES:
+        _vary(response, "Accept")
+
+
+def _vary(response: web.StreamResponse, *names: str) -> None:
     varied = [part for part in response.headers.get("Vary", "").split(", ") if part]
-    response.headers["Vary"] = ", ".join(dict.fromkeys([*varied, "Authorization", "Cookie"]))
+    response.headers["Vary"] = ", ".join(dict.fromkeys([*varied, *names]))
 
 
 def _add(router: web.UrlDispatcher, route: Route, handler: Handler) -> None:
@@ -118,6 +130,8 @@ def _handler(route: Route, services: RegistryServices) -> Handler:
 
     if route.takes_cookie:
         _FOR_PEOPLE.add(handle)
+    if has_page(run):
+        _WITH_PAGES.add(handle)
     return handle
 
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
 from typing import Any, Final
+from weakref import WeakSet
 
 from aiohttp import web
 from yarl import URL
@@ -41,6 +42,7 @@ _NAMED: Final = ("profile", "clone")  # parameters that say themselves what is w
 _KEPT: Final = ("WWW-Authenticate", "Retry-After", "Allow")  # headers of an error
 Headers = Sequence[tuple[str, str]]
 Operation = Callable[[Call], Awaitable[web.StreamResponse]]
+_WITH_PAGES: Final[WeakSet[Operation]] = WeakSet()
 
 
 def wants_page(request: web.BaseRequest) -> bool:
@@ -64,7 +66,13 @@ def or_page(page: Operation, other: Operation) -> Operation:
     async def answer(call: Call) -> web.StreamResponse:
         return await (page if wants_page(call.request) else other)(call)
 
+    _WITH_PAGES.add(answer)
     return answer
+
+
+def has_page(operation: Operation) -> bool:
+    """Whether what it answers depends on what is preferred."""
+    return operation in _WITH_PAGES
 
 
 async def show(

@@ -165,13 +165,16 @@ async def test_a_page_is_whole_and_runs_nothing(registry: Served, path: str) -> 
     assert [tag for tag, _ in seen.elements].count("h1") == 1
 
 
-@pytest.mark.parametrize("path", ["/", "/seen", "/seen/1.0.0", "/-/search?q=x", "/-/sql?q=select+1"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/seen", "/seen/1.0.0", "/-/search?q=x", "/-/sql?q=select+1", "/-/diff/seen/1.0.0/2.0.0", "/none"],
+)
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "application/json, text/html", ""])
 async def test_programs_get_json_as_ever(registry: Served, path: str, accept: str) -> None:
     status, headers, text = await look(registry, path, accept)
-    assert (status, headers["Content-Type"]) == (200, "application/json")
+    assert (status, headers["Content-Type"]) == (404 if path == "/none" else 200, "application/json")
     assert json.loads(text)
-    assert "Accept" in headers["Vary"]
+    assert "Accept" in headers["Vary"].split(", ")
 
 
 async def test_what_a_parameter_names_is_no_page(registry: Served) -> None:
