@@ -1,12 +1,17 @@
 """Values in templates."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from jinja2 import Environment, UndefinedError
 
+import couchreg.web
 from couchreg.web.rendering import STATIC, data_block, prepare, render, static, static_tag
 from couchreg.web.showing import cell, number, plain, size
+
+TEMPLATES = Path(couchreg.web.__file__).parent / "templates"
 
 
 def test_what_is_shown_is_escaped() -> None:
@@ -20,6 +25,14 @@ def test_templates_are_compiled_before_anybody_asks(monkeypatch: pytest.MonkeyPa
     prepare()
     monkeypatch.setattr(Environment, "compile", lambda *_: pytest.fail("compiled when somebody asked"))
     assert b"<h1>x</h1>" in render("problem.html", base="http://x", asked="", title="x", reason="")
+
+
+def test_what_is_read_aloud_has_the_words_that_are_shown() -> None:
+    """So that whoever speaks to a browser can say what they see (WCAG 2.2, 2.5.3)."""
+    named = re.compile(r'<(?:a|button)\b[^>]*aria-label="([^"]*)"[^>]*>([^<{]*[a-z][^<{]*)<')
+    found = [one for path in TEMPLATES.glob("*.html") for one in named.findall(path.read_text())]
+    assert len(found) > 5
+    assert [one for one in found if one[1].strip().lower() not in one[0].lower()] == []
 
 
 def test_a_value_that_is_missing_is_an_error() -> None:

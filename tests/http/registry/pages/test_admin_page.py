@@ -105,7 +105,7 @@ async def test_an_account_is_disabled_and_let_in_again(registry: Served) -> None
     assert (status, headers["Location"]) == (303, f"{registry.url}/-/admin?done=disabled")
     assert (await bob.get("/-/account"))[0] == 303  # the login has ended
     assert await bob.log_in("bob") == 401
-    assert "Let bob in again" in (await admin.get("/-/admin?done=disabled"))[2]
+    assert "Let in again: bob" in (await admin.get("/-/admin?done=disabled"))[2]
     assert (await admin.send("/-/admin", do="restore", name="bob"))[0] == 303
     assert await bob.log_in("bob") == 303
     assert (await admin.send("/-/admin", do="disable", name="nemo"))[0] == 404
