@@ -138,17 +138,21 @@ def test_a_folder_of_different_files(tmp_path: Path) -> None:
         werte__csv=german.encode(),
         tabs__tsv=b"a\tb\n1\t2\n",
         places__geojson=json.dumps(point).encode(),
+        lines__ndjson=b'{"a": 1}\n{"a": 2}\n',
         README__md=b"# Read me",
         notes__docx=b"PK",
     )
     found = infer(tmp_path, name="mixed")
     resources = by_path(found.descriptor)
     assert {path: item["mediatype"] for path, item in resources.items()} == {
+        "lines.ndjson": "application/x-ndjson",
         "places.geojson": "application/geo+json",
         "tabs.tsv": "text/tab-separated-values",
         "werte.csv": "text/csv",
     }
     assert resources["places.geojson"]["format"] == "geojson"
+    assert "type" not in resources["places.geojson"]  # the standard has that of tables alone
+    assert (resources["lines.ndjson"]["type"], resources["lines.ndjson"].get("dialect")) == ("table", None)
     types = [(field["name"], field["type"]) for field in resources["werte.csv"]["schema"]["fields"]]
     assert types == [("Tag", "date"), ("Wert", "number")]
     assert found.left_out == ("README.md", "notes.docx")

@@ -162,8 +162,9 @@ def _of_schema(prepared: Prepared, resource: dict[str, Any], options: Mapping[st
     name, schema = resource["name"], resource["schema"]
     fields = schema.get("fields") if isinstance(schema, dict) else None
     if not isinstance(fields, list):
-        for note in _of(Schema, schema, "schema", options):
-            yield problem("schema-error", note, resource=name, field="schema")
+        notes = _of(Schema, schema, "schema", options)
+        for words, _ in told(notes, schema if isinstance(schema, dict) else {}):
+            yield problem("schema-error", words, resource=name, field="schema")
         return
     if len(fields) > MOST_FIELDS:
         yield problem("schema-error", f"A schema may have {MOST_FIELDS} fields here.", resource=name)
@@ -178,12 +179,15 @@ def _of_schema(prepared: Prepared, resource: dict[str, Any], options: Mapping[st
         if is_unknown(item.get("type"), item.get("format")):
             reason = f"the field {shown(item['name'])} has the format {shown(item['format'])}, and the type "
             prepared.leave(name, "format", f"{reason}{item['type']} has none in the standard")
+        if not isinstance(item.get("categories", []), list):
+            reason = f"those of the field {shown(item['name'])} are {shown(item['categories'])}, and no list"
+            prepared.leave(name, "categories", reason)
     own = prepared.names_of(name)
     resource["schema"] = _renamed(prepared, name, own, schema)
     whole = resource["schema"]
     notes = _shape_notes("SCHEMA", whole) or _of(Schema, whole, "schema", options)
-    for note in notes:
-        yield problem("schema-error", note, resource=name, field="schema")
+    for words, _ in told(notes, whole):
+        yield problem("schema-error", words, resource=name, field="schema")
     if not notes:
         yield from _of_keys(prepared, name, resource["schema"])
     if name in prepared.tables:

@@ -26,6 +26,7 @@ from couchreg.errors import BadRequest
 from couchreg.package.paths import path_fault, plain_path
 from couchreg.package.text import read_json
 
+_LONGEST = 500  # characters of a message
 MOST = 100  # faults of one value that are told
 _BASE = "https://package.invalid/"  # where the files are, for references between them: nobody has that host
 _REFERRING = ("$ref", "$dynamicRef", "$recursiveRef")
@@ -97,7 +98,7 @@ def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faul
                 if away.asked and _DOUBTFUL.intersection(error.absolute_schema_path):
                     continue
                 place = "/".join(map(str, error.absolute_path))
-                yield f"{error.message[:500]}{f' at {place}' if place else ''}"
+                yield f"{_short(error)}{f' at {place}' if place else ''}"
         except Unresolvable as error:
             if folder and not away.asked:
                 raise LeadsNowhere(str(error.ref)) from None
@@ -111,6 +112,17 @@ def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faul
             )
 
     return faults
+
+
+def _short(error: Any) -> str:
+    """The message of an error, in which a long value is cut and not what is said of it."""
+    message = str(error.message)
+    if len(message) > _LONGEST:
+        value = repr(error.instance)
+        message = (
+            message.replace(value, f"{value[: _LONGEST // 2]}…") if len(value) > _LONGEST // 2 else message
+        )
+    return message[:_LONGEST]
 
 
 def _resource(schema: Any) -> Resource[Any]:

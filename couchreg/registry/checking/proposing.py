@@ -156,7 +156,9 @@ def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, An
         _look_closer(text, members)
     if isinstance(members.get("dialect"), dict):
         members["dialect"] = _standard(members["dialect"])
-    return {key: members[key] for key in _KEPT if key in members}, fault
+    if members.get("type") != "table":  # which is the one type that the standard has
+        members.pop("type", None)
+    return {key: members[key] for key in _KEPT if key in members and members[key] != {}}, fault
 
 
 def _packed(folder: Path, path: str) -> dict[str, Any]:
@@ -204,7 +206,7 @@ def _look_closer(opened: Callable[[], BinaryIO], members: dict[str, Any]) -> Non
 
 def _standard(dialect: dict[str, Any]) -> dict[str, Any]:
     """A dialect in the standard's words, which has no place for frictionless's kinds of control."""
-    found = {key: value for key, value in dialect.items() if key not in ("csv", "excel")}
+    found = {key: value for key, value in dialect.items() if key not in ("csv", "excel", "json")}
     found |= dialect.get("csv", {})
     sheet = dialect.get("excel", {}).get("sheet")
     return found | ({"sheetName": sheet} if sheet else {})

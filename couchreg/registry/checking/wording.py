@@ -14,10 +14,25 @@ from frictionless import fields
 
 from couchreg.package.report import shown
 
-_TYPE = re.compile(
-    r".* is not of type ('[a-z]+'(?:, '[a-z]+')*)(?: at (?:property '(?P<place>[^']+)'|(?P<own>\S+?)))\.?",
-    re.DOTALL,
+_LONGEST = 4000  # characters of a note that is looked through
+_PLACE = r"(?: at (?:property '(?P<place>[^']+)'|(?P<own>\S+?)))"
+_TYPE = re.compile(r".* is not of type ('[a-z]+'(?:, '[a-z]+')*)" + _PLACE + r"\.?", re.DOTALL)
+# What else is said of a value, and what it has to be; `{}` is what the expression found.
+_OTHERS = tuple(
+    (re.compile(words + _PLACE + r"\.?", re.DOTALL), wanted)
+    for words, wanted in (
+        (r".* is not one of \[(.*)\]", "it has to be one of {}"),
+        (r".* (?:should be non-empty|is too short)", "it has to have an item, or leave it out"),
+        (r".* is less than the minimum of (\d+)", "it has to be {} at least"),
+        (r".* does not match '(.*)'", "it has characters that may not be there (they have to match {})"),
+        (r".* has non-unique elements", "it has the same item twice"),
+        (r".* is not valid under any of the given schemas", "its form is none that it may have"),
+    )
 )
+_FORMS = {  # of members that may have one of several
+    "missingValues": 'write a list of strings, as in ["", "-"], or in version 2 of objects with a “value”',
+}
+_REQUIRED = re.compile(r"'([^']+)' is a required property" + _PLACE + r"?\.?")
 _NAMES = {
     "string": "a string",
     "array": "a list",
@@ -44,7 +59,7 @@ class Told(NamedTuple):
 def told(notes: Iterable[str], members: Mapping[str, Any]) -> Iterator[Told]:
     """Notes of frictionless's about these members of a piece of a descriptor: one for each item they mean."""
     licenses = False
-    for note in notes:
+    for note in map(_short, notes):
         if not _LICENSE.fullmatch(note):
             yield from _told(note, members)
         elif not licenses:  # one note has all items looked at, and there is one for each
@@ -52,11 +67,22 @@ def told(notes: Iterable[str], members: Mapping[str, Any]) -> Iterator[Told]:
             yield from _licenses(note, members.get("licenses"))
 
 
+def _short(note: str) -> str:
+    """A note without the middle of the long value it begins with: what is said of it stands at the end."""
+    return note if len(note) <= _LONGEST else f"{note[: _LONGEST // 4]}…{note[-_LONGEST // 2 :]}"
+
+
 def _told(note: str, members: Mapping[str, Any]) -> Iterator[Told]:
     if found := _TYPE.fullmatch(note):
         place = (found["place"] or found["own"]).split("/")
         wanted = " or ".join(_NAMES.get(name, name) for name in re.findall(r"[a-z]+", found[1]))
         yield Told(f"“{_path(place)}” is {shown(_at(members, place))}: it has to be {wanted}.", place[0])
+    elif found := _REQUIRED.fullmatch(note):
+        place = (found["place"] or found["own"] or "").split("/")
+        where = f"“{_path(place)}”" if place[0] else "It"
+        yield Told(f"{where} has no “{found[1]}”, which it needs.", place[0] or None)
+    elif told := _other(note, members):
+        yield told
     elif found := _EMAIL.fullmatch(note):
         yield from _emails(note, found[1], members.get(found[1]))
     elif _CREATED.fullmatch(note):
@@ -65,6 +91,16 @@ def _told(note: str, members: Mapping[str, Any]) -> Iterator[Told]:
         yield Told(f"“created” is {shown(stated)}: write day and time, as in {day}T00:00:00Z.", "created")
     else:
         yield Told(note, None)
+
+
+def _other(note: str, members: Mapping[str, Any]) -> Told | None:
+    for words, wanted in _OTHERS:
+        if found := words.fullmatch(note):
+            place = (found["place"] or found["own"]).split("/")
+            said = _FORMS.get(place[0]) if "its form" in wanted else None
+            said = said or wanted.format(*found.groups())
+            return Told(f"“{_path(place)}” is {shown(_at(members, place))}: {said}.", place[0])
+    return None
 
 
 def _emails(note: str, member: str, items: Any) -> Iterator[Told]:

@@ -343,3 +343,10 @@ def test_files_that_are_named_and_absent_are_said(tmp_path: Path) -> None:
         (None, "licenses[0].path"),
         ("t", "sources[0].path"),
     ]
+
+
+def test_categories_that_are_no_list_are_named(tmp_path: Path) -> None:
+    report = one(tmp_path, ["a"], type="string", categories={"a": "A"})
+    assert report["problems"] == []
+    assert [(item["resource"], item["member"]) for item in report["unchecked"]] == [("t", "categories")]
+    assert report["unchecked"][0]["reason"] == """those of the field 'id' are {"a":"A"}, and no list"""

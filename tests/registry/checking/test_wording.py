@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.registry.checking.judging import judged, laid, table
+from tests.registry.checking.judging import FIELDS, V2, judged, laid, table
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,40 @@ def test_members_of_a_resource_are_told_likewise(
 ) -> None:
     [found] = table(tmp_path, "id,word\n1,a\n", **members)["problems"]
     assert (found["resource"], found["field"]) == ("t", field)
+    assert words in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        ({"fields": 5}, "“fields” is 5: it has to be a list."),
+        ({}, "It has no “fields”, which it needs."),
+        ({"fieldsMatch": "x"}, "“fieldsMatch” is 'x': it has to be one of 'exact', 'equal'"),
+        ({"fieldsMatch": 5}, "“fieldsMatch” is 5: it has to be a string."),
+        ({"primaryKey": [5]}, "“primaryKey[0]” is 5: it has to be a string."),
+        ({"foreignKeys": [{"fields": "id"}]}, "“foreignKeys[0]” has no “reference”, which it needs."),
+        ({"missingValues": ["", {"value": "-"}]}, "write a list of strings"),
+        ({"missingValues": "x" * 3000}, "…: it has to be a list."),
+    ],
+)
+def test_members_of_a_schema_are_told_likewise(tmp_path: Path, members: dict[str, Any], words: str) -> None:
+    schema = {"fields": FIELDS, **members} if members else {}
+    v2 = {"$schema": V2}
+    [found] = table(tmp_path, "id,word\n1,a\n", schema=schema, package=v2)["problems"]
+    assert (found["type"], found["resource"], found["field"]) == ("schema-error", "t", "schema")
+    assert words in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "words"),
+    [
+        ({"headerRows": []}, "“headerRows” is []: it has to have an item, or leave it out."),
+        ({"headerRows": [0]}, "“headerRows[0]” is 0: it has to be 1 at least."),
+        ({"header": "x" * 3000}, "…: it has to be true or false."),
+    ],
+)
+def test_members_of_a_dialect_are_told_likewise(tmp_path: Path, dialect: dict[str, Any], words: str) -> None:
+    [found] = table(tmp_path, "id,word\n1,a\n", dialect=dialect)["problems"]
     assert words in found["message"]
 
 
