@@ -158,6 +158,9 @@ async def test_the_pages_of_a_search(app: App, door: Client) -> None:
     assert f'{here}?q=bees&amp;sort=score" aria-current="true"' in text
     assert f'{here}?q=bees&amp;sort=downloads"' in text
     assert 'CC0-1.0</a> <span class="quiet">1</span>' in text
+    assert "Honey of <mark>bees</mark></strong>" in text
+    assert 'found in keywords: <span dir="auto"><mark>bees</mark></span></p>' in text
+    assert "<mark>hives</mark></a>" in await page_of(app, "/-/search?q=hives")
     text = await page_of(app, "/-/search?license=CC0-1.0")
     assert 'Licence: <b dir="auto">CC0-1.0</b>' in text
     assert ">Licence</h2>" not in text  # there is nothing left to choose

@@ -23,6 +23,9 @@ _SINGLE: Final = ("q", "like", "in", "sort", "facet", "deprecated", "temporal", 
 _ORDERS: Final = {"score": "Best match", "date": "Newest", "name": "By name", "downloads": "Downloads"}
 _NAMES: Final = {"license": "Licence"}  # of facets, where people write them otherwise
 _DESCRIPTION: Final = 300  # characters
+_PLACES: Final = 10  # in which something was found, of each hit
+_TEXTS: Final = 3  # in which something was found, of each place
+_SHOWN: Final = ("name", "title", "description", "texts")  # places whose texts are shown in any case
 
 
 async def _page(call: Call) -> web.StreamResponse:
@@ -128,16 +131,20 @@ def _hit(base: str, hit: Result) -> dict[str, Any]:
     url = url_of(base, hit.name, hit.version)
     if hit.resource is not None:
         url = url_of(base, "-", "table", hit.name, hit.version, hit.resource)
-    texts = [one for one in hit.highlights if one["path"] in ("description", "texts")]
+    marked: dict[str, list[list[tuple[str, bool]]]] = {}
+    for one in hit.highlights:
+        marked.setdefault(str(one["path"]), []).append(list(_parts(one)))
+    texts = marked.get("description") or marked.get("texts")
     return {
         "name": hit.name,
+        "name_parts": marked.get("name", [[(hit.name, False)]])[0],
         "version": hit.version,
         "resource": hit.resource,
         "url": url,
-        "title": hit.title,
+        "title_parts": marked["title"][0] if "title" in marked else [(hit.title, False)] if hit.title else [],
         "description": plain(hit.description, _DESCRIPTION),
-        "parts": list(_parts(texts[0])) if texts else [],
-        "why": _why(hit),
+        "parts": texts[0] if texts else [],
+        "why": _why(hit, marked),
         "deprecated": hit.deprecated,
     }
 
@@ -153,9 +160,8 @@ def _parts(highlight: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     yield text[at:], False
 
 
-def _why(hit: Result) -> str:
-    """Where else than in its title and description something was found."""
-    places = dict.fromkeys(
-        str(one["path"]) for one in hit.matched if one.get("path") not in ("title", "description", "texts")
-    )
-    return f"found in: {', '.join(places)}" if places else ""
+def _why(hit: Result, marked: Mapping[str, list[list[tuple[str, bool]]]]) -> list[dict[str, Any]]:
+    """Where else than in what is shown of it something was found, and the first texts of that."""
+    places = dict.fromkeys(str(one["path"]) for one in hit.matched if one.get("path"))
+    others = [one for one in places if one not in _SHOWN][:_PLACES]
+    return [{"place": one, "texts": marked.get(one, [])[:_TEXTS]} for one in others]
