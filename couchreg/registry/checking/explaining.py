@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from couchreg.model import json
-from couchreg.package.report import Problem, Report, problem, shown
+from couchreg.package.report import MAX_SHOWN, Problem, Report, problem, shown
 from couchreg.registry.checking.json_rows import FORMATS, LINES, fault_of
 from couchreg.registry.checking.opening import BROKEN, UTF_8, line_breaks
 from couchreg.registry.checking.preparing import Prepared
@@ -51,7 +51,9 @@ class Explainer:
         field = (names.stated_of(own) if own else None) or getattr(error, "label", None) or None
         column = getattr(error, "field_number", None)
         place = self._place(resource, row)
-        message = error.message
+        message, cell = error.message, getattr(error, "cell", None)
+        if isinstance(cell, str) and len(cell) > MAX_SHOWN:  # what is said of it comes behind it
+            message = message.replace(cell, f"{cell[:MAX_SHOWN]}…")
         if error.type in _UNREAD:
             message = f"The data cannot be read: {error.note}"
         if error.type == "source-error" and row is None and (broken := self._broken_json(resource)):

@@ -20,6 +20,9 @@ _PAGE = re.compile(
 )
 _XML = re.compile(rb"<\?xml\s.*?\?>", re.DOTALL)
 _TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.IGNORECASE)
+_JSON = re.compile(rb'\{\s*"|\[\s*[\[{]')
+_NOT_FOUND = b"404: Not Found"  # all that GitHub answers for a file that is not there
+_DELIMITED = frozenset(("csv", "tsv", "tab"))
 # What can be neither a page nor XML, by the suffixes of files.
 TABLES = frozenset(
     (
@@ -52,7 +55,22 @@ def fault_of(begin: bytes, *forms: str) -> str | None:
         called = f" called {shown(title[1].decode('utf-8', 'replace').strip())}" if title else ""
         answer = "which a server may have answered in place of the file: get the file itself"
         return f"is an HTML page{called}, {answer}"
-    return "is an XML document: get the file itself, or name its format" if declared else None
+    if declared:
+        return "is an XML document: get the file itself, or name its format"
+    return _plain_fault(plain) if _DELIMITED.intersection(forms) else None
+
+
+def _plain_fault(plain: bytes) -> str | None:
+    """The same of text that could be a table of one column by its characters."""
+    if plain.rstrip(_BLANKS) == _NOT_FOUND:
+        return f"is a server's answer “{_NOT_FOUND.decode()}”: get the file itself"
+    if plain.startswith(b"{\\rtf"):
+        return "is a document in Rich Text Format: save it as text"
+    return (
+        "is JSON, which a server may have answered: get the file itself, or name its format"
+        if _JSON.match(plain)
+        else None
+    )
 
 
 def pointer_fault(begin: bytes) -> str | None:

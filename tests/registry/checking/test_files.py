@@ -76,6 +76,22 @@ def test_a_page_is_no_table(tmp_path: Path, path: str) -> None:
     assert "is an HTML page called '404, not found'" in found["message"]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("404: Not Found", "is a server's answer “404: Not Found”"),
+        ('{"message": "Not Found"}', "is JSON"),
+        ('[\n {"id": 1}]', "is JSON"),
+        ("{\\rtf1\\ansi id,word}", "is a document in Rich Text Format"),
+        ('<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>', "is an XML document"),
+    ],
+)
+@pytest.mark.parametrize("path", ["t.csv", "t.tsv"])
+def test_what_else_is_no_table(tmp_path: Path, path: str, text: str, words: str) -> None:
+    [found] = table(tmp_path, text, path, schema=None)["problems"]
+    assert (found["type"], found["file"], words in found["message"]) == ("source-error", path, True)
+
+
 def test_a_page_in_place_of_a_picture_is_named(tmp_path: Path) -> None:
     report = table(tmp_path, PAGE, "t.png", schema=None)
     assert (report["problems"], report["skipped"]) == ([], ["t"])
@@ -95,7 +111,10 @@ def test_pages_that_are_what_they_are_said_to_be(tmp_path: Path, path: str, text
     assert (report["problems"], report["unchecked"]) == ([], [])
 
 
-@pytest.mark.parametrize("text", ["<ticker>,<date>\nA,1\n", "version https://x\n1\n", "<a>\n1\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["<ticker>,<date>\nA,1\n", "version https://x\n1\n", "<a>\n1\n", "[id],{x}\n1,2\n", "{a},b\n1,2\n"],
+)
 def test_headers_that_look_alike(tmp_path: Path, text: str) -> None:
     assert table(tmp_path, text, schema=None)["problems"] == []
 

@@ -318,3 +318,11 @@ def test_a_folder_in_place_of_its_files(tmp_path: Path, path: str, words: str) -
     assert words in found["message"]
     with pytest.raises(Invalid, match=re.escape(words)):
         Folder.read(folder)
+
+
+def test_what_is_said_of_a_long_cell(tmp_path: Path) -> None:
+    [found] = table(tmp_path, f"id,word\n{'x' * 200_000},a\n")["problems"]
+    assert (found["row"], found["field"]) == (2, "id")
+    assert found["message"].endswith(
+        'x…" in row "2" and field "id" at position "1": type is "integer/default"'
+    )
