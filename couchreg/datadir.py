@@ -20,6 +20,7 @@ from couchreg.durable import make_directory, sync, write_new
 from couchreg.os_errors import belongs
 
 LOCK_NAME = "couchreg.lock"
+ASIDE = ".damaged"  # in the name of what a rebuild has put aside
 _PATIENCE = 2.0  # seconds
 OPEN = ("datastore", "spool", "publishing")  # what lies in these is published, or is about to be
 OURS = (
@@ -182,20 +183,30 @@ def _tighten(root: Path) -> None:
         if entry.is_dir() and entry.name not in OPEN:
             for folder, folders, files in os.walk(entry):
                 for name in (*folders, *files):
-                    _close(Path(folder, name))
+                    _close(Path(folder, name), needed=ASIDE not in name)
+        elif entry.name == OPEN[0] and entry.is_dir():
+            for inside in entry.resolve().glob("_*"):  # what is not packages, of which there may be many
+                _check(inside)
 
 
-def _close(path: Path, *, but: int = 0) -> None:
-    """Leave the owner's permissions, and those of `but`."""
+def _close(path: Path, *, but: int = 0, needed: bool = False) -> None:
+    """Leave the owner's permissions, and those of `but`. Raises OSError for what is ours to write, or is
+    `needed`, and cannot be."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077 & ~but:
             path.chmod(mode & (0o700 | but))
-        if path.name.startswith(OURS) and not os.access(path, os.R_OK | os.W_OK):
-            why = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
-            raise OSError(why, os.strerror(why), str(path))
+        if needed or path.name.startswith(OURS):
+            _check(path)
     except FileNotFoundError:
         return  # a link to nowhere, or gone meanwhile
+
+
+def _check(path: Path) -> None:
+    """Raises OSError for what this user may not write."""
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        why = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
+        raise OSError(why, os.strerror(why), str(path))
 
 
 def _remedy(path: Path, error: OSError) -> str:

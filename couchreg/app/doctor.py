@@ -9,18 +9,24 @@ import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-from couchreg.app import migrations
+from couchreg.app import findings, migrations
 from couchreg.app.disks import MIB
+from couchreg.app.findings import WARNING, WRONG, Finding
 from couchreg.config import FILE_NAME, CannotStart
-from couchreg.datadir import LOCK_NAME, OPEN
+from couchreg.datadir import LOCK_NAME
+from couchreg.docstore.maintenance.ownership import NOTE
 from couchreg.docstore.sqlite import copying, paths
+from couchreg.os_errors import sentence
 from couchreg.package.layout import OWNER, RECORDS
 
-WRONG, WARNING = "wrong", "warning"
 SERVER = "server.sqlite"
 BACKUP = "Put it back from a backup (couchreg restore)"
+LOST = (
+    f"It is missing, with the server's settings and administrators. {BACKUP}. If it is lost for good: "
+    "couchreg rebuild makes a new one beside the databases, which stay, and the next start makes an "
+    "administrator."
+)
 REMEDIES = {  # of files that are databases, by their names
     SERVER: f"{BACKUP}; it holds the server's settings and administrators.",
     "downloads.sqlite": "Stop the server and move it away: the counts of downloads begin anew.",
@@ -29,15 +35,11 @@ REMEDIES = {  # of files that are databases, by their names
 }
 REGISTRY = "Stop the server and run couchreg rebuild: it is made again from the datastore."
 MINE = f"{BACKUP}, or stop the server and move it away: then it is made anew, and empty."
+DERIVED = {  # the same of those that lie in folders
+    "search*/**/*.sqlite": "Stop the server and delete its folder: the index is made again.",
+    "views/**/*.view": "Stop the server and delete it: the view is made again when somebody asks it.",
+}
 LEAST = 1024 * MIB  # bytes of room
-
-
-class Finding(NamedTuple):
-    """`kind` is `wrong` or `warning`; `reason` ends in what to do."""
-
-    kind: str
-    path: Path
-    reason: str
 
 
 def examine(data: Path) -> Iterator[Finding]:
@@ -45,16 +47,20 @@ def examine(data: Path) -> Iterator[Finding]:
     if not data.is_dir():
         yield Finding(WRONG, data, "It is no folder: name the data directory with --data-dir.")
         return
-    refused = list(_access(data))
+    refused = list(findings.access(data))
     yield from refused
     if any(finding.path == data for finding in refused):
         return
-    closed = {finding.path for finding in refused}
+    closed = {finding.path for finding in refused if finding.kind == WRONG}
+    yield from findings.readable_by_others(data)
     yield from _format(data)
     yield from _settings(data / FILE_NAME)
     yield from _databases(data, closed)
+    yield from _derived(data, closed)
     yield from _secret(data / "upload-secret")
+    yield from _logins(data / "logins.json")
     yield from _owner(data, closed)
+    yield from findings.files(data / "datastore")
     yield from _left_over(data)
     yield from _room(data)
 
@@ -72,24 +78,6 @@ def is_running(data: Path) -> bool:
     finally:
         os.close(lock)
     return False
-
-
-def _access(data: Path) -> Iterator[Finding]:
-    """What this user cannot read and write, and what others can read."""
-    me = os.geteuid()
-    for path in (data, *sorted(data.iterdir() if os.access(data, os.R_OK | os.X_OK) else ())):
-        try:
-            found = path.stat()
-        except FileNotFoundError:
-            yield Finding(WARNING, path, "It is a link to nothing: remove it, or mount what it leads to.")
-            continue
-        wanted = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
-        if not os.access(path, wanted):
-            yield Finding(
-                WRONG, path, f"This user may not write it: sudo chown -R {me} {path}; chmod -R u+rwX {path}"
-            )
-        elif found.st_mode & 0o066 and path.name not in OPEN and path.name != FILE_NAME:
-            yield Finding(WARNING, path, f"Others may read it, and it holds secrets: chmod -R go= {path}")
 
 
 def _format(data: Path) -> Iterator[Finding]:
@@ -116,23 +104,33 @@ def _settings(path: Path) -> Iterator[Finding]:
 
 def _databases(data: Path, closed: set[Path]) -> Iterator[Finding]:
     if not (data / SERVER).exists():
-        reason = "It is missing, so the server would start as a new one. "
-        yield Finding(WRONG, data / SERVER, reason + BACKUP + ".")
+        yield Finding(WRONG, data / SERVER, LOST)
     for name, remedy in REMEDIES.items():
         yield from _database(data / name, remedy, closed)
     folder = data / "databases"
     if not folder.is_dir() or folder in closed:
         return
+    missing = []
     if data / SERVER not in closed and (data / SERVER).exists():
-        for missing in copying.missing_files(data / SERVER, folder):
-            yield Finding(WRONG, missing.path, f"It is missing. {_remedy_of_missing(missing.name)}")
-    found = [file for path in folder.iterdir() if (file := paths.parse(path)) is not None]
-    if all(file.name != "registry" for file in found) and any((data / "datastore" / RECORDS).glob("*")):
+        missing = copying.missing_files(data / SERVER, folder)
+    for lost in missing:
+        yield Finding(WRONG, lost.path, f"It is missing. {_remedy_of_missing(lost.name)}")
+    names = {file.name for path in folder.iterdir() if (file := paths.parse(path)) is not None}
+    names |= {lost.name for lost in missing}
+    if "registry" not in names and any((data / "datastore" / RECORDS).glob("*")):
         yield Finding(WRONG, folder, f"The database of packages is missing. {_remedy_of_missing('registry')}")
     for path in sorted(folder.iterdir()):
-        file = paths.parse(path)
-        if file is not None:
-            yield from _database(path, REGISTRY if file.name == "registry" else MINE, closed)
+        parsed = paths.parse(path)
+        if parsed is not None:
+            yield from _database(path, REGISTRY if parsed.name == "registry" else MINE, closed)
+
+
+def _derived(data: Path, closed: set[Path]) -> Iterator[Finding]:
+    """Databases that are made again, in folders of their own."""
+    for pattern, remedy in DERIVED.items():
+        for path in sorted(data.glob(pattern)):
+            if not closed.intersection(path.parents):
+                yield from _database(path, remedy, closed)
 
 
 def _remedy_of_missing(name: str) -> str:
@@ -147,7 +145,11 @@ def _database(path: Path, remedy: str, closed: set[Path]) -> Iterator[Finding]:
     if not path.stat().st_size:
         yield Finding(WRONG, path, f"It is empty. {remedy}")
         return
-    faults = copying.faults_of_file(path)
+    try:
+        faults = copying.faults_of_file(path)
+    except OSError as error:
+        yield Finding(WRONG, path, f"It cannot be looked into: {sentence(error) or error}")
+        return
     if faults:
         yield Finding(WRONG, path, f"It is damaged ({faults[0]}). {remedy}")
 
@@ -155,6 +157,21 @@ def _database(path: Path, remedy: str, closed: set[Path]) -> Iterator[Finding]:
 def _secret(path: Path) -> Iterator[Finding]:
     if path.exists() and path.stat().st_size < 32:
         yield Finding(WRONG, path, "It is damaged: remove it, and a new one will be created.")
+
+
+def _logins(path: Path) -> Iterator[Finding]:
+    """Those of the pages, which are in a file while no server runs."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (FileNotFoundError, PermissionError):
+        return
+    except ValueError:
+        found = None
+    if not isinstance(found, list | dict):
+        reason = (
+            "It is damaged. The next start removes it, and whoever was logged in at the pages logs in again."
+        )
+        yield Finding(WARNING, path, reason)
 
 
 def _owner(data: Path, closed: set[Path]) -> Iterator[Finding]:
@@ -167,10 +184,14 @@ def _owner(data: Path, closed: set[Path]) -> Iterator[Finding]:
         return  # told already
     try:
         told = json.loads(note.read_bytes())
+    except PermissionError:
+        return  # told already
     except (OSError, ValueError):
         told = None
     owner = told.get("registry") if isinstance(told, dict) else None
-    if owner != mine:
+    if not isinstance(owner, str):
+        yield Finding(WRONG, note, f"It is damaged. {NOTE}")
+    elif owner != mine:
         reason = "The datastore belongs to another server: couchreg rebuild makes it this one's."
         yield Finding(WRONG, note, reason)
 

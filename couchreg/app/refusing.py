@@ -1,18 +1,22 @@
 """What stops a start, as a sentence for whoever runs the server: what cannot be used, why, what to do."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from couchreg.auth.policy import REGISTRY
 from couchreg.blobstore.base import BlobStore
-from couchreg.config import CannotStart
+from couchreg.config import CannotStart, Settings
+from couchreg.datadir import DataDir
 from couchreg.docstore.base import Database, Store
 from couchreg.docstore.maintenance.lacking import has_purged, some_record
 from couchreg.docstore.sqlite import paths
-from couchreg.errors import CouchregError, Unavailable
+from couchreg.errors import CouchregError, Failure, Unavailable
+from couchreg.os_errors import belongs
 
 BACKUP = "Put it back from a backup, or choose another data directory with --data-dir."
+_OF_THE_DISK = ("insufficient_storage", "file_error")  # words of what says nothing of what the file holds
 MENDING = "See that this user may write it and that the disk is not full, or choose another with --data-dir."
 
 
@@ -38,21 +42,52 @@ def using(path: Path, remedy: str) -> Iterator[None]:
 
 
 async def open_database(store: Store, name: str, folder: Path) -> Database:
-    """The database, after a look into it. Raises DamagedDatabase."""
-    try:
+    """The database, after a look into it. Raises CannotStart, of a damaged one DamagedDatabase."""
+    with reading(name, folder):
         database = await store.open(name)
         await database.info()
+    return database
+
+
+@contextmanager
+def reading(name: str, folder: Path) -> Iterator[None]:
+    """Turn what goes wrong with a database, whose file is in `folder`, into CannotStart: where it is damaged,
+    and not somebody else's or on a disk that is full, into DamagedDatabase."""
+    try:
+        yield
+    except CannotStart:
+        raise
     except Unavailable as error:
         raise CannotStart(f"The database {name} cannot be had. {error.reason}") from error
-    except CouchregError as error:
-        file = next((found.path for found in _files(folder, name)), folder)
-        remedy = (
-            "couchreg rebuild makes it again from the datastore."
-            if name == REGISTRY
-            else "Put it back from a backup, or move it away: then it is made anew, and empty."
-        )
-        raise DamagedDatabase(name, f"{file} cannot be used. {error.reason} {remedy}") from error
-    return database
+    except Failure as error:
+        raise _refused(name, folder, error) from error
+
+
+def _refused(name: str, folder: Path, error: Failure) -> CannotStart:
+    file = next((found.path for found in _files(folder, name)), folder)
+    if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+        return CannotStart(f"{file} cannot be used: {belongs(file)}")
+    if error.error in _OF_THE_DISK:
+        return CannotStart(f"{file} cannot be used. {error.reason} {MENDING}")
+    remedy = (
+        "couchreg rebuild makes it again from the datastore."
+        if name == REGISTRY
+        else "Put it back from a backup, or move it away: then it is made anew, and empty."
+    )
+    return DamagedDatabase(name, f"{file} cannot be used. {error.reason} {remedy}")
+
+
+def refuse_lost_server(settings: Settings, data: DataDir) -> None:
+    """Raises CannotStart where databases have lost the file with the settings beside them: a new one would
+    have other administrators, and the datastore would not be its."""
+    files = [path for path in data.databases.glob("*.db") if paths.parse(path) is not None]
+    if settings.docstore != "sqlite" or data.server_file.exists() or not files:
+        return
+    raise CannotStart(
+        f"{data.server_file} is missing: the server's settings, its administrators and what logins are "
+        "signed with. Put it back from a backup. If it is lost for good, couchreg rebuild makes a new one "
+        "beside the databases, which stay, and the next start makes an administrator."
+    )
 
 
 async def refuse_bare(store: Store, blobs: BlobStore, *, is_new: bool) -> None:

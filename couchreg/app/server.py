@@ -20,6 +20,7 @@ from couchreg.access.known import PrivatePackages
 from couchreg.access.public_store import PublicStore
 from couchreg.access.seen import SeenDatabase, public_view
 from couchreg.app import designs, migrations, mirroring
+from couchreg.app.databases import ensure_databases
 from couchreg.app.documents import open_engine, package_locks, refuse_remote, share, starting
 from couchreg.app.doors import open_doors
 from couchreg.app.graphs import open_graphs
@@ -29,7 +30,7 @@ from couchreg.app.listening import listen, tls_context
 from couchreg.app.logins import over_restarts
 from couchreg.app.monitoring import Monitoring
 from couchreg.app.redeeming import redeem
-from couchreg.app.refusing import MENDING, open_database, refuse_bare, using
+from couchreg.app.refusing import MENDING, reading, refuse_bare, refuse_lost_server, using
 from couchreg.app.registering import registry_options
 from couchreg.app.replicating import DesignFunctions
 from couchreg.app.searching import beginning_of, open_restricted, open_search
@@ -43,12 +44,11 @@ from couchreg.auth.login.pledges import Pledges
 from couchreg.auth.login.sessions import ensure_secret
 from couchreg.auth.login.visits import Visits
 from couchreg.auth.passwords.hashing import PasswordWork
-from couchreg.auth.policy import GLOBAL_CHANGES, REGISTRY, REGISTRY_SECURITY, REPLICATOR, USERS, Security
+from couchreg.auth.policy import REGISTRY, USERS, Security
 from couchreg.auth.tokens import Tokens
 from couchreg.auth.users.accounts import Accounts
 from couchreg.auth.users.admins import Admins, ensure_admin, set_admin
 from couchreg.auth.users.asked import AskedUsers
-from couchreg.auth.users.design import ensure_auth_design
 from couchreg.auth.users.users import UserChanges, Users
 from couchreg.blobstore.spool import Spool
 from couchreg.config import CannotStart, Settings
@@ -113,6 +113,7 @@ class App:
         self.journals = Journals(stack, settings)
         data = stack.enter_context(DataDir(settings.data_dir))
         await self._brought_up(data)
+        refuse_lost_server(settings, data)
         wanted = ((settings.port, "--port"), (settings.couch_port, "--couch-port"))
         self.monitoring = Monitoring(self, settings, data)
         ports = [stack.enter_context(listen(settings.host, port, flag)) for port, flag in wanted]
@@ -171,8 +172,8 @@ class App:
         self.new_admin = await self._admins()
         await ensure_secret(self.store)
         is_new = REGISTRY not in await self.store.names()
-        await self._databases(data)
-        await self._rights()
+        await ensure_databases(self.store, data.databases)
+        await self._rights(data.databases)
         self.attachments = await self._attachments(stack, data)
         if claimed := await self._claimed():
             await refuse_bare(self.store, self.attachments.blobs, is_new=is_new)
@@ -195,7 +196,7 @@ class App:
             engine, self.processes = await open_engine(stack, self.settings, data)
             store = await CachedConfig.load(engine)
             self.store = GuardedStore(store, self._passwords(stack, store), UserChanges())
-            await self._databases(data)
+            await ensure_databases(self.store, data.databases)
             self.attachments = await self._attachments(stack, data)
             yield self
 
@@ -205,16 +206,18 @@ class App:
         with using(data.path, MENDING):
             await asyncio.to_thread(migrations.bring_up, data.path)
 
-    async def _rights(self) -> None:
+    async def _rights(self, folder: Path) -> None:
         """Which packages are not for everybody, and for whom they are. Raises CannotStart."""
         self.groups = Groups(NamedNotes(self.store, USERS))
-        await self.groups.load()
+        with reading(USERS, folder):
+            await self.groups.load()
         is_mirror = self.settings.mirror is not None
         refresh = self.groups.refresh if self.processes.are_several else None
         self.private = PrivatePackages(
             self._packages, self.groups.of, refresh_groups=refresh, is_mirror=is_mirror
         )
-        await self.private.refresh()
+        with reading(REGISTRY, folder):
+            await self.private.refresh()
         closed = self.private.restricted()
         if closed and self.settings.redirect == "public":
             raise CannotStart(
@@ -297,19 +300,6 @@ class App:
         guard = ReplicatorGuard(lambda wanted, user: self.replicator.check_written(wanted, user))
         kept = KeepsRestricted(REGISTRY, files_are_public=self.settings.redirect == "public")
         return LayeredStore(engine, kept, validators, guard)
-
-    async def _databases(self, data: DataDir) -> None:
-        """The databases every server has, and of a new one those that a CouchDB has after its set-up.
-        Raises DamagedDatabase."""
-        there = set(await self.store.names())
-        first = () if there else (GLOBAL_CHANGES,)  # whoever deletes it later does so on purpose
-        for name in (*first, USERS, REPLICATOR, REGISTRY):
-            if name not in there:
-                await self.store.create(name)
-        registry = await open_database(self.store, REGISTRY, data.databases)
-        if await registry.setting("security") is None:
-            await registry.set_setting("security", dict(REGISTRY_SECURITY))
-        await ensure_auth_design(await open_database(self.store, USERS, data.databases))
 
     async def _attachments(self, stack: AsyncExitStack, data: DataDir) -> Attachments:
         with using(data.datastore, MENDING):

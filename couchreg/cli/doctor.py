@@ -5,6 +5,7 @@ import sys
 import click
 
 from couchreg.app import doctor as doctors
+from couchreg.app.findings import WRONG
 from couchreg.cli.data_flags import data_flags
 from couchreg.config import load
 
@@ -24,4 +25,4 @@ def doctor(**given: str | None) -> None:
         click.echo("A server is running here.")
     if not found:
         click.echo(f"Nothing is wrong with {data}.")
-    sys.exit(1 if any(finding.kind == doctors.WRONG for finding in found) else 0)
+    sys.exit(1 if any(finding.kind == WRONG for finding in found) else 0)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from couchreg.docstore.base import BEGINNING, Change, Changes, Seq
 from couchreg.docstore.together import OwnTask, TaskOfOne
-from couchreg.errors import CouchregError, NotFound, StorageFailure, Unavailable
+from couchreg.errors import NotFound, StorageFailure, Unavailable
 from couchreg.followers.base import Checkpoint, FollowedPackages, FollowedStore, Follower, RebuildNeeded
 from couchreg.followers.problems import Problem, Problems
 from couchreg.followers.purges import SeenPurges
-from couchreg.os_errors import sentence
+from couchreg.journal.failing import tell
 
 log = logging.getLogger(__name__)
 
@@ -149,9 +149,7 @@ class FollowerLoop:
 
     def _failed(self, error: Exception) -> None:
         if self._last_error is None:  # once for each trouble, not for each attempt
-            log.error(
-                "follower %s tries again: %s", self.follower.name, _words(error), exc_info=_trace(error)
-            )
+            tell(log, f"The follower {self.follower.name}, which tries again,", error)
         self._last_error = f"{type(error).__name__}: {error}"
         self._become("failing")
 
@@ -303,13 +301,7 @@ class FollowerLoop:
         except STORE_FAILS:
             raise
         except Exception as error:
-            log.error(
-                "follower %s cannot process %r: %s",
-                self.follower.name,
-                change.id,
-                _words(error),
-                exc_info=_trace(error),
-            )
+            tell(log, f"What the follower {self.follower.name} makes of {change.id!r}", error)
             await self._problems.add(change, error)
             await self.follower.apply([], Checkpoint.at(change.seq))
             self._move(change.seq)
@@ -331,15 +323,3 @@ class FollowerLoop:
         """Wake whoever waits in `caught_up`; they look and wait again on a fresh event."""
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
-
-
-def _words(error: Exception) -> str:
-    """What happened; of what the system refuses, with the file and the remedy, which stores keep to
-    themselves."""
-    told = next((sentence(one) for one in (error, error.__cause__) if isinstance(one, OSError)), None)
-    return told or str(error)
-
-
-def _trace(error: Exception) -> Exception | None:
-    """Of what is foreseen a sentence is enough."""
-    return None if isinstance(error, CouchregError | OSError) else error

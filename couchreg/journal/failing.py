@@ -10,7 +10,7 @@ from collections import OrderedDict
 from typing import Final
 
 from couchreg import os_errors
-from couchreg.errors import CouchregError
+from couchreg.errors import CouchregError, StorageFailure, Unavailable
 
 AGAIN: Final = 60.0  # seconds before the same is said again
 _MOST: Final = 256  # sentences that are remembered
@@ -31,6 +31,10 @@ def tell(log: logging.Logger, what: str, error: Exception) -> None:
 
 def reason_of(error: Exception) -> str | None:
     """A sentence for whoever runs the server; None for what nobody foresaw."""
+    if isinstance(error, Unavailable | StorageFailure) and isinstance(error.__cause__, OSError):
+        return (
+            os_errors.sentence(error.__cause__) or error.reason
+        )  # with the file, which clients are not told
     if isinstance(error, CouchregError):
         return f"{error.reason} {_DOCTOR}" if error.error == _DAMAGED else error.reason
     return os_errors.sentence(error) if isinstance(error, OSError) else None

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from couchreg.app.doctor import WARNING, WRONG, examine
+from couchreg.app.doctor import examine
+from couchreg.app.findings import SHOWN, WARNING, WRONG
 from couchreg.cli.main import cli
 from tests.conftest import ServerFactory
 from tests.processes import running
@@ -88,3 +89,26 @@ def test_the_command_looks_while_a_server_runs_and_changes_nothing(tmp_path: Pat
     done = CliRunner().invoke(cli, ["doctor", "--data-dir", str(data)])
     assert done.exit_code == 1
     assert done.output.startswith("wrong ")
+
+
+async def test_whoever_else_may_read_a_file_its_damage_is_told(data: Path) -> None:
+    truncate(data / "contents.sqlite")
+    (data / "contents.sqlite").chmod(0o644)
+    kinds = [finding.kind for finding in examine(data) if finding.path.name == "contents.sqlite"]
+    assert sorted(kinds) == [WARNING, WRONG]
+
+
+async def test_of_many_files_that_are_lost_the_first_are_named(data: Path) -> None:
+    records = data / "datastore" / "_registry" / "lost"
+    records.mkdir(parents=True)
+    for number in range(3 * SHOWN):
+        (records / f"{number}.json").write_bytes(b"{")
+    found = [finding for finding in examine(data) if finding.kind == WRONG]
+    assert len(found) == SHOWN + 1
+    assert "couchreg datastore check names all" in found[-1].reason
+
+
+async def test_a_damaged_note_is_no_other_servers(data: Path) -> None:
+    (data / "datastore" / "_datastore" / "owner.json").write_bytes(b'{"regis')
+    [found] = [finding for finding in examine(data) if finding.kind == WRONG]
+    assert "It is damaged. Stop the server and remove it" in found.reason

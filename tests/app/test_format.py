@@ -9,7 +9,8 @@ import aiohttp
 import pytest
 
 from couchreg.app import migrations
-from couchreg.app.doctor import WRONG, examine
+from couchreg.app.doctor import examine
+from couchreg.app.findings import WRONG
 from couchreg.cli.rebuild import run
 from couchreg.config import CannotStart, load
 from tests.app.old_format import ANNA

@@ -16,14 +16,15 @@ from couchreg.designdocs.views.answers import Answers
 from couchreg.designdocs.views.blocks import Block, WantedBlocks
 from couchreg.designdocs.views.definition import QUERY, Definition, definition_of, edges
 from couchreg.designdocs.views.folders import Folder, folder_of, folders_of
-from couchreg.designdocs.views.index import NO_ROWS, IndexFile, Mapped
+from couchreg.designdocs.views.index import DAMAGED, NO_ROWS, IndexFile, Mapped, make_folder, opened
 from couchreg.designdocs.views.json_map import map_documents
 from couchreg.designdocs.views.pipeline import Pipeline, nothing
 from couchreg.designdocs.views.reading import IndexRow, Read
 from couchreg.designdocs.views.stretches import Piece, Rows
-from couchreg.designdocs.views.tasks import Task, Tasks
+from couchreg.designdocs.views.tasks import Task, Tasks, forgiven
 from couchreg.docstore.base import BEGINNING, Change, Database, Range, Revision, Seq
 from couchreg.docstore.optional import last_purge, purging
+from couchreg.errors import Unavailable
 from couchreg.model.partitions import partition_of
 from couchreg.wire import documents
 
@@ -52,6 +53,7 @@ class Index:
         self._mapper = mapper
         self._known_seq: str | None = None  # what the file says, once it has been read
         self._file: IndexFile | None = None
+        self._is_anew = False  # since it was damaged, and not up to date again
         self._opening = asyncio.Lock()
         self._updating: asyncio.Task[None] | None = None
         self._compacting: asyncio.Task[None] | None = None
@@ -75,16 +77,24 @@ class Index:
         """Begin to give back what the file does not use, if that is not under way."""
         if not self.is_compacting:
             self._compacting = asyncio.create_task(self._compact())
-            self._compacting.add_done_callback(_forgiven)
+            self._compacting.add_done_callback(forgiven)
 
     async def _compact(self) -> None:
         with self.tasks.begun("view_compaction"):
-            await asyncio.to_thread((await self.file()).compact)
+            await asyncio.to_thread((await self._held()).compact)
 
     async def file(self) -> IndexFile:
+        """For those who read. Raises Unavailable for one that was damaged and is not made again yet."""
+        found = await self._held()
+        if self._is_anew:
+            raise Unavailable(DAMAGED, retry_after=1)
+        return found
+
+    async def _held(self) -> IndexFile:
         async with self._opening:
-            if self._file is None:
-                self._file = await asyncio.to_thread(IndexFile, self.path)
+            if self._file is None or self._file.is_broken:
+                self._is_anew, self._known_seq = self._file is not None, None
+                self._file = await asyncio.to_thread(opened, self.path, anew=self._is_anew)
             return self._file
 
     async def close(self) -> None:
@@ -100,7 +110,7 @@ class Index:
         """The task that brings it up to date. It goes on when nobody waits for it any more."""
         if self._updating is None or self._updating.done():
             self._updating = asyncio.create_task(self._update(database))
-            self._updating.add_done_callback(_forgiven)
+            self._updating.add_done_callback(forgiven)
         return self._updating
 
     async def fresh(self, database: Database) -> None:
@@ -111,13 +121,15 @@ class Index:
         try:
             while (await self._seq(database)) < wanted:
                 await asyncio.shield(self.refresh(database))
+            self._is_anew = False
         finally:
             self.waiting -= 1
 
     async def seq(self) -> str:
         """Up to where the database has been read."""
+        file = await self._held()
         if self._known_seq is None:
-            self._known_seq = await asyncio.to_thread((await self.file()).meta, "seq") or "0"
+            self._known_seq = await asyncio.to_thread(file.meta, "seq") or "0"
         return self._known_seq
 
     async def _seq(self, database: Database) -> Seq:
@@ -143,7 +155,7 @@ class Index:
 
     async def _follow_purges(self, database: Database, since: Seq) -> Seq:
         """Map again what was purged since; where from to read the changes."""
-        file = await self.file()
+        file = await self._held()
         text = await asyncio.to_thread(file.meta, "purge_seq")
         before = await database.parse_since(text or "0")
         if await last_purge(database) == before:
@@ -209,7 +221,7 @@ class Index:
         return not revision.deleted and (self.definition.include_design or not is_design)
 
     async def _store(self, mapped: Sequence[Mapped], seq: Seq) -> None:
-        await asyncio.to_thread((await self.file()).apply, mapped, {"seq": seq.text})
+        await asyncio.to_thread((await self._held()).apply, mapped, {"seq": seq.text})
         self._known_seq = seq.text
 
     async def rows(
@@ -262,12 +274,6 @@ class Index:
         if limit <= FEW:
             return file.peek(read, limit)
         return await asyncio.to_thread(file.rows, read, skip=0, limit=limit)
-
-
-def _forgiven(task: "asyncio.Task[None]") -> None:
-    """Who waits for an update gets its failure; who does not shall find it in the log."""
-    if not task.cancelled() and task.exception() is not None:
-        log.warning("an index could not be brought up to date or compacted: %s", task.exception())
 
 
 class ViewEngine:
@@ -374,7 +380,7 @@ class ViewEngine:
             for path in [path for path in self._open if path.parent.parent == folder.parent]:
                 await self._open.pop(path).close()
             await asyncio.to_thread(shutil.rmtree, folder.parent, ignore_errors=True)
-            await asyncio.to_thread(folder.mkdir, parents=True, mode=0o700)
+            await asyncio.to_thread(make_folder, folder)
         return folder
 
     async def _remove(self, path: Path) -> None:

@@ -7,8 +7,10 @@ before, and goes on from there.
 """
 
 import itertools
+import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,8 +21,13 @@ from couchreg.designdocs.views.answers import IndexState
 from couchreg.designdocs.views.blocks import Block, WantedBlocks
 from couchreg.designdocs.views.reading import IndexRow, Read, rows_of, where
 from couchreg.designdocs.views.stretches import Stretch, stretch
+from couchreg.errors import Unavailable
 from couchreg.model import json
 
+log = logging.getLogger(__name__)
+
+BROKEN: Final = (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError)
+DAMAGED: Final = "The index was damaged and is made again: ask in a while."
 SCHEMA = """
     create table if not exists rows(
         map integer, sort blob, id text, number integer, key blob, value blob,
@@ -83,11 +90,32 @@ class Mapped(NamedTuple):
 NO_ROWS: Final = b"[]"
 
 
+def opened(path: Path, *, anew: bool = False) -> "IndexFile":
+    """The file at `path`: one that is damaged, or known to be (`anew`), makes way for a new one."""
+    if not anew:
+        try:
+            return IndexFile(path)
+        except BROKEN:
+            pass  # told below
+    log.warning("%s is damaged: the index is made again", path)
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return IndexFile(path)
+
+
+def make_folder(path: Path) -> None:
+    """With those above it that are not there: for its owner alone, as all that is not published."""
+    for folder in (*reversed(path.parents), path):
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+
 class IndexFile:
     """One index. `close` when nobody uses it any more."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
+        self.is_broken = False  # once it has turned out to be damaged: then there has to be another
         self._path = path
         self._number = next(_numbers)
         self._writing, self._reading = threading.Lock(), threading.Lock()
@@ -113,6 +141,16 @@ class IndexFile:
             self._reader.close()
             self._writer.close()
 
+    @contextmanager
+    def _trusting(self, lock: AbstractContextManager[Any]) -> Iterator[None]:
+        """Hold a lock. Raises Unavailable where the file turns out to be damaged meanwhile."""
+        with lock:
+            try:
+                yield
+            except BROKEN as error:
+                self.is_broken = True
+                raise Unavailable(DAMAGED, retry_after=1) from error
+
     @property
     def state(self) -> IndexState:
         """Equal before and after a reading: all of it was of the same rows, if it began with `is_quiet`."""
@@ -124,13 +162,13 @@ class IndexFile:
         return not self._writing.locked()
 
     def meta(self, name: str) -> str | None:
-        with self._reading:
+        with self._trusting(self._reading):
             found = self._reader.execute("select value from meta where name = ?", (name,)).fetchone()
         return None if found is None else str(found[0])
 
     def clear(self, meta: dict[str, str]) -> None:
         """Forget every row."""
-        with self._writing, self._writer:
+        with self._trusting(self._writing), self._writer:
             self._changes += 1
             for table in ("rows", "counts", "meta", "blocks"):
                 self._writer.execute(f"delete from {table}")  # noqa: S608 — names of our own
@@ -139,7 +177,7 @@ class IndexFile:
 
     def apply(self, mapped: Iterable[Mapped], meta: dict[str, str]) -> None:
         """Replace the rows of these documents, and say up to where that goes."""
-        with self._writing:
+        with self._trusting(self._writing):
             self._changes += 1
             with self._writer:
                 for some in mapped:
@@ -162,12 +200,12 @@ class IndexFile:
     def stretch(self, read: Read, wanted: WantedBlocks, most: int) -> tuple[Stretch, int]:
         """The next pieces of a range, and a number that says whether something has changed since."""
         changes = self._changes
-        with self._reading:
+        with self._trusting(self._reading):
             return stretch(self._reader, read, wanted, most), changes
 
     def keep(self, place: int, reduce: bytes, made: Iterable[tuple[Block, int]]) -> None:
         """Keep what was reduced of rows that have not changed since they were read; the rest is let go."""
-        with self._writing:
+        with self._trusting(self._writing):
             kept = [block for block, changes in made if changes == self._changes]
             with self._writer:
                 blocks.store(self._writer, place, reduce, kept)
@@ -179,7 +217,7 @@ class IndexFile:
 
     def sizes(self) -> tuple[int, int]:
         """Bytes on disk, and those of them that are in use."""
-        with self._reading:
+        with self._trusting(self._reading):
             [pages], [free], [size] = (
                 self._reader.execute(f"pragma {name}").fetchone()
                 for name in ("page_count", "freelist_count", "page_size")
@@ -190,28 +228,29 @@ class IndexFile:
 
     def compact(self) -> None:
         """Give back what is not in use. Readers go on; who writes waits."""
-        with self._writing:
+        with self._trusting(self._writing):
             self._writer.execute("vacuum")
             self._writer.execute("pragma wal_checkpoint(truncate)").fetchall()
 
     def total(self, place: int) -> int:
         """How many rows a map has."""
-        with self._reading:
+        with self._trusting(self._reading):
             found = self._reader.execute("select rows from counts where map = ?", (place,)).fetchone()
         return 0 if found is None else int(found[0])
 
     def rows(self, read: Read, *, skip: int, limit: int) -> list[IndexRow]:
         """The next rows of a range."""
-        with self._reading:
+        with self._trusting(self._reading):
             return rows_of(self._reader, read, skip, limit)
 
     def peek(self, read: Read, limit: int) -> list[IndexRow]:
         """The first rows of a range, few of them. For the event loop alone: it waits for no thread."""
-        return rows_of(self._peeker, read, 0, limit)
+        with self._trusting(nullcontext()):
+            return rows_of(self._peeker, read, 0, limit)
 
     def count(self, read: Read) -> int:
         """How many rows a range has."""
         condition, values = where(read)
-        with self._reading:
+        with self._trusting(self._reading):
             [number] = self._reader.execute(f"select count(*) from rows where {condition}", values).fetchone()  # noqa: S608
         return int(number)

@@ -3,11 +3,15 @@
 Source: https://docs.couchdb.org/en/stable/api/server/common.html#active-tasks
 """
 
+import asyncio
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 
 def _now() -> int:
@@ -67,3 +71,9 @@ class Tasks:
             yield task
         finally:
             self.running.remove(task)
+
+
+def forgiven(task: "asyncio.Task[None]") -> None:
+    """Who waits for an update gets its failure; who does not shall find it in the log."""
+    if not task.cancelled() and task.exception() is not None:
+        log.warning("an index could not be brought up to date or compacted: %s", task.exception())

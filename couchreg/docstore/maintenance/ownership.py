@@ -14,6 +14,7 @@ from couchreg.errors import BadRequest, Forbidden, NotFound, StorageFailure, Una
 from couchreg.model import json
 from couchreg.package.layout import CLAIMS, OWNER
 
+NOTE = "Stop the server and remove it: the next start writes it again."
 _SMALL = 4096  # bytes of the note that are read
 
 
@@ -26,6 +27,8 @@ async def claim(store: Store, attachments: Attachments) -> None:
     owner = await _owner(attachments)
     if owner == store.uuid:
         return
+    if owner == "":
+        raise NotOurs(f"The note in the datastore that says whose it is, {OWNER}, is damaged. {NOTE}")
     if owner is not None:
         raise NotOurs(
             "The datastore belongs to another registry, or to one whose database was lost: "

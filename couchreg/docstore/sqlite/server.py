@@ -51,6 +51,8 @@ def open_server(path: Path) -> apsw.Connection:
             _take_over(conn)
             query(conn, roster.TABLES)
             query(conn, "INSERT OR IGNORE INTO identity VALUES (1, ?, 0)", (uuid.uuid4().hex,))
+        if query(conn, "PRAGMA quick_check(1)") != [("ok",)]:  # it is small, and all that follows rests on it
+            raise apsw.CorruptError("quick_check")
     except apsw.Error as error:
         conn.close()
         raise Failure(f"The file {path.name} is damaged or cannot be written ({error}).") from error

@@ -4,15 +4,20 @@ SQLite's failures leave here as errors of this project. A connection that has me
 marked, since it may keep what it has misread: whoever holds it opens another one.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import apsw
 
 from couchreg.docstore.sqlite.failures import foreseen
+from couchreg.journal.failing import tell
 from couchreg.model.json import encode
 
+log = logging.getLogger(__name__)
+
 FAILS = (apsw.Error, UnicodeDecodeError)  # the latter where a text is none any more
+DAMAGED = (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError)
 OF_THE_FILE = (apsw.IOError, apsw.CorruptError, apsw.NotADBError, apsw.CantOpenError, apsw.FullError)
 
 
@@ -74,4 +79,7 @@ def distrust(conn: apsw.Connection) -> None:
 def _met(conn: apsw.Connection, error: Exception) -> Exception:
     if isinstance(error, OF_THE_FILE):
         distrust(conn)
-    return foreseen(error)
+    told = foreseen(error)
+    if isinstance(error, DAMAGED):  # clients are not told which file it is
+        tell(log, f"Reading {conn.filename}", told)
+    return told

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from couchreg.docstore.sqlite.serverfile import ServerFile
 from couchreg.errors import CouchregError, Failure, FileExists, NotFound, StorageFailure, Unavailable, Unsure
 from couchreg.model import json
 from couchreg.model.partitions import LARGEST
+from couchreg.os_errors import belongs
 
 log = logging.getLogger(__name__)
 
@@ -274,7 +276,7 @@ class SqliteStore:
             reason = f"The database cannot be used. {told} Its file is {file.path.name}."
             if self._broken.get(file.name) != reason:
                 self._broken[file.name] = reason
-                log.error("%s cannot be used: %s", file.path, told)
+                log.error("%s cannot be used: %s %s", file.path, told, _advice(file.path))
             raise StorageFailure(reason, error=word) from error
         self._broken.pop(file.name, None)
         return database
@@ -298,3 +300,10 @@ class SqliteStore:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _advice(path: Path) -> str:
+    """What to do about a file that cannot be used, at the end of a sentence."""
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        return f"This user may not write it: {belongs(path)}"
+    return "couchreg doctor says what to do."
