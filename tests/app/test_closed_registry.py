@@ -81,6 +81,19 @@ OF_NO_PACKAGE = {
     ("GET", "/-/offline"),  # shows what the browser has, which the server does not know
     ("POST", "/-/logout"),
 }
+# Where everybody has to log in: how one does, how the server does, and addresses that prove themselves.
+OPEN_TO_ALL = {
+    ("GET", "/-/health"),
+    ("GET", "/-/health/ready"),
+    ("GET", "/-/static/{path}"),
+    ("GET", "/-/login"),
+    ("POST", "/-/login"),
+    ("POST", "/-/logout"),
+    ("GET", "/-/oidc/audience"),
+    ("POST", "/-/oidc/token"),
+    ("PUT", "/-/uploads/{id}/{number}"),
+    ("OPTIONS", "/-/uploads/{id}/{number}"),
+}
 FILL = {"name": "bees", "version": "1.0.0", "old": "1.0.0", "new": "1.0.0"}
 
 
@@ -209,6 +222,28 @@ async def test_where_everybody_has_to_log_in(client: Client, door: Client, setti
     status, _ = await door("OPTIONS", "/-/uploads/x/1", who=None)
     assert status == 204
     assert (await client("GET", "/registry", who=None))[0] == 401
+
+
+async def test_few_routes_are_open_where_everybody_has_to_log_in(client: Client, door: Client) -> None:
+    """To make an account is none of them: whoever could would be let in by it."""
+    await configure(client, chttpd__require_valid_user="true")
+    found = set()
+    for route in ROUTES:
+        path = re.sub(r"\{(\w+)[^}]*\}", lambda part: FILL.get(part[1], "x"), route.path)
+        async with client.session.request(route.method, door.base + path, allow_redirects=False) as answer:
+            if answer.status != 401:
+                found.add((route.method, route.path))
+    assert found == OPEN_TO_ALL
+    async with client.session.get(door.base + "/-/login") as answer:
+        assert answer.status == 200
+        assert "/-/register" not in await answer.text()
+    eve = {"name": "eve", "password": "a long one", "again": "a long one"}
+    for kind, status in ((None, 401), (BROWSER, 303)):
+        async with client.session.post(
+            door.base + "/-/register", data=eve, headers=kind, allow_redirects=False
+        ) as answer:
+            assert answer.status == status
+    assert (await client("GET", "/_users/org.couchdb.user:eve"))[0] == 404
 
 
 async def test_a_registry_made_anew_is_as_open_as_at_first(client: Client, door: Client) -> None:

@@ -89,8 +89,9 @@ def _login_form(
 ) -> web.StreamResponse:
     token, headers = token_for(call)
     values: dict[str, Any] = {"title": "Log in", "token": token, "next": place, "name": name[:200]}
-    values |= {"reason": error.reason if error else "", "open": call.services.accounts.registration_open}
-    values["onward"] = _onward(place)
+    # Where everybody has to log in, so does whoever makes an account.
+    is_open = call.services.accounts.registration_open and not call.audience.must_log_in
+    values |= {"reason": error.reason if error else "", "open": is_open, "onward": _onward(place)}
     return private(call, "login.html", _status(error), [*headers, *_around(error)], **values)
 
 

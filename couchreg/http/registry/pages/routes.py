@@ -121,7 +121,6 @@ ROUTES: tuple[Route, ...] = (
         "The page to make an account at",
         SHOWN,
         in_registry=False,
-        front=True,
         cookie=True,
     ),
     Route(
@@ -134,7 +133,6 @@ ROUTES: tuple[Route, ...] = (
         body=FORM,
         scope=Scope.READ,
         in_registry=False,
-        front=True,
         cookie=True,
     ),
     Route(

@@ -279,9 +279,13 @@ async def _let_in(person: Person) -> None:
     status, headers, _ = await person.get("/small?range=1")
     assert (status, headers["Location"]) == (303, f"{served.url}/-/login?next=/small?range%3D1")
     assert (await person.get("/-/static/style.css"))[0] == 200
+    status, headers, _ = await person.get("/-/register")
+    assert (status, headers["Location"]) == (303, f"{served.url}/-/login?next=/-/register")
+    assert "/-/register" not in (await person.get("/-/login"))[2]
+    assert (await person.send("/-/register", name="eve", password="p", again="p"))[0] in (303, 401)
+    assert await person.log_in() == 303
     assert "Registration is closed" in (await person.get("/-/register"))[2]
     assert (await person.send("/-/register", name="eve", password="p", again="p"))[0] == 403
-    assert await person.log_in() == 303
     status, headers, _ = await person.get("/small")
     assert (status, headers["Cache-Control"]) == (200, "private, no-cache")
     assert (await person.get("/"))[0] == 200
