@@ -99,6 +99,18 @@ async def test_accounts_count_by_name_and_admins_not_at_all(ask: Client) -> None
     assert [(await ask("GET", "/-/whoami"))[0] for _ in range(10)] == [200] * 10
 
 
+async def test_logins_that_are_refused_count_as_requests_of_guests(app: App, ask: Client) -> None:
+    token = {"Authorization": "Bearer couchreg_YW5uYQ_0_0"}
+    assert (await ask("GET", "/", who=None, headers=token))[0] == 401
+    assert (await ask("GET", "/", who=("anna", "another one")))[0] == 401
+    ask.base = app.couch_url
+    assert (await ask("GET", "/", who=("anna", "another one")))[0] == 401
+    assert (await ask("GET", "/", who=("anna", "another one")))[0] == 429
+    ask.base = app.registry_url
+    assert (await ask("GET", "/", who=None, headers=token))[0] == 429
+    assert (await ask("GET", "/-/whoami", who=ANNA))[0] == 200
+
+
 async def test_bytes_of_guests_are_limited(server: ServerFactory) -> None:
     app = await server(guest_bytes=1)
     async with aiohttp.ClientSession() as session:

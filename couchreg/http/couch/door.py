@@ -93,8 +93,15 @@ class CouchDoor:
             cors.mark(ctx)
         if ctx.raw_query:
             jsonp.read(ctx)
-        ctx.identity = await session.identify(ctx)
-        asked, user = ctx.asked, ctx.identity.user
+        asked = ctx.asked
+        try:
+            ctx.identity = await session.identify(ctx)
+        except CouchregError:
+            if asked.limits is not None:
+                asked.address = ctx.address or asked.address
+                admit(asked, is_admin=False)
+            raise
+        user = ctx.identity.user
         asked.user, asked.address = user.name, ctx.address or asked.address
         if asked.limits is not None:
             admit(asked, is_admin=user.is_admin)

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from couchreg.access.asking import asking
 from couchreg.auth.login.authenticator import NOBODY, Identity
-from couchreg.errors import BadRequest, Unauthorized
+from couchreg.errors import BadRequest, CouchregError, Unauthorized
 from couchreg.http.limits import admit
 from couchreg.http.registry.frame.answers import answer_errors
 from couchreg.http.registry.frame.call import Call, Handler, RegistryServices
@@ -111,7 +111,12 @@ def _handler(route: Route, services: RegistryServices) -> Handler:
         asked = UNDER_WAY.get()
         if asked is not None:
             asked.door, asked.route, asked.address = "registry", route.path, address
-        identity = await _identity(request, services, route, address)
+        try:
+            identity = await _identity(request, services, route, address)
+        except CouchregError:
+            if asked is not None and asked.limits is not None and not route.free:
+                admit(asked, is_admin=False)
+            raise
         if asked is not None:
             asked.user, asked.token = identity.user.name, identity.grant and identity.grant.id
             if asked.limits is not None and not route.free:
