@@ -127,11 +127,16 @@ class Transport:
                 method, url, headers=headers, data=data, timeout=timeout, allow_redirects=data is None
             ) as response:
                 if response.status >= 400:
+                    if response.status == 401 and response.url.origin() != self.url.origin():
+                        raise _moved(self.url, response.url, "your login is not sent there")
                     error = await _error(response)
                     is_ours = response.url.origin() == self.url.origin() and _is_json(response)
                     if response.status in _FOREIGN and is_ours:
                         await self._see_registry()
                     raise error
+                if 300 <= response.status < 400:  # not gone after: what is sent is for this address
+                    place = response.url.join(URL(response.headers.get("Location", "")))
+                    raise _moved(self.url, place, "nothing was sent there")
                 yield response
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
             raise Unreachable(self._silence(error)) from error
@@ -221,6 +226,12 @@ _BY_STATUS: dict[int, type[ClientError]] = {
 _WAIT = {429, 502, 503, 504}
 
 
+def _moved(url: URL, place: URL, why: str) -> ClientError:
+    """A login, and what is sent, are for the address that was named: to name another is the user's to do."""
+    shown = place.origin() if place.absolute and place.host else "somewhere else"
+    return NotAllowed(f"{url} leads to {shown}, and {why}: is that the address of the registry?")
+
+
 def _is_json(response: aiohttp.ClientResponse) -> bool:
     return response.content_type == "application/json"
 
@@ -233,6 +244,11 @@ async def _error(response: aiohttp.ClientResponse) -> ClientError:
         place = f"Something in front of the registry at {response.url.origin()} answers in its place ({said})"
         if response.status in _WAIT:
             return Unreachable(f"{place}: the registry may be down. {later}")
+        if response.status == 413:
+            return ClientError(
+                f"{place}: it takes no request that large. Whoever runs it can let larger ones through, as "
+                "with client_max_body_size of nginx."
+            )
         return ClientError(f"{place}: is the address right, or is there a proxy that wants a login?")
     if response.method == "HEAD":
         answer: dict[str, Any] = {"reason": f"The registry answered {said}."}

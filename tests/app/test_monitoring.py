@@ -98,7 +98,11 @@ async def test_figures_are_of_both_doors_and_for_operators(app: App, session: ai
     await ask("GET", "/_couch/_all_dbs")
     assert (await metrics(app, session, BOB))[0] == 401
     ask.base = app.couch_url
-    assert (await ask("PUT", "/_users/org.couchdb.user:bob", doc))[0] == 201
+    assert (await ask("PUT", "/_users/org.couchdb.user:bob", {**doc, "roles": []}))[0] == 201
+    status, told = await metrics(app, session, BOB)
+    assert (status, "Log in" in told, "may not see figures" in told) == (401, False, True)
+    _, now = await ask("GET", "/_users/org.couchdb.user:bob")
+    assert (await ask("PUT", "/_users/org.couchdb.user:bob", {**now, "roles": doc["roles"]}))[0] == 201
     status, told = await metrics(app, session, BOB)
     assert status == 200
     for line in (

@@ -147,11 +147,24 @@ def test_a_bad_name_is_a_wrong_command(couchreg: Couchreg, bees: str) -> None:
 
 class Proxy(Answering):
     def do_GET(self) -> None:
-        status = 502 if "502" in self.path else 403
+        if self.path.startswith("/to/"):  # /to/PORT/…
+            self._lead(*self.path.split("/")[2:])
+            return
+        status = 502 if "502" in self.path else 413 if "413" in self.path else 403
         self.send_response(status)
         self.send_header("Content-Type", "text/html")
         self.end_headers()
         self.wfile.write(b"<html>Blocked</html>")
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.do_GET()
+
+    def _lead(self, port: str, *path: str) -> None:
+        self.send_response(301)
+        self.send_header("Location", f"http://127.0.0.1:{port}/{'/'.join(path)}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
 
 @pytest.fixture
@@ -165,6 +178,25 @@ def test_a_proxy_that_answers_is_named(proxy: str, tmp_path: Path) -> None:
     assert (blocked.status, "in its place" in blocked.err) == (1, True)
     down = run("search", "x", cwd=tmp_path, registry=f"{proxy}/502")
     assert (down.status, "in its place" in down.err) == (7, True)
+
+
+def test_a_proxy_that_takes_nothing_large_says_so_of_itself(proxy: str, tmp_path: Path) -> None:
+    done = run("login", "anna", "--password-stdin", stdin="x\n", cwd=tmp_path, registry=f"{proxy}/413")
+    assert (done.status, "no request that large" in done.err, "login?" in done.err) == (1, True, False)
+
+
+def test_an_address_that_leads_to_another_is_named(proxy: str, live: Server, tmp_path: Path) -> None:
+    """As from http: to https:. What needs no login is read all the same."""
+    port = live.registry_url.rpartition(":")[2].strip("/")
+    moved = {"registry": f"{proxy}/to/{port}", "user": live.admin[0], "password": live.admin[1]}
+    assert run("search", "x", cwd=tmp_path, **moved).status == 0
+    for words, why in (
+        (["whoami"], "login is not sent"),
+        (["login", "--password-stdin"], "nothing was sent"),
+    ):
+        done = run(*words.split(), stdin="x\n", cwd=tmp_path, **moved)
+        assert (done.status, why in done.err) == (4, True), done.err
+        assert f"leads to http://127.0.0.1:{port}," in done.err
 
 
 def test_sizes() -> None:

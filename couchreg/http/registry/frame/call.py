@@ -196,7 +196,7 @@ class Call:
         except Unauthorized as error:
             if self.identity.handler == VISIT:  # a login at the pages is there: another would change nothing
                 raise Forbidden(error.reason) from None
-            raise Unauthorized(LOG_IN) from None
+            raise Unauthorized(LOG_IN if self.user.name is None else error.reason) from None
         self._check_token()
 
     async def admit(self) -> None:
