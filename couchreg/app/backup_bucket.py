@@ -14,7 +14,7 @@ import tempfile
 import zlib
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,7 @@ from couchreg import durable
 from couchreg.app import backup as backups
 from couchreg.app.backup import Done, Manifest
 from couchreg.app.mirrored_files import DERIVED
-from couchreg.app.stores import open_blobs
+from couchreg.app.stores import open_bucket, tried
 from couchreg.blobstore.base import BlobInfo
 from couchreg.blobstore.copying import copy
 from couchreg.blobstore.digests import digests_of_file
@@ -32,10 +32,11 @@ from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.blobstore.s3.upload import SHA256
 from couchreg.blobstore.spool import Spool
 from couchreg.config import CannotStart, Settings
-from couchreg.errors import NotFound
+from couchreg.errors import NotFound, Unavailable
 from couchreg.package.formats import mediatype
 
 MANIFESTS: Final = "manifests/"
+MARK: Final = "couchreg-backup"  # is put first
 AT_ONCE: Final = 8  # objects on their way
 TOGETHER: Final = 1_000
 LISTING: Final = "listing"
@@ -55,6 +56,8 @@ class BucketBackup:
         """Make it one of now. Raises CannotStart with a sentence for what cannot be used, and Unavailable."""
         await asyncio.to_thread(backups.check_source, data)
         number = max(await self._numbers(), default=0)
+        if not number:
+            await self._begin()
         done, gone, listing = Done(bytes_at=bytes_at), set[str](), Listing()
         known = await self._listing(number) if number and bytes_at is None else {}
         if bytes_at is None:
@@ -77,6 +80,17 @@ class BucketBackup:
         await self._remove_others(number + 1, manifest.state)
         done.removed = await self._remove(data / backups.BYTES, gone)
         return done
+
+    async def _begin(self) -> None:
+        """Take a place that nobody has: what lies in `datastore/` there and is not here is removed. Raises
+        CannotStart where something else lies, or what an earlier couchreg has begun and not ended."""
+        if await self._top.info(MARK) is None:
+            async for blob in self._top.keys():
+                raise CannotStart(
+                    f"{self._address} holds something else ({blob.key}): choose an address below it of its "
+                    "own, or that of an earlier backup."
+                )
+            await self._put_data(MARK, b"A backup of couchreg is made here.\n")
 
     async def manifest(self) -> Manifest:
         """Raises CannotStart where there is no backup, or one of a couchreg to come."""
@@ -240,12 +254,14 @@ async def bucket_backup(settings: Settings, address: str) -> AsyncIterator[Bucke
     async with AsyncExitStack() as stack:
         stores = []
         for one in (address, f"{address}/{backups.BYTES}"):
-            store = await open_blobs(replace(settings, blobstore=one), Path())
+            store = await open_bucket(settings, one)
             stack.push_async_callback(store.close)
-            if not isinstance(store, S3BlobStore):
-                raise CannotStart(f"{address} is no bucket.")
             stores.append(store)
-        yield BucketBackup(address, *stores)
+        try:
+            await tried(stores[0])
+            yield BucketBackup(address, *stores)
+        except Unavailable as error:
+            raise Unavailable(f"{address}: {error.reason}", retry_after=error.retry_after) from error
 
 
 def _encoded(listing: Listing) -> bytes:

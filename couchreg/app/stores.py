@@ -16,7 +16,7 @@ from couchreg.blobstore.s3.parts import SentInParts
 from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.config import CannotStart, Settings
 from couchreg.docstore.base import Attachment, ConfiguredStore
-from couchreg.errors import Unavailable
+from couchreg.errors import NotFound, Unavailable
 from couchreg.http.registry.frame.call import Elsewhere, nowhere
 from couchreg.package.layout import package_of_key
 from couchreg.registry.publishing.direct import UploadAddress
@@ -56,18 +56,38 @@ async def open_blobs(settings: Settings, directory: Path) -> BlobStore:
     now may do so later."""
     if settings.blobstore == "directory":
         return DirectoryBlobStore(directory.resolve())  # what is told of a file is told of where it lies
+    store = await open_bucket(settings, settings.blobstore)
     try:
-        store = await S3BlobStore.connect(s3_options(settings, settings.blobstore))
+        await tried(store)
+    except Unavailable as error:
+        log.warning("%s: %s It will be tried again.", settings.blobstore, error.reason)
+    return store
+
+
+async def open_bucket(settings: Settings, address: str) -> S3BlobStore:
+    """The bucket at an address. Raises CannotStart for what cannot work at all; it is not asked yet."""
+    try:
+        return await S3BlobStore.connect(s3_options(settings, address))
     except StoreRefused as error:
         raise CannotStart(error.reason) from error
+    except ValueError as error:
+        raise CannotStart(f"{error}.") from error
+
+
+async def tried(store: S3BlobStore) -> None:
+    """Find out what a bucket can do. Closes it and raises CannotStart where it refuses us; raises
+    Unavailable where it does not answer now."""
     try:
         await store.probe()
     except StoreRefused as error:
         await store.close()
-        raise CannotStart(f"{settings.blobstore} cannot be used. {error.reason}") from error
-    except Unavailable as error:
-        log.warning("%s: %s It will be tried again.", settings.blobstore, error.reason)
-    return store
+        raise CannotStart(f"{store.options.address} cannot be used. {error.reason}") from error
+    except NotFound as error:
+        await store.close()
+        raise CannotStart(
+            f"{store.options.address} cannot be used: what answers at {store.options.endpoint or 'Amazon'} "
+            "does not speak as S3 does. Is --s3-endpoint right?"
+        ) from error
 
 
 def elsewhere(settings: Settings, blobs: BlobStore, is_restricted: Callable[[str], bool]) -> Elsewhere:

@@ -33,7 +33,7 @@ def backup(words: tuple[str, ...], **given: str | None) -> None:
     """
     settings = load(given)
     match words:
-        case ("verify", address) if address.startswith(BUCKET):
+        case ("verify", address) if _is_bucket(address):
             sys.exit(asyncio.run(_verify_bucket(settings, address)))
         case ("verify", folder):
             sys.exit(_verify(settings, Path(folder)))
@@ -46,7 +46,7 @@ def backup(words: tuple[str, ...], **given: str | None) -> None:
 def _back_up(settings: Settings, where: str) -> None:
     refuse_remote(settings)
     elsewhere = None if settings.blobstore == "directory" else settings.blobstore
-    if where.startswith(BUCKET):
+    if _is_bucket(where):
         done = asyncio.run(_into_bucket(settings, where, elsewhere))
     else:
         done = backups.back_up(settings.data_dir, Path(where), bytes_at=elsewhere)
@@ -65,13 +65,20 @@ def _back_up(settings: Settings, where: str) -> None:
 def restore(folder: str, **given: str | None) -> None:
     """Lay a backup out as a new data directory: --data-dir, which must not be there, or be empty."""
     settings = load(given)
-    if folder.startswith(BUCKET):
+    if _is_bucket(folder):
         done = asyncio.run(_from_bucket(settings, folder))
     else:
         done = backups.restore(Path(folder), settings.data_dir)
     click.echo(f"{done.databases} files of databases and settings, {done.copied} files of packages restored.")
     if done.bytes_at is not None:
         click.echo(f"The bytes are in {done.bytes_at}: start with --blobstore {done.bytes_at}.")
+
+
+def _is_bucket(where: str) -> bool:
+    """Raises UsageError for another address, which would be made a folder."""
+    if "://" in where and not where.startswith(BUCKET):
+        raise click.UsageError(f"{where} is neither a folder nor an address like {BUCKET}bucket/prefix.")
+    return where.startswith(BUCKET)
 
 
 async def _into_bucket(settings: Settings, address: str, elsewhere: str | None) -> backups.Done:

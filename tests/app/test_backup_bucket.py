@@ -16,6 +16,8 @@ from couchreg.blobstore.s3.options import S3Options
 from couchreg.blobstore.s3.store import S3BlobStore
 from couchreg.cli.main import cli
 from couchreg.config import CannotStart, Settings, load
+from couchreg.errors import Unavailable
+from tests.answering import Answering, answering
 from tests.app.test_backup import publish
 from tests.conftest import ServerFactory
 from tests.s3_servers import S3Server, new_bucket
@@ -208,3 +210,54 @@ async def test_nothing_is_overwritten_and_nothing_believed(
         with pytest.raises(CannotStart, match="where the server keeps its files"):
             async with bucket_backup(replace(settings(bucket, tmp_path), blobstore=inside), bucket.address):
                 pass
+
+
+async def test_a_place_that_holds_something_else_is_left_alone(
+    server: ServerFactory, bucket: S3Options, objects: S3BlobStore, command: Any
+) -> None:
+    """As a copy of a datastore: what is not in the data directory would be removed."""
+    await objects.calls("put_object", Key=objects.options.key("datastore/other/1.0.0/a.csv"), Body=b"a")
+    app = await server(validation="off")
+    data = app.settings.data_dir
+    done = await asyncio.to_thread(command, "backup", bucket.address, "--data-dir", data)
+    assert isinstance(done.exception, CannotStart)
+    assert "holds something else (datastore/other/1.0.0/a.csv)" in done.exception.reason
+    assert await keys(objects) == {"datastore/other/1.0.0/a.csv"}
+    await objects.delete("datastore/other/1.0.0/a.csv")
+    async with bucket_backup(settings(bucket, data), bucket.address) as found:
+        await found._begin()  # and was broken off
+        await objects.calls("put_object", Key=objects.options.key("datastore/small/a"), Body=b"a")
+        assert (await found.make(data, bytes_at=None)).removed == 1
+
+
+async def test_a_bucket_that_cannot_be_asked_is_named(
+    bucket: S3Options, tmp_path: Path, command: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "server.sqlite").touch()
+    for address in ("s3://", "s3://b?x=1"):
+        done = await asyncio.to_thread(command, "backup", address, "--data-dir", tmp_path)
+        assert isinstance(done.exception, CannotStart)
+        assert address.rstrip("/") in done.exception.reason
+    for address in ("S3://bucket", "https://bucket"):
+        for words in (["backup", address], ["backup", "verify", address], ["restore", address]):
+            done = await asyncio.to_thread(command, *words, "--data-dir", tmp_path)
+            assert (done.exit_code, "neither a folder" in done.output) == (2, True)
+    away = replace(settings(bucket, tmp_path), s3_endpoint="http://127.0.0.1:1")
+    with pytest.raises(Unavailable, match=bucket.address):
+        async with bucket_backup(away, bucket.address):
+            pass
+    assert "tried again" not in caplog.text
+    with answering(Nothing) as url:
+        other = replace(settings(bucket, tmp_path), s3_endpoint=url)
+        with pytest.raises(CannotStart, match="does not speak as S3 does"):
+            async with bucket_backup(other, bucket.address):
+                pass
+
+
+class Nothing(Answering):
+    """A server of something else."""
+
+    def do_PUT(self) -> None:
+        self.answer_json(404, {"error": "not_found"})
+
+    do_DELETE = do_PUT
