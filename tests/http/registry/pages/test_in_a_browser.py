@@ -203,7 +203,7 @@ async def test_pages_are_for_paper_and_for_those_who_read_from_right_to_left(
     registry: Served, browser: Browser
 ) -> None:
     async with visiting(browser, registry.url) as visit:
-        for path in READ:
+        for path in (*READ, "/-/report/evil/1.0.0"):
             await visit.open(path)
             await visit.page.evaluate("document.documentElement.dir = 'rtl'")
             assert await visit.findings() == []
