@@ -47,7 +47,9 @@ class Journals:
         try:
             lines = Lines(path, lost)
         except OSError as error:
-            raise CannotStart(f"{path} cannot be written: {error.strerror}.") from error
+            raise CannotStart(
+                f"{path} cannot be written: {error.strerror}. Mend it, or have the lines go elsewhere."
+            ) from error
         self._stack.push_async_callback(lines.close)
         self._lines.append(lines)
         return lines

@@ -29,6 +29,13 @@ def tell(log: logging.Logger, what: str, error: Exception) -> None:
         log.error("%s failed: %s", what, _in_a_line(reason))
 
 
+def tell_of_files(log: logging.Logger, error: CouchregError) -> None:
+    """Say which file it is that a store could not use for a request: the client has only heard that it could
+    not. What was asked for is left out, which strangers choose."""
+    if isinstance(error, Unavailable) and isinstance(error.__cause__, OSError):
+        tell(log, "A request", error)
+
+
 def reason_of(error: Exception) -> str | None:
     """A sentence for whoever runs the server; None for what nobody foresaw."""
     if isinstance(error, Unavailable | StorageFailure) and isinstance(error.__cause__, OSError):

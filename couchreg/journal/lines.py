@@ -13,6 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from couchreg.os_errors import sentence
+
 log = logging.getLogger(__name__)
 
 PAUSE = 0.1  # seconds in which lines are gathered
@@ -42,8 +44,9 @@ class Lines:
         self._writing: Future[int] | None = None
         self._reopens = False
         self._fill: Callable[[], None] | None = None
-        self._failing = False  # these two are the thread's
+        self._failing = False  # these three are the thread's
         self._torn = False
+        self._is_due = False  # a new file, which could not be had yet
 
     def write(self, line: bytes) -> None:
         """One line, with its end. Never waits, never raises; after the end nothing is written."""
@@ -117,22 +120,36 @@ class Lines:
     # -- in the thread
     def _put(self, pieces: list[bytes], *, reopens: bool) -> int:
         """How many lines were not written: they are told of with the next that can be."""
+        if reopens or self._is_due:
+            self._reopen()
         try:
-            if reopens:
-                self._reopen()
             _write_all(self._file, b"\n" * self._torn + b"".join(pieces))
         except OSError as error:
             if not self._failing:
-                log.error("%s cannot be written: %s", self._path or "standard error", error.strerror)
+                log.error(
+                    "%s cannot be written (%s): lines are counted until it can, and that is tried with each.",
+                    self._path or "standard error",
+                    error.strerror,
+                )
             self._failing = self._torn = True
             return len(pieces)
         self._failing = self._torn = False
         return 0
 
     def _reopen(self) -> None:
+        """Until it can be done, lines go on into the file that was moved away, and it is tried with each."""
         assert self._path is not None
-        new, old = _opened(self._path), self._file
-        self._file = new
+        try:
+            new = _opened(self._path)
+        except OSError as error:
+            if not self._is_due:
+                log.error(
+                    "%s Its lines go into the file before until then, and it is tried again with each.",
+                    sentence(error) or f"{self._path} cannot be opened ({error}).",
+                )
+            self._is_due = True
+            return
+        old, self._file, self._is_due = self._file, new, False
         os.close(old)
 
 

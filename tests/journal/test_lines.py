@@ -43,6 +43,29 @@ async def test_a_file_that_was_moved_away_is_opened_anew(tmp_path: Path) -> None
     assert (tmp_path / "log.1").read_bytes() + path.read_bytes() == b"before\nafter\n"
 
 
+async def test_where_no_new_file_can_be_had_lines_go_on_in_the_one_before(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, moved = tmp_path / "logs" / "log", tmp_path / "moved"
+    path.parent.mkdir()
+    lines = Lines(path, lost, pause=0.01)
+    lines.write(b"before\n")
+    await written(path, b"before\n")
+    path.parent.rename(moved)
+    lines.reopen()
+    for number in (1, 2):
+        lines.write(b"meanwhile %d\n" % number)
+        expected = [b"meanwhile %d\n" % one for one in range(1, number + 1)]
+        await written(moved / "log", b"before\n", *expected)
+    path.parent.mkdir()
+    lines.write(b"after\n")
+    await written(path, b"after\n")
+    await lines.close()
+    assert (moved / "log").read_bytes() == b"before\nmeanwhile 1\nmeanwhile 2\n"
+    [line] = caplog.messages
+    assert line.startswith(f"{path} cannot be used (No such file or directory): put it back")
+
+
 async def test_no_more_waits_than_may_and_what_is_lost_is_told(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

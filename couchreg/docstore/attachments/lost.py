@@ -42,6 +42,12 @@ class LostFiles:
             self._tell(att, length)
         return LostBytes()
 
+    def in_the_way(self, key: str) -> CouchregError:
+        """The error for a writer whose bytes have the hash that is the name of a key with other bytes."""
+        said = f"{self.place}/{key} is damaged: it has other bytes than its name is the hash of"
+        self._note(key, said, "Remove it, and who publishes these bytes again puts them there.")
+        return LostBytes("Where these bytes belong lie damaged ones: the server's log says what to do.")
+
     def is_whole(self, key: str) -> None:
         """Somebody has read it to its end: it has been put back."""
         if self._told:
@@ -53,16 +59,19 @@ class LostFiles:
         return self._referred is not None and key in await self._referred([key])
 
     def _tell(self, att: Attachment, length: int | None) -> None:
+        self._note(
+            att.key, f"{self.place}/{att.key} {_what(att, length)}{_whose(att)}", "Put it back from a backup."
+        )
+
+    def _note(self, key: str, said: str, remedy: str) -> None:
         now = self._clock()
         if now >= self._until:
             self._told.clear()
             self._until = now + HOUR
-        if att.key in self._told or len(self._told) == MOST:
+        if key in self._told or len(self._told) == MOST:
             return
-        self._told[att.key] = said = f"{self.place}/{att.key} {_what(att, length)}{_whose(att)}"
-        log.error(
-            "%s. Put it back from a backup. couchreg datastore check --deep names all that are lost.", said
-        )
+        self._told[key] = said
+        log.error("%s. %s couchreg datastore check --deep names all that are lost.", said, remedy)
         if len(self._told) == MOST:
             log.error("More files than %d are lost or damaged: the next ones are not named here.", MOST)
 

@@ -21,7 +21,6 @@ from couchreg.errors import (
     BadRequest,
     CouchregError,
     DigestMismatch,
-    Failure,
     NotFound,
     TooLarge,
 )
@@ -219,7 +218,7 @@ class Upload:
         for key in (flat, content_key(spooled.sha256)):
             if key is not None and await self._pinned_put(key, spooled, content_type):
                 return key
-        raise Failure("The blob store holds other bytes under a content address")
+        raise self._attachments.lost.in_the_way(content_key(spooled.sha256))
 
     async def _pinned_put(self, key: str, spooled: Spooled, content_type: str) -> bool:
         attachments = self._attachments

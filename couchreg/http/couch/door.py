@@ -24,7 +24,7 @@ from couchreg.http.couch.table import TABLE
 from couchreg.http.leaving import Leaving
 from couchreg.http.limits import admit
 from couchreg.http.watching import Watching
-from couchreg.journal.failing import tell
+from couchreg.journal.failing import tell, tell_of_files
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ class CouchDoor:
             tell(log, _named(request), error)
             answer = self._failed(ctx, error)
         except CouchregError as error:
+            tell_of_files(log, error)
             answer = self._failed(ctx, error)
         except UnicodeEncodeError:
             # Parts of the URL that are no UTF-8 are kept as they came, and have got somewhere text must be.

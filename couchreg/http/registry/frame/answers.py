@@ -19,7 +19,7 @@ from couchreg.errors import (
 )
 from couchreg.http.registry.frame.call import Call, Handler
 from couchreg.http.registry.frame.codings import tag_in
-from couchreg.journal.failing import tell
+from couchreg.journal.failing import tell, tell_of_files
 from couchreg.model import json
 from couchreg.turns import TimeSlice
 from couchreg.wire.accept import IDENTITY
@@ -188,6 +188,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         tell(log, f"{request.method} {request.path[:400]}", error)
         return failure(error)
     except CouchregError as error:
+        tell_of_files(log, error)
         return failure(error)
     except web.HTTPException as error:
         return rejected(error, request)

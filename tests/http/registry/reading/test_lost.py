@@ -102,3 +102,37 @@ async def test_however_many_are_lost_the_log_has_some_lines_an_hour(
     caplog.clear()
     await found.found(file, 3)
     assert len(told(caplog)) == len(found.told) == 1
+
+
+@pytest.mark.directory_only
+async def test_what_lies_in_the_way_of_a_publish_is_told_of(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert (await served.put(small(), "1.0.0"))[0] == 201
+    version = await served.registry.catalog.version("small", "1.0.0")
+    key = version.files["datapackage.json"].key
+    assert key.startswith("_blobs/")
+    (served.datastore / key).unlink()
+    (served.datastore / key).write_bytes(b"damaged")
+    status, answer = await served.put(small(), "2.0.0")
+    assert (status, answer["error"]) == (500, "file_corrupt")
+    [line] = told(caplog)
+    assert f"{key} is damaged: it has other bytes than its name is the hash of. Remove it" in line
+    (served.datastore / key).unlink()
+    assert (await served.put(small(), "2.0.0"))[0] == 201
+
+
+@pytest.mark.directory_only
+async def test_a_file_that_the_system_refuses_is_named_in_the_log_alone(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert (await served.put(small(), "1.0.0"))[0] == 201
+    path = served.datastore / WORDS[1:]
+    path.unlink()
+    path.symlink_to(path)  # as a file of another user would, for root too
+    for _ in range(2):
+        status, answer = await served.get(WORDS)
+        assert (status, answer["error"]) == (503, "service_unavailable")
+        assert str(path) not in str(answer)
+    [line] = caplog.messages
+    assert line.startswith(f"A request failed: {path} cannot be used (Too many levels of symbolic links)")
