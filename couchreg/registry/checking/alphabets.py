@@ -33,8 +33,16 @@ _ALPHABETS: tuple[tuple[str, str], ...] = (
 )
 _LIKELY, _CLEARLY = 0.95, 0.08  # the share of a text's letters, and how much less another language may have
 _DISTINCT = 3  # letters, before a language of the East is believed
-
-
+# Encodings of the same languages, of Unix, of old Macs, of DOS.
+_AS = {
+    "iso8859-2": "cp1250",
+    "cp852": "cp1250",
+    "iso8859-15": _WESTERN,
+    "mac_roman": _WESTERN,
+    "cp850": _WESTERN,
+}
+_CYRILLIC = "абвгдеёжзийклмнопрстуфхцчшщъыьэюяєіїґў"
+_SYMBOLS = frozenset("°€µ“”‘’„«»–—²³§£©®½¼¾±×…№\xa0")  # that stand in tables of any language
 _ORDINALS = "ªº"
 _BETWEEN = "–—…"  # words, not letters
 _WORDS = re.compile(r"[^\W\d_]{2}.[^\W\d_]{2}")
@@ -74,6 +82,20 @@ def _letters(text: str) -> Counter[str]:
     return found
 
 
+def has_symbols_alone(text: str) -> bool:
+    """Whether what is beyond ASCII in a text are signs that stand in tables of any language."""
+    return all(char <= "\x7f" or char in _SYMBOLS for char in text)
+
+
+def is_written_in(text: str, encoding: str) -> bool:
+    """Whether one language that is written in an encoding has all the letters of a text."""
+    found = frozenset("".join(char.lower() for char in text if char > "\x7f")) - _SYMBOLS
+    if encoding in ("cp1251", "cp866"):
+        return found <= frozenset(_CYRILLIC)
+    own = _AS.get(encoding, encoding)
+    return any(found <= frozenset(alphabet) for name, alphabet in _ALPHABETS if name == own)
+
+
 def is_of_one_script(text: str) -> bool:
     """Whether most letters beyond ASCII stand in words of such letters alone, as those of other scripts do:
     in a text of Latin letters that is read by the encoding of another script they stand amid ASCII."""
@@ -92,9 +114,9 @@ def is_of_one_script(text: str) -> bool:
     return pure > mixed
 
 
-def is_strange(text: str) -> bool:
-    """Whether many characters beyond ASCII are where no language has them: marks inside words, and capitals
-    amid small letters. So it is where a text is read by another encoding than its own."""
+def is_strange(text: str, many: float = _STRANGE) -> bool:
+    """Whether many (a share of) characters beyond ASCII are where no language has them: marks inside words,
+    and capitals amid small letters. So it is where a text is read by another encoding than its own."""
     strange = others = 0
     for at, char in enumerate(text):
         if char <= "\x7f":
@@ -106,4 +128,4 @@ def is_strange(text: str) -> bool:
         is_capital = char.isupper() and before.isalpha() and (before.islower() or after.islower())
         strange += is_mark or is_capital or char == "\ufffd"
         others += 1
-    return strange > others * _STRANGE
+    return strange > others * many

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 
 from couchreg.registry.checking.alphabets import is_of_one_script, is_strange, latin
+from couchreg.registry.checking.doubts import Doubt, doubt_of
 
 UTF_8 = "utf-8"
 _STEP = 1 << 20
@@ -37,6 +38,7 @@ _SIGNATURES = (
 )
 _SPARSE = 0.4  # letters beyond ASCII for one of ASCII, in languages of Latin letters
 _SURE = 0.05
+_MOSTLY = 0.5  # of the characters beyond ASCII
 _TELLING = 20  # bytes beyond ASCII, from which on a text may say what all of a table is not
 _LATIN = frozenset(("cp1250", "iso8859-2", "cp1254", "iso8859-9", "cp1257", "iso8859-13", "iso8859-4"))
 _OTHERS = frozenset(
@@ -117,12 +119,25 @@ def detected(opened: Open) -> str | None:
         return UTF_8
     sample = _around(opened, fault.offset)
     guess = _guess(sample)
-    if guess is None and is_strange(sample.decode(_FALLBACK, "replace")):
+    # The letters of a few words may be those of a language, and stand where it has none.
+    if guess in (None, _FALLBACK) and is_strange(
+        sample.decode(_FALLBACK, "replace"), *((_MOSTLY,) if guess else ())
+    ):
         return None
     for candidate in ([guess] if guess else []) + [_FALLBACK]:
         if _fits(opened, candidate):
             return candidate
     return None
+
+
+def doubt(opened: Open, guess: str) -> Doubt | None:
+    """What else a text may be whose encoding was guessed; its line counts in all of the text."""
+    fault = first_fault(opened, UTF_8)
+    if fault is None or guess.startswith("utf"):
+        return None
+    with opened() as file:
+        sample = file.read(_SAMPLE)
+    return doubt_of(sample, guess) if fault.offset < len(sample) else None
 
 
 def surely(opened: Open) -> str | None:

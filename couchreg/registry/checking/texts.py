@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 from couchreg.package.report import Problem, problem, shown
-from couchreg.registry.checking.encodings import binary, detected, first_fault, reads_alike, surely
+from couchreg.registry.checking.encodings import binary, detected, doubt, first_fault, reads_alike, surely
 from couchreg.registry.checking.foreign import BEGINNING, fault_of
 from couchreg.registry.checking.opening import (
     BROKEN,
@@ -61,11 +61,23 @@ def check_text(prepared: Prepared, resource: Any) -> list[Recorded]:
             prepared.tables[name]["encoding"] = encoding
             if encoding != UTF_8:
                 recorded.append({"resource": name, "member": "encoding", "value": encoding})
+                _say_doubt(prepared, name, encoding)
     for fault in faults:
         prepared.report.add(fault)
     if faults:
         del prepared.tables[name]
     return recorded
+
+
+def _say_doubt(prepared: Prepared, name: str, encoding: str) -> None:
+    found = doubt(partial(prepared.open_text, name), encoding)
+    if found is not None:
+        reason = (
+            f"{encoding} is a guess from few characters: line {found.line:,} is read as "
+            f"{shown(found.as_guessed)}, and would be {shown(found.as_other)} in {found.other}; "
+            "state the “encoding” that is right"
+        )
+        prepared.leave(name, "encoding", reason)
 
 
 def _of_packing(
