@@ -13,6 +13,7 @@ from couchreg.docstore.base import Attachment
 from couchreg.errors import CouchregError, NotFound
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.rendered import Rendering
+from couchreg.http.registry.pages.waiting import FILLING, made, patience_of
 from couchreg.http.registry.pages.wanted import or_page, show
 from couchreg.http.registry.reading import linked
 from couchreg.http.registry.reading.files import version_of
@@ -46,11 +47,17 @@ async def _page(call: Call) -> web.StreamResponse:
     version = await version_of(call)
     base, name, document = call.base, version.name, version.document
     standing = await call.registry.catalog.standing(name)
-    readme = await _readme(call, version)
+    patience, readme, dependents = patience_of(call), None, list[dict[str, str]]()
+    async with patience.time(patience.for_looking):
+        readme = await _readme(call, version)
+    async with patience.time(patience.for_answers):
+        dependents = await made(call, ("DEPENDENTS", name), lambda: _dependents(call, name))
     return await show(
         call,
         "package.html",
-        pictured=_readme_file(version) if readme and "<img" in readme else None,
+        script=FILLING if patience.is_over else "",
+        rest=patience.rest,
+        pictured=_readme_file(version) if patience.is_over or (readme and "<img" in readme) else None,
         asked="",
         name=name,
         version=version.version,
@@ -75,7 +82,7 @@ async def _page(call: Call) -> web.StreamResponse:
             {"name": one, "range": wanted, "url": url_of(base, one)}
             for one, wanted in list(stated_dependencies(document).items())[:_LISTED]
         ],
-        dependents=await _dependents(call, name),
+        dependents=dependents,
         **_published(version),
         **_copied(call, version),
         **await _versions(call, version, standing),
@@ -269,19 +276,26 @@ async def _linked(call: Call, version: Version) -> Markup | None:
 
 
 async def _readme(call: Call, version: Version) -> Markup | None:
-    """The README as HTML, kept for the next who asks, since making it takes a while."""
+    """The README as HTML, kept for the next who asks, since making it takes a while; made once for all who
+    ask meanwhile."""
     found = _readme_file(version)
     if found is None:
         return None
     key = ("README", version.name, version.version, version.rev, call.base)
-    kept = call.services.rendered.get(key)
-    if kept is None:
+
+    async def make() -> Rendering:
         read = call.registry.attachments.open(found, 0, min(found.length, _README))
         text = b"".join([chunk async for chunk in read]).decode("utf-8", "replace").removeprefix("\ufeff")
         folder = url_of(call.base, version.name, version.version) + "/"
         html = await asyncio.to_thread(readme_html, text, folder, found.name)
-        kept = Rendering("", html.encode(), {})
-        call.services.rendered.keep(key, kept)
+        rendering = Rendering("", html.encode(), {})
+        call.services.rendered.keep(key, rendering)
+        return rendering
+
+    kept = call.services.rendered.get(key)
+    if kept is None:
+        with call.while_there():
+            kept = await call.services.fillings.made(key, make, call.askers)
     return Markup(kept.body.decode())  # noqa: S704 - made by readme_html
 
 

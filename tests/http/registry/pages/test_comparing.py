@@ -57,6 +57,7 @@ async def test_what_takes_long_comes_afterwards(registry: Served, monkeypatch: p
     _, _, text = await look(registry, "/-/diff/seen/1/3?rest=1")
     assert "1 row added, 1 removed, 1 changed" in text
     assert (await look(registry, "/-/diff/seen/1/none"))[0] == 404
+    assert 'data-rest="?rest=1"' in (await look(registry, "/seen/1"))[2]  # its README, and what needs it
     _, _, text = await look(registry, "/-/search?q=seen")
     assert 'data-rest="?q=seen&amp;rest=1"' in text
     assert "Nothing has all of these words" not in text

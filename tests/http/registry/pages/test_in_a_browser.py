@@ -126,6 +126,9 @@ async def test_what_is_not_there_at_once_comes_afterwards(
         assert await visit.page.locator("pre.seen").count() == 0
         await visit.open("/-/sql?q=select+40%2B2+as+answer")
         await expect(visit.page.get_by_role("cell", name="42")).to_be_visible()
+        await visit.open("/seen/1.0.0")
+        await expect(visit.page.get_by_text("How it was made")).to_be_visible()
+        await expect(visit.page.get_by_text("Reading the rest")).to_have_count(0)
         await visit.open("/-/diff/evil/1.0.0/2.0.0")
         await expect(visit.page.get_by_text("Nothing is different but the version.")).to_be_visible()
         await visit.open("/-/search?q=seen")
