@@ -336,6 +336,26 @@ async def test_bytes_of_a_hidden_package_are_not_found_by_their_hash(door: Door)
     assert [path in str(one[1].get("missing", one[1])) for one in asked] == [True, False], asked
 
 
+async def test_caches_for_many_keep_nothing_of_it(door: Door) -> None:
+    assert (await door.publish(small("bees")))[0] == 201
+    paths = ("bees@1.0.0", "bees@1.0.0/datapackage.json", "bees@1.0.0?open_revs=all", "_all_docs", "_changes")
+
+    async def said(path: str, who: str | None, base: str) -> tuple[bool, bool]:
+        headers = {"Authorization": who} if who else {}
+        async with door.session.get(f"{base}/registry/{path}", headers=headers) as answer:
+            assert answer.status == 200
+            found = {name: ", ".join(answer.headers.getall(name, [])) for name in ("Cache-Control", "Vary")}
+        return "private" in found["Cache-Control"], "Authorization" in found["Vary"]
+
+    doors = (door.app.couch_url, f"{door.app.registry_url}/_couch")
+    assert {await said(path, BOB, base) for base in doors for path in paths} == {(False, False)}
+    assert (await door.publish(small("birds")))[0] == 201
+    await door.restrict("birds")
+    assert {await said(path, None, base) for base in doors for path in paths} == {(False, False)}
+    assert {await said(path, ANNA, base) for base in doors for path in paths} == {(True, True)}
+    assert {await said(path, ADMIN, doors[0]) for path in paths} == {(True, True)}
+
+
 async def test_views_of_others_follow_what_is_closed_and_opened(door: Door) -> None:
     views = {"ids": {"map": "function (doc) { emit(doc._id, null); }", "reduce": "_count"}}
     design = {"_id": "_design/all", "views": views}

@@ -42,6 +42,7 @@ FEW = 8 << 10  # bytes of JSON that take no time, whatever they are
 LARGE_BODY = 4 << 20  # bytes of a body from which on one at a time is made something of
 LARGE = 256 << 10  # bytes of an answer that are not gathered, and not sent to many at once
 SLICE = 64 << 10  # bytes of one write of those
+_PRIVATE = (("Cache-Control", "private"), ("Vary", "Authorization, Cookie"))  # beside what is said of caches
 
 
 async def _nowhere(
@@ -196,8 +197,19 @@ class Context:
         elif opens:
             self.db = await self.opened(self.match["db"])
             await self._narrow()
+        if opens:
+            self._keep_private()
         if self.in_database and not self.user.is_admin:
             await self._authorize()
+
+    def _keep_private(self) -> None:
+        """Where some packages are not for everybody, what somebody with a login is told is nobody else's: a
+        cache for many may keep what says `must-revalidate`, whoever has asked."""
+        private = self.services.private
+        if private is None or self.user.name is None or not private.are_restricted:
+            return
+        if self.meaning == REGISTRY and _PRIVATE[0] not in self.headers:
+            self.headers += _PRIVATE
 
     async def opened(self, name: str) -> Database:
         """A database without the documents that are not there for the one who asks. Raises NotFound."""
