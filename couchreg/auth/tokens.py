@@ -58,7 +58,9 @@ class Scope(StrEnum):
     """What a token is good for; each includes those before it."""
 
     READ = "read"
-    PUBLISH = "publish"  # publish versions, delete, tag, deprecate and yank them; not: change owners
+    PUBLISH = (
+        "publish"  # publish, delete (not for good), tag, deprecate and yank versions; not: change owners
+    )
     ADMIN = "admin"  # all that its user may
 
 

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 LONGEST_PATH = 1024  # characters
 TOGETHER = 256  # lines of requests that are made at once
 REFUSALS = 600  # lines a minute about logins that were refused: strangers write them
-REFUSED = frozenset({"login.refused", "token.refused"})
+REFUSED = frozenset({"login.refused", "token.refused", "trust.refused"})
 
 # Makes a line of a request. The number, added to monotonic seconds, gives Unix time.
 Line = Callable[[Over, float], bytes]

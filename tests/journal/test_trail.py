@@ -125,8 +125,8 @@ def test_strangers_write_so_many_lines_a_minute_and_the_rest_is_counted(
     monkeypatch.setattr(trail.time, "time", lambda: now[0])
     kept = Kept()
     audit = AuditTrail(kept)
-    for _ in range(1000):
-        audit.write(Asked("couch", {}, None), "login.refused", {})
+    for number in range(1000):
+        audit.write(Asked("couch", {}, None), ("login.refused", "trust.refused")[number % 2], {})
     audit.write(Asked("couch", {}, None), "publish", {})
     now[0] = 120.0
     audit.write(Asked("couch", {}, None), "login.refused", {})

@@ -195,8 +195,8 @@ class TrustedPublishers:
                     with suppress(NotFound):
                         await self._tokens.revoke(owner, made.id)
                     raise Forbidden(NO_MORE)
-        except (Unauthorized, Forbidden):
-            record("trust.refused")
+        except (Unauthorized, Forbidden) as error:
+            record("trust.refused", reason=error.reason)
             raise
         record("trust.exchange", id=made.id, owner=owner, packages=packages, issuer=statement.issuer)
         return text, made

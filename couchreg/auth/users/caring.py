@@ -70,7 +70,7 @@ class Care:
             await self.set_disabled(name, False)
         except NotFound:
             if login is None:
-                reason = "There is no account of this name: send a password, and it is made anew."
+                reason = "There is no account of this name: with a password (--new) it is made anew."
                 raise BadRequest(reason) from None
             await self._accounts.create(name, login, address=address, returning=True)
             return

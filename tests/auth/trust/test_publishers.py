@@ -7,13 +7,14 @@ from typing import Any, cast
 import pytest
 
 from couchreg.auth.tokens import Mark, Tokens
+from couchreg.auth.trust import publishers
 from couchreg.auth.trust.issuers import Issuers
 from couchreg.auth.trust.publishers import USED, TrustedPublishers
 from couchreg.docstore.notes import NoteChange
-from couchreg.errors import Forbidden, Unavailable
+from couchreg.errors import Forbidden, Unauthorized, Unavailable
 from couchreg.model.user import User
 from tests.access.test_groups import Kept
-from tests.issuing import TestIssuer
+from tests.issuing import OTHER, TestIssuer
 
 ANNA = User("anna")
 
@@ -76,6 +77,16 @@ class Given:
 
     async def revoke(self, name: str, token_id: str) -> None:
         self.left.remove(token_id)
+
+
+async def test_the_trail_says_why_a_token_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    issuer, told = TestIssuer(), list[tuple[str, str]]()
+    monkeypatch.setattr(publishers, "record", lambda action, **what: told.append((action, what["reason"])))
+    issuers, none = Issuers([issuer.url], issuer.fetch), cast(Tokens, None)
+    trust = TrustedPublishers(Kept(), issuers, none, People(), owns, audience="x")
+    with pytest.raises(Unauthorized):
+        await trust.exchange(issuer.token("x", OTHER))
+    assert told == [("trust.refused", "The token is not signed by its issuer.")]
 
 
 @pytest.mark.parametrize("moment", ["before", "while"])
