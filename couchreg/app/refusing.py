@@ -1,5 +1,6 @@
 """What stops a start, as a sentence for whoever runs the server: what cannot be used, why, what to do."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,9 +37,11 @@ def using(path: Path, remedy: str) -> Iterator[None]:
     except CannotStart:
         raise
     except CouchregError as error:
-        raise CannotStart(f"{path} cannot be used. {error.reason.rstrip('.')}. {remedy}") from error
+        what = MENDING if error.error in _OF_THE_DISK else remedy
+        raise CannotStart(f"{path} cannot be used. {error.reason.rstrip('.')}. {what}") from error
     except OSError as error:
-        raise CannotStart(f"{error.filename or path} cannot be used: {error.strerror}. {remedy}") from error
+        what = remedy if error.errno == errno.ENOENT else MENDING
+        raise CannotStart(f"{error.filename or path} cannot be used: {error.strerror}. {what}") from error
 
 
 async def open_database(store: Store, name: str, folder: Path) -> Database:

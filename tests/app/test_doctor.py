@@ -1,15 +1,18 @@
 """What the doctor says of a data directory whose files are, one after the other, damaged."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import apsw
 import pytest
 from click.testing import CliRunner
 
 from couchreg.app.doctor import examine
 from couchreg.app.findings import SHOWN, WARNING, WRONG
 from couchreg.cli.main import cli
+from couchreg.docstore.sqlite import copying
 from tests.conftest import ServerFactory
 from tests.processes import running
 
@@ -112,3 +115,25 @@ async def test_a_damaged_note_is_no_other_servers(data: Path) -> None:
     (data / "datastore" / "_datastore" / "owner.json").write_bytes(b'{"regis')
     [found] = [finding for finding in examine(data) if finding.kind == WRONG]
     assert "It is damaged. Stop the server and remove it" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (apsw.FullError("full"), "cannot be written, since the disk is full: make room"),
+        (apsw.IOError("disk I/O error"), "the disk fails, so look into the system's log"),
+        (apsw.BusyError("locked"), "cannot be used (Device or resource busy)"),
+    ],
+)
+async def test_a_disk_that_fails_is_no_damaged_database(
+    data: Path, error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def opened(path: Path) -> Iterator[None]:
+        raise error
+        yield
+
+    monkeypatch.setattr(copying, "_opened", opened)
+    found = [finding.reason for finding in examine(data) if finding.path.suffix == ".db"]
+    assert found
+    assert all(said in reason and "It is damaged" not in reason for reason in found)

@@ -110,6 +110,26 @@ def test_a_restore_names_the_target(backed_up: Path, tmp_path: Path) -> None:
     assert f"{new}/databases/" in said(done)
 
 
+@pytest.mark.skipif(missing() is not None, reason=str(missing()))
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (("serve", "--port", "0", "--couch-port", "0"), "/data/server.sqlite"),
+        (("rebuild",), "/data/databases/registry@"),
+    ],
+)
+def test_a_full_disk_is_no_damage(tmp_path: Path, words: tuple[str, ...], match: str) -> None:
+    data = unpacked(tmp_path)
+    done = failing(tmp_path, FULL, match, *words, "--data-dir", str(data))
+    assert done.status == 2, done
+    line = done.err.splitlines()[-1]
+    assert line.startswith(f"couchreg: {tmp_path}{match}")
+    assert "The disk is full." in line
+    assert "See that this user may write it and that the disk is not full" in line
+    assert not any(word in done.err for word in ("Traceback", "damaged", "backup"))
+    assert not list(data.glob("databases/*.damaged*"))
+
+
 def failing(below: Path, fault: tuple[int, Calls], match: str, *arguments: str) -> Ran:
     """A command below which calls fail for what lies in a folder."""
     number, calls = fault

@@ -14,12 +14,15 @@ import apsw
 
 from couchreg import durable
 from couchreg.docstore.sqlite import paths
+from couchreg.docstore.sqlite.failures import is_full
 from couchreg.docstore.sqlite.paths import DatabaseFile
 from couchreg.docstore.sqlite.schema import make_private
 from couchreg.errors import Failure
 
 _PATIENCE: Final = 10_000  # milliseconds that a lock of somebody else's is waited for
 _FAULTS: Final = 5  # of one file that are told
+_OF_THE_DISK: Final = (apsw.IOError, apsw.CantOpenError, apsw.FullError, apsw.BusyError, apsw.LockedError)
+_NUMBERS: Final = {apsw.BusyError: errno.EBUSY, apsw.LockedError: errno.EBUSY}
 LOOK: Final = "couchreg doctor says what is wrong with it and what to do."
 
 
@@ -40,20 +43,23 @@ def copy_file(source: Path, target: Path) -> None:
             finally:
                 written.close()
     except apsw.FullError as error:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
+        raise _os_error(errno.ENOSPC, str(target)) from error
     except apsw.Error as error:
-        if getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE:  # there is no room beside it
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"{source}-shm") from error
+        if is_full(error):  # there is no room beside the source
+            raise _os_error(errno.ENOSPC, f"{source}-shm") from error
         raise Failure(f"{source} cannot be copied to {target} ({error}). {LOOK}") from error
     durable.sync(target)
 
 
 def faults_of_file(path: Path) -> list[str]:
     """What SQLite finds wrong with a file, in a few words each. Raises OSError for one that is closed to this
-    user, of which nothing can be said."""
+    user, or on a disk that fails or is full: nothing can be said of what is in it then."""
     try:
         with _opened(path) as conn:
             lines = [str(row[0]) for row in conn.execute(f"PRAGMA quick_check({_FAULTS})")]
+    except _OF_THE_DISK as error:
+        number = next((number for kind, number in _NUMBERS.items() if isinstance(error, kind)), errno.EIO)
+        raise _os_error(errno.ENOSPC if is_full(error) else number, str(path)) from error
     except apsw.Error as error:
         return [str(error)]
     return [line.strip().splitlines()[-1] for line in lines if line != "ok"]
@@ -92,7 +98,7 @@ def _opened(path: Path) -> Iterator[apsw.Connection]:
         if not os.access(needed, os.R_OK | os.W_OK):
             needed.stat()  # which says what is not there at all
             why = errno.EROFS if os.statvfs(needed).f_flag & os.ST_RDONLY else errno.EACCES
-            raise OSError(why, os.strerror(why), str(needed))
+            raise _os_error(why, str(needed))
     conn = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         conn.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
@@ -101,3 +107,7 @@ def _opened(path: Path) -> Iterator[apsw.Connection]:
         yield conn
     finally:
         conn.close()
+
+
+def _os_error(number: int, path: str) -> OSError:
+    return OSError(number, os.strerror(number), path)

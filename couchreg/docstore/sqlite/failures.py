@@ -5,6 +5,14 @@ import apsw
 from couchreg.errors import CouchregError, StorageFailure, damaged
 
 
+def is_full(error: Exception) -> bool:
+    """Whether the disk takes no more: a file, or what SQLite lays beside one that is opened (`…-shm`)."""
+    return isinstance(error, apsw.FullError) or (
+        isinstance(error, apsw.IOError)
+        and getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE
+    )
+
+
 def foreseen(error: Exception) -> Exception:
     """The error to tell a client; SQLite's own words stay in the chain for the log."""
     if not isinstance(error, apsw.Error | UnicodeDecodeError):
@@ -15,7 +23,7 @@ def foreseen(error: Exception) -> Exception:
 
 
 def _told(error: Exception) -> CouchregError:
-    if isinstance(error, apsw.FullError):
+    if is_full(error):
         return StorageFailure("The disk is full.", error="insufficient_storage")
     if isinstance(error, apsw.CorruptError | apsw.NotADBError | UnicodeDecodeError):
         return damaged("The database file")
