@@ -15,6 +15,7 @@ from couchreg.app import App, build
 from couchreg.app.doctor import examine
 from couchreg.app.findings import Finding
 from couchreg.auth.policy import REGISTRY
+from couchreg.cli.rebuild import run as rebuild
 from couchreg.config import CannotStart, load
 from couchreg.docstore.maintenance.audit import Audit
 from tests.app.old_format import ADMIN, ANNA, fill
@@ -184,6 +185,23 @@ async def test_a_start_names_what_stands_in_its_way(
     assert tracebacks(caplog) == []
 
 
+async def test_a_rebuild_makes_another_server_file_beside_the_databases(copy: Callable[[], Path]) -> None:
+    data = copy()
+    (data / "server.sqlite").unlink()
+    done = await rebuild(load({"data_dir": data}, environ={}))
+    assert (done.problems, done.imported) == ([], 0)
+    app = await started(data)
+    try:
+        async with aiohttp.ClientSession() as session:
+            door, couch = Client(session, app.registry_url), Client(session, app.couch_url)
+            assert (await door("GET", "/-/whoami", who=ANNA))[1]["packages"] == ["hidden", "small"]
+            assert (await couch("GET", "/db/doc"))[0] == 200
+            assert await published(session, app, "small", "7.0.0") == 201
+    finally:
+        await app.stop()
+    assert said(data) == []
+
+
 async def refusal(data: Path) -> str | None:
     """Why a server does not start; None for one that does."""
     try:
@@ -198,12 +216,13 @@ READS = ("/small", "/small/1.1.0", "/small/1.1.0/data/words.csv", "/-/packages",
 DERIVED = ("contents.sqlite", "downloads.sqlite", "logins.json", "search/fts5.sqlite", "tables.sqlite")
 DERIVED += ("search-restricted/fts5.sqlite", "views/*/*/*.view")
 OTHERS = ("databases/db@*.db", "databases/_replicator@*.db", "databases/_global_changes@*.db")
+LOGS = ("search/fts5.sqlite-*", "search-restricted/fts5.sqlite-*")
 STORED = ("small/1.0.0/data/words.csv", "_registry/small/*", "_parquet/small/1.1.0/*")
 STORED += ("small/1.0.0/datapackage.json", "_deleted/small/2.0.0/*/*", "_blobs/9e/*")
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-@pytest.mark.parametrize("patterns", [DERIVED, OTHERS, tuple(f"datastore/{key}" for key in STORED)])
+@pytest.mark.parametrize("patterns", [DERIVED, LOGS, OTHERS, tuple(f"datastore/{key}" for key in STORED)])
 async def test_all_else_is_read_as_ever(
     copy: Callable[[], Path],
     damage: Damage,
