@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from couchreg import __version__, durable
+from couchreg.app.migrations import refuse_later
 from couchreg.app.mirrored_files import Links
 from couchreg.config import CannotStart
 from couchreg.docstore.sqlite import copying
@@ -203,9 +204,10 @@ def _restore(target: Path, data: Path) -> Done:
 
 
 def check_source(data: Path) -> None:
-    """Raises CannotStart where no data directory is."""
+    """Raises CannotStart where no data directory is, or one of which this couchreg does not know all."""
     if not (data / DATABASES[0]).is_file():
         raise CannotStart(f"There is no couchreg in {data}: name its data directory with --data-dir.")
+    refuse_later(data)
 
 
 def check_target(data: Path) -> None:

@@ -33,11 +33,7 @@ def bring_up(data: Path, steps: Mapping[int, Step] = STEPS, *, wanted: int = FOR
         used = any((data / name).exists() for name in ("server.sqlite", "datastore"))
         found = OLDEST if used else wanted
         _write(data, found)
-    if found > wanted:
-        raise CannotStart(
-            f"{data} has the format {found} of a later couchreg, and this one, {__version__}, reads up to "
-            f"{wanted}: install a later one, or restore a backup from before."
-        )
+    refuse_later(data, wanted=wanted)
     while found < wanted:
         log.warning("%s is brought from format %d to %d", data, found, found + 1)
         try:
@@ -49,6 +45,16 @@ def bring_up(data: Path, steps: Mapping[int, Step] = STEPS, *, wanted: int = FOR
             ) from error
         found += 1
         _write(data, found)
+
+
+def refuse_later(data: Path, *, wanted: int = FORMAT) -> None:
+    """Raises CannotStart for a directory of a couchreg to come: nobody here knows what is in it."""
+    found = read(data) or OLDEST
+    if found > wanted:
+        raise CannotStart(
+            f"{data} has the format {found} of a later couchreg, and this one, {__version__}, reads up to "
+            f"{wanted}: install a later one, or restore a backup from before."
+        )
 
 
 def read(data: Path) -> int | None:

@@ -92,12 +92,19 @@ def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     return mapped or parsed
 
 
+def _bare(hop: str) -> str:
+    """An address without the brackets and the port that some proxies write beside it."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
+
+
 def _hops(request: web.BaseRequest) -> Iterator[str]:
     """The addresses of X-Forwarded-For, the nearest first. Raises BadRequest for what is none."""
     written = ",".join(request.headers.getall("X-Forwarded-For", []))[-LONGEST:]
     hops = [hop.strip() for hop in written.split(",") if hop.strip()]
     for hop in reversed(hops[-MOST_HOPS:]):
-        parsed = _parsed(hop.strip("[]"))
+        parsed = _parsed(_bare(hop))
         if parsed is None:
             raise BadRequest("X-Forwarded-For must consist of addresses.")
         yield str(parsed)

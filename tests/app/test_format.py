@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from couchreg.app import migrations
+from couchreg.app.backup import back_up
 from couchreg.app.doctor import examine
 from couchreg.app.findings import WRONG
 from couchreg.cli.rebuild import run
@@ -135,3 +136,7 @@ async def test_a_directory_of_a_later_couchreg_is_left_alone(server: ServerFacto
         await server()
     assert {path.name for path in (tmp_path / "data").iterdir()} == {"format", "couchreg.lock"}
     assert "later couchreg" in next(iter(examine(tmp_path / "data"))).reason
+    (tmp_path / "data" / "server.sqlite").touch()
+    with pytest.raises(CannotStart, match="format 99 of a later couchreg"):  # it would not hold all of it
+        back_up(tmp_path / "data", tmp_path / "backup", bytes_at=None)
+    assert not (tmp_path / "backup").exists()
