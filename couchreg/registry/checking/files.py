@@ -65,10 +65,14 @@ def _damage(file: Path, suffix: str, *, is_table: bool) -> str | None:
     """Why a packed document that nobody reads cannot be opened."""
     if suffix not in _OPEN_DOCUMENT and (suffix != "zip" or is_table):
         return None
+    if suffix == "zip":  # its end is looked at, and not the list of all that is in it
+        return (
+            None
+            if zipfile.is_zipfile(file)
+            else "is no zip file that can be opened: is it whole? Save it again"
+        )
     try:
         with zipfile.ZipFile(file) as archive:
-            if suffix == "zip":
-                return None
             if _CONTENT not in archive.namelist():
                 return f"is no OpenDocument file, for it has no {_CONTENT}: save it again"
             with archive.open(_CONTENT) as content:
