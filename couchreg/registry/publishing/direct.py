@@ -87,6 +87,7 @@ class Direct:
         """
         await self._publisher.check_address(name, version, user)
         files = announced(filedata, self._limits)
+        await self._publisher.check_address(name, version, user, sum(file.length for file in files))
         upload = secrets.token_hex(16)
         await self._note(upload, Authorization(name, version, user.name, time.time(), files))
         shown = {}

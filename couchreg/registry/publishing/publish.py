@@ -119,8 +119,8 @@ class Publisher:
         """Whether files are looked into before they are published."""
         return self._checks.validation is not Validation.OFF
 
-    async def check_address(self, name: str, version: str, user: User) -> None:
-        """Whether `user` may publish here at all, before any byte is read.
+    async def check_address(self, name: str, version: str, user: User, more: int = 1) -> None:
+        """Whether `user` may publish here at all, so many bytes, before any is read.
 
         Raises BadRequest for what can be no name or version, Forbidden for packages of others, TooLarge.
         """
@@ -128,7 +128,7 @@ class Publisher:
         check_version(version)
         await self._packages.allow_publishing(name, user)
         if self.quotas.limit and version not in await self._catalog.versions(name):
-            await self.quotas.check(user)
+            await self.quotas.check(user, more)
 
     async def publish(
         self,

@@ -46,6 +46,19 @@ async def test_who_has_published_so_much_is_told_what_to_do(served: Served) -> N
     assert await space(served, ANNA) == {"used": used, "limit": LIMIT}
 
 
+async def test_what_is_announced_is_refused_before_it_is_sent(served: Served) -> None:
+    def files(length: int) -> dict[str, dict[str, str | int]]:
+        said = {"md5": "0" * 32, "sha256": "0" * 64, "type": "text/csv"}
+        return {path: {"length": length, "bytes": length, **said} for path in ("datapackage.json", "a.csv")}
+
+    metadata = {"name": "small", "version": "1"}
+    for length, statuses in ((LIMIT, (413, 413)), (LIMIT // 3, (200, 201))):
+        sent = {"metadata": metadata, "filedata": files(length)}
+        direct = (await served.ask("POST", "/datastore/authorize", auth=ANNA, json=sent))[0]
+        sent = {**metadata, "files": files(length)}
+        assert (direct, (await served.ask("POST", "/-/publishing", auth=ANNA, json=sent))[0]) == statuses
+
+
 async def test_what_is_brought_back_needs_room_like_what_is_published(serve: Serve) -> None:
     served = await serve(validation="off", account_space=LIMIT, undelete_days=7)
     for version in ("1", "2"):

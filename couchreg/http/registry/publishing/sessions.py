@@ -27,7 +27,8 @@ async def create(call: Call) -> web.StreamResponse:
     manifest = read_manifest(asked, limits)
     if call.grant is not None:
         call.grant.require(Scope.PUBLISH, manifest.name)
-    await call.registry.publisher.check_address(manifest.name, manifest.version, call.user)
+    more = sum(file.length for file in manifest.files)
+    await call.registry.publisher.check_address(manifest.name, manifest.version, call.user, more)
     record, new = await call.registry.sessions.open(
         manifest, call.user.name or "", await call.pledge(), call.is_mine, call.askers
     )
