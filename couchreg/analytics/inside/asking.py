@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from couchreg.analytics.inside import pages, statistics
-from couchreg.analytics.inside.connecting import ahead, connected, fault
+from couchreg.analytics.inside.connecting import ahead, connected, fault, unopened
 from couchreg.analytics.inside.sending import AnswerParts
 from couchreg.analytics.inside.writing import columns_of, output
 from couchreg.sandbox.inside.channel import Reply
@@ -42,7 +42,12 @@ def answer(job: bytes, reply: Reply) -> bytes:
 
 
 def _answer(asked: Mapping[str, Any], parts: AnswerParts) -> bytes:
-    connection = connected(asked)
+    try:
+        connection = connected(asked)
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error:
+        return unopened()
     sending = _Sending(parts, asked["format"], asked["size"], asked["skip"])
     try:
         relation = connection.sql(asked["sql"], params=asked["parameters"] or None)

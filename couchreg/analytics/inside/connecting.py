@@ -1,5 +1,6 @@
 """A DuckDB that has nothing but the Parquet files of a job. Imported in child processes only."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -87,6 +88,11 @@ def _numbered(connection: duckdb.DuckDBPyConnection, path: str, numbers: str | N
         return f"SELECT row_number() OVER () - 1 AS {quoted(numbers)}, * FROM {source}"  # noqa: S608
     numbered = f"read_parquet({text(path)}, {_NUMBERS} = true)"
     return f"SELECT {_NUMBERS} AS {quoted(numbers)}, * EXCLUDE ({_NUMBERS}) FROM {numbered}"  # noqa: S608
+
+
+def unopened() -> bytes:
+    """The answer where the file of a table cannot be opened: it is damaged, most likely."""
+    return json.dumps({"error": "A table cannot be opened.", "place": None, "doubt": True}).encode()
 
 
 def fault(

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from couchreg.analytics.inside.connecting import connected, fault
+from couchreg.analytics.inside.connecting import connected, fault, unopened
 from couchreg.analytics.inside.sending import AnswerParts
 from couchreg.analytics.inside.writing import cell, csv_of, encode, plain, rows_of
 
@@ -27,7 +27,12 @@ Rows = Iterator[tuple[Any, ...]]
 
 def answer(asked: Mapping[str, Any], parts: AnswerParts) -> bytes:
     page = asked["page"]
-    connection = connected(asked)
+    try:
+        connection = connected(asked)
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error:
+        return unopened()
     try:
         _ask(page, connection, parts)
         return parts.rest()

@@ -6,8 +6,10 @@ Imported in child processes only.
 
 import json
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from couchreg.analytics.inside.connecting import unopened
 from couchreg.analytics.inside.pages import Rows, send
 from couchreg.analytics.inside.sending import AnswerParts
 from couchreg.analytics.inside.writing import rows_of
@@ -19,7 +21,10 @@ _BATCH = 4096  # rows that are read at once
 def answer(job: bytes, reply: Reply) -> bytes:
     asked = json.loads(job)
     page, parts = asked["page"], AnswerParts(reply)
-    file = pq.ParquetFile(asked["tables"][0]["path"])
+    try:
+        file = pq.ParquetFile(asked["tables"][0]["path"])
+    except (pa.ArrowException, OSError):
+        return unopened()
     rows = placed(file, page["rows"]["offset"], page["rows"]["length"])
     send(page, list(file.schema_arrow.names), rows, {}, parts)
     return parts.rest()
