@@ -175,7 +175,7 @@ class Settings:
     )
     publish_space: int = setting(
         81_920,
-        "MiB that all publishes under way may bring together; those of one user half of it.",
+        "MiB that all publishes under way may bring, and direct uploads as much again; one user half of it.",
         whole(1, 1 << 30),
         metavar="MIB",
     )

@@ -29,6 +29,7 @@ The tree (each leaf is one of CouchDB's error words; `wire/status.py` gives it a
     ├── InvalidPackage              invalid_package: a data package that fails its checks; `problems` says how
     └── Failure                     internal errors that carry a word of their own: see `error`
         ├── LostBytes               file_corrupt: the file of a document is gone or damaged
+        ├── LostDocument            file_corrupt: a document itself is
         └── StorageFailure          file_error, file_corrupt, insufficient_storage
 
 `reason` is what the client reads. Never put a secret or a path of this machine into one.
@@ -212,6 +213,13 @@ class LostBytes(Failure):
 
     error = "file_corrupt"
     default_reason = "This file is lost or damaged in the datastore: the server's log says what to do."
+
+
+class LostDocument(Failure):
+    """What is kept of one document cannot be read any more. Others can."""
+
+    error = "file_corrupt"
+    default_reason = "A stored document is damaged."
 
 
 class StorageFailure(Failure):

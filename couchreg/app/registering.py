@@ -4,6 +4,7 @@ from pathlib import Path
 
 from couchreg.app.mirroring import mirror_of
 from couchreg.config import Settings
+from couchreg.docstore.maintenance.sweeper import INTERVAL
 from couchreg.registry.checking.checker import CheckLimits
 from couchreg.registry.publishing.intake import PublishLimits
 from couchreg.registry.publishing.publish import Validation
@@ -27,7 +28,11 @@ def registry_options(settings: Settings, *, downloads: Path, shelf: Path) -> Reg
             files=settings.max_package_files,
             descriptor=settings.max_descriptor_size << 20,
         ),
-        sessions=SessionLimits(space=settings.publish_space << 20, setting="publish-space"),
+        sessions=SessionLimits(
+            space=settings.publish_space << 20,
+            left_for=settings.sweep_grace + INTERVAL,
+            setting="publish-space",
+        ),
         downloads=Downloads(downloads),
         shelf=shelf,
         mirror_of=mirror_of(settings),

@@ -12,7 +12,7 @@ from typing import Any, Final, TypedDict
 
 import msgspec
 
-from couchreg.errors import BadRequest, damaged
+from couchreg.errors import BadRequest, LostDocument
 from couchreg.model import exactjson
 
 INVALID: Final = "invalid UTF-8 JSON"
@@ -241,12 +241,12 @@ def members(body: dict[str, Any]) -> bytes:
 
 
 def body(members: bytes | None) -> dict[str, Any]:
-    """What `members` made the text of; an empty object where there is none. Raises StorageFailure for what
+    """What `members` made the text of; an empty object where there is none. Raises LostDocument for what
     has not stayed as it was."""
     try:
         found: dict[str, Any] = decode(b"{" + members + b"}") if members else {}
     except BadRequest as error:
-        raise damaged("A stored document") from error
+        raise LostDocument from error
     return found
 
 

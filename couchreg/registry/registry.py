@@ -209,7 +209,7 @@ class Registry:
         self.by_parts = ByParts(self.sessions, around.bucket)
         self.runs = Runs(self.publisher, self.sessions, spool, self._limits, around.redeem)
         self.drafts = Drafts(self.runs, self.publisher, self.checker, spool, self._limits)
-        self.direct = Direct(self.publisher, blobs, spool, self._limits)
+        self.direct = Direct(self.publisher, blobs, spool, self._limits, self.sessions.limits)
 
     def _incoming(self, settled: Settled, around: Neighbours) -> Incoming:
         documents = PackageDocuments(

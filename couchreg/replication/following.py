@@ -25,7 +25,7 @@ from couchreg.docstore.base import (
     Seq,
     Stub,
 )
-from couchreg.errors import Conflict, CouchregError, NotFound, StorageFailure, Unavailable
+from couchreg.errors import Conflict, CouchregError, LostDocument, NotFound, StorageFailure, Unavailable
 from couchreg.journal.failing import tell
 from couchreg.model import json
 from couchreg.model.user import ADMIN_ROLE, User
@@ -178,7 +178,10 @@ class Following:
         while True:
             async for stretch in db.changes(seq, bodies=True):
                 for change in stretch.results:
-                    await self._changed(name, change)
+                    try:
+                        await self._changed(name, change)
+                    except LostDocument as error:
+                        tell(log, f"Following the replication {change.id} of {name}", error)
                 seq = stretch.last_seq
             await db.wait(seq)
 

@@ -258,6 +258,12 @@ class Nothing(Answering):
     """A server of something else."""
 
     def do_PUT(self) -> None:
-        self.answer_json(404, {"error": "not_found"})
+        """Without reading what comes, which waits to be asked for."""
+        self.close_connection = True
+        self.send_response(404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
 
     do_DELETE = do_PUT

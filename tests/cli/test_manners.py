@@ -194,7 +194,7 @@ def test_an_address_that_leads_to_another_is_named(proxy: str, live: Server, tmp
         (["whoami"], "login is not sent"),
         (["login", "--password-stdin"], "nothing was sent"),
     ):
-        done = run(*words.split(), stdin="x\n", cwd=tmp_path, **moved)
+        done = run(*words, stdin="x\n", cwd=tmp_path, **moved)
         assert (done.status, why in done.err) == (4, True), done.err
         assert f"leads to http://127.0.0.1:{port}," in done.err
 

@@ -23,7 +23,8 @@ def test_a_kind_of_error_has_its_status(kind: type[errors.CouchregError]) -> Non
 
 def test_no_error_is_a_failure_of_the_server_by_oversight() -> None:
     failures = {kind for kind in kinds() if status_of(kind.__new__(kind)) == 500}
-    assert failures <= {errors.CouchregError, errors.Failure, errors.StorageFailure}
+    ours = {errors.CouchregError, errors.Failure, errors.StorageFailure}
+    assert failures <= {*ours, errors.LostBytes, errors.LostDocument}
 
 
 def test_an_error_of_another_room_has_the_status_of_its_kind() -> None:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from couchreg.access.asking import ASKER, asker_of
 from couchreg.auth.policy import Rule
-from couchreg.errors import BadRequest, CouchregError, NotFound, StorageFailure, of_a_file
+from couchreg.errors import BadRequest, CouchregError, LostDocument, NotFound, StorageFailure, of_a_file
 from couchreg.http.connections import SECTION
 from couchreg.http.couch import routing
 from couchreg.http.couch.frame import cors, jsonp, params
@@ -50,7 +50,7 @@ class CouchDoor:
             answer = await self._answer(ctx)
         except ConnectionError:
             return Gone()
-        except StorageFailure as error:
+        except (StorageFailure, LostDocument) as error:
             tell(log, _named(request), error)
             answer = self._failed(ctx, error)
         except CouchregError as error:

@@ -112,7 +112,7 @@ ROUTES: tuple[Route, ...] = (
         "publishing.direct.receive",
         PUBLIC,
         "Upload one file to a given address",
-        makes("Done", 413, 503, statuses=(201,)),
+        makes("Done", 404, 413, 503, statuses=(201,)),
         body=DescribedBody(("*/*",), {}),
         scope=READ,
         signed=True,

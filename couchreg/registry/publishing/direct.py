@@ -9,28 +9,31 @@ import base64
 import binascii
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from couchreg.blobstore.base import BlobStore, Spooled
+from couchreg.blobstore.base import BlobStore, Damaged, Spooled
 from couchreg.blobstore.spool import Spool, once
 from couchreg.errors import BadRequest, Conflict, DigestMismatch, Forbidden, NotFound, TooLarge
 from couchreg.model.user import User
 from couchreg.package.layout import UPLOADS
 from couchreg.package.paths import DESCRIPTOR, check_path
 from couchreg.registry.publishing.intake import Intake, PublishLimits, content_type_of
+from couchreg.registry.publishing.promised import Promise, Promises
 from couchreg.registry.publishing.publish import Published, Publisher
 from couchreg.registry.publishing.records import Record
+from couchreg.registry.publishing.sessions import SessionLimits
 from couchreg.registry.publishing.staged import looked_into, reference
 
 # What has arrived, what holds it, name and version.
 Publish = Callable[[Intake, AsyncExitStack, str, str], Awaitable[Published | Record]]
 LASTS = 3600  # seconds an address is good for
 FINALIZED_WITHIN = 6 * 3600  # seconds
+_NOTE = "authorization.json"
 _ID = frozenset("0123456789abcdef")
 
 
@@ -72,24 +75,40 @@ class Authorization(msgspec.Struct, frozen=True):
 class Direct:
     """Authorizes and finalizes uploads to one blob store."""
 
-    def __init__(self, publisher: Publisher, blobs: BlobStore, spool: Spool, limits: PublishLimits) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        blobs: BlobStore,
+        spool: Spool,
+        limits: PublishLimits,
+        room: SessionLimits | None = None,
+    ) -> None:
         self._publisher = publisher
         self._blobs = blobs
         self._spool = spool
         self._limits = limits
+        self._promises = Promises(room or SessionLimits(), self._promised, self._drop)
 
     async def authorize(
         self, name: str, version: str, filedata: Any, user: User, addresses: Addresses
     ) -> dict[str, Any]:
         """`{upload, expires, filedata: {path: {upload_url, upload_headers, …}}}`.
 
-        Raises BadRequest, TooLarge, Forbidden, Unavailable.
+        Raises BadRequest, TooLarge, TooManyRequests, Forbidden, Unavailable.
         """
         await self._publisher.check_address(name, version, user)
         files = announced(filedata, self._limits)
-        await self._publisher.check_address(name, version, user, sum(file.length for file in files))
-        upload = secrets.token_hex(16)
-        await self._note(upload, Authorization(name, version, user.name, time.time(), files))
+        length = sum(file.length for file in files)
+        waiting = await self._promises.waiting(user.name)
+        await self._publisher.check_address(name, version, user, length + waiting)
+        allowed = Authorization(name, version, user.name, time.time(), files)
+        upload, note = secrets.token_hex(16), msgspec.json.encode(allowed)
+        await self._promises.give(_promise(upload, allowed, len(note)))
+        try:
+            await self._note(upload, note)
+        except BaseException:
+            self._promises.over(upload)
+            raise
         shown = {}
         for number, file in enumerate(files):
             address = await addresses.upload_address(
@@ -120,26 +139,55 @@ class Direct:
         """
         allowed = await self._authorization(upload, user)
         allow(allowed.name)
+        with self._promises.taking(upload):
+            published = await self._taken(upload, allowed, publish)
+        if isinstance(published, Record):
+            return published  # its check reads what was uploaded, which the sweep takes later
+        await self._remove(upload, len(allowed.files))
+        self._promises.over(upload)
+        return published
+
+    async def _taken(self, upload: str, allowed: Authorization, publish: Publish) -> Published | Record:
         async with AsyncExitStack() as held:
             intake = await held.enter_async_context(Intake(self._spool, self._limits))
             await self._take_all(intake, upload, allowed)
-            published = await publish(intake, held, allowed.name, allowed.version)
-        if isinstance(published, Record):
-            return published  # its check reads what was uploaded, which the sweep takes later
-        for number in range(len(allowed.files)):
-            await self._blobs.delete(staged_key(upload, number))
-        await self._blobs.delete(_note_key(upload))
-        return published
+            return await publish(intake, held, allowed.name, allowed.version)
 
-    async def _note(self, upload: str, allowed: Authorization) -> None:
-        note = once(msgspec.json.encode(allowed))
-        await self._spool.put(self._blobs, _note_key(upload), note, content_type="application/json")
+    async def _remove(self, upload: str, number: int) -> None:
+        for place in range(number):
+            await self._blobs.delete(staged_key(upload, place))
+        await self._blobs.delete(_note_key(upload))
+
+    async def check_waited_for(self, upload: str) -> None:
+        """Raises NotFound for one that has been published, or removed: nobody counts what would come."""
+        if await self._blobs.info(_note_key(upload)) is None:
+            raise NotFound("The upload is over: ask for a new one.")
+
+    async def _note(self, upload: str, note: bytes) -> None:
+        await self._spool.put(self._blobs, _note_key(upload), once(note), content_type="application/json")
+
+    async def _promised(self) -> AsyncIterator[Promise]:
+        """What waits since before this process."""
+        keys = [blob async for blob in self._blobs.keys(UPLOADS) if blob.key.endswith(f"/{_NOTE}")]
+        for blob in keys:
+            try:
+                allowed = await self._read_note(blob.key)
+            except (NotFound, Damaged, msgspec.DecodeError):
+                continue  # gone since it was listed; or it promises nothing
+            yield _promise(blob.key.split("/")[1], allowed, blob.length)
+
+    async def _drop(self, promise: Promise) -> None:
+        await self._remove(promise.upload, promise.files)
+
+    async def _read_note(self, key: str) -> Authorization:
+        async with aclosing(self._blobs.open(key)) as chunks:
+            data = b"".join([chunk async for chunk in chunks])
+        return msgspec.json.decode(data, type=Authorization)
 
     async def _authorization(self, upload: str, user: User) -> Authorization:
         if len(upload) != 32 or not _ID.issuperset(upload):
             raise NotFound("There is no such upload.")
-        async with aclosing(self._blobs.open(_note_key(upload))) as chunks:
-            found = msgspec.json.decode(b"".join([chunk async for chunk in chunks]), type=Authorization)
+        found = await self._read_note(_note_key(upload))
         if found.made + FINALIZED_WITHIN < time.time():
             raise NotFound("The upload has expired: ask for a new one.")
         if found.user != user.name:
@@ -191,7 +239,15 @@ def staged_key(upload: str, number: int) -> str:
 
 
 def _note_key(upload: str) -> str:
-    return f"{UPLOADS}{upload}/authorization.json"
+    return f"{UPLOADS}{upload}/{_NOTE}"
+
+
+def _promise(upload: str, allowed: Authorization, note: int) -> Promise:
+    """Room for what was allowed, and for the `note` of it, which may be the larger."""
+    length = note + sum(file.length for file in allowed.files)
+    package = allowed.name, allowed.version
+    until = allowed.made + LASTS
+    return Promise(upload, allowed.user, package, length, len(allowed.files), allowed.made, until)
 
 
 def announced(filedata: Any, limits: PublishLimits) -> tuple[AnnouncedUpload, ...]:

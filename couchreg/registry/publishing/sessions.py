@@ -40,6 +40,7 @@ class SessionLimits:
     records: int = 10_000
     space: int = 80 << 30  # bytes that all may bring; of one user half
     lasts: float = 86_400  # seconds without a request; then it is removed, and an outcome forgotten
+    left_for: float = 90_000  # seconds that the sweep may leave what was sent elsewhere and never published
     setting: str = ""  # by which the operator changes `space`
 
 

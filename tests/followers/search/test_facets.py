@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from couchreg.errors import BadRequest
+from couchreg.errors import LostDocument
 from couchreg.followers.base import Checkpoint
 from couchreg.followers.search import fts5, fts5_facets, remembering
 from couchreg.followers.search.fts5 import Fts5Index
@@ -148,7 +148,7 @@ def test_one_package_brings_so_many_values_and_is_found_by_all(
 def test_what_was_not_committed_counts_for_nothing(index: Fts5Index) -> None:
     index.commit([source("a", ["x"])], [], Checkpoint("i", "1"))
     index.put([source("b", ["x", "new"])], ["a"])
-    with pytest.raises(BadRequest):
+    with pytest.raises(LostDocument):
         index.put([PackageSource("c", "1.0.0", b'"title": ')], [])
     index.commit([source("c", ["new"])], [], Checkpoint("i", "2"))
     assert counted(index)["keywords"] == [("new", 1), ("x", 1)]

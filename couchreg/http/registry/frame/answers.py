@@ -12,6 +12,7 @@ from couchreg.errors import (
     CouchregError,
     Failure,
     InvalidPackage,
+    LostDocument,
     StorageFailure,
     TooManyRequests,
     Unavailable,
@@ -184,7 +185,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     """What goes wrong is an answer too; what nobody foresaw, one that the log explains."""
     try:
         return await handler(request)
-    except StorageFailure as error:
+    except (StorageFailure, LostDocument) as error:
         tell(log, f"{request.method} {request.path[:400]}", error)
         return failure(error)
     except CouchregError as error:

@@ -73,11 +73,12 @@ async def receive(call: Call) -> web.StreamResponse:
         raise Forbidden("The address was not given out by this server.")
     if int(ends) < time.time():
         raise Forbidden("The address has expired: ask for a new one.")
+    upload, number = key.split("/")
+    await call.registry.direct.check_waited_for(upload)
     attachments = call.registry.attachments
     async with attachments.spool.received(_limited(call, int(length))) as spooled:
         if spooled.length != int(length) or spooled.md5.hex() != md5:
             raise DigestMismatch
-        upload, number = key.split("/")
         if not await attachments.blobs.put(staged_key(upload, int(number)), spooled):
             raise DigestMismatch
     return answer({"ok": True}, 201)
