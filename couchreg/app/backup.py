@@ -29,7 +29,7 @@ from couchreg.docstore.sqlite import copying
 
 MANIFEST, STATES, BYTES = "backup.json", "states", "datastore"
 LOCK = "backup.lock"
-FORMAT = 1
+FORMAT, OLDEST = 2, 1  # of manifests: since 2 they say whose the backup is
 DATABASES = ("server.sqlite", "downloads.sqlite")  # and those of `databases/`
 SMALL = ("format", "upload-secret", "couchreg.toml")
 _NO_LOCKS = frozenset({errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS})
@@ -56,6 +56,7 @@ class Manifest:
     state: str
     bytes_at: str | None
     files: dict[str, str] = field(default_factory=dict)  # of the state: path -> SHA-256
+    registry: str | None = None  # the identity of the server
 
 
 def back_up(data: Path, target: Path, *, bytes_at: str | None) -> Done:
@@ -72,6 +73,10 @@ def back_up(data: Path, target: Path, *, bytes_at: str | None) -> Done:
 
 
 def _back_up(data: Path, target: Path, bytes_at: str | None) -> Done:
+    with suppress(OSError, ValueError):  # what cannot be read is replaced
+        written = (target / MANIFEST).read_bytes()
+        json.loads(written)
+        check_owner(manifest_of(written, str(target)), data, str(target))
     done = Done(bytes_at=bytes_at)
     links = Links(data / BYTES, target / BYTES)
     gone = list(links.gone()) if bytes_at is None else []
@@ -87,7 +92,7 @@ def _back_up(data: Path, target: Path, bytes_at: str | None) -> Done:
             links.follow(came)
             done.copied += came.copied
         os.sync()
-        new = _laid(target, manifest_of_now(bytes_at, dict(hashes(folder)), state))
+        new = _laid(target, manifest_of_now(data, bytes_at, dict(hashes(folder)), state))
     except BaseException:  # a disk that is full needs the room
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -139,7 +144,7 @@ def manifest_of(data: bytes, where: str) -> Manifest:
     """Raises CannotStart."""
     try:
         value: dict[str, Any] = json.loads(data)
-        if value.get("format") != FORMAT:
+        if value.get("format") not in range(OLDEST, FORMAT + 1):
             raise CannotStart(
                 f"{where} was made by couchreg {value.get('couchreg')}: use that, or a later one."
             )
@@ -148,9 +153,21 @@ def manifest_of(data: bytes, where: str) -> Manifest:
         raise CannotStart(NO_BACKUP.format(where)) from error
 
 
-def manifest_of_now(bytes_at: str | None, files: dict[str, str], state: str | None = None) -> Manifest:
-    """Of the files of a state and their hashes."""
-    return Manifest(FORMAT, __version__, _now(), state or _new_state(), bytes_at, files)
+def manifest_of_now(
+    data: Path, bytes_at: str | None, files: dict[str, str], state: str | None = None
+) -> Manifest:
+    """Of the files of a state of `data` and their hashes. Blocking."""
+    owner = copying.identity(data / DATABASES[0])
+    return Manifest(FORMAT, __version__, _now(), state or _new_state(), bytes_at, files, owner)
+
+
+def check_owner(manifest: Manifest, data: Path, where: str) -> None:
+    """Raises CannotStart where another server's backup would become one of this, and its files would go."""
+    if manifest.registry not in (None, copying.identity(data / DATABASES[0])):
+        raise CannotStart(
+            f"{where} is the backup of another registry than that in {data} (or of this one, before its "
+            f"{DATABASES[0]} was made anew): choose another place, or name the other with --data-dir."
+        )
 
 
 def faults_of_state(target: Path, manifest: Manifest) -> list[str]:
@@ -194,6 +211,7 @@ def _restore(target: Path, data: Path) -> Done:
     faults = faults_of_state(target, manifest)
     if faults:
         raise CannotStart(f"Nothing was restored. {' '.join(faults[:5])}")
+    refuse_later(target / STATES / manifest.state)
     durable.make_directory(data, mode=0o700)
     done = Done(databases=len(manifest.files), bytes_at=manifest.bytes_at)
     if manifest.bytes_at is None:

@@ -21,6 +21,7 @@ from typing import Final
 from couchreg import durable
 from couchreg.app import backup as backups
 from couchreg.app.backup import Done, Manifest
+from couchreg.app.migrations import refuse_later
 from couchreg.app.mirrored_files import DERIVED
 from couchreg.app.stores import open_bucket, tried
 from couchreg.blobstore.base import BlobInfo
@@ -58,6 +59,8 @@ class BucketBackup:
         number = max(await self._numbers(), default=0)
         if not number:
             await self._begin()
+        else:
+            await asyncio.to_thread(backups.check_owner, await self.manifest(), data, self._address)
         done, gone, listing = Done(bytes_at=bytes_at), set[str](), Listing()
         known = await self._listing(number) if number and bytes_at is None else {}
         if bytes_at is None:
@@ -67,7 +70,7 @@ class BucketBackup:
             await asyncio.to_thread(folder.mkdir, 0o700)
             done.databases = await asyncio.to_thread(backups.copy_state, data, folder)
             files = dict(await asyncio.to_thread(lambda: list(backups.hashes(folder))))
-            manifest = backups.manifest_of_now(bytes_at, files)
+            manifest = await asyncio.to_thread(backups.manifest_of_now, data, bytes_at, files)
             for name in files:
                 if not await self._put(self._top, f"states/{manifest.state}/{name}", folder / name):
                     raise CannotStart(SECOND.format(self._address))
@@ -123,6 +126,7 @@ class BucketBackup:
             faults = await self.lay_out(manifest, made, scratch)
             if faults:
                 raise CannotStart(f"Nothing was restored. {' '.join(faults[:5])}")
+            await asyncio.to_thread(refuse_later, made)
             done = Done(databases=len(manifest.files), bytes_at=manifest.bytes_at)
             await asyncio.to_thread(durable.make_directory, data, mode=0o700)
             if manifest.bytes_at is None:

@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import fcntl
+import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -123,6 +125,41 @@ async def test_two_do_not_write_one_backup_at_once(backed_up: tuple[Path, Path],
         assert (await asyncio.to_thread(command, "backup", "verify", copy)).exit_code == 0
         assert (await asyncio.to_thread(command, "backup", copy, "--data-dir", data)).exit_code != 0
     assert (await asyncio.to_thread(command, "backup", copy, "--data-dir", data)).exit_code == 0
+
+
+async def test_the_backup_of_another_server_stays_its_own(
+    server: ServerFactory, backed_up: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Its files would go otherwise: a word mistyped behind --data-dir is enough."""
+    other, (_, copy) = tmp_path / "other", backed_up
+    await (await server(data_dir=other)).stop()
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    done = await asyncio.to_thread(command, "backup", str(copy), "--data-dir", str(other))
+    assert isinstance(done.exception, CannotStart)
+    assert "the backup of another registry" in done.exception.reason
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+    manifest = json.loads((copy / "backup.json").read_bytes())
+    del manifest["registry"]
+    (copy / "backup.json").write_text(json.dumps({**manifest, "format": 1}))  # which did not say whose it was
+    assert (await asyncio.to_thread(command, "backup", "verify", str(copy))).exit_code == 0
+    (copy / "backup.json").write_text("{")
+    done = await asyncio.to_thread(command, "backup", str(copy), "--data-dir", str(backed_up[0]))
+    assert done.exit_code == 0, "what cannot be read is made again"
+
+
+async def test_what_a_later_couchreg_backed_up_is_not_laid_out(
+    backed_up: tuple[Path, Path], tmp_path: Path
+) -> None:
+    _, copy = backed_up
+    manifest = json.loads((copy / "backup.json").read_bytes())
+    text = b'{"format": 99}'
+    (copy / "states" / manifest["state"] / "format").write_bytes(text)
+    manifest["files"]["format"] = hashlib.sha256(text).hexdigest()
+    (copy / "backup.json").write_text(json.dumps(manifest))
+    done = await asyncio.to_thread(command, "restore", str(copy), "--data-dir", str(tmp_path / "new"))
+    assert isinstance(done.exception, CannotStart)
+    assert "format 99 of a later couchreg" in done.exception.reason
+    assert not (tmp_path / "new").exists()
 
 
 async def test_a_folder_that_is_no_backup_is_left_as_it_is(tmp_path: Path) -> None:

@@ -98,6 +98,10 @@ async def test_a_server_at_work_comes_back_elsewhere(
     assert len(await keys(objects, "manifests/")) == 1
     sound = await asyncio.to_thread(command, "backup", "verify", address)
     assert (sound.exit_code, "is sound" in sound.output) == (0, True), sound.output
+    stranger = tmp_path / "stranger"
+    await (await server(data_dir=stranger)).stop()
+    refused = await asyncio.to_thread(command, "backup", address, "--data-dir", stranger)
+    assert "the backup of another registry" in str(refused.exception)
     expected = await versions(app.registry_url)
     await app.stop()
     new = tmp_path / "new"
