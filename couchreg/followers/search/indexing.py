@@ -5,6 +5,7 @@ whoever brought it about, takes back what was not committed. It ends with the se
 """
 
 import asyncio
+import time
 from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -24,6 +25,8 @@ from couchreg.sandbox.session import ChildSession
 
 LARGEST: Final = 8 << 20  # bytes of the packages of one job, unless one has more
 COMMITS: Final = 10_000  # of one child: what libraries gather in memory goes with it
+BUSY: Final = 0.35  # of the time of a job: what the server computes meanwhile when it has others to answer
+LONGEST_PAUSE: Final = 0.25  # seconds between two jobs of a child, where others want the processors
 SLOWEST: Final = 30.0  # seconds from the beginning to the commit, by a child that gives way
 LIMITS: Final = Limits(
     seconds=900,
@@ -55,6 +58,7 @@ class Indexing:
         self._gives_way = False  # whether a child is to have what others leave,
         self._is_giving_way = False  # and whether the one at work has
         self._is_starved = False
+        self._job_began = 0.0, 0.0  # the loop's clock, and what this process had computed
         self._began: float | None = None  # when its transaction has, by the loop's clock
 
     async def begin(self, at: Checkpoint | None) -> None:
@@ -102,6 +106,8 @@ class Indexing:
         self, sources: Sequence[PackageSource], gone: Collection[str], checkpoint: Checkpoint | None = None
     ) -> None:
         await self._settle()
+        if self._gives_way:
+            await self._pause()
         if self._began is None and self._is_giving_way != self._gives_way:
             await self.end()
         job = work(
@@ -118,7 +124,16 @@ class Indexing:
             await asyncio.shield(self.end())
             raise
         self._is_busy = True
+        self._job_began = asyncio.get_running_loop().time(), time.process_time()
         self._began = self._began or asyncio.get_running_loop().time()
+
+    async def _pause(self) -> None:
+        """Leave the processors to others for as long as the last job took, where they were wanted: two halves
+        of one are slower together than each alone, whoever goes first."""
+        loop, began = asyncio.get_running_loop(), self._job_began
+        took, used = loop.time() - began[0], time.process_time() - began[1]
+        if used > BUSY * took:
+            await asyncio.sleep(min(took, LONGEST_PAUSE))
 
     async def _settle(self) -> None:
         """Wait for the child to be done with its job. Raises what went wrong in it."""

@@ -1,5 +1,6 @@
 """The index is written in a child: one that ends is replaced, and nothing is lost or half done."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -88,6 +89,29 @@ async def test_what_is_much_is_written_with_what_others_leave(
     await writer.commit(AT)
     await writer.end()
     assert indexed(engine, tmp_path / "search") == (AT, ["bees"])
+
+
+async def test_a_child_pauses_where_others_want_the_processors(
+    writer: Indexing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    computed, sleep = [0.0], asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(indexing.time, "process_time", lambda: computed[0])
+    for much, computes in ((True, False), (False, True), (True, True)):
+        writer.expect(much=much)
+        with monkeypatch.context() as patch:
+            patch.setattr(indexing.asyncio, "sleep", noted)
+            for _ in range(3):
+                await writer.put([BEES], [])
+                computed[0] += 1000.0 * computes  # seconds, while the child works
+            await writer.commit(AT)
+        assert bool([pause for pause in pauses if pause]) is (much and computes), (much, computes)
+    assert max(pauses) <= indexing.LONGEST_PAUSE
 
 
 async def test_a_child_that_was_killed_is_replaced(
