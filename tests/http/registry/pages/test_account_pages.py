@@ -1,5 +1,6 @@
 """Accounts at pages: logging in and out, making one, tokens; and what another site cannot do with them."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from couchreg.http.registry.pages import account, waiting
 from tests.http.registry.pages.test_pages import BROWSER
 from tests.packages import small
 from tests.served import ANNA, PASSWORD, Served, serving
@@ -93,6 +95,27 @@ async def test_somebody_logs_in_sees_the_account_and_logs_out(person: Person) ->
     assert (status, person.cookies) == (303, {})
     person.cookies = kept  # somebody has copied it
     assert (await person.get("/-/account"))[0] == 303
+
+
+async def test_the_account_does_not_wait_for_its_packages(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a large registry it takes a while to find out whose they are, once after a start."""
+    await person.log_in()
+    monkeypatch.setattr(waiting, "_AT_ONCE", 0.05)
+    seen = asyncio.Event()
+
+    async def slowly(*_: object) -> list[str]:
+        await seen.wait()
+        return ["bees"]
+
+    monkeypatch.setattr(account, "owned_of", slowly)
+    status, _, page = await person.get("/-/account")
+    assert (status, "still being read" in page, "Tokens for programs" in page) == (200, True, True)
+    [rest] = re.findall(r'href="[^"]*(/-/account\?rest=1)"', page)
+    asyncio.get_running_loop().call_later(0.1, seen.set)
+    _, _, page = await person.get(rest)
+    assert ("still being read" in page, ">bees</a>" in page) == (False, True)
 
 
 async def test_a_wrong_login_says_so_and_is_shut_out_after_some(tmp_path: Path) -> None:
