@@ -32,9 +32,7 @@ class Promise:
     files: int  # how many
     made: float  # Unix time
     until: float  # the same, to which its addresses are good
-    is_taken: bool = (
-        False  # a publish has begun to take what came: it counts for its publisher in another way
-    )
+    is_taken: bool = False  # by a publish; its bytes lie there until the sweep all the same
 
 
 class Promises:
@@ -106,7 +104,7 @@ class Promises:
         whose = f" The limit is the operator's: the setting {self._limits.setting}." * bool(
             self._limits.setting
         )
-        if len(own) >= OF_ONE:
+        if sum(not one.is_taken for one in own) >= OF_ONE:
             return TooManyRequests(
                 f"{OF_ONE} of your uploads are no packages yet: finish them, or wait until they are removed.",
                 retry_after=600,
