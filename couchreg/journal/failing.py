@@ -39,9 +39,7 @@ def tell_of_files(log: logging.Logger, error: CouchregError) -> None:
 def reason_of(error: Exception) -> str | None:
     """A sentence for whoever runs the server; None for what nobody foresaw."""
     if isinstance(error, Unavailable | StorageFailure) and isinstance(error.__cause__, OSError):
-        return (
-            os_errors.sentence(error.__cause__) or error.reason
-        )  # with the file, which clients are not told
+        return os_errors.sentence(error.__cause__) or error.reason  # names the file, as clients are not told
     if isinstance(error, CouchregError):
         return f"{error.reason} {_DOCTOR}" if error.error == _DAMAGED else error.reason
     return os_errors.sentence(error) if isinstance(error, OSError) else None

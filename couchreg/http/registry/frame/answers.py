@@ -180,13 +180,19 @@ def rejected(error: web.HTTPException, request: web.Request) -> web.Response:
     return answer({"error": word, "reason": reason}, error.status)
 
 
+def _named(request: web.Request) -> str:
+    """For the log, which says the same seldom: the route, since strangers choose what stands in its place."""
+    resource = request.match_info.route.resource
+    return f"{request.method} {resource.canonical if resource else request.path[:400]}"
+
+
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What goes wrong is an answer too; what nobody foresaw, one that the log explains."""
     try:
         return await handler(request)
     except (StorageFailure, LostDocument) as error:
-        tell(log, f"{request.method} {request.path[:400]}", error)
+        tell(log, _named(request), error)
         return failure(error)
     except CouchregError as error:
         tell_of_files(log, error)
