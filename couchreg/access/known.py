@@ -58,6 +58,8 @@ class PrivatePackages:
         self._seq = BEGINNING
         self._known: dict[str, _Known] = {}
         self._restricted: set[str] = set()  # those of them that are
+        # Whether a package is not for everybody now, or may be, as far as is known: asked at each request.
+        self.are_restricted = is_mirror
         self._of: dict[str, set[str]] = {}  # the same by those who may read them, accounts and `group:NAME`
         self._changed: dict[str, Seq] = {}  # where the right to read a package has changed last
         self._order: list[tuple[Seq, str]] = []  # the same by place, with some that have changed since
@@ -102,11 +104,6 @@ class PrivatePackages:
         """Whether a package says for whom it is, now or before, or may have been waited for: then what some
         have not seen may come to them. For what is left out just now ask `are_restricted`."""
         return bool(self._known) or self._is_mirror
-
-    @property
-    def are_restricted(self) -> bool:
-        """Whether a package is not for everybody now; or may be, as far as is known."""
-        return bool(self._restricted) or self._is_mirror
 
     @property
     def seq(self) -> Seq:
@@ -191,6 +188,7 @@ class PrivatePackages:
             self._seq = BEGINNING
             self._known.clear()
             self._restricted.clear()
+            self.are_restricted = self._is_mirror
             self._of.clear()
             self._there.clear()
             self._changed.clear()
@@ -227,6 +225,7 @@ class PrivatePackages:
             self._known[row.id] = _Known(NOBODY_BUT_ADMINS if is_closed else EVERYBODYS)
         is_restricted = row.id in self._known and self._known[row.id].access.is_restricted
         (self._restricted.add if is_restricted else self._restricted.discard)(row.id)
+        self.are_restricted = bool(self._restricted) or self._is_mirror
         self._list(row.id, earlier, self._readers(row.id))
         if before != self._closed(row.id) or (is_anew and row.id in self._known):
             self._mark(row.id, change.seq)

@@ -64,7 +64,7 @@ async def open_doors(
         confirm=app.auth.confirm_publisher,
         security=app.packages_security,
         user_required=partial(user_required, app.store.config),
-        couch=partial(door.handle_below, prefix=COUCH_PREFIX),
+        couch=partial(door.handle, prefix=COUCH_PREFIX),
         public_url=app.settings.public_url,
         elsewhere=elsewhere(app.settings, blobs, app.private.is_restricted),
         proxies=proxies,

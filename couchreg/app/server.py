@@ -60,9 +60,9 @@ from couchreg.designdocs.validating import Validators
 from couchreg.designdocs.views.engine import ViewEngine
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.attachments.compression import Compression
-from couchreg.docstore.base import ConfiguredStore, Seq, Store
+from couchreg.docstore.base import ConfiguredStore, Seq
 from couchreg.docstore.cached_config import CachedConfig
-from couchreg.docstore.layers import LayeredStore
+from couchreg.docstore.layers import Layer
 from couchreg.docstore.maintenance.ownership import NotOurs, claim
 from couchreg.docstore.maintenance.sweeper import Sweeper, referred
 from couchreg.docstore.named import NamedDatabase, NamedNotes
@@ -118,14 +118,13 @@ class App:
         self.monitoring = Monitoring(self, settings, data)
         ports = [stack.enter_context(listen(settings.host, port, flag)) for port, flag in wanted]
         engine, self.processes = await open_engine(stack, settings, data, self.superseded.set)
-        store = await CachedConfig.load(self._validated(stack, engine, data.views))
+        store = await CachedConfig.load(engine)
         stack.push_async_callback(store.stop)
         self.passwords = self._passwords(stack, store)
         changes = UserChanges()
-        guard = GuardedStore(store, self.passwords, changes)
+        guard = GuardedStore(store, self.passwords, changes, *self._layers(stack, data.views))
         self.store = guard
-        # No users are ever kept where packages are, so the guard of users need not stand before these.
-        self._packages = NamedDatabase(store, REGISTRY)
+        self._packages = NamedDatabase(guard, REGISTRY)
         async with starting(self.processes):
             await store.refresh_config()
             swept = await self._prepared(stack, data)
@@ -285,8 +284,8 @@ class App:
         await set_admin(self.store, name, password, iterations=iterations)
         return None
 
-    def _validated(self, stack: AsyncExitStack, engine: Store, directory: Path) -> Store:
-        """The store as the functions of its design documents guard it."""
+    def _layers(self, stack: AsyncExitStack, directory: Path) -> Sequence[Layer]:
+        """What stands before the databases: the functions of their design documents, and guards."""
         contexts = Contexts(lambda: self.store.config())
         stack.push_async_callback(contexts.close)
         self.functions = Functions(contexts)
@@ -295,11 +294,11 @@ class App:
         validators = Validators(
             self.functions,
             holds=designs.holds(lambda: self.store.config()),
-            others_write=lambda: self.processes.are_several,
+            others_write=partial(getattr, self.processes, "are_several"),  # asked at each write
         )
         guard = ReplicatorGuard(lambda wanted, user: self.replicator.check_written(wanted, user))
         kept = KeepsRestricted(REGISTRY, files_are_public=self.settings.redirect == "public")
-        return LayeredStore(engine, kept, validators, guard)
+        return kept, validators, guard
 
     async def _attachments(self, stack: AsyncExitStack, data: DataDir) -> Attachments:
         with using(data.datastore, MENDING):

@@ -2,10 +2,10 @@
 asked for, and not looked for again at every request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from couchreg.docstore.base import Database, Setting, Store
+from couchreg.docstore.base import Config, Database, Setting, Store
 from couchreg.docstore.proxy import StoreProxy
 
 
@@ -18,16 +18,30 @@ class Layer(Protocol):
         """The database of this name may have been made, or deleted."""
 
 
-class LayeredStore(StoreProxy):
-    """A `Store` whose databases are seen through layers; the last one is asked first."""
+NO_CONFIG: Config = {}
 
-    def __init__(self, inner: Store, *layers: Layer) -> None:
+
+def unconfigured() -> Config:
+    return NO_CONFIG
+
+
+class LayeredStore(StoreProxy):
+    """A `Store` whose databases are seen through layers; the last one is asked first. They are put on anew
+    when `config` gives another configuration."""
+
+    def __init__(self, inner: Store, *layers: Layer, config: Callable[[], Config] = unconfigured) -> None:
         super().__init__(inner)
         self._layers = layers
         self._known: dict[str, tuple[Database, Database]] = {}  # as the store has it, and as it is seen
+        self._config, self._seen = config, config()
 
     async def open(self, name: str) -> Database:
         database = await self.inner.open(name)
+        config = self._config()
+        if config is not self._seen:
+            if config != self._seen:
+                self._known.clear()
+            self._seen = config
         known = self._known.get(name)
         if known is None or known[0] is not database:
             known = self._known[name] = (database, self._before(database))

@@ -96,11 +96,9 @@ class Connection(web.RequestHandler):
         if data and self._is_idle():
             data = self.beginning(data)
         super().data_received(data)
-        if self._messages or not self._is_idle():
-            self._has_begun = False
-            self._since = self._loop.time()
-        elif not self._has_begun:
-            self._has_begun = True
+        begins = not self._messages and self._is_idle()
+        if not begins or not self._has_begun:
+            self._has_begun = begins
             self._since = self._loop.time()
 
     def _is_idle(self) -> bool:

@@ -33,29 +33,25 @@ class Asked:
     """One request, or what the server does by itself. `route` is the pattern of its path, `user` who has been
     believed to send it, `token` the id of the token that they came with."""
 
-    __slots__ = (
-        "address",
-        "began",
-        "counts",
-        "door",
-        "id",
-        "limits",
-        "route",
-        "token",
-        "trail",
-        "user",
-    )
+    # What most leave as it is: a class has these at no cost for each of them.
+    user: str | None = None
+    token: str | None = None
+    address = ""
+    route = ""
+    counts = False  # whether what is sent is theirs to account for
 
-    def __init__(self, door: str, headers: Mapping[str, str], trail: Trail | None) -> None:
+    def __init__(
+        self,
+        door: str,
+        headers: Mapping[str, str],
+        trail: Trail | None,
+        limits: Counted | None = None,
+        began: float = 0.0,
+    ) -> None:
         self.door = door
         self.trail = trail
-        self.user: str | None = None
-        self.token: str | None = None
-        self.address = ""
-        self.route = ""
-        self.began = 0.0  # monotonic seconds; 0 for what is no request
-        self.limits: Counted | None = None  # what bounds those who ask
-        self.counts = False  # whether what is sent is theirs to account for
+        self.limits = limits  # what bounds those who ask
+        self.began = began  # monotonic seconds; 0 for what is no request
         # What the client calls it, if that is a name, else one that nothing can be told from.
         self.id = request_name(headers)
 

@@ -6,7 +6,7 @@ replicated writes all end in `Database.update`. The rules themselves are `user_d
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from couchreg.auth.options import SECTION, USERS_KEY, Options
@@ -18,7 +18,8 @@ from couchreg.auth.users.admins import SECTION as ADMINS
 from couchreg.auth.users.design import ensure_auth_design
 from couchreg.auth.users.users import UserChanges
 from couchreg.docstore.base import ConfiguredStore, Database, Edit, Setting, Updated
-from couchreg.docstore.proxy import DatabaseProxy, StoreProxy
+from couchreg.docstore.layers import Layer, LayeredStore
+from couchreg.docstore.proxy import DatabaseProxy
 from couchreg.errors import BadRequest, Conflict, CouchregError, NotFound
 from couchreg.journal.asking import record
 from couchreg.model.user import User
@@ -45,18 +46,19 @@ class Registrar(Protocol):
         """The server admin has another password, and keeps that."""
 
 
-class GuardedStore(StoreProxy):
+class GuardedStore(LayeredStore):
     """A `ConfiguredStore` whose `_users` is guarded, and the database of `[chttpd_auth] authentication_db`
-    where that is another; everything else is the store's own."""
+    where that is another, before the layers that stand there."""
 
-    def __init__(self, store: ConfiguredStore, work: PasswordWork, changes: UserChanges) -> None:
-        super().__init__(store)
+    def __init__(
+        self, store: ConfiguredStore, work: PasswordWork, changes: UserChanges, *layers: Layer
+    ) -> None:
+        super().__init__(store, *layers, config=store.config)
         self._store = store
         self._work = work
         self._changes = changes
         self._registrar: list[Registrar] = []
         self._options = Options(store.config)
-        self._guarded: dict[str, UsersDatabase] = {}
         self._changing_admins = asyncio.Lock()
         self.config = store.config  # asked several times a request: without the detour
 
@@ -64,28 +66,19 @@ class GuardedStore(StoreProxy):
         """From now on, tell it of those who come and go."""
         self._registrar.append(registrar)
 
-    def open(self, name: str) -> Coroutine[Any, Any, Database]:
-        return self._open_users(name) if self._holds_users(name) else self._store.open(name)
-
-    async def _open_users(self, name: str) -> Database:
-        return self._users(await self._store.open(name))
-
     async def create(self, name: str, settings: Mapping[Setting, Any] | None = None) -> Database:
         if name == REGISTRY:
             settings = {**(settings or {}), "security": dict(REGISTRY_SECURITY)}
-        database = await self._store.create(name, settings)
-        if not self._holds_users(name):
-            return database
-        self._changes.note_all()
-        users = self._users(database)
-        await ensure_auth_design(users)
-        return users
-
-    async def delete(self, name: str) -> None:
-        await self._store.delete(name)
+        database = await super().create(name, settings)
         if self._holds_users(name):
             self._changes.note_all()
-        self._guarded.pop(name, None)
+            await ensure_auth_design(database)
+        return database
+
+    async def delete(self, name: str) -> None:
+        await super().delete(name)
+        if self._holds_users(name):
+            self._changes.note_all()
 
     async def set_config(self, section: str, key: str, value: str | None, *, persist: bool = True) -> None:
         """See `ConfiguredStore.set_config`. Raises BadRequest for users that are to be where packages are."""
@@ -139,12 +132,11 @@ class GuardedStore(StoreProxy):
                         await registrar.gone(key)
         await self._moved()
 
-    def _users(self, database: Database) -> Database:
-        guarded = self._guarded.get(database.name)
-        if guarded is None or guarded.inner is not database:
-            guarded = UsersDatabase(database, self._work, self._changes, self._registrar)
-            self._guarded[database.name] = guarded
-        return guarded
+    def _before(self, database: Database) -> Database:
+        database = super()._before(database)
+        if not self._holds_users(database.name):
+            return database
+        return UsersDatabase(database, self._work, self._changes, self._registrar)
 
 
 class UsersDatabase(DatabaseProxy):

@@ -157,12 +157,14 @@ class Authenticator:
         """Ask again who sends these headers to the couch door, where what was believed no longer `stands`: a
         body may take hours, and meanwhile accounts go, change their passwords, or are made anew by others.
 
-        Raises Unauthorized when it is not whom `identify` has found.
-        """
-        _same(identity, await self.identify(headers, address))
+        Raises Unauthorized when it is not whom `identify` has found."""
+        if self._refresh:
+            await self._refresh()
+        if not self.stands(identity):
+            _same(identity, await self.identify(headers, address))
 
     async def confirm_publisher(self, identity: Identity, headers: Headers, address: str = "") -> None:
-        """As `confirm`, for the registry door; asks nothing where what was believed stands."""
+        """As `confirm`, for the registry door."""
         await self.refresh()
         if not self.stands(identity):
             _same(identity, await self.identify_publisher(headers, address))
@@ -173,7 +175,7 @@ class Authenticator:
         Raises as `login`, and BadRequest for Basic credentials that are no base64.
         """
         verified = await self._authenticated(authorization, address)
-        return ANONYMOUS if verified is None else verified.identity.user
+        return verified.identity.user if verified else ANONYMOUS
 
     async def _authenticated(self, authorization: str | None, address: str) -> "_Verified | None":
         if authorization is None:

@@ -8,7 +8,7 @@ interpreter lock at every statement whenever the loop is busy.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -51,6 +51,23 @@ async def unbroken(future: "asyncio.Future[T]") -> T:
 async def finished(future: "Future[T]") -> T:
     """Wait for something that a thread does."""
     return await asyncio.wrap_future(future)
+
+
+def _ended(future: "Future[Any]") -> "asyncio.Future[None]":
+    """Done as soon as the other is, which goes on when somebody who waits for this one is cancelled."""
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def tell() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    def told(_: "Future[Any]") -> None:
+        with suppress(RuntimeError):  # the loop has been closed
+            loop.call_soon_threadsafe(tell)
+
+    future.add_done_callback(told)
+    return ended
 
 
 async def breathe() -> None:
@@ -107,28 +124,29 @@ class SqliteWriter:
     _running: "asyncio.Task[None] | None" = None
     _closed: CouchregError | None = None
 
-    async def update(self, work: Work[T], *, weight: int = 1) -> T:
+    def update(self, work: Work[T], *, weight: int = 1) -> Coroutine[Any, Any, T]:
         """Do `work` in a transaction; its result, once that is on disk. Its failure is its own."""
-        result: T = await self._enqueue(work, None, weight)
-        return result
+        return self._enqueue(work, None, weight)
 
-    async def between(self, alone: Callable[[apsw.Connection], T]) -> T:
+    def between(self, alone: Callable[[apsw.Connection], T]) -> Coroutine[Any, Any, T]:
         """Do what cannot be done in a transaction, in the thread while no write goes on."""
-        result: T = await self._enqueue(None, alone)
-        return result
+        return self._enqueue(None, alone)
 
     async def _enqueue(
         self, work: Work[Any] | None, alone: Callable[[apsw.Connection], Any] | None, weight: int = 1
     ) -> Any:
-        async with self._room:
+        await self._room.acquire()
+        try:
             if self._closed is not None:
                 raise self._closed
             loop = asyncio.get_running_loop()
-            write = _Write(work, alone, loop.create_future(), weight)
-            self._queue.append(write)
+            waiter = loop.create_future()
+            self._queue.append(_Write(work, alone, waiter, weight))
             if self._running is None:
                 self._running = loop.create_task(self._run())
-            return await write.waiter
+            return await waiter
+        finally:
+            self._room.release()
 
     def busy(self) -> bool:
         return self._running is not None
@@ -248,14 +266,14 @@ class SqliteWriter:
 
     async def _commit(self, conn: apsw.Connection) -> None:
         """COMMIT in a thread. A cancelled task waits for it all the same: it may have reached the disk."""
-        commit = asyncio.get_running_loop().run_in_executor(self.pool, commit_to_disk, conn)
+        commit = self.pool.submit(commit_to_disk, conn)
         while not commit.done():
             with suppress(asyncio.CancelledError):
-                await asyncio.shield(commit)
-        if commit.exception() is not None:
-            self.unsure = isinstance(commit.exception(), OF_THE_FILE)
-        commit.result()
-        self.unsure = False
+                await _ended(commit)
+        error = commit.exception()
+        self.unsure = isinstance(error, OF_THE_FILE)
+        if error is not None:
+            raise error
 
 
 def commit_to_disk(conn: apsw.Connection) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import apsw
 
 from couchreg.docstore.sqlite import bodies, partitions
+from couchreg.docstore.sqlite.bodies import pack_revs, unpack_atts
 from couchreg.docstore.sqlite.counters import Counters
-from couchreg.docstore.sqlite.records import pack_revs, unpack_atts
 from couchreg.docstore.sqlite.schema import connect
 from couchreg.docstore.sqlite.sql import query
 from couchreg.model.revtree import Node, RevTree

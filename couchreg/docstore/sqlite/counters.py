@@ -34,8 +34,9 @@ class Counters:
 
     def become(self, other: "Counters") -> None:
         """Take over the other's figures."""
-        for name, figure in zip(_NAMES, _figures(other), strict=True):
-            setattr(self, name, figure)
+        self.doc_count, self.doc_del_count = other.doc_count, other.doc_del_count
+        self.update_seq, self.purge_seq = other.update_seq, other.purge_seq
+        self.last_body, self.live, self.stored = other.last_body, other.live, other.stored
 
     def save(self, conn: apsw.Connection) -> None:
         query(conn, _SAVE, _figures(self))

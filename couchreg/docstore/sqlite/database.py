@@ -103,7 +103,7 @@ class SqliteDatabase:
         return self._stamp(sequences.parse(since, self.incarnation, self._counters.update_seq))
 
     def _stamp(self, number: int) -> Seq:
-        return sequences.stamp(number, self.incarnation)
+        return Seq(number, f"{number}-{self.incarnation}", self.incarnation)  # as `sequences.stamp`
 
     def _number_of(self, seq: Seq) -> int:
         return sequences.number_of(seq, self.incarnation)

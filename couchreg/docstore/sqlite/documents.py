@@ -11,9 +11,8 @@ import apsw
 
 from couchreg.docstore.base import Attachment
 from couchreg.docstore.sqlite import bodies
-from couchreg.docstore.sqlite.bodies import Body
+from couchreg.docstore.sqlite.bodies import Body, pack_revs
 from couchreg.docstore.sqlite.counters import Counters
-from couchreg.docstore.sqlite.records import pack_revs
 from couchreg.docstore.sqlite.sql import query, query_each, query_in
 from couchreg.model.revtree import Node, RevTree
 

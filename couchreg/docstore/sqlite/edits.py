@@ -6,7 +6,7 @@ https://docs.couchdb.org/en/stable/replication/conflicts.html
 """
 
 from collections.abc import Collection, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import apsw
 
@@ -44,7 +44,7 @@ class ValidatorCache:
             self.stale = True in written
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Transaction:
     """Where edits are applied: an open transaction, its figures so far, and `_revs_limit`.
 
@@ -71,7 +71,7 @@ def apply(
     The edits of one document are taken together, as CouchDB does: each is judged by what stood
     there before the call as well as by the ones before it.
     """
-    tx = replace(tx, careful=tx.validators.stale or any(map(_is_careful, edits)))
+    tx.careful = tx.validators.stale or any(map(_is_careful, edits))
     places = _by_document(edits)
     ids = list(places)
     outcomes: list[Outcome] = [""] * len(edits)

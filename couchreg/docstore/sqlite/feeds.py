@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import apsw
 
 from couchreg.docstore.base import Change, LocalDocument, Range, Row, Seq
-from couchreg.docstore.sqlite.records import as_row, unpack_atts, unpack_revs
+from couchreg.docstore.sqlite.bodies import as_row, unpack_atts, unpack_revs
 from couchreg.docstore.sqlite.sql import query, query_each, query_in, query_some
 
 R = TypeVar("R", Change, Row)

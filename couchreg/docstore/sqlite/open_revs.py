@@ -10,8 +10,8 @@ from typing import NamedTuple
 import apsw
 
 from couchreg.docstore.base import Opened
+from couchreg.docstore.sqlite.bodies import as_revision
 from couchreg.docstore.sqlite.reads import stored
-from couchreg.docstore.sqlite.records import as_revision
 from couchreg.docstore.sqlite.sql import query_some
 from couchreg.model.json import encode
 from couchreg.model.revtree import Node, RevTree

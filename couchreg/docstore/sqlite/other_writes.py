@@ -11,9 +11,9 @@ import apsw
 
 from couchreg.docstore.base import SETTINGS
 from couchreg.docstore.sqlite import bodies, documents
+from couchreg.docstore.sqlite.bodies import pack_revs, unpack_revs
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.documents import Doc
-from couchreg.docstore.sqlite.records import pack_revs, unpack_revs
 from couchreg.docstore.sqlite.schema import NEW_PAGES
 from couchreg.docstore.sqlite.sql import query, query_in
 from couchreg.errors import BadRequest, NotFound

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import apsw
 
 from couchreg.docstore.base import LocalDocument, Revision, Row
-from couchreg.docstore.sqlite.records import as_revision, as_row
+from couchreg.docstore.sqlite.bodies import as_revision, as_row
 from couchreg.docstore.sqlite.sql import query, query_in
 from couchreg.errors import NotFound
 from couchreg.model.revtree import Node, RevTree

@@ -83,7 +83,7 @@ class SqliteStore:
 
         A file that cannot be used is looked at again by whoever asks next.
         """
-        if name in self._unsure:
+        if self._unsure and name in self._unsure:
             raise Unavailable("Whether this database has been deleted is not known yet: the disk failed.")
         database = self._open.get(name)
         if database is None:

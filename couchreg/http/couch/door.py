@@ -21,9 +21,8 @@ from couchreg.http.couch.frame.responses import Answer, Gone
 from couchreg.http.couch.frame.services import CouchServices
 from couchreg.http.couch.server import session
 from couchreg.http.couch.table import TABLE
-from couchreg.http.leaving import Leaving
 from couchreg.http.limits import admit
-from couchreg.http.watching import Watching
+from couchreg.http.watching import Leaving, Watching
 from couchreg.journal.failing import tell, tell_of_files
 
 log = logging.getLogger(__name__)
@@ -33,17 +32,14 @@ OVERRIDES = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT
 
 
 class CouchDoor:
-    """CouchDB's HTTP API over a store; `handle` serves a port of its own, `mounted` a prefix."""
+    """CouchDB's HTTP API over a store; `handle` serves a port of its own, or what is below a prefix."""
 
     def __init__(self, services: CouchServices) -> None:
         self.services = services
         self._router = routing.Router(TABLE, routing.load)
         self._leaving = Leaving()
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        return await self.handle_below(request, "")
-
-    async def handle_below(self, request: web.BaseRequest, prefix: str) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest, prefix: str = "") -> web.StreamResponse:
         """Answer a request whose path begins with `prefix` (such as `/_couch`), taken as not there."""
         ctx = Context(self.services, request, prefix)
         try:
@@ -86,38 +82,40 @@ class CouchDoor:
 
     async def _answer(self, ctx: Context) -> web.StreamResponse:
         _locate(ctx)
-        _check_length(ctx)
-        if "Origin" in ctx.request.headers:
+        request, asked = ctx.request, ctx.asked
+        if "max_uri_length" in self.services.store.config().get(SECTION, ()):
+            _check_length(ctx)
+        if "Origin" in request.headers:
             preflight = cors.preflight(ctx)
             if preflight is not None:
                 return preflight
             cors.mark(ctx)
         if ctx.raw_query:
             jsonp.read(ctx)
-        asked = ctx.asked
+        auth = self.services.auth
         try:
-            ctx.identity = await session.identify(ctx)
+            address = ctx.address = self.services.proxies.address(request)
+            asked.address = address or asked.address
+            known = auth.recognize(request.headers, address)
+            ctx.identity = known or await auth.identify(request.headers, address)
+            if ctx.identity.user.name is None or ctx.identity.renew is not None:
+                session.require_or_renew(ctx)
         except CouchregError:
             if asked.limits is not None:
-                asked.address = ctx.address or asked.address
                 admit(asked, is_admin=False)
             raise
         user = ctx.identity.user
-        asked.user, asked.address = user.name, ctx.address or asked.address
+        asked.user = user.name
         if asked.limits is not None:
             admit(asked, is_admin=user.is_admin)
-        before = ASKER.set(asker_of(user))  # as `asking` does, which takes longer than all of this
-        try:
-            return await self._routed(ctx)
-        finally:
-            ASKER.reset(before)
+        ASKER.set(asker_of(user))  # of this request alone: aiohttp answers each in a task
+        return await self._routed(ctx)
 
     async def _routed(self, ctx: Context) -> web.StreamResponse:
         """Answer a request whose sender is known."""
         ctx.user = ctx.identity.user
-        ctx.again = (
-            self._again
-        )  # holds nothing of the request: what it did would be freed by the collector alone
+        # Holds nothing of the request: what it did would be freed by the collector alone.
+        ctx.again = self._again
         route = self._router.find(ctx.parts)
         if route is None:
             raise NotFound("Database does not exist." if len(ctx.parts) == 1 else "missing")
@@ -128,7 +126,8 @@ class CouchDoor:
         await ctx.decide(rule, opens=route.in_database and (bound is None or bound.opens))
         if bound is None:
             raise MethodNotAllowed(route.allowed)
-        _continue(ctx)
+        if "Expect" in ctx.request.headers:
+            _continue(ctx)
         if bound.writes or rule not in READING:
             return await bound.function(ctx)
         with self._leaving.watch(ctx.request):
@@ -180,9 +179,7 @@ def _continue(ctx: Context) -> None:
 
 
 def _check_length(ctx: Context) -> None:
-    """Raises BadRequest (too_long) for an address beyond `[chttpd] max_uri_length`, unbounded as a rule."""
-    if "max_uri_length" not in ctx.services.store.config().get(SECTION, ()):
-        return
+    """Raises BadRequest (too_long) for an address beyond `[chttpd] max_uri_length`."""
     most = ctx.settings.integer(SECTION, "max_uri_length", 0)
     if 0 < most < len(ctx.request.raw_path):
         raise BadRequest("the request uri is too long", error="too_long")

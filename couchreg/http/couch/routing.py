@@ -30,7 +30,7 @@ class BoundOperation(NamedTuple):
 class CouchRoute:
     """One endpoint ready for requests."""
 
-    __slots__ = ("_places", "_tail", "allowed", "in_database", "names", "operations", "template")
+    __slots__ = ("_places", "_tail", "_taken", "allowed", "in_database", "names", "operations", "template")
 
     def __init__(self, row: CouchEndpoint, operations: Mapping[str, BoundOperation]) -> None:
         self.template = row.template
@@ -41,9 +41,14 @@ class CouchRoute:
         placed = [(place, name.strip("{}")) for place, name in enumerate(self.names) if name[0] == "{"]
         self._places = [(place, name) for place, name in placed if name[-1] not in "*?"]
         self._tail = [(place, name[:-1]) for place, name in placed if name[-1] in "*?"]
+        taken = [name for _, name in self._places]
+        all_are_taken = len(taken) == len(self.names) and not {"ddoc", "local"} & {*taken}
+        self._taken = taken if all_are_taken else None  # where every part is a placeholder's
 
     def captured(self, parts: Sequence[str]) -> dict[str, str]:
         """What the placeholders took; and `docid` spelt out for `{ddoc}` and `{local}`."""
+        if self._taken is not None:
+            return dict(zip(self._taken, parts, strict=True))
         match = {name: parts[place] for place, name in self._places}
         for place, name in self._tail:
             match[name] = "/".join(parts[place:])

@@ -68,12 +68,8 @@ class Everybody:
             return Identity(ADMIN, "default")
         return NOBODY if name == "nobody" else Identity(User(name), "default")
 
-    async def refresh(self) -> None:
-        """No other process writes here."""
-
-    def stands(self, identity: Identity) -> bool:
-        """Nobody comes and goes here."""
-        return True
+    async def confirm(self, identity: Identity, headers: Mapping[str, str], address: str) -> None:
+        """Nobody comes and goes here, and no other process writes."""
 
 
 class Couch:

@@ -18,9 +18,8 @@ from couchreg.docstore.base import Revision
 from couchreg.errors import BadRequest, CouchregError, Failure, Hidden, NotFound
 from couchreg.http.couch.documents import writing
 from couchreg.http.couch.frame.context import Context
-from couchreg.http.couch.frame.headers import not_modified
 from couchreg.http.couch.frame.request_object import request_object
-from couchreg.http.couch.frame.responses import Answer, answer_json
+from couchreg.http.couch.frame.responses import Answer, answer_json, not_modified
 from couchreg.model import document
 
 HTML = "text/html; charset=utf-8"

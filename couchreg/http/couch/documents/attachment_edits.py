@@ -11,8 +11,7 @@ from couchreg.http.couch.documents import quorum, writing
 from couchreg.http.couch.documents.document_query import header_rev, is_utf8
 from couchreg.http.couch.frame import body
 from couchreg.http.couch.frame.context import Context
-from couchreg.http.couch.frame.headers import url_encode
-from couchreg.http.couch.frame.responses import answer_json
+from couchreg.http.couch.frame.responses import answer_json, url_encode
 
 DEFAULT_TYPE = "application/octet-stream"
 

@@ -13,8 +13,7 @@ from couchreg.http.couch.documents.document_query import DocumentQuery, parse_do
 from couchreg.http.couch.documents.files import StoredRange, send_stored
 from couchreg.http.couch.documents.reading import find
 from couchreg.http.couch.frame.context import Context
-from couchreg.http.couch.frame.headers import not_modified, printable
-from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer
+from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, not_modified, printable
 from couchreg.model.media_types import is_paper
 from couchreg.wire import documents, related
 from couchreg.wire.accept import accepts_coding

@@ -50,7 +50,7 @@ async def _bulk_docs(ctx: Context, body: bytes) -> web.StreamResponse:
             await turn.pass_on()
     if new_edits and request.get("all_or_nothing") is True:
         return _all_or_nothing(parsed)
-    if incoming.applies(ctx):
+    if ctx.publishes:
         outcomes = await incoming.write_all(ctx, parsed, new_edits=new_edits)
     else:
         outcomes = await _write(ctx, parsed, new_edits=new_edits)
@@ -126,7 +126,7 @@ async def _write(ctx: Context, parsed: Sequence[Parsed], *, new_edits: bool) -> 
     for place, doc in enumerate(parsed):
         doc_id = writing.id_of(doc)
         if doc_id.startswith("_"):
-            if local.is_local(doc_id):
+            if doc_id.startswith("_local/"):
                 body = None if doc.deleted else doc.body
                 outcomes[place] = await local.write(ctx, doc_id, body, doc.rev)
                 continue

@@ -26,13 +26,13 @@ def destination(header: str | None, *, plus: bool = True) -> tuple[str, str | No
 
 async def copied(ctx: Context, source: str, source_rev: str | None, target: str, rev: str | None) -> str:
     """Write the document `source` as `target`; returns the new revision. Raises NotFound, Conflict."""
-    if local.is_local(source):
+    if source.startswith("_local/"):
         document = await local.read(ctx, source, source_rev)
         edit = Edit(target, rev, False, document.body)
     else:
         found = await find(ctx.db, source, DocumentQuery(rev=source_rev))
         edit = _as_edit(found.revision, target, rev)
-    if local.is_local(target):
+    if target.startswith("_local/"):
         return await local.write(ctx, target, None if edit.deleted else edit.body, rev)
     async with ctx.attachments.upload(ctx.db.name) as upload:
         for attachment in edit.attachments:

@@ -23,55 +23,52 @@ from couchreg.http.couch.documents.reading import find
 from couchreg.http.couch.documents.related import put_related
 from couchreg.http.couch.documents.sending import send_document
 from couchreg.http.couch.frame.context import Context
-from couchreg.http.couch.frame.headers import etag, url_encode
-from couchreg.http.couch.frame.responses import Headers, answer_json
+from couchreg.http.couch.frame.responses import Headers, answer_json, etag, url_encode
 from couchreg.model.document import Parsed
 
 
 async def get(ctx: Context) -> web.StreamResponse:
     doc_id = ctx.doc_id
-    if not doc_id.startswith("_"):
-        return await _get(ctx, doc_id)
-    if local.is_local(doc_id):
-        return await local.get(ctx, doc_id)
-    if is_encoded_design(ctx):
-        return redirect(ctx)
-    return await _get(ctx, doc_id)
-
-
-async def _get(ctx: Context, doc_id: str) -> web.StreamResponse:
-    query = parse_document_query(ctx.pairs) if ctx.raw_query else PLAIN
-    if query.wants_open_revs:
-        return await send_open_revs(ctx, doc_id, query)
+    if doc_id.startswith("_"):
+        if doc_id.startswith("_local/"):
+            return await local.get(ctx, doc_id)
+        if is_encoded_design(ctx):
+            return redirect(ctx)
+    query = PLAIN
+    if ctx.raw_query:
+        query = parse_document_query(ctx.pairs)
+        if query.wants_open_revs:
+            return await send_open_revs(ctx, doc_id, query)
     return await send_document(ctx, await find(ctx.db, doc_id, query), query)
 
 
 async def put(ctx: Context) -> web.StreamResponse:
-    query = parse_document_query(ctx.pairs)
-    writing.check_id(ctx, ctx.doc_id)
-    publishes = incoming.applies(ctx) and not ctx.doc_id.startswith("_")
+    doc_id = ctx.doc_id
+    query = parse_document_query(ctx.pairs) if ctx.raw_query else PLAIN
+    writing.check_id(ctx, doc_id)
+    publishes = ctx.publishes and not doc_id.startswith("_")
     if publishes:
         await incoming.room(ctx, new_edits=query.new_edits)
-    else:
-        await writing.authorize_id(ctx, ctx.doc_id)
+    elif not ctx.user.is_admin:
+        await writing.authorize_id(ctx, doc_id)
     kind = ctx.request.headers.get("Content-Type", "")
-    if kind.startswith("multipart/") and local.is_local(ctx.doc_id):
+    if kind.startswith("multipart/") and doc_id.startswith("_local/"):
         return await local_attachment(ctx)
     if kind.startswith("multipart/related;"):
         parsed, rev = await put_related(ctx, query)
-        return saved(ctx, ctx.doc_id, rev, status=_reached(ctx, parsed))
+        return saved(ctx, doc_id, rev, status=_reached(ctx, parsed))
     try:
-        parsed = await writing.parse(ctx, await ctx.body(), ctx.doc_id, query)
+        parsed = await writing.parse(ctx, await ctx.body(), doc_id, query)
     except BadRequest:
-        await writing.check_partition(ctx, ctx.doc_id)  # of two mistakes the id's is told
+        await writing.check_partition(ctx, doc_id)  # of two mistakes the id's is told
         raise
     if publishes:
         rev = await incoming.write(ctx, parsed, None, new_edits=query.new_edits)
-        return saved(ctx, ctx.doc_id, rev, status=_reached(ctx, parsed))
-    if ctx.query.get("batch") == "ok":
+    elif ctx.raw_query and ctx.query.get("batch") == "ok":
         return await _batch(ctx, parsed, query)
-    rev = await writing.write(ctx, parsed, new_edits=query.new_edits)
-    return saved(ctx, ctx.doc_id, rev, status=_reached(ctx, parsed))
+    else:
+        rev = await writing.write(ctx, parsed, new_edits=query.new_edits)
+    return saved(ctx, doc_id, rev, status=_reached(ctx, parsed))
 
 
 def _reached(ctx: Context, parsed: Parsed) -> int:
@@ -100,7 +97,7 @@ async def _batch(ctx: Context, parsed: Parsed, query: DocumentQuery) -> web.Stre
 
 async def delete(ctx: Context) -> web.StreamResponse:
     doc_id = ctx.doc_id
-    if local.is_local(doc_id):
+    if doc_id.startswith("_local/"):
         return await local.delete(ctx, doc_id)
     if not is_utf8(doc_id):
         raise NotFound("missing")

@@ -16,8 +16,7 @@ from couchreg.http.couch.documents import writing
 from couchreg.http.couch.documents.document_query import PLAIN, is_utf8, parse_rev
 from couchreg.http.couch.frame import body
 from couchreg.http.couch.frame.context import Context
-from couchreg.http.couch.frame.headers import etag
-from couchreg.http.couch.frame.responses import answer_json
+from couchreg.http.couch.frame.responses import answer_json, etag
 from couchreg.model import document
 
 DEFAULT_TYPE = "application/octet-stream"

@@ -17,11 +17,6 @@ from couchreg.registry.replicated.receiving import receive
 _FOR_ALL = (Unauthorized, TooManyRequests, Unavailable)  # what is no fault of one document
 
 
-def applies(ctx: Context) -> bool:
-    """Whether documents of this request are publications."""
-    return not ctx.user.is_admin and ctx.meaning == REGISTRY
-
-
 async def room(ctx: Context, *, new_edits: bool) -> Incoming:
     """Where they go. Raises Unauthorized, Forbidden for edits that are made here."""
     incoming = ctx.services.incoming
@@ -47,7 +42,7 @@ async def write_all(ctx: Context, parsed: Sequence[Parsed], *, new_edits: bool) 
 
 
 def _order(incoming: Incoming, parsed: Parsed) -> int:
-    return -1 if local.is_local(writing.id_of(parsed)) else incoming.order(writing.as_edit(parsed))
+    return -1 if writing.id_of(parsed).startswith("_local/") else incoming.order(writing.as_edit(parsed))
 
 
 async def write(ctx: Context, parsed: Parsed, parts: Bodies | None, *, new_edits: bool) -> str:
@@ -57,7 +52,7 @@ async def write(ctx: Context, parsed: Parsed, parts: Bodies | None, *, new_edits
 
 async def _write(ctx: Context, incoming: Incoming, parsed: Parsed, parts: Bodies | None) -> str:
     doc_id, edit = writing.id_of(parsed), writing.as_edit(parsed)
-    if local.is_local(doc_id):
+    if doc_id.startswith("_local/"):
         return await local.write(ctx, doc_id, None if parsed.deleted else parsed.body, parsed.rev)
     rev = edit.rev or ""
     if await incoming.is_known(edit):

@@ -12,13 +12,8 @@ from couchreg.docstore.base import LocalDocument
 from couchreg.errors import NotFound
 from couchreg.http.couch.documents.document_query import DocumentQuery, is_utf8, parse_document_query
 from couchreg.http.couch.frame.context import Context
-from couchreg.http.couch.frame.headers import etag, not_modified
-from couchreg.http.couch.frame.responses import Answer, answer_json, answer_raw
+from couchreg.http.couch.frame.responses import Answer, answer_json, answer_raw, etag, not_modified
 from couchreg.wire import documents
-
-
-def is_local(doc_id: str) -> bool:
-    return doc_id.startswith("_local/")
 
 
 async def get(ctx: Context, doc_id: str) -> web.StreamResponse:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from couchreg.docstore.base import BEGINNING, Database, Opened, Revision
 from couchreg.errors import NotFound
-from couchreg.http.couch.documents.document_query import NEEDS_TREE, DocumentQuery, is_utf8
+from couchreg.http.couch.documents.document_query import NEEDS_TREE, PLAIN, DocumentQuery, is_utf8
 from couchreg.model.revtree import Node, RevTree
 from couchreg.wire import documents
 
@@ -45,6 +45,8 @@ async def find(db: Database, doc_id: str, query: DocumentQuery) -> FoundDocument
     """The revision of `rev`, else the winner. Raises NotFound."""
     if not is_utf8(doc_id):
         raise NotFound("missing")
+    if query is PLAIN:
+        return FoundDocument(await db.revision(doc_id))
     rev = None if "latest" in query.flags else query.rev
     if rev is not None:
         return await _find_revision(db, doc_id, rev, query)

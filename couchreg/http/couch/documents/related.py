@@ -27,7 +27,7 @@ async def put_related(ctx: Context, query: DocumentQuery) -> tuple[Parsed, str]:
     parts = Parts(body.chunks(ctx.request, most), boundary, unclosed=True)
     parsed = await _document(ctx, parts, query)
     _check_lengths(parsed)
-    if incoming.applies(ctx):
+    if ctx.publishes:
         return parsed, await incoming.write(ctx, parsed, parts, new_edits=query.new_edits)
     async with ctx.attachments.upload(ctx.db.name) as upload:
         records = await upload.inline(ctx.doc_id, parsed.attachments or {}, parts, new_edits=query.new_edits)

@@ -9,8 +9,7 @@ from couchreg.http.couch.documents.document_query import DocumentQuery
 from couchreg.http.couch.documents.multipart_sending import send_related
 from couchreg.http.couch.documents.reading import FoundDocument
 from couchreg.http.couch.frame.context import Context
-from couchreg.http.couch.frame.headers import etag, not_modified
-from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_raw
+from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_raw, etag, not_modified
 from couchreg.turns import TimeSlice
 from couchreg.wire import documents
 from couchreg.wire.accept import accepts_type

@@ -53,14 +53,13 @@ def addressed(ctx: Context, parsed: Parsed, doc_id: str, query: DocumentQuery) -
         raise BadRequest("Document rev from request body and query string have different values")
     parsed.id = doc_id
     parsed.rev = header_rev(ctx.request.headers.get("If-Match"), parsed.rev or given)
-    require_rev(parsed, new_edits=query.new_edits)
+    if not query.new_edits:
+        require_rev(parsed)
     return parsed
 
 
-def require_rev(parsed: Parsed, *, new_edits: bool) -> None:
+def require_rev(parsed: Parsed) -> None:
     """A replicated document says which revision it is, if need be with itself as its whole history."""
-    if new_edits:
-        return
     if parsed.rev is None:
         raise BadRequest(document.NEEDS_REV)
     if not parsed.history:
@@ -125,7 +124,7 @@ async def authorize_id(ctx: Context, doc_id: str) -> None:
 
     Design documents are the admins' of a database, whatever way they come in.
     """
-    if not ctx.user.is_admin and not local.is_local(doc_id):
+    if not ctx.user.is_admin and not doc_id.startswith("_local/"):
         rule = Rule.DESIGN_WRITER if doc_id.startswith("_design/") else Rule.WRITER
         authorize(rule, ctx.user, ctx.db.name, await ctx.db.setting("security"))
 
@@ -157,7 +156,7 @@ async def check_option(ctx: Context, body: Mapping[str, Any]) -> None:
 
 async def write(ctx: Context, parsed: Parsed, *, new_edits: bool) -> str:
     """Write one document with the attachments in its text; returns its revision."""
-    if not parsed.attachments or local.is_local(id_of(parsed)):
+    if not parsed.attachments or id_of(parsed).startswith("_local/"):
         return await write_with(ctx, parsed, (), new_edits=new_edits)
     async with ctx.attachments.upload(ctx.db.name) as upload:
         records = await upload.inline(id_of(parsed), parsed.attachments, new_edits=new_edits)
@@ -169,9 +168,10 @@ async def write_with(
 ) -> str:
     """Write one document with these attachments, which a local document does not keep."""
     doc_id = id_of(parsed)
-    if local.is_local(doc_id):
+    if doc_id.startswith("_local/"):
         return await local.write(ctx, doc_id, None if parsed.deleted else parsed.body, parsed.rev)
-    await check_design(ctx, parsed)
+    if doc_id.startswith("_design/"):
+        await check_design(ctx, parsed)
     return await update(ctx, as_edit(parsed, records), new_edits=new_edits)
 
 
@@ -193,7 +193,8 @@ async def update(ctx: Context, edit: Edit, *, new_edits: bool = True) -> str:
     [outcome] = (await ctx.db.update([edit], new_edits=new_edits, user=ctx.user)).outcomes
     if isinstance(outcome, CouchregError):
         raise outcome
-    told(ctx, [edit.id])
+    if ctx.match["db"] == REGISTRY:
+        told(ctx, [edit.id])
     return outcome
 
 

@@ -15,8 +15,7 @@ from couchreg.http.couch.feeds.changes_feed import ChangesFeed
 from couchreg.http.couch.feeds.changes_query import read_changes_query
 from couchreg.http.couch.feeds.filters import make_filter
 from couchreg.http.couch.frame.context import Context
-from couchreg.http.couch.frame.headers import not_modified
-from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer
+from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, not_modified
 
 
 async def get(ctx: Context) -> web.StreamResponse:

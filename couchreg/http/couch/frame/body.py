@@ -1,4 +1,10 @@
-"""Request bodies: limits, Content-Encoding, and what must be JSON.
+"""Request bodies: what they may cost, Content-Encoding, and what must be JSON.
+
+An `Allowance` bounds bytes of a body, JSON values in it, entries of a list. It is drawn before anything is
+made of a body, for as Python objects a text takes twenty times its length, and the loop stands still while
+they are made. Queries of every kind stand on this: lists of keys, selectors, projections, revisions asked
+for. Whoever then goes through a list does so in slices of time (`couchreg.turns`), so that others are
+answered in between however long it is.
 
 The server is started with aiohttp's own decompression off, because CouchDB keeps a gzipped
 attachment as it came; so documents are unpacked here.
@@ -6,16 +12,70 @@ attachment as it came; so documents are unpacked here.
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
 from couchreg.errors import BadContentType, BadRequest, TooLarge
-from couchreg.http.couch.frame.allowance import ON_THE_LOOP
+from couchreg.http.couch.frame.settings import CouchSettings
 from couchreg.model import json
 
 SMALL = 16 * 1024  # bytes that are unpacked without a thread
+ON_THE_LOOP = 64 * 1024  # bytes of JSON that are read on the loop, whatever they are
+
+
+class Allowance(NamedTuple):
+    """`body`: bytes, unpacked; `values`: JSON values of every kind in it, None: as many as fit."""
+
+    body: int
+    values: int | None = None
+
+    def check(self, text: bytes) -> None:
+        """Raises TooLarge for a JSON text with more values than may be made of it."""
+        if self.values is not None and json.count_values(text, self.values) > self.values:
+            raise TooLarge(f"the request has more than {self.values} JSON values")
+
+    def check_list(self, listed: Sequence[object], name: str) -> None:
+        """Raises TooLarge for a list with more entries than this may cost: `queries`, of which each is
+        as much work as a request."""
+        if self.values is not None and len(listed) > QUERIES:
+            raise TooLarge(f"`{name}` has more than {QUERIES} entries")
+
+
+QUERIES = 100
+# Whoever is no administrator, where nobody but administrators writes documents: at the server, in `registry`
+# and in `_users`. A mirror asks for some hundred documents at a time.
+QUESTION = Allowance(1 << 20, 20_000)
+# Whoever has not logged in, in a database that is open to them: a document has 8 MB at most. As many
+# values make 20,000 of the smallest: with 25,000 a stranger's request grew memory by 65 MiB.
+GUEST = Allowance(8 << 20, 60_000)
+# Whoever publishes by replication: a descriptor with its data, files as base64, which is one value each.
+MOST_PUBLISHED = 2_000_000
+# What a mirror leaves as a `_local` document where it cannot write others; CouchDB's have some kilobytes.
+CHECKPOINT = Allowance(64 << 10, 10_000)
+
+
+def allowance_of(settings: CouchSettings, *, is_admin: bool, is_known: bool, asks_only: bool) -> Allowance:
+    """What a user may send. The settings bound administrators and members too."""
+    most = settings.once(_most)
+    if is_admin:
+        return most
+    if asks_only:
+        return Allowance(min(most.body, QUESTION.body), QUESTION.values)
+    return most if is_known else Allowance(min(most.body, GUEST.body), GUEST.values)
+
+
+def _most(settings: CouchSettings) -> Allowance:
+    return Allowance(
+        min(
+            settings.integer("chttpd", "max_http_request_size", 2**32),
+            settings.integer("couchreg", "max_json_body", 2**28),
+        )
+    )
+
+
+# -- reading
 
 
 async def read(request: web.BaseRequest, most: int) -> bytes:
@@ -23,28 +83,25 @@ async def read(request: web.BaseRequest, most: int) -> bytes:
 
     A request without so much as a Content-Length has no body at all: BadRequest.
     """
-    if request.content_length is None and "Transfer-Encoding" not in request.headers:
+    headers, announced = request.headers, request.content_length
+    if announced is None and "Transfer-Encoding" not in headers:
         raise BadRequest("Missing request body")
-    encoding = request.headers.get("Content-Encoding", "identity").lower()
-    if encoding == "identity":
-        return await _collect(request, most)
-    if encoding == "gzip":
-        packed = await _collect(request, most)
-        if len(packed) < SMALL:
-            return _gunzip(packed, most)
-        return await asyncio.to_thread(_gunzip, packed, most)
-    raise BadContentType(f"{encoding} is not a supported content encoding.")
-
-
-async def _collect(request: web.BaseRequest, most: int) -> bytes:
-    announced = request.content_length
+    encoding = headers["Content-Encoding"].lower() if "Content-Encoding" in headers else "identity"
+    if encoding not in ("identity", "gzip"):
+        raise BadContentType(f"{encoding} is not a supported content encoding.")
     if announced is not None and announced > most:
         raise too_large()
-    content = request.content
-    first = await content.readany()
-    if announced == len(first) or not first:
-        return first
-    pieces, size = [first], len(first)
+    data = await request.content.readany()
+    if data and announced != len(data):
+        data = await _collected(request, data, most)
+    if encoding == "identity":
+        return data
+    return _gunzip(data, most) if len(data) < SMALL else await asyncio.to_thread(_gunzip, data, most)
+
+
+async def _collected(request: web.BaseRequest, first: bytes, most: int) -> bytes:
+    """What came first, and the rest."""
+    content, pieces, size = request.content, [first], len(first)
     while size <= most and (chunk := await content.readany()):
         size += len(chunk)
         pieces.append(chunk)

@@ -25,8 +25,8 @@ from couchreg.auth.policy import (
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import ConfiguredStore, Database
 from couchreg.errors import BadRequest
-from couchreg.http.couch.frame import allowance, body, params
-from couchreg.http.couch.frame.allowance import Allowance
+from couchreg.http.couch.frame import body, params
+from couchreg.http.couch.frame.body import Allowance
 from couchreg.http.couch.frame.responses import JSON_TYPE, Headers, start_stream
 from couchreg.http.couch.frame.services import CouchServices
 from couchreg.http.couch.frame.settings import CouchSettings
@@ -70,34 +70,26 @@ class Context:
 
     db: Database
 
-    __slots__ = (
-        "_allowance",
-        "_meaning",
-        "_pairs",
-        "_query",
-        "_settings",
-        "address",
-        "again",
-        "asked",
-        "callback",
-        "credentials",
-        "db",
-        "headers",
-        "identity",
-        "in_database",
-        "is_head",
-        "match",
-        "method",
-        "parts",
-        "prefix",
-        "raw_path",
-        "raw_query",
-        "request",
-        "rewritten",
-        "rule",
-        "services",
-        "user",
-    )
+    # What most requests leave as it is: a class has these at no cost for each of them.
+    method = ""
+    is_head = False
+    raw_path = ""
+    raw_query = ""
+    identity = NOBODY  # who has been believed to send this
+    user: User = ANONYMOUS  # the same, with the roles that count in the database
+    rule = Rule.PUBLIC  # by which it was decided that they may
+    in_database = False
+    publishes = False  # whether documents of this request are publications: see `documents/incoming.py`
+    address = ""  # the client's, as far as it is known
+    callback = ""  # the function that a JSON answer is to be wrapped in (JSONP)
+    rewritten = 0  # how often a design document has sent this request on
+    # Answers the request as a design document has rewritten it, or of a partition.
+    again: Again = staticmethod(_nowhere)
+    _pairs: list[tuple[str, str]] | None = None
+    _query: dict[str, str] | None = None
+    _settings: CouchSettings | None = None
+    _meaning: str | None = None
+    _allowance: Allowance | None = None
 
     def __init__(self, services: CouchServices, request: web.BaseRequest, prefix: str) -> None:
         self.services = services
@@ -105,29 +97,10 @@ class Context:
         self.prefix = prefix
         asked = UNDER_WAY.get()  # there is none where nobody looks after the requests of a door
         self.asked = asked if asked is not None and asked.began else Asked("couch", request.headers, None)
-        self.method = ""
-        self.is_head = False
-        self.raw_path = ""
-        self.raw_query = ""
         self.parts: list[str] = []
         self.match: dict[str, str] = {}
-        self.identity = NOBODY  # who has been believed to send this
-        self.user: User = ANONYMOUS  # the same, with the roles that count in the database
-        self.rule = Rule.PUBLIC  # by which it was decided that they may
-        self.in_database = False
-        self.address = ""  # the client's, as far as it is known
         self.headers: list[tuple[str, str]] = []  # to be added to whatever is answered (CORS)
         self.credentials = request.headers  # those that `identity` was told from
-        self.rewritten = 0  # how often a design document has sent this request on
-        self.again: Again = (
-            _nowhere  # answers the request as a design document has rewritten it, or of a partition
-        )
-        self.callback = ""  # the function that a JSON answer is to be wrapped in (JSONP)
-        self._pairs: list[tuple[str, str]] | None = None
-        self._query: dict[str, str] | None = None
-        self._settings: CouchSettings | None = None
-        self._meaning: str | None = None
-        self._allowance: Allowance | None = None
 
     # -- where things are
     @property
@@ -190,25 +163,25 @@ class Context:
         Raises Unauthorized, Forbidden; NotFound first, before anything is said of a database's members.
         """
         self.rule, self.in_database = rule, opens and rule is not Rule.SERVER_ADMIN
-        if not self.in_database:
+        services, is_admin = self.services, self.user.is_admin  # who may everything
+        if not self.in_database and not is_admin:
             authorize(rule, self.user)
-        if opens and self.user.is_admin:
-            self.db = await self.services.store.open(self.match["db"])
-        elif opens:
+        if not opens:
+            return
+        if is_admin:
+            self.db = await services.store.open(self.match["db"])
+        else:
             self.db = await self.opened(self.match["db"])
             await self._narrow()
-        if opens:
+        if services.private is not None and services.private.are_restricted:
             self._keep_private()
-        if self.in_database and not self.user.is_admin:
+        if self.in_database and not is_admin:
             await self._authorize()
 
     def _keep_private(self) -> None:
         """Where some packages are not for everybody, what somebody with a login is told is nobody else's: a
         cache for many may keep what says `must-revalidate`, whoever has asked."""
-        private = self.services.private
-        if private is None or self.user.name is None or not private.are_restricted:
-            return
-        if self.meaning == REGISTRY and _PRIVATE[0] not in self.headers:
+        if self.user.name is not None and self.meaning == REGISTRY and _PRIVATE[0] not in self.headers:
             self.headers += _PRIVATE
 
     async def opened(self, name: str) -> Database:
@@ -227,6 +200,7 @@ class Context:
             self.user = await self.services.with_owned(without_owner_roles(self.user))
             sender = sender_of(self.user, self.address)
             self.db = RegistryView(self.db, self.user, self.services.checkpoints, sender)
+            self.publishes = True
         elif holds_replications(self.meaning):
             security = await self.db.setting("security")
             if not is_database_admin(self.user, ADMINS_ONLY if security is None else security):
@@ -251,19 +225,21 @@ class Context:
         user = self.user
         asks_only = not user.is_admin and self.meaning in ("", USERS, REGISTRY)
         if asks_only and self.match.get("docid", "").startswith("_local/"):
-            return allowance.CHECKPOINT
+            return body.CHECKPOINT
         publishes = self.rule is Rule.PUBLISHER and user.name is not None and self.meaning == REGISTRY
         if asks_only and publishes:
-            known = allowance.of(self.settings, is_admin=False, is_known=True, asks_only=False)
-            return known._replace(values=allowance.MOST_PUBLISHED)
-        return allowance.of(
+            known = body.allowance_of(self.settings, is_admin=False, is_known=True, asks_only=False)
+            return known._replace(values=body.MOST_PUBLISHED)
+        return body.allowance_of(
             self.settings, is_admin=user.is_admin, is_known=user.name is not None, asks_only=asks_only
         )
 
     async def body(self, most: int | None = None) -> bytes:
         """The whole body, Content-Encoding undone. Raises TooLarge, BadRequest, BadContentType, and
         Unauthorized where who sends it has lost their account before it was here."""
-        allowed = self.allowance.body if most is None else min(most, self.allowance.body)
+        allowed = self.allowance.body
+        if most is not None and most < allowed:
+            allowed = most
         waits = not self.request.content.is_eof()
         data = await body.read(self.request, allowed)
         if waits:
@@ -276,9 +252,7 @@ class Context:
         A body may take hours, or be held back on purpose. Meanwhile an account goes, is made anew by
         somebody else, changes its password, or is no admin any more; and a database gets other members.
         """
-        await self.services.auth.refresh()
-        if not self.services.auth.stands(self.identity):
-            await self.services.auth.confirm(self.identity, self.credentials, self.address)
+        await self.services.auth.confirm(self.identity, self.credentials, self.address)
         self._meaning = None  # which database holds the users may have changed, too
         if not self.user.is_admin:
             await self._authorize()
@@ -300,10 +274,12 @@ class Context:
 
     async def decoded(self, data: bytes) -> Any:
         """JSON text of this request. Raises BadRequest, TooLarge."""
-        self.allowance.check(data)
-        if self.allowance.values is not None and len(data) > FEW and json.takes_long(data):
-            return await asyncio.to_thread(json.decode_slowly, data)
-        return await body.decoded(data)
+        allowed = self.allowance
+        if allowed.values is not None:
+            allowed.check(data)
+            if len(data) > FEW and json.takes_long(data):
+                return await asyncio.to_thread(json.decode_slowly, data)
+        return json.decode(data) if len(data) <= body.ON_THE_LOOP else await body.decoded(data)
 
     @asynccontextmanager
     async def room(self, size: int) -> AsyncIterator[None]:

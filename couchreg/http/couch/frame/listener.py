@@ -8,6 +8,7 @@ from couchreg.http.connections import Connection, Connections
 from couchreg.http.couch.frame.failures import error_body
 
 _REQUEST_LINE = re.compile(rb"[A-Z]+ \S+ HTTP/1\.[01]\r\n")
+_FEWEST = 4  # lines of a head in which a header stands twice: the request, both, and an empty one
 _TYPE, _AGENT = b"\r\ncontent-type:", b"\r\nuser-agent:"
 _TWICE = (b"content-type", b"user-agent")  # what clients of CouchDB send twice over, and CouchDB takes
 
@@ -38,6 +39,8 @@ class Protocol(Connection):
 def once(data: bytes) -> bytes:
     """The first bytes of a request, in which some headers stand once only that were sent twice with one
     value. What differs stays, and is refused as any header is that must not be repeated."""
+    if data.count(b"\n") < _FEWEST:
+        return data
     low = data[: data.find(b"\r\n\r\n")].lower()
     if (low.count(_TYPE) < 2 and low.count(_AGENT) < 2) or not _REQUEST_LINE.match(data):
         return data

@@ -1,15 +1,17 @@
-"""Answers of the couch door: heads and bodies as CouchDB sends them.
+"""Answers of the couch door: heads and bodies as CouchDB sends them, and the header values they have.
 
 `Answer` is a complete small answer written in one piece, past aiohttp's header maps (they cost more
 than everything else of a document read). `start_stream` begins a long one. Neither knows what is
 being answered.
 """
 
+import re
 import time
 from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
@@ -85,27 +87,25 @@ class Answer(web.StreamResponse):
 
     def _head(self, request: web.BaseRequest) -> str:
         status = self.status
-        lines = [
-            _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown\r\n",
-            _clock.head(),
-            f"X-Couch-Request-ID: {request_name(request)}\r\nX-CouchDB-Body-Time: 0\r\n",
-        ]
+        first = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown\r\n"
+        head = (
+            f"{first}{_clock.head()}X-Couch-Request-ID: {request_name(request)}\r\nX-CouchDB-Body-Time: 0\r\n"
+        )
         for name, value in self.extra:
             # A value cannot begin another line: types of attachments are clients' words.
             one = " ".join(value.split()) if "\n" in value or "\r" in value else value
-            lines.append(f"{name}: {one}\r\n")
+            head += f"{name}: {one}\r\n"
         if status not in (204, 304):
-            lines.append(f"Content-Type: {self.content_kind}\r\n")
+            head += f"Content-Type: {self.content_kind}\r\n"
             if self.answer_body or request.method != "HEAD":  # else nobody has counted
-                lines.append(f"Content-Length: {len(self.answer_body)}\r\n")
+                head += f"Content-Length: {len(self.answer_body)}\r\n"
         elif status == 304:
-            lines.append("Content-Length: 0\r\n")  # as CouchDB says, and clients of it look for
+            head += "Content-Length: 0\r\n"  # as CouchDB says, and clients of it look for
         if not self._keep_alive:
-            lines.append("Connection: close\r\n")
+            head += "Connection: close\r\n"
         elif request.version < HttpVersion11:
-            lines.append("Connection: keep-alive\r\n")
-        lines.append("\r\n")
-        return "".join(lines)
+            head += "Connection: keep-alive\r\n"
+        return head + "\r\n"
 
 
 def request_name(request: web.BaseRequest) -> str:
@@ -156,3 +156,38 @@ async def start_stream(
         stream.enable_chunked_encoding()
     await stream.prepare(request)
     return stream
+
+
+# -- header values: entity tags, and text of clients made safe to repeat
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9:\-_.]*")
+
+
+def etag(rev: str) -> str:
+    """A revision as an entity tag. Revisions that no hash made may hold anything."""
+    if rev.isascii() and rev.isprintable():
+        return f'"{rev}"'
+    return f'"{quote(rev)}"'
+
+
+def not_modified(request: web.BaseRequest, tag: str) -> bool:
+    """Whether If-None-Match names the tag (weakly is enough; `*` names nothing, as in CouchDB)."""
+    given = request.headers.get("If-None-Match")
+    if given is None:
+        return False
+    return any(one.removeprefix("W/") == tag for one in given.replace(",", " ").split(" "))
+
+
+def printable(value: str) -> str:
+    """Text of a client as a header value: without line ends, which would begin another header."""
+    if value.isprintable():
+        return value
+    return "".join(letter if letter.isprintable() else " " for letter in value)
+
+
+def url_encode(text: str) -> str:
+    """A path part of a Location: all but letters, digits and `-_.:` percent-encoded, as CouchDB does."""
+    if _PLAIN.fullmatch(text):
+        return text
+    return quote(text, safe=":-_.").replace("~", "%7E")

@@ -13,8 +13,7 @@ from couchreg.http.couch.frame import params
 from couchreg.http.couch.frame.background import Compaction
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.description import describe
-from couchreg.http.couch.frame.headers import url_encode
-from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_json
+from couchreg.http.couch.frame.responses import MUST_REVALIDATE, Answer, answer_json, url_encode
 from couchreg.http.couch.server.security import check_security
 from couchreg.journal.asking import record
 from couchreg.model.names import SYSTEM_DATABASES, check_database_name

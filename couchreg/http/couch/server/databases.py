@@ -11,8 +11,7 @@ from couchreg.auth.policy import Rule, authorize
 from couchreg.errors import BadRequest, NotFound, StorageFailure
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.description import describe
-from couchreg.http.couch.frame.headers import not_modified
-from couchreg.http.couch.frame.responses import Answer, answer_json
+from couchreg.http.couch.frame.responses import Answer, answer_json, not_modified
 from couchreg.http.couch.listings.namespaces import ALL, wanted_range
 from couchreg.http.couch.listings.view_query import ViewQuery
 

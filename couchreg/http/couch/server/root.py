@@ -11,8 +11,7 @@ from couchreg.errors import BadRequest, NotImplementedHere
 from couchreg.http.couch.frame import params
 from couchreg.http.couch.frame import uuids as ids
 from couchreg.http.couch.frame.context import Context
-from couchreg.http.couch.frame.headers import not_modified
-from couchreg.http.couch.frame.responses import Answer, answer_json
+from couchreg.http.couch.frame.responses import Answer, answer_json, not_modified
 
 COUCHDB = "3.5.0"  # whose API this is
 FEATURES = ["partitioned", "pluggable-storage-engines"]

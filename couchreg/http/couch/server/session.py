@@ -10,7 +10,6 @@ from time import time
 from typing import Any
 from urllib.parse import parse_qsl
 
-from couchreg.auth.login.authenticator import Identity
 from couchreg.auth.login.sessions import COOKIE
 from couchreg.auth.options import SECTION, USERS_KEY, user_required
 from couchreg.errors import BadContentType, BadRequest, Unauthorized
@@ -23,20 +22,14 @@ MOST_FIELDS = 100
 SAME_SITE = ("none", "lax", "strict")
 
 
-async def identify(ctx: Context) -> Identity:
-    """Who sends this request. A session that has lasted a while is renewed with whatever is answered.
-
-    Raises Unauthorized for nobody, where a valid user is required.
-    """
-    services = ctx.services
-    ctx.address = services.proxies.address(ctx.request)
-    headers, auth = ctx.request.headers, services.auth
-    identity = auth.recognize(headers, ctx.address) or await auth.identify(headers, ctx.address)
+def require_or_renew(ctx: Context) -> None:
+    """Of somebody, renew a session that has lasted a while with whatever is answered. Raises Unauthorized for
+    nobody, where a valid user is required."""
+    identity = ctx.identity
     if identity.user.name is None:
         _require_user(ctx)
     elif identity.renew is not None:
-        ctx.headers.append(_set_cookie(ctx, services.auth.sessions.cookie(identity.renew)))
-    return identity
+        ctx.headers.append(_set_cookie(ctx, ctx.services.auth.sessions.cookie(identity.renew)))
 
 
 def _require_user(ctx: Context) -> None:

@@ -36,7 +36,6 @@ from couchreg.followers.search.explaining import Found
 from couchreg.followers.search.query import Query
 from couchreg.graphs.asking import GraphAsking as Graphs
 from couchreg.http.forwarded import Proxies
-from couchreg.http.leaving import Leaving, Watch
 from couchreg.http.registry.frame.codings import Codings
 from couchreg.http.registry.frame.cookies import visit_cookie
 from couchreg.http.registry.frame.filling import Fillings
@@ -46,6 +45,7 @@ from couchreg.http.registry.frame.overview import Overview, nothing_at_work
 from couchreg.http.registry.frame.rendered import Renderings
 from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.frame.urls import base_url, is_secure
+from couchreg.http.watching import Leaving, Watch
 from couchreg.journal.openmetrics import text
 from couchreg.model.addresses import origin
 from couchreg.model.user import User

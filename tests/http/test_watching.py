@@ -10,7 +10,7 @@ from aiohttp import web
 
 from couchreg.docstore.sqlite.database import SqliteDatabase
 from couchreg.http.couch.table import TABLE
-from couchreg.http.leaving import ClientGone, Leaving
+from couchreg.http.watching import ClientGone, Leaving
 from tests.http.couch.conftest import Couch, couch  # noqa: F401 — a fixture
 from tests.served import Serve, serve  # noqa: F401 — a fixture
 
