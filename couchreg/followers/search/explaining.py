@@ -5,7 +5,6 @@ tell a mark from the text.
 """
 
 import re
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -16,7 +15,7 @@ from couchreg.followers.search.classes import ancestors, class_of
 from couchreg.followers.search.items import COLUMNS, tag
 from couchreg.followers.search.properties import iri_key
 from couchreg.followers.search.query import Clause, Query
-from couchreg.model import json
+from couchreg.followers.search.shown import Shown, unpack
 
 MOST_MATCHED: Final = 20
 MOST_HIGHLIGHTS: Final = 5
@@ -59,9 +58,10 @@ def explained(query: Query, page: HitsPage) -> Found:
 
 
 def _result(query: Query, hit: Hit, marks: "_Marks | None") -> Result:
-    shown = json.decode_own(zlib.decompress(hit.shown))
+    found = unpack(hit.shown)
+    shown = found.value
     highlights = list(islice(_highlights(shown, marks), MOST_HIGHLIGHTS)) if marks else []
-    matched = [*_near(query, hit), *_matched_words(highlights), *_matched_tags(query, shown)]
+    matched = [*_near(query, hit), *_matched_words(highlights), *_matched_tags(query, found)]
     return Result(
         hit.package,
         hit.version,
@@ -72,8 +72,8 @@ def _result(query: Query, hit: Hit, marks: "_Marks | None") -> Result:
         list(dict.fromkeys(iri or written for written, iri in shown["types"])),
         shown["date"],
         shown["deprecated"],
-        shown["facets"]["keywords"],
-        shown["facets"]["publisher"],
+        shown["keywords"],
+        shown["publishers"],
         matched[:MOST_MATCHED],
         highlights,
     )
@@ -99,6 +99,11 @@ class _Marks:
         runs = {_run(piece.terms) for piece in pieces if tokens.is_unspaced(piece.terms[0])}
         self._runs = re.compile("|".join(map(re.escape, sorted(runs)))) if runs else None
 
+    def may_be_in(self, texts: Sequence[str]) -> bool:
+        """Whether to look at each of these. Most have nothing, and that is found out of all together."""
+        together = "\n".join(texts)
+        return not together.isascii() or any(map(together.lower().__contains__, self._begun))
+
     def places(self, text: str) -> Iterator[tuple[int, int]]:
         if self._runs is not None:
             yield from (found.span() for found in self._runs.finditer(text))
@@ -108,12 +113,9 @@ class _Marks:
                     yield start + token.start, start + token.end
 
     def _nearby(self, text: str) -> list[tuple[int, int]]:
-        """Parts of a text in which a term may be; most texts have none, and that is found out quickly."""
+        """Parts of a text in which a term may be."""
         if not text.isascii():
             return [(0, len(text))]
-        lowered = text.lower()
-        if not any(term in lowered for term in self._begun):
-            return []
         return [found.span() for found in self._near.finditer(text)]
 
     def _is_meant(self, token: tokens.TextToken) -> bool:
@@ -133,7 +135,8 @@ def _run(terms: Sequence[str]) -> str:
 
 def _highlights(shown: Mapping[str, Any], marks: _Marks) -> Iterator[dict[str, Any]]:
     for column in COLUMNS:
-        for text in shown["columns"][column]:
+        texts = shown["columns"][column]
+        for text in texts if marks.may_be_in(texts) else ():
             places = sorted(set(islice(marks.places(text), _MOST_MARKS)))
             if places:
                 yield _fragment(column, text, places)
@@ -160,9 +163,10 @@ def _matched_words(highlights: Sequence[Mapping[str, Any]]) -> Iterator[dict[str
 
 
 # -- tags
-def _matched_tags(query: Query, shown: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def _matched_tags(query: Query, found: Shown) -> Iterator[dict[str, str]]:
+    shown = {**found.value, **found.by_tag} if query.tags else {}
     for wanted in query.tags:
-        kinds = {found.partition(":")[0] for found in wanted}
+        kinds = {one.partition(":")[0] for one in wanted}
         yield from islice(_of_kinds(kinds, frozenset(wanted), shown), 3)
 
 

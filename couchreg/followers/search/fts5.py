@@ -38,7 +38,7 @@ from couchreg.followers.search.remembering import Counts, KnownCounts
 FILE: Final = "fts5.sqlite"
 MOST_NEIGHBOURS: Final = 20_000  # terms that are looked at for one word that nothing has
 MOST_COUNTED: Final = 20_000  # items whose facets are counted,
-MOST_COUNTED_BYTES: Final = 4 << 20  # as long as they have no more values than a million
+MOST_COUNTED_VALUES: Final = 4 << 20  # as long as they have no more values of all facets together
 FEW: Final = 1_000  # items that are sorted in no time
 _STEPS = 2_000  # of SQLite's machine between two looks at the clock
 _BROKEN = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.SchemaChangeError, apsw.FormatError)
@@ -281,9 +281,9 @@ class _Asked:
         query, first = self._query, places[:MOST_COUNTED]
         if not query.facets:
             return {}, False
-        columns = self._values.of(self._connection, query.facets, first, MOST_COUNTED_BYTES)
+        columns, counted = self._values.of(self._connection, query.facets, first, MOST_COUNTED_VALUES)
         facets = fts5_facets.in_columns(self._connection, query, columns)
-        return facets, len(columns[0]) == len(places)
+        return facets, counted == len(places)
 
 
 def _plain_score(api: apsw.FTS5ExtensionApi, *weights: Any) -> float:

@@ -1,46 +1,50 @@
 """What is counted of items: how the values of facets lie in the SQLite index, and how they are counted.
 
-A value has a number, and a row of `counted` has the numbers of an item's values, packed, a column for each
-facet: what a search finds is read in one walk over that table, whatever it counts. `value` says of how many
-packages and resources each value is one, which is the answer where everything is found.
+A value has a number, and a row of `counted` has the numbers of an item's values, packed: how many there are
+of each facet, and then these. What a search finds is read in one walk over that table, whatever it counts.
+`value` says of how many packages and resources each value is one, which is the answer where everything is
+found.
 """
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import nlargest, nsmallest
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import apsw
+import numpy as np
+from numpy.typing import NDArray
 
+from couchreg.followers.base import RebuildNeeded
 from couchreg.followers.search.items import FACETS, PACKAGES
 from couchreg.followers.search.query import Query
 from couchreg.followers.search.remembering import Counts
 from couchreg.model import json
 
-SCHEMA: Final = f"""
+SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS value (
     id INTEGER PRIMARY KEY, name INTEGER NOT NULL, text TEXT NOT NULL,
     packages INTEGER NOT NULL DEFAULT 0, resources INTEGER NOT NULL DEFAULT 0, UNIQUE (name, text)
 ) STRICT;
-CREATE TABLE IF NOT EXISTS counted (
-    id INTEGER PRIMARY KEY, {", ".join(f"{name} BLOB NOT NULL" for name in FACETS)}
-) STRICT;
+CREATE TABLE IF NOT EXISTS counted (id INTEGER PRIMARY KEY, packed BLOB NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS value_packages ON value (name, packages DESC, text) WHERE packages > 0;
 CREATE INDEX IF NOT EXISTS value_resources ON value (name, resources DESC, text) WHERE resources > 0;
 """
 _KINDS: Final = ("packages", "resources")
+Values = NDArray[np.uint32]  # numbers of values
+Places = NDArray[np.int64]  # numbers of items, or of what belongs to them
+_Number = TypeVar("_Number", np.uint32, np.int64)
 _REMEMBERED: Final = 50_000  # values of facets, and those whose totals have changed
-_AT_ONCE: Final = 16_384  # values
 _MOST_EQUALS: Final = 5_000  # values that occur equally often and are put in order
-_SHORT, _EACH = 8, 128  # bytes of values that are kept once, and what each takes besides its bytes
-_MANY_EQUALS: Final = 4
-MOST_PLACES: Final = 1_000_000  # items whose values are remembered,
-MOST_BYTES_KNOWN: Final = 48 << 20
-_NUMBERS: Final = "I"  # four bytes each, in this machine's order: an index does not travel
-_ADDED = f"INSERT INTO counted VALUES (?, {', '.join('?' * len(FACETS))})"  # noqa: S608
+MOST_BYTES_KNOWN: Final = 48 << 20  # of what is remembered of items, and as much again while it grows
+_NUMBERS, _BYTES = "I", 4  # of each, in this machine's order: an index does not travel
+_DAMAGED: Final = "the search index is damaged: what is counted of an item has another length than it says"
+_FEW: Final = 2_000  # values that are sorted in no time
+_SPARSE: Final = 64  # to count by number costs as much as there are numbers
+_ADDED: Final = "INSERT INTO counted VALUES (?, ?)"
+_READ: Final = "SELECT packed FROM json_each(?) CROSS JOIN counted ON counted.id = value"
 _UNUSED: Final = "DELETE FROM value WHERE id = ? AND packages = 0 AND resources = 0 RETURNING name, text"
-_REMOVED = f"DELETE FROM counted WHERE id = ? RETURNING {', '.join(FACETS)}"  # noqa: S608
+_REMOVED: Final = "DELETE FROM counted WHERE id = ? RETURNING packed"
 _MOST_FREQUENT: Final = {
     kind: f"SELECT text, {kind} FROM value INDEXED BY value_{kind} WHERE name = ? AND {kind} > 0 "  # noqa: S608
     f"ORDER BY {kind} DESC, text LIMIT ?"
@@ -58,18 +62,16 @@ class FacetRows:
 
     def add(self, place: int, kind: int, facets: Mapping[str, Sequence[str]]) -> None:
         """`kind` is 0 for a package, 1 for a resource."""
-        packed = []
+        packed = array(_NUMBERS, (len(facets[name]) for name in FACETS))
         for code, name in enumerate(FACETS):
-            numbers = array(_NUMBERS, (self._value(code, text) for text in facets[name]))
-            self._changed[kind].update(numbers)
-            packed.append(numbers.tobytes())
-        self._run(_ADDED, (place, *packed))
+            packed.extend(self._value(code, text) for text in facets[name])
+        self._changed[kind].update(packed[len(FACETS) :])
+        self._run(_ADDED, (place, packed.tobytes()))
         self._bound()
 
     def remove(self, place: int, kind: int) -> None:
-        for row in self._run(_REMOVED, (place,)):
-            for packed in row:
-                self._changed[kind].subtract(_unpacked([packed]))
+        for [packed] in self._run(_REMOVED, (place,)):
+            self._changed[kind].subtract(array(_NUMBERS, packed)[len(FACETS) :])
         self._bound()
 
     def settle(self) -> None:
@@ -127,116 +129,125 @@ class CountedValues:
     gets another number, and no number is given twice."""
 
     def __init__(self) -> None:
-        self._known: dict[str, list[bytes | None]] = {}  # by facet, in it by the number of the item
-        self._equals: dict[bytes, bytes] = {}
-        self._size = 0
+        self.forget()
+
+    def forget(self) -> None:
+        self._places = np.empty(0, np.int64)  # of the items that were read, in order,
+        self._rows = np.empty(0, np.int64)  # and where each stands in the following:
+        self._bounds = np.zeros((0, len(FACETS) + 1), np.uint32)  # where values of each facet begin and end
+        self._values = np.empty(0, np.uint32)
+        self._read, self._filled = 0, 0  # items and values
 
     def of(
         self, connection: apsw.Connection, facets: Sequence[str], places: Sequence[int], most: int
-    ) -> list[list[bytes]]:
-        """The values of items, packed, in a column for each facet: of all of these, or of the first ones
-        until they have `most` bytes."""
-        last = max(places, default=0)
-        columns = [self._of_facet(name, places, last) for name in facets]
-        unread = sorted({row for column in columns if None in column for row in _empty(column)})
-        if unread:
-            names = ", ".join(f"counted.{name}" for name in facets)
-            sql = f"SELECT {names} FROM json_each(?) CROSS JOIN counted ON counted.id = value"  # noqa: S608
-            wanted = json.encode([places[row] for row in unread]).decode()
-            read: Any = connection.execute(sql, (wanted,))
-            size, end = 0, len(places)
-            for row, found in zip(unread, read, strict=True):
-                if size >= most:
-                    end = row
-                    break
-                size += sum(map(len, found))
-                for name, column, packed in zip(facets, columns, found, strict=True):
-                    column[row] = self._remembered(name, places[row], packed)
-            read.close()
-            columns = [column[:end] for column in columns]
-        return _up_to(most, columns)  # type: ignore[arg-type]  # nothing is empty any more
+    ) -> tuple[list[Values], int]:
+        """The values of items, for each facet those of all items, one behind the other; and of how many items
+        that is: of all of these, or of the first ones that have `most` values or more, of whatever facet."""
+        wanted = np.array(places, np.int64)
+        self._bound()
+        self._read_of(connection, np.unique(wanted[self._unread(wanted)]), most)
+        unread = self._unread(wanted)
+        if unread.any():
+            wanted = wanted[: int(unread.argmax())]
+        bounds = self._bounds[self._rows[self._places.searchsorted(wanted)]].astype(np.int64)
+        bounds = bounds[: int((bounds[:, -1] - bounds[:, 0]).cumsum().searchsorted(most)) + 1]
+        codes = map(FACETS.index, facets)
+        return [self._at(bounds[:, code], bounds[:, code + 1]) for code in codes], len(bounds)
 
-    def _of_facet(self, name: str, places: Sequence[int], last: int) -> list[bytes | None]:
-        known = self._known.setdefault(name, [])
-        known += [None] * (min(last, MOST_PLACES) + 1 - len(known))
-        if last > MOST_PLACES:
-            return [known[place] if place <= MOST_PLACES else None for place in places]
-        return list(map(known.__getitem__, places))
+    def _unread(self, wanted: Places) -> "NDArray[np.bool_]":
+        """Which of these were not read yet."""
+        if not len(self._places):
+            return np.ones(len(wanted), np.bool_)
+        nearest = self._places.searchsorted(wanted).clip(max=len(self._places) - 1)
+        unread: NDArray[np.bool_] = self._places[nearest] != wanted
+        return unread
 
-    def _remembered(self, name: str, place: int, packed: bytes) -> bytes:
-        if place > MOST_PLACES:
-            return packed
-        known = self._equals.get(packed)
-        if known is None:
-            self._size += len(packed) + _EACH
-            if self._size > MOST_BYTES_KNOWN:
-                self.forget()
-                return packed
-            if len(packed) <= _SHORT:  # many items have the same few values
-                self._equals[packed] = packed
-        self._known[name][place] = known or packed
-        return packed
+    def _read_of(self, connection: apsw.Connection, places: Places, most: int) -> None:
+        """Read the values of items until there are `most` of them."""
+        if not len(places):
+            return
+        rows: Any = connection.execute(_READ, (json.encode(places.tolist()).decode(),))
+        packed: list[bytes] = []
+        size = 0
+        for [row] in rows:
+            packed.append(row)
+            size += len(row) // _BYTES - len(FACETS)
+            if size >= most:
+                break
+        rows.close()
+        self._add(places[: len(packed)], packed)
 
-    def forget(self) -> None:
-        self._size = 0
-        self._equals.clear()
-        for known in self._known.values():
-            known[:] = [None] * len(known)
+    def _add(self, places: Places, packed: Sequence[bytes]) -> None:
+        sizes = np.array([len(one) for one in packed], np.int64)
+        if (sizes % _BYTES).any() or (sizes < len(FACETS) * _BYTES).any():
+            raise RebuildNeeded(_DAMAGED)
+        read = np.frombuffer(b"".join(packed), np.uint32)
+        begins = (sizes.cumsum() - sizes) // _BYTES
+        heads = begins[:, None] + np.arange(len(FACETS))
+        lengths = read[heads].astype(np.int64)
+        if (lengths.sum(axis=1) + len(FACETS) != sizes // _BYTES).any():
+            raise RebuildNeeded(_DAMAGED)
+        values = np.delete(read, heads.ravel())
+        count, filled = self._read + len(places), self._filled + len(values)
+        self._bounds = _with_room(self._bounds, count)
+        bounds = self._bounds[self._read : count]
+        bounds[:, 1:] = self._filled + lengths.ravel().cumsum().reshape(lengths.shape)
+        bounds[:, 0] = np.concatenate(([self._filled], bounds[:-1, -1]))
+        self._values = _with_room(self._values, filled)
+        self._values[self._filled : filled] = values
+        before = self._places.searchsorted(places)
+        self._places = np.insert(self._places, before, places)
+        self._rows = np.insert(self._rows, before, np.arange(self._read, count))
+        self._read, self._filled = count, filled
+
+    def _at(self, begins: Places, ends: Places) -> Values:
+        """The values between these, one behind the other."""
+        lengths = ends - begins
+        ahead = lengths.cumsum() - lengths
+        return self._values[np.repeat(begins - ahead, lengths) + np.arange(int(lengths.sum()))]
+
+    def _bound(self) -> None:
+        known = (self._places, self._rows, self._bounds, self._values)
+        if sum(one.nbytes for one in known) > MOST_BYTES_KNOWN:
+            self.forget()
 
 
-def _empty(column: Sequence[bytes | None]) -> Iterator[int]:
-    return (row for row, packed in enumerate(column) if packed is None)
+def _with_room(known: "NDArray[_Number]", wanted: int) -> "NDArray[_Number]":
+    """The same array, or a longer copy: twice as long, so that not every addition copies it."""
+    if wanted <= len(known):
+        return known
+    longer = np.zeros((max(wanted, 2 * len(known)), *known.shape[1:]), known.dtype)
+    longer[: len(known)] = known
+    return longer
 
 
-def _up_to(most: int, columns: list[list[bytes]]) -> list[list[bytes]]:
-    if sum(sum(map(len, column)) for column in columns) <= most:
-        return columns
-    size = 0
-    for end, row in enumerate(zip(*columns, strict=True)):
-        if size >= most:
-            return [column[:end] for column in columns]
-        size += sum(map(len, row))
-    return columns
-
-
-def in_columns(connection: apsw.Connection, query: Query, columns: Sequence[Sequence[bytes]]) -> Counts:
+def in_columns(connection: apsw.Connection, query: Query, columns: Sequence[Values]) -> Counts:
     """The most frequent values among items, in columns of what is counted of them, one for each facet of the
     query."""
     return {
-        name: _named(connection, _count(column), query.values)
+        name: _named(connection, *_counted(column), query.values)
         for name, column in zip(query.facets, columns, strict=True)
     }
 
 
-def _count(column: Sequence[bytes]) -> Counter[int]:
-    """Some at a time: nothing else runs in this process while a Counter takes what it is given."""
-    counts: Counter[int] = Counter()
-    equals = Counter(column)
-    if len(equals) * _MANY_EQUALS <= len(column):
-        for packed, times in equals.items():
-            for number in _unpacked([packed]):
-                counts[number] += times
-        return counts
-    numbers = _unpacked(column)
-    for start in range(0, len(numbers), _AT_ONCE):
-        counts.update(numbers[start : start + _AT_ONCE])
-    return counts
+def _counted(column: Values) -> "tuple[Values, Places]":
+    """The values that there are, the lowest number first, and how often each is there."""
+    if len(column) < _FEW or int(column.max()) > _SPARSE * len(column):
+        numbers, counts = np.unique(column, return_counts=True)
+        return numbers, counts
+    times = np.bincount(column)
+    [found] = times.nonzero()
+    return found.astype(np.uint32), times[found]
 
 
-def _unpacked(packed: Iterable[bytes]) -> "array[int]":
-    numbers = array(_NUMBERS)
-    numbers.frombytes(b"".join(packed))
-    return numbers
-
-
-def _named(connection: apsw.Connection, counts: Counter[int], most: int) -> list[tuple[str, int]]:
+def _named(connection: apsw.Connection, numbers: Values, counts: Places, most: int) -> list[tuple[str, int]]:
     """Those that occur as often as the last one are in the order of their texts, so all of these are read;
     where there are very many, those that were there first."""
-    [least] = nlargest(most, counts.values())[-1:] or [0]
-    wanted = {number: count for number, count in counts.items() if count > least}
-    equals = (number for number, count in counts.items() if count == least)
-    wanted |= dict.fromkeys(nsmallest(_MOST_EQUALS, equals), least)
+    least = np.sort(counts)[-most:][0] if len(counts) and most else 0
+    equals = (counts == least).nonzero()[0][:_MOST_EQUALS]
+    wanted = np.concatenate(((counts > least).nonzero()[0], equals))
+    times = dict(zip(numbers[wanted].tolist(), counts[wanted].tolist(), strict=True))
     sql = "SELECT id, text FROM value WHERE id IN (SELECT value FROM json_each(?))"
-    texts: Iterator[Any] = connection.execute(sql, (json.encode(list(wanted)).decode(),))
-    found = [(str(text), wanted[number]) for number, text in texts]
+    texts: Iterator[Any] = connection.execute(sql, (json.encode(list(times)).decode(),))
+    found = [(str(text), times[number]) for number, text in texts]
     return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:most]

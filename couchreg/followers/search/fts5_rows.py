@@ -20,7 +20,7 @@ from couchreg.followers.search.fts5_match import term_of
 from couchreg.followers.search.items import COLUMNS, Item
 from couchreg.followers.search.tokens import streams
 
-VERSION: Final = 9  # of tables and analysis; another one in the file means that it is built anew
+VERSION: Final = 10  # of tables and analysis; another one in the file means that it is built anew
 MEANING: Final = 1  # is added to it where there are vectors
 _NAMES = frozenset({"name", "resources", "fields"})  # columns whose texts are names
 _FTS = f"""({", ".join(COLUMNS)}, words, content='', contentless_delete=1, tokenize='ascii', prefix='2 3')"""

@@ -5,7 +5,6 @@ addresses of their own. Documents come from anyone who may replicate into the re
 about the types of their members, and sizes are bounded.
 """
 
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -14,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from couchreg.followers.search import coverage, meaning
 from couchreg.followers.search.classes import ancestors, class_of
 from couchreg.followers.search.properties import Pair, iri_key, iris, pairs, texts
+from couchreg.followers.search.shown import pack
 from couchreg.model import json
 from couchreg.model.jsonld import Context, Type, all_types, context_of, resource_types
 from couchreg.package.dependencies import stated_dependencies
@@ -50,7 +50,7 @@ class PackageSource(NamedTuple):
 class Item:
     """One thing that can be found. `columns` are texts for words, by COLUMNS; `facets` values that are
     counted and filtered by, as people read them; `tags` all that is exactly so or not; `shown` what a hit is
-    made of, compressed JSON; `means` its `meaning.vector`, where that is wanted."""
+    made of, as `shown.pack` makes it; `means` its `meaning.vector`, where that is wanted."""
 
     package: str
     version: str
@@ -221,17 +221,17 @@ def _item(
             name: [text[:LONGEST_SHOWN] for text in texts[:SHOWN_NAMES]] for name, texts in columns.items()
         },
         "types": [[one.written, one.iri] for one in types[:SHOWN_NAMES]],
-        "facets": facets,
-        "pairs": found[: 2 * SHOWN_NAMES],
-        "about": sorted(about)[:SHOWN_NAMES],
+        "keywords": facets["keywords"],
+        "publishers": facets["publisher"],
         "deprecated": source.deprecated,
         "date": date if isinstance(date, str) else "",
     }
+    by_tag = {"facets": facets, "pairs": found[: 2 * SHOWN_NAMES], "about": sorted(about)[:SHOWN_NAMES]}
     return Item(
         source.name,
         source.version,
         resource,
-        zlib.compress(json.encode(shown), 1),
+        pack(shown, by_tag),
         columns,
         facets,
         frozenset(tags),

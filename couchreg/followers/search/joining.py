@@ -5,7 +5,6 @@ No package is in both. What is found in the second depends on the packages that 
 others: not the score, and not which words are known. Whoever may read none does not come to it.
 """
 
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -15,8 +14,8 @@ from couchreg.followers.search.explaining import Found, explained
 from couchreg.followers.search.follower import SearchFollower
 from couchreg.followers.search.items import PACKAGES, RESOURCES
 from couchreg.followers.search.query import Clause, Piece, Query, opened
+from couchreg.followers.search.shown import unpack
 from couchreg.followers.search.suggesting import suggestion
-from couchreg.model import json
 
 MOST_COUNTED_VALUES = 5_000  # of a facet in each index, of which the most frequent are told
 
@@ -96,7 +95,7 @@ def merged(query: Query, public: Sequence[Hit], own: Sequence[Hit], top: float) 
 
 
 def _date(hit: Hit) -> str:
-    return str(json.decode_own(zlib.decompress(hit.shown))["date"])
+    return str(unpack(hit.shown).value["date"])
 
 
 def _counts(

@@ -53,7 +53,7 @@ def _model() -> tuple[Any, Any]:
         raise ValueError("the vectors of wordllama are of another kind than this program knows")
     start = 8 + length + told["data_offsets"][0]
     table = np.memmap(place / _WEIGHTS, dtype="<f2", mode="r", offset=start, shape=tuple(told["shape"]))
-    return pieces, table
+    return pieces, np.asarray(table)  # what a `memmap` gives is one again, made at some cost
 
 
 def vector(text: str) -> bytes:

@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from couchreg.errors import LostDocument
-from couchreg.followers.base import Checkpoint
+from couchreg.followers.base import Checkpoint, RebuildNeeded
 from couchreg.followers.search import fts5, fts5_facets, remembering
 from couchreg.followers.search.fts5 import Fts5Index
 from couchreg.followers.search.items import FACETS, PACKAGES, RESOURCES, PackageSource
@@ -75,11 +75,8 @@ def test_what_was_read_of_an_item_is_not_taken_for_the_one_in_its_place(index: F
         assert counted(index, RESOURCES)["keywords"] == [(keyword, 1)]
 
 
-@pytest.mark.parametrize(("what", "most"), [("MOST_PLACES", 3), ("MOST_BYTES_KNOWN", 500)])
-def test_few_values_are_remembered_and_all_counted(
-    index: Fts5Index, monkeypatch: pytest.MonkeyPatch, what: str, most: int
-) -> None:
-    monkeypatch.setattr(fts5_facets, what, most)
+def test_few_values_are_remembered_and_all_counted(index: Fts5Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fts5_facets, "MOST_BYTES_KNOWN", 500)
     index.commit([source(f"p{n}", ["x", f"y{n}"]) for n in range(9)], [], Checkpoint("i", "1"))
     for _ in range(2):
         assert counted(index)["keywords"] == [("x", 9), *((f"y{n}", 1) for n in range(9))]
@@ -196,15 +193,19 @@ def test_more_than_are_counted_are_found(index: Fts5Index, monkeypatch: pytest.M
     index.commit([source(f"p{n}", ["x"]) for n in range(8)], [], Checkpoint("i", "1"))
     found = index.search(replace(parse("bees"), facets=("keywords",)))
     assert (found.total, found.facets) == (8, {"keywords": [("x", 3)]})
-    monkeypatch.setattr(fts5, "MOST_COUNTED_BYTES", 8)
-    found = index.search(replace(parse("bees"), facets=("keywords",)))
-    assert (found.total, found.facets) == (8, {"keywords": [("x", 2)]})
+    monkeypatch.setattr(fts5, "MOST_COUNTED_VALUES", 9)  # each has six
+    for _ in range(2):
+        found = index.search(replace(parse("bees"), facets=("keywords",)))
+        assert (found.total, found.facets) == (8, {"keywords": [("x", 2)]})
+        index.close_reading()
 
 
-def test_values_are_counted_some_at_a_time_and_few_equals_read(
-    index: Fts5Index, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("sparse", [0, 64])
+def test_few_of_those_that_occur_equally_often_are_read(
+    index: Fts5Index, monkeypatch: pytest.MonkeyPatch, sparse: int
 ) -> None:
-    monkeypatch.setattr(fts5_facets, "_AT_ONCE", 3)
+    monkeypatch.setattr(fts5_facets, "_FEW", 1)
+    monkeypatch.setattr(fts5_facets, "_SPARSE", sparse)
     monkeypatch.setattr(fts5_facets, "_MOST_EQUALS", 4)
     index.commit([source(f"p{n}", ["x", f"k{n}"]) for n in range(8)], [], Checkpoint("i", "1"))
     found = index.search(replace(parse("bees"), facets=("keywords",)))
@@ -225,3 +226,12 @@ def test_what_has_a_tag_is_the_same_whichever_way_it_is_looked_up(
             assert [hit.package for hit in index.search(query).hits] == found
         worded = replace(parse("bees"), tags=query.tags, barred=query.barred, sort=sort)
         assert {hit.package for hit in index.search(worded).hits} == {"p1", "p3", "p5"}
+
+
+def test_a_damaged_row_of_what_is_counted_has_the_index_made_anew(index: Fts5Index, path: Path) -> None:
+    index.commit([source("a", ["x"])], [], Checkpoint("i", "1"))
+    for damaged in (b"\1", b"\1" * 40, b"\1" * 400):
+        with closing(apsw.Connection(str(path))) as connection:
+            connection.execute("UPDATE counted SET packed = ?", (damaged,)).fetchall()
+        with pytest.raises(RebuildNeeded):
+            index.search(replace(parse("bees"), facets=("keywords",)))
