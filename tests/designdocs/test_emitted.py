@@ -85,7 +85,7 @@ def test_what_no_map_emits_is_refused(made: Any) -> None:
 @pytest.mark.parametrize("said", [b'{"ok":[[[1]]]}', b"[]", b"1", b'"x"', b'{"ok":{}}', b"{"])
 def test_a_broken_world_is_an_answer(said: bytes) -> None:
     try:
-        _, reason = said_rows(worker._in_rows(said, worker.RAW + b"[false]"))["error"]
+        _, reason = said_rows(worker._in_rows(said, [False]))["error"]
     except Failure as failure:
         reason = failure.reason
     assert reason == worker.BROKEN

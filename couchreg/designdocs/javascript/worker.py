@@ -11,6 +11,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import _quickjs
 
 from couchreg.designdocs import emitted
+from couchreg.designdocs.javascript.mapping import Mapping, Pairs, mapping
 from couchreg.errors import CouchregError
 from couchreg.model import json as values
 
@@ -27,10 +29,12 @@ PARTS = [Path(__file__).with_name(name) for name in ("sandbox.js", "pages.js", "
 COLLECTING = (
     0.02  # CPU seconds of commands between two collections of garbage, each of which looks at everything
 )
+KNOWN = 32  # sets of maps that stay translated
 BROKEN = "the functions have broken the world they run in"
 _HALF = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")
 _context: list[Any] = []  # the context and its `dispatch`; they last as long as the process
 _uncollected = [0.0]  # CPU seconds of commands since the last collection
+_mappings: dict[bytes, Mapping | None] = {}  # by the sources of maps; None where the engine runs them
 _talk: list[Any] = []  # of a context that talks: CPU seconds between two messages, and where they go
 
 
@@ -51,33 +55,74 @@ def answer(job: bytes, reply: Any) -> bytes:
     if not _context:
         _begin(json.loads(job))
         return b"{}"
-    context, dispatch = _context
+    _, dispatch = _context
     if _talk and job.startswith(b'{"seconds":'):
         _talk[0] = json.loads(job)["seconds"]
         return b"{}"
     if _talk:
         _talk[1:] = [reply]
         reply.limit(_talk[0])
+    return _mapped(dispatch, job) if job.startswith(RAW) else _asked(dispatch, job)
+
+
+def _asked(dispatch: Any, job: bytes) -> bytes:
+    """What the engine answers."""
     began = time.thread_time()
     try:
-        said = _encoded(dispatch(job.decode()))
+        return _encoded(dispatch(job.decode()))
     except _quickjs.JSException as error:
         return _gave_up(str(error))
     finally:
         _uncollected[0] += time.thread_time() - began
         if _uncollected[0] > COLLECTING:
-            context.gc()
+            _context[0].gc()
             _uncollected[0] = 0.0
-    return _in_rows(said, job) if job.startswith(RAW) else said
 
 
-def _in_rows(said: bytes, job: bytes) -> bytes:
-    """The answer to a map command, with rows of an index in place of what was emitted."""
-    raw = json.loads(job[len(RAW) : job.index(b"]") + 1])
+def _mapped(dispatch: Any, job: bytes) -> bytes:
+    """The answer to a map command: rows of an index. The engine is asked for documents that translated maps
+    leave to it."""
+    members = values.parts(job)
+    raw, sources = json.loads(bytes(members["raw"])), bytes(members["sources"])
+    maps = _mapping(dispatch, sources)
+    if maps is None:
+        return _in_rows(_asked(dispatch, job), raw)
+    docs = [bytes(doc) for doc in values.items(members["docs"])]
+    made = maps.pairs(docs)
+    left = [doc for doc, pairs in zip(docs, made, strict=True) if pairs is None]
+    if not left:
+        return values.encode({"ok": values.Raw(emitted.rows_text(_whole(made, []), raw))})
+    command = b'{"command":"map","sources":%b,"docs":[%b]}' % (sources, b",".join(left))
+    return _in_rows(_asked(dispatch, command), raw, made)
+
+
+def _mapping(dispatch: Any, sources: bytes) -> Mapping | None:
+    """What the engine refuses to compile is not translated: it has to say why."""
+    if sources not in _mappings:
+        if len(_mappings) >= KNOWN:
+            _mappings.clear()
+        said = _asked(dispatch, b'{"command":"compile","sources":%b}' % sources)
+        _mappings[sources] = mapping(sources) if said == b'{"ok":true}' else None
+    return _mappings[sources]
+
+
+def _whole(made: Sequence[list[Pairs] | None], rest: Sequence[list[Any]]) -> list[list[Any]]:
+    """With what the engine has made for those that are None."""
+    left = iter(rest)
+    return [next(left) if pairs is None else pairs for pairs in made]
+
+
+def _in_rows(said: bytes, raw: Sequence[bool], made: Sequence[list[Pairs] | None] | None = None) -> bytes:
+    """The answer to a map command, with rows of an index in place of what was emitted: of all documents, or
+    of those that `made` lacks."""
     try:
         answer = values.decode_printed(said)
         if "ok" in answer:
-            answer["ok"] = values.Raw(emitted.rows_text(emitted.checked(answer["ok"]), raw))
+            found = emitted.checked(answer["ok"])
+            if made is not None and len(found) != made.count(None):
+                raise emitted.Misshapen
+            pairs = found if made is None else _whole(made, found)
+            answer["ok"] = values.Raw(emitted.rows_text(pairs, raw))
         return values.encode(answer)
     except (emitted.Misshapen, CouchregError, TypeError):
         return _gave_up(BROKEN)

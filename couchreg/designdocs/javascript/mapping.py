@@ -1,0 +1,72 @@
+"""The maps of an index over a batch of documents, as translated functions: in a child, beside the engine.
+
+All maps of an index are translated or none: one that the engine runs could change the world for the others.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from couchreg.designdocs.translation.functions import TranslatedMap
+from couchreg.designdocs.translation.tokens import NotTranslated
+from couchreg.designdocs.translation.values import DEEP, FUEL, GivesUp
+from couchreg.model import json as values
+
+STEPS: Final = 20_000  # of one document
+STEPS_OF_ALL: Final = 500_000
+LARGE: Final = 256 << 10  # bytes of a document that is left to the engine
+
+Pairs = list[tuple[Any, Any]]
+
+
+class Mapping:
+    """Translated maps, which read of each document what they need."""
+
+    def __init__(self, maps: Sequence[TranslatedMap]) -> None:
+        self._maps = maps
+        members: frozenset[str] | None = frozenset()
+        for one in maps:
+            members = None if members is None or one.members is None else members | one.members
+        self._read = values.decode_own if members is None else values.reader(members)
+
+    def pairs(self, docs: Sequence[bytes]) -> list[list[Pairs] | None]:
+        """What each map emits for each document; None for those that are left to the engine."""
+        left = STEPS_OF_ALL
+        found: list[list[Pairs] | None] = []
+        for text in docs:
+            FUEL.left = steps = min(left, STEPS)
+            found.append(None if len(text) > LARGE or steps <= 0 or _is_deep(text) else self._pairs(text))
+            left -= steps - FUEL.left
+        return found
+
+    def _pairs(self, text: bytes) -> list[Pairs] | None:
+        try:
+            doc = self._read(text)
+            return [one.pairs(doc) for one in self._maps]
+        except GivesUp:
+            return None
+
+
+def mapping(sources: bytes) -> Mapping | None:
+    """Of a JSON list of sources, all of which are functions; None where one of them is not translated."""
+    try:
+        return Mapping([TranslatedMap(source) for source in json.loads(sources)])
+    except NotTranslated:
+        return None
+
+
+def _is_deep(text: bytes) -> bool:
+    """Whether values may be nested so deeply that the engine has no place for them."""
+    if text.count(b"[") + text.count(b"{") <= DEEP:
+        return False
+    level = [values.decode_own(text)]
+    for _ in range(DEEP):
+        level = [
+            inner
+            for item in level
+            for inner in (item.values() if type(item) is dict else item)
+            if type(inner) in (dict, list)
+        ]
+        if not level:
+            return False
+    return True
