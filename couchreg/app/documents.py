@@ -226,7 +226,7 @@ async def _joined(
     refuses one of two edits; in a cluster, which may not, by the bucket."""
     deciding, documents = None, None
     if not remote.is_cluster:
-        await remote.begin(Locks())
+        await remote.begin()
     elif shared is None:
         raise NotUsable(
             "it is a cluster, where a bucket has to decide what its nodes cannot: --blobstore s3://…"

@@ -9,6 +9,9 @@ No key is ever used twice: an answer that was lost, and a request that is done l
 that is taken, or put or remove one below the highest, which nobody asks for any more. So the highest one is
 never removed, and one small object of each name stays.
 
+Notes in a claim tell what may be under way. Who passes over a claim that was never given back, of a process
+that has died or that did not know what became of its work, is given them, and has them in its own claim.
+
 A claim says who may begin to write, and does not stop what has been sent: that the store of documents refuses
 what comes too late is another's to see to.
 """
@@ -21,7 +24,8 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -41,7 +45,8 @@ FIRST_WAIT, LONGEST_WAIT = 0.05, 0.5  # seconds between two looks
 REMOVING: Final = 2.0  # seconds that who has done its work waits for its name to be free
 LONGEST_REST: Final = 30.0  # seconds between two attempts to free one
 KNOWN: Final = 10_000  # names of which the next number is remembered
-_SMALL: Final = 1000  # bytes
+NOTES: Final = 100  # that one claim may have, those that were left among them
+_SMALL: Final = 1 << 20  # bytes
 
 IsAtWork = Callable[[str], Awaitable[bool]]  # whether a process may still write something
 
@@ -50,6 +55,7 @@ class _Claim(msgspec.Struct):
     process: str
     name: str
     word: str  # no two are equal: a put of what is there would be taken for its own
+    notes: tuple[str, ...] = ()
 
 
 class _Placed(NamedTuple):
@@ -57,9 +63,20 @@ class _Placed(NamedTuple):
     at: int
     word: str
     below: tuple[int, ...] = ()  # numbers that are there
+    left: tuple[str, ...] = ()  # notes
 
 
 _decoder: Final = msgspec.json.Decoder(_Claim)
+
+
+@dataclass
+class Held:
+    """A claim that one has. `left` are the notes of those who have not given it back. One that is kept is not
+    given back at the end, and who has it next is told the notes: so it is until those that were left are done
+    with."""
+
+    left: tuple[str, ...]
+    is_kept: bool
 
 
 class Claims(Locks):
@@ -80,11 +97,29 @@ class Claims(Locks):
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[None]:
         """Raises Unavailable where another process has the name for long, or a store does not answer."""
-        async with super().hold(name):  # so of this process one at a time asks
-            taken = await self._taken(name)
+        async with super().hold(name), self._claimed(name, ()):  # of this process one at a time asks
+            yield
+
+    @asynccontextmanager
+    async def held(self, name: str, notes: Sequence[str] = ()) -> AsyncIterator[Held]:
+        """As `hold`, with notes. One that is kept keeps other processes out, and whoever has it next in this
+        one, or after its end, finds the notes. Raises Unavailable, also where it is held here for long."""
+        async with AsyncExitStack() as stack:
             try:
-                yield
-            finally:  # a store that does not answer keeps nobody waiting: what was done is done
+                async with asyncio.timeout(LONGEST):
+                    await stack.enter_async_context(super().hold(name))
+            except TimeoutError:
+                raise Unavailable(f"{name[:200]!r} is being changed: try again.", retry_after=5) from None
+            yield await stack.enter_async_context(self._claimed(name, tuple(notes)))
+
+    @asynccontextmanager
+    async def _claimed(self, name: str, notes: tuple[str, ...]) -> AsyncIterator[Held]:
+        taken = await self._taken(name, notes)
+        held = Held(taken.left, is_kept=bool(taken.left))
+        try:
+            yield held
+        finally:  # a store that does not answer keeps nobody waiting: what was done is done
+            if not held.is_kept:
                 await asyncio.wait([self._begin(self._freed(taken))], timeout=REMOVING)
 
     async def close(self) -> None:
@@ -94,50 +129,54 @@ class Claims(Locks):
             await asyncio.gather(*self._going, return_exceptions=True)
 
     # -- taking
-    async def _taken(self, name: str) -> _Placed:
+    async def _taken(self, name: str, notes: tuple[str, ...]) -> _Placed:
         folder = f"{FOLDER}{hashlib.sha256(name.encode()).hexdigest()[:32]}/"
         until, wait = time.monotonic() + LONGEST, FIRST_WAIT
         number = self._next.pop(folder, None)
+        free = None if number is None else _Placed(folder, number, "")
         while True:
-            number = number or await self._free_number(folder)
-            if number is not None:
-                taken = await self._try(folder, number, name)
+            free = free or await self._free_place(folder)
+            if free is not None:
+                taken = await self._try(free, name, notes)
                 if taken is not None:
                     return taken
-                number = None
+                free = None
             else:
                 if time.monotonic() > until:
                     raise Unavailable(f"Another server is changing {name[:200]!r}: try again.", retry_after=5)
                 await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
                 wait = min(wait * 2, LONGEST_WAIT)
 
-    async def _free_number(self, folder: str) -> int | None:
-        """The number behind the highest, where that is in nobody's way."""
+    async def _free_place(self, folder: str) -> _Placed | None:
+        """Behind the highest number, where that is in nobody's way."""
         highest = max(await self._numbers(folder), default=0)
         if not highest:
-            return 1
+            return _Placed(folder, 1, "")
         claim = await self._read(f"{folder}{highest}")
-        if claim is None:  # there are higher ones by now
+        if claim is None or await self._lives(claim):  # None: there are higher ones by now
             return None
-        return None if await self._lives(claim) else highest + 1
+        return _Placed(folder, highest + 1, "", left=claim.notes)
 
-    async def _try(self, folder: str, number: int, name: str) -> _Placed | None:
+    async def _try(self, free: _Placed, name: str, notes: tuple[str, ...]) -> _Placed | None:
         """A number that was free because it has been removed has higher ones, and they are there."""
-        own = _Placed(folder, number, secrets.token_hex(16))
+        own = free._replace(word=secrets.token_hex(16))
+        noted = (*notes, *own.left)
+        if len(noted) > NOTES:
+            raise Unavailable(f"What became of changes of {name[:200]!r} is not known.", retry_after=30)
         try:
-            if not await self._put(own, self._process, name):
+            if not await self._put(own, self._process, name, noted):
                 return None
-            there = await self._numbers(folder)
+            there = await self._numbers(own.folder)
         except BaseException:  # it may have been put all the same, now or later
             self._begin(self._undone(own))
             raise
-        if max(there, default=0) > number:
+        if max(there, default=0) > own.at:
             return None
         return own._replace(below=tuple(there))
 
-    async def _put(self, place: _Placed, process: str, name: str = "") -> bool:
+    async def _put(self, place: _Placed, process: str, name: str = "", notes: tuple[str, ...] = ()) -> bool:
         """Whether this is what stands there."""
-        spooled = self._laid(msgspec.json.encode(_Claim(process, name, place.word)))
+        spooled = self._laid(msgspec.json.encode(_Claim(process, name, place.word, notes)))
         key = f"{place.folder}{place.at}"
         return await self._blobs.put(key, spooled, content_type="application/json")
 
@@ -165,24 +204,26 @@ class Claims(Locks):
         task.add_done_callback(self._going.discard)
         return task
 
-    async def _freed(self, own: _Placed) -> None:
+    async def _freed(self, own: _Placed, left: tuple[str, ...] = ()) -> None:
         """The number behind it is put; where others have, this process was taken for dead, or has gone on."""
         free = _Placed(own.folder, own.at + 1, secrets.token_hex(16))
-        if not await self._patiently(lambda: self._put(free, FREE)):
+        if not await self._patiently(lambda: self._put(free, FREE, notes=left)):
             return
-        self._next[own.folder] = free.at + 1
+        if not left:
+            self._next[own.folder] = free.at + 1
         if len(self._next) > KNOWN:
             self._next.popitem(last=False)
         self._begin(self._cleared(own.folder, sorted({*own.below, own.at})))
 
     async def _undone(self, own: _Placed) -> None:
         """Of a claim of which nobody knows whether it was put, or will be: its key is taken by another
-        word, so that it cannot be put any more; where it was, it is freed."""
-        if await self._patiently(lambda: self._put(own._replace(word=secrets.token_hex(16)), FREE)):
+        word, so that it cannot be put any more; where it was, it is freed. Notes that were left still are."""
+        other = own._replace(word=secrets.token_hex(16))
+        if await self._patiently(lambda: self._put(other, FREE, notes=own.left)):
             return
         there = await self._patiently(lambda: self._read(f"{own.folder}{own.at}"))
         if there is not None and there.word == own.word:
-            await self._freed(own)
+            await self._freed(own, own.left)
 
     async def _patiently(self, step: Callable[[], Awaitable[T]]) -> T:
         rest = 0.2

@@ -1,6 +1,7 @@
 """One process at a time has a claim, whatever order requests come in and whoever dies."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -270,3 +271,56 @@ async def test_what_is_no_claim_is_nobodys(processes: Processes, impatient: None
     assert await processes.blobs.put(f"{folder}/7", garbage)
     async with claims.hold("bees"):
         assert f"{folder}/8" in await processes.left()
+
+
+async def test_notes_are_left_to_who_has_the_claim_next(processes: Processes) -> None:
+    """Until they are done with, whoever dies or keeps the claim in between."""
+    one, two = processes.claims("one"), processes.claims("two")
+    async with one.held("bees", ["a"]) as held:
+        assert held.left == ()
+        held.is_kept = True
+    async with one.held("bees", ["b"]) as held:  # the same process has it at once
+        assert held.left == ("a",)
+        assert held.is_kept
+    processes.dead.add("one")
+    with contextlib.suppress(RuntimeError):
+        async with two.held("bees", ["c"]) as held:
+            assert held.left == ("b", "a")
+            raise RuntimeError
+    async with two.held("bees") as held:
+        assert held.left == ("c", "b", "a")
+        held.is_kept = False
+    async with two.held("bees") as held:
+        assert held.left == ()
+    await processes.free()
+
+
+async def test_notes_survive_a_claim_whose_answer_is_lost(processes: Processes) -> None:
+    one, last = processes.claims("one"), processes.claims("last")
+    async with one.held("bees", ["a"]) as held:
+        held.is_kept = True
+    processes.dead.add("one")
+    slow = Slow(processes.blobs, failing=1.0)
+    two = processes.claims("two", slow)
+    with pytest.raises(Unavailable):
+        async with two.held("bees", ["b"]):
+            raise AssertionError
+    slow.failing = 0.0
+    async with last.held("bees") as held:
+        assert held.left == ("a",)
+        held.is_kept = False
+
+
+async def test_a_claim_with_too_many_notes_is_refused(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "NOTES", 1)
+    one = processes.claims("one")
+    async with one.held("bees", ["a"]) as held:
+        held.is_kept = True
+    with pytest.raises(Unavailable, match="not known"):
+        async with one.held("bees", ["b"]):
+            raise AssertionError
+    async with one.held("bees") as held:
+        assert held.left == ("a",)
+        held.is_kept = False

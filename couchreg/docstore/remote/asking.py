@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
@@ -19,12 +19,16 @@ LARGE: Final = 256 << 10  # bytes of a request that are put together beside the 
 
 
 class DatabaseCalls:
-    """`copies` is how many there are of each document, more than one in a cluster."""
-
-    def __init__(self, calls: CouchCalls, physical: str, copies: int = 1) -> None:
+    def __init__(self, calls: CouchCalls, physical: str) -> None:
         self.calls = calls
         self.path = database_path(physical)
-        self.copies = copies
+
+    @classmethod
+    def at(cls, calls: CouchCalls, path: str) -> Self:
+        """Requests to what lies at a path."""
+        found = cls(calls, "")
+        found.path = path
+        return found
 
     async def ask(
         self,

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
 
+from couchreg.blobstore.claims import Claims
 from couchreg.docstore.base import (
     SETTINGS,
     Changes,
@@ -15,6 +16,7 @@ from couchreg.docstore.base import (
     Edit,
     LocalDocument,
     Opened,
+    Outcome,
     Range,
     Revision,
     Row,
@@ -26,16 +28,17 @@ from couchreg.docstore.remote import listing, private, reading, sequences, writi
 from couchreg.docstore.remote.address import document_path
 from couchreg.docstore.remote.asking import DatabaseCalls
 from couchreg.docstore.remote.calls import GONE, LOOK
+from couchreg.docstore.remote.clustered import ClusterEdits
 from couchreg.docstore.remote.copies import Copies
 from couchreg.docstore.remote.needed import NeededFiles
 from couchreg.docstore.remote.notes import LIFE, SECURITY, is_note
 from couchreg.docstore.remote.records import read_local
+from couchreg.docstore.remote.replicas import Replicas, differences
 from couchreg.docstore.remote.watching import Watcher
 from couchreg.errors import BadRequest, CouchregError, Forbidden, NotFound, Unsure
 from couchreg.model import json
 from couchreg.model.revtree import RevTree
 from couchreg.model.user import User
-from couchreg.turns import Locks
 
 FRESH: Final = 2.0  # seconds for which a setting is believed
 LONGPOLL: Final = 25_000  # milliseconds that one request waits for news
@@ -59,20 +62,14 @@ class _Told(msgspec.Struct):
     props: dict[str, Any] = {}
 
 
-class _Differences(msgspec.Struct):
-    missing: list[str] = []
-    possible_ancestors: list[str] = []
-
-
 _told: Final = msgspec.json.Decoder(_Told)
-_differences: Final = msgspec.json.Decoder(dict[str, _Differences])
 
 
 class CouchDatabase:
     """`life` is what its sequences are of: the mark that was written when the database was made. In a cluster
-    `locks` lets one at a time edit a document, among all processes."""
+    `claims` let one at a time edit a document, among all processes."""
 
-    def __init__(self, name: str, asking: DatabaseCalls, life: str, locks: Locks | None = None) -> None:
+    def __init__(self, name: str, asking: DatabaseCalls, life: str, claims: Claims | None = None) -> None:
         self.name = name
         self.life = life
         self._asking = asking
@@ -82,9 +79,12 @@ class CouchDatabase:
         self._settings: dict[Setting, tuple[float, Any]] = {}
         self._telling: asyncio.Task[_Told] | None = None  # asked now
         self._telling_next: asyncio.Task[_Told] | None = None  # asked when that one is over
-        self._copies = None if locks is None else Copies(asking, life)
+        self._copies = None if claims is None else Copies(asking, life)
+        self._replicas = None if claims is None else Replicas(asking)
+        self._edited = None
+        if claims is not None and self._replicas is not None:
+            self._edited = ClusterEdits(asking, claims, self._replicas)
         self._order = self._copies or sequences.OneCopy(life)
-        self._locks = locks or Locks()
 
     # -- sequences
     async def update_seq(self) -> Seq:
@@ -139,6 +139,8 @@ class CouchDatabase:
         await self._watcher.close()
         if self._copies is not None:
             await self._copies.close()
+        if self._edited is not None:
+            await self._edited.close()
         for task in (self._telling, self._telling_next):
             if task is not None and not task.done():
                 task.cancel()
@@ -228,8 +230,10 @@ class CouchDatabase:
             raise
 
     async def _update(self, edits: Sequence[Edit], *, new_edits: bool, together: bool) -> Updated:
-        if self._copies is not None:
-            return await self._update_copies(self._copies, edits, new_edits=new_edits, together=together)
+        if self._copies is not None and self._edited is not None:
+            return await self._update_copies(
+                self._copies, self._edited, edits, new_edits=new_edits, together=together
+            )
         texts = await writing.prepared(self._asking, edits, new_edits=new_edits)
         write = writing.together if together and len(edits) > 1 else writing.written
         outcomes = await write(self._asking, edits, texts, new_edits=new_edits)
@@ -239,35 +243,41 @@ class CouchDatabase:
             return Updated(outcomes, await self.update_seq())
 
     async def _update_copies(
-        self, copies: Copies, edits: Sequence[Edit], *, new_edits: bool, together: bool
+        self,
+        copies: Copies,
+        edited: ClusterEdits,
+        edits: Sequence[Edit],
+        *,
+        new_edits: bool,
+        together: bool,
     ) -> Updated:
-        """Two nodes could both take an edit of the same revision. So one edit of a document at a time is on
-        its way, of a leaf of all nodes that answer; and it is done when the followed copy shows it."""
-        async with AsyncExitStack() as stack:
+        """It is done when a majority of the copies has it, and the followed one shows it."""
+        known = () if new_edits else await self._known(edits)
+        await copies.now()
+        with copies.awaiting([edit.id for edit in edits]) as seen:
             if new_edits:
-                for doc_id in sorted({edit.id for edit in edits}):
-                    await stack.enter_async_context(self._locks.hold(f"{self._asking.path}/{doc_id}"))
-            if not self._asking.copies:
-                self._asking.copies = int((await self._tell()).cluster.get("n", 1))
-            texts = await writing.prepared(self._asking, edits, new_edits=new_edits)
-            known: Collection[tuple[str, str]] = ()
-            if new_edits:
-                texts = await writing.judged(self._asking, edits, texts)
+                outcomes = await edited.update(edits, together=together)
             else:
-                known = await self._known(edits)
-            await copies.now()
-            write = writing.together if together and len(edits) > 1 else writing.written
-            with copies.awaiting([edit.id for edit in edits]) as seen:
-                outcomes = await write(self._asking, edits, texts, new_edits=new_edits)
-                if together:
-                    Updated(outcomes, self._stamp("0")).check()
-                written = [
-                    (edit.id, outcome)
-                    for edit, outcome in zip(edits, outcomes, strict=True)
-                    if isinstance(outcome, str) and (edit.id, outcome) not in known
-                ]
-                with _written():
-                    return Updated(outcomes, await copies.shown(written, seen))
+                outcomes = await self._replicated(edited, edits, together=together)
+            written = [
+                (edit.id, outcome)
+                for edit, outcome in zip(edits, outcomes, strict=True)
+                if isinstance(outcome, str) and (edit.id, outcome) not in known
+            ]
+            with _written():
+                return Updated(outcomes, await copies.shown(written, seen))
+
+    async def _replicated(
+        self, edited: ClusterEdits, edits: Sequence[Edit], *, together: bool
+    ) -> list[Outcome]:
+        texts = await writing.prepared(self._asking, edits, new_edits=False)
+        if not together or len(edits) == 1:
+            outcomes = await edited.replicated(edits, texts)
+        else:
+            outcomes = await writing.together(self._asking, edits, texts, new_edits=False)
+        if together:
+            Updated(outcomes, self._stamp("0")).check()
+        return outcomes
 
     async def _known(self, edits: Sequence[Edit]) -> Collection[tuple[str, str]]:
         """Replicated revisions that are there already: no feed will show them again."""
@@ -288,9 +298,11 @@ class CouchDatabase:
     async def missing_revs(
         self, wanted: Mapping[str, Sequence[str]]
     ) -> dict[str, tuple[list[str], list[str]]]:
+        if self._replicas is not None:
+            return await self._replicas.missing(wanted)
         value = {doc_id: list(revs) for doc_id, revs in wanted.items()}
         answer = await self._asking.ask("POST", "/_revs_diff", value=value)
-        found = await self._asking.decoded(answer, _differences)
+        found = await self._asking.decoded(answer, differences)
         return {doc_id: (one.missing, one.possible_ancestors) for doc_id, one in found.items()}
 
     # -- local documents

@@ -148,6 +148,18 @@ async def _bulk_get(asking: DatabaseCalls, wanted: WantedRevs, query: Mapping[st
     return found
 
 
+async def documents(
+    asking: DatabaseCalls, wanted: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], ReadDocument]:
+    """Certain revisions, by id and revision, with their histories; those that are stored."""
+    found: dict[tuple[str, str], ReadDocument] = {}
+    for start in range(0, len(wanted), TOGETHER):
+        part = [(doc_id, [rev]) for doc_id, rev in wanted[start : start + TOGETHER]]
+        for got in await _bulk_get(asking, part, {"revs": "true"}):
+            found |= {(doc.id, doc.rev): doc for doc in got.docs}
+    return found
+
+
 async def raw_revisions(asking: DatabaseCalls, wanted: WantedRevs) -> list[msgspec.Raw]:
     """The texts of certain revisions with their histories, as CouchDB has them; without those it has not."""
     value = {"docs": [{"id": doc_id, "rev": rev} for doc_id, revs in wanted for rev in revs or ()]}
@@ -158,6 +170,11 @@ async def raw_revisions(asking: DatabaseCalls, wanted: WantedRevs) -> list[msgsp
 
 async def leafs_of(asking: DatabaseCalls, doc_id: str, query: Mapping[str, str]) -> list[ReadDocument]:
     """Also of a document that is deleted. Nothing for one that nobody has heard of."""
+    return [read(one) for one in await raw_leafs_of(asking, doc_id, query)]
+
+
+async def raw_leafs_of(asking: DatabaseCalls, doc_id: str, query: Mapping[str, str]) -> list[msgspec.Raw]:
+    """Their texts, as CouchDB has them."""
     try:
         path = document_path(doc_id)
         answer = await asking.ask("GET", path, query={**query, "open_revs": "all"})
@@ -166,7 +183,7 @@ async def leafs_of(asking: DatabaseCalls, doc_id: str, query: Mapping[str, str])
         if error.reason == GONE:
             raise
         return []
-    return [read(one.ok) for one in got if is_there(one.ok)]
+    return [one.ok for one in got if is_there(one.ok)]
 
 
 async def winners(asking: DatabaseCalls, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
@@ -217,9 +234,17 @@ async def tree(asking: DatabaseCalls, doc_id: str) -> RevTree | None:
     docs = await leafs_of(asking, doc_id, {"revs": "true"})
     if not docs:
         return None
+    winner = max(docs, key=_rank)
+    return union(docs, await _statuses(asking, doc_id, winner))
+
+
+def union(
+    docs: Sequence[ReadDocument], status: Mapping[str, tuple[bool, int | None]] | None = None
+) -> RevTree:
+    """The tree of these revisions with their histories, of one document at least; with what else is known of
+    those on the winner's line."""
     leafs = sorted(docs, key=_rank, reverse=True)
-    status = await _statuses(asking, doc_id, leafs[0])
-    line = [Node(rev, *status.get(rev, (False, None))) for rev in leafs[0].history]
+    line = [Node(rev, *(status or {}).get(rev, (False, None))) for rev in leafs[0].history]
     line[0] = Node(leafs[0].rev, leafs[0].deleted, _THERE)
     found = RevTree.line(line[::-1])
     for leaf in leafs[1:]:

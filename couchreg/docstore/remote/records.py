@@ -5,7 +5,7 @@ beyond this room sees it, and no client can write it: whoever could would read a
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -144,7 +144,11 @@ def write(edit: Edit, attachments: Sequence[Attachment]) -> bytes:
             value["_revisions"] = {"start": start, "ids": list(edit.history)}
     if edit.deleted:
         value["_deleted"] = True
-    value |= edit.body
-    if attachments:
-        value[RECORDS] = {one.name: _shown(one) for one in attachments}
-    return json.encode(value)
+    return json.encode(value | body_of(edit.body, attachments))
+
+
+def body_of(body: Mapping[str, Any], attachments: Sequence[Attachment]) -> dict[str, Any]:
+    """The members of a document as CouchDB sees it."""
+    if not attachments:
+        return dict(body)
+    return {**body, RECORDS: {one.name: _shown(one) for one in attachments}}

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from couchreg.blobstore.claims import Claims
 from couchreg.docstore.base import Config, DatabaseEvent, DatabaseEvents, Edit, Seq, Setting
 from couchreg.docstore.remote import sequences
 from couchreg.docstore.remote.address import CouchAddress, database_path, document_path
@@ -22,7 +23,6 @@ from couchreg.docstore.remote.private import PrivateDocuments
 from couchreg.docstore.remote.watching import Watcher
 from couchreg.errors import CouchregError, FileExists, NotImplementedHere
 from couchreg.model.user import SYSTEM
-from couchreg.turns import Locks
 
 SOON: Final = 4  # connections for what keeps this process alive among others
 KNOWN: Final = 10_000  # databases that are remembered
@@ -64,7 +64,7 @@ class RemoteStore:
             DatabaseCalls(self.calls, address.private), DatabaseCalls(self._soon, address.private)
         )
         self.is_cluster = False
-        self._locks: Locks | None = None
+        self._claims: Claims | None = None
         self._own: CouchDatabase | None = None
         kept = DatabaseCalls(self.calls, address.notes)
         self._kept = CouchDatabase("", kept, "notes")
@@ -73,9 +73,9 @@ class RemoteStore:
         self._watcher = Watcher(self._news)
 
     async def prepare(self) -> None:
-        """`look`, and `begin` with a single node or with one process alone."""
+        """`look`, and `begin` with a single node."""
         await self.look()
-        await self.begin(Locks())
+        await self.begin()
 
     async def look(self) -> None:
         """What is there, without a change to it. Raises NotUsable with a sentence, Unavailable where it does
@@ -99,24 +99,24 @@ class RemoteStore:
             raise NotUsable("it does not say of how many nodes it is (GET /_membership)")
         self.is_cluster = len(nodes) > 1
 
-    async def begin(self, locks: Locks) -> None:
-        """Make what is kept there for this registry. `locks` are held among all processes: by them documents
-        are edited one at a time in a cluster, where revisions alone refuse nothing."""
-        if self.is_cluster:
-            self._locks = locks
-            self._kept = CouchDatabase("", self._calls(self.address.notes), "notes", locks)
+    async def begin(self, claims: Claims | None = None) -> None:
+        """Make what is kept there for this registry. By claims documents are edited one at a time in a
+        cluster, where revisions alone refuse nothing."""
+        if claims is not None:
+            self._claims = claims
+            self._kept = CouchDatabase("", self._calls(self.address.notes), "notes", claims)
             self._notes = SharedNotes(
                 PrivateDocuments(DatabaseCalls(self.calls, self.address.notes)), self._kept
             )
             self._notes.documents.edit = partial(_edited, self._kept)
-            self._own = CouchDatabase("", self._calls(self.address.private), "server", locks)
+            self._own = CouchDatabase("", self._calls(self.address.private), "server", claims)
             self.private.edit = partial(_edited, self._own)
         self.uuid = await self.private.identity()
         if (await self.calls.ask("GET", "/_db_updates", query={"limit": "1"})).status >= 400:
             await self.calls.ask("PUT", "/_global_changes", query={"q": "1"})
 
     def _calls(self, physical: str) -> DatabaseCalls:
-        return DatabaseCalls(self.calls, physical, 0 if self.is_cluster else 1)
+        return DatabaseCalls(self.calls, physical)
 
     async def _asked(self, path: str) -> dict[str, Any]:
         answer = await self.calls.ask("GET", path)
@@ -165,7 +165,7 @@ class RemoteStore:
         return self._made(name, life)
 
     def _made(self, name: str, life: str) -> CouchDatabase:
-        database = CouchDatabase(name, self._calls(self.address.physical(name)), life, self._locks)
+        database = CouchDatabase(name, self._calls(self.address.physical(name)), life, self._claims)
         self._known[name] = (time.monotonic(), database)
         if len(self._known) > KNOWN:
             self._known.popitem(last=False)

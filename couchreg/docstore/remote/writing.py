@@ -19,14 +19,13 @@ from couchreg.errors import Conflict, CouchregError, DocValidation, Failure, Mis
 from couchreg.model import json
 
 FIRST_ANCESTORS: Final = 20  # revisions that are asked for at once
-JUDGED: Final = 8  # documents that are asked for at once
 ROUNDS: Final = 5  # attempts to have enough copies of what one node has taken
 WAIT: Final = 0.2  # seconds before the first of them
 
 Prepared = bytes | CouchregError
 
 
-class _Written(msgspec.Struct):
+class WrittenRow(msgspec.Struct):
     """A row of `_bulk_docs`."""
 
     id: str = ""
@@ -36,7 +35,7 @@ class _Written(msgspec.Struct):
     accepted: bool = False
 
 
-_rows: Final = msgspec.json.Decoder(list[_Written])
+rows_of: Final = msgspec.json.Decoder(list[WrittenRow])
 
 
 async def prepared(asking: DatabaseCalls, edits: Sequence[Edit], *, new_edits: bool) -> list[Prepared]:
@@ -62,14 +61,14 @@ async def prepared(asking: DatabaseCalls, edits: Sequence[Edit], *, new_edits: b
 async def _kept(asking: DatabaseCalls, edit: Edit) -> Sequence[Attachment] | None:
     """Of an interactive edit; None where what it edits is not there."""
     if not any(isinstance(one, Stub) for one in edit.attachments):
-        return _resolved(edit, ())
+        return resolved(edit, ())
     if edit.rev is not None:
         [parent] = await reading.revisions(asking, edit.id, [edit.rev])
         if parent is None:
             return None
-        return _resolved(edit, parent.attachments)
+        return resolved(edit, parent.attachments)
     [row] = await reading.winners(asking, [edit.id], bodies=True)
-    return _resolved(edit, () if row is None else row.attachments)
+    return resolved(edit, () if row is None else row.attachments)
 
 
 async def _replicated(asking: DatabaseCalls, edit: Edit) -> Sequence[Attachment]:
@@ -83,7 +82,7 @@ async def _replicated(asking: DatabaseCalls, edit: Edit) -> Sequence[Attachment]
             if nearest is not None:
                 known = nearest.attachments
                 break
-    return _resolved(edit, known)
+    return resolved(edit, known)
 
 
 def _ancestors(edit: Edit) -> list[str]:
@@ -92,7 +91,7 @@ def _ancestors(edit: Edit) -> list[str]:
     return [f"{top - depth}-{name}" for depth, name in enumerate(edit.history) if depth]
 
 
-def _resolved(edit: Edit, known: Sequence[Attachment]) -> list[Attachment]:
+def resolved(edit: Edit, known: Sequence[Attachment]) -> list[Attachment]:
     """Raises MissingStub."""
     by_name = {one.name: one for one in known}
     found = []
@@ -107,23 +106,6 @@ def _resolved(edit: Edit, known: Sequence[Attachment]) -> list[Attachment]:
     return found
 
 
-async def judged(asking: DatabaseCalls, edits: Sequence[Edit], texts: Sequence[Prepared]) -> list[Prepared]:
-    """Interactive edits of a cluster, before they are sent: what edits no leaf, of all nodes that answer, is
-    a conflict. A node that lacks the newest revision would take it, whatever others say."""
-    turn = asyncio.Semaphore(JUDGED)
-
-    async def judge(edit: Edit, text: Prepared) -> Prepared:
-        if isinstance(text, CouchregError):
-            return text
-        async with turn:
-            leafs = await reading.leafs_of(asking, edit.id, {"r": str(asking.copies)})
-        if edit.rev is None:
-            return text if all(leaf.deleted for leaf in leafs) else Conflict()
-        return text if not leafs or edit.rev in [leaf.rev for leaf in leafs] else Conflict()
-
-    return list(await asyncio.gather(*map(judge, edits, texts)))
-
-
 # -- sending
 async def written(
     asking: DatabaseCalls, edits: Sequence[Edit], texts: Sequence[Prepared], *, new_edits: bool
@@ -134,11 +116,11 @@ async def written(
     if not places:
         return outcomes
     docs = [text for text in texts if isinstance(text, bytes)]
-    answer = await send(asking, docs, new_edits=new_edits, wanted=asking.copies)
+    answer = await send(asking, docs, new_edits=new_edits)
     answer.check()
     sent = [edits[place] for place in places]
     try:  # from here on it has been written, whatever comes
-        rows = await asking.decoded(answer, _rows)
+        rows = await asking.decoded(answer, rows_of)
         found = _outcomes(rows, len(sent)) if new_edits else _refused(rows, sent)
         if answer.status == 202:
             await _settle(asking, sent, found, docs, new_edits=new_edits)
@@ -151,37 +133,34 @@ async def written(
     return outcomes
 
 
-async def send(
-    asking: DatabaseCalls, docs: Sequence[bytes | msgspec.Raw], *, new_edits: bool, wanted: int = 1
-) -> CouchAnswer:
+async def send(asking: DatabaseCalls, docs: Sequence[bytes | msgspec.Raw], *, new_edits: bool) -> CouchAnswer:
     """Replicated documents may be sent twice; of an edit the second time would be a conflict with itself. It
-    is 202 where fewer than `wanted` copies are written; with 1, than a majority."""
-    query = {"w": str(wanted)} if wanted > 1 else {}
+    is 202 where a cluster has fewer copies written than a majority."""
     body = b'{"docs":[%b],"new_edits":%b}' % (b",".join(map(bytes, docs)), b"true" if new_edits else b"false")
-    return await asking.ask("POST", "/_bulk_docs", query=query, body=body, repeat=not new_edits)
+    return await asking.ask("POST", "/_bulk_docs", body=body, repeat=not new_edits)
 
 
-def _outcomes(rows: Sequence[_Written], count: int) -> list[Outcome]:
+def _outcomes(rows: Sequence[WrittenRow], count: int) -> list[Outcome]:
     if len(rows) != count:
         raise Unsure("The CouchDB behind this server did not say what became of each document.")
-    return [_problem(row) if row.error else row.rev for row in rows]
+    return [problem(row) if row.error else row.rev for row in rows]
 
 
-def _refused(rows: Sequence[_Written], sent: Sequence[Edit]) -> list[Outcome]:
+def _refused(rows: Sequence[WrittenRow], sent: Sequence[Edit]) -> list[Outcome]:
     """Of replicated documents only those are listed that were not taken."""
-    problems = {(row.id, row.rev): _problem(row) for row in rows if row.error}
-    by_id = {row.id: _problem(row) for row in rows if row.error and not row.rev}
+    problems = {(row.id, row.rev): problem(row) for row in rows if row.error}
+    by_id = {row.id: problem(row) for row in rows if row.error and not row.rev}
     return [
         problems.get((edit.id, edit.rev or "")) or by_id.get(edit.id) or (edit.rev or "") for edit in sent
     ]
 
 
-def _problem(row: _Written) -> CouchregError:
+def problem(row: WrittenRow) -> CouchregError:
     reason = row.reason if isinstance(row.reason, str) else json.brief(row.reason, 1000)
     if row.error == "conflict":
         return Conflict()
-    problem = told(row.error, reason)
-    return problem if not isinstance(problem, Failure) else Failure(reason or row.error, error=row.error)
+    found = told(row.error, reason)
+    return found if not isinstance(found, Failure) else Failure(reason or row.error, error=row.error)
 
 
 async def _settle(
@@ -194,10 +173,10 @@ async def _settle(
 ) -> None:
     """Fewer copies than wanted have been written (202), which is no acknowledgement: the same revisions
     are sent again, as replicated ones, until a majority has them. Raises Unsure if it never does."""
-    wait = 0.0 if asking.copies > 1 else WAIT
+    wait = WAIT
     for _ in range(ROUNDS):
         await asyncio.sleep(wait)
-        wait = max(wait * 2, WAIT)
+        wait *= 2
         again: Sequence[bytes | msgspec.Raw] = docs
         if new_edits:
             wanted = [
@@ -246,7 +225,7 @@ async def _take_back(asking: DatabaseCalls, doc_id: str, rev: str, old: Row | No
         answer.check()
         return
     text = write(Edit(doc_id, rev, old.deleted, old.body), old.attachments)
-    rows = await asking.decoded(await send(asking, [text], new_edits=True), _rows)
+    rows = await asking.decoded(await send(asking, [text], new_edits=True), rows_of)
     [outcome] = _outcomes(rows, 1)
     if isinstance(outcome, CouchregError):
         raise outcome

@@ -1,0 +1,157 @@
+"""The copies of a database in a cluster, each of them asked by itself.
+
+What a cluster answers does not say how many copies it has asked, nor which. So whatever decides about
+something that was acknowledged is read here: of an acknowledged write a majority of the copies has known ever
+since, so of any majority that answers one at least knows it. Each node has a way to its own copies
+(`/_node/<name>/<shard>`).
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from couchreg.docstore.remote.asking import DatabaseCalls
+from couchreg.errors import CouchregError, Failure, Unavailable
+
+T = TypeVar("T")
+
+PATIENCE: Final = 5.0  # seconds for one copy
+HEDGE: Final = 0.5  # seconds after which another copy is asked as well
+LATE: Final = 1.0  # seconds for which the others are waited for when a majority has answered
+KNOWN: Final = 30.0  # seconds for which it is believed which copies there are
+ALL: Final = "00000000-ffffffff"  # the range of the only shard
+SEVERAL_SHARDS: Final = (
+    "A database in the cluster behind this server has several shards, and couchreg needs one (q=1)."
+)
+FEW: Final = "Too few nodes of the CouchDB behind this server answer."
+
+Ask = Callable[[DatabaseCalls], Awaitable[T]]  # asks one copy
+
+
+class Differences(msgspec.Struct):
+    missing: list[str] = []
+    possible_ancestors: list[str] = []
+
+
+differences: Final = msgspec.json.Decoder(dict[str, Differences])
+
+
+class Copy(NamedTuple):
+    node: str
+    asking: DatabaseCalls
+
+
+class Replicas:
+    """Of one database with one shard. While servers are at work nobody moves its copies to other nodes."""
+
+    def __init__(self, asking: DatabaseCalls) -> None:
+        self._asking = asking
+        self._copies: Sequence[Copy] = ()
+        self._asked = 0.0
+
+    async def copies(self) -> Sequence[Copy]:
+        if self._copies and time.monotonic() - self._asked < KNOWN:
+            return self._copies
+        begun = time.monotonic()
+        answer = await self._asking.calls.ask("GET", "/_node/_local/_dbs" + self._asking.path)
+        if answer.status == 404:
+            (await self._asking.ask("GET", "")).check()  # where it is gone this says so
+            raise Unavailable("A node of the CouchDB behind this server does not know this database yet.")
+        answer.check()
+        self._copies, self._asked = self._read(await answer.json()), begun
+        return self._copies
+
+    def _read(self, told: Any) -> Sequence[Copy]:
+        if list(told["by_range"]) != [ALL]:
+            raise Failure(SEVERAL_SHARDS)
+        suffix = bytes(told["shard_suffix"]).decode()
+        shard = quote(f"shards/{ALL}/{unquote(self._asking.path[1:])}{suffix}", safe="")
+        paths = {node: f"/_node/{quote(node, safe='@')}/{shard}" for node in told["by_range"][ALL]}
+        return [Copy(node, DatabaseCalls.at(self._asking.calls, path)) for node, path in paths.items()]
+
+    async def majority(self, ask: Ask[T]) -> list[T]:
+        """What more than half of the copies say; no more of them are asked than are needed for that. Raises
+        Unavailable where fewer answer, NotFound where the database is gone."""
+        copies = list(await self.copies())
+        enough = len(copies) // 2 + 1
+        found, running = list[T](), set[asyncio.Task[T]]()
+        try:
+            while len(found) < enough:
+                while copies and len(found) + len(running) < enough:
+                    running.add(self._begin(copies.pop(0), ask))
+                if len(found) + len(running) < enough:
+                    await self._few()
+                done, running = await asyncio.wait(
+                    running, timeout=HEDGE if copies else None, return_when=asyncio.FIRST_COMPLETED
+                )
+                if not done:
+                    running.add(self._begin(copies.pop(0), ask))
+                found += [task.result() for task in done if _has_answered(task)]
+        finally:
+            await _ended(running)
+        return found
+
+    async def answering(self, ask: Ask[T]) -> list[T]:
+        """What all copies say that answer soon, a majority at least. Raises as `majority`."""
+        copies = await self.copies()
+        enough, until = len(copies) // 2 + 1, time.monotonic() + 2 * PATIENCE
+        found, running = list[T](), {self._begin(one, ask) for one in copies}
+        try:
+            while running and (left := until - time.monotonic()) > 0:
+                done, running = await asyncio.wait(running, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                found += [task.result() for task in done if _has_answered(task)]
+                if len(found) >= enough:
+                    until = min(until, time.monotonic() + LATE)
+        finally:
+            await _ended(running)
+        if len(found) < enough:
+            await self._few()
+        return found
+
+    async def missing(self, revs: Mapping[str, Sequence[str]]) -> dict[str, tuple[list[str], list[str]]]:
+        """Revisions that a copy of those asked, a majority, has not, and their possible ancestors."""
+
+        async def ask(copy: DatabaseCalls) -> dict[str, Differences]:
+            value = {doc_id: list(of) for doc_id, of in revs.items()}
+            answer = await copy.ask("POST", "/_revs_diff", value=value)
+            return await copy.decoded(answer, differences)
+
+        found: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+        for told in await self.majority(ask):
+            for doc_id, one in told.items():
+                missing, ancestors = found.setdefault(doc_id, ({}, {}))
+                missing.update(dict.fromkeys(one.missing))
+                ancestors.update(dict.fromkeys(one.possible_ancestors))
+        return {doc_id: (list(missing), list(ancestors)) for doc_id, (missing, ancestors) in found.items()}
+
+    async def _few(self) -> None:
+        (await self._asking.ask("GET", "")).check()  # where it is gone this says so
+        self._asked = 0.0
+        raise Unavailable(FEW, retry_after=5)
+
+    @staticmethod
+    def _begin(copy: Copy, ask: Ask[T]) -> "asyncio.Task[T]":
+        async def asked() -> T:
+            async with asyncio.timeout(PATIENCE):
+                return await ask(copy.asking)
+
+        return asyncio.create_task(asked(), name=f"copy at {copy.node}")
+
+
+def _has_answered(task: "asyncio.Task[Any]") -> bool:
+    """Raises what is a fault of couchreg."""
+    error = task.exception()
+    if error is not None and not isinstance(error, (CouchregError, TimeoutError)):
+        raise error
+    return error is None
+
+
+async def _ended(tasks: "set[asyncio.Task[T]]") -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)

@@ -1,0 +1,236 @@
+"""Edits of a cluster: of two of one revision one is acknowledged, and what was acknowledged stays, whichever
+nodes are away and come back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from couchreg.blobstore import claims as claims_module
+from couchreg.blobstore.claims import Claims
+from couchreg.blobstore.directory.store import DirectoryBlobStore
+from couchreg.blobstore.spool import Spool
+from couchreg.docstore.base import Database
+from couchreg.docstore.remote import CouchAddress, RemoteStore, calls, clustered, copies, replicas, settling
+from couchreg.errors import Conflict, Unavailable, Unsure
+from tests.docstore import couchdbs
+from tests.docstore.cluster import NODES, Cluster, cluster_at
+from tests.docstore.writing import edit, put, put_one, replica, replicate
+
+DB = "db"
+
+
+class Place(NamedTuple):
+    """Two processes over one cluster and one bucket."""
+
+    cluster: Cluster
+    stores: list[RemoteStore]
+    claims: list[Claims]
+    dead: set[str]
+
+    @property
+    def physical(self) -> str:
+        return self.stores[0].address.physical(DB)
+
+    async def databases(self) -> list[Database]:
+        return [await store.open(DB) for store in self.stores]
+
+    async def all_leafs(self, doc_id: str) -> list[set[str]]:
+        """Those that are not deleted, of each node."""
+        found = [await self.cluster.leafs(node, self.physical, doc_id) for node in NODES]
+        return [{rev for rev, doc in one.items() if not doc.get("_deleted")} for one in found]
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(settling, "SENDING", 0.3)
+    monkeypatch.setattr(replicas, "HEDGE", 0.05)
+    monkeypatch.setattr(replicas, "PATIENCE", 1.0)
+    monkeypatch.setattr(replicas, "LATE", 0.2)
+    monkeypatch.setattr(clustered, "FIRST_REST", 0.1)
+    monkeypatch.setattr(copies, "SHOWN", 1.0)
+    monkeypatch.setattr(claims_module, "LONGEST", 1.0)
+
+
+@pytest.fixture
+async def place(couch_door: str, tmp_path: Path) -> AsyncIterator[Place]:
+    prefix, dead = couchdbs.new_prefix(), set[str]()
+    blobs, spool = DirectoryBlobStore(tmp_path / "datastore"), Spool(tmp_path / "spool")
+
+    async def is_at_work(process: str) -> bool:
+        return process not in dead
+
+    async with cluster_at(couch_door) as (url, cluster):
+        stores, claims = [], []
+        for name in ("one", "two"):
+            stores.append(RemoteStore(CouchAddress.parse(f"{url}/{prefix}")))
+            claims.append(Claims(blobs, spool.hold, name, is_at_work))
+            await stores[-1].look()
+            assert stores[-1].is_cluster
+            await stores[-1].begin(claims[-1])
+        await stores[0].create(DB)
+        yield Place(cluster, stores, claims, dead)
+        cluster.up, cluster.deaf, cluster.mute = list(NODES), set(), set()
+        for store, one in zip(stores, claims, strict=True):
+            await store.close()
+            await one.close()
+    await couchdbs.remove(couch_door, prefix)
+    await blobs.close()
+    await spool.close()
+
+
+async def test_an_edit_has_the_id_that_a_couchdb_gives(place: Place) -> None:
+    one, two = await place.databases()
+    first = await put_one(one, edit("a", v=1))
+    assert first == "1-7a7e4b29f3af401e69b6f86e4c26b727"
+    second = await put_one(two, edit("a", first, v=2))
+    gone = await put_one(one, edit("a", second, deleted=True))
+    again = await put_one(two, edit("a", v=3))
+    assert again.startswith("4-")
+    [leafs] = {frozenset(one) for one in await place.all_leafs("a")}
+    assert leafs == {again}
+    assert gone.startswith("3-")
+    assert [
+        type(one) for one in await put(one, edit("a", first, v=9), edit("b", "1-x", v=1), edit("a", v=1))
+    ] == [Conflict] * 3
+
+
+async def test_of_two_edits_of_a_revision_one_is_acknowledged(place: Place) -> None:
+    databases = await place.databases()
+    first = await put_one(databases[0], edit("a", v=0))
+    found = await asyncio.gather(*[put(one, edit("a", first, v=n)) for n, one in enumerate(databases * 2)])
+    outcomes = [outcome for [outcome] in found]
+    assert sorted(map(type, outcomes), key=str) == [Conflict] * 3 + [str]
+    assert await place.all_leafs("a") == [{one for one in outcomes if isinstance(one, str)}] * 3
+
+
+async def test_what_only_a_node_that_lags_would_take_is_a_conflict(place: Place) -> None:
+    """It lacks the newest revision. CouchDB answers 202 to such an edit, and spreads it."""
+    one, two = await place.databases()
+    first = await put_one(one, edit("a", v=1))
+    place.cluster.up = [1, 2]
+    second = await put_one(one, edit("a", first, v=2))
+    for up in ([3, 1], [3, 2], [3, 2, 1]):
+        place.cluster.up = up
+        assert [type(found) for found in await put(two, edit("a", first, v=3))] == [Conflict]
+    place.cluster.up = [3]
+    with pytest.raises(Unavailable):
+        await put_one(two, edit("a", first, v=3))
+    place.cluster.up = list(NODES)
+    await place.cluster.level()
+    assert await place.all_leafs("a") == [{second}] * 3
+
+
+async def leave_behind(place: Place, parents: Mapping[str, str | None], up: Sequence[int] = (1, 2)) -> None:
+    """Of each document an edit that node 3 alone has taken, which then is away."""
+    one = (await place.databases())[0]
+    edited = vars(one)["_edited"]
+    edited._is_closed = True  # nobody looks what became of it before the node is away
+    place.cluster.losing = {1, 2}
+    for doc_id, rev in parents.items():
+        with pytest.raises(Unsure, match="Too few nodes"):
+            await put_one(one, edit(doc_id, rev, v="lost"))
+    place.cluster.up, place.cluster.losing = list(up), set()
+    edited._is_closed = False
+    for doc_id in parents:
+        edited._settle_later(doc_id)
+
+
+async def settled(database: Database) -> None:
+    edited = vars(database)["_edited"]
+    async with asyncio.timeout(30):
+        while edited._unsettled:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("is_dead", [False, True])
+async def test_what_few_have_taken_has_no_effect_when_their_node_returns(place: Place, is_dead: bool) -> None:
+    """Other edits are acknowledged meanwhile: they are the only leafs in the end, whichever revision sorts
+    higher. So it is too when the process that sent them is dead."""
+    one, two = await place.databases()
+    names = [f"{kind}{n}" for n in range(3) for kind in ("new", "old")]
+    parents = {name: await put_one(one, edit(name, v=0)) if name[0] == "o" else None for name in names}
+    await leave_behind(place, parents)
+    if is_dead:
+        await place.stores[0].close()
+        place.dead.add("one")
+    else:
+        await settled(one)
+    revs = {}
+    for name in names:
+        if parents[name] is not None:
+            with pytest.raises(Conflict):  # what was there is there again, as another revision
+                await put_one(two, edit(name, parents[name], v=1))
+            assert (await two.revision(name)).body == {"v": 0}
+            revs[name] = await put_one(two, edit(name, (await two.revision(name)).rev, v=1))
+        else:
+            revs[name] = await put_one(two, edit(name, v=1))
+    place.cluster.up = list(NODES)
+    await place.cluster.level()
+    assert {name: await place.all_leafs(name) for name in names} == {
+        name: [{revs[name]}] * 3 for name in names
+    }
+
+
+async def test_nothing_is_done_to_a_document_before_it_is_known_what_became_of_its_edit(place: Place) -> None:
+    one, two = await place.databases()
+    first = await put_one(one, edit("a", v=0))
+    await leave_behind(place, {"a": first}, up=[1])
+    for database in (one, two):
+        with pytest.raises(Unavailable):
+            await put_one(database, edit("a", first, v=1))
+    place.cluster.up = [1, 3]  # which has it
+    await settled(one)
+    assert (await two.revision("a")).body == {"v": "lost"}
+    place.cluster.up = list(NODES)
+    await place.cluster.level()
+    [leafs] = {frozenset(leafs) for leafs in await place.all_leafs("a")}
+    assert leafs == {(await two.revision("a")).rev}
+
+
+async def test_an_edit_goes_on_when_whoever_asked_for_it_has_left(place: Place) -> None:
+    one, two = await place.databases()
+    await put_one(one, edit("before", v=0))
+    place.cluster.losing = {1, 2}
+    work = asyncio.create_task(put_one(one, edit("a", v=0)))
+    async with asyncio.timeout(30):
+        while not await place.cluster.leafs(3, place.physical, "a"):
+            await asyncio.sleep(0.01)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    other = asyncio.create_task(put(two, edit("a", v=1)))
+    await asyncio.sleep(0.1)
+    assert not other.done()
+    place.cluster.losing = set()
+    assert [type(found) for found in await other] == [Conflict]
+
+
+async def test_an_edit_whose_process_died_is_made_certain_of(place: Place) -> None:
+    one, two = await place.databases()
+    first = await put_one(one, edit("a", v=1))
+    place.cluster.mute = {1, 2, 3}  # it comes to all, and the answers are lost
+    with pytest.raises(Unsure):
+        await put_one(one, edit("a", first, v="there"))
+    place.cluster.mute = set()
+    [there] = {frozenset(leafs) for leafs in await place.all_leafs("a")}
+    with pytest.raises(Conflict):
+        await put_one(two, edit("a", first, v=2))
+    second = await put_one(two, edit("a", *there, v=2))
+    assert await place.all_leafs("a") == [{second}] * 3
+
+
+async def test_replicated_revisions_are_kept_beside_others(place: Place) -> None:
+    one, two = await place.databases()
+    first = await put_one(one, edit("a", v=1))
+    assert await replicate(two, replica("a", "1-b", v=2), replica("b", "2-d c", v=1)) == ["1-b", "2-d"]
+    assert await place.all_leafs("a") == [{first, "1-b"}] * 3
+    assert await put_one(two, edit("a", "1-b", v=3))
+    missing = await one.missing_revs({"a": ["1-b", "1-z"]})
+    assert missing["a"][0] == ["1-z"]
+    place.cluster.up = [2]
+    with pytest.raises(Unavailable):
+        await replicate(two, replica("c", "1-b", v=2))
