@@ -30,7 +30,7 @@ from couchreg.docstore.remote.asking import DatabaseCalls
 from couchreg.docstore.remote.calls import GONE, LOOK
 from couchreg.docstore.remote.clustered import ClusterEdits
 from couchreg.docstore.remote.copies import Copies
-from couchreg.docstore.remote.needed import NeededFiles
+from couchreg.docstore.remote.needed import NeededFiles, NeededOfCopies
 from couchreg.docstore.remote.notes import LIFE, SECURITY, is_note
 from couchreg.docstore.remote.records import read_local
 from couchreg.docstore.remote.replicas import Replicas, differences
@@ -75,12 +75,12 @@ class CouchDatabase:
         self._asking = asking
         self._is_gone = False
         self._watcher = Watcher(self._news)
-        self._needed = NeededFiles(self)
         self._settings: dict[Setting, tuple[float, Any]] = {}
         self._telling: asyncio.Task[_Told] | None = None  # asked now
         self._telling_next: asyncio.Task[_Told] | None = None  # asked when that one is over
         self._copies = None if claims is None else Copies(asking, life)
         self._replicas = None if claims is None else Replicas(asking)
+        self._needed = NeededFiles(self) if self._replicas is None else NeededOfCopies(self._replicas)
         self._edited = None
         if claims is not None and self._replicas is not None:
             self._edited = ClusterEdits(asking, claims, self._replicas)

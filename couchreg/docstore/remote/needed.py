@@ -2,22 +2,38 @@
 
 CouchDB cannot tell, so the changes are read once, and from there on at each look. Those of all leafs count;
 the files of a revision that has been edited since are needed by nobody.
+In a cluster each copy is asked: what one of them knows alone may still be acknowledged.
 """
 
 import asyncio
+import logging
 from collections import Counter
-from collections.abc import Collection
-from typing import Final
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Final, Protocol
 
-from couchreg.docstore.base import BEGINNING, Change, Database
+from couchreg.docstore.base import BEGINNING, Change, Changes, Revision, Seq
+from couchreg.docstore.remote import listing, reading
+from couchreg.docstore.remote.replicas import PATIENCE, Copy, Replicas
+from couchreg.docstore.remote.sequences import OneCopy
+from couchreg.errors import CouchregError
+
+log = logging.getLogger(__name__)
 
 MOST: Final = 500_000  # files that are remembered
 
 
-class NeededFiles:
-    """Of one life of one database."""
+class _Feed(Protocol):
+    """What a database, or a copy of one, tells of its files."""
 
-    def __init__(self, database: Database) -> None:
+    def changes(self, since: Seq, *, bodies: bool, all_leafs: bool) -> AsyncIterator[Changes]: ...
+
+    async def revisions(self, doc_id: str, revs: Sequence[str]) -> Sequence[Revision | None]: ...
+
+
+class NeededFiles:
+    """Of one life of one database, or of one copy."""
+
+    def __init__(self, database: _Feed) -> None:
         self._database = database
         self._of: dict[str, tuple[str, ...]] = {}  # the keys of each document that has files
         self._count: Counter[str] = Counter()
@@ -56,3 +72,47 @@ class NeededFiles:
         if keys:
             self._of[doc_id] = keys
             self._count.update(keys)
+
+
+class NeededOfCopies:
+    """What any copy in a cluster needs; everything, unless each of them answers."""
+
+    def __init__(self, replicas: Replicas) -> None:
+        self._replicas = replicas
+        self._of: dict[tuple[str, str], NeededFiles] = {}  # by node, and the name that its copy gives itself
+
+    async def among(self, keys: Collection[str]) -> set[str]:
+        found, read = set[str](), dict[tuple[str, str], NeededFiles]()
+        try:
+            for copy in await self._replicas.copies(anew=True):
+                async with asyncio.timeout(PATIENCE):
+                    told = await copy.asking.ask("GET", "")
+                told.check()
+                name = copy.node, str((await told.json()).get("uuid", ""))
+                read[name] = self._of.get(name) or NeededFiles(_FeedOfCopy(copy))
+                found |= await read[name].among(keys)
+        except (CouchregError, TimeoutError) as error:
+            log.info("No file is removed, since not all nodes of the CouchDB answer: %s", error)
+            return set(keys)
+        self._of = read
+        return found
+
+
+class _FeedOfCopy:
+    """One copy by itself, whose places are numbers."""
+
+    def __init__(self, copy: Copy) -> None:
+        self._asking = copy.asking
+        self._order = OneCopy("copy")
+
+    async def changes(self, since: Seq, *, bodies: bool, all_leafs: bool) -> AsyncIterator[Changes]:
+        told = await self._asking.ask("GET", "")
+        told.check()
+        now = self._order.stamp((await told.json())["update_seq"])
+        wanted = listing.ChangesWanted(since, now, False, None, bodies, all_leafs, None, self._order)
+        async for stretch in listing.changes(self._asking, wanted):
+            yield stretch
+
+    async def revisions(self, doc_id: str, revs: Sequence[str]) -> Sequence[Revision | None]:
+        """All leafs: of certain revisions a node cannot be asked together."""
+        return [leaf.revision() for leaf in await reading.leafs_of(self._asking, doc_id, {})]

@@ -9,9 +9,11 @@ the administrators'.
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from couchreg.blobstore.claims import Claims
 from couchreg.docstore.base import Config
 from couchreg.docstore.remote.asking import DatabaseCalls
 from couchreg.errors import Conflict, Failure
@@ -35,6 +37,7 @@ class PrivateDocuments:
         self.asking = asking
         self.soon = self if soon is None else PrivateDocuments(soon)
         self.edit: EditOfOne | None = None
+        self.claims: Claims | None = None
 
     async def identity(self) -> str:
         """The UUID of this registry; with the first start the database is made, and the UUID."""
@@ -49,9 +52,10 @@ class PrivateDocuments:
 
     async def make(self) -> None:
         """The database, where there is none."""
-        answer = await self.asking.ask("PUT", "", query={"q": "1"}, repeat=False, gated=False)
-        if answer.status != 412:
-            answer.check()
+        async with alone(self.claims, self.asking.path):
+            answer = await self.asking.ask("PUT", "", query={"q": "1"}, repeat=False, gated=False)
+            if answer.status != 412:
+                answer.check()
 
     async def _keep_few(self) -> None:
         found = await self.asking.ask("GET", "/_revs_limit")
@@ -133,6 +137,18 @@ class PrivateDocuments:
             else:
                 return value
         raise Failure("Others change the settings of this server all the time.")
+
+
+@asynccontextmanager
+async def alone(claims: Claims | None, path: str) -> AsyncIterator[None]:
+    """Whoever makes or deletes the database at a path, among all processes over a cluster: two of its nodes
+    may each make one."""
+    if claims is None:
+        yield
+        return
+    async with claims.held(path) as held:
+        held.is_kept = False
+        yield
 
 
 def _key(doc_id: str) -> str:

@@ -53,8 +53,8 @@ class Replicas:
         self._copies: Sequence[Copy] = ()
         self._asked = 0.0
 
-    async def copies(self) -> Sequence[Copy]:
-        if self._copies and time.monotonic() - self._asked < KNOWN:
+    async def copies(self, *, anew: bool = False) -> Sequence[Copy]:
+        if self._copies and not anew and time.monotonic() - self._asked < KNOWN:
             return self._copies
         begun = time.monotonic()
         answer = await self._asking.calls.ask("GET", "/_node/_local/_dbs" + self._asking.path)

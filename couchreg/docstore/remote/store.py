@@ -19,9 +19,9 @@ from couchreg.docstore.remote.asking import DatabaseCalls
 from couchreg.docstore.remote.calls import LOOK, CouchAnswer, CouchCalls
 from couchreg.docstore.remote.database import CouchDatabase
 from couchreg.docstore.remote.notes import LIFE, RemoteNotes, SharedNotes
-from couchreg.docstore.remote.private import PrivateDocuments
+from couchreg.docstore.remote.private import PrivateDocuments, alone
 from couchreg.docstore.remote.watching import Watcher
-from couchreg.errors import CouchregError, FileExists, NotImplementedHere
+from couchreg.errors import CouchregError, FileExists, NotImplementedHere, Unsure
 from couchreg.model.user import SYSTEM
 
 SOON: Final = 4  # connections for what keeps this process alive among others
@@ -108,8 +108,10 @@ class RemoteStore:
             self._notes = SharedNotes(
                 PrivateDocuments(DatabaseCalls(self.calls, self.address.notes)), self._kept
             )
+            self._notes.documents.claims = claims
             self._notes.documents.edit = partial(_edited, self._kept)
             self._own = CouchDatabase("", self._calls(self.address.private), "server", claims)
+            self.private.claims = claims
             self.private.edit = partial(_edited, self._own)
         self.uuid = await self.private.identity()
         if (await self.calls.ask("GET", "/_db_updates", query={"limit": "1"})).status >= 400:
@@ -132,22 +134,27 @@ class RemoteStore:
                 "Databases with partitions cannot be made in the CouchDB behind this server."
             )
         path = database_path(self.address.physical(name))
-        answer = await self.calls.ask("PUT", path, query={"q": "1"}, repeat=False)
-        if answer.status == 412:
-            raise FileExists
-        answer.check()
-        self._forget(name)
-        database = self._made(name, secrets.token_hex(4))
-        await database.mark()
+        async with alone(self._claims, path):
+            answer = await self.calls.ask("PUT", path, query={"q": "1"}, repeat=False)
+            if answer.status == 412:
+                raise FileExists
+            if answer.status == 202:
+                raise Unsure("Too few nodes of the CouchDB behind this server know this database.")
+            answer.check()
+            self._forget(name)
+            database = self._made(name, secrets.token_hex(4))
+            await database.mark()
         for key, value in given.items():
             if key not in _OF_A_DATABASE:
                 await database.set_setting(key, value)
         return database
 
     async def delete(self, name: str) -> None:
-        answer = await self.calls.ask("DELETE", database_path(self.address.physical(name)), repeat=False)
-        self._forget(name)
-        answer.check()
+        path = database_path(self.address.physical(name))
+        async with alone(self._claims, path):
+            answer = await self.calls.ask("DELETE", path, repeat=False)
+            self._forget(name)
+            answer.check()
 
     async def open(self, name: str) -> CouchDatabase:
         """One that was there a moment ago is believed to be there still: what is asked of it will tell."""

@@ -13,11 +13,21 @@ from couchreg.blobstore.claims import Claims
 from couchreg.blobstore.directory.store import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
 from couchreg.docstore.base import Database
-from couchreg.docstore.remote import CouchAddress, RemoteStore, calls, clustered, copies, replicas, settling
+from couchreg.docstore.optional import referring
+from couchreg.docstore.remote import (
+    CouchAddress,
+    RemoteStore,
+    calls,
+    clustered,
+    copies,
+    needed,
+    replicas,
+    settling,
+)
 from couchreg.errors import Conflict, Unavailable, Unsure
 from tests.docstore import couchdbs
 from tests.docstore.cluster import NODES, Cluster, cluster_at
-from tests.docstore.writing import edit, put, put_one, replica, replicate
+from tests.docstore.writing import attachment, edit, put, put_one, replica, replicate
 
 DB = "db"
 
@@ -49,6 +59,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "SENDING", 0.3)
     monkeypatch.setattr(replicas, "HEDGE", 0.05)
     monkeypatch.setattr(replicas, "PATIENCE", 1.0)
+    monkeypatch.setattr(needed, "PATIENCE", 1.0)
     monkeypatch.setattr(replicas, "LATE", 0.2)
     monkeypatch.setattr(clustered, "FIRST_REST", 0.1)
     monkeypatch.setattr(copies, "SHOWN", 1.0)
@@ -234,3 +245,43 @@ async def test_replicated_revisions_are_kept_beside_others(place: Place) -> None
     place.cluster.up = [2]
     with pytest.raises(Unavailable):
         await replicate(two, replica("c", "1-b", v=2))
+
+
+async def test_a_file_is_needed_that_any_copy_needs(place: Place) -> None:
+    """Whoever asks one copy may ask one that lags."""
+    one, two = await place.databases()
+    for store in place.stores:
+        store.calls._doubted_until = 0.0
+    keys = ["a/1/f", "b/1/f", "c/1/f"]
+    await put_one(one, edit("a", attachments=(attachment("f", key=keys[0]),)))
+    place.cluster.up = [2, 3]
+    await put_one(one, edit("b", attachments=(attachment("f", key=keys[1]),)))
+    for up in ([1, 2, 3], [1, 3, 2]):
+        place.cluster.up = up
+        assert await referring(two).referred(keys) == {*keys[:2]}
+    place.cluster.up = [1, 2, 3]
+    await place.cluster.level()
+    place.cluster.up = [2, 3]
+    await put_one(one, edit("b", (await one.revision("b")).rev))
+    place.cluster.up = [2, 3, 1]
+    assert await referring(two).referred(keys) == {*keys[:2]}  # a copy lags still
+    await place.cluster.level()
+    assert await referring(two).referred(keys) == {keys[0]}
+    place.cluster.deaf = {3}  # which is there, and answers nobody
+    assert await referring(two).referred(keys) == {*keys}
+    place.cluster.deaf, place.cluster.up = set(), [1, 2]
+    assert await referring(two).referred(keys) == {*keys}
+    place.cluster.up = [1, 2, 3]
+    assert await referring(two).referred(keys) == {*keys}  # for a while after a node was away
+
+
+async def test_of_two_who_make_a_database_one_does(place: Place) -> None:
+    found = await asyncio.gather(*[store.create("other") for store in place.stores], return_exceptions=True)
+    assert sorted(type(one).__name__ for one in found) == ["CouchDatabase", "FileExists"]
+    [made] = [one for one in found if not isinstance(one, BaseException)]
+    assert {(await store.open("other")).life for store in place.stores} == {made.life}
+    await asyncio.gather(*[store.delete("other") for store in place.stores], return_exceptions=True)
+    assert await place.stores[0].names() == [DB]
+    place.cluster.deaf = {1, 2}
+    with pytest.raises(Unsure, match="Too few nodes"):
+        await place.stores[0].create("other")
