@@ -70,7 +70,7 @@ _decoder: Final = msgspec.json.Decoder(_Claim)
 
 
 @dataclass
-class Held:
+class HeldClaim:
     """A claim that one has. `left` are the notes of those who have not given it back. One that is kept is not
     given back at the end, and who has it next is told the notes: so it is until those that were left are done
     with."""
@@ -101,7 +101,7 @@ class Claims(Locks):
             yield
 
     @asynccontextmanager
-    async def held(self, name: str, notes: Sequence[str] = ()) -> AsyncIterator[Held]:
+    async def held(self, name: str, notes: Sequence[str] = ()) -> AsyncIterator[HeldClaim]:
         """As `hold`, with notes. One that is kept keeps other processes out, and whoever has it next in this
         one, or after its end, finds the notes. Raises Unavailable, also where it is held here for long."""
         async with AsyncExitStack() as stack:
@@ -113,9 +113,9 @@ class Claims(Locks):
             yield await stack.enter_async_context(self._claimed(name, tuple(notes)))
 
     @asynccontextmanager
-    async def _claimed(self, name: str, notes: tuple[str, ...]) -> AsyncIterator[Held]:
+    async def _claimed(self, name: str, notes: tuple[str, ...]) -> AsyncIterator[HeldClaim]:
         taken = await self._taken(name, notes)
-        held = Held(taken.left, is_kept=bool(taken.left))
+        held = HeldClaim(taken.left, is_kept=bool(taken.left))
         try:
             yield held
         finally:  # a store that does not answer keeps nobody waiting: what was done is done

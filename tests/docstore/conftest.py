@@ -44,7 +44,11 @@ async def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
     prefix = couchdbs.new_prefix()
     url = request.getfixturevalue("couch_door") if request.param == "remote" else couchdbs.REAL
     is_remote = request.param in couchdbs.KINDS
-    make = partial(couchdbs.opened, url, prefix) if is_remote else partial(STORES[request.param], tmp_path)
+    make = (
+        partial(couchdbs.opened, url, prefix, tmp_path)
+        if is_remote
+        else partial(STORES[request.param], tmp_path)
+    )
 
     def start() -> Store:
         opened.append(make())

@@ -8,6 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from couchreg.blobstore.claims import Claims
+from couchreg.blobstore.directory.store import DirectoryBlobStore
+from couchreg.blobstore.spool import Spool
 from couchreg.docstore.base import Store
 from couchreg.docstore.remote import CouchAddress, RemoteStore
 from couchreg.docstore.remote.address import database_path
@@ -60,10 +63,12 @@ def is_lacking(kind: str, module: str, test: str) -> bool:
 
 
 class PreparedStore:
-    """A store that is made where nobody can wait: it prepares itself with the first use."""
+    """A store that is made where nobody can wait: it prepares itself with the first use. `bucket` is what a
+    cluster lets decide."""
 
-    def __init__(self, address: CouchAddress) -> None:
+    def __init__(self, address: CouchAddress, bucket: Path) -> None:
         self._inner = RemoteStore(address)
+        self._bucket = bucket
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
@@ -71,12 +76,21 @@ class PreparedStore:
 
     async def _prepared(self, name: str, *args: Any, **more: Any) -> Any:
         if not self._inner.uuid:
-            await self._inner.prepare()
+            await self._inner.look()
+            await self._inner.begin(self._claims() if self._inner.is_cluster else None)
         return await getattr(self._inner, name)(*args, **more)
 
+    def _claims(self) -> Claims:
+        async def is_at_work(process: str) -> bool:
+            return False
 
-def opened(url: str, prefix: str) -> Store:
-    store: Any = PreparedStore(CouchAddress.parse(f"{url}/{prefix}"))
+        spool = Spool(self._bucket / secrets.token_hex(4))
+        blobs = DirectoryBlobStore(self._bucket / "datastore")
+        return Claims(blobs, spool.hold, secrets.token_hex(4), is_at_work)
+
+
+def opened(url: str, prefix: str, bucket: Path) -> Store:
+    store: Any = PreparedStore(CouchAddress.parse(f"{url}/{prefix}"), bucket)
     return store  # type: ignore[no-any-return]
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Final, NamedTuple
 
-from couchreg.blobstore.claims import Claims, Held
+from couchreg.blobstore.claims import Claims, HeldClaim
 from couchreg.docstore.base import Attachment, Edit, Outcome, Row
 from couchreg.docstore.remote import reading, writing
 from couchreg.docstore.remote.asking import DatabaseCalls
@@ -124,7 +124,7 @@ class ClusterEdits:
             if isinstance(one, _Wanted):
                 notes.setdefault(one.made.id, []).append(one.intent.text)
         async with AsyncExitStack() as stack:
-            held: dict[str, Held] = {}
+            held: dict[str, HeldClaim] = {}
             for doc_id in sorted(notes):
                 claim = self._claims.held(self._name(doc_id), notes[doc_id])
                 held[doc_id] = await stack.enter_async_context(claim)
@@ -175,7 +175,7 @@ class ClusterEdits:
         return found
 
     # -- under the claims
-    async def _settle(self, held: Held) -> bool:
+    async def _settle(self, held: HeldClaim) -> bool:
         """Whether there was something to settle."""
         if held.left:
             await self._settling.settle(held.left)
@@ -220,7 +220,7 @@ class ClusterEdits:
         return tree.lives and tree.is_leaf(rev)
 
     async def _sent(
-        self, judged: Sequence[_Found], held: Mapping[str, Held], *, together: bool
+        self, judged: Sequence[_Found], held: Mapping[str, HeldClaim], *, together: bool
     ) -> list[Outcome]:
         sent = [one for one in judged if isinstance(one, _Wanted)]
         refused: Sequence[CouchregError | None] = ()
@@ -304,7 +304,7 @@ def _is_taken(edit: Edit, row: Row | None) -> bool:
     return edit.rev is None and row is not None and (edit.deleted or not row.deleted)
 
 
-def _keep(claims: Sequence[Held], *, is_kept: bool) -> None:
+def _keep(claims: Sequence[HeldClaim], *, is_kept: bool) -> None:
     for claim in claims:
         claim.is_kept = is_kept
 

@@ -121,6 +121,16 @@ class Copies:
         return _text(self._place.at(0))
 
     # -- the present
+    @property
+    def node(self) -> str | None:
+        """That of the followed copy, once there is one."""
+        return None if self._place is None else self._place.node
+
+    async def first_node(self) -> str:
+        await self.now()
+        assert self._place is not None
+        return self._place.node
+
     async def now(self) -> Seq:
         """How far the followed copy is after this was called. Those who come while it is read share the next
         answer."""

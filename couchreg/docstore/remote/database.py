@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import msgspec
 
-from couchreg.blobstore.claims import Claims
 from couchreg.docstore.base import (
     SETTINGS,
     Changes,
@@ -16,7 +15,6 @@ from couchreg.docstore.base import (
     Edit,
     LocalDocument,
     Opened,
-    Outcome,
     Range,
     Revision,
     Row,
@@ -28,12 +26,11 @@ from couchreg.docstore.remote import listing, private, reading, sequences, writi
 from couchreg.docstore.remote.address import document_path
 from couchreg.docstore.remote.asking import DatabaseCalls
 from couchreg.docstore.remote.calls import GONE, LOOK
-from couchreg.docstore.remote.clustered import ClusterEdits
 from couchreg.docstore.remote.copies import Copies
-from couchreg.docstore.remote.needed import NeededFiles, NeededOfCopies
+from couchreg.docstore.remote.needed import NeededFiles
 from couchreg.docstore.remote.notes import LIFE, SECURITY, is_note
 from couchreg.docstore.remote.records import read_local
-from couchreg.docstore.remote.replicas import Replicas, differences
+from couchreg.docstore.remote.replicas import differences
 from couchreg.docstore.remote.watching import Watcher
 from couchreg.errors import BadRequest, CouchregError, Forbidden, NotFound, Unsure
 from couchreg.model import json
@@ -66,10 +63,10 @@ _told: Final = msgspec.json.Decoder(_Told)
 
 
 class CouchDatabase:
-    """`life` is what its sequences are of: the mark that was written when the database was made. In a cluster
-    `claims` let one at a time edit a document, among all processes."""
+    """Of a single node. `life` is what its sequences are of: the mark that was written when the database was
+    made."""
 
-    def __init__(self, name: str, asking: DatabaseCalls, life: str, claims: Claims | None = None) -> None:
+    def __init__(self, name: str, asking: DatabaseCalls, life: str) -> None:
         self.name = name
         self.life = life
         self._asking = asking
@@ -78,21 +75,18 @@ class CouchDatabase:
         self._settings: dict[Setting, tuple[float, Any]] = {}
         self._telling: asyncio.Task[_Told] | None = None  # asked now
         self._telling_next: asyncio.Task[_Told] | None = None  # asked when that one is over
-        self._copies = None if claims is None else Copies(asking, life)
-        self._replicas = None if claims is None else Replicas(asking)
-        self._needed = NeededFiles(self) if self._replicas is None else NeededOfCopies(self._replicas)
-        self._edited = None
-        if claims is not None and self._replicas is not None:
-            self._edited = ClusterEdits(asking, claims, self._replicas)
-        self._order = self._copies or sequences.OneCopy(life)
+        self._needed = NeededFiles(self)
+        self._order: sequences.OneCopy | Copies = sequences.OneCopy(life)
 
     # -- sequences
     async def update_seq(self) -> Seq:
-        if self._is_gone:  # there may be another one of this name by now
-            raise NotFound(GONE)
-        if self._copies is not None:
-            return await self._copies.now()
+        self._check_life()
         return self._stamp((await self._tell()).update_seq)
+
+    def _check_life(self) -> None:
+        """There may be another one of this name by now. Raises NotFound."""
+        if self._is_gone:
+            raise NotFound(GONE)
 
     async def parse_since(self, since: str) -> Seq:
         found = self._order.parse(since)
@@ -113,10 +107,14 @@ class CouchDatabase:
         with self._asking.calls.feed() as is_free:
             if is_free:
                 told = await listing.news(self._asking, self._order.since(since), LONGPOLL)
-                last = await self.update_seq() if self._copies is not None else self._stamp(told)
+                last = await self._place_of(told)
                 return last if last.number > since.number else since
         await asyncio.sleep(LOOK)
         return await self.update_seq()
+
+    async def _place_of(self, told: Any) -> Seq:
+        """What somebody has come to who was told of news."""
+        return self._stamp(told)
 
     async def _tell(self) -> _Told:
         """What is so after this was called. Those who come while it is asked share the next answer."""
@@ -137,10 +135,6 @@ class CouchDatabase:
 
     async def close(self) -> None:
         await self._watcher.close()
-        if self._copies is not None:
-            await self._copies.close()
-        if self._edited is not None:
-            await self._edited.close()
         for task in (self._telling, self._telling_next):
             if task is not None and not task.done():
                 task.cancel()
@@ -154,7 +148,7 @@ class CouchDatabase:
         return DatabaseInfo(
             doc_count=told.doc_count,
             doc_del_count=told.doc_del_count,
-            update_seq=await self.update_seq() if self._copies else self._stamp(told.update_seq),
+            update_seq=await self._place_of(told.update_seq),
             purge_seq=sequences.stamp(told.purge_seq, self.life),
             size_file=sizes.get("file", 0),
             size_active=sizes.get("active", 0),
@@ -207,8 +201,6 @@ class CouchDatabase:
             yield stretch
 
     async def pending(self, since: Seq) -> int:
-        if self._copies is not None:
-            await self._copies.now()
         return await listing.pending(self._asking, self._order.since(since))
 
     # -- writes
@@ -230,67 +222,16 @@ class CouchDatabase:
             raise
 
     async def _update(self, edits: Sequence[Edit], *, new_edits: bool, together: bool) -> Updated:
-        if self._copies is not None and self._edited is not None:
-            return await self._update_copies(
-                self._copies, self._edited, edits, new_edits=new_edits, together=together
-            )
         texts = await writing.prepared(self._asking, edits, new_edits=new_edits)
         write = writing.together if together and len(edits) > 1 else writing.written
         outcomes = await write(self._asking, edits, texts, new_edits=new_edits)
         if together:
             Updated(outcomes, self._stamp("0")).check()
-        with _written():
+        with written_already():
             return Updated(outcomes, await self.update_seq())
-
-    async def _update_copies(
-        self,
-        copies: Copies,
-        edited: ClusterEdits,
-        edits: Sequence[Edit],
-        *,
-        new_edits: bool,
-        together: bool,
-    ) -> Updated:
-        """It is done when a majority of the copies has it, and the followed one shows it."""
-        known = () if new_edits else await self._known(edits)
-        await copies.now()
-        with copies.awaiting([edit.id for edit in edits]) as seen:
-            if new_edits:
-                outcomes = await edited.update(edits, together=together)
-            else:
-                outcomes = await self._replicated(edited, edits, together=together)
-            written = [
-                (edit.id, outcome)
-                for edit, outcome in zip(edits, outcomes, strict=True)
-                if isinstance(outcome, str) and (edit.id, outcome) not in known
-            ]
-            with _written():
-                return Updated(outcomes, await copies.shown(written, seen))
-
-    async def _replicated(
-        self, edited: ClusterEdits, edits: Sequence[Edit], *, together: bool
-    ) -> list[Outcome]:
-        texts = await writing.prepared(self._asking, edits, new_edits=False)
-        if not together or len(edits) == 1:
-            outcomes = await edited.replicated(edits, texts)
-        else:
-            outcomes = await writing.together(self._asking, edits, texts, new_edits=False)
-        if together:
-            Updated(outcomes, self._stamp("0")).check()
-        return outcomes
-
-    async def _known(self, edits: Sequence[Edit]) -> Collection[tuple[str, str]]:
-        """Replicated revisions that are there already: no feed will show them again."""
-        wanted: dict[str, list[str]] = {}
-        for edit in edits:
-            wanted.setdefault(edit.id, []).append(edit.rev or "")
-        missing = await self.missing_revs(wanted)
-        return {(i, rev) for i, revs in wanted.items() for rev in revs if rev not in missing.get(i, ([],))[0]}
 
     async def referred(self, keys: Collection[str]) -> set[str]:
         """All of them for a while after a write of which nobody knows whether it was done."""
-        if self._copies is not None and not await self._asking.calls.is_whole():
-            self._asking.calls.doubt()  # what a node has that is away now, nobody can see
         if self._asking.calls.in_doubt:
             return set(keys)
         return await self._needed.among(keys)
@@ -298,8 +239,6 @@ class CouchDatabase:
     async def missing_revs(
         self, wanted: Mapping[str, Sequence[str]]
     ) -> dict[str, tuple[list[str], list[str]]]:
-        if self._replicas is not None:
-            return await self._replicas.missing(wanted)
         value = {doc_id: list(revs) for doc_id, revs in wanted.items()}
         answer = await self._asking.ask("POST", "/_revs_diff", value=value)
         found = await self._asking.decoded(answer, differences)
@@ -307,13 +246,13 @@ class CouchDatabase:
 
     # -- local documents
     async def local(self, doc_id: str) -> LocalDocument:
-        _check_local(doc_id, NotFound("missing"))
+        check_local(doc_id, NotFound("missing"))
         answer = await self._asking.ask("GET", document_path(doc_id))
         answer.check()
         return read_local(answer.data)
 
     async def update_local(self, doc_id: str, body: dict[str, Any] | None, rev: str | None = None) -> str:
-        _check_local(doc_id, Forbidden("This document is the server's own."))
+        check_local(doc_id, Forbidden("This document is the server's own."))
         path = document_path(doc_id)
         if body is None:
             query = {} if rev is None else {"rev": rev}
@@ -368,7 +307,7 @@ class CouchDatabase:
 
 
 @contextmanager
-def _written() -> Iterator[None]:
+def written_already() -> Iterator[None]:
     """Whatever fails from here on, nobody may be told that nothing was written. Raises Unsure."""
     try:
         yield
@@ -378,6 +317,6 @@ def _written() -> Iterator[None]:
         raise Unsure(f"Written, but for how far followers have to go: {error.reason}") from error
 
 
-def _check_local(doc_id: str, error: CouchregError) -> None:
+def check_local(doc_id: str, error: CouchregError) -> None:
     if is_note(doc_id):
         raise error

@@ -1,5 +1,6 @@
 """What the server writes down for itself beside a database: `_local` documents of it, which go with it, and
-for what several processes change documents of a database of its own, since only those have revisions.
+for what several processes change documents of a database of its own, since only those have revisions. In a
+cluster all are such documents: of a `_local` one each copy keeps what came last, so it may go back.
 
 Clients of couchreg cannot see them; who asks that CouchDB directly, and may read the database, can.
 """
@@ -51,10 +52,12 @@ _notes: Final = msgspec.json.Decoder(_NoteRows)
 
 class SharedNotes:
     """Notes that several processes change: documents of a database of the server's own, each named by the
-    life of the database that it stands beside, so that it is found no more when that is over."""
+    life of the database that it stands beside, so that it is found no more when that is over. With `has_all`
+    those that one process writes as well, and local documents."""
 
-    def __init__(self, documents: PrivateDocuments, database: Database) -> None:
+    def __init__(self, documents: PrivateDocuments, database: Database, *, has_all: bool = False) -> None:
         self.documents = documents
+        self.has_all = has_all
         self._database = database  # the same, for its sequence
         self._is_there = False
         self._seen: Seq | None = None  # up to where the changes were looked at
@@ -79,9 +82,9 @@ class SharedNotes:
 
         return (await self.documents.change(_document(life, name), changed))["value"]
 
-    async def all(self, life: str, kind: str) -> dict[str, Any]:
-        """Those of a kind by name, removed ones too (None)."""
-        front = f"{life}:{kind}:"
+    async def all(self, life: str, kind: str | None) -> dict[str, Any]:
+        """Those of a kind, or of all, by name, removed ones too (None)."""
+        front = f"{life}:" if kind is None else f"{life}:{kind}:"
         try:
             found = await self.documents.between(front, front + "~")
         except NotFound:  # nothing was changed yet
@@ -115,10 +118,6 @@ def _document(life: str, name: str) -> str:
     return f"{life}:{name.partition(':')[0]}:{digest}"
 
 
-def _is_shared(name: str) -> bool:
-    return name.startswith(SHARED)
-
-
 class RemoteNotes:
     """Of those that one process at a time writes (checkpoints, problems) the last writer wins: `_local`
     documents, of which a CouchDB keeps one revision. Those of `SHARED` are documents."""
@@ -128,8 +127,11 @@ class RemoteNotes:
         self._life = life
         self._shared = shared
 
+    def _is_shared(self, name: str) -> bool:
+        return self._shared.has_all or name.startswith(SHARED)
+
     async def read(self, name: str) -> Any:
-        if _is_shared(name):
+        if self._is_shared(name):
             is_there, value = await self._shared.read(self._life, name)
             if is_there:
                 return value
@@ -150,9 +152,13 @@ class RemoteNotes:
 
     async def all(self, front: str) -> dict[str, Any]:
         found = await self._all_local(front)
-        for kind in SHARED:
-            if front.startswith(kind) or kind.startswith(front):
-                found |= await self._shared.all(self._life, kind.rstrip(":"))
+        if self._shared.has_all:
+            kind = front.partition(":")[0] if ":" in front else None
+            found |= await self._shared.all(self._life, kind)
+        else:
+            for kind in SHARED:
+                if front.startswith(kind) or kind.startswith(front):
+                    found |= await self._shared.all(self._life, kind.rstrip(":"))
         return {name: value for name, value in found.items() if value is not None and name.startswith(front)}
 
     async def _all_local(self, front: str) -> dict[str, Any]:
@@ -168,7 +174,7 @@ class RemoteNotes:
         raise Failure("There are too many notes beside this database.")
 
     async def write(self, name: str, value: Any) -> None:
-        if _is_shared(name):
+        if self._is_shared(name):
             await self.change(name, lambda old: value)
             return
         path = _path(name)
@@ -182,7 +188,7 @@ class RemoteNotes:
 
     async def change(self, name: str, change: NoteChange) -> Any:
         """Raises ValueError for a note that is written by one process at a time."""
-        if not _is_shared(name):
+        if not self._is_shared(name):
             raise ValueError(f"{name} is not changed by several")
         before = await self._read_local(name)  # of an earlier release; raises where the database is gone
         return await self._shared.change(self._life, name, change, before)

@@ -9,15 +9,16 @@ the administrators'.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from couchreg.blobstore.claims import Claims
-from couchreg.docstore.base import Config
+from couchreg.docstore.base import Config, Database, Edit, Range
 from couchreg.docstore.remote.asking import DatabaseCalls
-from couchreg.errors import Conflict, Failure
+from couchreg.errors import Conflict, Failure, NotFound
 from couchreg.model import json
+from couchreg.model.user import SYSTEM
 
 _CLOSED: Final = {"admins": {"roles": ["_admin"]}, "members": {"roles": ["_admin"]}}
 PAGE: Final = 1000  # documents of one answer
@@ -25,18 +26,13 @@ REVISIONS: Final = 10  # that are kept of each document, since some are written 
 _ROUNDS: Final = 20  # attempts to change what others change as well
 
 
-EditOfOne = Callable[
-    [str, Mapping[str, Any], str | None], Awaitable[str]
-]  # id, value, parent; the new revision
-
-
 class PrivateDocuments:
     def __init__(self, asking: DatabaseCalls, soon: DatabaseCalls | None = None) -> None:
         """`soon` has connections of its own, on which nothing waits behind the requests of clients. In a
-        cluster documents are written by `edit`, as those of any other database."""
+        cluster documents are read and written as those of any other `database`."""
         self.asking = asking
         self.soon = self if soon is None else PrivateDocuments(soon)
-        self.edit: EditOfOne | None = None
+        self.database: Database | None = None
         self.claims: Claims | None = None
 
     async def identity(self) -> str:
@@ -82,6 +78,12 @@ class PrivateDocuments:
 
     # -- documents
     async def read(self, doc_id: str) -> dict[str, Any] | None:
+        if self.database is not None:
+            try:
+                one = await self.database.revision(doc_id)
+            except NotFound:
+                return None
+            return {"_id": doc_id, "_rev": one.rev, **one.body}
         answer = await self.asking.ask("GET", "/" + doc_id)
         if answer.status == 404:
             return None
@@ -92,6 +94,10 @@ class PrivateDocuments:
     async def between(self, start: str, end: str) -> list[dict[str, Any]]:
         """The documents of a range of ids; the first PAGE of them as they are at one moment."""
         found: list[dict[str, Any]] = []
+        if self.database is not None:
+            async for rows in self.database.all_docs(Range(start, end), bodies=True):
+                found += [{"_id": row.id, "_rev": row.rev, **row.body} for row in rows]
+            return found
         query = {"endkey": _key(end), "include_docs": "true", "limit": str(PAGE)}
         while True:
             query["startkey"] = _key(start)
@@ -107,8 +113,9 @@ class PrivateDocuments:
         self, doc_id: str, value: Mapping[str, Any], rev: str | None, *, gated: bool = True
     ) -> str:
         """The new revision. Raises Conflict where it is not an edit of the newest one."""
-        if self.edit is not None:
-            return await self.edit(doc_id, value, rev)
+        if self.database is not None:
+            edit = Edit(doc_id, rev, False, dict(value))
+            return (await self.database.update([edit], new_edits=True, user=SYSTEM)).rev
         query = {} if rev is None else {"rev": rev}
         answer = await self.asking.ask(
             "PUT", "/" + doc_id, query=query, value=value, repeat=False, gated=gated

@@ -232,8 +232,10 @@ async def tree(asking: DatabaseCalls, doc_id: str) -> RevTree | None:
     """The revisions of a document. Of those that are no leafs CouchDB tells whether their bodies are stored
     only on the line of the winner."""
     docs = await leafs_of(asking, doc_id, {"revs": "true"})
-    if not docs:
-        return None
+    return await tree_of(asking, doc_id, docs) if docs else None
+
+
+async def tree_of(asking: DatabaseCalls, doc_id: str, docs: Sequence[ReadDocument]) -> RevTree:
     winner = max(docs, key=_rank)
     return union(docs, await _statuses(asking, doc_id, winner))
 

@@ -9,7 +9,8 @@ since, so of any majority that answers one at least knows it. Each node has a wa
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -40,9 +41,11 @@ class Differences(msgspec.Struct):
 differences: Final = msgspec.json.Decoder(dict[str, Differences])
 
 
-class Copy(NamedTuple):
+@dataclass(frozen=True)
+class Copy:
     node: str
-    asking: DatabaseCalls
+    path: str
+    asking: DatabaseCalls = field(compare=False)
 
 
 class Replicas:
@@ -71,13 +74,35 @@ class Replicas:
         suffix = bytes(told["shard_suffix"]).decode()
         shard = quote(f"shards/{ALL}/{unquote(self._asking.path[1:])}{suffix}", safe="")
         paths = {node: f"/_node/{quote(node, safe='@')}/{shard}" for node in told["by_range"][ALL]}
-        return [Copy(node, DatabaseCalls.at(self._asking.calls, path)) for node, path in paths.items()]
+        return [Copy(node, path, DatabaseCalls.at(self._asking.calls, path)) for node, path in paths.items()]
 
-    async def majority(self, ask: Ask[T]) -> list[T]:
-        """What more than half of the copies say; no more of them are asked than are needed for that. Raises
-        Unavailable where fewer answer, NotFound where the database is gone."""
-        copies = list(await self.copies())
-        enough = len(copies) // 2 + 1
+    async def majority(self, ask: Ask[T], must: str | None = None) -> list[T]:
+        """What more than half of the copies say, with that of the node `must` in front; no more of them are
+        asked than are needed for that. Raises Unavailable where fewer answer, NotFound where the database is
+        gone."""
+        before = await self.copies()
+        try:
+            return await self._majority(before, ask, must)
+        except Unavailable:
+            if await self.copies(anew=True) == before:
+                raise
+        return await self._majority(self._copies, ask, must)
+
+    async def _majority(self, there: Sequence[Copy], ask: Ask[T], must: str | None) -> list[T]:
+        copies = [copy for copy in there if copy.node != must]
+        if must is None or len(copies) == len(there):
+            return await self._of_any(copies, len(there) // 2 + 1, ask)
+        first = self._begin(next(copy for copy in there if copy.node == must), ask)
+        try:
+            found = await self._of_any(copies, len(there) // 2, ask)
+            await asyncio.wait([first])
+        finally:
+            await _ended({first})
+        if not _has_answered(first):
+            await self._few()
+        return [first.result(), *found]
+
+    async def _of_any(self, copies: list[Copy], enough: int, ask: Ask[T]) -> list[T]:
         found, running = list[T](), set[asyncio.Task[T]]()
         try:
             while len(found) < enough:

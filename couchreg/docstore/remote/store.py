@@ -6,23 +6,23 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from couchreg.blobstore.claims import Claims
-from couchreg.docstore.base import Config, DatabaseEvent, DatabaseEvents, Edit, Seq, Setting
+from couchreg.docstore.base import Config, DatabaseEvent, DatabaseEvents, Seq, Setting
 from couchreg.docstore.remote import sequences
 from couchreg.docstore.remote.address import CouchAddress, database_path, document_path
 from couchreg.docstore.remote.asking import DatabaseCalls
 from couchreg.docstore.remote.calls import LOOK, CouchAnswer, CouchCalls
+from couchreg.docstore.remote.cluster import ClusterDatabase
 from couchreg.docstore.remote.database import CouchDatabase
 from couchreg.docstore.remote.notes import LIFE, RemoteNotes, SharedNotes
 from couchreg.docstore.remote.private import PrivateDocuments, alone
+from couchreg.docstore.remote.replicas import Replicas
 from couchreg.docstore.remote.watching import Watcher
 from couchreg.errors import CouchregError, FileExists, NotImplementedHere, Unsure
-from couchreg.model.user import SYSTEM
 
 SOON: Final = 4  # connections for what keeps this process alive among others
 KNOWN: Final = 10_000  # databases that are remembered
@@ -104,15 +104,14 @@ class RemoteStore:
         cluster, where revisions alone refuse nothing."""
         if claims is not None:
             self._claims = claims
-            self._kept = CouchDatabase("", self._calls(self.address.notes), "notes", claims)
-            self._notes = SharedNotes(
-                PrivateDocuments(DatabaseCalls(self.calls, self.address.notes)), self._kept
-            )
+            self._kept = ClusterDatabase("", self._calls(self.address.notes), "notes", claims)
+            notes = PrivateDocuments(DatabaseCalls(self.calls, self.address.notes))
+            self._notes = SharedNotes(notes, self._kept, has_all=True)
             self._notes.documents.claims = claims
-            self._notes.documents.edit = partial(_edited, self._kept)
-            self._own = CouchDatabase("", self._calls(self.address.private), "server", claims)
+            self._notes.documents.database = self._kept
+            self._own = ClusterDatabase("", self._calls(self.address.private), "server", claims)
             self.private.claims = claims
-            self.private.edit = partial(_edited, self._own)
+            self.private.database = self._own
         self.uuid = await self.private.identity()
         if (await self.calls.ask("GET", "/_db_updates", query={"limit": "1"})).status >= 400:
             await self.calls.ask("PUT", "/_global_changes", query={"q": "1"})
@@ -163,7 +162,10 @@ class RemoteStore:
             return known[1]
         asking = self._calls(self.address.physical(name))
         begun = time.monotonic()
-        life = await _life_of(asking)
+        replicas = None if self._claims is None else Replicas(asking)
+        if known is not None and isinstance(known[1], ClusterDatabase):
+            replicas = known[1].replicas
+        life = await _life_of(asking, replicas)
         if known is not None and known[1].life == life:
             self._known[name] = (begun, known[1])
             self._known.move_to_end(name)
@@ -172,7 +174,10 @@ class RemoteStore:
         return self._made(name, life)
 
     def _made(self, name: str, life: str) -> CouchDatabase:
-        database = CouchDatabase(name, self._calls(self.address.physical(name)), life, self._claims)
+        asking = self._calls(self.address.physical(name))
+        database = CouchDatabase(name, asking, life)
+        if self._claims is not None:
+            database = ClusterDatabase(name, asking, life, self._claims, self._notes)
         self._known[name] = (time.monotonic(), database)
         if len(self._known) > KNOWN:
             self._known.popitem(last=False)
@@ -278,11 +283,6 @@ class RemoteStore:
         await self.calls.close()
 
 
-async def _edited(database: CouchDatabase, doc_id: str, value: Mapping[str, Any], rev: str | None) -> str:
-    edit = Edit(doc_id, rev, False, dict(value))
-    return (await database.update([edit], new_edits=True, user=SYSTEM)).rev
-
-
 def _object(data: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(data)
@@ -293,17 +293,23 @@ def _object(data: bytes) -> dict[str, Any]:
     return found
 
 
-async def _life_of(asking: DatabaseCalls) -> str:
+async def _life_of(asking: DatabaseCalls, replicas: Replicas | None) -> str:
     """The mark of a database that couchreg has made; of others, when they were made. Raises NotFound."""
-    answer = await asking.ask("GET", document_path(LIFE))
-    if answer.status == 404:
+
+    async def ask(copy: DatabaseCalls) -> str | None:
+        answer = await copy.ask("GET", document_path(LIFE))
+        if answer.status != 404:
+            answer.check()
+            return str((await answer.json())["life"])
         problem = answer.problem()
-        if problem.reason != "missing" and problem.reason != "deleted":
+        if problem.reason not in ("missing", "deleted"):
             raise problem
-        described = await asking.ask("GET", "")
-        described.check()
-        return (
-            "t" + re.sub("[^0-9a-z]", "", str((await described.json()).get("instance_start_time", "0")))[:31]
-        )
-    answer.check()
-    return str((await answer.json())["life"])
+        return None
+
+    told = [await ask(asking)] if replicas is None else await replicas.majority(ask)
+    found = next(filter(None, told), None)
+    if found is not None:
+        return found
+    described = await asking.ask("GET", "")
+    described.check()
+    return "t" + re.sub("[^0-9a-z]", "", str((await described.json()).get("instance_start_time", "0")))[:31]

@@ -12,7 +12,7 @@ from couchreg.blobstore import claims as claims_module
 from couchreg.blobstore.claims import Claims
 from couchreg.blobstore.directory.store import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
-from couchreg.docstore.base import Database
+from couchreg.docstore.base import BEGINNING, Database, Range
 from couchreg.docstore.optional import referring
 from couchreg.docstore.remote import (
     CouchAddress,
@@ -24,7 +24,7 @@ from couchreg.docstore.remote import (
     replicas,
     settling,
 )
-from couchreg.errors import Conflict, Unavailable, Unsure
+from couchreg.errors import Conflict, NotFound, Unavailable, Unsure
 from tests.docstore import couchdbs
 from tests.docstore.cluster import NODES, Cluster, cluster_at
 from tests.docstore.writing import attachment, edit, put, put_one, replica, replicate
@@ -277,7 +277,7 @@ async def test_a_file_is_needed_that_any_copy_needs(place: Place) -> None:
 
 async def test_of_two_who_make_a_database_one_does(place: Place) -> None:
     found = await asyncio.gather(*[store.create("other") for store in place.stores], return_exceptions=True)
-    assert sorted(type(one).__name__ for one in found) == ["CouchDatabase", "FileExists"]
+    assert sorted(type(one).__name__ for one in found) == ["ClusterDatabase", "FileExists"]
     [made] = [one for one in found if not isinstance(one, BaseException)]
     assert {(await store.open("other")).life for store in place.stores} == {made.life}
     await asyncio.gather(*[store.delete("other") for store in place.stores], return_exceptions=True)
@@ -285,3 +285,60 @@ async def test_of_two_who_make_a_database_one_does(place: Place) -> None:
     place.cluster.deaf = {1, 2}
     with pytest.raises(Unsure, match="Too few nodes"):
         await place.stores[0].create("other")
+
+
+async def test_what_is_written_down_never_goes_back(place: Place) -> None:
+    """Of `_local` documents each copy keeps what came last, and of two that differ any may be read."""
+    notes = [await store.notes(DB) for store in place.stores]
+    databases = await place.databases()
+    for step, up in enumerate(([2, 3], [1, 3], [1, 2])):
+        place.cluster.up = up
+        await notes[step % 2].write("follower", {"seq": step})
+        await databases[step % 2].set_setting("security", {"step": step})
+        assert await databases[step % 2].update_local("_local/a", {"n": step}, f"0-{step}") == f"0-{step + 1}"
+        for order in ([3, 1, 2], [1, 2, 3], [2, 3, 1], [2, 1], [3, 2], [1, 3]):
+            place.cluster.up = order
+            for one, store in zip(notes, place.stores, strict=True):
+                assert await one.read("follower") == {"seq": step}
+                assert (await (await store.open(DB)).local("_local/a")).body == {"n": step}
+        place.cluster.up = [1, 2, 3]
+        assert await databases[0]._read_setting("security") == {"step": step}  # type: ignore[attr-defined]
+    assert await notes[1].names("") == ["follower"]
+    await databases[0].update_local("_local/a", None, "0-3")
+    with pytest.raises(NotFound):
+        await databases[1].local("_local/a")
+    with pytest.raises(NotFound):
+        await databases[1].update_local("_local/a", None, "0-3")
+    place.cluster.up = [1]
+    with pytest.raises(Unavailable):
+        await notes[0].read("follower")
+
+
+async def test_what_is_read_is_never_older_than_the_feed(place: Place) -> None:
+    """Whoever remembers it remembers it until the next change."""
+    one, two = await place.databases()
+    first = await put_one(one, edit("a", v=1))
+    await one.update_seq()
+    await two.update_seq()
+    newer = settling.revision_of(edit("a", first, v=2))
+    doc = {"_id": "a", "_rev": newer.rev, "_revisions": {"start": 2, "ids": list(newer.history)}, "v": 2}
+    await place.cluster.put(1, place.physical, doc)  # the followed copy, before any other has it
+    for up in ([2, 3, 1], [3, 2, 1], [1, 2, 3]):
+        place.cluster.up = up
+        [change] = [row async for found in two.changes(BEGINNING) for row in found.results]
+        assert change.revs == (newer.rev,)
+        assert (await two.revision("a")).rev == newer.rev
+        [row] = await two.winners(["a"], bodies=True)
+        assert row is not None
+        assert (row.rev, row.body) == (newer.rev, {"v": 2})
+        listed = [row.rev async for rows in two.all_docs(Range(), bodies=False) for row in rows]
+        assert listed == [newer.rev]
+        tree = await two.tree("a")
+        assert tree is not None
+        assert tree.winner().rev == newer.rev
+        assert (await two.info()).doc_count == 1
+    await put_one(one, edit("a", newer.rev, deleted=True))
+    with pytest.raises(NotFound, match="deleted"):
+        await two.revision("a")
+    with pytest.raises(NotFound, match="missing"):
+        await two.revision("b")

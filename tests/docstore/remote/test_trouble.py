@@ -2,15 +2,15 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
 
-from couchreg.docstore.base import Database, Edit, Seq
+from couchreg.docstore.base import Database
 from couchreg.docstore.remote import CouchAddress, RemoteStore, calls, database, writing
-from couchreg.docstore.remote.database import CouchDatabase
+from couchreg.docstore.remote.database import CouchDatabase, written_already
 from couchreg.docstore.remote.store import NotUsable
 from couchreg.errors import NotImplementedHere, TooLarge, Unavailable, Unsure
 from couchreg.model.user import SYSTEM
@@ -186,36 +186,13 @@ def calls_of(database: Database) -> calls.CouchCalls:
     return database._asking.calls
 
 
-class Unshown:
-    """Copies of which none can be read any more after a write."""
+async def test_what_is_written_and_cannot_be_shown_is_unsure() -> None:
+    def fail() -> None:
+        with written_already():
+            raise Unavailable("It is away.")
 
-    async def now(self) -> None: ...
-
-    @contextmanager
-    def awaiting(self, ids: Sequence[str]) -> Iterator[None]:
-        yield
-
-    async def shown(self, written: Sequence[tuple[str, str]], seen: None) -> Seq:
-        raise Unavailable("It is away.")
-
-
-class Edited:
-    """Edits of a cluster that are acknowledged."""
-
-    async def update(self, edits: Sequence[Edit], *, together: bool) -> list[str]:
-        return ["1-a" for _ in edits]
-
-
-async def test_what_is_written_and_cannot_be_shown_is_unsure(
-    remote: RemoteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    database = await remote.create("db")
-    with monkeypatch.context() as patch:
-        patch.setattr(database, "_copies", Unshown())
-        patch.setattr(database, "_edited", Edited())
-        with pytest.raises(Unsure, match=r"Written.* It is away"):
-            await put_one(database, edit("a", v=1))
-    assert remote.calls.in_doubt
+    with pytest.raises(Unsure, match=r"Written.* It is away"):
+        fail()
 
 
 async def test_what_is_written_in_part_and_not_taken_back_is_unsure(couch_door: str) -> None:
