@@ -21,6 +21,8 @@ class RefusesBad:
 
     def __init__(self) -> None:
         self.functions = self
+        self.known: dict[str, Any] = {}
+        self.others_write = bool
 
     async def of(self, _: Database) -> Sequence[str]:
         return ["_design/d"]
@@ -28,7 +30,7 @@ class RefusesBad:
     async def validate(self, _: str, cases: Sequence[Sequence[bytes]]) -> list[CouchregError | None]:
         return [Forbidden("bad") if b'"bad"' in case[0] else None for case in cases]
 
-    def forget(self, name: str) -> None: ...
+    def changed(self, name: str) -> None: ...
 
 
 @pytest.fixture

@@ -2,5 +2,5 @@
 
 Owns the world that functions see (`sandbox.js`), its limits, and which contexts live. Knows design documents
 and commands as JSON; does not own what a function is for, which is the affair of `functions`. Comes in:
-`functions`, `http/couch`, which passes a list on as it is made, and `app`, which builds the contexts.
+`functions`, `rules`, `http/couch`, which passes a list on as it is made, and `app`, which builds contexts.
 """

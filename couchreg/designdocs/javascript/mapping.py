@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from couchreg.designdocs.translation.functions import TranslatedMap
+from couchreg.designdocs.translation.functions import TranslatedMap, is_deep
 from couchreg.designdocs.translation.tokens import NotTranslated
-from couchreg.designdocs.translation.values import DEEP, FUEL, GivesUp
+from couchreg.designdocs.translation.values import FUEL, GivesUp
 from couchreg.model import json as values
 
 STEPS: Final = 20_000  # of one document
@@ -35,7 +35,7 @@ class Mapping:
         found: list[list[Pairs] | None] = []
         for text in docs:
             FUEL.left = steps = min(left, STEPS)
-            found.append(None if len(text) > LARGE or steps <= 0 or _is_deep(text) else self._pairs(text))
+            found.append(None if len(text) > LARGE or steps <= 0 or is_deep(text) else self._pairs(text))
             left -= steps - FUEL.left
         return found
 
@@ -53,20 +53,3 @@ def mapping(sources: bytes) -> Mapping | None:
         return Mapping([TranslatedMap(source) for source in json.loads(sources)])
     except NotTranslated:
         return None
-
-
-def _is_deep(text: bytes) -> bool:
-    """Whether values may be nested so deeply that the engine has no place for them."""
-    if text.count(b"[") + text.count(b"{") <= DEEP:
-        return False
-    level = [values.decode_own(text)]
-    for _ in range(DEEP):
-        level = [
-            inner
-            for item in level
-            for inner in (item.values() if type(item) is dict else item)
-            if type(inner) in (dict, list)
-        ]
-        if not level:
-            return False
-    return True

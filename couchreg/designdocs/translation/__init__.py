@@ -2,5 +2,5 @@
 
 Owns which part that is, and what each operation in it does with each kind of value. Pure. Does not own what
 becomes of a function that gives up: whoever runs one keeps the engine at hand.
-Comes in: `javascript`.
+Comes in: `javascript`, `rules`.
 """

@@ -8,7 +8,8 @@ from couchreg.designdocs.translation import methods, operations
 from couchreg.designdocs.translation.statements import NAME, FunctionWriter
 from couchreg.designdocs.translation.syntax import parsed
 from couchreg.designdocs.translation.tokens import NotTranslated
-from couchreg.designdocs.translation.values import FUEL, UNDEFINED, GivesUp, Thrown, plain
+from couchreg.designdocs.translation.values import DEEP, FUEL, UNDEFINED, GivesUp, Thrown, plain
+from couchreg.model import json
 
 _REFUSALS: Final = ("forbidden", "unauthorized")
 _ROW: Final = 8  # steps that each row costs
@@ -86,3 +87,20 @@ def _translated(
     members = statements.expressions.members
     call: Any = world[NAME]
     return call, len(scope.params), None if members is None else frozenset(members)
+
+
+def is_deep(text: bytes) -> bool:
+    """Whether values may be nested so deeply that the engine has no place for them."""
+    if text.count(b"[") + text.count(b"{") <= DEEP:
+        return False
+    level = [json.decode_own(text)]
+    for _ in range(DEEP):
+        level = [
+            inner
+            for item in level
+            for inner in (item.values() if type(item) is dict else item)
+            if type(inner) in (dict, list)
+        ]
+        if not level:
+            return False
+    return True
