@@ -41,8 +41,11 @@ from couchreg.docstore.maintenance.sweeper import referred
 from couchreg.docstore.named import NamedNotes
 from couchreg.docstore.sqlite import SqliteStore
 from couchreg.followers.loop import FollowerLoop
+from couchreg.http.connections import ApplicationRunner, nothing_set
+from couchreg.http.forwarded import TRUSTING_NONE
 from couchreg.http.registry.door import registry_application
 from couchreg.http.registry.frame.call import RegistryServices
+from couchreg.http.registry.frame.finished import FINISHED
 from couchreg.model.user import User
 from couchreg.package.layout import registry_layout
 from couchreg.registry.checking.checker import CheckLimits
@@ -234,29 +237,32 @@ async def serving(tmp_path: Path) -> AsyncIterator[Serve]:
         pledges.append(Pledges(people.auth))
         groups = Groups(NamedNotes(people.store, USERS))
         await groups.load()
-        application = registry_application(
-            RegistryServices(
-                registry,
-                people.auth.identify_publisher,
-                index,
-                people.accounts,
-                people.tokens,
-                people.visits,
-                care=Care(people.store, people.accounts),
-                groups=groups,
-                confirm=people.auth.confirm_publisher,
-                couch=couch,
-                public_url=public_url,
-                pledges=pledges[0],
-                publish_wait=3600,  # as long as a busy machine takes
-                tables=tables,
-                asking=asking,
-                **(services or {}),
-            )
+        offered = RegistryServices(
+            registry,
+            people.auth.identify_publisher,
+            index,
+            people.accounts,
+            people.tokens,
+            people.visits,
+            care=Care(people.store, people.accounts),
+            groups=groups,
+            confirm=people.auth.confirm_publisher,
+            couch=couch,
+            public_url=public_url,
+            pledges=pledges[0],
+            publish_wait=3600,  # as long as a busy machine takes
+            tables=tables,
+            asking=asking,
+            **(services or {}),
         )
-        runner = web.AppRunner(
-            application, auto_decompress=False, access_log=None, shutdown_timeout=2
-        )  # as the real one
+        application = registry_application(offered)
+        runner = ApplicationRunner(  # as the real one
+            application,
+            proxies=TRUSTING_NONE,
+            section=nothing_set,
+            shutdown_timeout=2,
+            around=partial(application[FINISHED].around, offered),
+        )
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         client = aiohttp.ClientSession()

@@ -24,6 +24,7 @@ from couchreg.http.forwarded import Proxies
 from couchreg.http.limits import Allowed, RequestLimits, charging
 from couchreg.http.registry.door import registry_application
 from couchreg.http.registry.frame.call import RegistryServices
+from couchreg.http.registry.frame.finished import FINISHED
 
 if TYPE_CHECKING:
     from couchreg.app.server import App
@@ -85,16 +86,23 @@ async def open_doors(
         metrics=app.monitoring.metrics,
         overview=lambda: overview(app),
     )
-    app.caches = lambda: {"codings": services.codings.size, "texts": services.rendered.size}
+    application = registry_application(services)
+    finished = application[FINISHED]
+    app.caches = lambda: {
+        "answers": finished.size,
+        "codings": services.codings.size,
+        "texts": services.rendered.size,
+    }
     limits = _limits(app.settings)
     count = app.monitoring.requests.add
     told = (count, charging(limits)) if limits else (count,)
     registry = ApplicationRunner(
-        registry_application(services),
+        application,
         proxies=proxies,
         section=lambda: app.store.config().get(SECTION, {}),
         shutdown_timeout=CLOSING,
         watching=app.journals.watching("registry", limits, *told),
+        around=partial(finished.around, services),
     )
     watching = app.journals.watching("couch", limits, *told)
     couch = web.ServerRunner(door.server(watching), shutdown_timeout=CLOSING)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from couchreg.http.forwarded import TRUSTING_NONE, Proxies
-from couchreg.http.watching import Watching
+from couchreg.http.watching import Handler, Watching
 from couchreg.model.addresses import origin
 
 log = logging.getLogger(__name__)
@@ -264,17 +264,18 @@ class ApplicationRunner(web.AppRunner):
         proxies: Proxies,
         section: Section,
         shutdown_timeout: float,
-        server: type[Connections] = Connections,
         watching: Watching | None = None,
+        around: Callable[[Handler], Handler] | None = None,
     ) -> None:
+        """`around` makes the handler that is asked of the application's own."""
         super().__init__(application, shutdown_timeout=shutdown_timeout)
         self._proxies, self._section, self._watching = proxies, section, watching
-        self._server_of = server
+        self._around = around
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()  # starts the application
-        return self._server_of(
-            made.request_handler,
+        return Connections(
+            made.request_handler if self._around is None else self._around(made.request_handler),
             proxies=self._proxies,
             section=self._section,
             request_factory=made.request_factory,

@@ -17,6 +17,7 @@ from couchreg.http.registry.frame.answers import answer_errors
 from couchreg.http.registry.frame.call import Call, Handler, RegistryServices
 from couchreg.http.registry.frame.cookies import visit_cookie
 from couchreg.http.registry.frame.describing import JSON
+from couchreg.http.registry.frame.finished import FINISHED, FinishedAnswers
 from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.frame.urls import base_url, is_secure
 from couchreg.http.registry.pages.forms import check_script
@@ -38,6 +39,8 @@ def registry_application(services: RegistryServices) -> web.Application:
     application.on_response_prepare.append(_name_request)
     application.on_response_prepare.append(_keep_private)
     application.on_response_prepare.append(_say_what_it_depends_on)
+    application[FINISHED] = FinishedAnswers()
+    application.on_response_prepare.append(application[FINISHED].keep)  # last: what it keeps is complete
 
     application.cleanup_ctx.append(_prepare_pages)
 

@@ -13,6 +13,7 @@ from couchreg.docstore.base import Attachment
 from couchreg.errors import BadRequest, NotFound
 from couchreg.http.registry.frame.answers import OPEN, SAFE, cacheable
 from couchreg.http.registry.frame.call import Call
+from couchreg.http.registry.frame.finished import may_be_kept
 from couchreg.http.registry.frame.freshness import cache_control
 from couchreg.http.registry.frame.papers import may_be_read
 from couchreg.http.registry.reading.elsewhere import inline, redirect
@@ -37,6 +38,7 @@ class Moment(NamedTuple):
 
 async def resource(call: Call) -> web.StreamResponse:
     """A resource by its name, else a file by its path."""
+    await may_be_kept(call)
     version = await version_of(call)
     wanted = call.part("path")
     found = version.resources.get(wanted)

@@ -12,6 +12,7 @@ from couchreg.http.registry.frame.answers import OPEN, answer, cacheable, not_mo
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.codings import LEAST, tag_in
 from couchreg.http.registry.frame.describing import JSON
+from couchreg.http.registry.frame.finished import may_be_kept
 from couchreg.http.registry.frame.freshness import cache_control
 from couchreg.http.registry.frame.rendered import Rendering
 from couchreg.http.registry.reading.files import file, is_pinned, point, version_of
@@ -52,6 +53,7 @@ async def descriptor(call: Call, links: Links) -> web.StreamResponse:
     Its tag follows from the revision, so that nobody reads the document to find that nothing has changed; its
     text is kept for the next who asks. A long one goes out as it is read.
     """
+    await may_be_kept(call)
     name, catalog = call.part("name"), call.registry.catalog
     exact, rev = await point(call)
     said = (await catalog.standing(name)).said(exact)

@@ -15,6 +15,7 @@ from couchreg.errors import CouchregError, RangeNotSatisfiable
 from couchreg.http.registry.frame.answers import OPEN, SAFE, failure, not_modified
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.codings import tag_in
+from couchreg.http.registry.frame.finished import counted
 from couchreg.registry.reading.catalog import Version
 from couchreg.wire.accept import IDENTITY
 
@@ -78,6 +79,7 @@ def _moved(call: Call, file: SentFile, address: str) -> web.Response:
 def _count(call: Call, version: Version) -> None:
     if call.request.method == "GET":
         call.registry.downloads.count(version.name, version.version)
+        counted(call, version.name, version.version)
 
 
 async def _coded(
