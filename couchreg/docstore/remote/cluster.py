@@ -1,8 +1,11 @@
 """One database in a cluster of CouchDB nodes: what is asked, written and waited for otherwise there."""
 
+import re
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from couchreg.blobstore.claims import Claims
 from couchreg.docstore.base import (
@@ -21,16 +24,37 @@ from couchreg.docstore.remote import listing, writing
 from couchreg.docstore.remote.asking import DatabaseCalls
 from couchreg.docstore.remote.certain import CertainReads
 from couchreg.docstore.remote.clustered import ClusterEdits
-from couchreg.docstore.remote.copies import Copies
+from couchreg.docstore.remote.copies import Copies, FollowedCopy
 from couchreg.docstore.remote.database import CouchDatabase, check_local, written_already
 from couchreg.docstore.remote.needed import NeededOfCopies
 from couchreg.docstore.remote.notes import SharedNotes
 from couchreg.docstore.remote.replicas import Replicas
-from couchreg.errors import Forbidden, NotFound
+from couchreg.errors import BadRequest, Forbidden, NotFound
 from couchreg.model import json
 from couchreg.model.revtree import RevTree
 
-SECURITY = "security"
+SECURITY: Final = "security"
+_LOCAL: Final = re.compile(r"0-([0-9]{1,18})\Z", re.ASCII)
+_FOLLOWED: Final = "followed"
+
+
+class _Agreement:
+    """Which copy is followed, in a note."""
+
+    def __init__(self, notes: SharedNotes, life: str) -> None:
+        self._notes = notes
+        self._beside = f"{life}-copies"
+
+    async def read(self) -> FollowedCopy | None:
+        _, found = await self._notes.read(self._beside, _FOLLOWED)
+        return None if found is None else msgspec.convert(found, FollowedCopy)
+
+    async def propose(self, followed: FollowedCopy) -> FollowedCopy:
+        def change(old: Any) -> Any:
+            is_later = old is not None and old["turn"] >= followed.turn
+            return old if is_later else msgspec.to_builtins(followed)
+
+        return msgspec.convert(await self._notes.change(self._beside, _FOLLOWED, change, None), FollowedCopy)
 
 
 class ClusterDatabase(CouchDatabase):
@@ -42,7 +66,7 @@ class ClusterDatabase(CouchDatabase):
     ) -> None:
         super().__init__(name, asking, life)
         self.replicas = Replicas(asking)
-        self._copies = Copies(asking, life)
+        self._copies = Copies(asking, life, None if notes is None else _Agreement(notes, life))
         self._order = self._copies
         self._edited = ClusterEdits(asking, claims, self.replicas)
         self._files = NeededOfCopies(self.replicas)
@@ -158,7 +182,10 @@ class ClusterDatabase(CouchDatabase):
         if self._notes is None:
             return await super().update_local(doc_id, body, rev)
         (await self._asking.ask("GET", "")).check()
-        made = "0-0" if body is None else f"0-{int((rev or '0-0').partition('-')[2] or 0) + 1}"
+        found = _LOCAL.match(rev or "0-0")
+        if found is None:
+            raise BadRequest("Invalid rev format")
+        made = "0-0" if body is None else f"0-{int(found[1]) + 1}"
 
         def change(old: Any) -> Any:
             if body is None and old is None:

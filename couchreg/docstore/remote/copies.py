@@ -1,18 +1,19 @@
 """In which order the changes of a database in a cluster are, and that what was written can be read there.
 
 A cluster keeps several copies of the one shard, each with an order of its own. All processes read from one
-of them, the *followed* copy: its numbers are compared. When its node is lost CouchDB goes on with another
-copy, a little before the same place; then that one is followed, its numbers are counted on from those there
-were, and whatever lies before the place where it was read to the end has numbers below all that anybody waits
-for. So who has come to a number has seen what was written up to it, and nothing is left out; some changes
-come twice.
+of them, the *followed* copy: its numbers are compared. Which one that is says a note that they share, with
+how often it has changed. When its node is lost CouchDB goes on with another copy, a little before the same
+place; then whoever sees that first says in the note that this one is followed, and its numbers are above all
+those there were. Whatever lies before the place where it was read to the end has numbers below all that
+anybody waits for. So who has come to a number has seen what was written up to it, and nothing is left out;
+some changes come twice.
 """
 
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -31,6 +32,7 @@ SHOWN: Final = 15.0  # seconds for which one waits for the followed copy
 FIRST_LOOK, LONGEST_LOOK = 0.01, 0.3  # seconds between two looks at it
 FAR: Final = 1  # the number of a place that is behind, and nobody knows how far
 NEAR: Final = 10**12  # above it are the numbers of places that are compared with what others wait for
+LOOK: Final = 1.0  # seconds for which it is believed which copy is followed
 
 
 class _Leaf(msgspec.Struct):
@@ -50,18 +52,55 @@ class _Page(msgspec.Struct):
 
 _pages: Final = msgspec.json.Decoder(_Page)
 
+
+class FollowedCopy(msgspec.Struct, frozen=True):
+    """Which copy is followed since it was changed for the `turn`th time. It was begun at a place, and read to
+    its end at `whole`, when the one before had been read up to `left`."""
+
+    turn: int
+    begun: str
+    whole: int = 0
+    left: str | None = None
+
+
+class Agreement(Protocol):
+    """What all processes know of that."""
+
+    async def read(self) -> FollowedCopy | None: ...
+
+    async def propose(self, followed: FollowedCopy) -> FollowedCopy:
+        """What is followed in the end: this, where none is of that turn or a later one."""
+
+
+class NoAgreement:
+    """Of a database whose places nobody else is told."""
+
+    def __init__(self) -> None:
+        self._followed: FollowedCopy | None = None
+
+    async def read(self) -> FollowedCopy | None:
+        return self._followed
+
+    async def propose(self, followed: FollowedCopy) -> FollowedCopy:
+        self._followed = followed
+        return followed
+
+
 Seen = dict[str, set[str]]  # the leafs of documents, as the followed copy has shown them
 
 
 class Copies:
     """Of one life of one database."""
 
-    def __init__(self, asking: DatabaseCalls, life: str) -> None:
+    def __init__(self, asking: DatabaseCalls, life: str, agreement: Agreement | None = None) -> None:
         self._asking = asking
         self._life = life
+        self._agreement = agreement or NoAgreement()
+        self._looked = 0.0
+        self._turn = 0
         self._place: CopyPlace | None = None  # how far the followed copy has been read
         self._whole = 0  # the place of that copy from which on its numbers are in order
-        self._more = NEAR  # what is added to its numbers
+        self._begun_at = CopyPlace(b"", 0, b"")
         self._left: tuple[CopyPlace, CopyPlace] | None = None  # where the one before was left, and this begun
         self._now = Seq(0, f"0-{life}.-", life)
         self._written = 0
@@ -88,7 +127,7 @@ class Copies:
     def _number(self, place: CopyPlace) -> int:
         if self._place is None or place.copy != self._place.copy:
             return FAR
-        return place.number + (self._more if place.number >= self._whole else 0)
+        return place.number + (NEAR * self._turn if place.number >= self._whole else 0)
 
     def parse(self, text: str) -> Seq | None:
         """As `sequences.parse`. Raises BadRequest."""
@@ -145,46 +184,67 @@ class Copies:
         return await self._read_on()
 
     async def _read_on(self) -> Seq:
-        if self._place is None:
-            self._place = await self._first()
-            self._now = self.stamp(_text(self._place))
-            self._written = self._place.number
-        at, left, begun = self._place, self._place, None
+        at = await self._start()
         while True:
-            page = await self._page(_text(at))
-            last = _parsed(page.last_seq)[1]
-            if last.copy != at.copy:  # its node is lost
-                left, begun = at, _begin(page, last)
-            self._note(page.results)
-            at = last
-            if len(page.results) < PAGE:
+            left, begun = at, None
+            while True:
+                page = await self._page(_text(at))
+                last = _parsed(page.last_seq)[1]
+                if last.copy != at.copy:  # its node is lost
+                    left, begun = at, _begin(page, last)
+                self._note(page.results)
+                at = last
+                if len(page.results) < PAGE:
+                    break
+            if begun is None:
                 break
-        if begun is not None:
-            self._follow(left, begun, at)
-        else:
-            self._place = at
-            if at.number and at.number + self._more > self._now.number:
-                self._now = self.stamp(_text(at))
+            proposed = FollowedCopy(self._turn + 1, _text(begun), at.number, _text(left))
+            agreed = await self._agreement.propose(proposed)
+            self._follow(agreed)
+            if agreed == proposed:
+                break
+            at = self._begun_at  # others follow another one
+        self._place = at
+        if at.number and self._number(at) > self._now.number:
+            self._now = self.stamp(_text(at))
         if begun is not None or at.number >= self._written + OFTEN:
             await self._write_down(at)
         return self._now
 
-    def _follow(self, left: CopyPlace, begun: CopyPlace, place: CopyPlace) -> None:
-        """Another copy, read from `begun` on to its end. The one before was read up to `left`."""
-        self._left, self._place = (left, begun), place
-        number = max(self._now.number, NEAR) + 1
-        self._whole, self._more = place.number, number - place.number
-        self._now = Seq(number, f"{place.number}-{self._life}.{place.opaque}", self._life)
+    async def _start(self) -> CopyPlace:
+        """Where to read on."""
+        begun = time.monotonic()
+        if self._place is not None and begun - self._looked < LOOK:
+            return self._place
+        agreed = await self._agreement.read()
+        if agreed is None:
+            first = _parsed((await self._page("now")).last_seq)[1]
+            agreed = await self._agreement.propose(FollowedCopy(1, _text(first)))
+            if agreed.turn == 1:
+                await self._write_down(first)
+        self._looked = begun
+        if self._place is None or agreed.turn > self._turn:
+            self._follow(agreed)
+            self._place = await self._noted()
+            self._written = self._place.number
+            if self._place.number and self._number(self._place) > self._now.number:
+                self._now = self.stamp(_text(self._place))
+        return self._place
 
-    async def _first(self) -> CopyPlace:
-        """What was followed last, by whichever process; else what answers first."""
+    def _follow(self, agreed: FollowedCopy) -> None:
+        self._turn, self._whole = agreed.turn, agreed.whole
+        self._begun_at = self._place = _parsed(agreed.begun)[1]
+        self._left = None if agreed.left is None else (_parsed(agreed.left)[1], self._begun_at)
+
+    async def _noted(self) -> CopyPlace:
+        """A later place than that where the followed copy was begun, if one was written down and nobody here
+        waits for what lies between."""
         answer = await self._asking.ask("GET", document_path(FOLLOWED))
-        if answer.status == 200:
-            return _parsed((await answer.json())["seq"])[1]
-        page = await self._page("now")
-        place = _parsed(page.last_seq)[1]
-        await self._write_down(place)
-        return place
+        if answer.status == 200 and not self._awaiting:
+            noted = _parsed((await answer.json())["seq"])[1]
+            if noted.copy == self._begun_at.copy and noted.number > max(self._begun_at.number, self._whole):
+                return noted
+        return self._begun_at
 
     async def _write_down(self, place: CopyPlace) -> None:
         """The last writer wins: any place of a copy will do."""

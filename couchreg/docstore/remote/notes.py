@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import Hashable
 from typing import Any, Final
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -78,18 +79,18 @@ class SharedNotes:
             self._is_there = True
 
         def changed(old: dict[str, Any] | None) -> dict[str, Any]:
-            return {"name": name, "value": change(first if old is None else old.get("value"))}
+            return {"name": _written(name), "value": change(first if old is None else old.get("value"))}
 
         return (await self.documents.change(_document(life, name), changed))["value"]
 
     async def all(self, life: str, kind: str | None) -> dict[str, Any]:
         """Those of a kind, or of all, by name, removed ones too (None)."""
-        front = f"{life}:" if kind is None else f"{life}:{kind}:"
+        front = f"{life}:" if kind is None else f"{life}:{_kind(kind)}:"
         try:
             found = await self.documents.between(front, front + "~")
         except NotFound:  # nothing was changed yet
             return {}
-        return {str(one["name"]): one.get("value") for one in found}
+        return {_name(str(one["name"])): one.get("value") for one in found}
 
     async def state(self, kind: str) -> Hashable:
         try:
@@ -99,7 +100,7 @@ class SharedNotes:
                     await self._look(now)
         except NotFound:  # nothing was changed yet
             return None
-        return self._changed.get(kind, self._first)
+        return self._changed.get(_kind(kind), self._first)
 
     async def _look(self, now: Seq) -> None:
         """Once for all who wait. What is looked at twice says the same twice."""
@@ -113,9 +114,26 @@ class SharedNotes:
         self._seen = now
 
 
+def _written(name: str) -> str:
+    """A name as a document can have it, whatever characters are in it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "\0" + quote(name, safe="", errors="surrogatepass")
+    return name
+
+
+def _name(written: str) -> str:
+    return unquote(written[1:], errors="surrogatepass") if written[:1] == "\0" else written
+
+
 def _document(life: str, name: str) -> str:
     digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()
-    return f"{life}:{name.partition(':')[0]}:{digest}"
+    return f"{life}:{_kind(name)}:{digest}"
+
+
+def _kind(name: str) -> str:
+    return quote(name.partition(":")[0], safe="", errors="surrogatepass")
 
 
 class RemoteNotes:
@@ -131,6 +149,8 @@ class RemoteNotes:
         return self._shared.has_all or name.startswith(SHARED)
 
     async def read(self, name: str) -> Any:
+        if self._shared.has_all and not name.startswith(SHARED):
+            (await self._asking.ask("GET", "")).check()  # where the database is gone this says so
         if self._is_shared(name):
             is_there, value = await self._shared.read(self._life, name)
             if is_there:

@@ -114,7 +114,8 @@ class PrivateDocuments:
     ) -> str:
         """The new revision. Raises Conflict where it is not an edit of the newest one."""
         if self.database is not None:
-            edit = Edit(doc_id, rev, False, dict(value))
+            body = json.decode(json.encode(dict(value)))  # notes may have what JSON only writes, as tuples
+            edit = Edit(doc_id, rev, False, body)
             return (await self.database.update([edit], new_edits=True, user=SYSTEM)).rev
         query = {} if rev is None else {"rev": rev}
         answer = await self.asking.ask(

@@ -342,3 +342,31 @@ async def test_what_is_read_is_never_older_than_the_feed(place: Place) -> None:
         await two.revision("a")
     with pytest.raises(NotFound, match="missing"):
         await two.revision("b")
+
+
+async def test_who_pages_through_two_processes_misses_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nodes are lost and come back in between, and the processes follow the same copy again."""
+    monkeypatch.setattr(copies, "LOOK", 0.0)
+    one, two = databases = await place.databases()
+    written, seen, since = set[str](), set[str](), BEGINNING
+    for step, up in enumerate(([1, 2, 3], [2, 3], [2, 3, 1], [3, 1], [1, 2, 3], [1, 2], [2, 1, 3])):
+        place.cluster.up = up
+        for n, database in enumerate(databases):
+            written.add(f"{step}-{n}")
+            await put_one(database, edit(f"{step}-{n}", v=1))
+        for _ in range(2):
+            database = databases[step % 2]
+            since = await database.parse_since(since.text)
+            async for found in database.changes(since, limit=3):
+                seen.update(row.id for row in found.results)
+                since = found.last_seq
+        await place.cluster.level()
+        assert (await one.update_seq()).number == (await two.update_seq()).number
+    for database in (one, two) * 20:
+        since = await database.parse_since(since.text)
+        async for found in database.changes(since, limit=3):
+            seen.update(row.id for row in found.results)
+            since = found.last_seq
+    assert seen == written

@@ -9,7 +9,7 @@ from couchreg.docstore.base import BEGINNING, Seq
 from couchreg.docstore.remote import copies
 from couchreg.docstore.remote.asking import DatabaseCalls
 from couchreg.docstore.remote.calls import CouchAnswer
-from couchreg.docstore.remote.copies import NEAR, Copies
+from couchreg.docstore.remote.copies import NEAR, Copies, FollowedCopy, NoAgreement
 from couchreg.docstore.remote.places import CopyPlace
 from couchreg.errors import BadRequest, Failure, Unsure
 from couchreg.model import json
@@ -123,13 +123,62 @@ async def test_a_node_that_is_lost_is_followed_by_another(cluster: Cluster, foll
     assert followed.since(after) == text(2, 4)
 
 
-async def test_another_process_follows_the_same_copy(cluster: Cluster, followed: Copies) -> None:
+@pytest.fixture
+def seen_by_another(cluster: Cluster) -> Cluster:
+    """The same cluster, of which another process reaches other nodes."""
+    other = Cluster()
+    other.rows = cluster.rows
+    return other
+
+
+async def test_all_processes_follow_the_same_copy(
+    cluster: Cluster, seen_by_another: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where one does not see that a node is lost for another; and a client that asks both misses
+    nothing."""
+    monkeypatch.setattr(copies, "LOOK", 0.0)
+    agreement = NoAgreement()
+    one = Copies(cluster, LIFE, agreement)  # type: ignore[arg-type]
+    two = Copies(seen_by_another, LIFE, agreement)  # type: ignore[arg-type]
     cluster.write("a")
+    assert await one.now() == await two.now()
+    cluster.write("b")
+    before = await two.now()
     cluster.lost = {1}
-    await followed.now()
-    cluster.lost = set()
-    other = Copies(cluster, LIFE)  # type: ignore[arg-type]
-    assert "node2" in CopyPlace.parse((await other.now()).text.partition(".")[2]).node
+    after = await one.now()
+    assert before < after == await two.now()
+    assert two.since(before) == one.since(before)
+    assert two.since(after) == one.since(after) == text(2, 2)
+    cluster.write("c")
+    seen_by_another.lost, cluster.lost = {2}, {2}
+    found = await asyncio.gather(one.now(), two.now())
+    assert found[0].number == found[1].number > after.number
+    assert one.node == two.node == "node1@127.0.0.1"
+    third = Copies(cluster, LIFE, agreement)  # type: ignore[arg-type]
+    assert await third.now() == await one.now()
+    assert third.since(after) == one.since(after)
+
+
+async def test_of_two_who_see_it_at_once_one_says_what_is_followed(
+    cluster: Cluster, seen_by_another: Cluster
+) -> None:
+    class Slow(NoAgreement):
+        async def propose(self, followed: FollowedCopy) -> FollowedCopy:
+            await asyncio.sleep(0.01)
+            there = await self.read()
+            if there is not None and there.turn >= followed.turn:
+                return there
+            return await super().propose(followed)
+
+    agreement = Slow()
+    one = Copies(cluster, LIFE, agreement)  # type: ignore[arg-type]
+    two = Copies(seen_by_another, LIFE, agreement)  # type: ignore[arg-type]
+    for write, lost in (("a", {1}), ("b", {2}), ("c", {1})):
+        cluster.write(write)
+        cluster.lost = seen_by_another.lost = lost
+        found = await asyncio.gather(one.now(), two.now())
+        assert found[0].number == found[1].number
+        assert one.node == two.node
 
 
 async def test_how_far_it_is_is_written_down_now_and_then(
