@@ -3,10 +3,9 @@
 Made where the maps run: that may be a child, and sort keys are the dearest part of an index.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -15,7 +14,9 @@ from couchreg.model.collation import KNOWN, SHORT, sort_key
 from couchreg.model.raw_order import raw_sort_key
 
 Pairs = Sequence[tuple[Any, Any]]  # of key and value
-_LARGE = 1 << 63
+_LARGE, _OFTEN = 1 << 63, 1 << 20
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+_BEGUN, _ENDED = sort_key([])[:1].hex(), sort_key([])[1:].hex()  # of arrays
 _SHAPE = list[list[list[tuple[Any, Any]]]]
 _encode = msgspec.json.Encoder().encode
 
@@ -48,29 +49,57 @@ def rows_text(made: Iterable[Sequence[Pairs]], raw: Sequence[bool]) -> bytes:
     in the order of their values' terms, whatever the collation; `number` is a row's place among all of its
     document.
     """
-    orders = [raw_sort_key if is_raw else sort_key for is_raw in raw]
     rows: list[tuple[int, int, str, int, str, str]] = []
     for place, of_maps in enumerate(made):
         number = 0
-        for at, (order, pairs) in enumerate(zip(orders, of_maps, strict=False)):
-            for sort, key, value in _ordered(pairs, order):
-                rows.append((place, at, sort.hex(), number, _text(key), _text(value)))
+        for at, (is_raw, pairs) in enumerate(zip(raw, of_maps, strict=False)):
+            for sort, key, value in _ordered(pairs, _raw_form if is_raw else _form):
+                rows.append((place, at, sort, number, key, _text(value)))
                 number += 1
     return _encode(rows)
 
 
-def _ordered(pairs: Pairs, order: Any) -> Sequence[tuple[bytes, Any, Any]]:
-    if len(pairs) == 1:
-        [(key, value)] = pairs
-        return ((order(key), key, value),)
-    found = [(order(key), key, value) for key, value in pairs]
+def _ordered(pairs: Pairs, form: Callable[[Any], tuple[str, str]]) -> Sequence[tuple[str, str, Any]]:
+    """Sort key, text and value of each, in their order: that of hexadecimal digits is that of the bytes."""
+    found = [(*form(key), value) for key, value in pairs]
+    if len(found) < 2:
+        return found
     found.sort(key=_first)
-    if any(one[0] == other[0] for one, other in pairwise(found)):
+    if len({row[0] for row in found}) < len(found):
         found.sort(key=lambda row: (row[0], raw_sort_key(row[2])))
     return found
 
 
-def _first(row: tuple[bytes, Any, Any]) -> bytes:
+def _form(key: Any) -> tuple[str, str]:
+    """The sort key of a key and its text. Those of short texts and of integers are remembered, and put
+    together where they are the items of an array."""
+    kind = type(key)
+    if kind is str and len(key) <= SHORT:
+        return _form_of_text(key)
+    if kind is int and -_OFTEN <= key <= _OFTEN:
+        return _form_of_integer(key)
+    if kind is list and _PLAIN.issuperset(map(type, key)):
+        inner = [_form(item) for item in key]
+        sorts, texts = [one[0] for one in inner], [one[1] for one in inner]
+        return f"{_BEGUN}{''.join(sorts)}{_ENDED}", f"[{','.join(texts)}]"
+    return sort_key(key).hex(), _text(key)
+
+
+def _raw_form(key: Any) -> tuple[str, str]:
+    return raw_sort_key(key).hex(), _text(key)
+
+
+@lru_cache(KNOWN)
+def _form_of_text(key: str) -> tuple[str, str]:
+    return sort_key(key).hex(), json.quote(key).decode()
+
+
+@lru_cache(KNOWN)
+def _form_of_integer(key: int) -> tuple[str, str]:
+    return sort_key(key).hex(), str(key)
+
+
+def _first(row: tuple[str, str, Any]) -> str:
     return row[0]
 
 
@@ -79,10 +108,9 @@ def _text(value: Any) -> str:
     if kind is int:
         return str(value) if -_LARGE < value < _LARGE else json.encode(value).decode()
     if kind is str and len(value) <= SHORT:
-        return _quoted(value)
+        return _form_of_text(value)[1]
+    if value is None:
+        return "null"
+    if kind is float and 1e-5 <= abs(value) < 1e16:
+        return _encode(value).decode()  # as JavaScript spells it: see `exactjson.odd`
     return json.encode(value).decode()
-
-
-@lru_cache(KNOWN)
-def _quoted(text: str) -> str:
-    return json.quote(text).decode()

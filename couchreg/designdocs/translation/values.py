@@ -57,7 +57,9 @@ def plain(value: Any, depth: int = 0) -> Any:
             spend(len(value) >> 6)
         return value
     if kind is int:
-        return _safe(value)
+        if -SAFE <= value <= SAFE:
+            return value
+        raise GivesUp
     if kind is bool or value is None:
         return value
     if kind is float:
@@ -68,7 +70,9 @@ def plain(value: Any, depth: int = 0) -> Any:
     if depth > DEEP:
         raise GivesUp
     if kind is list:
-        return [plain(item, depth + 1) for item in value]
+        return [
+            item if type(item) is str and len(item) <= _OFTEN else plain(item, depth + 1) for item in value
+        ]
     return _object(value, depth)
 
 
@@ -88,12 +92,6 @@ def check_order(value: dict[str, Any]) -> None:
 
 def _begins(name: str) -> bool:
     return "0" <= name[:1] <= "9"
-
-
-def _safe(value: int) -> int:
-    if -SAFE <= value <= SAFE:
-        return value
-    raise GivesUp
 
 
 def _number(value: float) -> float:

@@ -34,7 +34,6 @@ OPEN = 64  # index files at the same time
 DESIGN = "_design/"
 TOGETHER = 500  # documents mapped and stored together
 PAGE = 500  # rows read together
-
 KNOWN = 200  # definitions that are remembered, of design documents with so many bytes
 REMEMBERED = 32 << 10
 FEW = 100  # rows that are read on the event loop
@@ -183,7 +182,8 @@ class Index:
             revision = Revision(
                 change.id, change.revs[0], change.deleted, change.members or b"", change.attachments
             )
-            living.append((revision, await self._extras(database, change)))
+            has_more = len(change.revs) > 1 or self.definition.local_seq
+            living.append((revision, await self._extras(database, change) if has_more else b""))
         return await self._mapped(living)
 
     async def _extras(self, database: Database, change: Change) -> bytes:
@@ -200,7 +200,9 @@ class Index:
 
     async def _mapped(self, revisions: Sequence[tuple[Revision, bytes]]) -> list[Mapped]:
         wanted = [pair for pair in revisions if self._is_mapped(pair[0])]
-        found = [Mapped([one.id for one, _ in revisions if not self._is_mapped(one)], NO_ROWS)]
+        few = len(wanted) < len(revisions)
+        gone = [one.id for one, _ in revisions if not self._is_mapped(one)] if few else []
+        found = [Mapped(gone, NO_ROWS)]
         ids = [revision.id for revision, _ in wanted]
         for count, rows in await self._mapper([text_of(revision, extras) for revision, extras in wanted]):
             found.append(Mapped(ids[:count], rows, self._before(ids[:count])))

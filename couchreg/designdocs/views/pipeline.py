@@ -8,7 +8,7 @@ from typing import Any, Final
 from couchreg.designdocs.views.index import Mapped
 from couchreg.docstore.base import Change, Seq
 
-AHEAD: Final = 3  # batches that are mapped while one is stored
+AHEAD: Final = 6  # batches that are mapped while others are stored
 
 Mapping = Coroutine[Any, Any, list[Mapped]]
 Store = Callable[[Sequence[Mapped], Sequence[Change], Seq], Awaitable[None]]
@@ -39,8 +39,15 @@ class Pipeline:
             await self._finish_one()
 
     async def _finish_one(self) -> None:
+        """Store the next batch, and with it those behind that are mapped: one transaction costs less than
+        several."""
         task, changes, seq = self._ahead.popleft()
-        await self._store(await task, changes, seq)
+        mapped, stored = list(await task), list(changes)
+        while self._ahead and _is_mapped(self._ahead[0][0]):
+            task, changes, seq = self._ahead.popleft()
+            mapped += task.result()
+            stored += changes
+        await self._store(mapped, stored, seq)
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
@@ -51,3 +58,7 @@ class Pipeline:
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+
+
+def _is_mapped(task: asyncio.Task[list[Mapped]]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
