@@ -75,6 +75,7 @@ class Settings:
     host: str = setting("127.0.0.1", "The address that both doors listen on.", text, metavar="HOST")
     port: int = setting(8000, "Port of the registry door; 0 chooses a free one.", PORT, metavar="PORT")
     couch_port: int = setting(5984, "Port of the couch door; 0 chooses a free one.", PORT, metavar="PORT")
+    workers: int = setting(1, "Processes; all but one answer reads.", whole(1, 64), metavar="N")
     data_dir: Path = setting(  # noqa: RUF009 — a Path never changes
         Path("couchreg-data"),
         "The directory that holds everything; created if it does not exist.",
@@ -105,9 +106,7 @@ class Settings:
     cluster_trial: str = setting(
         "off", "Try out a CouchDB of several nodes: not safe yet.", one_of("off", "on"), metavar="off|on"
     )
-    blobstore: str = setting(
-        "directory", "Where files are kept.", blob_store, metavar="directory|s3://BUCKET"
-    )
+    blobstore: str = setting("directory", "Where files lie.", blob_store, metavar="directory|s3://BUCKET")
     redirect: str = setting(
         "off",
         "Whether readers of files are sent to the bucket: to its public addresses, or to signed ones "

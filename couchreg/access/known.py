@@ -38,8 +38,8 @@ class _Known:
 class PrivatePackages:
     """Of one `registry` database, as it is stored. `groups_of` tells of memberships, as they are now.
 
-    With `is_mirror` a version whose package's document has not come yet is for administrators alone: that
-    document says for whom it is.
+    Where `others_write`, other processes do. With `is_mirror` a version whose package's document has not come
+    yet is for administrators alone: that document says for whom it is.
     """
 
     def __init__(
@@ -49,7 +49,9 @@ class PrivatePackages:
         *,
         refresh_groups: RefreshGroups | None = None,
         is_mirror: bool = False,
+        others_write: bool = False,
     ) -> None:
+        self.others_write = others_write
         self._database = database
         self._refresh_groups = refresh_groups
         self._groups_of = groups_of

@@ -238,8 +238,9 @@ class SeenDatabase(DatabaseProxy):
 
     async def _look_again(self) -> None:
         """After a read: know of what was closed meanwhile. Where nothing is restricted that is not asked: the
-        first package to be closed is closed from the next read on, and no read pays for it till then."""
-        if not self._shows_all():
+        first package to be closed is closed from the next read on, and no read pays for it till then. Where
+        others write it is, for a version of that package may be among what was just read."""
+        if self._private.others_write or not self._shows_all():
             await self._private.refresh()
 
     async def _is_closed(self, doc_id: str) -> bool:
@@ -248,6 +249,7 @@ class SeenDatabase(DatabaseProxy):
 
     async def _have_moved(self, places: Sequence[str], ids: Sequence[str]) -> bool:
         """Whether documents are looked for elsewhere since."""
+        await self._look_again()
         return not self._shows_all() and await self._places(ids) != places
 
     async def _hidden_ids(self) -> list[str]:

@@ -11,9 +11,11 @@ from aiohttp import web
 from couchreg.app import mirroring
 from couchreg.app.facts import facts
 from couchreg.app.listening import serve
+from couchreg.app.messages import DOORS, Hello, ToldFigures
 from couchreg.app.overview import overview
 from couchreg.app.searching import Searching
 from couchreg.app.stores import direct_uploads, elsewhere
+from couchreg.app.workers import Workers, as_texts, part_of_limit
 from couchreg.auth.options import user_required
 from couchreg.auth.users.caring import Care
 from couchreg.config import Settings
@@ -93,6 +95,7 @@ async def open_doors(
         "codings": services.codings.size,
         "texts": services.rendered.size,
     }
+    workers = _workers(app, door, ports[1].getsockname()[1])
     limits = _limits(app.settings)
     count = app.monitoring.requests.add
     told = (count, charging(limits)) if limits else (count,)
@@ -106,13 +109,51 @@ async def open_doors(
     )
     watching = app.journals.watching("couch", limits, *told)
     couch = web.ServerRunner(door.server(watching), shutdown_timeout=CLOSING)
-    registry_url, couch_url = [
-        await serve(stack, runner, port, app.tls)
-        for runner, port in zip((registry, couch), ports, strict=True)
+    runners: dict[str, web.BaseRunner] = dict(zip(DOORS, (registry, couch), strict=True))
+    if workers is not None:
+        workers.runners = runners
+    urls = [
+        await serve(stack, runner, port, app.tls, None if workers is None else partial(workers.share, name))
+        for (name, runner), port in zip(runners.items(), ports, strict=True)
     ]
-    return door, registry_url, couch_url
+    if workers is not None:
+        stack.push_async_callback(workers.stop)
+        await workers.begin()
+    return door, urls[0], urls[1]
+
+
+def _workers(app: "App", door: CouchDoor, couch_port: int) -> Workers | None:
+    """The processes that read beside this one, where there are to be some."""
+    settings = app.settings
+    if settings.workers == 1:
+        return None
+
+    def hello(number: int) -> Hello:
+        return Hello(
+            as_texts(settings),
+            couch_port,
+            number,
+            app.upload_secret,
+            part_of_limit(settings.guest_requests, settings.workers),
+            part_of_limit(settings.guest_bytes << 20, settings.workers),
+        )
+
+    def told(found: ToldFigures) -> None:
+        app.monitoring.requests.add_sums(found.requests)
+        door.services.counters.add(found.statuses)
+        for name, version, count in found.downloads:
+            app.registry.downloads.count(name, version, count)
+
+    app.workers = Workers(settings, hello, told)
+    app.configured.tell_held = app.workers.hold
+    app.journals.also = app.workers.reopen
+    return app.workers
 
 
 def _limits(settings: Settings) -> RequestLimits:
-    guests = Allowed(settings.guest_requests, settings.guest_bytes << 20)
+    """Reading processes have a part of what guests may ask for."""
+    requests, size = settings.guest_requests, settings.guest_bytes << 20
+    others = settings.workers - 1
+    requests -= others * part_of_limit(requests, settings.workers)
+    guests = Allowed(requests, size - others * part_of_limit(size, settings.workers))
     return RequestLimits(guests, Allowed(settings.account_requests, settings.account_bytes << 20))

@@ -45,6 +45,7 @@ class Health:
             await _tried("followers", self._followers),
             self._disk(),
             self._maintenance(),
+            *self._reading(),
         ]
         self._until = asyncio.get_running_loop().time() + KEPT
         return parts
@@ -76,6 +77,20 @@ class Health:
         disks = self._app.monitoring.disks
         problems = [found for found in map(disks.problem, disks.rooms) if found]
         return HealthPart("disk", WARNING if problems else OK, " ".join(problems) or None)
+
+    def _reading(self) -> list[HealthPart]:
+        """The processes that read, where there are to be some."""
+        workers = self._app.workers
+        if workers is None:
+            return []
+        missing = workers.wanted - workers.reading
+        if missing:
+            return [
+                HealthPart(
+                    "reading", WARNING, f"{missing} of {workers.wanted} reading processes are missing."
+                )
+            ]
+        return [HealthPart("reading", OK)]
 
     def _maintenance(self) -> HealthPart:
         mode = self._app.store.config().get("couchdb", {}).get("maintenance_mode", "")

@@ -22,6 +22,7 @@ class Journals:
         self._lines: list[Lines] = []
         self._tell: list[Tell] = []
         self._trail: AuditTrail | None = None
+        self.also: Callable[[], None] = lambda: None  # reopens those of other processes
         if settings.access_log != "off":
             form, lost = FORMS[settings.access_log]
             self._tell.append(AccessLog(self._opened(settings.access_log_file, lost), form).write)
@@ -42,6 +43,7 @@ class Journals:
         """Go on in new files: the old ones have been moved away."""
         for lines in self._lines:
             lines.reopen()
+        self.also()
 
     def _opened(self, path: Path | None, lost: Callable[[int], bytes]) -> Lines:
         try:

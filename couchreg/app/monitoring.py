@@ -111,6 +111,10 @@ class Monitoring:
         lag = mirror[0] if mirror else {"seconds": None, "documents": None}
         yield gauge("couchreg_mirror_lag_seconds", "How old the mirror is.", lag["seconds"])
         yield gauge("couchreg_mirror_lag_documents", "Documents that are to come.", lag["documents"])
+        if self._app.workers is not None:
+            reading, told = self._app.workers, "Requests that they have answered, among all."
+            yield gauge("couchreg_reading_processes", "That answer beside this one.", reading.reading)
+            yield counter("couchreg_reading_requests", told, reading.answered)
 
     def _caches(self) -> Iterator[Family]:
         sizes = {name: float(size) for name, size in self._app.caches().items()}

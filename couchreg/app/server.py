@@ -37,6 +37,8 @@ from couchreg.app.searching import beginning_of, open_restricted, open_search
 from couchreg.app.stores import direct_uploads, in_parts, largest_attachment, open_blobs
 from couchreg.app.tables import begin, counted, open_tables
 from couchreg.app.trusting import trusting
+from couchreg.app.workers import Workers
+from couchreg.app.workers import refuse as refuse_workers
 from couchreg.auth.guards.users_guard import GuardedStore
 from couchreg.auth.login.authenticator import Authenticator
 from couchreg.auth.login.lasting import Lasting
@@ -96,6 +98,7 @@ class App:
         self.registry_url = self.couch_url = ""
         self.superseded = asyncio.Event()  # another process has taken over the documents
         self.caches: Callable[[], Mapping[str, int]] = dict  # bytes that each holds
+        self.workers: Workers | None = None
         self._stack = AsyncExitStack()
 
     async def start(self) -> None:
@@ -109,6 +112,7 @@ class App:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, begun = self.settings, time.time()
+        refuse_workers(settings)
         self.tls = tls_context(settings)
         self.journals = Journals(stack, settings)
         data = stack.enter_context(DataDir(settings.data_dir))
@@ -120,6 +124,7 @@ class App:
         engine, self.processes = await open_engine(stack, settings, data, self.superseded.set)
         store = await CachedConfig.load(engine)
         stack.push_async_callback(store.stop)
+        self.configured = store
         self.passwords = self._passwords(stack, store)
         changes = UserChanges()
         guard = GuardedStore(store, self.passwords, changes, *self._layers(stack, data.views))

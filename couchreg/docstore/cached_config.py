@@ -33,6 +33,7 @@ class CachedConfig(StoreProxy):
         self.config: Callable[[], Config] = partial(getattr, self, "_snapshot")
         self._snapshot = snapshot
         self._held: dict[tuple[str, str], str | None] = {}  # set for this run alone, over what is stored
+        self.tell_held: Callable[[bool], None] = lambda held: None  # whether there are any, before they count
         self._interval = interval
         self._reading = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -52,14 +53,17 @@ class CachedConfig(StoreProxy):
             await self.inner.set_config(section, key, value)
             self._held.pop((section, key), None)
         elif len(self._held) < MOST_HELD or (section, key) in self._held:
+            self.tell_held(True)
             self._held[section, key] = value
         else:
             raise BadRequest(f"At most {MOST_HELD} settings are kept without being stored.")
         await self.refresh_config()
+        self.tell_held(bool(self._held))
 
     async def forget_config(self) -> None:
         self._held.clear()
         await self.refresh_config()
+        self.tell_held(False)
 
     # -- what others change
     def start(self) -> None:

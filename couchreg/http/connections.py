@@ -76,19 +76,23 @@ class Connection(web.RequestHandler):
         self._since = 0.0  # loop time: a head began, or the last byte of a body came
         self._has_begun = False  # some bytes of a head are here, and not all
         self._waiting: tuple[float, int] | None = None  # since when nothing was taken of so many bytes
+        self.first = b""  # what another process has read of it
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._since = self._loop.time()
         peer = transport.get_extra_info("peername")
         address = peer[0] if isinstance(peer, tuple) else ""
-        if self._connections_of.enter(self, address):
+        if self._connections_of.enter(address):
             self._origin = origin(address)
         else:
             self._refuse(b"503 Service Unavailable", b"Too many connections: try again in a while.")
+        if self.first:
+            first, self.first = self.first, b""
+            self.data_received(first)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._connections_of.leave(self, self._origin)
+        self._connections_of.leave(self._origin)
         self._origin = None
         super().connection_lost(exc)
 
@@ -214,21 +218,30 @@ class Connections(web.Server):
             max_headers=MOST_FIELDS,
         )
 
-    def enter(self, connection: Connection, address: str) -> bool:
-        """Count a connection; False where there are too many. A trusted proxy brings others' connections."""
+    @property
+    def inside(self) -> int:
+        """How many connections are counted, here and in other processes."""
+        return self._inside
+
+    def is_full(self, address: str) -> bool:
+        """Whether there are too many for one more. A trusted proxy brings others' connections."""
         limits = ConnectionLimits.of(self._section())
-        one = origin(address)
-        crowded = self._counts[one] >= limits.most_of_one and not self._proxies.trusts(address)
-        if crowded or self._inside >= limits.most:
+        crowded = self._counts[origin(address)] >= limits.most_of_one and not self._proxies.trusts(address)
+        return crowded or self._inside >= limits.most
+
+    def enter(self, address: str) -> bool:
+        """Count a connection, here or in another process; False where there are too many."""
+        if self.is_full(address):
             log.warning("A connection of %s was refused: there are too many.", address)
             return False
+        one = origin(address)
         self._inside += 1
         self._counts[one] += 1
         if self._looking is None:
             self._looking = asyncio.get_running_loop().create_task(self._look(), name="connections")
         return True
 
-    def leave(self, connection: Connection, one: str | None) -> None:
+    def leave(self, one: str | None) -> None:
         if one is None:
             return
         self._inside -= 1

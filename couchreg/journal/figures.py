@@ -32,6 +32,16 @@ class LongRequest(NamedTuple):
     status: int
 
 
+class FigureSums(NamedTuple):
+    """What one process has counted since it last told. Of a place, which is a door and a route, how many took
+    how long, and all seconds."""
+
+    answers: list[tuple[str, str, str, int, int]]  # door, route, method, status; how many
+    times: list[tuple[str, str, list[int], float]]
+    sent: dict[str, int]
+    long: list[LongRequest]
+
+
 class RequestFigures:
     """Sums over all requests since the start."""
 
@@ -74,6 +84,27 @@ class RequestFigures:
     def _keep(self, one: LongRequest) -> None:
         young = [other for other in self._long if one.ended - other.ended < KEPT_FOR]
         self._long = sorted([*young, one], reverse=True)[:LONGEST]
+
+    def take(self) -> FigureSums:
+        """All that was counted, which begins anew."""
+        self._count_all()
+        answers = [(*place, count) for place, count in self._answers.items()]
+        times = [(*place, found.counts, found.sum) for place, found in self._times.items()]
+        found = FigureSums(answers, times, dict(self._sent), self._long)
+        self._answers, self._times, self._sent, self._long = Counter(), {}, Counter(), []
+        return found
+
+    def add_sums(self, sums: FigureSums) -> None:
+        """What another process of this server has counted."""
+        for *place, count in sums.answers:
+            self._answers[tuple(place)] += count  # type: ignore[index]
+        for door, route, counts, seconds in sums.times:
+            times = self._times.setdefault((door, route), Histogram())
+            times.counts = [one + more for one, more in zip(times.counts, counts, strict=True)]
+            times.sum += seconds
+        self._sent.update(sums.sent)
+        for one in sums.long:
+            self._keep(one)
 
     def longest(self) -> list[LongRequest]:
         """Those of the last hour that took longest, the longest first."""

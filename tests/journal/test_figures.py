@@ -22,3 +22,17 @@ def test_what_took_longest_is_remembered_for_an_hour(monkeypatch: pytest.MonkeyP
     assert figures.longest() == []
     figures.add(Over(asked, "GET", "/?q=secret", 200, 1, 200, now[0]))
     assert [one.target for one in figures.longest()] == ["/"]
+
+
+def test_figures_of_another_process_are_added() -> None:
+    here, there = RequestFigures(), RequestFigures()
+    asked = Asked("couch", {}, None)
+    for figures in (here, there):
+        for seconds in (0.5, 0.002):
+            figures.add(Over(asked, "GET", "/db", 200, 10, seconds, 1.0))
+    here.add_sums(there.take())
+    here.add_sums(there.take())  # which has begun anew
+    told = "\n".join(str(list(family.samples)) for family in here.families())
+    assert "'status': '200'}, value=4" in told
+    assert "value=40" in told
+    assert "suffix='_count', labels={'door': 'couch', 'route': 'none'}, value=4" in told

@@ -73,6 +73,12 @@ def settle(conn: apsw.Connection, directory: Path) -> tuple[dict[str, DatabaseFi
     return files, _moved(conn, directory, files)
 
 
+def known(conn: apsw.Connection, directory: Path) -> dict[str, DatabaseFile]:
+    """The databases by name, as they are now."""
+    rows = [_Row(*row) for row in query(conn, "SELECT incarnation, name, gone FROM databases")]
+    return {row.name: _place(directory, row) for row in rows if not row.gone}
+
+
 def _place(directory: Path, row: _Row) -> DatabaseFile:
     return paths.place(directory, row.name, row.incarnation)
 

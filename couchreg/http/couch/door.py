@@ -5,12 +5,21 @@ operation, errors into answers). Knows no endpoint: those are in `table.py`.
 """
 
 import logging
+from collections.abc import Collection
 
 from aiohttp import web
 
 from couchreg.access.asking import ASKER, asker_of
 from couchreg.auth.policy import Rule
-from couchreg.errors import BadRequest, CouchregError, LostDocument, NotFound, StorageFailure, of_a_file
+from couchreg.errors import (
+    BadRequest,
+    CouchregError,
+    LostDocument,
+    NotFound,
+    StorageFailure,
+    Unavailable,
+    of_a_file,
+)
 from couchreg.http.connections import SECTION
 from couchreg.http.couch import routing
 from couchreg.http.couch.frame import cors, jsonp, params
@@ -34,9 +43,14 @@ OVERRIDES = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT
 class CouchDoor:
     """CouchDB's HTTP API over a store; `handle` serves a port of its own, or what is below a prefix."""
 
-    def __init__(self, services: CouchServices) -> None:
+    def __init__(self, services: CouchServices, only: Collection[str] | None = None) -> None:
+        """With `only` it answers these operations; what else is asked is 503."""
         self.services = services
-        self._router = routing.Router(TABLE, routing.load)
+
+        def find(name: str) -> routing.Function:
+            return routing.load(name) if only is None or name in only else _elsewhere
+
+        self._router = routing.Router(TABLE, find)
         self._leaving = Leaving()
 
     async def handle(self, request: web.BaseRequest, prefix: str = "") -> web.StreamResponse:
@@ -162,6 +176,10 @@ class CouchDoor:
         if error is None:
             return answer_unforeseen(request)
         return answer_error(error, request, self.services.settings, ctx.base_url)
+
+
+async def _elsewhere(ctx: Context) -> web.StreamResponse:
+    raise Unavailable("Another process of this server answers this.")
 
 
 def _named(request: web.BaseRequest) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from importlib import import_module
 from typing import Any
 from weakref import WeakSet
@@ -11,7 +11,7 @@ from aiohttp import web
 
 from couchreg.access.asking import asking
 from couchreg.auth.login.authenticator import NOBODY, Identity
-from couchreg.errors import BadRequest, CouchregError, Unauthorized
+from couchreg.errors import BadRequest, CouchregError, Unauthorized, Unavailable
 from couchreg.http.limits import admit
 from couchreg.http.registry.frame.answers import answer_errors
 from couchreg.http.registry.frame.call import Call, Handler, RegistryServices
@@ -21,7 +21,7 @@ from couchreg.http.registry.frame.finished import FINISHED, FinishedAnswers
 from couchreg.http.registry.frame.route import Route
 from couchreg.http.registry.frame.urls import base_url, is_secure
 from couchreg.http.registry.pages.forms import check_script
-from couchreg.http.registry.pages.wanted import has_page, problem, wants_page_of_error
+from couchreg.http.registry.pages.wanted import has_page, problem, wants_page, wants_page_of_error
 from couchreg.http.registry.routes import ROUTES
 from couchreg.journal.asking import UNDER_WAY
 from couchreg.web.rendering import prepare
@@ -33,8 +33,9 @@ CALL = web.RequestKey("call", Call)
 Operation = Callable[[Call], Awaitable[web.StreamResponse]]
 
 
-def registry_application(services: RegistryServices) -> web.Application:
-    """The application that serves the registry's port."""
+def registry_application(services: RegistryServices, only: Collection[str] | None = None) -> web.Application:
+    """The application that serves the registry's port. With `only` it answers these operations and makes no
+    pages; what else is asked is 503."""
     application = web.Application(middlewares=[_pages_of_errors(services), answer_errors])
     application.on_response_prepare.append(_name_request)
     application.on_response_prepare.append(_keep_private)
@@ -42,7 +43,8 @@ def registry_application(services: RegistryServices) -> web.Application:
     application[FINISHED] = FinishedAnswers()
     application.on_response_prepare.append(application[FINISHED].keep)  # last: what it keeps is complete
 
-    application.cleanup_ctx.append(_prepare_pages)
+    if only is None:
+        application.cleanup_ctx.append(_prepare_pages)
 
     async def end_fillings(_: web.Application) -> None:
         await services.fillings.close()
@@ -51,7 +53,9 @@ def registry_application(services: RegistryServices) -> web.Application:
     if services.couch is not None:
         application.router.add_route("*", "/_couch{path:(?s:/.*)?}", services.couch)
     for route in ROUTES:
-        _add(application.router, route, _handler(route, services))
+        here = only is None or (route.method == "GET" and route.operation in only)
+        handler = _handler(route, services) if here else _elsewhere
+        _add(application.router, route, handler if only is None else _without_pages(handler))
     return application
 
 
@@ -104,6 +108,19 @@ def operation(name: str) -> Operation:
     module, _, function = name.rpartition(".")
     found: Operation = getattr(import_module(f"couchreg.http.registry.{module}"), function)
     return found
+
+
+async def _elsewhere(request: web.Request) -> web.StreamResponse:
+    raise Unavailable("Another process of this server answers this.")
+
+
+def _without_pages(handler: Handler) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await (_elsewhere if wants_page(request) else handler)(request)
+
+    if handler in _WITH_PAGES:
+        _WITH_PAGES.add(handle)
+    return handle
 
 
 def _handler(route: Route, services: RegistryServices) -> Handler:

@@ -50,11 +50,11 @@ class Downloads:
     def today(self) -> date:
         return self._clock().astimezone(UTC).date()
 
-    def count(self, name: str, version: str) -> None:
-        """One file of this version goes out now."""
+    def count(self, name: str, version: str, times: int = 1) -> None:
+        """One file of this version goes out now, or has just gone out `times`."""
         key = (name, self.today.isoformat(), version)
         if key in self._waiting or len(self._waiting) < MOST_WAITING:
-            self._waiting[key] += 1
+            self._waiting[key] += times
             self._counted.set()
 
     def start(self) -> None:

@@ -2,5 +2,5 @@
 
 Owns the fork server, the walls around a child, its limits and its end. It has no event loop and knows nothing
 of the project but `messages` and `ending`: every module here is in the memory of every child. Comes in: what
-runs in children of `analytics`, `followers`, `graphs`, `http/couch`, `registry`.
+runs in children of `analytics`, `followers`, `graphs`, `http/couch`, `registry`, and processes of `cli`.
 """

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -14,6 +15,11 @@ class RequestCounters:
         self.methods: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
         self.started = time.monotonic()
+
+    def add(self, statuses: Mapping[int, int]) -> None:
+        """Reads that another process of this server has answered, by status."""
+        self.statuses.update(statuses)
+        self.methods["GET"] += sum(statuses.values())
 
     @property
     def requests(self) -> int:
