@@ -14,7 +14,7 @@ _HEAD: Final = 10  # bytes: kind, door, number
 DOORS: Final = ("registry", "couch")
 
 
-class Subject(IntEnum):
+class Topic(IntEnum):
     """Of a message."""
 
     SETTINGS = 1  # to a reading process, the first one: `Hello`
@@ -32,20 +32,20 @@ class Subject(IntEnum):
 
 
 class Message(NamedTuple):
-    """`number` is the connection's, which the process that answers everything has given it."""
+    """`connection` is a number that the process that answers everything has given it."""
 
-    kind: Subject
+    kind: Topic
     door: str = DOORS[0]
-    number: int = 0
+    connection: int = 0
     data: bytes = b""
 
     def encode(self) -> bytes:
-        return bytes((self.kind, DOORS.index(self.door))) + self.number.to_bytes(8, "big") + self.data
+        return bytes((self.kind, DOORS.index(self.door))) + self.connection.to_bytes(8, "big") + self.data
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         number = int.from_bytes(data[2:_HEAD], "big")
-        return cls(Subject(data[0]), DOORS[data[1]], number, data[_HEAD:])
+        return cls(Topic(data[0]), DOORS[data[1]], number, data[_HEAD:])
 
 
 def pieces(data: bytes) -> list[bytes]:
@@ -59,7 +59,7 @@ class Hello(msgspec.Struct):
 
     settings: dict[str, str | int | None]
     couch_port: int
-    number: int
+    which: int
     upload_secret: bytes
     guest_requests: int  # its part of these limits
     guest_bytes: int

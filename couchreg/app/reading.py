@@ -26,7 +26,7 @@ from couchreg.analytics.tables import Tables
 from couchreg.app.channel import HandleChannel
 from couchreg.app.facts import facts
 from couchreg.app.journals import Journals
-from couchreg.app.messages import Board, Hello, Message, Subject, ToldFigures, pieces
+from couchreg.app.messages import Board, Hello, Message, ToldFigures, Topic, pieces
 from couchreg.app.registering import registry_options
 from couchreg.app.stores import elsewhere, open_bucket
 from couchreg.auth.login.authenticator import Authenticator
@@ -142,7 +142,7 @@ class ReadingProcess:
             await self._open(stack, settings, hello)
             opened()
             telling = asyncio.create_task(self._tell_always(), name="figures")
-            self._send(Message(Subject.UP))
+            self._send(Message(Topic.UP))
             await self.over.wait()
             telling.cancel()
             await asyncio.gather(telling, *self._making, return_exceptions=True)
@@ -155,7 +155,7 @@ class ReadingProcess:
     # -- what there is
     async def _open(self, stack: AsyncExitStack, settings: Settings, hello: Hello) -> None:
         data = settings.data_dir.absolute()
-        scratch = data / "spool" / f"reading-{hello.number}"
+        scratch = data / "spool" / f"reading-{hello.which}"
         await asyncio.to_thread(_emptied, scratch)
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         self.store = ReadStore(data)
@@ -276,31 +276,34 @@ class ReadingProcess:
             raise BlockingIOError
         number = self._numbers.pop(connection)
         first, *more = pieces(data)
-        self._send(Message(Subject.HANDED_ON, connection.door, number, first), handle)
+        self._send(Message(Topic.HANDED_ON, connection.door, number, first), handle)
         for piece in more:
-            self._send(Message(Subject.MORE, connection.door, number, piece))
-        self._send(Message(Subject.LAST, connection.door, number))
+            self._send(Message(Topic.MORE, connection.door, number, piece))
+        self._send(Message(Topic.LAST, connection.door, number))
 
     def closed(self, connection: HandsOn) -> None:
         number = self._numbers.pop(connection, None)
         if number is not None:
-            self._send(Message(Subject.CLOSED, connection.door, number))
+            self._send(Message(Topic.CLOSED, connection.door, number))
 
     def _received(self, data: bytes, handle: int | None) -> None:
         message = Message.decode(data)
-        if message.kind == Subject.SETTINGS:
+        if message.kind == Topic.SETTINGS:
             self._hello.set_result(msgspec.json.decode(message.data, type=Hello))
-        elif message.kind == Subject.CONNECTION and handle is not None:
+        elif message.kind == Topic.CONNECTION:
             self._take(message, handle)
-        elif message.kind == Subject.REOPEN:
+        elif message.kind == Topic.REOPEN:
             self._reopen()
-        elif message.kind == Subject.ARE_YOU_THERE and self._servers:
-            self._send(Message(Subject.UP))
-        elif message.kind == Subject.END:
+        elif message.kind == Topic.ARE_YOU_THERE and self._servers:
+            self._send(Message(Topic.UP))
+        elif message.kind == Topic.END:
             self.over.set()
 
-    def _take(self, message: Message, handle: int) -> None:
-        self._send(Message(Subject.TAKEN, message.door, message.number))
+    def _take(self, message: Message, handle: int | None) -> None:
+        if handle is None:  # this process may have no more
+            self._send(Message(Topic.CLOSED, message.door, message.connection))
+            return
+        self._send(Message(Topic.TAKEN, message.door, message.connection))
         task = asyncio.get_running_loop().create_task(self._made(message, handle))
         self._making.add(task)
         task.add_done_callback(self._making.discard)
@@ -312,7 +315,7 @@ class ReadingProcess:
         def made() -> web.RequestHandler:
             protocol = server()
             assert isinstance(protocol, HandsOn)
-            self._numbers[protocol] = message.number
+            self._numbers[protocol] = message.connection
             return protocol
 
         try:
@@ -320,7 +323,7 @@ class ReadingProcess:
             await asyncio.get_running_loop().connect_accepted_socket(made, connection)
         except OSError:  # the client has gone
             connection.close()
-            self._send(Message(Subject.CLOSED, message.door, message.number))
+            self._send(Message(Topic.CLOSED, message.door, message.connection))
 
     def _lost(self) -> None:
         """The process that answers everything is no more."""
@@ -349,7 +352,7 @@ class ReadingProcess:
         found = [(*which, count) for which, count in downloads.items()]
         for start in range(0, max(len(found), 1), _TOGETHER):
             told = ToldFigures(requests, statuses, found[start : start + _TOGETHER])
-            self._send(Message(Subject.FIGURES, data=msgspec.json.encode(told)))
+            self._send(Message(Topic.FIGURES, data=msgspec.json.encode(told)))
             requests, statuses = RequestFigures().take(), {}
 
 

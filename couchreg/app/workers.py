@@ -22,7 +22,7 @@ import msgspec
 from aiohttp import web
 
 from couchreg.app.channel import HandleChannel
-from couchreg.app.messages import Board, Hello, Message, Subject, ToldFigures
+from couchreg.app.messages import Board, Hello, Message, ToldFigures, Topic
 from couchreg.config import CannotStart, Settings
 from couchreg.http.connections import Connections
 from couchreg.model.addresses import origin
@@ -161,14 +161,14 @@ class Workers:
         self._board.set(is_open=not held)
 
     def reopen(self) -> None:
-        self._tell(Message(Subject.REOPEN))
+        self._tell(Message(Topic.REOPEN))
 
     async def stop(self) -> None:
         """End them: what they answer just now goes out, for a while; what they hand on is answered here."""
         self._stops = True
         for one in self._readers.values():
             one.up.clear()  # it is given nothing any more
-        self._tell(Message(Subject.END))
+        self._tell(Message(Topic.END))
         ending = [one.gone.wait() for one in self._readers.values()]
         with suppress(TimeoutError):
             async with asyncio.timeout(ENDING):
@@ -219,7 +219,7 @@ class Workers:
             ours, lambda data, handle: self._received(reader, data, handle), lambda: self._ended(reader)
         )
         self._readers[number] = reader
-        reader.channel.send(Message(Subject.SETTINGS, data=msgspec.json.encode(self._hello(number))).encode())
+        reader.channel.send(Message(Topic.SETTINGS, data=msgspec.json.encode(self._hello(number))).encode())
         try:
             await reader.gone.wait()
             async with asyncio.timeout(ENDING):
@@ -255,7 +255,7 @@ class Workers:
 
     def look(self) -> None:
         """End those that say nothing."""
-        self._tell(Message(Subject.ARE_YOU_THERE))
+        self._tell(Message(Topic.ARE_YOU_THERE))
         for one in self._readers.values():
             if self._loop.time() - one.heard > SILENT:
                 log.error("A reading process says nothing: it is killed.")
@@ -276,11 +276,16 @@ class Workers:
         if self.keeps(own, len(chosen.lent)):
             self._here(door, connection)
             return
+        try:
+            handle = os.dup(connection.fileno())
+        except OSError:  # there are no more
+            self._here(door, connection)
+            return
         server.enter(address)
         number = next(self._numbers)
         chosen.lent[number] = _Lent(door, address, connection)
         chosen.unread += 1
-        chosen.channel.send(Message(Subject.CONNECTION, door, number).encode(), os.dup(connection.fileno()))
+        chosen.channel.send(Message(Topic.CONNECTION, door, number).encode(), handle)
 
     @staticmethod
     def keeps(own: int, others: int) -> bool:
@@ -304,36 +309,38 @@ class Workers:
     def _received(self, reader: _Reader, data: bytes, handle: int | None) -> None:
         message = Message.decode(data)
         reader.heard = self._loop.time()
-        kind, number = message.kind, message.number
-        if kind == Subject.UP and not self._stops:
+        kind, number = message.kind, message.connection
+        if kind == Topic.UP and not self._stops:
             reader.up.set()
             if self.reading == len(self._keeping):
                 self._all_read.set()
-        elif kind == Subject.TAKEN and number in reader.lent:
+        elif kind == Topic.TAKEN and number in reader.lent:
             reader.has_taken(reader.lent[number])
-        elif kind == Subject.CLOSED:
+        elif kind == Topic.CLOSED:
             self._returned(reader, number)
-        elif kind == Subject.HANDED_ON and handle is not None:
-            connection = socket.socket(fileno=handle)
+        elif kind == Topic.HANDED_ON:
             self._returned(reader, number)
-            reader.coming[number] = (connection, [message.data])
-        elif kind in (Subject.MORE, Subject.LAST) and number in reader.coming:
+            if handle is not None:  # else there are no more, and the connection is lost
+                reader.coming[number] = (socket.socket(fileno=handle), [message.data])
+        elif kind in (Topic.MORE, Topic.LAST) and number in reader.coming:
             connection, pieces = reader.coming[number]
             pieces.append(message.data)
-            if kind == Subject.LAST:
+            if kind == Topic.LAST:
                 del reader.coming[number]
                 self._here(message.door, connection, b"".join(pieces))
-        elif kind == Subject.FIGURES:
+        elif kind == Topic.FIGURES:
             told = msgspec.json.decode(message.data, type=ToldFigures)
             self.answered += sum(one[-1] for one in told.requests.answers)
             self._told(told)
 
     def _returned(self, reader: _Reader, number: int) -> None:
-        """A reading process has a connection no more."""
+        """A reading process has a connection no more, or could not take it."""
         lent = reader.lent.pop(number, None)
         if lent is not None:
             self._server(lent.door).leave(origin(lent.address))
-            reader.has_taken(lent)
+            if lent.socket is not None:
+                self._here(lent.door, lent.socket)
+                reader.unread -= 1
 
 
 async def _adopt(server: Connections, connection: socket.socket, first: bytes) -> None:

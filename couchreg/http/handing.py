@@ -166,11 +166,14 @@ class HandsOn(Connection):
         transport, self.is_given = self.transport, True
         assert transport is not None
         assert self.onward is not None
-        handle = os.dup(transport.get_extra_info("socket").fileno())
         try:
-            self.onward.pass_on(self, handle, data)
-        except BlockingIOError:
-            os.close(handle)
+            handle = os.dup(transport.get_extra_info("socket").fileno())
+            try:
+                self.onward.pass_on(self, handle, data)
+            except BlockingIOError:
+                os.close(handle)
+                raise
+        except OSError:  # there are no more handles, or too many wait
             self._refuse(b"503 Service Unavailable", b"Too many requests at once: try again in a while.")
             return
         transport.abort()  # the connection lives on by the other handle

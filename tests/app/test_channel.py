@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from couchreg.app.channel import PIECE, HandleChannel
-from couchreg.app.messages import Message, Subject, pieces
+from couchreg.app.messages import Message, Topic, pieces
 
 LONG = 60.0  # seconds
 
@@ -27,9 +27,9 @@ async def test_messages_come_in_order_with_their_handles(ends: tuple[socket.sock
     one = HandleChannel(ends[0], lambda data, handle: None, lambda: None)
     text = os.urandom(1 << 20)
     sent = [
-        Message(Subject.HANDED_ON, "couch", 1 << 40, pieces(text)[0]),
-        *(Message(Subject.MORE, "couch", 1 << 40, piece) for piece in pieces(text)[1:]),
-        *(Message(Subject.CLOSED, "registry", number) for number in range(5000)),
+        Message(Topic.HANDED_ON, "couch", 1 << 40, pieces(text)[0]),
+        *(Message(Topic.MORE, "couch", 1 << 40, piece) for piece in pieces(text)[1:]),
+        *(Message(Topic.CLOSED, "registry", number) for number in range(5000)),
     ]
     reader, writer = os.pipe()
     one.send(sent[0].encode(), reader)
@@ -54,7 +54,7 @@ async def test_messages_come_in_order_with_their_handles(ends: tuple[socket.sock
     one.close()
     async with asyncio.timeout(LONG):
         await ended.wait()
-    other.send(Message(Subject.UP).encode())  # to nobody
+    other.send(Message(Topic.UP).encode())  # to nobody
     assert not other.is_open
 
 

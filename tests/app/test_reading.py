@@ -1,4 +1,4 @@
-"""Reads that another process answers than the one that writes: what was written before they have, or hand on."""
+"""Reads that another process answers than the one that writes: all that was written before is in them."""
 
 import asyncio
 import io
@@ -204,6 +204,25 @@ async def test_clients_that_read_slowly_or_go_away(reading: Reading) -> None:
         found.append(piece)
     slow_writer.close()
     assert b"".join(found).partition(b"\r\n\r\n")[2] == large
+    text = (
+        head("/db/large/f", *("Accept: */*",))
+        + head(
+            "/db/late",
+            f"Authorization: {ROOT['Authorization']}",
+            "Content-Length: 2",
+            "Connection: close",
+            method="PUT",
+        )
+        + b"{}"
+    )
+    behind, behind_writer = await asked(text)  # is handed on when the answer before it has gone
+    await asyncio.sleep(0.5)
+    parts = [await behind.read(1 << 16)]
+    while piece := await behind.read(1 << 18):
+        parts.append(piece)
+    behind_writer.close()
+    assert large in b"".join(parts)
+    assert b"201 Created" in b"".join(parts)[-2000:]
     handles = Path(f"/proc/{reader.process.pid}/fd")
     before = len(list(handles.iterdir()))
     for _ in range(30):

@@ -58,6 +58,24 @@ async def test_a_process_that_dies_is_followed_by_another(
         await until(lambda known=before: reading.answered > known)  # type: ignore[misc]
 
 
+async def test_connections_are_counted_together(reading: Reading) -> None:
+    setting = "/_node/_local/_config/chttpd/max_connections_per_address"
+    await reading.write(setting, "6")
+    host, port = reading.app.couch_url.removeprefix("http://").split(":")
+    [reader] = workers_of(reading.app)._readers.values()
+    for _ in range(3):
+        held = [await asyncio.open_connection(host, int(port)) for _ in range(5)]
+        await until(lambda: len(reader.lent) >= 5)  # and the one that writes
+        async with asyncio.timeout(60):
+            one, other = await asyncio.open_connection(host, int(port))
+            assert (await one.read()).startswith(b"HTTP/1.1 503")
+        other.close()
+        for _, writer in held:
+            writer.close()
+        await until(lambda: not reader.lent)
+    assert (await raw(reading.app.couch_url, head("/_up", "Connection: close"))).startswith(b"HTTP/1.1 200")
+
+
 async def test_it_is_one_server(reading: Reading) -> None:
     await publish(reading, "bees", "1.0.0")
     for _ in range(10):
