@@ -58,6 +58,7 @@ from couchreg.http.handing import ANSWERED, HandsOn, ReadingConnections, reading
 from couchreg.http.limits import Allowed, RequestLimits, charging
 from couchreg.http.registry.door import registry_application
 from couchreg.http.registry.frame.call import RegistryServices
+from couchreg.http.registry.frame.finished import FINISHED
 from couchreg.journal.failing import tell
 from couchreg.journal.figures import RequestFigures
 from couchreg.package.layout import registry_layout
@@ -166,17 +167,19 @@ class ReadingProcess:
         stack.push_async_callback(blobs.close)
         registry = await self._registry(stack, settings, blobs, scratch)
         door = self._couch(stack, settings, hello, registry, scratch)
-        application = registry_application(self._services(settings, hello, registry, door), REGISTRY_READS)
+        services = self._services(settings, hello, registry, door)
+        application = registry_application(services, REGISTRY_READS)
         runner = web.AppRunner(application)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         made = runner.server
         assert made is not None
+        finished = application[FINISHED].around(services, made.request_handler)
         guests = Allowed(hello.guest_requests, hello.guest_bytes)
         limits = RequestLimits(guests, Allowed())
         told = (self.figures.add, charging(limits)) if limits else (self.figures.add,)
         for name, kind, handler, factory in (
-            ("registry", ReadingConnections, made.request_handler, made.request_factory),
+            ("registry", ReadingConnections, finished, made.request_factory),
             ("couch", ReadingCouch, door.handle, None),
         ):
             server = kind(
