@@ -19,6 +19,7 @@ Test = Callable[[Any], bool]
 
 _LONGEST_EXPRESSION: Final = 2_000
 _CONTAINERS: Final = (dict, list)
+_NUMBERS: Final = (int, float)  # no booleans
 _SEPARATOR: Final = re.compile(r"(?<!\\)\.")
 _INDEX: Final = re.compile(r"[+-]?[0-9]{1,18}\Z", re.ASCII)
 ABSENT: Final = object()
@@ -118,9 +119,11 @@ def condition(name: str, argument: Any, work: Work) -> Test:
 
 def _order(name: str, argument: Any, work: Work) -> Test:
     holds = _ORDERS[name]
-    weight = size(argument)
+    weight, is_number = size(argument), type(argument) in _NUMBERS
 
     def test(value: Any) -> bool:
+        if is_number and type(value) in _NUMBERS:
+            return holds(value, argument)
         if type(value) in _CONTAINERS:
             work.spend(2 * size(value, weight))  # neither is read further than the other
         return holds(compare(value, argument), 0)
@@ -302,7 +305,18 @@ def at(path: list[str], test: Test, work: Work, *, absent: bool) -> Test:
                 return False
         return test(value)
 
-    return holds
+    if len(path) > 1:
+        return holds
+    [only] = path
+
+    def holds_member(value: Any) -> bool:
+        if type(value) is not dict:
+            return holds(value)
+        work.spend()
+        value = value.get(only, ABSENT)
+        return absent if value is ABSENT else test(value)
+
+    return holds_member
 
 
 def value_at(value: Any, path: Sequence[str]) -> Any:

@@ -93,6 +93,7 @@ class Cursor:
         self._ids = ranges.ids(query, winner) if winner.index.is_special else None
         self.stats = Stats()
         self._last: MangoHit | None = None
+        self._names_revision = False  # whether `_id` or `_rev` is asked about
         self._read = self._reader(choice)
 
     def _reader(self, choice: Choice) -> Callable[[bytes], dict[str, Any]] | None:
@@ -100,6 +101,7 @@ class Cursor:
         names = {split(name)[0] for name in (*choice.analysis.fields, *(self._query.fields or ()))}
         if any(name.startswith("_") and name not in ("_id", "_rev") for name in names):
             return None
+        self._names_revision = not names.isdisjoint(("_id", "_rev"))
         return json.reader(frozenset(names))
 
     @property
@@ -264,7 +266,9 @@ class Cursor:
         if self._read is None or row.attachments:
             text = documents.document(row.id, row.rev, False, members, row.attachments)
             return self._answer(json.decode_own(text), text)
-        doc = {"_id": row.id, "_rev": row.rev, **self._read(b"{%b}" % members)}
+        doc = self._read(b"{%b}" % members)
+        if self._names_revision:
+            doc = {"_id": row.id, "_rev": row.rev, **doc}
         if not self._matches(doc):
             return None
         if self._project is not None:
