@@ -34,6 +34,7 @@ _AROUND: Final = 1000  # bytes that an answer takes besides
 _PLAIN: Final = frozenset(
     {b"host", b"user-agent", b"accept", b"accept-encoding", b"accept-language", b"connection"}
 )
+_NO_BODY: Final = (b"content-length", b"0")
 _OF_ITS_MOMENT: Final = frozenset({"date", "x-request-id"})
 
 Key = tuple[str, tuple[tuple[bytes, bytes], ...]]  # the address, and every header
@@ -198,7 +199,7 @@ def _is_plain(key: Key) -> bool:
     address, headers = key
     if len(address) + sum(len(name) + len(value) for name, value in headers) > LONGEST:
         return False
-    return all(name.lower() in _PLAIN for name, _ in headers)
+    return all(name.lower() in _PLAIN or (name.lower(), value) == _NO_BODY for name, value in headers)
 
 
 def _is_for_want_of_time(codings: Codings, request: web.Request, response: web.Response, length: int) -> bool:

@@ -68,6 +68,21 @@ async def test_who_asks_again_gets_the_same_and_nothing_is_read(
     assert "Date" in headers
 
 
+async def test_a_body_is_nothing_plain_and_that_there_is_none_is(served: Served, reads: Reads) -> None:
+    for body, more in ((b"", 1), (b"x", 2)):
+        before = reads.count
+        for _ in range(2):
+            sent = {"Content-Length": str(len(body)), "Host": "127.0.0.1"}
+            async with served.client.get(
+                f"{served.url}/bees/1.0.0",
+                headers=sent,
+                data=body or None,
+                skip_auto_headers=["Content-Type"],
+            ) as response:
+                assert response.status == 200
+        assert reads.count == before + more
+
+
 async def test_another_host_coding_or_kind_is_another_answer(served: Served) -> None:
     _, _, plain = await served.fetch("/bees/1.0.0", Host="one.example", Accept_Encoding="identity")
     for _ in range(2):
