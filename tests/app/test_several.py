@@ -120,7 +120,7 @@ def wanted(count: int) -> list[Wanted]:
     return found
 
 
-async def publish_all(urls: list[str], work: list[Wanted]) -> dict[Wanted, int]:
+async def publish_all(urls: list[str], work: list[Wanted], clients: int = CLIENTS) -> dict[Wanted, int]:
     """What each was answered; 503 is tried again, at the other side."""
     outcomes: dict[Wanted, int] = {}
 
@@ -137,7 +137,7 @@ async def publish_all(urls: list[str], work: list[Wanted]) -> dict[Wanted, int]:
                 await asyncio.sleep(0.05 if status == 503 else 0)
             outcomes[one] = status
 
-    await asyncio.gather(*[client() for _ in range(CLIENTS)])
+    await asyncio.gather(*[client() for _ in range(clients)])
     return outcomes
 
 

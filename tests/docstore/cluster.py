@@ -77,6 +77,10 @@ class Cluster:
         async with self._client.request(asked.method, url, data=data, headers=headers) as response:
             return response.status, json.loads(await response.read() or b"null")
 
+    async def copy(self, node: int, database: str, path: str, query: Mapping[str, str]) -> Said:
+        """What one copy answers to a question."""
+        return await self.at(node, _Asked("GET", database, path, query, None))
+
     async def all(self, asked: _Asked) -> list[Said]:
         """What those say whose answer is heard."""
         is_write = asked.path == "/_bulk_docs" or asked.method in ("PUT", "DELETE")
