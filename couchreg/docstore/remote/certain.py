@@ -8,13 +8,13 @@ feed has not missed what was before it. Lists come from the followed copy alone,
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
-from couchreg.docstore.base import Row
+from couchreg.docstore.base import Revision, Row
 from couchreg.docstore.remote import reading
 from couchreg.docstore.remote.asking import DatabaseCalls
 from couchreg.docstore.remote.copies import Copies
 from couchreg.docstore.remote.records import ReadDocument
 from couchreg.docstore.remote.replicas import Ask, Copy, Replicas
-from couchreg.errors import Unavailable
+from couchreg.errors import NotFound, Unavailable
 from couchreg.model.revtree import RevTree
 
 T = TypeVar("T")
@@ -93,12 +93,25 @@ class CertainReads:
         docs = await self._leafs(doc_id)
         return await reading.tree_of(self._asking, doc_id, docs) if docs else None
 
-    async def _with_bodies(self, rows: Sequence[Row | None]) -> list[Row | None]:
-        wanted = [(row.id, row.rev) for row in rows if row is not None]
+    async def revision(self, doc_id: str) -> Revision:
+        """The winner. Raises NotFound."""
+        [row] = await self._winners([doc_id])
+        if row is None or row.deleted:
+            raise NotFound("missing" if row is None else "deleted")
+        doc = (await self._documents([(doc_id, row.rev)])).get((doc_id, row.rev))
+        if doc is None:  # edited in between
+            raise Unavailable("The document is being changed: try again.")
+        return doc.revision()
+
+    async def _documents(self, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], ReadDocument]:
         docs = await reading.documents(self._asking, wanted)
         for doc_id, rev in wanted:
             if (doc_id, rev) not in docs:  # known to one copy alone, perhaps
                 docs |= {(doc.id, doc.rev): doc for doc in await self._leafs(doc_id)}
+        return docs
+
+    async def _with_bodies(self, rows: Sequence[Row | None]) -> list[Row | None]:
+        docs = await self._documents([(row.id, row.rev) for row in rows if row is not None])
         return [row and _filled(row, docs.get((row.id, row.rev))) for row in rows]
 
 

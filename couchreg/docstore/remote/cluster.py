@@ -103,10 +103,7 @@ class ClusterDatabase(CouchDatabase):
     async def revision(self, doc_id: str, rev: str | None = None) -> Revision:
         if rev is not None:
             return await super().revision(doc_id, rev)
-        [row] = await self._certain.winners([doc_id], bodies=True)
-        if row is None or row.deleted:
-            raise NotFound("missing" if row is None else "deleted")
-        return Revision(row.id, row.rev, False, row.members or b"", row.attachments)
+        return await self._certain.revision(doc_id)
 
     async def winners(self, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
         return await self._certain.winners(ids, bodies=bodies)

@@ -24,7 +24,7 @@ from couchreg.docstore.remote import (
     replicas,
     settling,
 )
-from couchreg.errors import Conflict, NotFound, Unavailable, Unsure
+from couchreg.errors import Conflict, NotFound, NotImplementedHere, Unavailable, Unsure
 from tests.docstore import couchdbs
 from tests.docstore.cluster import NODES, Cluster, cluster_at
 from tests.docstore.writing import attachment, edit, put, put_one, replica, replicate
@@ -342,6 +342,12 @@ async def test_what_is_read_is_never_older_than_the_feed(place: Place) -> None:
         await two.revision("a")
     with pytest.raises(NotFound, match="missing"):
         await two.revision("b")
+    file = {"f": {"content_type": "text/x", "data": "aGVsbG8="}}
+    for node in NODES:  # by going straight to that CouchDB
+        other = {"_id": "c", "_rev": "1-c", "_revisions": {"start": 1, "ids": ["c"]}, "_attachments": file}
+        await place.cluster.put(node, place.physical, other)
+    with pytest.raises(NotImplementedHere):
+        await two.revision("c")
 
 
 async def test_who_pages_through_two_processes_misses_nothing(
