@@ -223,7 +223,9 @@ class Context:
 
     def _allowed(self) -> Allowance:
         user = self.user
-        asks_only = not user.is_admin and self.meaning in ("", USERS, REGISTRY)
+        if user.is_admin:
+            return body.allowance_of(self.settings, is_admin=True, is_known=True, asks_only=False)
+        asks_only = self.meaning in ("", USERS, REGISTRY)
         if asks_only and self.match.get("docid", "").startswith("_local/"):
             return body.CHECKPOINT
         publishes = self.rule is Rule.PUBLISHER and user.name is not None and self.meaning == REGISTRY
@@ -231,7 +233,7 @@ class Context:
             known = body.allowance_of(self.settings, is_admin=False, is_known=True, asks_only=False)
             return known._replace(values=body.MOST_PUBLISHED)
         return body.allowance_of(
-            self.settings, is_admin=user.is_admin, is_known=user.name is not None, asks_only=asks_only
+            self.settings, is_admin=False, is_known=user.name is not None, asks_only=asks_only
         )
 
     async def body(self, most: int | None = None) -> bytes:
