@@ -168,13 +168,13 @@ class ValidatedDatabase(DatabaseProxy):
             if tree is not None and edit.rev is not None and tree.find(edit.rev) is not None:
                 return None
             old = await self._revision(edit.id, _ancestor(tree, edit))
-            return _new(edit, edit.rev, edit.history, old), _text(old)
+            return _new(edit, edit.rev, edit.history, old), _text(old, tree)
         if tree is not None and _is_conflict(tree, edit):
             return None
         old = await self._revision(edit.id, edit.rev)
         history = tree.history(edit.rev) if tree is not None and edit.rev and old else ()
         ids = [rev.partition("-")[2] for rev in history]
-        return _new(edit, edit.rev, ids, old), _text(old)
+        return _new(edit, edit.rev, ids, old), _text(old, tree)
 
     async def _revision(self, doc_id: str, rev: str | None) -> Revision | None:
         if rev is None:
@@ -196,8 +196,10 @@ def _ancestor(tree: RevTree | None, edit: Edit) -> str | None:
     return next((rev for rev in revs if tree.find(rev) is not None), None)
 
 
-def _text(old: Revision | None) -> bytes:
-    return b"null" if old is None else text_of(old)
+def _text(old: Revision | None, tree: RevTree | None) -> bytes:
+    if old is None or tree is None:
+        return b"null"
+    return text_of(old, documents.revisions_member(tree.history(old.rev)))
 
 
 def _new(edit: Edit, rev: str | None, ids: Sequence[str], old: Revision | None) -> bytes:
@@ -207,7 +209,8 @@ def _new(edit: Edit, rev: str | None, ids: Sequence[str], old: Revision | None) 
         members["_rev"] = rev
     start = int(rev.partition("-")[0]) if rev is not None else 0
     members |= edit.body
-    members["_revisions"] = {"start": start, "ids": list(ids)}
+    if ids:  # a document that is new has no history to show
+        members["_revisions"] = {"start": start, "ids": list(ids)}
     if edit.deleted:
         members["_deleted"] = True
     records = _attachments(edit, old)

@@ -1,5 +1,6 @@
 """Writes before which design documents are asked."""
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,3 +54,24 @@ async def test_what_is_refused_stops_all_that_goes_together(database: Database) 
     with pytest.raises(Forbidden, match="bad"):
         await database.update(wanted, new_edits=True, user=SYSTEM, together=True)
     assert await database.winners(["a", "b"], bodies=False) == [None, None]
+
+
+async def test_functions_see_the_history_of_what_has_one(database: Database) -> None:
+    shown: list[list[dict[str, Any] | None]] = []
+
+    async def validate(_: str, cases: Sequence[Sequence[bytes]]) -> list[CouchregError | None]:
+        shown.extend([json.loads(text) for text in case[:2]] for case in cases)
+        return [None] * len(cases)
+
+    database._validators.validate = validate  # type: ignore[attr-defined]
+    [rev] = (await database.update([edit("a", n=1)], new_edits=True, user=SYSTEM)).outcomes
+    assert isinstance(rev, str)
+    await database.update([edit("a", rev, n=2)], new_edits=True, user=SYSTEM)
+    history = {"start": 1, "ids": [rev[2:]]}
+    assert shown == [
+        [{"_id": "a", "n": 1}, None],
+        [
+            {"_id": "a", "_rev": rev, "n": 2, "_revisions": history},
+            {"_id": "a", "_rev": rev, "n": 1, "_revisions": history},
+        ],
+    ]
