@@ -40,6 +40,7 @@ GONE: Final = "Database does not exist."
 _AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 _IDLE: Final = 10.0  # seconds after which an idle connection is closed here, before the other end does
 
+_AWAY: Final = ("progress not possible", "no such node")  # reasons of a cluster that has lost a node
 _WORDS: Final[Mapping[str, type[CouchregError]]] = {
     "bad_request": errors.BadRequest,
     "illegal_docid": errors.IllegalDocid,
@@ -92,7 +93,9 @@ class CouchAnswer(NamedTuple):
             found = None
         said = found if isinstance(found, dict) else {}
         word, reason = str(said.get("error", "")), str(said.get("reason", ""))[:1000]
-        return self._missing(reason) if self.status == 404 else told(word, reason, self.status)
+        if self.status == 404 and not reason.startswith(_AWAY):
+            return self._missing(reason)
+        return told(word, reason, self.status)
 
     @staticmethod
     def _missing(reason: str) -> CouchregError:
@@ -102,6 +105,8 @@ class CouchAnswer(NamedTuple):
 
 def told(word: str, reason: str, status: int = 0) -> CouchregError:
     """What a CouchDB says is wrong, as one of our own exceptions."""
+    if word == "nodedown" or reason.startswith(_AWAY):
+        return Unavailable(f"A node of the CouchDB behind this server is away: {reason}", retry_after=5)
     if status == 413:
         return TooLarge(reason, error=word or "too_large")
     if status == 401 or (word == "unauthorized" and status):

@@ -13,6 +13,7 @@ from couchreg.docstore.remote import CouchAddress, RemoteStore, calls, database,
 from couchreg.docstore.remote.database import CouchDatabase, written_already
 from couchreg.docstore.remote.store import NotUsable
 from couchreg.errors import NotImplementedHere, TooLarge, Unavailable, Unsure
+from couchreg.model import json
 from couchreg.model.user import SYSTEM
 from tests.docstore import couchdbs
 from tests.docstore.remote.front import Passed, Spoil, before
@@ -298,3 +299,19 @@ async def test_what_is_no_couchdb_or_too_old_is_told_at_the_start(
 async def test_databases_with_partitions_are_refused(remote: RemoteStore) -> None:
     with pytest.raises(NotImplementedHere, match="partitions"):
         await remote.create("db", {"partitioned": True})
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "reason"),
+    [
+        (412, "nodedown", "node2@127.0.0.1 is down"),
+        (404, "not_found", "no such node: node2@127.0.0.1"),
+        (400, "error", "progress not possible"),
+    ],
+)
+def test_what_a_cluster_says_that_has_lost_a_node_is_no_fault_of_this_server(
+    status: int, word: str, reason: str
+) -> None:
+    answer = calls.CouchAnswer(status, json.encode({"error": word, "reason": reason}))
+    with pytest.raises(Unavailable, match="is away"):
+        answer.check()
