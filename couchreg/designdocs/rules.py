@@ -67,7 +67,7 @@ def ruled(rule: TranslatedRule, cases: Sequence[Sequence[bytes]]) -> list[Couchr
     found: list[CouchregError | None] = []
     try:
         for case in cases:
-            if any(is_deep(text) or json.takes_long(text) for text in case):
+            if any(json.takes_long(text) or is_deep(text) for text in case):
                 return None
             refusal = rule.refusal([json.decode_own(text) for text in case])
             found.append(None if refusal is None else failure(*refusal))

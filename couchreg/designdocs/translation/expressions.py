@@ -229,17 +229,17 @@ class ExpressionWriter:
             return f"({test.format(self.code(one.parts[1]))})"
         while one.kind == "group":
             [one] = one.parts
+        # Nothing is written that is not used: what is written twice at each link of a chain never ends.
         if one.kind == "literal":
             return None
-        code = self.code(one)
         if not is_strict and value is None:
             name = self._new()
-            return f"(({name} := {code}) is None or {name} is UNDEFINED)"
+            return f"(({name} := {self.code(one)}) is None or {name} is UNDEFINED)"
         if is_strict and (value is None or type(value) is bool):
             known = "UNDEFINED" if is_undefined else repr(value)
-            return f"({code} is {known})"
+            return f"({self.code(one)} is {known})"
         if is_strict and type(value) is str:
-            return f"({code} == {value!r})"
+            return f"({self.code(one)} == {value!r})"
         return None
 
     # -- calls

@@ -36,6 +36,7 @@ CONTAINERS: Final = frozenset({list, dict})
 NUMBERS: Final = frozenset({int, float})
 LONGEST: Final = 1 << 20  # characters that are put together
 _INDEX: Final = 10  # digits
+_LONG: Final = 256  # characters that cost something to compare
 
 
 # -- members
@@ -203,6 +204,8 @@ def _ordered(left: Any, right: Any) -> bool:
     if kind in NUMBERS and other in NUMBERS:
         return _number(left) is left and _number(right) is right
     if kind is str and other is str:
+        if len(left) > _LONG < len(right):
+            spend(min(len(left), len(right)) >> 8)
         return counted(left) is left and counted(right) is right
     if (left is UNDEFINED and other in NUMBERS) or (right is UNDEFINED and kind in NUMBERS):
         return False

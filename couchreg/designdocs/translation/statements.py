@@ -9,6 +9,8 @@ from couchreg.designdocs.translation.names import Frame, ScopedNames
 from couchreg.designdocs.translation.tokens import NotTranslated
 
 NAME: Final = "translated"  # of the function that is written
+LONGEST: Final = 64 << 10  # characters that are written
+_STEP: Final = 64  # characters that are paid for as one step
 
 
 class FunctionWriter:
@@ -21,6 +23,7 @@ class FunctionWriter:
         self.expressions = ExpressionWriter(self._names, self._callback, emits=emits)
         self._objects = objects
         self._level = 0
+        self._size = 0
         self._functions = 0
         self._after: list[list[str]] = []  # of the loops around: what comes before the next turn
         self._has_declared = False
@@ -68,7 +71,8 @@ class FunctionWriter:
         head = len(self.lines)
         self._line(f"def {name}({', '.join(codes)}):")
         self._level += 1
-        self._body(scope, is_declared=is_declared)
+        self._body(scope)
+        self._pay(head)
         self._level -= 1
         changed = sorted(variable.python for variable in names.frame.changed)
         if changed:
@@ -91,7 +95,7 @@ class FunctionWriter:
         if self.expressions.first is None:
             self.expressions.members = None
 
-    def _body(self, scope: FunctionNode, *, is_declared: bool) -> None:
+    def _body(self, scope: FunctionNode) -> None:
         names = self._names
         known = set(scope.params)
         declared = [(names.declare(inner.name or "", "function"), inner) for inner in scope.functions]
@@ -101,8 +105,6 @@ class FunctionWriter:
         made = [names.declare(name, "var") for name in dict.fromkeys(scope.names) if name not in known]
         if made:
             self._line(f"{' = '.join(variable.python for variable in made)} = UNDEFINED")
-        if is_declared:
-            self._line("spend(1)")
         for variable, inner in declared:
             self._has_declared = True
             self._function(variable.python, inner, is_declared=True)
@@ -112,7 +114,17 @@ class FunctionWriter:
     # -- lines
 
     def _line(self, text: str) -> None:
+        self._size += len(text) + self._level
+        if self._size > LONGEST:
+            raise NotTranslated("its length")
         self.lines.append("    " * self._level + text)
+
+    def _pay(self, head: int, paid: int = 0) -> None:
+        """Have everything from the line `head` on paid for, each time that what it begins is gone through:
+        the more is written there, the more it may do at once. Something was `paid` before."""
+        price = 1 + sum(len(line.lstrip()) for line in self.lines[head:]) // _STEP - paid
+        if price > 0:
+            self.lines.insert(head + 1, "    " * self._level + f"spend({price})")
 
     def _block(self, statements: Sequence[SyntaxNode]) -> None:
         """FunctionWriter with a scope of their own."""
@@ -220,16 +232,15 @@ class FunctionWriter:
         self._turns(None, body)
 
     def _turns(self, after: SyntaxNode | None, body: SyntaxNode, *, free: bool = False) -> None:
-        """The body of a loop. Each turn costs something, unless all have been paid for."""
+        """The body of a loop, whose first line has just been written. Each turn costs something: one step
+        has been paid for all turns of a `free` one."""
+        head = len(self.lines) - 1
         self._after.append([] if after is None else self._aside(after))
-        self._level += 1
-        if not free:
-            self._line("spend(1)")
-        self._level -= 1
         self._inner(body)
         self._level += 1
         for line in self._after.pop():
             self._line(line)
+        self._pay(head, paid=int(free))
         self._level -= 1
 
     def _aside(self, statement: SyntaxNode) -> list[str]:
@@ -301,8 +312,10 @@ class FunctionWriter:
 
     def _over(self, way: str, kind: str, name: str, over: SyntaxNode, body: SyntaxNode) -> None:
         self._names.open()
+        if kind != "var":
+            self._names.declare(name, kind, is_ready=False)
         code = self.expressions.code(over)
-        variable = self._names.find(name) if kind == "var" else self._names.declare(name, kind)
+        variable = self._names.find(name) if kind == "var" else self._names.begin(name)
         if variable is None:
             raise NotTranslated(f"the name {name}")
         self._names.write(variable)

@@ -102,3 +102,64 @@ def test_rules_of_chance(engine: Engine, seed: int) -> None:
                 made += 1
                 assert found == engine.refusal(source, case), (source, case)
     assert made > 20
+
+
+def test_a_long_chain_of_comparisons_is_written_once() -> None:
+    for mark, literal in (("===", "1"), ("==", "1"), ("==", "'a'"), ("==", "true")):
+        chain = f" {mark} {literal}" * 90
+        TranslatedRule(f"function(n) {{ if (n.x{chain}) throw({{forbidden: 'x'}}); }}")
+
+
+def test_no_more_is_written_than_a_few_times_the_text() -> None:
+    after = "[1].forEach(function() { " + "a = 1;" * 1000 + "})"
+    with pytest.raises(NotTranslated, match="length"):
+        TranslatedRule(f"function(n) {{ var a; for (;; {after}) {{ {'continue;' * 1000} }} }}")
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "while (true) { <work> }",
+        "for (var i = 0; i < n.list.length; i++) { <work> }",
+        "for (var x of n.list) { <work> }",
+        "for (var x in n.list) { <work> }",
+        "n.list.forEach(function(x) { <work> });",
+        "n.list.some(function(x) { <work> });",
+        "function work() { <work> } while (true) { work(); }",
+        "while (<test>) { }",
+        "n.list.forEach(function(x) { if (<test>) { } });",
+    ],
+)
+def test_what_a_loop_does_at_each_turn_is_paid_for(loop: str) -> None:
+    work, test = "a < b; " * 1000, " || ".join(["a > b"] * 90) + " || true"
+    loop = loop.replace("<work>", work).replace("<test>", test)
+    rule = TranslatedRule(f"function(n) {{ var a = 1, b = 2; {loop} }}")
+    calls = 0
+    doc = {"list": [1] * 2000}
+
+    def less(left: int, right: int) -> bool:
+        nonlocal calls
+        calls += 1
+        return left < right
+
+    world = rule._call.__globals__
+    world["less"] = world["greater"] = less
+    FUEL.left = STEPS
+    with pytest.raises(GivesUp):
+        rule.refusal([doc, None, {}, {}])
+    assert calls < 16 * STEPS
+
+
+def test_long_texts_cost_something_to_compare() -> None:
+    rule = TranslatedRule("function(n) { while (true) { n.a < n.b; } }")
+    FUEL.left = 1000
+    with pytest.raises(GivesUp):
+        rule.refusal([{"a": "x" * 300_000, "b": "x" * 300_000}, None, {}, {}])
+    assert FUEL.left < -100  # at the first
+
+
+@pytest.mark.parametrize("way", ["of", "in"])
+@pytest.mark.parametrize("kind", ["let", "const"])
+def test_a_loop_does_not_see_the_name_that_it_hides(way: str, kind: str) -> None:
+    with pytest.raises(NotTranslated, match="before its declaration"):
+        TranslatedMap(f"function(doc) {{ for ({kind} doc {way} doc.list) emit(doc, null); }}")
