@@ -123,7 +123,9 @@ class HandsOn(Connection):
             return
         super().log_access(request, response, time)
         self._head = b""
-        if self._later:
+        if not (request.keep_alive and response.keep_alive):  # it was the last: what comes behind is nothing
+            self._later = b""
+        elif self._later:
             self._loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:

@@ -164,6 +164,10 @@ async def test_connections_are_handed_on_with_all_that_has_come(reading: Reading
     answer = await raw(couch, *[last[start : start + 9] for start in range(0, len(last), 9)])  # bit by bit
     assert answer.count(b'"y":2') == 1
     assert b"400 Bad Request" in await raw(couch, b"HEADWAY nonsense\r\n\r\n")
+    behind = put.replace(b"/db/put", b"/db/behind")  # the last request: nobody is told what became of it
+    for first in (head("/db/a", "Connection: close"), head("/db/a", "Host: b")):
+        await raw(couch, first + behind)
+    assert (await reading("/db/behind"))[0] == 404
     chunked = head("/db/c", login, "Transfer-Encoding: chunked", "Expect: 100-continue", method="PUT")
     answer = await raw(couch, chunked, b'4\r\n{"z"\r\n3\r\n:3}\r\n0\r\n\r\n' + last)
     assert answer.index(b"100 Continue") < answer.index(b"201 Created") < answer.index(b'"y":2')

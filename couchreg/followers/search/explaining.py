@@ -22,6 +22,7 @@ MOST_HIGHLIGHTS: Final = 5
 FRAGMENT: Final = 240  # characters of a text that is shown around what was found
 _AROUND = 80
 _MOST_MARKS = 20
+_WORD: Final = re.compile(r"\w+", re.ASCII)
 
 
 class Result(NamedTuple):
@@ -94,8 +95,6 @@ class _Marks:
         self._terms = {term for piece in pieces for term in piece.terms}
         self._beginnings = tuple(piece.terms[-1] for piece in pieces if piece.prefix)
         self._begun = sorted({term.rstrip("i") or term for term in self._terms})
-        near = "|".join(map(re.escape, self._begun))
-        self._near = re.compile(rf"\w*(?:{near})\w*", re.IGNORECASE)
         runs = {_run(piece.terms) for piece in pieces if tokens.is_unspaced(piece.terms[0])}
         self._runs = re.compile("|".join(map(re.escape, sorted(runs)))) if runs else None
 
@@ -116,7 +115,14 @@ class _Marks:
         """Parts of a text in which a term may be."""
         if not text.isascii():
             return [(0, len(text))]
-        return [found.span() for found in self._near.finditer(text)]
+        lowered = text.lower()
+        if not any(term in lowered for term in self._begun):
+            return []
+        return [
+            found.span()
+            for found in _WORD.finditer(lowered)
+            if any(term in found.group() for term in self._begun)
+        ]
 
     def _is_meant(self, token: tokens.TextToken) -> bool:
         if tokens.is_unspaced(token.parts[0]):

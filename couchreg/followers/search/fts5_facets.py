@@ -42,7 +42,7 @@ _DAMAGED: Final = "the search index is damaged: what is counted of an item has a
 _FEW: Final = 2_000  # values that are sorted in no time
 _SPARSE: Final = 64  # to count by number costs as much as there are numbers
 _ADDED: Final = "INSERT INTO counted VALUES (?, ?)"
-_READ: Final = "SELECT packed FROM json_each(?) CROSS JOIN counted ON counted.id = value"
+_READ: Final = "SELECT counted.id, packed FROM json_each(?) CROSS JOIN counted ON counted.id = value"
 _UNUSED: Final = "DELETE FROM value WHERE id = ? AND packages = 0 AND resources = 0 RETURNING name, text"
 _REMOVED: Final = "DELETE FROM counted WHERE id = ? RETURNING packed"
 _MOST_FREQUENT: Final = {
@@ -168,13 +168,17 @@ class CountedValues:
             return
         rows: Any = connection.execute(_READ, (json.encode(places.tolist()).decode(),))
         packed: list[bytes] = []
+        found: list[int] = []
         size = 0
-        for [row] in rows:
+        for place, row in rows:
+            found.append(place)
             packed.append(row)
             size += len(row) // _BYTES - len(FACETS)
             if size >= most:
                 break
         rows.close()
+        if found != places[: len(found)].tolist() or (size < most and len(found) < len(places)):
+            raise RebuildNeeded("the search index is damaged: an item has no row of what is counted of it")
         self._add(places[: len(packed)], packed)
 
     def _add(self, places: Places, packed: Sequence[bytes]) -> None:

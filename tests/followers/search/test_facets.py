@@ -235,3 +235,7 @@ def test_a_damaged_row_of_what_is_counted_has_the_index_made_anew(index: Fts5Ind
             connection.execute("UPDATE counted SET packed = ?", (damaged,)).fetchall()
         with pytest.raises(RebuildNeeded):
             index.search(replace(parse("bees"), facets=("keywords",)))
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute("DELETE FROM counted").fetchall()
+    with pytest.raises(RebuildNeeded):
+        index.search(replace(parse("bees"), facets=("keywords",)))

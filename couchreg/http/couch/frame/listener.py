@@ -38,22 +38,22 @@ class Protocol(Connection):
 
 def once(data: bytes) -> bytes:
     """The first bytes of a request, in which some headers stand once only that were sent twice with one
-    value. What differs stays, and is refused as any header is that must not be repeated."""
-    if data.count(b"\n") < _FEWEST:
+    value. What differs stays, and is refused as any header is that must not be repeated; and so does a head
+    that has not come to its end: of its last line nobody knows what it will say."""
+    if data.count(b"\n") < _FEWEST or (end := data.find(b"\r\n\r\n")) < 0:
         return data
-    low = data[: data.find(b"\r\n\r\n")].lower()
+    low = data[:end].lower()
     if (low.count(_TYPE) < 2 and low.count(_AGENT) < 2) or not _REQUEST_LINE.match(data):
         return data
-    head, end, rest = data.partition(b"\r\n\r\n")
     kept, seen = [], set()
-    for line in head.split(b"\r\n"):
+    for line in data[:end].split(b"\r\n"):
         name, _, value = line.partition(b":")
         header = (name.lower(), value.strip())
         if header not in seen:
             kept.append(line)
         if header[0] in _TWICE:
             seen.add(header)
-    return b"\r\n".join(kept) + end + rest
+    return b"\r\n".join(kept) + data[end:]
 
 
 class Listener(Connections):

@@ -30,7 +30,8 @@ from couchreg.wire.accept import IDENTITY
 KEPT: Final = 16 << 20  # bytes of answers and of what they are known by
 LARGEST: Final = 64 << 10  # bytes of one
 LONGEST: Final = 2000  # bytes of the headers of a request, and of its address
-_AROUND: Final = 1000  # bytes that an answer takes besides
+MOST_HEADERS: Final = 12  # of a request: each takes more than its bytes
+_AROUND: Final = 3000  # bytes that an answer and these take besides
 _PLAIN: Final = frozenset(
     {b"host", b"user-agent", b"accept", b"accept-encoding", b"accept-language", b"connection"}
 )
@@ -197,6 +198,8 @@ def _is_kept_alive(request: web.Request) -> bool:
 def _is_plain(key: Key) -> bool:
     """Whether a request says nothing besides what it asks for, and how it can be answered."""
     address, headers = key
+    if len(headers) > MOST_HEADERS:
+        return False
     if len(address) + sum(len(name) + len(value) for name, value in headers) > LONGEST:
         return False
     return all(name.lower() in _PLAIN or (name.lower(), value) == _NO_BODY for name, value in headers)

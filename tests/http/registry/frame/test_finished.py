@@ -4,8 +4,9 @@ from typing import Any
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 
-from couchreg.http.registry.frame.finished import FinishedAnswers
+from couchreg.http.registry.frame.finished import MOST_HEADERS, FinishedAnswers
 from couchreg.registry.reading.catalog import Catalog
 from tests.served import ADMIN, Serve, Served, serve  # noqa: F401 — a fixture
 
@@ -198,3 +199,13 @@ async def test_what_is_kept_is_bounded(serve: Serve, monkeypatch: pytest.MonkeyP
     assert (await served.fetch("/bees/1.0.0?unknown=" + "x" * 3000))[0] == 200
     assert 1 < len(made[0]._found) < 40
     assert all(len(address) < 100 for address, _ in made[0]._found)
+
+
+async def test_a_request_with_many_headers_is_not_kept(served: Served, reads: Reads) -> None:
+    """They take more than the bytes that are counted of them."""
+    before = reads.count
+    headers = CIMultiDict([("Accept", "*/*")] * MOST_HEADERS)
+    for _ in range(3):
+        async with served.client.get(f"{served.url}/bees/1.0.0", headers=headers) as response:
+            assert response.status == 200
+    assert reads.count == before + 3
