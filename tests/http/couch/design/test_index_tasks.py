@@ -1,6 +1,7 @@
 """`_active_tasks` tells of indexes that are being brought up to date, or compacted."""
 
 import asyncio
+import itertools
 import threading
 from typing import Any
 
@@ -18,23 +19,44 @@ async def active(couch: Couch) -> list[dict[str, Any]]:
     return found
 
 
-async def test_an_update_tells_how_far_it_is(couch: Couch, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("together", [False, True])
+async def test_an_update_tells_how_far_it_is(
+    couch: Couch, monkeypatch: pytest.MonkeyPatch, together: bool
+) -> None:
     monkeypatch.setattr(engine, "TOGETHER", 1)
     assert (await couch("POST", "/_bulk_docs", {"docs": [{"_id": str(n)} for n in range(3)]})).status == 201
     assert (await couch("PUT", "/_design/d", DESIGN)).status == 201
-    stored, go_on, real = [], asyncio.Event(), engine.Index._store
+    begun, stored = itertools.count(), list[int]()
+    is_mapped, is_stored, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    map_some, store = engine.Index._map, engine.Index._store
 
-    async def slowly(self: Any, mapped: Any, seq: Any) -> None:
-        if len(stored) == 2:
+    async def slowly(self: Any, database: Any, changes: Any) -> Any:
+        """The first two batches are ready one after the other, or else both at once; two more wait."""
+        number = next(begun)
+        if number > 1:
             await go_on.wait()
-        await real(self, mapped, seq)
-        stored.append(seq)
+        elif number == 1 and not together:
+            await is_stored.wait()
+        mapped = await map_some(self, database, changes)
+        if number == 1:
+            is_mapped.set()
+        elif number == 0 and together:
+            await is_mapped.wait()
+        return mapped
 
-    monkeypatch.setattr(engine.Index, "_store", slowly)
+    async def storing(self: Any, mapped: Any, seq: Any) -> None:
+        await store(self, mapped, seq)
+        stored.append(seq.number)
+        is_stored.set()
+
+    monkeypatch.setattr(engine.Index, "_map", slowly)
+    monkeypatch.setattr(engine.Index, "_store", storing)
     asking = asyncio.create_task(couch("GET", "/_design/d/_view/v"))
-    while len(stored) < 2 or not await active(couch):
-        await asyncio.sleep(0.01)
-    (task,) = await active(couch)
+    async with asyncio.timeout(120):
+        while not (tasks := await active(couch)) or tasks[0]["changes_done"] < 2:
+            await asyncio.sleep(0.01)
+    (task,) = tasks
+    assert stored == ([2] if together else [1, 2])
     assert task["started_on"] <= task["updated_on"]
     shown = ("type", "database", "design_document", "changes_done", "total_changes", "progress")
     assert [task[name] for name in shown] == ["indexer", "db", "_design/d", 2, 4, 50]
@@ -54,12 +76,14 @@ async def test_a_compaction_is_told_of(couch: Couch, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(IndexFile, "compact", slowly)
     assert (await couch("POST", "/_compact/d", {})).status == 202
-    while not (tasks := await active(couch)):
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(50):
+        while not (tasks := await active(couch)):
+            await asyncio.sleep(0.01)
     go_on.set()
     shown = ("type", "database", "design_document", "progress")
     assert [tuple(task[name] for name in shown) for task in tasks] == [
         ("view_compaction", "db", "_design/d", 0)
     ]
-    while await active(couch):
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(120):
+        while await active(couch):
+            await asyncio.sleep(0.01)
