@@ -150,6 +150,26 @@ async def test_a_caller_that_leaves_does_not_break_the_others(contexts: Contexts
     assert leaving.cancelled() or isinstance(leaving.exception(), CouchregError)
 
 
+async def test_who_is_cancelled_while_leaving_keeps_nobody_out() -> None:
+    contexts = Contexts(lambda: {"couchdb": {"os_process_timeout": "120000"}})
+    endless = "function(doc) { while (doc.slow) {} return true; }"
+    assert await passes(contexts, endless)
+    callers = [asyncio.create_task(passes(contexts, endless, {"slow": True})) for _ in range(2)]
+    [context] = contexts._live.values()
+    async with asyncio.timeout(60):
+        while context.users < 2:
+            await asyncio.sleep(0.01)
+    async with contexts._changed:  # as while another context is made
+        while not all(caller.done() for caller in callers):
+            for caller in callers:  # again and again, as where an index is closed whose update gives up
+                caller.cancel()
+            await asyncio.sleep(0)
+    assert all(caller.cancelled() for caller in callers)
+    async with asyncio.timeout(60):
+        assert await passes(contexts, endless)
+    await contexts.close()
+
+
 async def test_too_many_waiting_are_told_to_come_again(
     contexts: Contexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -247,11 +247,21 @@ class Contexts:
         return context
 
     async def _left(self, context: _Context) -> None:
+        """Those who wait hear of it even if the one who leaves is cancelled here once more: else a dead
+        context would stay, and with it whoever asks for its design document."""
         context.users -= 1
+        leaving = asyncio.create_task(self._tell(context))
+        self._ending.add(leaving)
+        leaving.add_done_callback(self._ending.discard)
+        await asyncio.shield(leaving)
+
+    async def _tell(self, left: _Context) -> None:
         async with self._changed:
-            if context.is_dead and not context.users:
-                await self._end(context)
-            self._changed.notify_all()
+            try:
+                if left.is_dead and not left.users:
+                    await self._end(left)
+            finally:
+                self._changed.notify_all()
 
     async def _end(self, context: _Context) -> None:
         if self._live.get(context.place) is context:
