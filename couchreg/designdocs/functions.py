@@ -77,7 +77,7 @@ class Functions:
         texts = [b"[" + b",".join(case) + b"]" for case in cases]
         for batch in batches(texts):
             refusals = await self._ask(design, b'"command":"validate","cases":[%b]' % b",".join(batch))
-            found += [failure(item["word"], item["reason"]) if item else None for item in refusals]
+            found += [failure(item["word"], item.get("reason")) if item else None for item in refusals]
         return found
 
     async def compile(self, database: str, design: Design, source: str) -> None:

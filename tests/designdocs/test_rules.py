@@ -84,7 +84,8 @@ async def test_both_say_the_same() -> None:
         case(text(_id="a", text=value), old) for value in (" x", "\u00fc", 1) for old in (b"null", b"{}")
     ]
     try:
-        for source in (OWNERS, "function(doc) {", "function(doc) { throw({forbidden: doc.text}); }"):
+        refuses = "function(doc) { throw({forbidden: doc.%s}); }"
+        for source in (OWNERS, "function(doc) {", refuses % "text", refuses % "absent"):
             answers = []
             for rule in (source, source.replace("{", "{ try { } catch (e) { } ", 1)):
                 design = Design("db", "_design/d", "1-a", text(validate_doc_update=rule))
