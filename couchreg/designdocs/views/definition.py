@@ -5,17 +5,18 @@ equal share an index, whatever their names are and whatever they reduce.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from couchreg.errors import NotFound
 from couchreg.model import json
 from couchreg.model.collation import sort_key
-from couchreg.model.partitions import span
+from couchreg.model.partitions import partition_of, span
 from couchreg.model.raw_order import raw_sort_key
 
 LIBRARY = "lib"
+DESIGN = "_design/"
 QUERY = "query"  # the language of Mango's indexes
 
 
@@ -57,6 +58,19 @@ class Definition:
             return inner
         before = edges(partition)[0]
         return lambda key: before + inner(key)
+
+    def is_mapped(self, doc_id: str, deleted: bool) -> bool:
+        is_design = doc_id.startswith(DESIGN)
+        if is_design and self.partitioned:
+            return False  # it is in no partition
+        return not deleted and (self.include_design or not is_design)
+
+    def before(self, ids: Sequence[str]) -> Sequence[bytes]:
+        """What the rows of documents in partitions have before their sort keys."""
+        if not self.partitioned:
+            return ()
+        partitions = [partition_of(doc_id) for doc_id in ids]
+        return [b"" if partition is None else edges(partition)[0] for partition in partitions]
 
 
 def edges(partition: str) -> tuple[bytes, bytes]:

@@ -14,9 +14,9 @@ from couchreg.designdocs.emitted import Maps
 from couchreg.designdocs.functions import Design, Functions, check_language, text_of
 from couchreg.designdocs.views.answers import Answers
 from couchreg.designdocs.views.blocks import Block, WantedBlocks
-from couchreg.designdocs.views.definition import QUERY, Definition, definition_of, edges
+from couchreg.designdocs.views.definition import DESIGN, QUERY, Definition, definition_of
 from couchreg.designdocs.views.folders import Folder, folder_of, folders_of
-from couchreg.designdocs.views.index import DAMAGED, NO_ROWS, IndexFile, Mapped, make_folder, opened
+from couchreg.designdocs.views.index import CLOSED, DAMAGED, NO_ROWS, IndexFile, Mapped, make_folder, opened
 from couchreg.designdocs.views.json_map import map_documents
 from couchreg.designdocs.views.pipeline import Pipeline, nothing
 from couchreg.designdocs.views.reading import IndexRow, Read
@@ -25,13 +25,11 @@ from couchreg.designdocs.views.tasks import Task, Tasks, forgiven
 from couchreg.docstore.base import BEGINNING, Change, Database, Range, Revision, Seq
 from couchreg.docstore.optional import last_purge, purging
 from couchreg.errors import Unavailable
-from couchreg.model.partitions import partition_of
 from couchreg.wire import documents
 
 log = logging.getLogger(__name__)
 
 OPEN = 64  # index files at the same time
-DESIGN = "_design/"
 TOGETHER = 500  # documents mapped and stored together
 PAGE = 500  # rows read together
 KNOWN = 200  # definitions that are remembered, of design documents with so many bytes
@@ -52,6 +50,7 @@ class Index:
         self._mapper = mapper
         self._known_seq: str | None = None  # what the file says, once it has been read
         self._file: IndexFile | None = None
+        self._is_closed = False
         self._is_anew = False  # since it was damaged, and not up to date again
         self._opening = asyncio.Lock()
         self._updating: asyncio.Task[None] | None = None
@@ -91,12 +90,15 @@ class Index:
 
     async def _held(self) -> IndexFile:
         async with self._opening:
+            if self._is_closed:
+                raise Unavailable(CLOSED, retry_after=1)
             if self._file is None or self._file.is_broken:
                 self._is_anew, self._known_seq = self._file is not None, None
                 self._file = await asyncio.to_thread(opened, self.path, anew=self._is_anew)
             return self._file
 
     async def close(self) -> None:
+        self._is_closed = True
         if self._updating is not None:
             self._updating.cancel()
             await asyncio.gather(self._updating, return_exceptions=True)
@@ -113,13 +115,18 @@ class Index:
         return self._updating
 
     async def fresh(self, database: Database) -> None:
-        """Return when all that was written before the call is in the index."""
+        """Return when all that was written before the call is in the index. Raises Unavailable for one that
+        is closed meanwhile, and what its update comes to."""
         database = as_indexed(database, is_public=self._is_public)
         wanted = await database.update_seq()
         self.waiting += 1
         try:
             while (await self._seq(database)) < wanted:
-                await asyncio.shield(self.refresh(database))
+                task = self.refresh(database)
+                await asyncio.wait([task])  # which goes on when we are cancelled
+                if task.cancelled():
+                    raise Unavailable(CLOSED, retry_after=1)
+                task.result()
             self._is_anew = False
         finally:
             self.waiting -= 1
@@ -137,12 +144,13 @@ class Index:
 
     async def _update(self, database: Database) -> None:
         database = as_indexed(database, is_public=self._is_public)
+        file = await self._held()
         since = await self._seq(database)
         since = await self._follow_purges(database, since)
         with self.tasks.begun("indexer", await database.pending(since)) as task:
 
             async def store(mapped: Sequence[Mapped], some: Sequence[Change], seq: Seq) -> None:
-                await self._store(mapped, seq)
+                await self._store(file, mapped, seq)
                 task.advance(len(some))
 
             async with Pipeline(store) as pipeline:
@@ -199,32 +207,24 @@ class Index:
         return extras
 
     async def _mapped(self, revisions: Sequence[tuple[Revision, bytes]]) -> list[Mapped]:
-        wanted = [pair for pair in revisions if self._is_mapped(pair[0])]
+        is_mapped = self.definition.is_mapped
+        wanted = [pair for pair in revisions if is_mapped(pair[0].id, pair[0].deleted)]
         few = len(wanted) < len(revisions)
-        gone = [one.id for one, _ in revisions if not self._is_mapped(one)] if few else []
+        gone = [one.id for one, _ in revisions if not is_mapped(one.id, one.deleted)] if few else []
         found = [Mapped(gone, NO_ROWS)]
         ids = [revision.id for revision, _ in wanted]
         for count, rows in await self._mapper([text_of(revision, extras) for revision, extras in wanted]):
-            found.append(Mapped(ids[:count], rows, self._before(ids[:count])))
+            found.append(Mapped(ids[:count], rows, self.definition.before(ids[:count])))
             ids = ids[count:]
         return found
 
-    def _before(self, ids: Sequence[str]) -> Sequence[bytes]:
-        """What rows of partitions have before their sort keys."""
-        if not self.definition.partitioned:
-            return ()
-        partitions = [partition_of(doc_id) for doc_id in ids]
-        return [b"" if partition is None else edges(partition)[0] for partition in partitions]
-
-    def _is_mapped(self, revision: Revision) -> bool:
-        is_design = revision.id.startswith(DESIGN)
-        if is_design and self.definition.partitioned:
-            return False  # it is in no partition
-        return not revision.deleted and (self.definition.include_design or not is_design)
-
-    async def _store(self, mapped: Sequence[Mapped], seq: Seq) -> None:
-        await asyncio.to_thread((await self._held()).apply, mapped, {"seq": seq.text})
-        self._known_seq = seq.text
+    async def _store(self, file: IndexFile, mapped: Sequence[Mapped], seq: Seq) -> None:
+        """Into the file that has what came before: one that is made anew meanwhile has not."""
+        if file.is_broken:
+            raise Unavailable(DAMAGED, retry_after=1)
+        await asyncio.to_thread(file.apply, mapped, {"seq": seq.text})
+        if file is self._file:
+            self._known_seq = seq.text
 
     async def rows(
         self, read: Read, *, skip: int = 0, limit: int | None = None

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 BROKEN: Final = (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError)
 DAMAGED: Final = "The index was damaged and is made again: ask in a while."
+CLOSED: Final = "The index was closed meanwhile: ask again."
 SCHEMA = """
     create table if not exists rows(
         map integer, sort blob, id text, number integer, key blob, value blob,

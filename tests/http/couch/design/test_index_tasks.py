@@ -44,8 +44,8 @@ async def test_an_update_tells_how_far_it_is(
             await is_mapped.wait()
         return mapped
 
-    async def storing(self: Any, mapped: Any, seq: Any) -> None:
-        await store(self, mapped, seq)
+    async def storing(self: Any, file: Any, mapped: Any, seq: Any) -> None:
+        await store(self, file, mapped, seq)
         stored.append(seq.number)
         is_stored.set()
 
@@ -87,3 +87,43 @@ async def test_a_compaction_is_told_of(couch: Couch, monkeypatch: pytest.MonkeyP
     async with asyncio.timeout(120):
         while await active(couch):
             await asyncio.sleep(0.01)
+
+
+async def test_who_waits_for_an_index_that_ends_is_told(
+    couch: Couch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Damaged while it is updated, it gets nothing more; closed, it answers those who wait for it."""
+    monkeypatch.setattr(engine, "TOGETHER", 1)
+    assert (await couch("POST", "/_bulk_docs", {"docs": [{"_id": str(n)} for n in range(3)]})).status == 201
+    assert (await couch("PUT", "/_design/d", DESIGN)).status == 201
+    begun, seen, go_on, map_some = itertools.count(), list[Any](), asyncio.Event(), engine.Index._map
+
+    async def slowly(self: Any, database: Any, changes: Any) -> Any:
+        seen.append(self)
+        if next(begun) > 1:
+            await go_on.wait()
+        return await map_some(self, database, changes)
+
+    monkeypatch.setattr(engine.Index, "_map", slowly)
+
+    async def in_the_middle() -> "asyncio.Task[Any]":
+        asking = asyncio.create_task(couch("GET", "/_design/d/_view/v"))
+        async with asyncio.timeout(120):
+            while not (tasks := await active(couch)) or tasks[0]["changes_done"] < 2:
+                await asyncio.sleep(0.01)
+        return asking
+
+    asking = await in_the_middle()
+    seen[-1]._file.is_broken = True  # as somebody finds who reads it
+    assert await seen[-1].seq() == "0"  # and has it made again
+    go_on.set()
+    assert (await asking).status == 503
+    assert [row["id"] for row in (await couch("GET", "/_design/d/_view/v")).json["rows"]] == ["0", "1", "2"]
+    begun = itertools.count()
+    go_on.clear()
+    for number in range(3, 6):
+        assert (await couch("PUT", f"/{number}", {})).status == 201
+    asking = await in_the_middle()
+    await seen[-1].close()
+    assert (await asking).status == 503
+    assert await active(couch) == []
