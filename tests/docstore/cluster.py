@@ -60,6 +60,7 @@ class Cluster:
         self.deaf: set[int] = set()  # asked for nothing by the others, as if connections were slow
         self.mute: set[int] = set()  # of whose writes nobody hears
         self.losing: set[int] = set()  # hear of no write, and answer what is read
+        self.bulks: int | None = None  # that are done still, until one meets a node that is just lost
         self.databases: set[str] = set()
         self.asked: list[str] = []
 
@@ -196,6 +197,9 @@ class Cluster:
     async def _in_database(self, asked: _Asked) -> Said:
         path = asked.path
         if path == "/_bulk_docs":
+            if self.bulks == 0:
+                return 412, {"error": "nodedown", "reason": "progress not possible"}
+            self.bulks = None if self.bulks is None else self.bulks - 1
             return await self._bulk_docs(asked)
         if path == "/_bulk_get":
             return await self._bulk_get(asked)

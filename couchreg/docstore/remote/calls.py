@@ -93,7 +93,7 @@ class CouchAnswer(NamedTuple):
             found = None
         said = found if isinstance(found, dict) else {}
         word, reason = str(said.get("error", "")), str(said.get("reason", ""))[:1000]
-        if self.status == 404 and not reason.startswith(_AWAY):
+        if self.status == 404 and not _is_away(word, reason):
             return self._missing(reason)
         return told(word, reason, self.status)
 
@@ -105,7 +105,7 @@ class CouchAnswer(NamedTuple):
 
 def told(word: str, reason: str, status: int = 0) -> CouchregError:
     """What a CouchDB says is wrong, as one of our own exceptions."""
-    if word == "nodedown" or reason.startswith(_AWAY):
+    if _is_away(word, reason):
         return Unavailable(f"A node of the CouchDB behind this server is away: {reason}", retry_after=5)
     if status == 413:
         return TooLarge(reason, error=word or "too_large")
@@ -119,6 +119,13 @@ def told(word: str, reason: str, status: int = 0) -> CouchregError:
     if word == "unauthorized":
         return errors.Unauthorized(reason)
     return Failure(reason or f"The CouchDB behind this server answered {status}.", error=word)
+
+
+def _is_away(word: str, reason: str) -> bool:
+    """Whether a cluster says that it has lost a node. A reason is looked at only where no word of its own
+    stands before it: what a design document's function forbids has whatever reason that function gives."""
+    is_of_its_own = word == "unauthorized" or (word in _WORDS and word != "not_found")
+    return word == "nodedown" or (reason.startswith(_AWAY) and not is_of_its_own)
 
 
 class CouchCalls:
@@ -201,11 +208,17 @@ class CouchCalls:
         repeat: bool,
         gated: bool,
     ) -> CouchAnswer:
-        """A write of which one attempt may have been done is Unsure in the end, repeated or not."""
+        """A write of which one attempt may have been done is Unsure in the end, repeated or not, also where
+        another attempt is answered that it cannot be done now."""
         wait, was_sent = FIRST_WAIT, False
         for left in reversed(range(self._attempts)):
             try:
-                return await self._once(method, path, query, body, repeat, gated)
+                answer = await self._once(method, path, query, body, repeat, gated)
+                if was_sent and _writes(method, path) and answer.status >= 300:
+                    problem = answer.problem()
+                    if isinstance(problem, Unavailable):
+                        raise Unsure(problem.reason, retry_after=problem.retry_after)
+                return answer
             except Unsure:
                 raise
             except Unavailable as error:

@@ -233,7 +233,7 @@ class ClusterEdits:
                 self._check_gate()
             except Unsure:
                 raise
-            except (Unavailable, *_REFUSED):  # nothing has been given to any copy
+            except (Unavailable, *_REFUSED):  # nothing has been given to any copy: else it is Unsure
                 _keep([held[one.made.id] for one in sent], is_kept=False)
                 raise
             _keep([held[one.made.id] for one in sent], is_kept=False)

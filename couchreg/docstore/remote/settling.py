@@ -78,16 +78,19 @@ class Settling:
     async def sent(self, docs: Sequence[bytes | msgspec.Raw]) -> list[CouchregError | None]:
         """Revisions with their histories are sent until a majority of the copies has them: None, or why that
         CouchDB does not take one. Raises Unsure, Unavailable where nothing has been sent, and what CouchDB
-        refuses the whole request with."""
+        refuses the whole request with. An answer that a node is away is Unsure: others may have taken it."""
         until, rest, was_sent = time.monotonic() + SENDING, FIRST_REST, False
         while True:
             try:
                 answer = await writing.send(self._asking, docs, new_edits=False)
             except Unavailable as error:
                 if was_sent:
-                    raise Unsure(error.reason) from error
+                    raise Unsure(error.reason, retry_after=error.retry_after) from error
                 raise
-            answer.check()
+            try:
+                answer.check()
+            except Unavailable as error:
+                raise Unsure(error.reason, retry_after=error.retry_after) from error
             try:
                 refused = [row for row in await self._asking.decoded(answer, _rows) if row.error]
             except Failure as error:
@@ -95,7 +98,10 @@ class Settling:
             if answer.status == 201 and not refused:
                 return [None] * len(docs)
             if refused and len(docs) == 1:
-                return [writing.problem(refused[0])]
+                why = writing.problem(refused[0])
+                if isinstance(why, Unavailable):
+                    raise Unsure(why.reason, retry_after=why.retry_after)
+                return [why]
             if refused:  # CouchDB says of which only where there is one
                 return await self._one_by_one(docs)
             if time.monotonic() > until:
@@ -119,7 +125,9 @@ class Settling:
             if isinstance(one, BaseException) and (
                 not isinstance(one, CouchregError) or isinstance(one, Unavailable)
             ):
-                raise one if not isinstance(one, CouchregError) else Unsure(one.reason) from one
+                if isinstance(one, Unavailable):
+                    raise Unsure(one.reason, retry_after=one.retry_after) from one
+                raise one
             outcomes.append(one)
         return outcomes
 

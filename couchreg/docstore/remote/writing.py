@@ -15,7 +15,7 @@ from couchreg.docstore.remote import reading
 from couchreg.docstore.remote.asking import LARGE, DatabaseCalls
 from couchreg.docstore.remote.calls import CouchAnswer, told
 from couchreg.docstore.remote.records import RECORDS, write
-from couchreg.errors import Conflict, CouchregError, DocValidation, Failure, MissingStub, Unsure
+from couchreg.errors import Conflict, CouchregError, DocValidation, Failure, MissingStub, Unavailable, Unsure
 from couchreg.model import json
 
 FIRST_ANCESTORS: Final = 20  # revisions that are asked for at once
@@ -117,7 +117,10 @@ async def written(
         return outcomes
     docs = [text for text in texts if isinstance(text, bytes)]
     answer = await send(asking, docs, new_edits=new_edits)
-    answer.check()
+    try:
+        answer.check()
+    except Unavailable as error:  # a node is away: others may have taken it, or an attempt before this one
+        raise Unsure(error.reason, retry_after=error.retry_after) from error
     sent = [edits[place] for place in places]
     try:  # from here on it has been written, whatever comes
         rows = await asking.decoded(answer, rows_of)

@@ -135,16 +135,18 @@ async def test_what_only_a_node_that_lags_would_take_is_a_conflict(place: Place)
     assert await place.all_leafs("a") == [{second}] * 3
 
 
-async def leave_behind(place: Place, parents: Mapping[str, str | None], up: Sequence[int] = (1, 2)) -> None:
+async def leave_behind(
+    place: Place, parents: Mapping[str, str | None], up: Sequence[int] = (1, 2), said: str = "Too few nodes"
+) -> None:
     """Of each document an edit that node 3 alone has taken, which then is away."""
     one = (await place.databases())[0]
     edited = vars(one)["_edited"]
     edited._is_closed = True  # nobody looks what became of it before the node is away
     place.cluster.losing = {1, 2}
     for doc_id, rev in parents.items():
-        with pytest.raises(Unsure, match="Too few nodes"):
+        with pytest.raises(Unsure, match=said):
             await put_one(one, edit(doc_id, rev, v="lost"))
-    place.cluster.up, place.cluster.losing = list(up), set()
+    vars(place.cluster).update(up=list(up), losing=set(), mute=set(), bulks=None)
     edited._is_closed = False
     for doc_id in parents:
         edited._settle_later(doc_id)
@@ -200,6 +202,24 @@ async def test_nothing_is_done_to_a_document_before_it_is_known_what_became_of_i
     await place.cluster.level()
     [leafs] = {frozenset(leafs) for leafs in await place.all_leafs("a")}
     assert leafs == {(await two.revision("a")).rev}
+
+
+@pytest.mark.parametrize("mute", [set(), {3}])
+async def test_who_is_told_that_a_node_is_away_may_have_given_it_an_edit(
+    place: Place, mute: set[int]
+) -> None:
+    """One request before: that was answered 202, or 500 and was sent again."""
+    one, two = await place.databases()
+    first = await put_one(one, edit("a", v=0))
+    place.cluster.bulks, place.cluster.mute = 1, mute
+    await leave_behind(place, {"a": first}, said="is away: progress not possible")
+    await settled(one)
+    with pytest.raises(Conflict):
+        await put_one(two, edit("a", first, v=1))
+    second = await put_one(two, edit("a", (await two.revision("a")).rev, v=1))
+    place.cluster.up = list(NODES)
+    await place.cluster.level()
+    assert await place.all_leafs("a") == [{second}] * 3
 
 
 async def test_an_edit_goes_on_when_whoever_asked_for_it_has_left(place: Place) -> None:

@@ -12,7 +12,7 @@ from couchreg.docstore.base import Database
 from couchreg.docstore.remote import CouchAddress, RemoteStore, calls, database, writing
 from couchreg.docstore.remote.database import CouchDatabase, written_already
 from couchreg.docstore.remote.store import NotUsable
-from couchreg.errors import NotImplementedHere, TooLarge, Unavailable, Unsure
+from couchreg.errors import Forbidden, NotImplementedHere, TooLarge, Unauthorized, Unavailable, Unsure
 from couchreg.model import json
 from couchreg.model.user import SYSTEM
 from tests.docstore import couchdbs
@@ -124,6 +124,37 @@ async def test_an_edit_that_a_couchdb_fails_with_is_unsure(couch_door: str) -> N
     async with behind(couch_door, spoil) as (database, _):
         with pytest.raises(Unsure, match="500: x y"):
             await put(database, edit("a"))
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_write_is_unsure_that_is_answered_that_a_node_is_away(
+    couch_door: str, is_first: bool
+) -> None:
+    """Whether or not an attempt before came there: the answer does not say what the other nodes have done."""
+    seen = set[bytes]()
+
+    async def spoil(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        if not request.path.endswith(("_bulk_docs", "_local/a")):
+            return None
+        text = await request.read()
+        if is_first or text in seen:
+            return web.json_response({"error": "nodedown", "reason": "node2 is down"}, status=412)
+        seen.add(text)
+        await passed.answer()
+        return web.json_response({}, status=500)
+
+    async with behind(couch_door, spoil) as (database, _):
+        if is_first:
+            with pytest.raises(Unsure, match="node2 is down"):
+                await put_one(database, edit("a", v=1))
+        else:
+            with pytest.raises(Unsure, match="node2 is down"):
+                await database.update_local("_local/a", {"v": 1})
+        calls_of(database)._doubted_until = 0.0
+        with pytest.raises(Unsure, match="node2 is down") as caught:
+            await replicate(database, replica("b", "1-b"))
+        assert caught.value.retry_after == 5
+        assert calls_of(database).in_doubt
 
 
 class Gate:
@@ -315,3 +346,14 @@ def test_what_a_cluster_says_that_has_lost_a_node_is_no_fault_of_this_server(
     answer = calls.CouchAnswer(status, json.encode({"error": word, "reason": reason}))
     with pytest.raises(Unavailable, match="is away"):
         answer.check()
+
+
+@pytest.mark.parametrize("reason", ["no such node in the plan", "progress not possible without a title"])
+def test_what_a_function_forbids_is_forbidden_whatever_it_says(reason: str) -> None:
+    for word, kind in (("forbidden", Forbidden), ("unauthorized", Unauthorized)):
+        found = writing.problem(writing.WrittenRow("a", "1-a", word, reason))
+        assert (type(found), found.reason) == (kind, reason)
+    answer = calls.CouchAnswer(403, json.encode({"error": "forbidden", "reason": reason}))
+    with pytest.raises(Forbidden):
+        answer.check()
+    assert isinstance(writing.problem(writing.WrittenRow("a", "1-a", "nodedown", "node2")), Unavailable)
