@@ -234,7 +234,7 @@ def greedy(registry: Registry, seconds: float) -> None:
     waits = []
     with ThreadPoolExecutor(2) as threads:
         asked = [threads.submit(ask, number) for number in range(2)]
-        while not all(one.done() for one in asked):
+        while not waits or not all(one.done() for one in asked):
             waits.append(took(partial(registry.right, "/_couch/_up")))
             time.sleep(INTERVAL)
     waits.sort()

@@ -1,6 +1,7 @@
 """What tests of every room may use: a whole server in this process; `processes.py` has one of its own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "directory_only: looks at files of the directory store")
+    config.addinivalue_line("markers", "long: takes long by itself, so it is begun first where several run")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -102,6 +104,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=on_disk)
     if config.getoption("--docstore") == "remote":
         remote_differences.mark(config, items)
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = begun_first(items, workers)
+
+
+def begun_first(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Tests in such an order that each worker begins with a part of the long ones, a module in one: each has
+    a part of the list without gaps at first, and what is long and begins last is waited for by all."""
+    modules: dict[str, list[pytest.Item]] = {}
+    others: list[pytest.Item] = []
+    for item in items:
+        is_long = item.get_closest_marker("long") is not None
+        (modules.setdefault(item.nodeid.partition("::")[0], []) if is_long else others).append(item)
+    long = list(modules.values())
+    ordered: list[pytest.Item] = []
+    for number in range(workers):
+        size = (len(items) - len(ordered)) // (workers - number)
+        mine = [item for module in long[number::workers] for item in module]
+        more = max(0, size - len(mine))
+        ordered += mine + others[:more]
+        del others[:more]
+    return ordered + others
 
 
 @pytest.hookimpl(wrapper=True)

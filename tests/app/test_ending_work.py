@@ -16,6 +16,8 @@ import pytest
 from tests.processes import ADMIN, AS_PROGRAM, Server, running
 from tests.sandbox.processes import gone, is_gone_within
 
+pytestmark = pytest.mark.long
+
 LATEST = 60  # seconds after which a test has failed
 
 

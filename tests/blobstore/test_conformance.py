@@ -93,44 +93,44 @@ async def test_a_local_path_leads_to_the_bytes(store: BlobStore, put: Put) -> No
         assert path.read_bytes() == BIG
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        "",
-        "/",
-        "/a",
-        "a/",
-        "a//b",
-        ".",
-        "..",
-        "../a",
-        "a/../b",
-        "a/./b",
-        "a/..",
-        "\0",
-        "a\0b",
-        "a\nb",
-        "a\x7f",
-        "a\\b",
-        ".hidden",
-        ".incoming/x",
-        "a/" + "b" * 201,
-        "\u00e9" * 101,
-        "a/" * 450 + "b",
-        "\ud800",
-        "a\u202eb",
-        " ",
-        "a/ ",
-    ],
-)
-async def test_keys_that_no_store_takes(store: BlobStore, put: Put, key: str) -> None:
-    assert not await put(key, b"x")
-    assert await store.info(key) is None
-    assert store.local_path(key) is None
-    await store.delete(key)
-    with pytest.raises(NotFound):
-        await anext(store.open(key))
-    assert await listed(store) == []
+NO_KEYS = [
+    "",
+    "/",
+    "/a",
+    "a/",
+    "a//b",
+    ".",
+    "..",
+    "../a",
+    "a/../b",
+    "a/./b",
+    "a/..",
+    "\0",
+    "a\0b",
+    "a\nb",
+    "a\x7f",
+    "a\\b",
+    ".hidden",
+    ".incoming/x",
+    "a/" + "b" * 201,
+    "\u00e9" * 101,
+    "a/" * 450 + "b",
+    "\ud800",
+    "a\u202eb",
+    " ",
+    "a/ ",
+]
+
+
+async def test_keys_that_no_store_takes(store: BlobStore, put: Put) -> None:
+    for key in NO_KEYS:
+        assert not await put(key, b"x"), key
+        assert await store.info(key) is None, key
+        assert store.local_path(key) is None, key
+        await store.delete(key)
+        with pytest.raises(NotFound):
+            await anext(store.open(key))
+        assert await listed(store) == [], key
 
 
 KEYS = [

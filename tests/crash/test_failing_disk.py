@@ -21,7 +21,7 @@ from tests.crash.test_power_cuts import make_database, seeded
 from tests.crash.writers import NoAnswer, Told, Unclear, Writers
 from tests.processes import Server, running
 
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+pytestmark = [pytest.mark.long, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
 ROUNDS = int(os.environ.get("COUCHREG_CRASH_ROUNDS", "3"))
 LIVES = 10  # rounds of one data directory

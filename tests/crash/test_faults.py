@@ -15,7 +15,7 @@ from tests.crash.faults import Calls, Faults, missing
 from tests.crash.writers import LOGIN
 from tests.processes import Server, running
 
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+pytestmark = [pytest.mark.long, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
 SOON = 60  # seconds within which everything has to be well again
 Answer = tuple[int, Any]

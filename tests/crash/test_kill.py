@@ -17,6 +17,8 @@ from couchreg.config import load
 from tests.crash.story import Story, faults, get_json, make_package, visible
 from tests.processes import ADMIN, Server, running
 
+pytestmark = pytest.mark.long
+
 ASKED = os.environ.get("COUCHREG_CRASH_ROUNDS")
 ROUNDS, PUBLISHES = (int(ASKED), 200) if ASKED else (3, 30)
 PROMISES = 6

@@ -19,7 +19,7 @@ from tests.crash.powercut import Disk, Model
 from tests.crash.writers import LOGIN, Writers
 from tests.processes import Server, running
 
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+pytestmark = [pytest.mark.long, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
 ROUNDS = int(os.environ.get("COUCHREG_CRASH_ROUNDS", "6"))
 CUTS = 60  # of one run

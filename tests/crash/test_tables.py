@@ -20,6 +20,8 @@ import pytest
 from couchreg.client import Credentials, publish
 from tests.processes import AS_PROGRAM, Server, running
 
+pytestmark = pytest.mark.long
+
 ROUNDS = int(os.environ.get("COUCHREG_CRASH_ROUNDS", "3"))
 SEED = int(os.environ.get("COUCHREG_TEST_SEED", random.randrange(1 << 32)))
 TABLES = 8

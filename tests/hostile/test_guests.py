@@ -26,6 +26,8 @@ from tests.hostile.sending import Request, send
 from tests.hostile.watching import Watch, watching
 from tests.processes import AS_PROGRAM, Server, running
 
+pytestmark = pytest.mark.long
+
 COUNT = int(os.environ.get("COUCHREG_TEST_GUESTS", "10000"))
 SEED = int(os.environ.get("COUCHREG_TEST_SEED", "1"))
 ANALYTICS = os.environ.get("COUCHREG_TEST_ANALYTICS", "off")

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.processes import environment, running
+
+pytestmark = pytest.mark.long
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 WITHOUT_WRK = (
@@ -114,7 +118,7 @@ def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_questions_to_a_table_are_measured_beside_duckdb() -> None:
-    done = script("bench_tables.py", "--rows", "2000", "--rounds", "2", "--seconds", "0.01")
+    done = script("bench_tables.py", "--rows", "2000", "--rounds", "2", "--seconds", "0")
     assert done.returncode == 0, done.stderr
     heading, published, memory, file, *questions, _, greedy, last = done.stdout.splitlines()
     assert heading.startswith("2,000 rows")

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from itertools import combinations, permutations
 from pathlib import Path
@@ -41,6 +42,20 @@ def kept(graph: grimp.ImportGraph, options: dict[str, Any]) -> bool:
     return bool(contract.check(deepcopy(graph), verbose=False).kept)
 
 
+@contextmanager
+def drawn(graph: grimp.ImportGraph, importer: str, imported: str) -> Iterator[None]:
+    """A graph with one arrow more, and then as it was: a copy for each takes longer than to check it."""
+    modules = graph.modules
+    assert not {importer, imported} <= modules or not graph.direct_import_exists(
+        importer=importer, imported=imported
+    )
+    graph.add_import(importer=importer, imported=imported)
+    yield
+    graph.remove_import(importer=importer, imported=imported)
+    for module in graph.modules - modules:
+        graph.remove_module(module)
+
+
 def forbidden_arrows(options: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """(importer, imported), as many as the words of a contract forbid by themselves."""
     match options["type"]:
@@ -69,10 +84,9 @@ def test_a_contract_holds_until_a_forbidden_arrow_is_drawn(graph: grimp.ImportGr
     assert arrows
     unnoticed = []
     for importer, imported in arrows:
-        drawn = deepcopy(graph)
-        drawn.add_import(importer=importer, imported=imported)
-        if kept(drawn, options):
-            unnoticed.append((importer, imported))
+        with drawn(graph, importer, imported):
+            if kept(graph, options):
+                unnoticed.append((importer, imported))
     assert unnoticed == []
 
 

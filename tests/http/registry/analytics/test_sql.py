@@ -17,7 +17,7 @@ import pytest_asyncio
 from tests.packages import Package, small
 from tests.served import ADMIN, ANNA, BOB, Served, serving
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.long, pytest.mark.asyncio(loop_scope="module")]
 COUNT = 'SELECT word, count(*) AS n FROM "small@1.0.0".words GROUP BY word ORDER BY word'
 
 

@@ -19,7 +19,7 @@ from tests.served import PASSWORD, Served, serving
 from tests.web.test_papers import SCRIPT as ACTS
 from tests.web.test_papers import pdf, stream
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.long, pytest.mark.asyncio(loop_scope="module")]
 LIKE_OTHERS = {"/seen/1.0.0", "/-/table/seen/latest/main", "/-/sql", "/%3Cscript%3Ealert(1)%3C%2Fscript%3E"}
 SCRIPT = "<script>alert(1)</script>"
 README = f"{SCRIPT}\n\n[a](javascript:alert(1)) ![b](picture.svg) <img src=x onerror=alert(1)>"

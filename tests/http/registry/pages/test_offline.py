@@ -21,7 +21,7 @@ from tests.http.registry.pages.test_in_a_browser import EVIL
 from tests.packages import Package, zipped
 from tests.processes import ADMIN, running
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.long, pytest.mark.asyncio(loop_scope="module")]
 GDP = Path(__file__).parents[3] / "data" / "packages" / "gdp"
 OTHER = (
     "navigator.serviceWorker.register('/-/static/offline-worker.js', {scope: '/-/other/'}).then(() => null)"

@@ -17,6 +17,8 @@ from tests.http.registry.publishing.nasty import CHECKS, KINDS, LIMITS, Nasty
 from tests.packages import Package, small
 from tests.served import ADMIN, Serve, Served
 
+pytestmark = pytest.mark.long
+
 S3_PARTS = 4 * 8 + 8  # MiB: four parts of 8 MiB are on their way to a bucket, and what threads leave of them
 LARGE = int(os.environ.get("COUCHREG_TEST_LARGE_MIB", "48"))  # of the CSV that is streamed
 MANY = int(os.environ.get("COUCHREG_TEST_RESOURCES", "300"))
