@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from couchreg.errors import BadRequest, DocValidation, IllegalDocid
-from couchreg.model.revid import canonical, parse_id
+from couchreg.model.revid import HEX, canonical, parse_id
 
 NEEDS_REV: Final = "When `new_edits: false`, the document needs `_rev` or `_revisions` specified"
 
@@ -129,7 +129,7 @@ def _take_revisions(parsed: Parsed, name: str, member: Any) -> None:
         raise DocValidation("_revisions.start isn't an integer.")
     if type(ids) is not list:
         raise DocValidation("_revisions.ids isn't a array.")
-    parsed.history = tuple([_revision(id) for id in ids])
+    parsed.history = tuple([id if type(id) is str and HEX.match(id) else _revision(id) for id in ids])
     parsed.rev = f"{start}-{parsed.history[0]}" if ids else None
 
 

@@ -21,7 +21,7 @@ _HEAD: Final = {True: _START + etf.TRUE, False: _START + etf.FALSE}
 _ROOT: Final = {deleted: head + b"a\x00a\x00" for deleted, head in _HEAD.items()}
 _NO_ATTACHMENTS: Final = etf.NIL + etf.NIL  # an empty list, and the end of the outer one
 _POSITION: Final = re.compile(r"[+-]?[0-9]+\Z", re.ASCII)
-_HEX: Final = re.compile(r"[0-9a-f]{32}\Z")
+HEX: Final = re.compile(r"[0-9a-f]{32}\Z")
 CANONICAL: Final = re.compile(r"[1-9][0-9]{0,9}-[0-9a-f]{32}\Z")  # as nearly all are
 _MOST_DIGITS: Final = 1000  # of a generation; Python's int() refuses more than 4300
 
@@ -84,7 +84,7 @@ def parse_id(rev_id: str) -> str:
 
     CouchDB shows any 16 bytes as hex, also those that came as text.
     """
-    if _HEX.match(rev_id):
+    if HEX.match(rev_id):
         return rev_id
     try:
         data = rev_id.encode()
@@ -95,7 +95,7 @@ def parse_id(rev_id: str) -> str:
     if len(data) != 32:
         return rev_id
     lowered = rev_id.lower()
-    if not _HEX.match(lowered):
+    if not HEX.match(lowered):
         raise BadRequest("Invalid rev format")
     return lowered
 

@@ -112,10 +112,19 @@ class RevTree:
         )
         return tree
 
+    @classmethod
+    def arrived(cls, rev: str, older: Sequence[str], *, deleted: bool, body: int | None) -> "RevTree":
+        """What `merge` makes of an empty tree, quicker. `older`: the ids before it, newest first."""
+        tree, size, (gen, rev_id) = cls(), len(older), _key(rev)
+        ids = [*map(raw, older[::-1]), rev_id]
+        gens, names_only = list(range(gen - size, gen + 1)), [None] * size
+        tree._trees.append(KeyTree(gens, ids, [*[False] * size, deleted], [*names_only, body]))
+        return tree
+
     def encode(self) -> bytes:
         """A compact form of the whole tree."""
         try:
-            return _pack(self._stored(lambda gen: gen))
+            return _pack(self._stored(int))
         except OverflowError:
             return _pack(self._stored(str))
 

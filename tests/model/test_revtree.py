@@ -388,3 +388,12 @@ def test_the_history_of_a_line_needs_no_tree() -> None:
     huge = RevTree()
     huge.merge([f"{1 << 70}-b", f"{(1 << 70) - 1}-a"], deleted=False, body=1)
     assert RevTree.history_of_line(huge.encode(), 9) == [f"{1 << 70}-b", f"{(1 << 70) - 1}-a"]
+
+
+@pytest.mark.parametrize("path", ["3-c b a", "1-a", "-1-a b", f"7-{'0f' * 16} x-y", f"{1 << 70}-b a"])
+def test_what_arrives_first_is_what_merging_it_makes(path: str) -> None:
+    rev, *older = path.split()
+    top = int(rev[: rev.index("-", 1)])
+    merged = RevTree()
+    merged.merge([rev, *[f"{top - at}-{name}" for at, name in enumerate(older, 1)]], deleted=True, body=5)
+    assert RevTree.arrived(rev, older, deleted=True, body=5).encode() == merged.encode()

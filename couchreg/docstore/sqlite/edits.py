@@ -227,6 +227,8 @@ def _records(tx: Transaction, doc: Doc, path: Sequence[str]) -> dict[str, Attach
 # -- replicated
 def _replicated(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> list[Outcome]:
     """Merge revisions made elsewhere. A known one changes nothing and is a success."""
+    if not doc.seq and len(edits) == 1:  # as nearly always while a database is filled
+        return [_arrived(tx, doc, edits[0])]
     paths = [_path(edit) for edit in edits]
     before = doc.tree.encode() if doc.seq else b""
     welcome = _welcome(doc, paths) if tx.careful else None
@@ -238,6 +240,21 @@ def _replicated(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> list[Outcom
     if doc.changed:
         doc.judge()
     return [path[0] for path in paths]
+
+
+def _arrived(tx: Transaction, doc: Doc, edit: Edit) -> str:
+    """The first revision of a document never heard of."""
+    atts: tuple[Attachment, ...] = ()
+    if edit.attachments:
+        atts = tuple([_resolve(edit.id, att, {}) for att in edit.attachments])
+    rev = edit.rev or ""
+    tx.counters.last_body += 1
+    num = tx.counters.last_body
+    doc.tree = RevTree.arrived(rev, edit.history[1:], deleted=edit.deleted, body=num)
+    doc.add(num, members(edit.body), atts)
+    _stem(tx, doc, rev)
+    doc.live = not edit.deleted
+    return rev
 
 
 def _path(edit: Edit) -> tuple[str, ...]:
