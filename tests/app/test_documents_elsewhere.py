@@ -5,6 +5,7 @@ Here that CouchDB is the couch door of another couchreg.
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -27,6 +28,7 @@ from couchreg.docstore.together import OneProcess
 from couchreg.errors import Unavailable
 from tests.conftest import ADMIN, ServerFactory
 from tests.docstore.remote.front import Passed, before
+from tests.fault_proxy import fault_proxy
 from tests.packages import related, small
 from tests.s3_servers import S3Server, new_bucket
 
@@ -244,6 +246,21 @@ async def test_who_may_not_write_any_more_takes_nothing_away(moto_server: S3Serv
     setattr(blobs.calls, "_attempt", attempt)  # noqa: B010
     assert [blob.key async for blob in blobs.keys("a/")] == ["a/small"]
     await blobs.close()
+
+
+async def test_no_object_is_deleted_again_behind_our_back(moto_server: S3Server) -> None:
+    """Where a kept connection breaks off, as of a server that ends."""
+    options = await new_bucket(moto_server)
+    async with fault_proxy(options.endpoint or "", random.Random(1)) as proxy:
+        blobs = await S3BlobStore.connect(replace(options, endpoint=proxy.url, attempts=2))
+        asked: list[None] = []
+        blobs.calls.gate = lambda: asked.append(None)
+        assert await blobs.put("a/small", spooled(b"small"))
+        proxy.faults, proxy.rate = ("cut",), 1.0
+        with pytest.raises(Unavailable):
+            await blobs.delete("a/small")
+        assert len(asked) == proxy.done["cut"] == 2
+        await blobs.close()
 
 
 def spooled(data: bytes) -> Spooled:

@@ -185,9 +185,24 @@ async def connect(options: S3Options) -> S3Calls:
         raise StoreRefused(f"The blob store cannot be used: {error}") from error
 
 
+def _http_session(*args: Any, **more: Any) -> Any:
+    """One that sends each request once. aiohttp would send a DELETE once more when a connection breaks, and
+    ask nobody whether this process may still write; there is no other way to tell it."""
+    from aiobotocore.httpsession import AIOHTTPSession
+
+    class OnceSession(AIOHTTPSession):  # type: ignore[misc]  # of a module without types
+        async def _get_session(self, proxy_url: str | None) -> Any:
+            session = await super()._get_session(proxy_url)
+            session._retry_connection = False
+            return session
+
+    return OnceSession(*args, **more)
+
+
 def _config(options: S3Options) -> dict[str, Any]:
     path_style = options.path_style if options.path_style is not None else options.endpoint is not None
     return {
+        "http_session_cls": _http_session,
         "connect_timeout": options.connect_timeout,
         "read_timeout": options.timeout,
         "max_pool_connections": options.connections,

@@ -327,11 +327,15 @@ class CouchCalls:
 
 
 def _session(connections: int, read: float) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=_IDLE),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT, sock_read=read),
     )
+    # When a connection breaks aiohttp would send a PUT or DELETE once more and ask nobody: past the gate, and
+    # also what may be sent once only. There is no other way to tell it.
+    session._retry_connection = False
+    return session
 
 
 def _writes(method: str, path: str) -> bool:

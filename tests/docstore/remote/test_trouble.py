@@ -188,6 +188,41 @@ async def test_who_may_not_write_any_more_sends_no_second_attempt(couch_door: st
         assert bulk(asked) == 2
 
 
+async def test_no_request_is_repeated_behind_our_back(couch_door: str) -> None:
+    """Where a kept connection breaks off, as of a CouchDB that ends."""
+    gate, broken = Gate(), list[str]()
+
+    async def spoil(request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        if request.method not in ("PUT", "DELETE"):
+            return None
+        gate.is_shut = True
+        broken.append(request.method)
+        return cut(request)
+
+    async with behind(couch_door, spoil_later := Later(spoil)) as (database, _):
+        made = calls_of(database)
+        made.gate, spoil_later.begun = gate, True
+        for method in ("PUT", "DELETE"):
+            for is_repeated in (True, False):
+                gate.is_shut = False
+                await made.ask("GET", "/")  # a connection is open, and idle
+                with pytest.raises(Unsure):
+                    await made.ask(method, "/nowhere", repeat=is_repeated)
+        assert broken == ["PUT", "PUT", "DELETE", "DELETE"]
+        spoil_later.begun = False
+
+
+class Later:
+    """Nothing is spoilt before it has begun."""
+
+    def __init__(self, spoil: Spoil) -> None:
+        self._spoil = spoil
+        self.begun = False
+
+    async def __call__(self, request: web.Request, passed: Passed) -> web.StreamResponse | None:
+        return await self._spoil(request, passed) if self.begun else None
+
+
 async def test_who_waits_for_a_connection_asks_then_whether_it_may_write(couch_door: str) -> None:
     gate, is_free = Gate(), asyncio.Event()
 
