@@ -31,6 +31,7 @@ _MODEL: Final = CopyPlace.parse(
 )
 
 Said = tuple[int, Any]  # status, JSON
+LOST: Final[Said] = 412, {"error": "nodedown", "reason": "progress not possible"}  # a node, just now
 
 
 def name_of(node: int) -> str:
@@ -60,7 +61,8 @@ class Cluster:
         self.deaf: set[int] = set()  # asked for nothing by the others, as if connections were slow
         self.mute: set[int] = set()  # of whose writes nobody hears
         self.losing: set[int] = set()  # hear of no write, and answer what is read
-        self.bulks: int | None = None  # that are done still, until one meets a node that is just lost
+        self.bulks: int | None = None  # that are done still, until one is answered otherwise
+        self.otherwise: Said = LOST
         self.databases: set[str] = set()
         self.asked: list[str] = []
 
@@ -198,7 +200,7 @@ class Cluster:
         path = asked.path
         if path == "/_bulk_docs":
             if self.bulks == 0:
-                return 412, {"error": "nodedown", "reason": "progress not possible"}
+                return self.otherwise
             self.bulks = None if self.bulks is None else self.bulks - 1
             return await self._bulk_docs(asked)
         if path == "/_bulk_get":

@@ -75,11 +75,14 @@ class Settling:
                 raise outcome
 
     # -- sending
-    async def sent(self, docs: Sequence[bytes | msgspec.Raw]) -> list[CouchregError | None]:
+    async def sent(
+        self, docs: Sequence[bytes | msgspec.Raw], *, was_sent: bool = False
+    ) -> list[CouchregError | None]:
         """Revisions with their histories are sent until a majority of the copies has them: None, or why that
         CouchDB does not take one. Raises Unsure, Unavailable where nothing has been sent, and what CouchDB
-        refuses the whole request with. An answer that a node is away is Unsure: others may have taken it."""
-        until, rest, was_sent = time.monotonic() + SENDING, FIRST_REST, False
+        refuses the whole request with. An answer that a node is away is Unsure: others may have taken it. So
+        is a refusal of what was sent before (`was_sent`), and taken by fewer copies than a majority."""
+        until, rest = time.monotonic() + SENDING, FIRST_REST
         while True:
             try:
                 answer = await writing.send(self._asking, docs, new_edits=False)
@@ -91,6 +94,10 @@ class Settling:
                 answer.check()
             except Unavailable as error:
                 raise Unsure(error.reason, retry_after=error.retry_after) from error
+            except CouchregError as error:
+                if was_sent:  # some copies have taken what this one refuses now
+                    raise Unsure(error.reason, retry_after=5) from error
+                raise
             try:
                 refused = [row for row in await self._asking.decoded(answer, _rows) if row.error]
             except Failure as error:
@@ -101,9 +108,11 @@ class Settling:
                 why = writing.problem(refused[0])
                 if isinstance(why, Unavailable):
                     raise Unsure(why.reason, retry_after=why.retry_after)
+                if was_sent:
+                    raise Unsure(why.reason, retry_after=5) from why
                 return [why]
             if refused:  # CouchDB says of which only where there is one
-                return await self._one_by_one(docs)
+                return await self._one_by_one(docs, was_sent=was_sent)
             if time.monotonic() > until:
                 raise Unsure(
                     "Too few nodes of the CouchDB behind this server have written this.", retry_after=5
@@ -112,12 +121,14 @@ class Settling:
             await asyncio.sleep(rest)
             rest = min(rest * 2, LONGEST_REST)
 
-    async def _one_by_one(self, docs: Sequence[bytes | msgspec.Raw]) -> list[CouchregError | None]:
+    async def _one_by_one(
+        self, docs: Sequence[bytes | msgspec.Raw], *, was_sent: bool
+    ) -> list[CouchregError | None]:
         turn = asyncio.Semaphore(AT_ONCE)
 
         async def send(doc: bytes | msgspec.Raw) -> CouchregError | None:
             async with turn:
-                return (await self.sent([doc]))[0]
+                return (await self.sent([doc], was_sent=was_sent))[0]
 
         found = await asyncio.gather(*map(send, docs), return_exceptions=True)
         outcomes: list[CouchregError | None] = []

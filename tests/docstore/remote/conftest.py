@@ -1,6 +1,7 @@
 """A store of its own in a couchreg's couch door, for each test."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from couchreg.docstore.base import Database
 from couchreg.docstore.remote import CouchAddress, RemoteStore
 from couchreg.docstore.remote.asking import DatabaseCalls
 from tests.docstore import couchdbs
+from tests.docstore.two_processes import Place, two_processes
 
 
 @pytest.fixture
@@ -29,3 +31,9 @@ async def database(remote: RemoteStore) -> Database:
 def direct(remote: RemoteStore) -> DatabaseCalls:
     """That database, as one sees it who goes straight to the CouchDB."""
     return DatabaseCalls(remote.calls, remote.address.physical("db"))
+
+
+@pytest.fixture
+async def place(couch_door: str, tmp_path: Path) -> AsyncIterator[Place]:
+    async with two_processes(couch_door, tmp_path) as found:
+        yield found

@@ -2,95 +2,21 @@
 nodes are away and come back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 import pytest
 
-from couchreg.blobstore import claims as claims_module
-from couchreg.blobstore.claims import Claims
-from couchreg.blobstore.directory.store import DirectoryBlobStore
-from couchreg.blobstore.spool import Spool
-from couchreg.docstore.base import BEGINNING, Database, Range
+from couchreg.docstore.base import Database
 from couchreg.docstore.optional import referring
-from couchreg.docstore.remote import (
-    CouchAddress,
-    RemoteStore,
-    calls,
-    clustered,
-    copies,
-    needed,
-    replicas,
-    settling,
-)
-from couchreg.errors import Conflict, NotFound, NotImplementedHere, Unavailable, Unsure
-from tests.docstore import couchdbs
-from tests.docstore.cluster import NODES, Cluster, cluster_at
+from couchreg.errors import Conflict, NotFound, Unavailable, Unsure
+from tests.docstore.cluster import LOST, NODES, Said
+from tests.docstore.two_processes import DB, Place, hurry
 from tests.docstore.writing import attachment, edit, put, put_one, replica, replicate
-
-DB = "db"
-
-
-class Place(NamedTuple):
-    """Two processes over one cluster and one bucket."""
-
-    cluster: Cluster
-    stores: list[RemoteStore]
-    claims: list[Claims]
-    dead: set[str]
-
-    @property
-    def physical(self) -> str:
-        return self.stores[0].address.physical(DB)
-
-    async def databases(self) -> list[Database]:
-        return [await store.open(DB) for store in self.stores]
-
-    async def all_leafs(self, doc_id: str) -> list[set[str]]:
-        """Those that are not deleted, of each node."""
-        found = [await self.cluster.leafs(node, self.physical, doc_id) for node in NODES]
-        return [{rev for rev, doc in one.items() if not doc.get("_deleted")} for one in found]
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(settling, "SENDING", 0.3)
-    monkeypatch.setattr(replicas, "HEDGE", 0.05)
-    monkeypatch.setattr(replicas, "PATIENCE", 1.0)
-    monkeypatch.setattr(needed, "PATIENCE", 1.0)
-    monkeypatch.setattr(replicas, "LATE", 0.2)
-    monkeypatch.setattr(clustered, "FIRST_REST", 0.1)
-    monkeypatch.setattr(copies, "SHOWN", 1.0)
-    monkeypatch.setattr(claims_module, "LONGEST", 1.0)
-
-
-@pytest.fixture
-async def place(couch_door: str, tmp_path: Path) -> AsyncIterator[Place]:
-    prefix, dead = couchdbs.new_prefix(), set[str]()
-    blobs, spool = DirectoryBlobStore(tmp_path / "datastore"), Spool(tmp_path / "spool")
-
-    async def is_at_work(process: str) -> bool:
-        return process not in dead
-
-    async with cluster_at(couch_door) as (url, cluster):
-        stores, claims = [], []
-        for name in ("one", "two"):
-            stores.append(RemoteStore(CouchAddress.parse(f"{url}/{prefix}")))
-            claims.append(Claims(blobs, spool.hold, name, is_at_work))
-            await stores[-1].look()
-            assert stores[-1].is_cluster
-            await stores[-1].begin(claims[-1])
-        await stores[0].create(DB)
-        yield Place(cluster, stores, claims, dead)
-        cluster.up, cluster.deaf, cluster.mute = list(NODES), set(), set()
-        for store, one in zip(stores, claims, strict=True):
-            await store.close()
-            await one.close()
-    await couchdbs.remove(couch_door, prefix)
-    await blobs.close()
-    await spool.close()
+    hurry(monkeypatch)
 
 
 async def test_an_edit_has_the_id_that_a_couchdb_gives(place: Place) -> None:
@@ -204,15 +130,21 @@ async def test_nothing_is_done_to_a_document_before_it_is_known_what_became_of_i
     assert leafs == {(await two.revision("a")).rev}
 
 
-@pytest.mark.parametrize("mute", [set(), {3}])
-async def test_who_is_told_that_a_node_is_away_may_have_given_it_an_edit(
-    place: Place, mute: set[int]
+NOT_NOW = {"error": "forbidden", "reason": "not now"}
+REFUSALS: list[Said] = [(400, NOT_NOW), (413, NOT_NOW), (201, [{"id": "a", "rev": "2-a", **NOT_NOW}])]
+
+
+@pytest.mark.parametrize(
+    ("mute", "otherwise"), [(set(), LOST), ({3}, LOST), *[(set(), said) for said in REFUSALS]]
+)
+async def test_who_is_told_of_a_refusal_may_have_given_an_edit_to_a_node(
+    place: Place, mute: set[int], otherwise: Said
 ) -> None:
     """One request before: that was answered 202, or 500 and was sent again."""
     one, two = await place.databases()
     first = await put_one(one, edit("a", v=0))
-    place.cluster.bulks, place.cluster.mute = 1, mute
-    await leave_behind(place, {"a": first}, said="is away: progress not possible")
+    vars(place.cluster).update(bulks=1, mute=mute, otherwise=otherwise)
+    await leave_behind(place, {"a": first}, said="is away: progress" if otherwise == LOST else "not now")
     await settled(one)
     with pytest.raises(Conflict):
         await put_one(two, edit("a", first, v=1))
@@ -332,67 +264,3 @@ async def test_what_is_written_down_never_goes_back(place: Place) -> None:
     place.cluster.up = [1]
     with pytest.raises(Unavailable):
         await notes[0].read("follower")
-
-
-async def test_what_is_read_is_never_older_than_the_feed(place: Place) -> None:
-    """Whoever remembers it remembers it until the next change."""
-    one, two = await place.databases()
-    first = await put_one(one, edit("a", v=1))
-    await one.update_seq()
-    await two.update_seq()
-    newer = settling.revision_of(edit("a", first, v=2))
-    doc = {"_id": "a", "_rev": newer.rev, "_revisions": {"start": 2, "ids": list(newer.history)}, "v": 2}
-    await place.cluster.put(1, place.physical, doc)  # the followed copy, before any other has it
-    for up in ([2, 3, 1], [3, 2, 1], [1, 2, 3]):
-        place.cluster.up = up
-        [change] = [row async for found in two.changes(BEGINNING) for row in found.results]
-        assert change.revs == (newer.rev,)
-        assert (await two.revision("a")).rev == newer.rev
-        [row] = await two.winners(["a"], bodies=True)
-        assert row is not None
-        assert (row.rev, row.body) == (newer.rev, {"v": 2})
-        listed = [row.rev async for rows in two.all_docs(Range(), bodies=False) for row in rows]
-        assert listed == [newer.rev]
-        tree = await two.tree("a")
-        assert tree is not None
-        assert tree.winner().rev == newer.rev
-        assert (await two.info()).doc_count == 1
-    await put_one(one, edit("a", newer.rev, deleted=True))
-    with pytest.raises(NotFound, match="deleted"):
-        await two.revision("a")
-    with pytest.raises(NotFound, match="missing"):
-        await two.revision("b")
-    file = {"f": {"content_type": "text/x", "data": "aGVsbG8="}}
-    for node in NODES:  # by going straight to that CouchDB
-        other = {"_id": "c", "_rev": "1-c", "_revisions": {"start": 1, "ids": ["c"]}, "_attachments": file}
-        await place.cluster.put(node, place.physical, other)
-    with pytest.raises(NotImplementedHere):
-        await two.revision("c")
-
-
-async def test_who_pages_through_two_processes_misses_nothing(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nodes are lost and come back in between, and the processes follow the same copy again."""
-    monkeypatch.setattr(copies, "LOOK", 0.0)
-    one, two = databases = await place.databases()
-    written, seen, since = set[str](), set[str](), BEGINNING
-    for step, up in enumerate(([1, 2, 3], [2, 3], [2, 3, 1], [3, 1], [1, 2, 3], [1, 2], [2, 1, 3])):
-        place.cluster.up = up
-        for n, database in enumerate(databases):
-            written.add(f"{step}-{n}")
-            await put_one(database, edit(f"{step}-{n}", v=1))
-        for _ in range(2):
-            database = databases[step % 2]
-            since = await database.parse_since(since.text)
-            async for found in database.changes(since, limit=3):
-                seen.update(row.id for row in found.results)
-                since = found.last_seq
-        await place.cluster.level()
-        assert (await one.update_seq()).number == (await two.update_seq()).number
-    for database in (one, two) * 20:
-        since = await database.parse_since(since.text)
-        async for found in database.changes(since, limit=3):
-            seen.update(row.id for row in found.results)
-            since = found.last_seq
-    assert seen == written
