@@ -113,4 +113,7 @@ class SearchIndex(Protocol):
     def is_word(self, term: str) -> bool:
         """Whether any item has the term as it is."""
 
+    def read_ahead(self) -> bool:
+        """Read a little of what searches will need, in a few milliseconds; whether there is more of that."""
+
     def close_reading(self) -> None: ...

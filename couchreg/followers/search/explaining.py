@@ -118,11 +118,7 @@ class _Marks:
         lowered = text.lower()
         if not any(term in lowered for term in self._begun):
             return []
-        return [
-            found.span()
-            for found in _WORD.finditer(lowered)
-            if any(term in found.group() for term in self._begun)
-        ]
+        return sorted({span for term in self._begun for span in _words_with(term, lowered)})
 
     def _is_meant(self, token: tokens.TextToken) -> bool:
         if tokens.is_unspaced(token.parts[0]):
@@ -132,6 +128,22 @@ class _Marks:
             tokens.stem(name) in self._terms or name in self._terms or name.startswith(self._beginnings)
             for name in names
         )
+
+
+def _words_with(term: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where the words of a text are in which a term occurs: letters, digits and `_` around it."""
+    end = 0
+    while (place := text.find(term, end)) >= 0:
+        start = place
+        while start > end and _is_of_word(text[start - 1]):
+            start -= 1
+        found = _WORD.match(text, place)
+        end = found.end() if found else place + 1
+        yield start, end
+
+
+def _is_of_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _run(terms: Sequence[str]) -> str:

@@ -31,6 +31,7 @@ OPENING = 5.0  # seconds that a search waits for the index at the start
 MOST_PASSED = 20_000  # changes that say nothing of restricted packages are not worth a commit
 FARTHEST = 10_000  # hits into the list that a page may begin
 WAITING, WAITING_OF_ONE = 500, 100  # searches that wait for their turn
+BETWEEN = 0.02  # seconds between two looks ahead
 
 
 class SearchFollower:
@@ -63,6 +64,7 @@ class SearchFollower:
         self._opened = False
         self._when_broken: Callable[[], None] | None = None
         self._mend_after = 0.0
+        self._ahead: asyncio.Task[None] | None = None
 
     def when_broken(self, tell: Callable[[], None]) -> None:
         """Whom to tell when a search finds the index unusable."""
@@ -122,6 +124,9 @@ class SearchFollower:
         self._index.close()
 
     async def close(self) -> None:
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
         await self._writer.close()
         await self._in(self._reading, self._index.close_reading)
         for threads in (self._reading, self._caring):
@@ -159,7 +164,18 @@ class SearchFollower:
         """What a person's query finds: a word that nothing has is taken for the beginning of one. Where
         nothing is found, words that may have been meant are told. Raises as `search`."""
 
-        return await self._asked(lambda: looked(query, self._index), askers)
+        found = await self._asked(lambda: looked(query, self._index), askers)
+        if query.facets and (self._ahead is None or self._ahead.done()):
+            self._ahead = asyncio.create_task(self._read_ahead(), name=f"read ahead for {self.name}")
+        return found
+
+    async def _read_ahead(self) -> None:
+        """What the next searches will count, a little at a time, so that none waits for it long."""
+        try:
+            while await self._in(self._reading, self._index.read_ahead):  # noqa: ASYNC110  (it is work)
+                await asyncio.sleep(BETWEEN)
+        except (OSError, StorageFailure, RebuildNeeded, Unavailable) as error:
+            log.debug("what searches will need was not read; the next one tells: %s", error)
 
     async def ask(self, question: Callable[[SearchIndex], T], askers: Sequence[str]) -> T:
         """What a question to the index gives, in the thread that reads it. Raises as `search`."""

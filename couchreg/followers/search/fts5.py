@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import apsw
+import numpy as np
 
 from couchreg.errors import StorageFailure
 from couchreg.followers.base import Checkpoint, RebuildNeeded
@@ -28,7 +29,7 @@ from couchreg.followers.search.base import (
     TooSlow,
 )
 from couchreg.followers.search.folder import make_room
-from couchreg.followers.search.fts5_facets import CountedValues
+from couchreg.followers.search.fts5_facets import CountedValues, Places
 from couchreg.followers.search.fts5_rows import IndexRows
 from couchreg.followers.search.items import COLUMNS, PackageSource, items
 from couchreg.followers.search.meaning import nearest, vector
@@ -155,6 +156,10 @@ class Fts5Index:
             rows: Iterator[Any] = connection.execute(sql, (beginning, chr(ord(beginning) + 1), *lengths))
             return list(islice(rows, MOST_NEIGHBOURS))
 
+    def read_ahead(self) -> bool:
+        with self._bounded() as connection:
+            return self._values.read_ahead(connection)
+
     def close_reading(self) -> None:
         if self._reading is not None:
             self._reading.close()
@@ -231,7 +236,7 @@ class _Asked:
         rows: Iterator[Any] = self._connection.execute(sql, walk.values)
         near = nearest(vector(query.like), rows)
         page = near[query.offset : query.offset + query.limit]
-        facets, _ = self._facets_of([place for place, _ in near])
+        facets, _ = self._facets_of(np.array([place for place, _ in near], np.int64))
         return HitsPage(len(near), [self._hit(place, score) for place, score in page], facets)
 
     def _count(self) -> int:
@@ -271,12 +276,16 @@ class _Asked:
         if query.is_everything:
             return self._count(), fts5_facets.in_all(self._connection, query)
         walk = self._walk
-        sql = f"SELECT {walk.place} FROM {walk.source} WHERE {walk.where} LIMIT ?"  # noqa: S608
-        places = [int(place) for [place] in self._run(sql, (*walk.values, MOST_COUNTED + 1))]
+        sql = (  # one text takes half as long as a row for each
+            f"SELECT group_concat(place) FROM (SELECT {walk.place} AS place FROM {walk.source} "  # noqa: S608
+            f"WHERE {walk.where} LIMIT ?)"
+        )
+        [[listed]] = self._run(sql, (*walk.values, MOST_COUNTED + 1))
+        places = np.fromstring(listed or "", np.int64, sep=",")
         facets, is_all = self._facets_of(places)
         return len(places) if is_all else self._count(), facets
 
-    def _facets_of(self, places: Sequence[int]) -> tuple[Counts, bool]:
+    def _facets_of(self, places: Places) -> tuple[Counts, bool]:
         """The values of the facets among the first MOST_COUNTED of these; and whether all were counted."""
         query, first = self._query, places[:MOST_COUNTED]
         if not query.facets:

@@ -37,12 +37,15 @@ _Number = TypeVar("_Number", np.uint32, np.int64)
 _REMEMBERED: Final = 50_000  # values of facets, and those whose totals have changed
 _MOST_EQUALS: Final = 5_000  # values that occur equally often and are put in order
 MOST_BYTES_KNOWN: Final = 48 << 20  # of what is remembered of items, and as much again while it grows
+MOST_BYTES_AHEAD: Final = 36 << 20  # of them, what may have been read before somebody asked for it
 _NUMBERS, _BYTES = "I", 4  # of each, in this machine's order: an index does not travel
 _DAMAGED: Final = "the search index is damaged: what is counted of an item has another length than it says"
 _FEW: Final = 2_000  # values that are sorted in no time
 _SPARSE: Final = 64  # to count by number costs as much as there are numbers
 _ADDED: Final = "INSERT INTO counted VALUES (?, ?)"
 _READ: Final = "SELECT counted.id, packed FROM json_each(?) CROSS JOIN counted ON counted.id = value"
+_NEXT: Final = "SELECT id, packed FROM counted WHERE id > ? ORDER BY id LIMIT ?"
+_AHEAD: Final = 2_000  # items that are read at a time before somebody asks for them
 _UNUSED: Final = "DELETE FROM value WHERE id = ? AND packages = 0 AND resources = 0 RETURNING name, text"
 _REMOVED: Final = "DELETE FROM counted WHERE id = ? RETURNING packed"
 _MOST_FREQUENT: Final = {
@@ -137,13 +140,28 @@ class CountedValues:
         self._bounds = np.zeros((0, len(FACETS) + 1), np.uint32)  # where values of each facet begin and end
         self._values = np.empty(0, np.uint32)
         self._read, self._filled = 0, 0  # items and values
+        self._ahead = 0  # the item up to which all were read
+
+    def read_ahead(self, connection: apsw.Connection) -> bool:
+        """Read some items that were not read yet, in order, while there is room for others; whether there
+        may be more."""
+        if self._size() > MOST_BYTES_AHEAD:
+            return False
+        rows: list[Any] = connection.execute(_NEXT, (self._ahead, _AHEAD)).fetchall()
+        if rows:
+            places = np.array([place for place, _ in rows], np.int64)
+            unread = self._unread(places)
+            packed = [row for (_, row), is_unread in zip(rows, unread.tolist(), strict=True) if is_unread]
+            if packed:
+                self._add(places[unread], packed)
+            self._ahead = int(places[-1])
+        return len(rows) == _AHEAD
 
     def of(
-        self, connection: apsw.Connection, facets: Sequence[str], places: Sequence[int], most: int
+        self, connection: apsw.Connection, facets: Sequence[str], wanted: Places, most: int
     ) -> tuple[list[Values], int]:
         """The values of items, for each facet those of all items, one behind the other; and of how many items
         that is: of all of these, or of the first ones that have `most` values or more, of whatever facet."""
-        wanted = np.array(places, np.int64)
         self._bound()
         self._read_of(connection, np.unique(wanted[self._unread(wanted)]), most)
         unread = self._unread(wanted)
@@ -211,16 +229,19 @@ class CountedValues:
         return self._values[np.repeat(begins - ahead, lengths) + np.arange(int(lengths.sum()))]
 
     def _bound(self) -> None:
-        known = (self._places, self._rows, self._bounds, self._values)
-        if sum(one.nbytes for one in known) > MOST_BYTES_KNOWN:
+        if self._size() > MOST_BYTES_KNOWN:
             self.forget()
+
+    def _size(self) -> int:
+        """Bytes."""
+        return sum(one.nbytes for one in (self._places, self._rows, self._bounds, self._values))
 
 
 def _with_room(known: "NDArray[_Number]", wanted: int) -> "NDArray[_Number]":
-    """The same array, or a longer copy: twice as long, so that not every addition copies it."""
+    """The same array, or a longer copy: by a quarter, so that not every addition copies it."""
     if wanted <= len(known):
         return known
-    longer = np.zeros((max(wanted, 2 * len(known)), *known.shape[1:]), known.dtype)
+    longer = np.zeros((max(wanted, len(known) + len(known) // 4), *known.shape[1:]), known.dtype)
     longer[: len(known)] = known
     return longer
 

@@ -5,7 +5,7 @@ else is a bound parameter.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -40,7 +40,21 @@ def against(clauses: Iterable[Clause]) -> str:
 
 
 def _clause(clause: Clause) -> str:
+    if not clause.column and _is_one_term(clause.any):  # one walk instead of two
+        return f'"{clause.any[0].terms[0]}"'
     return "(" + " OR ".join(_piece(piece, clause.column) for piece in clause.any) + ")"
+
+
+def _is_one_term(pieces: Sequence[Piece]) -> bool:
+    """Whether it is a word that its stem does not differ from, in any column."""
+    plain = [piece for piece in pieces if not piece.prefix]
+    terms = {piece.terms for piece in plain}
+    return (
+        len(pieces) == len(plain) == 2
+        and len(terms) == 1
+        and plain[0].exact != plain[1].exact
+        and (len(plain[0].terms) == 1)
+    )
 
 
 def _piece(piece: Piece, column: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from couchreg.errors import LostDocument
 from couchreg.followers.base import Checkpoint, RebuildNeeded
-from couchreg.followers.search import fts5, fts5_facets, remembering
+from couchreg.followers.search import fts5, fts5_facets, fts5_match, remembering
 from couchreg.followers.search.fts5 import Fts5Index
 from couchreg.followers.search.items import FACETS, PACKAGES, RESOURCES, PackageSource
 from couchreg.followers.search.query import MOST_VALUES, Query, parse, with_filters
@@ -73,6 +73,43 @@ def test_what_was_read_of_an_item_is_not_taken_for_the_one_in_its_place(index: F
         index.commit([source("a", [keyword])], [], Checkpoint("i", str(number)))
         assert counted(index)["keywords"] == [(keyword, 1)]
         assert counted(index, RESOURCES)["keywords"] == [(keyword, 1)]
+
+
+def test_what_was_read_ahead_is_counted_without_another_look(
+    index: Fts5Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fts5_facets, "_AHEAD", 4)
+    index.commit([source(f"p{n}", ["x", f"y{n}"]) for n in range(5)], [], Checkpoint("i", "1"))
+    known = counted(index)
+    index.close_reading()
+    assert [index.read_ahead() for _ in range(4)] == [True, True, False, False]  # ten items
+    monkeypatch.setattr(fts5_facets, "_READ", "this is no SQL")
+    assert counted(index) == known
+
+
+def test_so_much_is_read_ahead_that_there_is_room_for_what_is_asked(
+    index: Fts5Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fts5_facets, "_AHEAD", 2)
+    monkeypatch.setattr(fts5_facets, "MOST_BYTES_AHEAD", 300)
+    index.commit([source(f"p{n}", ["x", f"y{n}"]) for n in range(20)], [], Checkpoint("i", "1"))
+    steps = 0
+    while index.read_ahead():
+        steps += 1
+    assert 0 < steps < 20
+    assert counted(index)["keywords"][0] == ("x", 20)
+
+
+@pytest.mark.parametrize("words", ["bees", "title:bees", "bee*", "-bees cc0", "year", "-year"])
+def test_one_walk_finds_what_two_do(index: Fts5Index, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    index.commit([source(f"p{n}", ["x", "year"][n % 2 :]) for n in range(5)], [], Checkpoint("i", "1"))
+    asked = replace(parse(words), facets=FACETS)
+    found = index.search(asked)
+    monkeypatch.setattr(fts5_match, "_is_one_term", lambda pieces: False)
+    index.close_reading()
+    expected = index.search(asked)
+    assert (found.total, found.facets) == (expected.total, expected.facets)
+    assert {hit.package for hit in found.hits} == {hit.package for hit in expected.hits}
 
 
 def test_few_values_are_remembered_and_all_counted(index: Fts5Index, monkeypatch: pytest.MonkeyPatch) -> None:
