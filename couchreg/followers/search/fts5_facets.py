@@ -46,6 +46,9 @@ _ADDED: Final = "INSERT INTO counted VALUES (?, ?)"
 _READ: Final = "SELECT counted.id, packed FROM json_each(?) CROSS JOIN counted ON counted.id = value"
 _NEXT: Final = "SELECT id, packed FROM counted WHERE id > ? ORDER BY id LIMIT ?"
 _AHEAD: Final = 2_000  # items that are read at a time before somebody asks for them
+_NUMBER: Final = "SELECT id FROM value WHERE name = ? AND text = ?"
+_NUMBERED: Final = "INSERT INTO value (name, text) VALUES (?, ?) RETURNING id"
+_COUNTED: Final = "UPDATE value SET packages = packages + ?, resources = resources + ? WHERE id = ?"
 _UNUSED: Final = "DELETE FROM value WHERE id = ? AND packages = 0 AND resources = 0 RETURNING name, text"
 _REMOVED: Final = "DELETE FROM counted WHERE id = ? RETURNING packed"
 _MOST_FREQUENT: Final = {
@@ -66,8 +69,9 @@ class FacetRows:
     def add(self, place: int, kind: int, facets: Mapping[str, Sequence[str]]) -> None:
         """`kind` is 0 for a package, 1 for a resource."""
         packed = array(_NUMBERS, (len(facets[name]) for name in FACETS))
+        known = self._values
         for code, name in enumerate(FACETS):
-            packed.extend(self._value(code, text) for text in facets[name])
+            packed.extend([known.get((code, text)) or self._value(code, text) for text in facets[name]])
         self._changed[kind].update(packed[len(FACETS) :])
         self._run(_ADDED, (place, packed.tobytes()))
         self._bound()
@@ -79,21 +83,25 @@ class FacetRows:
 
     def settle(self) -> None:
         """Write the totals, before the transaction ends, and remove the values that nothing has any more."""
-        perhaps_unused: set[int] = set()
-        for name, changed in zip(_KINDS, self._changed, strict=True):
-            rows = [(by, number) for number, by in changed.items() if by]
-            sql = f"UPDATE value SET {name} = {name} + ? WHERE id = ?"  # noqa: S608
-            self._connection.executemany(sql, rows).fetchall()
-            perhaps_unused.update(number for number, by in changed.items() if by <= 0)
-            changed.clear()
-        numbers = [(number,) for number in perhaps_unused]
+        packages, resources = self._changed
+        rows = [
+            (packages[number], resources[number], number) for number in packages.keys() | resources.keys()
+        ]
+        self._connection.executemany(_COUNTED, (row for row in rows if row[0] or row[1])).fetchall()
+        numbers = [
+            (number,) for of_packages, of_resources, number in rows if of_packages <= 0 >= of_resources
+        ]
         removed: list[Any] = self._connection.executemany(_UNUSED, numbers).fetchall()
+        self._forget_changes()
         for code, text in removed:
             self._values.pop((code, text), None)
 
     def forget(self) -> None:
         """What was not committed."""
         self._values.clear()
+        self._forget_changes()
+
+    def _forget_changes(self) -> None:
         for changed in self._changed:
             changed.clear()
 
@@ -102,15 +110,13 @@ class FacetRows:
             self.settle()
 
     def _value(self, code: int, text: str) -> int:
-        """The number of a facet's value; those of the last ones are remembered."""
-        known = self._values.get((code, text))
-        if known is None:
-            self._run("INSERT OR IGNORE INTO value (name, text) VALUES (?, ?)", (code, text))
-            [[known]] = self._run("SELECT id FROM value WHERE name = ? AND text = ?", (code, text))
-            if len(self._values) >= _REMEMBERED:
-                self._values.clear()
-            self._values[code, text] = known
-        return int(known)
+        """The number of a facet's value that is not among the last ones, which are remembered."""
+        found = self._run(_NUMBER, (code, text)) or self._run(_NUMBERED, (code, text))
+        number = int(found[0][0])
+        if len(self._values) >= _REMEMBERED:
+            self._values.clear()
+        self._values[code, text] = number
+        return number
 
     def _run(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
         return self._connection.execute(sql, values).fetchall()

@@ -9,6 +9,7 @@ file, and FTS5 writes its own in order.
 
 import os
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +19,9 @@ from couchreg.followers.base import Checkpoint
 from couchreg.followers.search import fts5_facets
 from couchreg.followers.search.fts5_match import term_of
 from couchreg.followers.search.items import COLUMNS, Item
-from couchreg.followers.search.tokens import streams
+from couchreg.followers.search.tokens import Streams, streams
 
-VERSION: Final = 10  # of tables and analysis; another one in the file means that it is built anew
+VERSION: Final = 12  # of tables and analysis, by twos; another one in the file means that it is built anew
 MEANING: Final = 1  # is added to it where there are vectors
 _NAMES = frozenset({"name", "resources", "fields"})  # columns whose texts are names
 _FTS = f"""({", ".join(COLUMNS)}, words, content='', contentless_delete=1, tokenize='ascii', prefix='2 3')"""
@@ -62,6 +63,12 @@ _REMOVED = (
     "DELETE FROM meaning WHERE id = ?",
     "DELETE FROM item WHERE id = ?",
 )
+
+
+@lru_cache(100)
+def names_streams(texts: tuple[str, ...]) -> Streams:
+    """Those of the only resource of a package are its own, too."""
+    return streams(texts, names=True)
 
 
 class IndexRows:
@@ -139,7 +146,10 @@ class IndexRows:
         values = (int(is_resource), item.package, item.version, item.resource or "", item.date)
         self._run(_ITEM, (*values, *days, *degrees))
         place = self._connection.last_insert_rowid()
-        terms = [streams(item.columns[name], names=name in _NAMES) for name in COLUMNS]
+        terms = [
+            names_streams(item.columns[name]) if name in _NAMES else streams(item.columns[name])
+            for name in COLUMNS
+        ]
         kind = _KINDS[is_resource]
         words = " ".join(found.words for found in terms if found.words)
         self._run(_WORDS[kind], (place, *(found.stems for found in terms), words))

@@ -111,6 +111,8 @@ def _items(source: PackageSource) -> list[Item]:
 def _with_few_values(found: list[Item]) -> list[Item]:
     """Of the values of a facet those that came first: what one package brings into the counts is bounded,
     however many resources it has. By its tags an item is still found with the others."""
+    if len(found) * SHOWN_NAMES <= MOST_COUNTED_VALUES:
+        return found
     kept: dict[str, set[str]] = {name: set() for name in FACETS}
     made = []
     for item in found:
@@ -137,7 +139,7 @@ def _package(
     columns = {
         "name": (source.name,),
         "title": _given(_text(descriptor, "title")),
-        "keywords": _texts(_keywords(descriptor)),
+        "keywords": _texts(texts(descriptor.get("keywords"), "name")),
         "resources": _texts(_called(resources)),
         "fields": _texts(_called(fields)),
         "description": _given(_text(descriptor, "description")),
@@ -170,7 +172,7 @@ def _resource(
     columns = {
         "name": (name,),
         "title": _given(_text(resource, "title")),
-        "keywords": _texts(_keywords(resource)),
+        "keywords": _texts(texts(resource.get("keywords"), "name")),
         "resources": _texts(iter(filter(None, (source.name, _text(descriptor, "title"))))),
         "fields": _texts(_called(fields)),
         "description": _given(_text(resource, "description")),
@@ -180,7 +182,8 @@ def _resource(
     facets = _facets(source, descriptor, [resource], fields, types)
     if "licenses" in resource:
         facets["license"] = tuple(_licenses(resource))
-    facets["keywords"] = tuple(dict.fromkeys([*_keywords(resource), *_keywords(descriptor)]))[:SHOWN_NAMES]
+    keywords = texts(resource.get("keywords"), "name") + texts(descriptor.get("keywords"), "name")
+    facets["keywords"] = tuple(dict.fromkeys(keywords))[:SHOWN_NAMES]
     said = _Said(columns, facets, types, own, iris(own, resource, context))
     return _item(source, resource, name, said, descriptor)
 
@@ -206,11 +209,16 @@ def _item(
     own = members.get("couchreg") if package is None else package.get("couchreg")
     date = own.get("published") if isinstance(own, dict) else None
     found = list(dict.fromkeys(found))
-    tags = {tag("where", f"{pair.path}:{pair.value}") for pair in found}
+    tags = {f"where:{path}:{value}".casefold() for path, value in found}
     tags |= {tag("about", iri_key(iri)) for iri in about}
     tags |= {tag("type", name) for one in types for name in (one.written, one.iri, one.local) if name}
     tags |= {tag("class", name) for one in types for name in _classes(one)}
-    tags |= {tag(facet, value) for facet, values in facets.items() if facet != "type" for value in values}
+    tags |= {
+        f"{facet}:{value}".casefold()
+        for facet, values in facets.items()
+        if facet != "type"
+        for value in values
+    }
     needed = islice(stated_dependencies(members), MOST_NAMES) if package is None else ()
     tags |= {tag("needs", name) for name in needed}
     above = package or {}
@@ -263,13 +271,13 @@ def _facets(
     account = texts(own.get("publisher")) if isinstance(own, dict) else ()
     measured = [item for item in _list(descriptor, "variableMeasured") if isinstance(item, dict)]
     values: dict[str, Iterable[str]] = {
-        "type": (one.local for one in types),
+        "type": [one.local for one in types],
         "license": [*_licenses(descriptor), *(one for resource in resources for one in _licenses(resource))],
         "format": (one for resource in resources for one in _formats(resource)),
-        "keywords": _keywords(descriptor),
+        "keywords": texts(descriptor.get("keywords"), "name"),
         "publisher": [*account, *texts(descriptor.get("publisher"), "name")],
-        "field": (name for one in fields for name in texts(one.get("name"))),
-        "fieldtype": (name for one in fields for name in texts(one.get("type"))),
+        "field": [name for one in fields for name in texts(one.get("name"))],
+        "fieldtype": [name for one in fields for name in texts(one.get("type"))],
         "unit": (
             unit
             for one in [*fields, *measured]
@@ -284,19 +292,18 @@ def _facets(
 
 def _formats(resource: Mapping[str, Any]) -> Iterator[str]:
     """The format as it is stated, else the end of the path."""
-    stated = [*texts(resource.get("format"))]
+    stated = texts(resource.get("format"))
     ends = (path.rpartition("/")[2].rpartition(".")[2] for path in texts(resource.get("path")) if "." in path)
     yield from (name.lower() for name in (stated or ends) if len(name) <= 20)
     yield from (name.lower() for name in texts(resource.get("mediatype")))
 
 
-def _licenses(members: Mapping[str, Any]) -> Iterator[str]:
+def _licenses(members: Mapping[str, Any]) -> list[str]:
+    found = []
     for member in ("licenses", "license"):
-        yield from texts(members.get(member), "name", "title", "type", "path", "url", "@id")
-
-
-def _keywords(members: Mapping[str, Any]) -> Iterator[str]:
-    yield from texts(members.get("keywords"), "name")
+        if member in members:
+            found += texts(members[member], "name", "title", "type", "path", "url", "@id")
+    return found
 
 
 def _fields(resources: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
@@ -315,7 +322,7 @@ def _given(text: str) -> tuple[str, ...]:
     return (text,) if text else ()
 
 
-def _texts(found: Iterator[str]) -> tuple[str, ...]:
+def _texts(found: Iterable[str]) -> tuple[str, ...]:
     return tuple(text[:LONGEST_TEXT] for text in islice(found, MOST_NAMES))
 
 

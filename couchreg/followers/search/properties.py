@@ -6,8 +6,7 @@ leads to that too. Sizes are bounded: what is beyond is not found by its propert
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from couchreg.model.jsonld import Context, context_of, expand
@@ -48,16 +47,28 @@ def _walk(value: Any, path: str, depth: int, found: list[Pair]) -> None:
                 return
             _walk(item, path, depth + 1, found)
     elif kind is dict:
-        for key, item in value.items():
-            if len(found) >= MOST_PAIRS:
-                return
-            if key in _LEFT_OUT:
-                continue
-            if key in _STANDS:
-                _value(item, path, found)
-            _walk(item, f"{path}.{_last(key)}", depth + 1, found)
+        _walk_members(value, path, depth + 1, found)
     else:
         _value(value, path, found)
+
+
+def _walk_members(members: Mapping[str, Any], path: str, depth: int, found: list[Pair]) -> None:
+    """Most members are short texts, which are taken here: a call for each costs as much as all else."""
+    for key, item in members.items():
+        if len(found) >= MOST_PAIRS:
+            return
+        if key in _LEFT_OUT:
+            continue
+        below = f"{path}.{_last(key) if ':' in key else key}"
+        if type(item) is not str:
+            if key in _STANDS:
+                _value(item, path, found)
+            _walk(item, below, depth, found)
+        elif 0 < len(item) <= LONGEST_VALUE:
+            if key in _STANDS:
+                found.append(Pair(path, item))
+            if depth <= _DEPTH and len(below) <= LONGEST_PATH:
+                found.append(Pair(below, item))
 
 
 def _value(value: Any, path: str, found: list[Pair]) -> None:
@@ -88,10 +99,12 @@ def iri_key(iri: str) -> str:
     return _WEB.sub("", iri.strip()).rstrip("/#")
 
 
-def texts(value: Any, *members: str) -> Iterator[str]:
+def texts(value: Any, *members: str) -> list[str]:
     """A text, or the first of these members of an object, for each item of a list."""
-    for item in islice(value if isinstance(value, list) else [value], MOST_PAIRS):
-        if isinstance(item, dict):
-            item = next((item[name] for name in members if isinstance(item.get(name), str)), None)
-        if isinstance(item, str) and 0 < len(item) <= LONGEST_VALUE:
-            yield item
+    found = []
+    for item in value[:MOST_PAIRS] if type(value) is list else (value,):
+        if type(item) is dict:
+            item = next((item[name] for name in members if type(item.get(name)) is str), None)
+        if type(item) is str and 0 < len(item) <= LONGEST_VALUE:
+            found.append(item)
+    return found

@@ -4,9 +4,12 @@ The first is what every hit shows, the second what says why tags were found: mos
 read it takes longer than the first.
 """
 
-import zlib
+import threading
 from typing import Any, Final, NamedTuple
 
+import zstandard
+
+from couchreg.followers.base import RebuildNeeded
 from couchreg.model import json
 
 _LEVEL: Final = 1
@@ -25,11 +28,25 @@ class Shown(NamedTuple):
         return json.decode_own(self.by_tag_text)
 
 
+class _OwnOfThread(threading.local):
+    """What Zstandard works with belongs to one thread."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_own: Final = _OwnOfThread()
+
+
 def pack(value: Any, by_tag: Any) -> bytes:
-    return zlib.compress(json.encode(value) + _BETWEEN + json.encode(by_tag), _LEVEL)
+    return _own.compressor.compress(json.encode(value) + _BETWEEN + json.encode(by_tag))
 
 
 def unpack(packed: bytes) -> Shown:
-    """What `pack` was given."""
-    value, _, by_tag = zlib.decompress(packed).partition(_BETWEEN)
+    """What `pack` was given. Raises RebuildNeeded."""
+    try:
+        value, _, by_tag = _own.decompressor.decompress(packed).partition(_BETWEEN)
+    except zstandard.ZstdError as error:
+        raise RebuildNeeded(f"the search index is damaged: what a hit shows: {error}") from error
     return Shown(json.decode_own(value), by_tag)

@@ -7,6 +7,7 @@ accents are folded; English endings are taken away in `stem`. Terms have letters
 that no engine can read anything else in them. Pure.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -24,6 +25,7 @@ _UNSPACED: Final = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\p{Hangul}々〆ーｰ"
 )
 _CHUNK: Final = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*")
+_ASCII_CHUNK: Final = re.compile(r"[A-Za-z0-9]+")
 _PART: Final = regex.compile(
     rf"[{_UNSPACED}][{_UNSPACED}\p{{M}}]*"
     r"|\p{N}\p{M}*(?:\p{N}\p{M}*)*"
@@ -121,13 +123,21 @@ class _Terms(NamedTuple):
 
 def _terms(text: str) -> _Terms:
     parts: list[str] = []
+    stems: list[str] = []
     wholes: dict[str, None] = {}
-    for found in _CHUNK.findall(text):
-        cut, whole = _cut(found)
+    for chunk in (_ASCII_CHUNK if text.isascii() else _CHUNK).findall(text):
+        cut, stemmed, whole = _cut_and_stemmed(chunk)
         parts += cut
+        stems += stemmed
         if whole:
             wholes[whole] = None
-    return _Terms(tuple(parts), tuple(map(stem, parts)), wholes)
+    return _Terms(tuple(parts), tuple(stems), wholes)
+
+
+@lru_cache(50_000)
+def _cut_and_stemmed(chunk: str) -> tuple[tuple[str, ...], tuple[str, ...], str | None]:
+    parts, whole = _cut(chunk)
+    return parts, tuple(map(stem, parts)), whole
 
 
 @lru_cache(20_000)

@@ -19,7 +19,7 @@ from couchreg.followers.search.meaning import DIMENSIONS
 from couchreg.followers.search.query import Clause, Piece, Query
 from couchreg.followers.search.tokens import streams
 
-VERSION: Final = 9  # of schema and analysis; another one in the index means that it is rebuilt
+VERSION: Final = 11  # of schema and analysis, by twos; another one in the index means that it is rebuilt
 MEANING: Final = 1  # is added to it where there are vectors
 MOST_EXPANSIONS: Final = 64  # terms that a beginning of a word may stand for
 _FEW: Final = 32  # terms of a word in all columns, that are looked for together

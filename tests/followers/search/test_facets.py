@@ -12,6 +12,7 @@ import pytest
 from couchreg.errors import LostDocument
 from couchreg.followers.base import Checkpoint, RebuildNeeded
 from couchreg.followers.search import fts5, fts5_facets, fts5_match, remembering
+from couchreg.followers.search.follower import looked
 from couchreg.followers.search.fts5 import Fts5Index
 from couchreg.followers.search.items import FACETS, PACKAGES, RESOURCES, PackageSource
 from couchreg.followers.search.query import MOST_VALUES, Query, parse, with_filters
@@ -110,6 +111,14 @@ def test_one_walk_finds_what_two_do(index: Fts5Index, monkeypatch: pytest.Monkey
     expected = index.search(asked)
     assert (found.total, found.facets) == (expected.total, expected.facets)
     assert {hit.package for hit in found.hits} == {hit.package for hit in expected.hits}
+
+
+def test_a_hit_that_cannot_be_read_has_the_index_made_anew(index: Fts5Index, path: Path) -> None:
+    index.commit([source("a", ["x"])], [], Checkpoint("i", "1"))
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute("UPDATE shown SET body = substr(body, 1, 9)").fetchall()
+    with pytest.raises(RebuildNeeded):
+        looked(parse("bees"), index)
 
 
 def test_few_values_are_remembered_and_all_counted(index: Fts5Index, monkeypatch: pytest.MonkeyPatch) -> None:
