@@ -3,8 +3,9 @@ while clients publish: of each version one publish wins, with its files, and eve
 
 Over a real cluster (`nodes.py`) both servers are processes of their own with the times of a real one, and
 whatever may happen happens again and again until all is published. COUCHREG_TEST_SEVERAL says how many
-versions are published, COUCHREG_TEST_CLIENTS by how many clients, and COUCHREG_TEST_QUIET that nothing is to
-happen meanwhile.
+versions are published, COUCHREG_TEST_CLIENTS by how many clients, COUCHREG_TEST_QUIET that nothing is to
+happen meanwhile, COUCHREG_TEST_REST how many seconds pass between two troubles, and COUCHREG_TEST_SECONDS
+after how many no publish begins any more.
 """
 
 import asyncio
@@ -31,9 +32,11 @@ from tests.s3_servers import S3Server, new_bucket
 VERSIONS = int(os.environ.get("COUCHREG_TEST_SEVERAL", "12"))
 CLIENTS = int(os.environ.get("COUCHREG_TEST_CLIENTS", "6"))
 QUIET = "COUCHREG_TEST_QUIET" in os.environ
-REST = 10.0  # seconds between two troubles of a real cluster
+REST = float(os.environ.get("COUCHREG_TEST_REST", "10"))
+SECONDS = float(os.environ.get("COUCHREG_TEST_SECONDS", "36000"))
 
 log = logging.getLogger(__name__)
+pytestmark = [pytest.mark.timeout(6 * 3600)] if REAL else []
 
 
 @pytest.fixture
@@ -155,19 +158,27 @@ async def test_nothing_is_lost_whatever_goes_away_and_comes_back(
             return await happen(chosen, lambda: len(work) / total, done) if chosen else []
 
         async def publishing() -> dict[Wanted, int]:
+            stopping = asyncio.get_running_loop().call_later(SECONDS, leave_out, work)
             try:
                 return await publish_all(urls, work, CLIENTS)
             finally:
+                stopping.cancel()
                 done.set()
 
         outcomes, happened = await asyncio.gather(publishing(), trouble())
         seconds = time.monotonic() - begun
-        log.info("%d publishes in %.0f s, while %d things happened", total, seconds, len(happened))
+        log.info("%d publishes in %.0f s, while %d things happened", len(outcomes), seconds, len(happened))
         log.info("servers ended with %s", [one.ended for one in processes])
         for side in range(2):
             couch_url = processes[side].there.couch_url if side < len(processes) else inside.couch_url
             await check(outcomes, [urls[side]], [couch_url])
         await check_nodes(nodes, URL(settings["docstore"]).path[1:], outcomes)
+
+
+def leave_out(work: list[Wanted]) -> None:
+    """What is not published yet."""
+    log.info("%d are left out", len(work))
+    work.clear()
 
 
 async def check_nodes(nodes: Nodes, prefix: str, outcomes: dict[Wanted, int]) -> None:

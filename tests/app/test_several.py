@@ -115,7 +115,8 @@ def wanted(count: int) -> list[Wanted]:
     for number in range(count):
         for side in (0, 1) if number in twice else (chosen.randrange(2),):
             text = f"id,word\n{number},of-{side}\n"
-            found.append(Wanted(side, f"p{number % PACKAGES}", f"1.{number}.0", text))
+            name = f"p{number % max(PACKAGES, count // 50)}"
+            found.append(Wanted(side, name, f"1.{number}.0", text))
     chosen.shuffle(found)
     return found
 
@@ -148,9 +149,13 @@ async def check(outcomes: dict[Wanted, int], urls: list[str], couch_urls: list[s
     assert set(winners) == {(one.name, one.version) for one in outcomes}
     won = Counter((one.name, one.version) for one, status in outcomes.items() if status in (200, 201))
     assert set(won.values()) == {1}
-    for url in urls:
-        for (name, version), one in winners.items():
-            assert await ask(f"{url}/{name}/{version}/words") == (200, one.text.encode())
+    turn = asyncio.Semaphore(CLIENTS)
+
+    async def check_file(url: str, one: Wanted) -> None:
+        async with turn:
+            assert await ask(f"{url}/{one.name}/{one.version}/words") == (200, one.text.encode())
+
+    await asyncio.gather(*[check_file(url, one) for url in urls for one in winners.values()])
     for url in couch_urls:
         status, feed = await ask(f"{url}/registry/_changes?style=all_docs")
         assert (status, [row for row in feed["results"] if len(row["changes"]) > 1]) == (200, [])

@@ -63,6 +63,7 @@ class Cluster:
         self.losing: set[int] = set()  # hear of no write, and answer what is read
         self.bulks: int | None = None  # that are done still, until one is answered otherwise
         self.otherwise: Said = LOST
+        self.stuck = 0  # requests that come to a node which stands still, and are never answered
         self.databases: set[str] = set()
         self.asked: list[str] = []
 
@@ -125,6 +126,9 @@ class Cluster:
         body = json.loads(text) if text else None
         self.asked.append(f"{request.method} {unquote(raw)}")
         parts = raw.split("/")
+        if self.stuck:
+            self.stuck -= 1
+            await asyncio.sleep(3600)
         try:
             if not self.up:
                 raise ConnectionError

@@ -28,6 +28,7 @@ QUICK: Final = 256 << 10  # bytes of JSON that are read on the loop
 ATTEMPTS: Final = 3
 FIRST_WAIT: Final = 0.1  # seconds
 READ, POOL = 60.0, 30.0  # seconds: without a byte, for a free connection
+OF_SEVERAL: Final = 15.0  # seconds without a byte, where another node can be asked
 CONNECT = (
     2.5  # seconds to be let in: less than lie between the end of what is good and the death of a process
 )
@@ -144,6 +145,7 @@ class CouchCalls:
         self._feeds = 0
         self._doubted_until = time.monotonic() + FIRST_DOUBT  # of writes of a life of this server before
         self.gate: Callable[[], None] = lambda: None  # raises where this process may not write
+        self.has_several = False  # whether there are several nodes: one that stands still is not waited for
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
@@ -270,7 +272,12 @@ class CouchCalls:
             async with (
                 self._place(feed, gated and _writes(method, path)),
                 self._session(feed).request(
-                    method, url, data=_sent(body), headers=headers, allow_redirects=False
+                    method,
+                    url,
+                    data=_sent(body),
+                    headers=headers,
+                    allow_redirects=False,
+                    timeout=_WAITS[feed, self.has_several],
                 ) as response,
             ):
                 yield response
@@ -322,15 +329,26 @@ class CouchCalls:
     def _session(self, feed: bool) -> aiohttp.ClientSession:
         """Made with the first request, since the loop has to run."""
         if not self._sessions:
-            self._sessions = [_session(self._most, READ), _session(FEEDS, 60.0)]
+            self._sessions = [_session(self._most), _session(FEEDS)]
         return self._sessions[feed]
 
 
-def _session(connections: int, read: float) -> aiohttp.ClientSession:
+def _waits(read: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=CONNECT, sock_read=read)
+
+
+_WAITS: Final = {  # for a feed; with several nodes
+    (False, False): _waits(READ),
+    (False, True): _waits(OF_SEVERAL),
+    (True, False): _waits(READ),
+    (True, True): _waits(READ),
+}
+
+
+def _session(connections: int) -> aiohttp.ClientSession:
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=_IDLE),
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT, sock_read=read),
     )
     # When a connection breaks aiohttp would send a PUT or DELETE once more and ask nobody: past the gate, and
     # also what may be sent once only. There is no other way to tell it.

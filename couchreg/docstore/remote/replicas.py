@@ -7,6 +7,7 @@ since, so of any majority that answers one at least knows it. Each node has a wa
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from couchreg.errors import CouchregError, Failure, Unavailable
 
 T = TypeVar("T")
 
-PATIENCE: Final = 5.0  # seconds for one copy
+PATIENCE: Final = 5.0  # seconds for one copy, in two attempts
 HEDGE: Final = 0.5  # seconds after which another copy is asked as well
 LATE: Final = 1.0  # seconds for which the others are waited for when a majority has answered
 KNOWN: Final = 30.0  # seconds for which it is believed which copies there are
@@ -160,8 +161,14 @@ class Replicas:
 
     @staticmethod
     def _begin(copy: Copy, ask: Ask[T]) -> "asyncio.Task[T]":
+        """The node that passes a question on may be one that stands still: the second attempt is on another
+        connection, which a balancer leads elsewhere."""
+
         async def asked() -> T:
-            async with asyncio.timeout(PATIENCE):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE / 2):
+                    return await ask(copy.asking)
+            async with asyncio.timeout(PATIENCE / 2):
                 return await ask(copy.asking)
 
         return asyncio.create_task(asked(), name=f"copy at {copy.node}")

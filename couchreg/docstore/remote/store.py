@@ -97,7 +97,7 @@ class RemoteStore:
         nodes = (await self._asked("/_membership")).get("cluster_nodes")
         if not isinstance(nodes, list) or not nodes:
             raise NotUsable("it does not say of how many nodes it is (GET /_membership)")
-        self.is_cluster = len(nodes) > 1
+        self.is_cluster = self.calls.has_several = self._soon.has_several = len(nodes) > 1
 
     async def begin(self, claims: Claims | None = None) -> None:
         """Make what is kept there for this registry. By claims documents are edited one at a time in a

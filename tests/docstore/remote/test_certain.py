@@ -1,9 +1,10 @@
 """Reads of a cluster: never older than what was acknowledged, nor than what the feed has shown."""
 
 import pytest
+from aiohttp import ClientTimeout
 
 from couchreg.docstore.base import BEGINNING, Range
-from couchreg.docstore.remote import copies, settling
+from couchreg.docstore.remote import calls, copies, replicas, settling
 from couchreg.errors import NotFound, NotImplementedHere
 from tests.docstore.cluster import NODES
 from tests.docstore.two_processes import Place, hurry
@@ -49,6 +50,21 @@ async def test_what_is_read_is_never_older_than_the_feed(place: Place) -> None:
         await place.cluster.put(node, place.physical, other)
     with pytest.raises(NotImplementedHere):
         await two.revision("c")
+
+
+async def test_a_node_that_stands_still_is_not_waited_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it is the one that is asked, whichever copies are meant: another one can be."""
+    monkeypatch.setitem(calls._WAITS, (False, True), ClientTimeout(total=None, sock_read=4.0))
+    monkeypatch.setattr(replicas, "PATIENCE", 6.0)
+    one = (await place.databases())[0]
+    first = await put_one(one, edit("a", v=1))
+    assert place.stores[0].calls.has_several
+    place.cluster.stuck = 2
+    assert (await one.revision("a")).rev == first
+    place.cluster.stuck = 3
+    assert await put_one(one, edit("a", first, v=2))
 
 
 async def test_who_pages_through_two_processes_misses_nothing(
