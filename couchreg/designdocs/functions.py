@@ -168,6 +168,8 @@ def require(design: Revision, *path: str) -> Any:
 
 def batches(texts: Sequence[bytes]) -> list[list[bytes]]:
     """Consecutive parts of a list, each of few documents and bytes."""
+    if sum(map(len, texts)) <= BATCH_BYTES:
+        return [list(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
     found: list[list[bytes]] = []
     size = BATCH_BYTES
     for text in texts:

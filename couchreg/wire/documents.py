@@ -75,6 +75,11 @@ def document(
     return text + b"}"
 
 
+def plain(doc_id: str, rev: str, members: bytes) -> bytes:
+    """As `document`, of one that lives, has members and no attachments: quicker, and nearly all are so."""
+    return b'{"_id":%b,"_rev":%b,%b}' % (quote(doc_id), quote(rev), members)
+
+
 def document_head(doc_id: str, rev: str, deleted: bool, members: bytes) -> bytes:
     """A document up to and with `_deleted`, without the closing brace."""
     return b'{"_id":%b,"_rev":%b%b%b%b' % (

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from couchreg.designdocs.views.index import Mapped
+from couchreg.designdocs.views.filling import Mapped
 
 Row = tuple[int, bytes, bytes, bytes]  # map, sort key, key, value
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from couchreg.designdocs.emitted import Misshapen, checked, rows_text
 from couchreg.designdocs.javascript import worker
 from couchreg.designdocs.javascript.failures import said_rows
-from couchreg.designdocs.views.index import IndexFile, Mapped
+from couchreg.designdocs.views.filling import Mapped
+from couchreg.designdocs.views.index import IndexFile
 from couchreg.designdocs.views.reading import IndexRow, Read
 from couchreg.errors import Failure
 from couchreg.model import json

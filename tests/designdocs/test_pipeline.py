@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from couchreg.designdocs.views.index import Mapped
+from couchreg.designdocs.views.filling import Mapped
 from couchreg.designdocs.views.pipeline import AHEAD, Pipeline
 
 

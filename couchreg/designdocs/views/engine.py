@@ -11,21 +11,22 @@ import apsw
 
 from couchreg.access.seen import as_indexed, is_narrowed
 from couchreg.designdocs.emitted import Maps
-from couchreg.designdocs.functions import Design, Functions, check_language, text_of
+from couchreg.designdocs.functions import Design, Functions, check_language
 from couchreg.designdocs.views.answers import Answers
 from couchreg.designdocs.views.blocks import Block, WantedBlocks
 from couchreg.designdocs.views.definition import DESIGN, QUERY, Definition, definition_of
+from couchreg.designdocs.views.filling import NO_ROWS, Mapped
 from couchreg.designdocs.views.folders import Folder, folder_of, folders_of
-from couchreg.designdocs.views.index import CLOSED, DAMAGED, NO_ROWS, IndexFile, Mapped, make_folder, opened
+from couchreg.designdocs.views.index import CLOSED, DAMAGED, IndexFile, make_folder, opened
 from couchreg.designdocs.views.json_map import map_documents
 from couchreg.designdocs.views.pipeline import Pipeline, nothing
 from couchreg.designdocs.views.reading import IndexRow, Read
+from couchreg.designdocs.views.shown import shown, shown_alone
 from couchreg.designdocs.views.stretches import Piece, Rows
 from couchreg.designdocs.views.tasks import Task, Tasks, forgiven
 from couchreg.docstore.base import BEGINNING, Change, Database, Range, Revision, Seq
 from couchreg.docstore.optional import last_purge, purging
 from couchreg.errors import Unavailable
-from couchreg.wire import documents
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +160,7 @@ class Index:
                         some = stretch.results[place : place + TOGETHER]
                         await pipeline.put(self._map(database, some), some, some[-1].seq)
                     await pipeline.put(nothing(), (), stretch.last_seq)
+            file.filled()
 
     async def _follow_purges(self, database: Database, since: Seq) -> Seq:
         """Map again what was purged since; where from to read the changes."""
@@ -171,49 +173,30 @@ class Index:
         meta = {"purge_seq": purged.seq.text}
         if since != BEGINNING and purged.is_all:
             rows = await database.winners(purged.ids, bodies=True)
-            found = [
-                Revision(row.id, row.rev, row.deleted, row.members or b"", row.attachments)
-                for row in rows
-                if row is not None
-            ]
-            gone = [one for one, row in zip(purged.ids, rows, strict=True) if row is None]
-            mapped = await self._mapped([(revision, b"") for revision in found])
-            await asyncio.to_thread(file.apply, [Mapped(gone, NO_ROWS), *mapped], meta)
+            is_mapped = self.definition.is_mapped
+            found = [row for row in rows if row is not None and is_mapped(row.id, row.deleted)]
+            ids = [row.id for row in found]
+            gone = list(set(purged.ids).difference(ids))
+            mapped = await self._mapped(gone, ids, [shown_alone(row) for row in found])
+            await asyncio.to_thread(file.apply, mapped, meta)
             return since
         self._known_seq = None
         await asyncio.to_thread(file.clear, meta)
         return BEGINNING
 
     async def _map(self, database: Database, changes: Sequence[Change]) -> list[Mapped]:
-        living = []
-        for change in changes:
-            revision = Revision(
-                change.id, change.revs[0], change.deleted, change.members or b"", change.attachments
-            )
-            has_more = len(change.revs) > 1 or self.definition.local_seq
-            living.append((revision, await self._extras(database, change) if has_more else b""))
-        return await self._mapped(living)
+        definition = self.definition
+        living = [change for change in changes if definition.is_mapped(change.id, change.deleted)]
+        gone = []
+        if len(living) < len(changes):
+            gone = [one.id for one in changes if not definition.is_mapped(one.id, one.deleted)]
+        texts = [await shown(database, change, definition) for change in living]
+        return await self._mapped(gone, [change.id for change in living], texts)
 
-    async def _extras(self, database: Database, change: Change) -> bytes:
-        """What a document shows to maps beside itself: its conflicts, and where it stands, if asked for."""
-        extras = b""
-        if len(change.revs) > 1:
-            tree = await database.tree(change.id)
-            leafs = [leaf for leaf in (tree.leafs() if tree else ()) if leaf.rev != change.revs[0]]
-            extras += documents.conflicts_member([leaf.rev for leaf in leafs if not leaf.deleted])
-            extras += documents.deleted_conflicts_member([leaf.rev for leaf in leafs if leaf.deleted])
-        if self.definition.local_seq:
-            extras += documents.local_seq_member(change.seq.number)
-        return extras
-
-    async def _mapped(self, revisions: Sequence[tuple[Revision, bytes]]) -> list[Mapped]:
-        is_mapped = self.definition.is_mapped
-        wanted = [pair for pair in revisions if is_mapped(pair[0].id, pair[0].deleted)]
-        few = len(wanted) < len(revisions)
-        gone = [one.id for one, _ in revisions if not is_mapped(one.id, one.deleted)] if few else []
+    async def _mapped(self, gone: Sequence[str], ids: Sequence[str], texts: Sequence[bytes]) -> list[Mapped]:
+        """What the maps make of these documents; those that are `gone` have no rows."""
         found = [Mapped(gone, NO_ROWS)]
-        ids = [revision.id for revision, _ in wanted]
-        for count, rows in await self._mapper([text_of(revision, extras) for revision, extras in wanted]):
+        for count, rows in await self._mapper(texts):
             found.append(Mapped(ids[:count], rows, self.definition.before(ids[:count])))
             ids = ids[count:]
         return found

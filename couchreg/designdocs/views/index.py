@@ -12,17 +12,17 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import apsw
 
 from couchreg.designdocs.views import blocks
 from couchreg.designdocs.views.answers import IndexState
 from couchreg.designdocs.views.blocks import Block, WantedBlocks
+from couchreg.designdocs.views.filling import Filling, Mapped
 from couchreg.designdocs.views.reading import IndexRow, Read, rows_of, where
 from couchreg.designdocs.views.stretches import Stretch, stretch
 from couchreg.errors import Unavailable
-from couchreg.model import json
 
 log = logging.getLogger(__name__)
 
@@ -33,62 +33,12 @@ SCHEMA = """
     create table if not exists rows(
         map integer, sort blob, id text, number integer, key blob, value blob,
         primary key (map, sort, id, number)) without rowid;
-    create index if not exists rows_by_id on rows(id);
     create table if not exists counts(map integer primary key, rows integer not null) without rowid;
     create table if not exists meta(name text primary key, value text not null) without rowid;
 """
 
 
-# What an update brings. Statements are few and do much each: the interpreter is another thread's meanwhile.
-_INCOMING = """
-    create table temp.documents(place integer primary key, id text not null, before text not null);
-    create table temp.incoming(map integer, sort blob, id text, number integer, key blob, value blob);
-"""
-_DOCUMENTS = """
-    insert into temp.documents
-    select key, cast(unhex(value ->> 0) as text), value ->> 1 from json_each(?)
-"""
-_ROWS = """
-    insert into temp.incoming
-    select value ->> 1, unhex(before || (value ->> 2)), documents.id, value ->> 3,
-        cast(value ->> 4 as blob), cast(value ->> 5 as blob)
-    from json_each(?) listed cross join temp.documents on documents.place = listed.value ->> 0
-"""
-_CHANGED = """
-    select map, sort, id from (
-        select map, sort, id, key, value, 1 as count from temp.incoming
-        union all
-        select map, sort, id, key, value, -1 from rows where id in (select id from temp.documents))
-    group by map, sort, id, key, value having sum(count) <> 0
-"""
-_REPLACE = """
-    insert into counts
-        select map, -count(*) from rows where id in (select id from temp.documents) group by map
-        on conflict do update set rows = rows + excluded.rows;
-    delete from rows where id in (select id from temp.documents);
-    insert into rows
-        select map, sort, id, number, key, value from temp.incoming order by map, sort, id, number;
-    insert into counts
-        select map, count(*) from temp.incoming group by map
-        on conflict do update set rows = rows + excluded.rows;
-    delete from temp.incoming;
-    delete from temp.documents;
-"""
-
-
 _numbers = itertools.count(1)
-
-
-class Mapped(NamedTuple):
-    """What the maps made of some documents: `emitted.rows_text`, in which each has the place it has among
-    `ids`. `before` comes before the sort keys of a document's rows, where not all have nothing there."""
-
-    ids: Sequence[str]
-    rows: bytes
-    before: Sequence[bytes] = ()
-
-
-NO_ROWS: Final = b"[]"
 
 
 def opened(path: Path, *, anew: bool = False) -> "IndexFile":
@@ -122,7 +72,8 @@ class IndexFile:
         self._writing, self._reading = threading.Lock(), threading.Lock()
         self._writer = self._opened(path)
         self._writer.execute("pragma temp_store = memory")
-        self._writer.execute(SCHEMA + blocks.SCHEMA + _INCOMING)
+        self._writer.execute(SCHEMA + blocks.SCHEMA)
+        self._filling = Filling(self._writer)
         self._kinds = blocks.kinds(self._writer)
         self._changes = 0  # counts up before and after each change of rows
         self._reader = self._opened(path)
@@ -176,27 +127,19 @@ class IndexFile:
             self._note(meta)
         self._changes += 1
 
-    def apply(self, mapped: Iterable[Mapped], meta: dict[str, str]) -> None:
+    def apply(self, mapped: Sequence[Mapped], meta: dict[str, str]) -> None:
         """Replace the rows of these documents, and say up to where that goes."""
         with self._trusting(self._writing):
+            self._filling.prepare(mapped, self._kinds)
             self._changes += 1
             with self._writer:
-                for some in mapped:
-                    self._replace(some)
+                self._filling.store(mapped, self._kinds)
                 self._note(meta)
             self._changes += 1  # who read meanwhile may have seen either
 
-    def _replace(self, some: Mapped) -> None:
-        before = some.before or [b""] * len(some.ids)
-        pairs = [
-            (doc_id.encode().hex(), prefix.hex()) for doc_id, prefix in zip(some.ids, before, strict=True)
-        ]
-        self._writer.execute(_DOCUMENTS, (json.encode(pairs).decode(),))
-        self._writer.execute(_ROWS, (some.rows.decode(),))
-        if self._kinds:
-            changed = self._writer.execute(_CHANGED).fetchall()
-            blocks.remove_around(self._writer, self._kinds, {(row[0], (row[1], row[2])) for row in changed})
-        self._writer.execute(_REPLACE)
+    def filled(self) -> None:
+        """The first update is over: what comes from now on may be in the place of other rows."""
+        self._filling.filled()
 
     def stretch(self, read: Read, wanted: WantedBlocks, most: int) -> tuple[Stretch, int]:
         """The next pieces of a range, and a number that says whether something has changed since."""

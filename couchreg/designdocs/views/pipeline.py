@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final
 
-from couchreg.designdocs.views.index import Mapped
+from couchreg.designdocs.views.filling import Mapped
 from couchreg.docstore.base import Change, Seq
 
 AHEAD: Final = 6  # batches that are mapped while others are stored
