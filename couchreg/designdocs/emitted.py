@@ -3,7 +3,7 @@
 Made where the maps run: that may be a child, and sort keys are the dearest part of an index.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +15,7 @@ from couchreg.model.raw_order import raw_sort_key
 
 Pairs = Sequence[tuple[Any, Any]]  # of key and value
 _LARGE, _OFTEN = 1 << 63, 1 << 20
+_TEXTS: Final = frozenset({str})
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _BEGUN, _ENDED = sort_key([])[:1].hex(), sort_key([])[1:].hex()  # of arrays
 _SHAPE = list[list[list[tuple[Any, Any]]]]
@@ -50,24 +51,30 @@ def rows_text(made: Iterable[Sequence[Pairs]], raw: Sequence[bool]) -> bytes:
     document.
     """
     rows: list[tuple[int, int, str, int, str, str]] = []
+    forms = [_raw_form if is_raw else _form for is_raw in raw]
     for place, of_maps in enumerate(made):
         number = 0
-        for at, (is_raw, pairs) in enumerate(zip(raw, of_maps, strict=False)):
-            for sort, key, value in _ordered(pairs, _raw_form if is_raw else _form):
+        for at, (form, pairs) in enumerate(zip(forms, of_maps, strict=False)):
+            if not pairs:
+                continue
+            found = [(form(key), value) for key, value in pairs]
+            if len(found) > 1:
+                _order(found)
+            for (sort, key), value in found:
                 rows.append((place, at, sort, number, key, _text(value)))
                 number += 1
     return _encode(rows)
 
 
-def _ordered(pairs: Pairs, form: Callable[[Any], tuple[str, str]]) -> Sequence[tuple[str, str, Any]]:
-    """Sort key, text and value of each, in their order: that of hexadecimal digits is that of the bytes."""
-    found = [(*form(key), value) for key, value in pairs]
-    if len(found) < 2:
-        return found
+def _order(found: list[tuple[tuple[str, str], Any]]) -> None:
+    """By sort keys: the order of their hexadecimal digits is that of the bytes."""
     found.sort(key=_first)
-    if len({row[0] for row in found}) < len(found):
-        found.sort(key=lambda row: (row[0], raw_sort_key(row[2])))
-    return found
+    before = ""
+    for (sort, _), _ in found:
+        if sort == before:
+            found.sort(key=lambda row: (row[0][0], raw_sort_key(row[1])))
+            return
+        before = sort
 
 
 def _form(key: Any) -> tuple[str, str]:
@@ -78,10 +85,10 @@ def _form(key: Any) -> tuple[str, str]:
         return _form_of_text(key)
     if kind is int and -_OFTEN <= key <= _OFTEN:
         return _form_of_integer(key)
+    if kind is list and _TEXTS.issuperset(map(type, key)) and sum(map(len, key)) <= SHORT:
+        return _form_of_texts(tuple(key))
     if kind is list and _PLAIN.issuperset(map(type, key)):
-        inner = [_form(item) for item in key]
-        sorts, texts = [one[0] for one in inner], [one[1] for one in inner]
-        return f"{_BEGUN}{''.join(sorts)}{_ENDED}", f"[{','.join(texts)}]"
+        return _form_of_plain(key)
     return sort_key(key).hex(), _text(key)
 
 
@@ -99,8 +106,19 @@ def _form_of_integer(key: int) -> tuple[str, str]:
     return sort_key(key).hex(), str(key)
 
 
-def _first(row: tuple[str, str, Any]) -> str:
-    return row[0]
+@lru_cache(KNOWN)
+def _form_of_texts(key: tuple[str, ...]) -> tuple[str, str]:
+    return _form_of_plain(key)
+
+
+def _form_of_plain(key: Sequence[Any]) -> tuple[str, str]:
+    inner = [_form(item) for item in key]
+    sorts, texts = [one[0] for one in inner], [one[1] for one in inner]
+    return f"{_BEGUN}{''.join(sorts)}{_ENDED}", f"[{','.join(texts)}]"
+
+
+def _first(row: tuple[tuple[str, str], Any]) -> str:
+    return row[0][0]
 
 
 def _text(value: Any) -> str:

@@ -22,6 +22,7 @@ from couchreg.wire import documents
 BATCH = 100  # documents of one command: few enough to be quick, enough to hide the way there
 BATCH_BYTES = 4 << 20
 JAVASCRIPT = "javascript"
+MAP = b"map"  # begins the command that `javascript/worker.py` understands, a line for each document
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,11 @@ class Functions:
     ) -> list[tuple[int, bytes]]:
         """The rows of an index for these documents, in parts: of how many, and `emitted.rows_text`."""
         found: list[tuple[int, bytes]] = []
-        command = b'{"command":"map","raw":%b,"sources":%b,"docs":[%b]}'
-        told = json.encode(maps.raw), json.encode(maps.sources)
+        told = b'{"raw":%b,"sources":%b}' % (json.encode(maps.raw), json.encode(maps.sources))
         for batch in batches(docs):
-            job = command % (*told, b",".join(batch))
+            job = b"\n".join((MAP, told, *batch))
+            if job.count(b"\n") > len(batch) + 1:  # between what a text is made of; in strings there is none
+                job = b"\n".join((MAP, told, *[text.replace(b"\n", b" ") for text in batch]))
             rows = await self._contexts.ask(database, design.text, job, read=said_rows, beside=True)
             found.append((len(batch), bytes(rows)))
         return found

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from couchreg.designdocs.functions import Design, Functions
+from couchreg.designdocs.javascript.contexts import Contexts
 from couchreg.designdocs.views import blocks, engine, reducing, stretches
 from couchreg.designdocs.views.definition import definition_of
 from couchreg.designdocs.views.engine import Index
 from couchreg.designdocs.views.reading import IndexRow, KeyBound, Read
+from couchreg.designdocs.views.reducers import Reduces, reducer_of
 from couchreg.designdocs.views.reducing import EXACT, grouped_key, reduced
 from couchreg.model import json
 from couchreg.model.collation import sort_key
@@ -29,6 +32,7 @@ class Counting:
 
     digest = b"counting"
     is_ordered = False
+    counts = False
 
     def __init__(self) -> None:
         self.given = 0
@@ -61,6 +65,10 @@ async def index(tmp_path: Path) -> AsyncIterator[Index]:
     index = Index(tmp_path / "x.view", DEFINITION, maps_nothing)
     yield index
     await index.close()
+
+
+def built_in_reducer(name: str) -> Reduces:
+    return reducer_of(name, Functions(Contexts(dict)), ("x", Design("", "", "", b"{}")))
 
 
 async def write(index: Index, docs: Model) -> None:
@@ -202,6 +210,39 @@ async def test_a_document_that_emits_the_same_again_costs_nothing(index: Index) 
     reducer.given = 0
     await answer(index, reducer, EVERY, 0)
     assert reducer.given <= reducing.MOST
+
+
+async def test_what_is_counted_at_first_is_what_rows_are_reduced_to(index: Index) -> None:
+    """With the key of a group as its first row has it: 1 and 1.0 are equal."""
+    chance = random.Random(5)
+    model: Model = {
+        f"d{n:03}": [(chance.choice(KEYS), chance.randrange(3)) for _ in range(4)] for n in range(90)
+    }
+    await write(index, model)
+    file, reducer = await index.file(), built_in_reducer("_count")
+    for _ in range(60):
+        ends = sorted(chance.sample(KEYS, 2), key=sort_key)
+        first, last = [KeyBound(sort_key(end), None) if chance.random() < 0.5 else None for end in ends]
+        descending = chance.random() < 0.5
+        read = Read(0, *((last, first) if descending else (first, last)), descending)
+        level = chance.choice([0, EXACT])
+        found = []
+        for is_first in (True, False):
+            file._kinds.clear()
+            file._writer.execute("delete from blocks")
+            file._counted = set() if is_first else {0}
+            found.append(
+                [(json.encode(key), value) async for key, value in reduced(index, read, level, reducer)]
+            )
+        assert found[0] == found[1], (read, level)
+
+
+async def test_rows_are_counted_once_and_blocks_made_from_then_on(index: Index) -> None:
+    await write(index, spread(500))
+    reducer, file = built_in_reducer("_count"), await index.file()
+    for has_blocks in (False, True):
+        assert [group async for group in reduced(index, EVERY, 0, reducer)] == [(None, 500)]
+        assert bool(file._kinds) is has_blocks
 
 
 async def test_it_outlives_the_server(index: Index) -> None:

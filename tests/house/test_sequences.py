@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2] / "couchreg"
 SHOWN = {
     ("app/monitoring.py", "info.update_seq.number"),
     ("cli/mirror.py", "(await database.update_seq()).number"),  # whether anything was ever written
-    ("designdocs/views/engine.py", "change.seq.number"),  # what a map sees of a document
+    ("designdocs/views/shown.py", "change.seq.number"),  # what a map sees of a document
     ("followers/loop.py", "now.number"),
     ("followers/loop.py", "self._seq.number"),
     ("followers/problems.py", "change.seq.number"),

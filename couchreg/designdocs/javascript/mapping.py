@@ -33,18 +33,19 @@ class Mapping:
         """What each map emits for each document; None for those that are left to the engine."""
         left = STEPS_OF_ALL
         found: list[list[Pairs] | None] = []
+        read, maps = self._read, [one.pairs for one in self._maps]
         for text in docs:
-            FUEL.left = steps = min(left, STEPS)
-            found.append(None if len(text) > LARGE or steps <= 0 or is_deep(text) else self._pairs(text))
+            if left <= 0 or len(text) > LARGE or is_deep(text):
+                found.append(None)
+                continue
+            FUEL.left = steps = STEPS if left > STEPS else left
+            try:
+                doc = read(text)
+                found.append([pairs(doc) for pairs in maps])
+            except GivesUp:
+                found.append(None)
             left -= steps - FUEL.left
         return found
-
-    def _pairs(self, text: bytes) -> list[Pairs] | None:
-        try:
-            doc = self._read(text)
-            return [one.pairs(doc) for one in self._maps]
-        except GivesUp:
-            return None
 
 
 def mapping(sources: bytes) -> Mapping | None:

@@ -1,9 +1,10 @@
 """The process in which the functions of one design document run: a QuickJS context and nothing else.
 
 Runs only in a child of the sandbox. A job is a command of `sandbox.js` as JSON, the answer its answer; the
-answer to a map command that begins with `RAW` is `emitted.rows_text` for the list that follows. The first job
-of a session makes the context: ``{memory, stack, seconds, talks}``: bytes, bytes, CPU seconds of a command,
-and whether functions may ask for more while they run, as lists do; their ``{seconds}`` may be said again.
+answer to one that begins with `MAP` is `emitted.rows_text`: it has ``{raw, sources}`` in a line, and each of
+the documents in another. The first job of a session makes the context: ``{memory, stack, seconds, talks}``:
+bytes, bytes, CPU seconds of a command, and whether functions may ask for more while they run, as lists do;
+their ``{seconds}`` may be said again.
 QuickJS cannot call out while it watches the time; then the process's own timer does, and ends the process.
 """
 
@@ -24,7 +25,7 @@ from couchreg.designdocs.javascript.mapping import Mapping, Pairs, mapping
 from couchreg.errors import CouchregError
 from couchreg.model import json as values
 
-RAW = b'{"command":"map","raw":'
+MAP = b"map\n"
 PARTS = [Path(__file__).with_name(name) for name in ("sandbox.js", "pages.js", "negotiation.js")]
 COLLECTING = (
     0.02  # CPU seconds of commands between two collections of garbage, each of which looks at everything
@@ -62,7 +63,7 @@ def answer(job: bytes, reply: Any) -> bytes:
     if _talk:
         _talk[1:] = [reply]
         reply.limit(_talk[0])
-    return _mapped(dispatch, job) if job.startswith(RAW) else _asked(dispatch, job)
+    return _mapped(dispatch, job) if job.startswith(MAP) else _asked(dispatch, job)
 
 
 def _asked(dispatch: Any, job: bytes) -> bytes:
@@ -82,18 +83,21 @@ def _asked(dispatch: Any, job: bytes) -> bytes:
 def _mapped(dispatch: Any, job: bytes) -> bytes:
     """The answer to a map command: rows of an index. The engine is asked for documents that translated maps
     leave to it."""
-    members = values.parts(job)
+    _, told, *docs = job.split(b"\n")
+    members = values.parts(told)
     raw, sources = json.loads(bytes(members["raw"])), bytes(members["sources"])
     maps = _mapping(dispatch, sources)
     if maps is None:
-        return _in_rows(_asked(dispatch, job), raw)
-    docs = [bytes(doc) for doc in values.items(members["docs"])]
+        return _in_rows(_asked(dispatch, _command(sources, docs)), raw)
     made = maps.pairs(docs)
     left = [doc for doc, pairs in zip(docs, made, strict=True) if pairs is None]
     if not left:
-        return values.encode({"ok": values.Raw(emitted.rows_text(_whole(made, []), raw))})
-    command = b'{"command":"map","sources":%b,"docs":[%b]}' % (sources, b",".join(left))
-    return _in_rows(_asked(dispatch, command), raw, made)
+        return b'{"ok":%b}' % emitted.rows_text(_whole(made, []), raw)
+    return _in_rows(_asked(dispatch, _command(sources, left)), raw, made)
+
+
+def _command(sources: bytes, docs: Sequence[bytes]) -> bytes:
+    return b'{"command":"map","sources":%b,"docs":[%b]}' % (sources, b",".join(docs))
 
 
 def _mapping(dispatch: Any, sources: bytes) -> Mapping | None:

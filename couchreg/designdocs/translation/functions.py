@@ -8,7 +8,7 @@ from couchreg.designdocs.translation import methods, operations
 from couchreg.designdocs.translation.statements import NAME, FunctionWriter
 from couchreg.designdocs.translation.syntax import parsed
 from couchreg.designdocs.translation.tokens import NotTranslated
-from couchreg.designdocs.translation.values import DEEP, FUEL, UNDEFINED, GivesUp, Thrown, plain
+from couchreg.designdocs.translation.values import DEEP, FUEL, UNDEFINED, GivesUp, Thrown, plain_pairs
 from couchreg.model import json
 
 _REFUSALS: Final = ("forbidden", "unauthorized")
@@ -37,7 +37,7 @@ class TranslatedMap:
         except (Thrown, RecursionError):
             raise GivesUp from None
         FUEL.left -= _ROW * len(found)
-        return [(plain(key), plain(value)) for key, value in found]
+        return plain_pairs(found)
 
 
 class TranslatedRule:

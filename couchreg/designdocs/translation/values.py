@@ -70,10 +70,21 @@ def plain(value: Any, depth: int = 0) -> Any:
     if depth > DEEP:
         raise GivesUp
     if kind is list:
-        return [
-            item if type(item) is str and len(item) <= _OFTEN else plain(item, depth + 1) for item in value
-        ]
+        depth += 1
+        return [item if type(item) is str and len(item) <= _OFTEN else plain(item, depth) for item in value]
     return _object(value, depth)
+
+
+def plain_pairs(pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """`plain` of keys and values: most are small integers and short texts, for which nothing is called."""
+    found = []
+    for key, value in pairs:
+        if type(key) is not str or len(key) > _OFTEN:
+            key = plain(key)
+        if type(value) is not int or not -SAFE <= value <= SAFE:
+            value = plain(value)
+        found.append((key, value))
+    return found
 
 
 def _object(value: dict[str, Any], depth: int) -> dict[str, Any]:
@@ -96,8 +107,7 @@ def _begins(name: str) -> bool:
 
 def _number(value: float) -> float:
     """1.0 is written as 1, -0.0 as 0. Beyond these sizes the digits are not those of Python."""
-    size = abs(value)
-    if 1e-5 <= size < SAFE or not size:
+    if 1e-5 <= value < SAFE or 1e-5 <= -value < SAFE or not value:
         whole = int(value)
         return whole if whole == value else value
     raise GivesUp

@@ -185,12 +185,11 @@ class Index:
         return BEGINNING
 
     async def _map(self, database: Database, changes: Sequence[Change]) -> list[Mapped]:
-        definition = self.definition
-        living = [change for change in changes if definition.is_mapped(change.id, change.deleted)]
-        gone = []
-        if len(living) < len(changes):
-            gone = [one.id for one in changes if not definition.is_mapped(one.id, one.deleted)]
-        texts = [await shown(database, change, definition) for change in living]
+        is_mapped, living, gone = self.definition.is_mapped, changes, list[str]()
+        if any(change.deleted or change.id.startswith(DESIGN) for change in changes):
+            living = [change for change in changes if is_mapped(change.id, change.deleted)]
+            gone = [change.id for change in changes if not is_mapped(change.id, change.deleted)]
+        texts = await shown(database, living, self.definition)
         return await self._mapped(gone, [change.id for change in living], texts)
 
     async def _mapped(self, gone: Sequence[str], ids: Sequence[str], texts: Sequence[bytes]) -> list[Mapped]:
@@ -243,6 +242,14 @@ class Index:
                 for piece in found.pieces:
                     yield piece, changes
                 rest = found.rest
+        finally:
+            self._reading -= 1
+
+    async def first_counts(self, read: Read, *, by_key: bool) -> list[tuple[bytes, int]] | None:
+        """`IndexFile.first_counts`."""
+        self._reading += 1
+        try:
+            return await asyncio.to_thread((await self.file()).first_counts, read, by_key=by_key)
         finally:
             self._reading -= 1
 

@@ -20,13 +20,14 @@ from couchreg.designdocs.views import blocks
 from couchreg.designdocs.views.answers import IndexState
 from couchreg.designdocs.views.blocks import Block, WantedBlocks
 from couchreg.designdocs.views.filling import Filling, Mapped
-from couchreg.designdocs.views.reading import IndexRow, Read, rows_of, where
+from couchreg.designdocs.views.reading import IndexRow, Read, counts_of, rows_of, where
 from couchreg.designdocs.views.stretches import Stretch, stretch
 from couchreg.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
 BROKEN: Final = (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError)
+FEW_ROWS: Final = 100_000  # of a map: they are counted in some ten milliseconds
 DAMAGED: Final = "The index was damaged and is made again: ask in a while."
 CLOSED: Final = "The index was closed meanwhile: ask again."
 SCHEMA = """
@@ -75,6 +76,7 @@ class IndexFile:
         self._writer.execute(SCHEMA + blocks.SCHEMA)
         self._filling = Filling(self._writer)
         self._kinds = blocks.kinds(self._writer)
+        self._counted = set[int]()  # maps whose rows have been counted
         self._changes = 0  # counts up before and after each change of rows
         self._reader = self._opened(path)
         self._peeker = self._opened(path, kilobytes=2048)
@@ -146,6 +148,16 @@ class IndexFile:
         changes = self._changes
         with self._trusting(self._reading):
             return stretch(self._reader, read, wanted, most), changes
+
+    def first_counts(self, read: Read, *, by_key: bool) -> list[tuple[bytes, int]] | None:
+        """`reading.counts_of`, if nobody has asked this of the map before and it is quick."""
+        if read.map in self._counted:
+            return None
+        self._counted.add(read.map)
+        if self.total(read.map) > FEW_ROWS or any(kind[0] == read.map for kind in self._kinds):
+            return None
+        with self._trusting(self._reading):
+            return counts_of(self._reader, read, by_key=by_key)
 
     def keep(self, place: int, reduce: bytes, made: Iterable[tuple[Block, int]]) -> None:
         """Keep what was reduced of rows that have not changed since they were read; the rest is let go."""

@@ -42,6 +42,20 @@ def rows_of(connection: Any, read: Read, skip: int, limit: int) -> list[IndexRow
     return [IndexRow(*row) for row in connection.execute(query, (*values, limit, skip)).fetchall()]
 
 
+def counts_of(connection: Any, read: Read, *, by_key: bool) -> list[tuple[bytes, int]]:
+    """How many rows a range has: for each key, as it stands in the first of its rows, in reading order, or of
+    all, as those of `null`. Of an empty range nothing."""
+    condition, values = where(read)
+    if not by_key:
+        query = f"select count(*) from rows where {condition}"  # noqa: S608 — no text of users
+        [(number,)] = connection.execute(query, values).fetchall()
+        return [(b"null", number)] if number else []
+    first = "max" if read.descending else "min"
+    query = f"select key, count(*), {first}(id) from rows where {condition} group by sort order by sort"  # noqa: S608
+    found = [(key, number) for key, number, _ in connection.execute(query, values).fetchall()]
+    return found[::-1] if read.descending else found
+
+
 def where(read: Read) -> tuple[str, list[Any]]:
     """The condition that says which rows are read, and its parameters."""
     first = None if _is_behind(read) else read.first  # SQLite would begin there again, and pass over all

@@ -19,6 +19,7 @@ class Reduces(Protocol):
 
     digest: bytes
     is_ordered: bool
+    counts: bool  # the rows, and nothing else
 
     async def start(self, parts: Sequence[Sequence[IndexRow]]) -> list[Any]: ...
 
@@ -46,6 +47,7 @@ class _Native:
     def __init__(self, name: str) -> None:
         self.digest = _digest(name)
         self.is_ordered = name.startswith(ORDERED)
+        self.counts = name.startswith("_count")
         self._reducer = built_in(name)
 
     async def start(self, parts: Sequence[Sequence[IndexRow]]) -> list[Any]:
@@ -73,6 +75,7 @@ class _Native:
 
 class _JavaScript:
     is_ordered = False
+    counts = False
 
     def __init__(self, source: str, functions: Functions, place: tuple[str, Design]) -> None:
         self.digest = _digest(source)

@@ -1,17 +1,28 @@
 """Documents as maps are shown them: JSON text."""
 
+from collections.abc import Sequence
+
 from couchreg.designdocs.views.definition import Definition
 from couchreg.docstore.base import Change, Database, Row
 from couchreg.wire import documents
 
 
-async def shown(database: Database, change: Change, definition: Definition) -> bytes:
-    """A document at its place in the changes."""
-    members, rev = change.members or b"", change.revs[0]
+async def shown(database: Database, changes: Sequence[Change], definition: Definition) -> list[bytes]:
+    """Documents at their places in the changes."""
+    if definition.local_seq or not all(map(_is_plain, changes)):
+        return [await _shown(database, change, definition) for change in changes]
+    return documents.plain([(change.id, change.revs[0], change.members or b"") for change in changes])
+
+
+def _is_plain(change: Change) -> bool:
+    _, _, revs, _, members, attachments = change
+    return bool(members) and len(revs) == 1 and not attachments
+
+
+async def _shown(database: Database, change: Change, definition: Definition) -> bytes:
     has_more = len(change.revs) > 1 or definition.local_seq
-    if members and not (has_more or change.attachments):
-        return documents.plain(change.id, rev, members)
     extras = await _extras(database, change, definition) if has_more else b""
+    rev, members = change.revs[0], change.members or b""
     return documents.document(change.id, rev, False, members, change.attachments, extras)
 
 
