@@ -29,11 +29,11 @@ _SCALARS: Final = _SIMPLE | {float}
 _CONTAINERS: Final = frozenset({dict, list, tuple})
 # A literal at the beginning makes the search of a long text several times faster. Possessive, here and below,
 # so that nothing is tried twice: a number may have a million digits.
-_TINY: Final = tuple(
+_LOWER_TINY, _UPPER_TINY = (
     re.compile(rb"%b-(?<=[0-9]%b-)0*+(?:3[0-9]{2}|[1-9][0-9]{3})" % (e, e)) for e in (b"e", b"E")
 )
 # Followed by what follows numbers, for hashes have such digits in them, too.
-_EXTREME: Final = tuple(
+_LOWER_EXTREME, _UPPER_EXTREME = (
     re.compile(rb"%b(?<=[0-9]%b)[+-]?0*+(?:2[5-9][0-9]|[3-9][0-9]{2}|[1-9][0-9]{3,}+)(?=[],}\s])" % (e, e))
     for e in (b"e", b"E")
 )
@@ -175,7 +175,7 @@ def _outside_strings(text: bytes) -> Iterator[bytes]:
 
 def _may_be_tiny(text: bytes) -> bool:
     """Whether a number may be so small that CouchDB reads it in a way of its own."""
-    return any(pattern.search(text) for pattern in _TINY)
+    return _LOWER_TINY.search(text) is not None or _UPPER_TINY.search(text) is not None
 
 
 def _has_namesakes(value: Any, text: bytes) -> bool:
@@ -208,7 +208,7 @@ def _count_members(value: Any) -> int:
 
 def takes_long(text: bytes) -> bool:
     """Whether numbers are there of which each takes the quick reader microseconds, when nothing else runs."""
-    return any(pattern.search(text) for pattern in _EXTREME)
+    return _LOWER_EXTREME.search(text) is not None or _UPPER_EXTREME.search(text) is not None
 
 
 def decode_slowly(data: bytes | bytearray | memoryview | str) -> Any:
