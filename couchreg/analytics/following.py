@@ -11,7 +11,7 @@ from couchreg.analytics.known import Known
 from couchreg.analytics.ledger import PENDING, Table
 from couchreg.blobstore.base import BlobStore
 from couchreg.docstore.base import Attachment, Change
-from couchreg.followers.base import Checkpoint
+from couchreg.followers.base import BATCH, Checkpoint
 from couchreg.model import json
 from couchreg.package.descriptor import Resource, resources_of
 from couchreg.package.layout import parquet_folder, parquet_name
@@ -25,6 +25,7 @@ class TablesFollower:
 
     name = "tables"
     bodies = True
+    batch = BATCH
     linger = 0.0
 
     def __init__(self, known: Known, blobs: BlobStore) -> None:

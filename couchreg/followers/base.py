@@ -5,10 +5,12 @@ order; a follower commits what it made of them together with how far that was.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from couchreg.docstore.base import Change, Changes, DatabaseInfo, Range, Row, Seq
 from couchreg.docstore.notes import Notes
+
+BATCH: Final = 500  # changes of one commit, at most, where a commit costs little
 
 
 class Checkpoint(NamedTuple):
@@ -71,6 +73,7 @@ class Follower(Protocol):
 
     name: str
     bodies: bool  # whether `apply` wants the members of the changed documents
+    batch: int  # changes of one commit, at most
     linger: float  # seconds to wait for further changes before a batch; more for costly commits
 
     async def checkpoint(self) -> Checkpoint | None:

@@ -14,7 +14,7 @@ import apsw
 
 from couchreg.docstore.base import Change
 from couchreg.errors import StorageFailure
-from couchreg.followers.base import Checkpoint, RebuildNeeded
+from couchreg.followers.base import BATCH, Checkpoint, RebuildNeeded
 from couchreg.followers.contents_file import ContentsFile
 from couchreg.followers.derived_file import BROKEN
 from couchreg.model import json
@@ -28,6 +28,7 @@ class ContentsFollower:
 
     name = "contents"
     bodies = True  # the attachments come with them
+    batch = BATCH
     linger = 0.5
 
     def __init__(self, path: Path) -> None:

@@ -21,7 +21,7 @@ from couchreg.docstore.maintenance.described import built
 from couchreg.docstore.notes import Notes
 from couchreg.docstore.together import OwnTask, TaskOfOne
 from couchreg.errors import Conflict, CouchregError
-from couchreg.followers.base import Checkpoint
+from couchreg.followers.base import BATCH, Checkpoint
 from couchreg.model import json
 from couchreg.package.layout import descriptor_key, record_folder, record_key
 from couchreg.package.names import is_package_name, split_version_id
@@ -41,6 +41,7 @@ class DatastoreFollower:
 
     name = "datastore"
     bodies = True
+    batch = BATCH
     linger = 0.0
 
     def __init__(

@@ -21,7 +21,6 @@ from couchreg.journal.failing import tell
 
 log = logging.getLogger(__name__)
 
-BATCH = 500  # changes of one commit, at most
 FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0  # seconds before trying again
 REST, LONGEST_LINGER = 1, 1.0  # times as long as a commit took, and at most so many seconds, one lingers
 LOOK, LOOK_IDLY = 0.03, 1.0  # seconds between two looks at how far another process is
@@ -224,8 +223,9 @@ class FollowerLoop:
     async def _forget(self, database: FollowedPackages) -> None:
         """What has been purged since the last time."""
         gone = await self._purges.gone(database)
-        for start in range(0, len(gone), BATCH):
-            await self._process(database, gone[start : start + BATCH], self._seq)
+        size = self.follower.batch
+        for start in range(0, len(gone), size):
+            await self._process(database, gone[start : start + size], self._seq)
 
     async def _begin(self, database: FollowedPackages) -> None:
         """Find where to go on; from 0 where the checkpoint is of another life of the database."""
@@ -268,18 +268,19 @@ class FollowerLoop:
                     await self._hurry.wait()
 
     async def _batches(self, database: FollowedPackages) -> AsyncIterator[Changes]:
-        """The changes since the last commit, in batches of BATCH whatever stretches the engine reads.
+        """The changes since the last commit, in the follower's batches whatever stretches the engine reads.
 
         The last one has none where something was purged: then there is only a place to go on from.
         """
         waiting: list[Change] = []
+        size = self.follower.batch
         last = self._seq
         async for changes in database.changes(self._seq, bodies=self.follower.bodies, all_leafs=True):
             waiting += changes.results
             last = changes.last_seq
-            while len(waiting) >= BATCH:
-                yield Changes(waiting[:BATCH], waiting[BATCH - 1].seq)
-                del waiting[:BATCH]
+            while len(waiting) >= size:
+                yield Changes(waiting[:size], waiting[size - 1].seq)
+                del waiting[:size]
         if self._seq < last:
             yield Changes(waiting, last)
 

@@ -11,7 +11,7 @@ import msgspec
 
 from couchreg.docstore.base import Change, Database
 from couchreg.errors import NotFound, StorageFailure
-from couchreg.followers.base import Checkpoint, RebuildNeeded
+from couchreg.followers.base import BATCH, Checkpoint, RebuildNeeded
 from couchreg.graphs.handed import Build, Given, HandedFault
 from couchreg.graphs.shelf import VERSION, GraphShelf, ShelfState
 from couchreg.package.names import package_of, split_version_id
@@ -39,6 +39,7 @@ class GraphsFollower:
 
     name = "graphs"
     bodies = True
+    batch = BATCH
     linger = 1.0
 
     def __init__(self, shelf: GraphShelf, database: Database, base: str) -> None:

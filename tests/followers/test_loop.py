@@ -8,8 +8,8 @@ import pytest
 from couchreg.docstore.base import Change, Database, Range, Seq
 from couchreg.docstore.sqlite.store import SqliteStore
 from couchreg.errors import StorageFailure, Unavailable
-from couchreg.followers.base import Checkpoint, RebuildNeeded
-from couchreg.followers.loop import BATCH, FollowerLoop
+from couchreg.followers.base import BATCH, Checkpoint, RebuildNeeded
+from couchreg.followers.loop import FollowerLoop
 from tests.followers.conftest import REGISTRY, put
 
 Databases = Callable[[], Database]
@@ -20,6 +20,7 @@ class Recorder:
 
     name = "recorder"
     bodies = True
+    batch = BATCH
     linger = 0.0
 
     def __init__(self) -> None:

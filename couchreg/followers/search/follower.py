@@ -38,6 +38,7 @@ class SearchFollower:
     """Hands what it reads of packages to a writer, and searches in a thread what that has written."""
 
     bodies = False
+    batch = 2_000  # each commit writes parts of the index, and what has been put together of them again
     linger = 0.5
 
     def __init__(

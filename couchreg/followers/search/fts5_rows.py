@@ -29,6 +29,7 @@ _TAGS = "(tags, content='', contentless_delete=1, detail=none, tokenize='ascii')
 _SCHEMA = f"""
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
+PRAGMA wal_autocheckpoint = 8000;
 PRAGMA cache_size = -65536;
 CREATE TABLE IF NOT EXISTS state (
     one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL, incarnation TEXT, seq TEXT
