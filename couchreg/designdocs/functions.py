@@ -20,6 +20,8 @@ from couchreg.model import json
 from couchreg.wire import documents
 
 BATCH = 100  # documents of one command: few enough to be quick, enough to hide the way there
+MANY = 500  # documents of a command that the engine has nothing to do with
+KNOWN = 200  # maps that are remembered to be so
 BATCH_BYTES = 4 << 20
 JAVASCRIPT = "javascript"
 MAP = b"map"  # begins the command that `javascript/worker.py` understands, a line for each document
@@ -62,6 +64,7 @@ class Functions:
     def __init__(self, contexts: Contexts) -> None:
         self._contexts = contexts
         self._rules = Rules()
+        self._quick = set[bytes]()  # maps of which many documents go together
 
     async def renew(self) -> None:
         """Let functions begin anew, without what they remember."""
@@ -92,13 +95,30 @@ class Functions:
         """The rows of an index for these documents, in parts: of how many, and `emitted.rows_text`."""
         found: list[tuple[int, bytes]] = []
         told = b'{"raw":%b,"sources":%b}' % (json.encode(maps.raw), json.encode(maps.sources))
-        for batch in batches(docs):
+
+        def read(data: bytes) -> dict[str, Any]:
+            said = said_rows(data)
+            self._remember(told, is_quick=said.get("quick") is True)
+            return said
+
+        left = docs
+        while left:
+            most = MANY if told in self._quick else BATCH
+            batch = batches(left[:most], most)[0]
+            left = left[len(batch) :]
             job = b"\n".join((MAP, told, *batch))
             if job.count(b"\n") > len(batch) + 1:  # between what a text is made of; in strings there is none
                 job = b"\n".join((MAP, told, *[text.replace(b"\n", b" ") for text in batch]))
-            rows = await self._contexts.ask(database, design.text, job, read=said_rows, beside=True)
-            found.append((len(batch), bytes(rows)))
+            parts = -(-len(batch) // BATCH)
+            ask = self._contexts.ask(database, design.text, job, read=read, beside=True, parts=parts)
+            found.append((len(batch), bytes(await ask)))
         return found
+
+    def _remember(self, told: bytes, *, is_quick: bool) -> None:
+        """Of maps whether the engine had nothing to do with the documents of the last command."""
+        if len(self._quick) >= KNOWN:
+            self._quick.clear()
+        (self._quick.add if is_quick else self._quick.discard)(told)
 
     async def reduce(
         self, database: str, design: Design, source: str, jobs: Sequence[tuple[Any, Sequence[Any], bool]]
@@ -168,14 +188,14 @@ def require(design: Revision, *path: str) -> Any:
     return found
 
 
-def batches(texts: Sequence[bytes]) -> list[list[bytes]]:
-    """Consecutive parts of a list, each of few documents and bytes."""
+def batches(texts: Sequence[bytes], most: int = BATCH) -> list[list[bytes]]:
+    """Consecutive parts of a list, each of `most` documents and few bytes."""
     if sum(map(len, texts)) <= BATCH_BYTES:
-        return [list(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
+        return [list(texts[start : start + most]) for start in range(0, len(texts), most)]
     found: list[list[bytes]] = []
     size = BATCH_BYTES
     for text in texts:
-        if size + len(text) > BATCH_BYTES or len(found[-1]) == BATCH:
+        if size + len(text) > BATCH_BYTES or len(found[-1]) == most:
             found.append([])
             size = 0
         found[-1].append(text)

@@ -46,6 +46,32 @@ async def test_what_is_left_to_the_engine_stands_in_its_place(contexts: Contexts
     assert await rows(contexts, DOCS[:1], MAP) == await rows(contexts, DOCS[:1], OF_THE_ENGINE)
 
 
+async def test_many_documents_go_together_while_the_engine_has_nothing_to_do(contexts: Contexts) -> None:
+    functions = Functions(contexts)
+    plain = [json.dumps({"_id": f"d{n}", "n": n, "list": [n, "a"]}).encode() for n in range(650)]
+    odd = [text.replace(b'"list": [', b'"list": [9007199254740993, ') for text in plain]
+
+    async def sizes(docs: Sequence[bytes], source: str) -> tuple[list[int], list[Any]]:
+        maps = Maps([source], [False])
+        parts = await functions.map("db", Design("", "", "", b"{}"), maps, docs)
+        starts = [sum(count for count, _ in parts[:place]) for place in range(len(parts))]
+        rows = [
+            [start + row[0], *row[1:]]
+            for start, (_, text) in zip(starts, parts, strict=True)
+            for row in json.loads(text)
+        ]
+        return [count for count, _ in parts], rows
+
+    first, rows_of_plain = await sizes(plain, MAP)
+    assert first == [100, 500, 50]
+    again, rows_of_odd = await sizes(odd, MAP)  # all are left to the engine, a hundred at a time
+    assert again == [500, 100, 50]
+    by_engine, expected = await sizes(odd, OF_THE_ENGINE)
+    assert by_engine == [100] * 6 + [50]
+    assert rows_of_odd == expected
+    assert rows_of_plain == (await sizes(plain, OF_THE_ENGINE))[1]
+
+
 async def test_a_map_that_changes_the_world_changes_it_for_all(contexts: Contexts) -> None:
     breaks = "function(doc) { Array.prototype.forEach = function() { emit('broken', null); }; }"
     [found] = await rows(contexts, DOCS[:1] * 2, MAP, breaks)

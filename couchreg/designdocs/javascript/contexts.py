@@ -71,12 +71,19 @@ class Contexts:
         self._inside = 0
 
     async def ask(
-        self, database: str, design: bytes, command: bytes, *, read: Read = said, beside: bool = False
+        self,
+        database: str,
+        design: bytes,
+        command: bytes,
+        *,
+        read: Read = said,
+        beside: bool = False,
+        parts: int = 1,
     ) -> Any:
         """What a command of `sandbox.js` gives in the context of this design document (its JSON).
 
         `read` makes an object of the answer. What may run `beside` others has a second context while the
-        first is busy.
+        first is busy. A command of several `parts` has so many times the time.
 
         Raises the error that it answers, Failure (os_process_error) for one that used too much time or
         memory, Unavailable when too many wait.
@@ -85,7 +92,7 @@ class Contexts:
             raise Unavailable("Too many functions of design documents wait for their turn.", retry_after=5)
         self._inside += 1
         try:
-            return await self._ask(self._place(database, design, beside=beside), design, command, read)
+            return await self._ask(self._place(database, design, beside=beside), design, command, read, parts)
         finally:
             self._inside -= 1
 
@@ -179,20 +186,20 @@ class Contexts:
         first = self._live.get((database, digest, 0))
         return database, digest, int(beside and first is not None and first.users > 0)
 
-    async def _ask(self, place: Place, design: bytes, command: bytes, read: Read) -> Any:
+    async def _ask(self, place: Place, design: bytes, command: bytes, read: Read, parts: int) -> Any:
         while True:
             context = await self._context(place, design)
             try:
                 async with context.turn:
                     if not context.is_dead:  # else one before us has broken it
-                        return await self._asked(context, command, read)
+                        return await self._asked(context, command, read, parts)
             finally:
                 await self._left(context)
 
-    async def _asked(self, context: _Context, command: bytes, read: Read) -> Any:
+    async def _asked(self, context: _Context, command: bytes, read: Read, parts: int) -> Any:
         alive = False
         try:
-            async with asyncio.timeout(context.timeout + SLACK):
+            async with asyncio.timeout(parts * context.timeout + SLACK):
                 found = read(await context.session.ask(command))
             alive = found.get("error", [""])[0] != "os_process_error" and not context.is_dead
         except TimeoutError:

@@ -26,14 +26,15 @@ def said(data: bytes) -> dict[str, Any]:
 
 
 def said_rows(data: bytes) -> dict[str, Any]:
-    """As `said`, of a command whose `ok` is rows of an index: they stay text."""
+    """As `said`, of a command whose `ok` is rows of an index: they stay text. `quick`: see `worker.py`."""
     try:
         found = json.parts(data)
     except errors.BadRequest:
         return said(data)
     if "ok" not in found:
         return said(data)
-    return {"ok": found["ok"], "logs": json.decode(found["logs"]) if "logs" in found else ()}
+    logs = json.decode(found["logs"]) if "logs" in found else ()
+    return {"ok": found["ok"], "logs": logs, "quick": "quick" in found}
 
 
 def failure(word: str, reason: Any) -> errors.CouchregError:

@@ -13,7 +13,8 @@ from couchreg.designdocs.translation.values import FUEL, GivesUp
 from couchreg.model import json as values
 
 STEPS: Final = 20_000  # of one document
-STEPS_OF_ALL: Final = 500_000
+STEPS_OF_ALL: Final = 500_000  # of a hundred documents
+HUNDRED: Final = 100
 LARGE: Final = 256 << 10  # bytes of a document that is left to the engine
 
 Pairs = list[tuple[Any, Any]]
@@ -31,7 +32,7 @@ class Mapping:
 
     def pairs(self, docs: Sequence[bytes]) -> list[list[Pairs] | None]:
         """What each map emits for each document; None for those that are left to the engine."""
-        left = STEPS_OF_ALL
+        left = STEPS_OF_ALL * (1 + len(docs) // HUNDRED)
         found: list[list[Pairs] | None] = []
         read, maps = self._read, [one.pairs for one in self._maps]
         for text in docs:

@@ -2,9 +2,9 @@
 
 Runs only in a child of the sandbox. A job is a command of `sandbox.js` as JSON, the answer its answer; the
 answer to one that begins with `MAP` is `emitted.rows_text`: it has ``{raw, sources}`` in a line, and each of
-the documents in another. The first job of a session makes the context: ``{memory, stack, seconds, talks}``:
-bytes, bytes, CPU seconds of a command, and whether functions may ask for more while they run, as lists do;
-their ``{seconds}`` may be said again.
+the documents in another; what it says to be `quick` was done without the engine. The first job of a session
+makes the context: ``{memory, stack, seconds, talks}``: bytes, bytes, CPU seconds of a command, and whether
+functions may ask for more while they run, as lists do; their ``{seconds}`` may be said again.
 QuickJS cannot call out while it watches the time; then the process's own timer does, and ends the process.
 """
 
@@ -12,7 +12,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ PARTS = [Path(__file__).with_name(name) for name in ("sandbox.js", "pages.js", "
 COLLECTING = (
     0.02  # CPU seconds of commands between two collections of garbage, each of which looks at everything
 )
+BATCH = 100  # documents of one command to the engine
 KNOWN = 32  # sets of maps that stay translated
 BROKEN = "the functions have broken the world they run in"
 _HALF = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")
@@ -88,16 +89,19 @@ def _mapped(dispatch: Any, job: bytes) -> bytes:
     raw, sources = json.loads(bytes(members["raw"])), bytes(members["sources"])
     maps = _mapping(dispatch, sources)
     if maps is None:
-        return _in_rows(_asked(dispatch, _command(sources, docs)), raw)
+        return _in_rows(_answers(dispatch, sources, docs), raw)
     made = maps.pairs(docs)
     left = [doc for doc, pairs in zip(docs, made, strict=True) if pairs is None]
     if not left:
-        return b'{"ok":%b}' % emitted.rows_text(_whole(made, []), raw)
-    return _in_rows(_asked(dispatch, _command(sources, left)), raw, made)
+        return b'{"ok":%b,"quick":true}' % emitted.rows_text(_whole(made, []), raw)
+    return _in_rows(_answers(dispatch, sources, left), raw, made)
 
 
-def _command(sources: bytes, docs: Sequence[bytes]) -> bytes:
-    return b'{"command":"map","sources":%b,"docs":[%b]}' % (sources, b",".join(docs))
+def _answers(dispatch: Any, sources: bytes, docs: Sequence[bytes]) -> Iterator[bytes]:
+    """What the engine says to map commands, each of so many documents that their time is enough."""
+    for start in range(0, len(docs), BATCH):
+        part = b",".join(docs[start : start + BATCH])
+        yield _asked(dispatch, b'{"command":"map","sources":%b,"docs":[%b]}' % (sources, part))
 
 
 def _mapping(dispatch: Any, sources: bytes) -> Mapping | None:
@@ -116,19 +120,26 @@ def _whole(made: Sequence[list[Pairs] | None], rest: Sequence[list[Any]]) -> lis
     return [next(left) if pairs is None else pairs for pairs in made]
 
 
-def _in_rows(said: bytes, raw: Sequence[bool], made: Sequence[list[Pairs] | None] | None = None) -> bytes:
-    """The answer to a map command, with rows of an index in place of what was emitted: of all documents, or
-    of those that `made` lacks."""
+def _in_rows(
+    said: Iterable[bytes], raw: Sequence[bool], made: Sequence[list[Pairs] | None] | None = None
+) -> bytes:
+    """The answers to map commands as one, with rows of an index in place of what was emitted: of all
+    documents, or of those that `made` lacks. The first error is the answer."""
+    found: list[Any] = []
+    logs: list[Any] = []
     try:
-        answer = values.decode_printed(said)
-        if "ok" in answer:
-            found = emitted.checked(answer["ok"])
-            if made is not None and len(found) != made.count(None):
-                raise emitted.Misshapen
-            pairs = found if made is None else _whole(made, found)
-            answer["ok"] = values.Raw(emitted.rows_text(pairs, raw))
-        return values.encode(answer)
-    except (emitted.Misshapen, CouchregError, TypeError):
+        for text in said:
+            answer = values.decode_printed(text)
+            if "ok" not in answer:
+                return values.encode(answer)
+            found += emitted.checked(answer["ok"])
+            logs += answer.get("logs", ())
+        if made is not None and len(found) != made.count(None):
+            raise emitted.Misshapen
+        pairs = found if made is None else _whole(made, found)
+        rows = values.Raw(emitted.rows_text(pairs, raw))
+        return values.encode({"ok": rows, "logs": logs} if logs else {"ok": rows})
+    except (emitted.Misshapen, CouchregError, TypeError, AttributeError):
         return _gave_up(BROKEN)
 
 
