@@ -178,17 +178,18 @@ def _check_resources(report: Report, own: Mapping[str, Any]) -> None:
     resources = own.get("resources")
     if not isinstance(resources, list) or not resources:
         message = "A data package must have a list “resources” with at least one resource."
-        report.add(problem("package-error", message))
+        report.add(problem("package-error", message, field="resources"))
         return
     seen: set[str] = set()
     for position, resource in enumerate(resources, 1):
         if not isinstance(resource, dict):
-            report.add(problem("resource-error", f"Resource {position} is not a JSON object."))
+            message = f"Resource {position} is {shown(resource)}: write an object with its “name” and “path”."
+            report.add(problem("resource-error", message, field="resources"))
             continue
         fault = _name_fault(resource.get("name"), seen)
         name = None if fault else resource["name"]
         if fault:
-            report.add(problem("resource-error", f"The name of resource {position} {fault}."))
+            report.add(problem("resource-error", f"The name of resource {position} {fault}.", field="name"))
         _check_source(report, resource, name or f"resource {position}")
 
 
@@ -214,6 +215,12 @@ def _check_source(report: Report, resource: Mapping[str, Any], name: str) -> Non
         report.add(problem("resource-error", message, resource=name, field="data"))
     elif (path is not None or "path" in resource) == ("data" in resource):
         report.add(problem("resource-error", "A resource must have either “path” or “data”.", resource=name))
+    elif "data" in resource and not isinstance(resource["data"], dict | list | str):
+        message = (
+            f"“data” is {shown(resource['data'])}: it has to be a list (of rows), an object, or text whose "
+            "kind “format” states."
+        )
+        report.add(problem("resource-error", message, resource=name, field="data"))
     if path is not None or "path" in resource:
         _check_paths(report, path, name)
     if isinstance(resource.get("data"), str) and not (resource.get("format") or resource.get("mediatype")):
@@ -228,13 +235,15 @@ def _check_source(report: Report, resource: Mapping[str, Any], name: str) -> Non
 def _check_paths(report: Report, path: Any, name: str) -> None:
     listed = path if isinstance(path, list) else [path]
     if not listed or not all(isinstance(item, str) for item in listed):
-        report.add(problem("resource-error", "“path” must be a string or a list of strings.", resource=name))
+        message = f"“path” is {shown(path)}: it has to be a string, or a list of strings with one at least."
+        report.add(problem("resource-error", message, resource=name, field="path"))
         return
     elsewhere = all(is_url(item) for item in listed)
     for item in listed:
         fault = url_fault(item) if elsewhere else file_fault(plain_path(item))
         if fault:
-            report.add(problem("unsafe-path", f"The path {shown(item)} {fault}.", resource=name))
+            message = f"The path {shown(item)} {fault}."
+            report.add(problem("unsafe-path", message, resource=name, field="path"))
 
 
 def _check_extras(report: Report, resource: Mapping[str, Any], name: str) -> None:

@@ -50,6 +50,13 @@ _READERS = {
     "ods": "ezodf",
     "parquet": "pyarrow",
 }
+_ELSEWHERE = {  # why a schema is held against nothing, and what to do about it
+    "ods": "tables of OpenDocument are not read here: save it as xlsx or CSV, and it is checked",
+    "xlsm": "workbooks with macros are not read here: save it as xlsx, and it is checked",
+    "xlsb": "binary workbooks are not read here: save it as xlsx, and it is checked",
+    "txt": 'text without a format is no table here: state "format": "csv", and it is checked',
+    "tab": 'state "format": "tsv", and it is checked',
+}
 setattr(ParquetParser, "read_cell_stream_create", parquet.cells)  # noqa: B010 — it is typed as a method
 TABULAR = frozenset(form for form, needed in _READERS.items() if all(map(find_spec, needed.split())))
 
@@ -184,6 +191,8 @@ def _look_into_documents(prepared: Prepared, resources: Sequence[Any]) -> None:
             prepared.report.add(problem("format-error", message, resource=item.name, field="path"))
         elif item.format not in documents.FORMATS or item.compression:
             prepared.skipped.append(item.name)
+            if item.format in _ELSEWHERE and item.name in with_schema:
+                prepared.leave(item.name, "schema", _ELSEWHERE[item.format])
         elif fault := documents.fault_of(Path(prepared.folder, paths[0]), item.format):
             prepared.skipped.append(item.name)
             prepared.leave(item.name, "path", f"{shown(paths[0])} {fault}")
@@ -196,7 +205,7 @@ def _run(prepared: Prepared, reading: StandardReading, recorded: list[Recorded],
     _leave_keys_into_absent(prepared)
     more, faults = declared(prepared.tables)
     for name, fault in faults:
-        prepared.report.add(problem("schema-error", fault + ".", resource=name))
+        prepared.report.add(problem("schema-error", fault + ".", resource=name, field="schema"))
     package = _package(prepared)
     explainer = Explainer(prepared, reading)
     sifter = Sifter(MAX_ERRORS, telling)

@@ -11,6 +11,7 @@ from couchreg.registry.checking.json_rows import FORMATS, LINES, fault_of
 from couchreg.registry.checking.opening import BROKEN, UTF_8, line_breaks
 from couchreg.registry.checking.preparing import Prepared
 from couchreg.registry.checking.reading import USUAL, StandardReading, split_records
+from couchreg.registry.checking.sheets import advised
 from couchreg.registry.checking.texts import Recorded
 
 _FORMS = {  # of values whose type has formats: the end of frictionless's message, and the default
@@ -55,12 +56,18 @@ class Explainer:
         if isinstance(cell, str) and len(cell) > MAX_SHOWN:  # what is said of it comes behind it
             message = message.replace(cell, f"{cell[:MAX_SHOWN]}…")
         if error.type in _UNREAD:
-            message = f"The data cannot be read: {error.note}"
+            message = f"The data cannot be read: {advised(str(error.note))}"
         if error.type == "source-error" and row is None and (broken := self._broken_json(resource)):
             return broken
         form = next((form for kind, form in _FORMS.items() if message.endswith(kind)), None)
         if error.type == "type-error" and form:
             message += f", which is written as {form}: write it so, or state the “format” that it has"
+        if error.type == "type-error" and message.endswith('"string/default"'):
+            message += (
+                ", and the cell holds no text: make it text (Excel formats cells as such), or change the type"
+            )
+        if error.type == "extra-label" and not getattr(error, "label", None):
+            message += ": remove the column, which has no name"
         if error.type == "blank-row":
             message += ': remove it, or state "skipBlankRows": true in the “dialect”'
         if own and field != own:  # names that frictionless cannot tell apart have a number here

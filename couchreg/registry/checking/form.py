@@ -246,6 +246,8 @@ def _constraints(item: dict[str, Any], options: Mapping[str, Any]) -> Iterator[s
         if stated is not None and (read(stated) is None or stated == "NaN"):
             wrong = shown(stated)
             yield f"“{member}” is {wrong}, which is not a value of the type {declared.type}."
+    if constraints.get("enum") == []:
+        yield "“enum” is empty, so that no value could be one of it: name those there are, or leave it out."
     unfit = [value for value in constraints.get("enum") or () if _is_unreadable(read, value)]
     if unfit and "enum" in declared.supported_constraints:
         yield f"“enum” has {shown(unfit[0])}, which is not a value of the type {declared.type}."
@@ -321,6 +323,8 @@ def _of_keys(prepared: Prepared, name: str, schema: dict[str, Any]) -> Iterator[
             message = (
                 f"A foreign key refers to the resource {shown(target)}, which this package does not have."
             )
+            if target == "self":  # as the table itself was called before version 1
+                message = message.rstrip(".") + ': write "", which means the table itself.'
             yield problem("schema-error", message, resource=name, field="foreignKeys")
             continue
         wanted = reference.get("fields", [])

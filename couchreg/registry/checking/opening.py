@@ -10,6 +10,7 @@ import codecs
 import gzip
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -18,6 +19,8 @@ from typing import Any, BinaryIO, Protocol
 
 UTF_8 = "utf-8"
 _STEP = 1 << 20
+_HINT = 64  # bytes in which a line for Excel comes to its end
+_SEPARATOR = re.compile('\ufeff?"?sep=([^\r\n])"?(?:\r|\n|$)', re.IGNORECASE)
 _OPENERS: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
 COMPRESSIONS = ("zip", *_OPENERS)
 # What a damaged compressed file raises.
@@ -153,6 +156,14 @@ def as_utf_8(file: RawBytes, encoding: str | None) -> Any:
     if codecs.lookup(encoding or UTF_8).name in (UTF_8, "ascii") and begin != codecs.BOM_UTF8:
         return file
     return io.BufferedReader(Recoded(file, encoding or UTF_8))
+
+
+def delimiter_hint(file: RawBytes, encoding: str | None) -> str | None:
+    """The delimiter that the first line of a text tells Excel, as in `sep=;`; None where it is no such line.
+    Raises LookupError for what is no encoding."""
+    begin = codecs.getincrementaldecoder(encoding or UTF_8)("replace").decode(file.read(_HINT))
+    found = _SEPARATOR.match(begin)
+    return found[1] if found else None
 
 
 def line_breaks(file: RawBytes, encoding: str, most: int | None = None) -> int:

@@ -21,7 +21,13 @@ from couchreg.registry.checking import documents
 from couchreg.registry.checking.encodings import detected
 from couchreg.registry.checking.foreign import fault_of
 from couchreg.registry.checking.local_forms import recognise
-from couchreg.registry.checking.opening import BROKEN, NoMember, member_of_zip, open_text_bytes
+from couchreg.registry.checking.opening import (
+    BROKEN,
+    NoMember,
+    delimiter_hint,
+    member_of_zip,
+    open_text_bytes,
+)
 
 SAMPLE = 10_000  # rows of a table that are looked at
 SCHEMA = "https://datapackage.org/profiles/2.0/datapackage.json"
@@ -116,7 +122,7 @@ def _sheets(file: Path) -> list[str | None]:
 def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, Any], str | None]:
     """A resource as frictionless sees it, and why it sees nothing."""
     from frictionless import Dialect, FrictionlessException, Resource, system
-    from frictionless.formats import ExcelControl
+    from frictionless.formats import CsvControl, ExcelControl
 
     dialect = Dialect(controls=[ExcelControl(sheet=sheet)] if sheet else [])
     from couchreg.registry.checking.fields import StandardFields
@@ -129,6 +135,8 @@ def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, An
         text = partial(_opened, folder / path, stated)
         stated |= {"encoding": _encoding(text)} if is_text and (folder / path).is_file() else {}
         stated |= {"format": "tsv"} if _suffix(path) == ".tab" else {}
+        if is_text and (hint := _hint(text, stated.get("encoding"))):
+            dialect = Dialect(header_rows=[2], controls=[CsvControl(delimiter=hint)])
         found = Resource(path=path, basepath=str(folder), dialect=dialect, **stated)
         found.infer()
         members: dict[str, Any] = found.to_descriptor()
@@ -188,6 +196,12 @@ def _encoding(opened: Callable[[], BinaryIO]) -> str | None:
     return detected(opened)
 
 
+def _hint(opened: Callable[[], BinaryIO], encoding: str | None) -> str | None:
+    """The delimiter that a first line for Excel tells."""
+    with opened() as file:
+        return delimiter_hint(file, encoding)
+
+
 def _look_closer(opened: Callable[[], BinaryIO], members: dict[str, Any]) -> None:
     """Types that frictionless does not guess, in the first rows of a text table."""
     fields = (members.get("schema") or {}).get("fields")
@@ -201,7 +215,8 @@ def _look_closer(opened: Callable[[], BinaryIO], members: dict[str, Any]) -> Non
         blanks = bool(options.get("skipInitialSpace"))
         rows = csv.reader(text, delimiter=delimiter, skipinitialspace=blanks)
         with contextlib.suppress(csv.Error):  # frictionless has read it otherwise, and its types stay
-            recognise(fields, itertools.islice(rows, 1, SAMPLE))
+            header = max(options.get("headerRows") or [1])
+            recognise(fields, itertools.islice(rows, header, SAMPLE))
 
 
 def _standard(dialect: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,22 @@ class OldWorkbook(XlsParser):
         return _of_stated_sheet(super().read_cell_stream_create, self, _names_in_xls)
 
 
+# What libraries say of a file that they cannot read, by its beginning, and what it means for who sent it.
+_NOTES = {
+    "the source is empty": "it is empty, and a table has one row at least, its header: put it there",
+    "Excel xlsx file; not supported": "it is a workbook of the newer kind: name the file .xlsx",
+    "Unsupported format, or corrupt file": (
+        "it is no workbook of the older kind (xls): name the file by what it is, as .csv, or save it again"
+    ),
+    "invalid excel file": "it is no workbook (xlsx): name the file by what it is, as .csv, or save it again",
+}
+
+
+def advised(note: str) -> str:
+    """What is said of a table that cannot be read, with what to do about it where that is known."""
+    return next((words for begin, words in _NOTES.items() if note.startswith(begin)), note)
+
+
 PARSERS = {"xlsx": Workbook, "xls": OldWorkbook}
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
+from couchreg.model import json
 from couchreg.package.report import Problem, problem, shown
 from couchreg.registry.checking.encodings import binary, detected, doubt, first_fault, reads_alike, surely
 from couchreg.registry.checking.foreign import BEGINNING, fault_of
@@ -18,6 +19,7 @@ from couchreg.registry.checking.opening import (
     COMPRESSIONS,
     UTF_8,
     NoMember,
+    delimiter_hint,
     line_breaks,
     member_of_zip,
 )
@@ -57,6 +59,8 @@ def check_text(prepared: Prepared, resource: Any) -> list[Recorded]:
             )
             fault, encoding = problem("compression-error", message, resource=name, file=paths[0]), None
         faults += [fault] if fault else []
+        if not faults and format in TEXT:
+            faults += _of_hint(prepared, name, paths[0], encoding)
         if encoding:
             prepared.tables[name]["encoding"] = encoding
             if encoding != UTF_8:
@@ -85,7 +89,7 @@ def _of_packing(
 ) -> Iterable[Problem]:
     name, compression = resource.name, resource.compression
     if compression and compression not in COMPRESSIONS:
-        message = f"The compression {shown(compression)} is not read here: use gz or zip, or none."
+        message = f"The compression {shown(compression)} is not read here: use gz or zip, or leave it out."
         return [problem("compression-error", message, resource=name, field="compression")]
     if len(paths) > 1:
         return of_parts(prepared, resource, paths)
@@ -114,6 +118,24 @@ def _of_packed_page(prepared: Prepared, resource: Any, paths: list[str]) -> Iter
     if fault:
         message = f"What {paths[0]} has packed {fault}."
         yield problem("source-error", message, resource=resource.name, file=paths[0])
+
+
+def _of_hint(prepared: Prepared, name: str, file: str, found: str | None) -> Iterable[Problem]:
+    """A first line that tells Excel the delimiter, where the dialect does not skip it: whoever else reads the
+    table has it for the header."""
+    members = prepared.tables[name]
+    with prepared.open_text(name) as text:
+        hint = delimiter_hint(text, str(members.get("encoding") or found or UTF_8))
+    dialect = members.get("dialect") or {}
+    header = min(dialect.get("headerRows") or (1,)) if dialect.get("header", True) else 1
+    if hint is None or header > 1 or 1 in (dialect.get("commentRows") or ()):
+        return
+    stated = json.brief({"delimiter": hint, "headerRows": [2]})[1:-1]
+    message = (
+        f"{file} begins with the line {shown(f'sep={hint}')}, which only Excel understands and others take "
+        f"for the header: remove it, or say {stated} in the “dialect” (version 2)."
+    )
+    yield problem("source-error", message, resource=name, row=1, file=file, line=1)
 
 
 class _Place(NamedTuple):

@@ -42,6 +42,7 @@ _NAMES = {
     "boolean": "true or false",
 }
 _EMAIL = re.compile(r'[Pp]roperty "(contributors|sources)\[\]\.email" is not valid "email"\.?')
+_NAME = re.compile(r".* does not match '\^\(\[-a-z0-9._/\]\)\+\$' at property 'name'\.?(.*)", re.DOTALL)
 _CREATED = re.compile(r'[Pp]roperty "created" is not valid "datetime"\.?')
 _LICENSE = re.compile(r'[Ll]icense requires "path" or "name".*', re.DOTALL)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -85,6 +86,12 @@ def _told(note: str, members: Mapping[str, Any]) -> Iterator[Told]:
         yield told
     elif found := _EMAIL.fullmatch(note):
         yield from _emails(note, found[1], members.get(found[1]))
+    elif found := _NAME.fullmatch(note):
+        _, _, example = found[1].partition("as in ")
+        newer = f", or state version 2, which allows others, in the package: {example.rstrip('.')}"
+        words = "has other characters than small letters, digits, -, . and _: write it with these"
+        name = shown(members.get("name"))
+        yield Told(f"“name” is {name}, which {words}{newer if example else ''}.", "name")
     elif _CREATED.fullmatch(note):
         stated = members.get("created")
         day = stated if isinstance(stated, str) and _DAY.fullmatch(stated) else "2024-12-31"

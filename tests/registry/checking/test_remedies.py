@@ -1,0 +1,147 @@
+"""What people send who export, rename and copy: refused with its place, and with what to do about it."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from couchreg.registry.checking.proposing import proposed
+from tests.registry.checking.judging import FIELDS, V2, judged, kinds, laid, table
+
+TEXT = "id,word\n1,a\n"
+
+
+def workbook(*rows: list[Any]) -> bytes:
+    book, data = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(data)
+    return data.getvalue()
+
+
+def said(report: dict[str, Any], kind: str, words: str, **place: Any) -> bool:
+    """Whether one problem is told, of this kind, with these words and this place."""
+    [found] = report["problems"]
+    assert (found["type"], found["resource"]) == (kind, "t")
+    assert words in found["message"]
+    return place.items() <= found.items()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(("line", "delimiter"), [("sep=;", ";"), ('"sep=,"', ","), ("SEP=\t", "\t")])
+def test_a_line_for_excel_is_no_header(tmp_path: Path, line: str, delimiter: str, encoding: str) -> None:
+    text = f"{line}\r\nid,word\r\n1,a\r\n".replace(",", delimiter).encode(encoding)
+    if line.startswith('"'):
+        text = text.replace('""'.encode(encoding), b"")
+    report = table(tmp_path, text)
+    assert said(report, "source-error", '"headerRows":[2]', row=1, file="t.csv", line=1)
+    assert said(table(tmp_path, text, schema=None), "source-error", "only Excel understands", line=1)
+
+
+@pytest.mark.parametrize("dialect", [{"headerRows": [2]}, {"commentRows": [1]}])
+def test_a_line_for_excel_that_is_skipped(tmp_path: Path, dialect: dict[str, Any]) -> None:
+    text, package = "sep=;\nid;word\n1;a\n", {"$schema": V2}
+    stated = {"delimiter": ";", **dialect}
+    assert table(tmp_path, text, dialect=stated, package=package)["problems"] == []
+    assert kinds(table(tmp_path, text.replace("1;", "x;"), dialect=stated, package=package)) == ["type-error"]
+
+
+def test_what_a_line_for_excel_tells_is_proposed(tmp_path: Path) -> None:
+    text = "sep=;\nid;day;size\n1;31.12.2024;1,5\n2;01.01.2025;2,5\n"
+    laid(tmp_path, {}, **{"t.csv": text})
+    [resource] = proposed(tmp_path, ["t.csv"], [])
+    assert resource["dialect"] == {"headerRows": [2], "delimiter": ";"}
+    assert [field["name"] for field in resource["schema"]["fields"]] == ["id", "day", "size"]
+    assert [field["type"] for field in resource["schema"]["fields"]] == ["integer", "date", "number"]
+    laid(tmp_path, {"$schema": V2, "resources": [resource]})
+    report = judged(tmp_path)
+    assert (report["problems"], report["skipped"]) == ([], [])
+
+
+def test_a_header_that_begins_alike_is_one(tmp_path: Path) -> None:
+    fields = [{"name": name, "type": "string"} for name in ("sep=", "sep=b")]
+    assert table(tmp_path, "sep=,sep=b\n1,a\n", schema={"fields": fields})["problems"] == []
+
+
+@pytest.mark.parametrize("value", [5, 1.5, True, False, 0])
+@pytest.mark.parametrize("more", [{}, {"schema": {"fields": FIELDS}}, {"format": "json"}])
+def test_data_that_is_neither_rows_nor_text(tmp_path: Path, value: Any, more: dict[str, Any]) -> None:
+    report = judged(laid(tmp_path, {"resources": [{"name": "t", "data": value, **more}]}))
+    assert said(report, "resource-error", "it has to be a list (of rows), an object, or text", field="data")
+
+
+@pytest.mark.parametrize(
+    ("resources", "words", "field"),
+    [
+        ({"t": {"path": "t.csv"}}, "a list “resources”", "resources"),
+        (["t.csv"], "write an object with its “name” and “path”", "resources"),
+        ([{"path": "t.csv"}], "every resource needs a name", "name"),
+        ([{"name": "t", "path": None}], "“path” is null: it has to be a string", "path"),
+        ([{"name": "t", "path": []}], "“path” is []: it has to be a string", "path"),
+        ([{"name": "t", "path": "/t.csv"}], "is absolute", "path"),
+        ([{"name": "My Table", "path": "t.csv"}], "“name” is 'My Table', which has other characters", "name"),
+    ],
+)
+def test_the_member_that_is_wrong_is_named(tmp_path: Path, resources: Any, words: str, field: str) -> None:
+    [found] = judged(laid(tmp_path, {"resources": resources}, **{"t.csv": TEXT}))["problems"]
+    assert (found["field"], words in found["message"]) == (field, True)
+
+
+def test_a_name_that_version_2_allows(tmp_path: Path) -> None:
+    members = {"resources": [{"name": "T", "path": "t.csv"}]}
+    [found] = judged(laid(tmp_path, members, **{"t.csv": TEXT}))["problems"]
+    assert found["message"].endswith(f'in the package: "$schema": "{V2}".')
+    assert judged(laid(tmp_path, {"$schema": V2, **members}))["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "kind", "words"),
+    [
+        ("t.xls", workbook(["id", "word"], [1, "a"]), "source-error", "name the file .xlsx"),
+        ("t.xls", "id\tword\n1\ta\n", "source-error", "name the file by what it is"),
+        ("t.xlsx", TEXT, "format-error", "name the file by what it is"),
+        ("t.xlsx", workbook(), "source-error", "it is empty, and a table has one row at least"),
+        ("t.csv", "", "source-error", "it is empty, and a table has one row at least"),
+        ("t.xlsx", workbook(["id", "word", None], [1, "a", None]), "extra-label", "remove the column"),
+        ("t.xlsx", workbook(["id", "word"], [1, 2]), "type-error", "make it text"),
+    ],
+)
+def test_what_to_do_about_a_table(
+    tmp_path: Path, path: str, content: str | bytes, kind: str, words: str
+) -> None:
+    assert said(table(tmp_path, content, path), kind, words, file=path)
+
+
+def test_a_table_in_a_format_that_is_not_read(tmp_path: Path) -> None:
+    for path, words in (("t.txt", '"format": "csv"'), ("t.tab", '"format": "tsv"'), ("t.xlsm", "as xlsx")):
+        report = table(tmp_path, workbook() if path == "t.xlsm" else TEXT, path)
+        assert (report["problems"], report["skipped"]) == ([], ["t"])
+        [left] = report["unchecked"]
+        assert (left["member"], words in left["reason"]) == ("schema", True)
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind", "field", "words"),
+    [
+        ({"uniqueKeys": "id"}, "schema-error", "schema", "a list of lists of field names"),
+        (
+            {"foreignKeys": [{"fields": "id", "reference": {"resource": "self", "fields": "id"}}]},
+            "schema-error",
+            "foreignKeys",
+            'write "", which means the table itself',
+        ),
+        (
+            {"fields": [{"name": "id", "constraints": {"enum": []}}, {"name": "word"}]},
+            "field-error",
+            "id",
+            "“enum” is empty",
+        ),
+    ],
+)
+def test_what_to_do_about_a_schema(
+    tmp_path: Path, schema: dict[str, Any], kind: str, field: str, words: str
+) -> None:
+    report = table(tmp_path, TEXT, schema={"fields": FIELDS, **schema}, package={"$schema": V2})
+    assert said(report, kind, words, field=field)
