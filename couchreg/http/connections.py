@@ -7,6 +7,7 @@ request: every few seconds all connections are looked at, which costs a request 
 
 import asyncio
 import logging
+import re
 import resource
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -26,6 +27,15 @@ MOST_FIELDS = 100
 LOOK = 2.0  # seconds between two looks at all connections
 RESERVED = 128  # descriptors that are not for connections
 SHARE = 4  # one address has at most this part of all connections
+
+# What the parser takes for a method; CONNECT and PRI change what follows, and are left to it.
+_PARSED = frozenset(
+    b"GET HEAD PUT POST DELETE COPY OPTIONS PATCH TRACE CONNECT PRI LOCK UNLOCK MKCOL MOVE PROPFIND "
+    b"PROPPATCH SEARCH BIND REBIND UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE "
+    b"UNSUBSCRIBE PURGE MKCALENDAR LINK UNLINK SOURCE QUERY".split()
+)
+_UNROUTED = b"UNLINK"
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) \S+ HTTP/1\.[01]\r?\n")
 
 SECTION = "chttpd"
 Section = Callable[[], Mapping[str, str]]  # the settings below [chttpd], as they are now
@@ -113,8 +123,12 @@ class Connection(web.RequestHandler):
         return not waiter.done() if waiter is not None else not self._request_count
 
     def beginning(self, data: bytes) -> bytes:
-        """The first bytes of a request as the parser shall see them."""
-        return data
+        """The first bytes of a request as the parser shall see them: a method that it does not know, and
+        would refuse before anybody has looked at the path, becomes one that it knows and no route has."""
+        found = _REQUEST_LINE.match(data)
+        if found is None or found[1] in _PARSED:
+            return data
+        return _UNROUTED + data[found.end(1) :]
 
     def handle_error(
         self,

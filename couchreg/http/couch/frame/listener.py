@@ -17,7 +17,7 @@ class Protocol(Connection):
     """One connection."""
 
     def beginning(self, data: bytes) -> bytes:
-        return once(data)
+        return once(super().beginning(data))
 
     def handle_error(
         self,
