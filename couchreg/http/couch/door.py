@@ -6,6 +6,7 @@ operation, errors into answers). Knows no endpoint: those are in `table.py`.
 
 import logging
 from collections.abc import Collection
+from functools import cache
 
 from aiohttp import web
 
@@ -41,6 +42,12 @@ READING = frozenset({Rule.MEMBER, Rule.LISTER, Rule.LOCAL_LISTER})  # what may b
 OVERRIDES = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT", "COPY"})
 
 
+@cache
+def _whole_router() -> routing.Router:
+    """Every endpoint: the same for all doors of this process, since routes know nothing of a server."""
+    return routing.Router(TABLE, routing.load)
+
+
 class CouchDoor:
     """CouchDB's HTTP API over a store; `handle` serves a port of its own, or what is below a prefix."""
 
@@ -51,7 +58,7 @@ class CouchDoor:
         def find(name: str) -> routing.Function:
             return routing.load(name) if only is None or name in only else _elsewhere
 
-        self._router = routing.Router(TABLE, find)
+        self._router = _whole_router() if only is None else routing.Router(TABLE, find)
         self._leaving = Leaving()
 
     async def handle(self, request: web.BaseRequest, prefix: str = "") -> web.StreamResponse:

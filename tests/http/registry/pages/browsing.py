@@ -34,7 +34,9 @@ async def started() -> AsyncIterator[Browser]:
     """A browser that is ended behind the tests."""
     expect.set_options(timeout=PATIENCE)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), timeout=PATIENCE)
+        # A process of its own would imitate a GPU, a tenth of all the work, and nothing here is drawn by one.
+        flags = ["--disable-gpu"]
+        browser = await playwright.chromium.launch(executable_path=chromium(), timeout=PATIENCE, args=flags)
         yield browser
         await browser.close()
 
