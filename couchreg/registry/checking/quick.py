@@ -11,7 +11,6 @@ such jobs one after another, of packages that have nothing to do with one anothe
 anything or runs anything that a package brings.
 """
 
-import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -22,6 +21,7 @@ import msgspec
 
 from couchreg.model.json import decode
 from couchreg.package.descriptor import PLACEHOLDER
+from couchreg.registry.checking.sniffing import sniffed
 from couchreg.sandbox.inside.channel import Reply
 
 RIGHT, UNKNOWN = b"1", b"0"
@@ -54,7 +54,7 @@ def is_right(members: Mapping[str, Any], files: Mapping[str, bytes]) -> bool:
     """Whether the package is right beyond doubt; False where that is not known."""
     try:
         _package(members, files)
-    except (Unknown, ValueError, csv.Error):
+    except (Unknown, ValueError):
         return False
     return True
 
@@ -216,13 +216,8 @@ def _rows(data: bytes) -> list[list[str]]:
         raise Unknown
     lines = text.split("\n", SAMPLE)
     sample = "\n".join(lines[:SAMPLE]) + ("\n" if len(lines) > SAMPLE else "")
-    try:
-        found = csv.Sniffer().sniff(sample, DELIMITERS)
-    except csv.Error:
-        pass  # then it is the comma
-    else:
-        if found.delimiter != "," or found.skipinitialspace:
-            raise Unknown
+    if sniffed(sample, DELIMITERS) not in (None, (",", False)):  # where nothing is found it is the comma
+        raise Unknown
     return [line.split(",") for line in plain.removesuffix("\n").split("\n")]
 
 
