@@ -5,7 +5,6 @@ nothing to anybody.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -48,8 +47,10 @@ class Held:
                 async with asyncio.timeout(_PATIENCE):
                     await self._caught_up(await self._database.update_seq())
         wanted = set(hashes)
-        ids = await self._candidates(self._holders, list(wanted))
-        for doc_id in ids[:MOST_DOCUMENTS]:
+        offers = await self._offers(self._holders, list(wanted))
+        for doc_id in sorted(offers, key=lambda one: len(offers[one]), reverse=True)[:MOST_DOCUMENTS]:
+            if offers[doc_id] <= found.keys():
+                continue
             [row] = await self._database.winners([doc_id], bodies=True)
             if row is None or row.deleted:
                 continue
@@ -65,14 +66,15 @@ class Held:
         found = (await self.find([sha256])).get(sha256) if length else None
         return found if found is not None and found.stored_length == length else None
 
-    async def _candidates(self, holders: Holders, wanted: Sequence[str]) -> list[str]:
-        """Documents, those that hold most first."""
-        counted: Counter[str] = Counter()
+    async def _offers(self, holders: Holders, wanted: Sequence[str]) -> dict[str, set[str]]:
+        """Documents, and what of it they hold."""
+        offers: dict[str, set[str]] = {}
         for start in range(0, len(wanted), _TOGETHER):
             try:
                 known = await holders.holders(wanted[start : start + _TOGETHER])
             except CouchregError:
                 continue  # it is a saving only, and the follower says what is the matter with it
-            for ids in known.values():
-                counted.update(ids)
-        return [doc_id for doc_id, _ in counted.most_common()]
+            for sha256, ids in known.items():
+                for doc_id in ids:
+                    offers.setdefault(doc_id, set()).add(sha256)
+        return offers
