@@ -142,9 +142,8 @@ class Served:
     def blobs(self) -> list[str]:
         """Every file of the blob store, and whatever waits in the spool."""
         roots = (self.datastore, self.spool)
-        return sorted(
-            str(path.relative_to(root)) for root in roots for path in root.rglob("*") if path.is_file()
-        )
+        found = [path.relative_to(root) for root in roots for path in root.rglob("*") if path.is_file()]
+        return sorted(str(path) for path in found if not path.parts[0].startswith("."))  # the store's own
 
 
 @dataclass
