@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 PATIENCE: Final = 5.0  # seconds for one copy, in two attempts
 HEDGE: Final = 0.5  # seconds after which another copy is asked as well
+SLOW: Final = 5.0  # seconds for which a copy that did not answer in that time is asked last
 LATE: Final = 1.0  # seconds for which the others are waited for when a majority has answered
 KNOWN: Final = 30.0  # seconds for which it is believed which copies there are
 ALL: Final = "00000000-ffffffff"  # the range of the only shard
@@ -56,6 +57,7 @@ class Replicas:
         self._asking = asking
         self._copies: Sequence[Copy] = ()
         self._asked = 0.0
+        self._slow: dict[str, float] = {}  # until when, by node
 
     async def copies(self, *, anew: bool = False) -> Sequence[Copy]:
         if self._copies and not anew and time.monotonic() - self._asked < KNOWN:
@@ -105,6 +107,8 @@ class Replicas:
 
     async def _of_any(self, copies: list[Copy], enough: int, ask: Ask[T]) -> list[T]:
         found, running = list[T](), set[asyncio.Task[T]]()
+        now = time.monotonic()
+        copies.sort(key=lambda copy: self._slow.get(copy.node, 0.0) > now)
         try:
             while len(found) < enough:
                 while copies and len(found) + len(running) < enough:
@@ -159,17 +163,30 @@ class Replicas:
         self._asked = 0.0
         raise Unavailable(FEW, retry_after=5)
 
-    @staticmethod
-    def _begin(copy: Copy, ask: Ask[T]) -> "asyncio.Task[T]":
+    def _begin(self, copy: Copy, ask: Ask[T]) -> "asyncio.Task[T]":
         """The node that passes a question on may be one that stands still: the second attempt is on another
         connection, which a balancer leads elsewhere."""
 
-        async def asked() -> T:
+        async def attempted() -> T:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PATIENCE / 2):
                     return await ask(copy.asking)
             async with asyncio.timeout(PATIENCE / 2):
                 return await ask(copy.asking)
+
+        async def asked() -> T:
+            begun = time.monotonic()
+            try:
+                found = await attempted()
+            except (Unavailable, TimeoutError):
+                self._slow[copy.node] = time.monotonic() + SLOW
+                raise
+            except asyncio.CancelledError:  # another one was asked meanwhile
+                if time.monotonic() - begun >= HEDGE:
+                    self._slow[copy.node] = time.monotonic() + SLOW
+                raise
+            self._slow.pop(copy.node, None)
+            return found
 
         return asyncio.create_task(asked(), name=f"copy at {copy.node}")
 

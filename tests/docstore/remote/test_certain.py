@@ -67,6 +67,20 @@ async def test_a_node_that_stands_still_is_not_waited_for(
     assert await put_one(one, edit("a", first, v=2))
 
 
+async def test_a_copy_that_did_not_answer_is_asked_last_for_a_while(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = (await place.databases())[0]
+    first = await put_one(one, edit("a", v=1))
+    monkeypatch.setattr(replicas, "SLOW", 3600.0)
+    place.cluster.deaf = {2}
+    assert (await one.revision("a")).rev == first
+    monkeypatch.setattr(replicas, "HEDGE", 3600.0)  # nobody is asked but those who have to be
+    place.cluster.asked.clear()
+    assert (await one.revision("a")).rev == first
+    assert not [asked for asked in place.cluster.asked if "/_node/node2" in asked]
+
+
 async def test_who_pages_through_two_processes_misses_nothing(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
