@@ -9,6 +9,7 @@ after how many no publish begins any more.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -17,13 +18,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import aiohttp
 import pytest
 from yarl import URL
 
 from couchreg.docstore.remote import calls, copies, members, rounds
 from couchreg.docstore.remote.members import Rhythm
 from tests.app.nodes import REAL, Nodes, Restarted, Way, real_one, standing_for_one
-from tests.app.test_several import Wanted, check, publish_all, wanted
+from tests.app.test_several import Wanted, ask, check, publish_all, wanted
 from tests.conftest import ServerFactory
 from tests.docstore import couchdbs
 from tests.docstore.cluster import NODES
@@ -170,9 +172,21 @@ async def test_nothing_is_lost_whatever_goes_away_and_comes_back(
         log.info("%d publishes in %.0f s, while %d things happened", len(outcomes), seconds, len(happened))
         log.info("servers ended with %s", [one.ended for one in processes])
         for side in range(2):
+            await until_ready(urls, side)
             couch_url = processes[side].there.couch_url if side < len(processes) else inside.couch_url
             await check(outcomes, [urls[side]], [couch_url])
         await check_nodes(nodes, URL(settings["docstore"]).path[1:], outcomes)
+
+
+async def until_ready(urls: list[str], side: int) -> None:
+    """What happened last may have been that it ended, and its next life has another address."""
+    until = time.monotonic() + 300
+    while True:
+        with contextlib.suppress(aiohttp.ClientError):
+            if (await ask(f"{urls[side]}/-/health/ready"))[0] == 200:
+                return
+        assert time.monotonic() < until
+        await asyncio.sleep(0.2)
 
 
 def leave_out(work: list[Wanted]) -> None:
