@@ -118,7 +118,7 @@ class ChangesFeed:
 
     async def _show_simply(self, chunk: Sequence[Change]) -> Seq:
         """All rows of a chunk in one go; the last one's sequence. Large documents go by themselves."""
-        docs = [_plain(change) for change in chunk] if self._query.docs.include_docs else None
+        docs = _documents(chunk) if self._query.docs.include_docs else None
         seqs = self._seqs(chunk)
         await self._writer.write(self._format.rows(seqs, rows.changes(seqs, chunk), docs))
         self._count(len(chunk))
@@ -185,6 +185,12 @@ class ChangesFeed:
     def _count(self, number: int) -> None:
         self._left = max(0, self._left - number)  # there may be more than was asked for
         self._shown += number
+
+
+def _documents(chunk: Sequence[Change]) -> list[bytes]:
+    if any(change.deleted or change.attachments or not change.members for change in chunk):
+        return [_plain(change) for change in chunk]
+    return documents.plain([(change.id, change.revs[0], change.members or b"") for change in chunk])
 
 
 def _plain(change: Change) -> bytes:
