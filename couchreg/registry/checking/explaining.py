@@ -1,6 +1,7 @@
 """What frictionless finds, as a problem with its place and what to do about it. Only in the child process."""
 
 import io
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any
@@ -68,6 +69,8 @@ class Explainer:
             )
         if error.type == "extra-label" and not getattr(error, "label", None):
             message += ": remove the column, which has no name"
+        if error.type == "incorrect-label" and (unlike := _unseen(error.label, str(field))):
+            message += f", though it looks like it: {unlike}. Write both alike"
         if error.type == "blank-row":
             message += ': remove it, or state "skipBlankRows": true in the “dialect”'
         if own and field != own:  # names that frictionless cannot tell apart have a number here
@@ -157,6 +160,21 @@ class Explainer:
             text = io.TextIOWrapper(file, encoding, "replace", newline="")
             quote = str(stated.get("quoteChar", '"') or "")
             return sum(1 for _ in split_records(text, terminator, quote))
+
+
+def _unseen(label: str, name: str) -> str | None:
+    """By what two names differ that nobody sees; None for names that are not even alike."""
+    plain = [unicodedata.normalize("NFC", "".join(_shown_of(text))) for text in (label, name)]
+    if label == name or plain[0] != plain[1]:
+        return None
+    hidden = sorted({char for char in label + name if unicodedata.category(char) == "Cf"})
+    if hidden:
+        return f"one of them has U+{ord(hidden[0]):04X} in it, which is not seen"
+    return "their accents are encoded in two ways (NFC, NFD)"
+
+
+def _shown_of(text: str) -> Iterator[str]:
+    return (char for char in text if unicodedata.category(char) != "Cf")
 
 
 def _row_numbers(error: Any) -> Iterator[int]:

@@ -248,6 +248,8 @@ def _constraints(item: dict[str, Any], options: Mapping[str, Any]) -> Iterator[s
             yield f"“{member}” is {wrong}, which is not a value of the type {declared.type}."
     if constraints.get("enum") == []:
         yield "“enum” is empty, so that no value could be one of it: name those there are, or leave it out."
+    if item.get("categories") == []:
+        yield "“categories” is empty, so that no value could be one of them: name them, or leave it out."
     unfit = [value for value in constraints.get("enum") or () if _is_unreadable(read, value)]
     if unfit and "enum" in declared.supported_constraints:
         yield f"“enum” has {shown(unfit[0])}, which is not a value of the type {declared.type}."

@@ -33,7 +33,9 @@ _NOTES = {
     "Unsupported format, or corrupt file": (
         "it is no workbook of the older kind (xls): name the file by what it is, as .csv, or save it again"
     ),
-    "invalid excel file": "it is no workbook (xlsx): name the file by what it is, as .csv, or save it again",
+    "invalid excel file": (
+        "it is no workbook (xlsx), or has a password: name the file by what it is, as .csv, or save it again"
+    ),
 }
 
 

@@ -114,6 +114,21 @@ def test_what_to_do_about_a_table(
     assert said(table(tmp_path, content, path), kind, words, file=path)
 
 
+@pytest.mark.parametrize(
+    ("name", "header", "words"),
+    [
+        ("größe", "gr\u006f\u0308ße", "their accents are encoded in two ways"),
+        ("größe", "gr\u200böße", "one of them has U+200B in it"),
+        ("größe", "\ufeff\ufeffgröße", "one of them has U+FEFF in it"),
+    ],
+)
+def test_names_that_look_alike(tmp_path: Path, name: str, header: str, words: str) -> None:
+    report = table(tmp_path, f"{header}\nx\n", schema={"fields": [{"name": name, "type": "string"}]})
+    assert said(report, "incorrect-label", words, line=1)
+    other = table(tmp_path, "size\nx\n", schema={"fields": [{"name": name, "type": "string"}]})
+    assert "looks like" not in other["problems"][0]["message"]
+
+
 def test_a_table_in_a_format_that_is_not_read(tmp_path: Path) -> None:
     for path, words in (("t.txt", '"format": "csv"'), ("t.tab", '"format": "tsv"'), ("t.xlsm", "as xlsx")):
         report = table(tmp_path, workbook() if path == "t.xlsm" else TEXT, path)
@@ -137,6 +152,12 @@ def test_a_table_in_a_format_that_is_not_read(tmp_path: Path) -> None:
             "field-error",
             "id",
             "“enum” is empty",
+        ),
+        (
+            {"fields": [{"name": "id", "categories": []}, {"name": "word"}]},
+            "field-error",
+            "id",
+            "“categories” is empty",
         ),
     ],
 )
