@@ -157,8 +157,8 @@ async def check(outcomes: dict[Wanted, int], urls: list[str], couch_urls: list[s
 
     await asyncio.gather(*[check_file(url, one) for url in urls for one in winners.values()])
     for url in couch_urls:
-        status, feed = await ask(f"{url}/registry/_changes?style=all_docs")
-        assert (status, [row for row in feed["results"] if len(row["changes"]) > 1]) == (200, [])
+        status, found = await ask(f"{url}/registry/_all_docs?include_docs=true&conflicts=true")
+        assert (status, [row["id"] for row in found["rows"] if "_conflicts" in row["doc"]]) == (200, [])
 
 
 async def claims(app: App) -> list[str]:
