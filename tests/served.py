@@ -142,8 +142,9 @@ class Served:
     def blobs(self) -> list[str]:
         """Every file of the blob store, and whatever waits in the spool."""
         roots = (self.datastore, self.spool)
-        found = [path.relative_to(root) for root in roots for path in root.rglob("*") if path.is_file()]
-        return sorted(str(path) for path in found if not path.parts[0].startswith("."))  # the store's own
+        return sorted(
+            str(path.relative_to(root)) for root in roots for path in root.rglob("*") if path.is_file()
+        )
 
 
 @dataclass

@@ -3,14 +3,11 @@
 Pure rules on text. What a key means (package, version, content address) is not known here.
 """
 
-from functools import lru_cache
-
 MAX_KEY_BYTES = 900  # S3 stops at 1024 bytes; some room is left for a bucket's own prefix
 MAX_SEGMENT_BYTES = 200  # file systems stop at 255 bytes; temporary names must fit as well
 _SPECIAL = frozenset(("", ".", ".."))
 
 
-@lru_cache(1024)  # each is asked about several times, on its way in
 def is_valid(key: str) -> bool:
     """Whether `key` is a safe relative path: no empty, `.` or `..` segment, no leading slash,
     nothing unprintable, no backslash, and nothing hidden at the top, where stores keep their own."""

@@ -55,7 +55,7 @@ def files(app: App) -> set[str]:
     """What lies in the datastore, but for the records of it."""
     folder = Path(app.settings.data_dir) / "datastore"
     found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    return {path for path in found if not path.startswith((".ahead-", "_registry/", "_datastore/"))}
+    return {path for path in found if not path.startswith(("_registry/", "_datastore/"))}
 
 
 async def test_one_account_is_good_for_both_doors(server: ServerFactory) -> None:

@@ -13,7 +13,9 @@ from concurrent.futures import Executor
 from typing import NamedTuple
 
 from couchreg.blobstore.base import Spooled
-from couchreg.blobstore.directory.grounds import Grounds
+from couchreg.blobstore.directory.folders import Folders
+from couchreg.blobstore.directory.links import KeyLinks
+from couchreg.blobstore.directory.syncing import Syncing
 from couchreg.blobstore.directory.together import PutOutcome, put_all
 from couchreg.errors import Unavailable
 
@@ -32,8 +34,8 @@ class _Put(NamedTuple):
 class Batches:
     """For one event loop; the threads are those of the store."""
 
-    def __init__(self, grounds: Grounds, threads: Executor) -> None:
-        self._grounds = grounds
+    def __init__(self, folders: Folders, links: KeyLinks, syncing: Syncing, threads: Executor) -> None:
+        self._store = (folders, links, syncing)
         self._threads = threads
         self._waiting: deque[_Put] = deque()
         self._working = 0
@@ -55,7 +57,7 @@ class Batches:
             return
         loop, wanted = asyncio.get_running_loop(), [(put.key, put.spooled) for put in batch]
         try:
-            working = loop.run_in_executor(self._threads, put_all, self._grounds, wanted)
+            working = loop.run_in_executor(self._threads, put_all, *self._store, wanted)
         except RuntimeError:  # the store has been closed
             self._working -= 1
             _fail(batch, Unavailable(_STOPPING))

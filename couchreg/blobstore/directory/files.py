@@ -11,32 +11,32 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from couchreg.blobstore.base import BlobInfo, Spooled
-from couchreg.blobstore.directory.ahead import LOGGED
 from couchreg.blobstore.directory.folders import Folders
-from couchreg.blobstore.directory.grounds import Grounds
-from couchreg.blobstore.directory.replacing import INCOMING, incoming
+from couchreg.blobstore.directory.links import KeyLinks
+from couchreg.blobstore.directory.syncing import Syncing
 from couchreg.durable import sync
 from couchreg.errors import Unavailable
 
+INCOMING = ".incoming"  # below the root: copies of files that were spooled on another device
 ATTEMPTS = 100  # a put loses its directory only to a prune at the same instant
 
 
 Prepared = tuple[Mapping[str, object], list["Future[None]"]]
 
 
-def make_durable(grounds: Grounds, folder: str) -> bool:
+def make_durable(folders: Folders, syncing: Syncing, folder: str) -> bool:
     """Make a directory that stays, those above it too; False if a file is in the way."""
     try:
-        _settle(grounds.folders, _prepared(grounds, folder))
+        _settle(folders, _prepared(folders, syncing, folder))
     except NotADirectoryError:
         return False
     return True
 
 
-def _prepared(grounds: Grounds, folder: str) -> Prepared:
+def _prepared(folders: Folders, syncing: Syncing, folder: str) -> Prepared:
     """A directory and those above it, and what makes them stay."""
-    prepared = grounds.folders.prepare(folder)
-    return prepared, [grounds.syncing.ask(name, made) for name, made in prepared.items()]
+    prepared = folders.prepare(folder)
+    return prepared, [syncing.ask(name, made) for name, made in prepared.items()]
 
 
 def _settle(folders: Folders, prepared: Prepared) -> None:
@@ -47,13 +47,12 @@ def _settle(folders: Folders, prepared: Prepared) -> None:
         folders.stays(names)
 
 
-def put(grounds: Grounds, key: str, spooled: Spooled) -> bool:
+def put(folders: Folders, links: KeyLinks, syncing: Syncing, key: str, spooled: Spooled) -> bool:
     """Sync `spooled` and link it to `key`, and make the link durable in its directory, and that where it is
     new; False if the key holds something else."""
     for _ in range(ATTEMPTS):
         try:
-            with grounds.links.holding(key):
-                return _put(grounds, key, spooled)
+            return _put(folders, links, syncing, key, spooled)
         except NotADirectoryError:
             return False
         except FileNotFoundError:
@@ -62,16 +61,14 @@ def put(grounds: Grounds, key: str, spooled: Spooled) -> bool:
     raise Unavailable("The blob store does not answer: a directory is removed again and again")
 
 
-def _put(grounds: Grounds, key: str, spooled: Spooled) -> bool:
-    folders, links = grounds.folders, grounds.links
+def _put(folders: Folders, links: KeyLinks, syncing: Syncing, key: str, spooled: Spooled) -> bool:
     path = folders.root / key
     folder = key.rpartition("/")[0]
-    prepared = _prepared(grounds, folder)
+    prepared = _prepared(folders, syncing, folder)
     linking = None
     try:
         if os.path.lexists(path):  # looks first, to save the fsync of bytes that are already stored
             raise FileExistsError
-        grounds.ahead.gone(key, durably=True)  # what was there before
         linking = links.begin(key)
         _link_new(folders.root, spooled, path)
     except FileExistsError:
@@ -93,7 +90,7 @@ def _put(grounds: Grounds, key: str, spooled: Spooled) -> bool:
 def _link_new(root: Path, spooled: Spooled, target: Path) -> None:
     """Raises FileExistsError."""
     if spooled.data is None:
-        if spooled.kept is None or spooled.length <= LOGGED:  # which may be in the log only
+        if spooled.kept is None:  # what lies under a key was synced before it got that
             sync(spooled.path)
         _link(root, spooled.path, target)
         return
@@ -121,7 +118,8 @@ def _link(root: Path, source: Path, target: Path) -> None:
 
 
 def _copied(root: Path, source: Path) -> Path:
-    copy = incoming(root)
+    copy = root / INCOMING / secrets.token_hex(12)
+    copy.parent.mkdir(exist_ok=True)
     shutil.copyfile(source, copy)
     sync(copy)
     return copy
@@ -136,22 +134,17 @@ def _holds(path: Path, spooled: Spooled) -> bool:
         return hashlib.file_digest(file, "sha256").hexdigest() == spooled.sha256
 
 
-def info(root: str, key: str) -> BlobInfo | None:
+def info(root: Path, key: str) -> BlobInfo | None:
     try:
-        found = os.stat(f"{root}/{key}")
+        found = os.stat(root / key)
     except (FileNotFoundError, NotADirectoryError):
         return None
     return BlobInfo(key, found.st_size, found.st_mtime) if stat.S_ISREG(found.st_mode) else None
 
 
-def delete(grounds: Grounds, key: str, *, durably: bool) -> None:
-    with grounds.links.holding(key):
-        _delete(grounds, key, durably=durably)
-
-
-def _delete(grounds: Grounds, key: str, *, durably: bool) -> None:
-    folders, folder = grounds.folders, key.rpartition("/")[0]
-    grounds.links.forget(key)
+def delete(folders: Folders, links: KeyLinks, key: str, *, durably: bool) -> None:
+    folder = key.rpartition("/")[0]
+    links.forget(key)
     try:
         os.unlink(folders.root / key)
     except IsADirectoryError:
@@ -161,7 +154,6 @@ def _delete(grounds: Grounds, key: str, *, durably: bool) -> None:
             return  # else whoever removed it may not have come to the fsync
     else:
         folders.prune(folder)
-    grounds.ahead.gone(key, durably=durably)
     if durably:
         folders.sync_deepest(folder)
 

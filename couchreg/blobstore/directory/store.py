@@ -11,7 +11,6 @@ One process owns a directory. Which keys mean what is not known here.
 """
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,8 +20,10 @@ from typing import TypeVar
 from couchreg.blobstore.base import BlobInfo, Spooled
 from couchreg.blobstore.directory import files, listing
 from couchreg.blobstore.directory.batches import SMALL, Batches
-from couchreg.blobstore.directory.grounds import Grounds
+from couchreg.blobstore.directory.folders import Folders
+from couchreg.blobstore.directory.links import KeyLinks
 from couchreg.blobstore.directory.reading import FileReader
+from couchreg.blobstore.directory.syncing import Syncing
 from couchreg.blobstore.failures import os_errors_as_unavailable
 from couchreg.blobstore.keys import is_valid
 from couchreg.durable import make_directory
@@ -44,10 +45,12 @@ class DirectoryBlobStore:
         self._root = str(root)  # a path is put together for each file that is read
         with os_errors_as_unavailable():
             make_directory(root)
+            self._folders = Folders(root)
+            self._links = KeyLinks()
+            self._syncing = Syncing(self._folders)
             files.clear_incoming(root)
-            self._grounds = Grounds.of(root)
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="blobs")
-        self._batches = Batches(self._grounds, self._threads)
+        self._batches = Batches(self._folders, self._links, self._syncing, self._threads)
 
     async def put(
         self, key: str, spooled: Spooled, *, content_type: str = "application/octet-stream"
@@ -64,13 +67,12 @@ class DirectoryBlobStore:
         self, source: str, key: str, spooled: Spooled, *, content_type: str = "application/octet-stream"
     ) -> bool:
         """See `BlobStore.adopt`: one more link to the file, whose bytes no key ever changes."""
-        there = await self.info(source)
-        if there is None:
+        path = self.local_path(source)
+        if path is None:
             raise NotFound
-        if there.length != spooled.length:
+        if path.stat().st_size != spooled.length:
             raise DigestMismatch
-        linked = spooled._replace(path=self.root / source, kept=source, data=None)
-        return is_valid(key) and await self._put(key, linked)
+        return is_valid(key) and await self._put(key, spooled._replace(path=path, kept=source, data=None))
 
     async def open(self, key: str, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
         """See `BlobStore.open`. What the page cache holds is read on the loop, the rest by a thread."""
@@ -81,15 +83,16 @@ class DirectoryBlobStore:
                 yield reader.read_cached(CHUNK) or await self._run(partial(reader.read, CHUNK))
 
     async def info(self, key: str) -> BlobInfo | None:
-        return files.info(self._root, key) if is_valid(key) else None
+        return files.info(self.root, key) if is_valid(key) else None
 
     def local_path(self, key: str) -> Path | None:
-        return self.root / key if is_valid(key) and os.path.isfile(f"{self._root}/{key}") else None
+        path = self.root / key
+        return path if is_valid(key) and path.is_file() else None
 
     async def delete(self, key: str, *, durably: bool = False) -> None:
         """See `BlobStore.delete`. Directories that become empty go too."""
         if is_valid(key):
-            await self._run(partial(files.delete, self._grounds, key, durably=durably))
+            await self._run(partial(files.delete, self._folders, self._links, key, durably=durably))
 
     async def keys(self, prefix: str = "") -> AsyncIterator[BlobInfo]:
         """Every blob whose key begins with `prefix`; what comes or goes meanwhile may be missed."""
@@ -100,16 +103,16 @@ class DirectoryBlobStore:
 
     async def close(self) -> None:
         self._threads.shutdown(wait=True)
-        await asyncio.to_thread(self._grounds.close)
+        self._syncing.close()
 
     async def _put(self, key: str, spooled: Spooled) -> bool:
         """With others that wait, or in a thread of its own where that would keep those waiting."""
         if spooled.length <= SMALL or spooled.kept is not None:
             return await self._batches.put(key, spooled)
-        folder = key.rpartition("/")[0]
-        stored = await self._run(partial(files.put, self._grounds, key, spooled))
-        while stored and not self._grounds.folders.is_durable(folder):  # pruned meanwhile, and made again
-            stored = await self._run(partial(files.make_durable, self._grounds, folder))
+        folder, folders = key.rpartition("/")[0], self._folders
+        stored = await self._run(partial(files.put, folders, self._links, self._syncing, key, spooled))
+        while stored and not folders.is_durable(folder):  # pruned meanwhile, and made again
+            stored = await self._run(partial(files.make_durable, folders, self._syncing, folder))
         return stored
 
     async def _run(self, function: Callable[[], _T]) -> _T:

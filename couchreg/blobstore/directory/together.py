@@ -10,14 +10,13 @@ from typing import NamedTuple
 
 from couchreg.blobstore.base import Spooled
 from couchreg.blobstore.directory import files
-from couchreg.blobstore.directory.ahead import LOGGED
 from couchreg.blobstore.directory.folders import Folders, parent
-from couchreg.blobstore.directory.grounds import Grounds
-from couchreg.blobstore.directory.logged import KeyedFile, put_logged
+from couchreg.blobstore.directory.links import KeyLinks
 from couchreg.blobstore.directory.syncing import Syncing
 from couchreg.blobstore.failures import os_errors_as_unavailable
 from couchreg.durable import write_all
 
+KeyedFile = tuple[str, Spooled]
 _PREFIX, _numbers = secrets.token_hex(6), count()
 
 
@@ -55,20 +54,10 @@ class _Folders:
         return {file.folder, *map(parent, self.prepared[file.folder])}
 
 
-def put_all(grounds: Grounds, wanted: Sequence[KeyedFile]) -> list[PutOutcome]:
+def put_all(
+    folders: Folders, links: KeyLinks, syncing: Syncing, wanted: Sequence[KeyedFile]
+) -> list[PutOutcome]:
     """Put each. Nothing is raised: what happens to one of them is its own."""
-    folders = grounds.folders
-    stored = [False] * len(wanted) if folders.folds else put_logged(grounds, wanted)
-    rest = _put_synced(grounds, [one for one, done in zip(wanted, stored, strict=True) if not done])
-    others = iter(rest)
-    return [PutOutcome(stored=True) if done else next(others) for done in stored]
-
-
-def _put_synced(grounds: Grounds, wanted: Sequence[KeyedFile]) -> list[PutOutcome]:
-    """Those that do not go through the log."""
-    if not wanted:
-        return []
-    folders, links, syncing = grounds.folders, grounds.links, grounds.syncing
     batch = [_File(key, spooled, parent(key), alone=folders.folds) for key, spooled in wanted]
     places = _Folders()
     try:
@@ -76,14 +65,14 @@ def _put_synced(grounds: Grounds, wanted: Sequence[KeyedFile]) -> list[PutOutcom
             _open(folders, places, file)
         _sync_bytes(syncing, batch)
         for file in _going(batch):
-            _link(grounds, file)
+            _link(folders, links, file)
     finally:
         for file in batch:
             _clean(file)
     _sync_names(folders, syncing, places, _going(batch))
     for file in _stored(batch):
         links.stays(file.key, file.linking)
-    return [file.outcome or _put_alone(grounds, file) for file in batch]
+    return [file.outcome or _put_alone(folders, links, syncing, file) for file in batch]
 
 
 def _going(batch: Sequence[_File]) -> list[_File]:
@@ -110,7 +99,7 @@ def _open(folders: Folders, places: _Folders, file: _File) -> None:
             write_all(file.descriptor, file.spooled.data)
         else:
             file.source = file.spooled.path
-            if file.spooled.kept is None or file.spooled.length <= LOGGED:  # which may be in the log only
+            if file.spooled.kept is None:  # what lies under a key was synced before it got that
                 file.descriptor = os.open(file.source, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         file.alone = True  # it meets the same again, and says so
@@ -124,20 +113,13 @@ def _sync_bytes(syncing: Syncing, batch: Sequence[_File]) -> None:
             file.outcome = _failed(error)
 
 
-def _link(grounds: Grounds, file: _File) -> None:
+def _link(folders: Folders, links: KeyLinks, file: _File) -> None:
     assert file.source is not None
-    if not grounds.links.claim(file.key):
-        file.alone = True
-        return
+    file.linking = links.begin(file.key)
     try:
-        if not os.path.lexists(grounds.root / file.key):
-            grounds.ahead.gone(file.key, durably=True)  # what was there before
-        file.linking = grounds.links.begin(file.key)
-        os.link(file.source, grounds.root / file.key)
+        os.link(file.source, folders.root / file.key)
     except OSError:
         file.alone = True
-    finally:
-        grounds.links.free(file.key)
 
 
 def _clean(file: _File) -> None:
@@ -167,12 +149,12 @@ def _sync_names(folders: Folders, syncing: Syncing, places: _Folders, linked: Se
             file.outcome = _failed(errors[0])
 
 
-def _put_alone(grounds: Grounds, file: _File) -> PutOutcome:
+def _put_alone(folders: Folders, links: KeyLinks, syncing: Syncing, file: _File) -> PutOutcome:
     try:
         with os_errors_as_unavailable():
-            stored = files.put(grounds, file.key, file.spooled)
-            while stored and not grounds.folders.is_durable(file.folder):
-                stored = files.make_durable(grounds, file.folder)
+            stored = files.put(folders, links, syncing, file.key, file.spooled)
+            while stored and not folders.is_durable(file.folder):
+                stored = files.make_durable(folders, syncing, file.folder)
             return PutOutcome(stored)
     except Exception as error:
         return PutOutcome(stored=False, error=error)

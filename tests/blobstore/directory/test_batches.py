@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from couchreg.blobstore.directory.ahead import WriteAheadLog
 from couchreg.blobstore.directory.store import DirectoryBlobStore
 from couchreg.blobstore.spool import Spool
 from couchreg.errors import Unavailable
@@ -45,14 +44,7 @@ class Synced:
 needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="tells descriptors apart by /proc")
 
 
-@pytest.fixture
-def no_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The write-ahead log takes nothing."""
-    monkeypatch.setattr(WriteAheadLog, "add", lambda *_: False)
-
-
 @needs_proc
-@pytest.mark.usefixtures("no_log")
 async def test_each_directory_is_synced_once(
     blobs: DirectoryBlobStore, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,7 +62,6 @@ async def test_each_directory_is_synced_once(
 
 
 @needs_proc
-@pytest.mark.usefixtures("no_log")
 async def test_what_fails_is_one_puts_own_and_is_not_tried_again(
     blobs: DirectoryBlobStore, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,7 +79,7 @@ async def test_the_order_of_fsyncs(
     await put(blobs, spool, "a/b/d", b"y")
     assert (done[-3], sorted(done[-2:])) == ("link", ["/a", "/a/b"])
     done.clear()
-    blobs._grounds.links.begin("a/b/d")
+    blobs._links.begin("a/b/d")
     await put(blobs, spool, "a/b/d", b"y")
     assert done == ["/a/b"], "somebody else's link may not be durable yet"
 
@@ -130,7 +130,7 @@ async def test_names_that_a_file_system_folds_together_are_refused(
     blobs: DirectoryBlobStore, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on macOS, where `A` opens `a`: the file of another spelling must not stand for this key."""
-    blobs._grounds.folders.folds = True
+    blobs._folders.folds = True
     assert await put(blobs, spool, "a/b", b"x")
     assert await put(blobs, spool, "a/b", b"x")
     listdir = os.listdir

@@ -119,7 +119,7 @@ class Couch:
             path
             for folder in ("blobs", "spool")
             for path in (self.data / folder).rglob("*")
-            if path.is_file() and not path.name.startswith(".ahead-")
+            if path.is_file()
         ]
 
 
