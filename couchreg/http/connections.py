@@ -107,7 +107,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if data and self._is_idle():
+        if data and not self._has_begun and self._is_idle():
             data = self.beginning(data)
         super().data_received(data)
         begins = not self._messages and self._is_idle()

@@ -39,6 +39,28 @@ async def test_both_doors_say_what_is_allowed(app: App, method: str) -> None:
     assert b"\r\nAllow: " in front
 
 
+@pytest.mark.parametrize(
+    "pieces", [(b"G", b"ET /"), (b"PUT / HTTP/1.1\r\nX-T: ", b"abc /def"), (b"GET", b" /")]
+)
+async def test_a_request_in_pieces_is_what_it_is_whole(app: App, pieces: tuple[bytes, bytes]) -> None:
+    first, second = pieces
+    for url in (app.registry_url, app.couch_url):
+        parts = urlsplit(url)
+        answers = []
+        for cuts in ([first + second], [first, second]):
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            for cut in cuts:
+                writer.write(cut)
+                await writer.drain()
+                await asyncio.sleep(0.05)
+            writer.write(b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            async with asyncio.timeout(60):
+                answers.append((await reader.read()).split(b"\r\n")[0])
+            writer.close()
+        assert answers[0] == answers[1]
+        assert b" 400 " not in answers[0]
+
+
 @pytest.mark.parametrize("line", [b"G(T / HTTP/1.1", b"PRI * HTTP/2.0", b"FOO /", b"F\xc3\xb6 / HTTP/1.1"])
 async def test_what_is_no_request_is_none(app: App, line: bytes) -> None:
     for url in (app.registry_url, app.couch_url):

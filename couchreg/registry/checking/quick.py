@@ -214,6 +214,8 @@ def _rows(data: bytes) -> list[list[str]]:
     plain = text.replace("\r\n", "\n")
     if not plain or any(character in plain for character in '"\r\0') or plain.startswith("\ufeff"):
         raise Unknown
+    if plain[:4].lower() == "sep=":  # a word to Excel, of which the whole check tells
+        raise Unknown
     lines = text.split("\n", SAMPLE)
     sample = "\n".join(lines[:SAMPLE]) + ("\n" if len(lines) > SAMPLE else "")
     if sniffed(sample, DELIMITERS) not in (None, (",", False)):  # where nothing is found it is the comma
