@@ -32,7 +32,6 @@ from couchreg.docstore.remote import (
     Members,
     NotUsable,
     NumberedDocuments,
-    RememberingStore,
     RemoteStore,
 )
 from couchreg.docstore.sqlite.store import SqliteStore
@@ -84,8 +83,7 @@ async def open_engine(
     name = hashlib.sha256(b"holder" + data.upload_secret()).hexdigest()[:32]  # the same after a crash
     shared = _Shared(settings, data) if settings.blobstore != "directory" else None
     trial = settings.cluster_trial == "on"
-    remote, members = await _open_remote(stack, settings.docstore, name, lost, shared, trial=trial)
-    return Documents(RememberingStore(remote), members)
+    return Documents(*await _open_remote(stack, settings.docstore, name, lost, shared, trial=trial))
 
 
 async def share(processes: Processes, blobs: BlobStore) -> None:

@@ -8,16 +8,6 @@ both. DESIGN.md says why. Comes in: `app`.
 from couchreg.docstore.remote.address import CouchAddress
 from couchreg.docstore.remote.members import AtWork, Lost, Members
 from couchreg.docstore.remote.numbered import NumberedDocuments
-from couchreg.docstore.remote.remembered import RememberingStore
 from couchreg.docstore.remote.store import NotUsable, RemoteStore
 
-__all__ = [
-    "AtWork",
-    "CouchAddress",
-    "Lost",
-    "Members",
-    "NotUsable",
-    "NumberedDocuments",
-    "RememberingStore",
-    "RemoteStore",
-]
+__all__ = ["AtWork", "CouchAddress", "Lost", "Members", "NotUsable", "NumberedDocuments", "RemoteStore"]

@@ -12,7 +12,6 @@ from aiohttp import web
 
 from couchreg.access.asking import ASKER, asker_of
 from couchreg.auth.policy import Rule
-from couchreg.docstore.older import allow_older, older_headers
 from couchreg.errors import (
     BadRequest,
     CouchregError,
@@ -87,8 +86,6 @@ class CouchDoor:
         self.services.counters.statuses[answer.status] += 1
         if isinstance(answer, Answer):
             answer.extra += ctx.headers
-            if answer.status < 400:
-                answer.extra += older_headers()
             if ctx.callback:
                 jsonp.wrap(answer, ctx.callback)
         return answer
@@ -133,8 +130,6 @@ class CouchDoor:
         if asked.limits is not None:
             admit(asked, is_admin=user.is_admin)
         ASKER.set(asker_of(user))  # of this request alone: aiohttp answers each in a task
-        if ctx.method == "GET" and user.name is None:
-            allow_older()
         return await self._routed(ctx)
 
     async def _routed(self, ctx: Context) -> web.StreamResponse:

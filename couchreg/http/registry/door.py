@@ -11,7 +11,6 @@ from aiohttp import web
 
 from couchreg.access.asking import asking
 from couchreg.auth.login.authenticator import NOBODY, Identity
-from couchreg.docstore.older import allow_older, older_headers
 from couchreg.errors import BadRequest, CouchregError, Unauthorized, Unavailable
 from couchreg.http.limits import admit
 from couchreg.http.registry.frame.answers import answer_errors
@@ -39,7 +38,6 @@ def registry_application(services: RegistryServices, only: Collection[str] | Non
     pages; what else is asked is 503."""
     application = web.Application(middlewares=[_pages_of_errors(services), answer_errors])
     application.on_response_prepare.append(_name_request)
-    application.on_response_prepare.append(_say_that_it_is_older)
     application.on_response_prepare.append(_keep_private)
     application.on_response_prepare.append(_say_what_it_depends_on)
     application[FINISHED] = FinishedAnswers()
@@ -73,11 +71,6 @@ async def _name_request(request: web.Request, response: web.StreamResponse) -> N
     asked = UNDER_WAY.get()
     if asked is not None and asked.began and "X-Couch-Request-ID" not in response.headers:
         response.headers["X-Request-ID"] = asked.id
-
-
-async def _say_that_it_is_older(request: web.Request, response: web.StreamResponse) -> None:
-    for name, value in older_headers() if response.status < 400 else ():
-        response.headers[name] = value
 
 
 async def _keep_private(request: web.Request, response: web.StreamResponse) -> None:
@@ -148,8 +141,6 @@ def _handler(route: Route, services: RegistryServices) -> Handler:
             asked.user, asked.token = identity.user.name, identity.grant and identity.grant.id
             if asked.limits is not None and not route.free:
                 admit(asked, is_admin=identity.user.is_admin)
-        if identity.user.name is None and request.method in ("GET", "HEAD"):
-            allow_older()
         call = Call(request, identity, services, route)
         if route.scripted:
             check_script(call)

@@ -24,7 +24,6 @@ from couchreg.auth.policy import (
 )
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import ConfiguredStore, Database
-from couchreg.docstore.older import older_headers
 from couchreg.errors import BadRequest
 from couchreg.http.couch.frame import body, params
 from couchreg.http.couch.frame.body import Allowance
@@ -335,7 +334,7 @@ class Context:
         length: int | None = None,
     ) -> web.StreamResponse:
         """Send the head of a long answer; what follows is written with `write` and `write_eof`."""
-        every = [*headers, *self.headers, *older_headers()]
+        every = [*headers, *self.headers]
         return await start_stream(
             self.request, status=status, headers=every, content_type=content_type, length=length
         )

@@ -20,7 +20,6 @@ from aiohttp.helpers import rfc822_formatted_time
 
 from couchreg.auth.policy import has_no_members
 from couchreg.docstore.base import Seq
-from couchreg.docstore.older import allow_older, older_headers
 from couchreg.errors import CouchregError
 from couchreg.http.limits import admit
 from couchreg.http.registry.frame.call import Call, Handler, RegistryServices
@@ -37,7 +36,7 @@ _PLAIN: Final = frozenset(
     {b"host", b"user-agent", b"accept", b"accept-encoding", b"accept-language", b"connection"}
 )
 _NO_BODY: Final = (b"content-length", b"0")
-_OF_ITS_MOMENT: Final = frozenset({"date", "warning", "x-request-id"})
+_OF_ITS_MOMENT: Final = frozenset({"date", "x-request-id"})
 
 Key = tuple[str, tuple[tuple[bytes, bytes], ...]]  # the address, and every header
 
@@ -105,7 +104,6 @@ class FinishedAnswers:
         self, services: RegistryServices, key: Key, found: Finished, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
         asked = UNDER_WAY.get()
-        allow_older()
         try:
             holds = await self._holds(services, key, found)
             if holds and asked is not None:
@@ -189,8 +187,6 @@ class _Sent(web.StreamResponse):
         moment = f"Date: {rfc822_formatted_time()}\r\n"
         if asked is not None and asked.began:
             moment += f"X-Request-ID: {asked.id}\r\n"
-        for name, value in older_headers():
-            moment += f"{name}: {value}\r\n"
         self._body_length = len(finished.body)
         await self._req.writer.write(b"%b%b\r\n%b" % (finished.head, moment.encode(), finished.body))
 
