@@ -6,9 +6,13 @@ are kept whose requests have no other headers than those below, so nothing is de
 conditions, logins or proxies: whoever sends such a header is answered as ever.
 
 An answer holds while nothing has been written to the database of packages since before it was made (there
-stands what is published, yanked and for whom), and everybody may read that. Both are asked each time.
+stands what is published, yanked and for whom), and everybody may read that. Both are asked each time. Where
+they cannot be asked, since the documents are in a CouchDB that is away, an answer that held within the last
+hour is sent all the same, and says that it may be old. Nothing else in the server is told anything older.
 """
 
+import re
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +24,7 @@ from aiohttp.helpers import rfc822_formatted_time
 
 from couchreg.auth.policy import has_no_members
 from couchreg.docstore.base import Seq
-from couchreg.errors import CouchregError
+from couchreg.errors import CouchregError, Unavailable
 from couchreg.http.limits import admit
 from couchreg.http.registry.frame.call import Call, Handler, RegistryServices
 from couchreg.http.registry.frame.codings import Codings
@@ -37,6 +41,11 @@ _PLAIN: Final = frozenset(
 )
 _NO_BODY: Final = (b"content-length", b"0")
 _OF_ITS_MOMENT: Final = frozenset({"date", "x-request-id"})
+OLDEST: Final = 3600.0  # seconds since an answer was last known to hold
+# RFC 7234, 5.5: it is stale, and who could say whether it still holds did not answer. No cache keeps it.
+_WARNING: Final = b'Warning: 110 couchreg "Response is Stale", 111 couchreg "Revalidation Failed"\r\n'
+_FOR_CACHES: Final = re.compile(rb"(?im)^Cache-Control:[^\r\n]*\r\n")
+_NO_STORE: Final = b"Cache-Control: no-store\r\n"
 
 Key = tuple[str, tuple[tuple[bytes, bytes], ...]]  # the address, and every header
 
@@ -51,15 +60,17 @@ class Finishing:
     counts: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Finished:
-    """An answer, but for what is of its moment: the date, and the name of the request."""
+    """An answer, but for what is of its moment: the date, and the name of the request. `held` is when it was
+    last known to hold, in monotonic seconds."""
 
     since: Seq
     route: str
     counts: tuple[str, str] | None
     head: bytes
     body: bytes
+    held: float
 
 
 FINISHING = web.RequestKey("finishing", Finishing)
@@ -103,9 +114,12 @@ class FinishedAnswers:
     async def _answer(
         self, services: RegistryServices, key: Key, found: Finished, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
-        asked = UNDER_WAY.get()
+        asked, is_older = UNDER_WAY.get(), False
         try:
-            holds = await self._holds(services, key, found)
+            try:
+                holds = await self._holds(services, key, found)
+            except Unavailable:
+                holds = is_older = time.monotonic() - found.held < OLDEST
             if holds and asked is not None:
                 asked.door, asked.route = "registry", found.route
                 asked.address = services.proxies.address(request)
@@ -117,7 +131,7 @@ class FinishedAnswers:
             return await handler(request)
         if found.counts is not None:
             services.registry.downloads.count(*found.counts)
-        return _Sent(found, asked)
+        return _Sent(found, asked, is_older=is_older)
 
     async def _holds(self, services: RegistryServices, key: Key, found: Finished) -> bool:
         security = None if services.user_required() else await services.security()
@@ -126,6 +140,7 @@ class FinishedAnswers:
         if await services.registry.database.update_seq() == found.since:
             if key in self._found:
                 self._found.move_to_end(key)
+            found.held = time.monotonic()
             return True
         self._forget(key)
         return False
@@ -149,7 +164,7 @@ class FinishedAnswers:
         head = "\r\n".join(["HTTP/1.1 200 OK", *lines, ""]).encode()
         self._forget(key)
         route = finishing.call.route.path
-        self._found[key] = Finished(finishing.since, route, finishing.counts, head, body)
+        self._found[key] = Finished(finishing.since, route, finishing.counts, head, body, time.monotonic())
         self.size += _weight(key, self._found[key])
         while self.size > self._most:
             self._forget(next(iter(self._found)))
@@ -165,10 +180,11 @@ class _Sent(web.StreamResponse):
 
     status: int = 200  # no property, as it is asked for again and again
 
-    def __init__(self, finished: Finished, asked: Asked | None) -> None:
+    def __init__(self, finished: Finished, asked: Asked | None, *, is_older: bool) -> None:
         """The base class only prepares maps that are not used."""
         self._finished = finished
         self._asked = asked
+        self._is_older = is_older
         self._keep_alive = True
 
     @property
@@ -184,11 +200,14 @@ class _Sent(web.StreamResponse):
             return
         self._eof_sent = True
         finished, asked = self._finished, self._asked
-        moment = f"Date: {rfc822_formatted_time()}\r\n"
+        moment = f"Date: {rfc822_formatted_time()}\r\n".encode()
         if asked is not None and asked.began:
-            moment += f"X-Request-ID: {asked.id}\r\n"
+            moment += f"X-Request-ID: {asked.id}\r\n".encode()
+        head = finished.head
+        if self._is_older:
+            head, moment = _FOR_CACHES.sub(b"", head), moment + _NO_STORE + _WARNING
         self._body_length = len(finished.body)
-        await self._req.writer.write(b"%b%b\r\n%b" % (finished.head, moment.encode(), finished.body))
+        await self._req.writer.write(b"%b%b\r\n%b" % (head, moment, finished.body))
 
 
 def _is_kept_alive(request: web.Request) -> bool:

@@ -6,6 +6,8 @@ import aiohttp
 import pytest
 from multidict import CIMultiDict
 
+from couchreg.errors import Unavailable
+from couchreg.http.registry.frame import finished
 from couchreg.http.registry.frame.finished import MOST_HEADERS, FinishedAnswers
 from couchreg.registry.reading.catalog import Catalog
 from tests.served import ADMIN, Serve, Served, serve  # noqa: F401 — a fixture
@@ -143,6 +145,33 @@ async def test_a_login_that_all_need_is_asked_for_each_time(serve: Serve) -> Non
         assert (await served.fetch("/bees/1.0.0"))[0] == 200
     needed[0] = True
     assert (await served.fetch("/bees/1.0.0"))[0] == 401
+
+
+async def test_what_held_lately_is_sent_while_nobody_can_say_whether_it_does(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(self: Any) -> Any:
+        raise Unavailable("The documents cannot be read now.", retry_after=7)
+
+    before = {path: await served.fetch(path) for path in ADDRESSES}
+    assert all("Warning" not in headers for _, headers, _ in before.values())
+    with monkeypatch.context() as patched:
+        patched.setattr(type(served.registry.database), "update_seq", away)
+        for path, (_, headers, body) in before.items():
+            status, older, found = await served.fetch(path)
+            assert (status, found, older["ETag"]) == (200, body, headers["ETag"])
+            assert older["Warning"] == (
+                '110 couchreg "Response is Stale", 111 couchreg "Revalidation Failed"'
+            )
+            assert older.getall("Cache-Control") == ["no-store"]
+        status, headers, _ = await served.fetch("/bees/1.0.0?meta=false")  # nobody has asked so before
+        assert (status, headers["Retry-After"]) == (503, "7")
+        patched.setattr(finished, "OLDEST", 0.0)
+        assert (await served.fetch("/bees/1.0.0"))[0] == 503
+    for path, (_, headers, body) in before.items():
+        status, now, found = await served.fetch(path)
+        assert (status, found, now.getall("Cache-Control")) == (200, body, headers.getall("Cache-Control"))
+        assert "Warning" not in now
 
 
 async def test_each_download_is_counted(served: Served) -> None:
