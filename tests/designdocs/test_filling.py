@@ -88,7 +88,7 @@ def test_an_empty_file_is_filled_when_it_is_opened_again(file: IndexFile, path: 
     again.close()
 
 
-@pytest.mark.parametrize("bound", ["MOST_NEW", "MOST_ROWS"])
+@pytest.mark.parametrize("bound", ["MOST_NEW", "MOST_ROWS", "MOST_BYTES"])
 def test_a_large_file_gets_the_index_while_it_is_filled(
     file: IndexFile, path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:

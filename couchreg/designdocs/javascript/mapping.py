@@ -13,7 +13,7 @@ from couchreg.designdocs.translation.values import FUEL, GivesUp
 from couchreg.model import json as values
 
 STEPS: Final = 20_000  # of one document
-STEPS_OF_ALL: Final = 500_000  # of a hundred documents
+STEPS_OF_ALL: Final = 500_000  # of up to 99 documents, and as many more for each further hundred
 HUNDRED: Final = 100
 LARGE: Final = 256 << 10  # bytes of a document that is left to the engine
 

@@ -16,7 +16,8 @@ from couchreg.designdocs.views.blocks import Kind
 from couchreg.model import json
 
 MOST_NEW: Final = 200_000  # documents that are remembered while a file is filled
-MOST_ROWS: Final = 400_000  # of a file without the index, which is sorted in memory: some 40 MB
+MOST_ROWS: Final = 400_000  # of a file without the index, which is sorted in memory: some 40 MB,
+MOST_BYTES: Final = 64 << 20  # and as they come in, for their sort keys are sorted too
 TOGETHER: Final = 8 << 20  # bytes of rows that go into the file by one statement
 
 _TABLES: Final = """
@@ -83,7 +84,7 @@ class Filling:
         if connection.execute("select 1 from rows limit 1").fetchone() is not None:
             self._new = None
             self._complete()
-        self._rows = 0
+        self._rows = self._bytes = 0
 
     def filled(self) -> None:
         """The first filling is over."""
@@ -103,6 +104,7 @@ class Filling:
             or not known.isdisjoint(hashes)
             or len(known) > MOST_NEW
             or self._rows > MOST_ROWS
+            or self._bytes > MOST_BYTES
         ):
             self._complete()
         else:
@@ -144,6 +146,7 @@ class Filling:
         if some.rows != NO_ROWS:
             self._connection.execute(_ROWS, (some.rows.decode(), place))
             self._rows += self._connection.changes()
+            self._bytes += len(some.rows)
 
     def _replace(self, kinds: set[Kind]) -> None:
         if not self._is_bare:

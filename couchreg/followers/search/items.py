@@ -181,7 +181,7 @@ def _resource(
     types = list(islice(resource_types(resource, context), MOST_NAMES))
     facets = _facets(source, descriptor, [resource], fields, types)
     if "licenses" in resource:
-        facets["license"] = tuple(_licenses(resource))
+        facets["license"] = tuple(dict.fromkeys(_licenses(resource)))[:SHOWN_NAMES]
     keywords = texts(resource.get("keywords"), "name") + texts(descriptor.get("keywords"), "name")
     facets["keywords"] = tuple(dict.fromkeys(keywords))[:SHOWN_NAMES]
     said = _Said(columns, facets, types, own, iris(own, resource, context))

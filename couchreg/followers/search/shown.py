@@ -47,6 +47,6 @@ def unpack(packed: bytes) -> Shown:
     """What `pack` was given. Raises RebuildNeeded."""
     try:
         value, _, by_tag = _own.decompressor.decompress(packed).partition(_BETWEEN)
-    except zstandard.ZstdError as error:
+    except (zstandard.ZstdError, MemoryError) as error:  # the frame says how long it is
         raise RebuildNeeded(f"the search index is damaged: what a hit shows: {error}") from error
     return Shown(json.decode_own(value), by_tag)
