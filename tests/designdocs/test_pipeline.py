@@ -39,6 +39,46 @@ async def test_what_is_mapped_meanwhile_is_stored_together() -> None:
     assert max(len(ids) for ids, _ in stored) > 1
 
 
+async def test_one_transaction_is_under_way_while_more_is_read() -> None:
+    stored: list[int] = []
+    may_map, may_end = asyncio.Event(), asyncio.Event()
+
+    async def later(number: int) -> list[Mapped]:
+        await may_map.wait()
+        return [Mapped([str(number)], b"[]")]
+
+    async def store(mapped: Sequence[Mapped], changes: Sequence[Any], seq: Any) -> None:
+        await may_end.wait()
+        stored.append(seq)
+
+    async with Pipeline(store) as pipeline:
+        await pipeline.put(batch(0), ("a change",), 0)  # type: ignore[arg-type]
+        for number in range(1, AHEAD + 1):  # the last of these has the first stored, and does not wait for it
+            await pipeline.put(later(number), ("a change",), number)  # type: ignore[arg-type]
+        may_map.set()
+        blocked = asyncio.ensure_future(pipeline.put(batch(99), ("a change",), 99))  # type: ignore[arg-type]
+        await asyncio.wait([blocked], timeout=0.05)
+        was_done, were_stored = blocked.done(), list(stored)
+        may_end.set()
+        await blocked
+    assert (was_done, were_stored) == (False, [])
+    assert stored == sorted(stored)
+    assert stored[-1] == 99
+
+
+async def test_a_transaction_that_fails_ends_the_update() -> None:
+    async def store(mapped: Sequence[Mapped], changes: Sequence[Any], seq: Any) -> None:
+        raise ValueError(seq)
+
+    async def all_of_them() -> None:
+        async with Pipeline(store) as pipeline:
+            for number in range(100):
+                await pipeline.put(batch(number), ("a change",), number)  # type: ignore[arg-type]
+
+    with pytest.raises(ValueError):
+        await all_of_them()
+
+
 async def test_what_comes_before_a_failure_is_stored() -> None:
     stored: list[tuple[list[str], int]] = []
 

@@ -1,4 +1,4 @@
-"""Mapping the next documents while those before are stored."""
+"""Reading and mapping the next documents while those before are stored."""
 
 import asyncio
 from collections import deque
@@ -28,6 +28,7 @@ class Pipeline:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._ahead: deque[tuple[asyncio.Task[list[Mapped]], Sequence[Change], Seq]] = deque()
+        self._storing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Pipeline":
         return self
@@ -36,27 +37,38 @@ class Pipeline:
         """Begin to map a batch of changes up to `seq`. Raises what batches before have come to."""
         self._ahead.append((asyncio.create_task(mapping), changes, seq))
         if len(self._ahead) > AHEAD:
-            await self._finish_one()
+            await self._begin_to_store()
 
-    async def _finish_one(self) -> None:
+    async def _begin_to_store(self) -> None:
         """Store the next batch, and with it those behind that are mapped: one transaction costs less than
-        several."""
+        several. One is under way at a time, while more is read: those who map would wait for it."""
         task, changes, seq = self._ahead.popleft()
         mapped, stored = list(await task), list(changes)
+        await self._stored()
         while self._ahead and _is_mapped(self._ahead[0][0]):
             task, changes, seq = self._ahead.popleft()
             mapped += task.result()
             stored += changes
-        await self._store(mapped, stored, seq)
+        self._storing = asyncio.ensure_future(self._store(mapped, stored, seq))
+
+    async def _stored(self) -> None:
+        """The transaction under way, if there is one, has come to its end. Raises what it has come to."""
+        storing, self._storing = self._storing, None
+        if storing is not None:
+            await storing
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            while self._ahead and kind is None:
-                await self._finish_one()
+            if kind is None:
+                while self._ahead:
+                    await self._begin_to_store()
+                await self._stored()
         finally:
-            left = [task for task, _, _ in self._ahead]
+            left: list[asyncio.Future[Any]] = [task for task, _, _ in self._ahead]
             for task in left:
                 task.cancel()
+            if self._storing is not None:  # which comes to its end, whatever went wrong behind it
+                left.append(self._storing)
             await asyncio.gather(*left, return_exceptions=True)
 
 
