@@ -85,11 +85,15 @@ def _form(key: Any) -> tuple[str, str]:
         return _form_of_text(key)
     if kind is int and -_OFTEN <= key <= _OFTEN:
         return _form_of_integer(key)
-    if kind is list and _TEXTS.issuperset(map(type, key)) and sum(map(len, key)) <= SHORT:
+    if kind is list and len(key) <= SHORT and _TEXTS.issuperset(map(type, key)) and _is_short(key):
         return _form_of_texts(tuple(key))
     if kind is list and _PLAIN.issuperset(map(type, key)):
         return _form_of_plain(key)
     return sort_key(key).hex(), _text(key)
+
+
+def _is_short(texts: Sequence[str]) -> bool:
+    return sum(map(len, texts)) <= SHORT
 
 
 def _raw_form(key: Any) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from couchreg.designdocs import emitted
 from couchreg.designdocs.emitted import Misshapen, checked, rows_text
 from couchreg.designdocs.javascript import worker
 from couchreg.designdocs.javascript.failures import said_rows
@@ -69,6 +70,15 @@ def test_what_comes_again_takes_the_place_of_what_was_there(file: IndexFile) -> 
     file.apply([Mapped(["a", "c"], rows_text([[[(4, None)]], [[]]], [False]))], {})
     assert [(row.id, row.key) for row in rows(file)] == [("b", b"3"), ("a", b"4")]
     assert file.total(0) == 2
+
+
+@pytest.mark.parametrize("key", [[""] * 100_000, ["x" * 1000], ["x", 1], [1.5, None]])
+def test_a_key_that_takes_much_memory_is_not_remembered(key: Any) -> None:
+    emitted._form_of_texts.cache_clear()
+    rows_text([[[(key, 1)]]], [False])
+    assert emitted._form_of_texts.cache_info().currsize == 0
+    rows_text([[[(["k", "short"], 1)]]], [False])
+    assert emitted._form_of_texts.cache_info().currsize == 1
 
 
 def test_rows_of_partitions_lie_together(file: IndexFile) -> None:
