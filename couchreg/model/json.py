@@ -6,7 +6,7 @@ only documents that hold one take a slower way. Does not know what a document is
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final, TypedDict
 
@@ -256,9 +256,10 @@ def quote(text: str) -> bytes:
     return _respelt(quoted) if b"\\u00" in quoted else quoted
 
 
-def texts(values: Sequence[str]) -> bytes:
-    """A JSON array of strings."""
-    quoted = _encode(values)
+def texts(value: Any) -> bytes:
+    """JSON of what holds no numbers that may be floats: of a list of strings, say. It takes a third of the
+    time of `encode`."""
+    quoted = _encode(value)
     return _respelt(quoted) if b"\\u00" in quoted else quoted
 
 

@@ -51,7 +51,9 @@ def _respelt(texts: list[str]) -> bool:
 
 def with_docs(texts: Sequence[str], docs: Sequence[bytes]) -> list[bytes]:
     """Rows with their documents."""
-    return [text[:-1].encode() + b',"doc":' + doc + b"}" for text, doc in zip(texts, docs, strict=True)]
+    return [
+        b"".join((text[:-1].encode(), b',"doc":', doc, b"}")) for text, doc in zip(texts, docs, strict=True)
+    ]
 
 
 def joined(texts: Sequence[str], between: bytes) -> bytes:

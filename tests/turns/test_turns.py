@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from couchreg.errors import TooManyRequests, Unavailable
-from couchreg.turns import Locks, Turns
+from couchreg.turns import Locks, Turns, portions
 
 
 class Served:
@@ -179,3 +179,8 @@ async def test_a_name_is_held_once_and_forgotten() -> None:
         assert [number for other, number in told if other == name] == [1, -1, 2, -2, 3, -3]
     assert told[:2] == [("a", 1), ("b", 1)]
     assert vars(locks) == {"_locks": {}}
+
+
+def test_portions_are_all_items_in_order() -> None:
+    assert list(portions(range(7), 3)) == [range(3), range(3, 6), range(6, 7)]
+    assert list(portions([], 3)) == []

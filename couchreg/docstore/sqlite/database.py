@@ -47,6 +47,7 @@ from couchreg.model import json
 from couchreg.model.partitions import LARGEST, check_readable
 from couchreg.model.revtree import RevTree
 from couchreg.model.user import User
+from couchreg.turns import portions
 
 T = TypeVar("T")
 
@@ -180,7 +181,7 @@ class SqliteDatabase:
         self._check(doc_id for doc_id, _ in wanted)
         found: list[list[Opened]] = []
         heavy = 0
-        for part in listings.parts(wanted, feeds.FEW):
+        for part in portions(wanted, feeds.FEW):
             opened = open_revs.open_revs(self._reader(), part, options)
             found += opened
             heavy += open_revs.weight(one.revision.members for row in opened for one in row if one.revision)
@@ -193,7 +194,7 @@ class SqliteDatabase:
         self._check(ids)
         most = feeds.FEW if bodies else feeds.ROWS
         found: list[Row | None] = []
-        for part in listings.parts(ids, most):
+        for part in portions(ids, most):
             found += reads.winners(self._reader(), part, bodies=bodies)
             await breathe()
         return found
@@ -266,8 +267,8 @@ class SqliteDatabase:
     ) -> dict[str, tuple[list[str], list[str]]]:
         self._check(wanted)
         answer: dict[str, tuple[list[str], list[str]]] = {}
-        for part in listings.parts(wanted, feeds.ROWS):
-            answer |= reads.missing_revs(self._reader(), {doc_id: wanted[doc_id] for doc_id in part})
+        for part in portions(list(wanted), feeds.ROWS):
+            answer |= reads.missing_revs(self._reader(), part, wanted)
             await breathe()
         return answer
 

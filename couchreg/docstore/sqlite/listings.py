@@ -4,8 +4,7 @@
 with NotFound.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Callable, Collection
 
 import apsw
 
@@ -13,16 +12,9 @@ from couchreg.docstore.base import Changes, LocalDocument, Range, Row
 from couchreg.docstore.sqlite import feeds, sequences
 from couchreg.docstore.sqlite.aio import breathe
 from couchreg.docstore.sqlite.feeds import ChangesOptions
-
-T = TypeVar("T")
+from couchreg.turns import portions
 
 Reader = Callable[[], apsw.Connection]
-
-
-def parts(items: Iterable[T], size: int) -> list[list[T]]:
-    """The items in lists of `size`."""
-    every = list(items)
-    return [every[start : start + size] for start in range(0, len(every), size)]
 
 
 # -- by id
@@ -91,11 +83,11 @@ async def changes_of(
 ) -> AsyncIterator[Changes]:
     """The changes of some documents."""
     seqs: set[int] = set()
-    for part in parts(ids, feeds.ROWS):
+    for part in portions(list(ids), feeds.ROWS):
         seqs.update(feeds.places(reader(), part))
         await breathe()
     within = sorted((seq for seq in seqs if since < seq <= until), reverse=options.descending)[:limit]
-    for places in parts(within, feeds.FEW):
+    for places in portions(within, feeds.FEW):
         found = feeds.changes_at(reader(), places, options)
         if found:
             yield Changes(found, found[-1].seq)

@@ -17,7 +17,8 @@ _WINNER = (
 _EACH = "FROM json_each(?) j CROSS JOIN docs d ON d.id = j.value"
 _ROWS = f"SELECT d.id, d.rev, d.deleted, NULL, NULL {_EACH}"
 _WINNERS = f"SELECT d.id, d.rev, d.deleted, b.members, b.atts {_EACH} JOIN bodies b ON b.num = d.body"
-_LINES = f"SELECT d.id, d.rev, d.leafs IS NULL, d.tree {_EACH}"
+_LINES = f"SELECT d.id, d.rev, d.leafs IS NULL {_EACH}"
+_TREES = f"SELECT d.id, d.rev, d.leafs IS NULL, d.tree {_EACH}"
 _TREE = "SELECT tree FROM docs WHERE id = ?"
 _BODY = "SELECT members, atts FROM bodies WHERE num = ?"
 
@@ -65,25 +66,33 @@ def winners(conn: apsw.Connection, ids: Sequence[str], *, bodies: bool) -> list[
 Missing = tuple[list[str], list[str]]  # revisions that are not here, and what they may come from
 
 
-def missing_revs(conn: apsw.Connection, wanted: Mapping[str, Sequence[str]]) -> dict[str, Missing]:
-    rows = query_in(conn, _LINES, list(wanted))
-    known = {row[0]: row for row in rows}
-    answer = {}
-    for doc_id, revs in wanted.items():
+def missing_revs(
+    conn: apsw.Connection, ids: Sequence[str], wanted: Mapping[str, Sequence[str]]
+) -> dict[str, Missing]:
+    """Of the documents of `ids`. A replicator asks mostly for the winner itself or for an edit of it;
+    neither needs the tree."""
+    known = {row[0]: row for row in query_in(conn, _LINES, ids)}
+    answer: dict[str, Missing] = {}
+    unclear = []
+    for doc_id in ids:
+        revs = wanted[doc_id]
         row = known.get(doc_id)
-        missing = (list(revs), []) if row is None else _missing(row[1], row[2], row[3], revs)
-        if missing[0]:
-            answer[doc_id] = missing
-    return answer
+        if row is None:
+            answer[doc_id] = (list(revs), [])
+        elif len(revs) == 1 and revs[0] == row[1]:
+            continue
+        elif len(revs) == 1 and row[2] and _is_newer(revs[0], row[1]):
+            answer[doc_id] = ([revs[0]], [row[1]])
+        else:
+            answer[doc_id] = (list(revs), [])  # in its place, and if it is purged meanwhile
+            unclear.append(doc_id)
+    if unclear:
+        for doc_id, winner, is_line, tree in query_in(conn, _TREES, unclear):
+            answer[doc_id] = _missing(winner, is_line, tree, wanted[doc_id])
+    return {doc_id: missing for doc_id, missing in answer.items() if missing[0]}
 
 
 def _missing(winner: str, is_line: int, tree: bytes, revs: Sequence[str]) -> Missing:
-    """A replicator asks mostly for the winner itself or for an edit of it; neither needs the tree."""
-    if len(revs) == 1:
-        if revs[0] == winner:
-            return [], []
-        if is_line and _generation(revs[0]) > _generation(winner):
-            return [revs[0]], [winner]
     if is_line:
         missing, is_older = RevTree.missing_of_line(tree, revs)
         return missing, [winner] if is_older else []
@@ -92,8 +101,9 @@ def _missing(winner: str, is_line: int, tree: bytes, revs: Sequence[str]) -> Mis
     return missing, known.possible_ancestors(missing) if missing else []
 
 
-def _generation(rev: str) -> int:
-    return int(rev[: rev.index("-", 1)])
+def _is_newer(rev: str, than: str) -> bool:
+    """Whether its generation is higher."""
+    return int(rev[: rev.index("-", 1)]) > int(than[: than.index("-", 1)])
 
 
 def local(conn: apsw.Connection, doc_id: str) -> LocalDocument:

@@ -3,7 +3,7 @@
 https://docs.couchdb.org/en/stable/api/database/bulk-api.html#db-bulk-docs
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
@@ -21,9 +21,10 @@ from couchreg.http.couch.frame.uuids import new_uuid
 from couchreg.model import document, json
 from couchreg.model.document import Parsed
 from couchreg.model.partitions import check_id
-from couchreg.turns import TimeSlice
+from couchreg.turns import TimeSlice, portions
 
 WHOLE = 1 << 20  # bytes of a request that is read in one go: some milliseconds of the loop
+PORTION = 60 << 10  # bytes of documents that are read together, where not all are read at once
 
 
 async def bulk_docs(ctx: Context) -> web.StreamResponse:
@@ -39,15 +40,17 @@ async def _bulk_docs(ctx: Context, body: bytes) -> web.StreamResponse:
     new_edits = _new_edits_of(request)
     limits = writing.DocumentLimits.of(ctx)
     partitioned = await ctx.db.setting("partitioned")
-    parsed, turn = [], TimeSlice()
-    for value in docs:
-        if isinstance(value, json.Raw):
-            value = await decoded(bytes(value))
-        parsed.append(_parse(ctx, limits, value, len(body), new_edits=new_edits))
+    parsed: list[Parsed] = []
+    turn = TimeSlice()
+    for values in _together(docs):
+        if isinstance(values[0], json.Raw):
+            values = await decoded(b"[" + b",".join(values) + b"]", 0)
+        few = [_parse(ctx, limits, value, len(body), new_edits=new_edits) for value in values]
         if partitioned:
-            check_id(writing.id_of(parsed[-1]))
-        if turn.is_over:
-            await turn.pass_on()
+            for doc in few:
+                check_id(writing.id_of(doc))
+        parsed += few
+        await turn.pass_on()
     if new_edits and request.get("all_or_nothing") is True:
         return _all_or_nothing(parsed)
     if ctx.publishes:
@@ -71,6 +74,16 @@ async def _request_of(ctx: Context, body: bytes) -> Any:
             docs = json.items(members.pop("docs", b""))
             return {name: await decoded(bytes(text)) for name, text in members.items()} | {"docs": docs}
     return await ctx.decoded(body)
+
+
+def _together(docs: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """A few documents at a time; where they are still text, those that are short together, for it takes more
+    to read each by itself."""
+    for portion in portions(docs):
+        if isinstance(portion[0], json.Raw) and sum(map(len, portion)) > PORTION:
+            yield from portions(portion, 1 if max(map(len, portion)) > PORTION // 4 else 4)
+        else:
+            yield portion
 
 
 def _docs_of(request: Any) -> list[Any]:
@@ -165,25 +178,26 @@ async def _update(ctx: Context, parsed: Sequence[Parsed], *, new_edits: bool) ->
         upload: Upload | None = None
         if any(doc.attachments for doc in parsed):
             upload = await stack.enter_async_context(ctx.attachments.upload(ctx.db.name))
-        edits, turn = [], TimeSlice()
-        for doc in parsed:
-            edits.append(await _edit(doc, upload, new_edits=new_edits))
-            if turn.is_over:
-                await turn.pass_on()
+        edits: list[Edit] = []
+        turn = TimeSlice()
+        for portion in portions(parsed):
+            if upload is None:
+                edits += map(writing.as_edit, portion)
+            else:
+                edits += [await _edit(doc, upload, new_edits=new_edits) for doc in portion]
+            await turn.pass_on()
         await ctx.confirm()
         if not edits:
             return []
         outcomes = (await ctx.db.update(edits, new_edits=new_edits, user=ctx.user)).outcomes
-    writing.told(ctx, [doc.id or "" for doc, came in zip(parsed, outcomes, strict=True) if _is_kept(came)])
+    if writing.is_told(ctx):
+        kept = zip(parsed, outcomes, strict=True)
+        writing.told(ctx, [doc.id or "" for doc, came in kept if not isinstance(came, CouchregError)])
     return outcomes
 
 
-def _is_kept(outcome: Outcome) -> bool:
-    return not isinstance(outcome, CouchregError)
-
-
-async def _edit(doc: Parsed, upload: Upload | None, *, new_edits: bool) -> Edit:
-    if not doc.attachments or upload is None:
+async def _edit(doc: Parsed, upload: Upload, *, new_edits: bool) -> Edit:
+    if not doc.attachments:
         return writing.as_edit(doc)
     records = await upload.inline(writing.id_of(doc), doc.attachments, new_edits=new_edits)
     return writing.as_edit(doc, records)
@@ -193,16 +207,20 @@ async def _edit(doc: Parsed, upload: Upload | None, *, new_edits: bool) -> Edit:
 
 
 async def _results(parsed: Sequence[Parsed], outcomes: Sequence[Outcome], *, accepted: bool) -> bytes:
-    rows, end, turn = [], b',"accepted":true}' if accepted else b"}", TimeSlice()
-    for doc, outcome in zip(parsed, outcomes, strict=True):
-        doc_id = writing.id_of(doc)
-        if isinstance(outcome, str):
-            rows.append(b'{"ok":true,"id":%b,"rev":%b%b' % (json.quote(doc_id), json.quote(outcome), end))
-        else:
-            rows.append(json.encode(writing.failure(doc_id, outcome)))
-        if turn.is_over:
-            await turn.pass_on()
+    rows: list[bytes] = []
+    turn = TimeSlice()
+    for portion in portions(list(zip(parsed, outcomes, strict=True))):
+        told = [_row(writing.id_of(doc), outcome, accepted=accepted) for doc, outcome in portion]
+        rows.append(json.texts(told)[1:-1])
+        await turn.pass_on()
     return b"[" + b",".join(rows) + b"]"
+
+
+def _row(doc_id: str, outcome: Outcome, *, accepted: bool) -> dict[str, Any]:
+    if not isinstance(outcome, str):
+        return writing.failure(doc_id, outcome)
+    row = {"ok": True, "id": doc_id, "rev": outcome}
+    return row | {"accepted": True} if accepted else row
 
 
 def _failures(parsed: Sequence[Parsed], outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:

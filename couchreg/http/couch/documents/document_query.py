@@ -102,7 +102,7 @@ def parse_rev(value: Any) -> str:
 def parse_revs(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise BadRequest("Invalid list of revisions")
-    return tuple([parse_rev(rev) for rev in value])
+    return tuple(map(parse_rev, value))
 
 
 def header_rev(if_match: str | None, explicit: str | None) -> str | None:

@@ -3,8 +3,6 @@
 https://docs.couchdb.org/en/stable/api/database/misc.html
 """
 
-from typing import Any
-
 from aiohttp import web
 
 from couchreg.docstore.optional import purging
@@ -13,19 +11,19 @@ from couchreg.http.couch.documents import quorum
 from couchreg.http.couch.documents.document_query import parse_revs
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.params import parse_int
-from couchreg.http.couch.frame.responses import answer_json
-from couchreg.turns import TimeSlice
+from couchreg.http.couch.frame.responses import answer_json, answer_raw
+from couchreg.model import json
+from couchreg.turns import TimeSlice, portions
 
 
 async def revs_diff(ctx: Context) -> web.StreamResponse:
     """Which of the revisions named are not here, and from which of ours they may descend."""
     missing = await ctx.db.missing_revs(await _revisions_by_id(ctx))
-    answer: dict[str, Any] = {}
-    for doc_id, (revs, ancestors) in missing.items():
-        answer[doc_id] = {"missing": revs}
-        if ancestors:
-            answer[doc_id]["possible_ancestors"] = ancestors
-    return answer_json(answer)
+    answer = {
+        doc_id: {"missing": revs, "possible_ancestors": ancestors} if ancestors else {"missing": revs}
+        for doc_id, (revs, ancestors) in missing.items()
+    }
+    return answer_raw(json.texts(answer))
 
 
 async def missing_revs(ctx: Context) -> web.StreamResponse:
@@ -59,9 +57,9 @@ async def _revisions_by_id(ctx: Context) -> dict[str, tuple[str, ...]]:
     wanted = await ctx.json()
     if not isinstance(wanted, dict):
         raise BadRequest("Request body must be a JSON object")
-    found, turn = {}, TimeSlice()
-    for doc_id, revs in wanted.items():
-        found[doc_id] = parse_revs(revs)
-        if turn.is_over:
-            await turn.pass_on()
+    found: dict[str, tuple[str, ...]] = {}
+    turn = TimeSlice()
+    for portion in portions(list(wanted.items())):
+        found.update([(doc_id, parse_revs(revs)) for doc_id, revs in portion])
+        await turn.pass_on()
     return found

@@ -198,9 +198,14 @@ async def update(ctx: Context, edit: Edit, *, new_edits: bool = True) -> str:
     return outcome
 
 
+def is_told(ctx: Context) -> bool:
+    """Whether what is written is the registry's: `told` takes note of it."""
+    return ctx.meaning == REGISTRY
+
+
 def told(ctx: Context, ids: Sequence[str]) -> None:
     """Write down that an administrator has changed what is the registry's, past its own ways."""
-    if ctx.meaning == REGISTRY and ids:
+    if is_told(ctx) and ids:
         more = len(ids) - MOST_TOLD
         record("document.write", ids=list(ids[:MOST_TOLD]), more=more if more > 0 else None)
 

@@ -133,9 +133,10 @@ async def chunks(request: web.BaseRequest, most: int) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def decoded(data: bytes) -> Any:
-    """A JSON value. What only the slow reader can read, leaves the loop. Raises BadRequest."""
-    if len(data) <= ON_THE_LOOP:
+async def decoded(data: bytes, at_most: int = ON_THE_LOOP) -> Any:
+    """A JSON value. What only the slow reader can read, leaves the loop, but for `at_most` bytes of it.
+    Raises BadRequest."""
+    if len(data) <= at_most:
         return json.decode(data)
     try:
         return json.decode_quickly(data)

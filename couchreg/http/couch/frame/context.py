@@ -41,7 +41,7 @@ from couchreg.turns import TimeSlice
 FEW = 8 << 10  # bytes of JSON that take no time, whatever they are
 LARGE_BODY = 4 << 20  # bytes of a body from which on one at a time is made something of
 LARGE = 256 << 10  # bytes of an answer that are not gathered, and not sent to many at once
-SLICE = 64 << 10  # bytes of one write of those
+SLICE = 256 << 10  # bytes of one write of those
 _PRIVATE = (("Cache-Control", "private"), ("Vary", "Authorization, Cookie"))  # beside what is said of caches
 
 

@@ -155,7 +155,7 @@ async def test_bulk_get_as_multipart_is_framed_like_couchdbs(couch: Couch) -> No
     assert (empty.status, empty.body) == (200, b"")
 
 
-async def test_a_large_request_is_read_a_document_at_a_time(
+async def test_a_large_request_is_read_some_documents_at_a_time(
     couch: Couch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docs = [{"_id": f"d{n}", "n": 10**30 + n, "text": "é" * 200} for n in range(1000)]
@@ -170,7 +170,7 @@ async def test_a_large_request_is_read_a_document_at_a_time(
         patched.setattr(json, "decode_quickly", measured)
         patched.setattr("couchreg.http.couch.documents.bulk.WHOLE", 100_000)
         rows = (await couch("POST", "/_bulk_docs", {"docs": docs, "w": 1})).json
-    assert max(sizes) < 10_000
+    assert max(sizes) < 20_000
     alone = await couch.rev("alone", {"n": 10**30, "text": "é" * 200})
     assert (len(rows), rows[0]["rev"]) == (1000, alone)
     assert (await couch("GET", "/d999")).json["n"] == 10**30 + 999
