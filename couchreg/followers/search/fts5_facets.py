@@ -34,7 +34,8 @@ _KINDS: Final = ("packages", "resources")
 Values = NDArray[np.uint32]  # numbers of values
 Places = NDArray[np.int64]  # numbers of items, or of what belongs to them
 _Number = TypeVar("_Number", np.uint32, np.int64)
-_REMEMBERED: Final = 50_000  # values of facets, and those whose totals have changed
+_REMEMBERED: Final = 150_000  # values of facets
+_CHANGED: Final = 50_000  # of those, whose totals have changed
 _MOST_EQUALS: Final = 5_000  # values that occur equally often and are put in order
 MOST_BYTES_KNOWN: Final = 48 << 20  # of what is remembered of items, and as much again while it grows
 MOST_BYTES_AHEAD: Final = 36 << 20  # of them, what may have been read before somebody asked for it
@@ -63,15 +64,16 @@ class FacetRows:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._values: dict[tuple[int, str], int] = {}
+        self._values: list[dict[str, int]] = [{} for _ in FACETS]
+        self._has_all: bool | None = None  # whether those are all that the file has; None: not known
         self._changed: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
 
     def add(self, place: int, kind: int, facets: Mapping[str, Sequence[str]]) -> None:
         """`kind` is 0 for a package, 1 for a resource."""
         packed = array(_NUMBERS, (len(facets[name]) for name in FACETS))
-        known = self._values
         for code, name in enumerate(FACETS):
-            packed.extend([known.get((code, text)) or self._value(code, text) for text in facets[name]])
+            known = self._values[code]
+            packed.extend([known.get(text) or self._value(code, text) for text in facets[name]])
         self._changed[kind].update(packed[len(FACETS) :])
         self._run(_ADDED, (place, packed.tobytes()))
         self._bound()
@@ -94,28 +96,37 @@ class FacetRows:
         removed: list[Any] = self._connection.executemany(_UNUSED, numbers).fetchall()
         self._forget_changes()
         for code, text in removed:
-            self._values.pop((code, text), None)
+            self._values[code].pop(text, None)
 
     def forget(self) -> None:
         """What was not committed."""
-        self._values.clear()
+        self._forget_values()
+        self._has_all = None
         self._forget_changes()
 
     def _forget_changes(self) -> None:
         for changed in self._changed:
             changed.clear()
 
+    def _forget_values(self) -> None:
+        self._has_all = False
+        for known in self._values:
+            known.clear()
+
     def _bound(self) -> None:
-        if any(len(changed) > _REMEMBERED for changed in self._changed):
+        if any(len(changed) > _CHANGED for changed in self._changed):
             self.settle()
 
     def _value(self, code: int, text: str) -> int:
-        """The number of a facet's value that is not among the last ones, which are remembered."""
-        found = self._run(_NUMBER, (code, text)) or self._run(_NUMBERED, (code, text))
-        number = int(found[0][0])
-        if len(self._values) >= _REMEMBERED:
-            self._values.clear()
-        self._values[code, text] = number
+        """The number of a facet's value that is not among the last ones, which are remembered: of an index
+        that is made from the beginning nearly all."""
+        if self._has_all is None:
+            self._has_all = not self._run("SELECT 1 FROM value LIMIT 1")
+        found = [] if self._has_all else self._run(_NUMBER, (code, text))
+        number = int((found or self._run(_NUMBERED, (code, text)))[0][0])
+        if sum(map(len, self._values)) >= _REMEMBERED:
+            self._forget_values()
+        self._values[code][text] = number
         return number
 
     def _run(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
@@ -156,7 +167,7 @@ class CountedValues:
         rows: list[Any] = connection.execute(_NEXT, (self._ahead, _AHEAD)).fetchall()
         if rows:
             places = np.array([place for place, _ in rows], np.int64)
-            unread = self._unread(places)
+            _, unread = self._looked_up(places)
             packed = [row for (_, row), is_unread in zip(rows, unread.tolist(), strict=True) if is_unread]
             if packed:
                 self._add(places[unread], packed)
@@ -169,22 +180,23 @@ class CountedValues:
         """The values of items, for each facet those of all items, one behind the other; and of how many items
         that is: of all of these, or of the first ones that have `most` values or more, of whatever facet."""
         self._bound()
-        self._read_of(connection, np.unique(wanted[self._unread(wanted)]), most)
-        unread = self._unread(wanted)
+        at, unread = self._looked_up(wanted)
         if unread.any():
-            wanted = wanted[: int(unread.argmax())]
-        bounds = self._bounds[self._rows[self._places.searchsorted(wanted)]].astype(np.int64)
+            self._read_of(connection, np.unique(wanted[unread]), most)
+            at, unread = self._looked_up(wanted)
+            if unread.any():
+                at = at[: int(unread.argmax())]
+        bounds = self._bounds[self._rows[at]].astype(np.int64)
         bounds = bounds[: int((bounds[:, -1] - bounds[:, 0]).cumsum().searchsorted(most)) + 1]
         codes = map(FACETS.index, facets)
         return [self._at(bounds[:, code], bounds[:, code + 1]) for code in codes], len(bounds)
 
-    def _unread(self, wanted: Places) -> "NDArray[np.bool_]":
-        """Which of these were not read yet."""
+    def _looked_up(self, wanted: Places) -> "tuple[Places, NDArray[np.bool_]]":
+        """Where each of these is among those that were read, and which are not."""
         if not len(self._places):
-            return np.ones(len(wanted), np.bool_)
-        nearest = self._places.searchsorted(wanted).clip(max=len(self._places) - 1)
-        unread: NDArray[np.bool_] = self._places[nearest] != wanted
-        return unread
+            return np.zeros(len(wanted), np.int64), np.ones(len(wanted), np.bool_)
+        at = self._places.searchsorted(wanted).clip(max=len(self._places) - 1)
+        return at, self._places[at] != wanted
 
     def _read_of(self, connection: apsw.Connection, places: Places, most: int) -> None:
         """Read the values of items until there are `most` of them."""

@@ -113,10 +113,11 @@ def test_one_walk_finds_what_two_do(index: Fts5Index, monkeypatch: pytest.Monkey
     assert {hit.package for hit in found.hits} == {hit.package for hit in expected.hits}
 
 
-def test_a_hit_that_cannot_be_read_has_the_index_made_anew(index: Fts5Index, path: Path) -> None:
+@pytest.mark.parametrize("damage", ["UPDATE shown SET body = substr(body, 1, 9)", "DELETE FROM shown"])
+def test_a_hit_that_cannot_be_read_has_the_index_made_anew(index: Fts5Index, path: Path, damage: str) -> None:
     index.commit([source("a", ["x"])], [], Checkpoint("i", "1"))
     with closing(apsw.Connection(str(path))) as connection:
-        connection.execute("UPDATE shown SET body = substr(body, 1, 9)").fetchall()
+        connection.execute(damage).fetchall()
     with pytest.raises(RebuildNeeded):
         looked(parse("bees"), index)
 
@@ -143,7 +144,8 @@ def test_a_value_that_nothing_has_any_more_is_gone(
     index.put([source("a", ["x0", "passing"])], [])  # and one that comes and goes in one transaction
     index.commit([source("a", ["x0", "x1"])], [], Checkpoint("i", "6"))
     assert values() == {"x0", "x1"}
-    monkeypatch.setattr(fts5_facets, "_REMEMBERED", 1)  # totals are written at every turn
+    monkeypatch.setattr(fts5_facets, "_REMEMBERED", 1)
+    monkeypatch.setattr(fts5_facets, "_CHANGED", 1)  # totals are written at every turn
     index.put([source("b", ["x1"])], ["a"])
     index.commit([source("a", ["x0"])], [], Checkpoint("i", "7"))
     assert values() == {"x0", "x1"}
@@ -200,11 +202,28 @@ def test_what_was_not_committed_counts_for_nothing(index: Fts5Index) -> None:
 def test_totals_that_are_written_in_between_are_right(
     index: Fts5Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("couchreg.followers.search.fts5_facets._REMEMBERED", 3)
+    monkeypatch.setattr(fts5_facets, "_REMEMBERED", 3)
+    monkeypatch.setattr(fts5_facets, "_CHANGED", 3)
     sources = [source(f"p{n}", [f"k{n}", f"k{n % 5}", "all"]) for n in range(40)]
     index.commit(sources, [], Checkpoint("i", "1"))
     index.commit([source("p1", ["other"])], ["p2"], Checkpoint("i", "2"))
     assert counted(index)["keywords"][0] == ("all", 38)
+
+
+@pytest.mark.parametrize("remembered", [1, 1000])
+def test_a_value_has_one_number_however_few_are_remembered(
+    index: Fts5Index, path: Path, monkeypatch: pytest.MonkeyPatch, remembered: int
+) -> None:
+    monkeypatch.setattr(fts5_facets, "_REMEMBERED", remembered)
+    index.commit([source("a", ["x", "y", "x"]), source("b", ["y"])], [], Checkpoint("i", "1"))
+    index.put([source("c", ["new", "x"])], [])
+    with pytest.raises(LostDocument):  # and with it is forgotten what is remembered
+        index.put([PackageSource("d", "1.0.0", b'"title": ')], [])
+    index.commit([source("c", ["new", "x"])], ["b"], Checkpoint("i", "2"))
+    with closing(Fts5Index(path.parent)) as again:
+        assert again.open() == Checkpoint("i", "2")
+        again.commit([source("e", ["y", "newer"])], [], Checkpoint("i", "3"))
+    assert counted(index)["keywords"] == [("x", 2), ("y", 2), ("new", 1), ("newer", 1)]
 
 
 def test_the_most_frequent_are_told_and_equals_by_their_names(index: Fts5Index) -> None:
