@@ -2,10 +2,11 @@
 
 Packages of two versions each, with words as frequent as those of a language, are written through the couch
 door. Told are, for each engine: how far behind the index is after that, how long searches take (asked one
-after the other, over this machine's own network), how soon a new version is found, how long an index takes
-that is made anew, alone and beside others, and how long publishes, reads and `_up` take quietly and
-meanwhile. These two are measured in turns: every few seconds the child that makes the index is held, or goes
-on, so that whatever else the machine does is the same for both. A table at the end has all of it.
+after the other, over this machine's own network; for the client, and at the server by its log), how soon a
+new version is found, how long an index takes that is made anew, alone and beside others, and how long
+publishes, reads and `_up` take quietly and meanwhile. These two are measured in turns: every few seconds the
+child that makes the index is held, or goes on, so that whatever else the machine does is the same for both.
+A table at the end has all of it.
 """
 
 import argparse
@@ -21,12 +22,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import bench_servers
+import msgspec
 
 from couchreg.followers.search.tokens import STOP_WORDS
 
@@ -102,12 +104,26 @@ class Words:
 
 # -- a server
 @contextmanager
-def served(engine: str, data: Path) -> Iterator[tuple[str, int]]:
+def served(engine: str, data: Path, *more: str) -> Iterator[tuple[str, int]]:
     """The address of a registry over a directory that stays, and the number of its process."""
-    settings = ("--search-engine", engine, "--validation", "off", "--analytics", "off")
+    settings = ("--search-engine", engine, "--validation", "off", "--analytics", "off", *more)
     with bench_servers.couchreg(*settings, door="Registry", data=data) as subject:
         assert subject.pid is not None
         yield subject.url.replace(f"{bench_servers.LOGIN}@", ""), subject.pid
+
+
+class Answered:
+    """What a server's log says of the searches that it answered."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self.settings = ("--access-log", "json", "--access-log-file", str(log))
+
+    async def searches(self) -> list[float]:
+        """Seconds of each, in order, when what is gathered for the log has been written."""
+        await asyncio.sleep(0.5)
+        lines = (msgspec.json.decode(line) for line in self._log.read_bytes().splitlines())
+        return [line["seconds"] for line in lines if line["path"] == "/-/search"]
 
 
 def indexers(server: int) -> list[int]:
@@ -168,7 +184,7 @@ class Registry:
 
     async def search(self, **asked: Any) -> Any:
         async with self._session.get(f"{self.url}/-/search", params=asked) as response:
-            return await response.json()
+            return await response.json(loads=msgspec.json.decode)
 
     async def publish(self) -> None:
         self._published += 1
@@ -203,7 +219,8 @@ async def measure(engine: str, folder: Path, count: int, options: argparse.Names
         print(f"{engine}: {name}: {value}", flush=True)
 
     async with aiohttp.ClientSession() as session:
-        with served(engine, folder / "data") as (url, _):
+        log = Answered(folder / "access")
+        with served(engine, folder / "data", *log.settings) as (url, _):
             registry = Registry(session, url, count)
             began = time.monotonic()
             await registry.load(words)
@@ -211,8 +228,11 @@ async def measure(engine: str, folder: Path, count: int, options: argparse.Names
             await registry.caught_up()
             note("written in", f"{written - began:.0f} s")
             note("indexed behind that", f"{time.monotonic() - written:.0f} s")
-            for name, took in (await searches(registry, words, options)).items():
-                note(name, shown(took))
+            asked = await searches(registry, words, options)
+            answered = iter(await log.searches())
+            for name, took in asked.items():
+                at_server = list(islice(answered, len(took)))
+                note(name, f"{shown(took)}; at the server {shown(at_server)}")
             delays = [await registry.found() for _ in range(10)]
             middle, most = statistics.median(delays), max(delays)
             note("found after a publish", f"{middle:.2f} s, at most {most:.2f} s")
@@ -349,7 +369,7 @@ def shown(took: list[float]) -> str:
 
 def print_table(tables: Mapping[str, Table]) -> None:
     names = list(dict.fromkeys(name for table in tables.values() for name in table))
-    widths = [max(len(name) for name in names), *(max(len(title), 31) for title in tables)]
+    widths = [max(len(name) for name in names), *(max(len(title), 80) for title in tables)]
     rows = [["", *tables], *([name, *(table.get(name, "") for table in tables.values())] for name in names)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

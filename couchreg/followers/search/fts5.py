@@ -35,6 +35,7 @@ from couchreg.followers.search.items import COLUMNS, PackageSource, items
 from couchreg.followers.search.meaning import nearest, vector
 from couchreg.followers.search.query import Query
 from couchreg.followers.search.remembering import Counts, KnownCounts
+from couchreg.model import json
 
 FILE: Final = "fts5.sqlite"
 MOST_NEIGHBOURS: Final = 20_000  # terms that are looked at for one word that nothing has
@@ -237,7 +238,7 @@ class _Asked:
         near = nearest(vector(query.like), rows)
         page = near[query.offset : query.offset + query.limit]
         facets, _ = self._facets_of(np.array([place for place, _ in near], np.int64))
-        return HitsPage(len(near), [self._hit(place, score) for place, score in page], facets)
+        return HitsPage(len(near), self._shown(page), facets)
 
     def _count(self) -> int:
         walk = self._walk
@@ -263,12 +264,23 @@ class _Asked:
             f"ORDER BY {order} LIMIT ? OFFSET ?"
         )
         found = self._run(sql, (*walk.values, query.limit, query.offset))
-        return [self._hit(int(place), float(score)) for place, score in found]
+        return self._shown(found)
 
-    def _hit(self, place: int, score: float) -> Hit:
-        sql = "SELECT package, version, resource, body FROM item JOIN shown USING (id) WHERE id = ?"
-        [[package, version, resource, body]] = self._run(sql, (place,))
-        return Hit(package, version, resource or None, score, body)
+    def _shown(self, found: Sequence[tuple[int, float]]) -> list[Hit]:
+        """The hits with these numbers and scores, in their order. Raises RebuildNeeded."""
+        sql = (
+            "SELECT item.id, package, version, resource, body FROM json_each(?) "
+            "CROSS JOIN item ON item.id = value JOIN shown ON shown.id = item.id"
+        )
+        rows = self._run(sql, (json.encode([place for place, _ in found]).decode(),))
+        known = {place: row for place, *row in rows}
+        if len(known) < len(found):
+            raise RebuildNeeded("the search index is damaged: an item has nothing to show")
+        hits = [(*known[place], score) for place, score in found]
+        return [
+            Hit(package, version, resource or None, score, body)
+            for package, version, resource, body, score in hits
+        ]
 
     def _facets(self) -> tuple[int, Counts]:
         """How many match, and the values of the facets among the first MOST_COUNTED of them."""

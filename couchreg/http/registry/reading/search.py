@@ -61,7 +61,8 @@ async def answered(call: SearchCall, more: Mapping[str, Any]) -> web.StreamRespo
         listed = answer(item_list(call.base, query, found), headers={"Vary": "Accept, Host", **links})
         listed.content_type = LINKED
         return listed
-    value: dict[str, Any] = {"total": found.total, "hits": [hit_of(call.base, hit) for hit in found.hits]}
+    base = call.base
+    value: dict[str, Any] = {"total": found.total, "hits": [hit_of(base, hit) for hit in found.hits]}
     if query.facets:
         value["facets"] = {
             name: [{"value": text, "count": count} for text, count in pairs]
@@ -143,12 +144,14 @@ def address(base: str, hit: Result) -> str:
 
 
 def hit_of(base: str, hit: Result) -> dict[str, Any]:
-    value = {**hit._asdict(), "type": list(hit.types), "url": address(base, hit)}
-    for name in ("types", "keywords", "publishers"):
-        del value[name]
-    return {
-        key: item for key, item in value.items() if item is not None or key not in ("resource", "deprecated")
-    }
+    value: dict[str, Any] = {"name": hit.name, "version": hit.version}
+    if hit.resource is not None:
+        value["resource"] = hit.resource
+    value |= {"title": hit.title, "description": hit.description, "score": hit.score, "date": hit.date}
+    if hit.deprecated is not None:
+        value["deprecated"] = hit.deprecated
+    value |= {"matched": hit.matched, "highlights": hit.highlights}
+    return {**value, "type": list(hit.types), "url": address(base, hit)}
 
 
 def item_list(base: str, query: Query, found: Found) -> dict[str, Any]:
