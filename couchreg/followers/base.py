@@ -5,7 +5,7 @@ order; a follower commits what it made of them together with how far that was.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self, runtime_checkable
 
 from couchreg.docstore.base import Change, Changes, DatabaseInfo, Range, Row, Seq
 from couchreg.docstore.notes import Notes
@@ -87,3 +87,11 @@ class Follower(Protocol):
         """Forget everything built so far, the checkpoint with it."""
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Tidies(Protocol):
+    """A follower that puts in order what it has built, when there is nothing to follow."""
+
+    async def tidy(self) -> bool:
+        """A little of that, in a fraction of a second; whether there is more. Raises as `Follower.apply`."""

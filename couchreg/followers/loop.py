@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from couchreg.docstore.base import BEGINNING, Change, Changes, Seq
 from couchreg.docstore.together import OwnTask, TaskOfOne
 from couchreg.errors import NotFound, StorageFailure, Unavailable
-from couchreg.followers.base import Checkpoint, FollowedPackages, FollowedStore, Follower, RebuildNeeded
+from couchreg.followers.base import (
+    Checkpoint,
+    FollowedPackages,
+    FollowedStore,
+    Follower,
+    RebuildNeeded,
+    Tidies,
+)
 from couchreg.followers.problems import Problem, Problems
 from couchreg.followers.purges import SeenPurges
 from couchreg.journal.failing import tell
@@ -217,8 +224,17 @@ class FollowerLoop:
             self._last_error = None
             self._took = time.monotonic() - began
             self._become("waiting")
+            await self._tidy(database)
             await self._news(database)
             await self._gather()
+
+    async def _tidy(self, database: FollowedPackages) -> None:
+        """Let the follower put things in order, until that is done or there is something to follow."""
+        if isinstance(self.follower, Tidies):
+            while await self.follower.tidy():
+                self._task_of_one.check()
+                if self._again.is_set() or self._seq < await database.update_seq():
+                    return
 
     async def _forget(self, database: FollowedPackages) -> None:
         """What has been purged since the last time."""

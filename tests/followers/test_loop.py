@@ -1,7 +1,7 @@
 """The loop: every change reaches the follower, whatever fails on the way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
 
@@ -91,6 +91,43 @@ async def test_many_changes_come_in_batches(
     await caught_up(loop, database)
     assert len(follower.seen) == BATCH + 3
     assert follower.batches == [BATCH, 3]
+
+
+class TidyRecorder(Recorder):
+    """One that has things to put in order after each batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.untidy = 0
+        self.came = asyncio.Event()
+        self.news: Callable[[], Awaitable[object]] | None = None
+
+    async def apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
+        await super().apply(changes, checkpoint)
+        self.untidy = 3
+
+    async def tidy(self) -> bool:
+        if self.news is not None:
+            news, self.news = self.news, None
+            await news()
+        self.untidy = max(0, self.untidy - 1)
+        if not self.untidy:
+            self.came.set()
+        return self.untidy > 0
+
+
+async def test_things_are_put_in_order_until_there_is_something_to_follow(
+    store: SqliteStore, database: Databases
+) -> None:
+    follower = TidyRecorder()
+    loop = FollowerLoop(follower, store, REGISTRY, first_wait=0.001)
+    follower.news = lambda: put(database(), "b", {})
+    await put(database(), "a", {})
+    loop.start()
+    async with asyncio.timeout(30):
+        await follower.came.wait()
+    await loop.stop()
+    assert (set(follower.seen), follower.batches) == ({"a", "b"}, [1, 1])
 
 
 async def test_a_restart_goes_on_from_the_checkpoint(

@@ -73,6 +73,9 @@ class Writer(Protocol):
     async def commit(self, checkpoint: Checkpoint) -> None:
         """All that was put, and the checkpoint, or nothing. Returns when it can be found."""
 
+    async def tidy(self) -> bool:
+        """As `SearchIndex.tidy`, after a commit."""
+
     async def end(self) -> None:
         """What was put and not committed is forgotten; what is put next begins anew."""
 
@@ -93,6 +96,10 @@ class SearchIndex(Protocol):
 
     def commit(self, sources: Sequence[PackageSource], gone: Collection[str], checkpoint: Checkpoint) -> None:
         """`put` these too, and move the checkpoint: all of it or nothing."""
+
+    def tidy(self) -> bool:
+        """Put in order a little of what has been committed, so that searches have less to look through;
+        whether there is more of that."""
 
     def clear(self) -> None:
         """Remove everything, whatever state it is in, and open an empty index."""

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 MUCH = 200  # changes at once: what comes so is a load, or an index that is made anew
+UNTIDY = 2_000  # changes after which the index is put in order, when there is nothing else to do
 MOST_HITS = 1000  # of one page
 MEND_INTERVAL = 600.0  # seconds
 OPENING = 5.0  # seconds that a search waits for the index at the start
@@ -55,6 +56,7 @@ class SearchFollower:
         self.name = "search" if closed is None else "restricted"
         self._may_pass = 0 if closed is None else MOST_PASSED
         self._passed = 0  # changes since the last commit
+        self._written = 0  # and since the index was put in order
         self._index = index
         self._writer = writer
         self._packages = PackageReader(database, read, ranges, closed)
@@ -100,6 +102,7 @@ class SearchFollower:
     async def _apply(self, changes: Sequence[Change], checkpoint: Checkpoint) -> None:
         try:
             self._passed += len(changes)
+            self._written += len(changes)
             self._writer.expect(much=len(changes) >= MUCH)
             async for sources, gone in self._packages.touched(changes):
                 await self._writer.put(sources, gone)
@@ -111,6 +114,20 @@ class SearchFollower:
             await asyncio.shield(self._writer.end())
             raise
         self._packages.seen(checkpoint)
+
+    async def tidy(self) -> bool:
+        """Who has written much leaves an index in many parts, with what is of packages that were replaced in
+        between: a search takes a quarter longer, until these are one."""
+        if self._written < UNTIDY or self._passed:
+            return False
+        try:
+            is_more = await self._writer.tidy()
+        except (Stopped, OSError, StorageFailure) as error:  # it is as good as before
+            log.warning("the search index is not put in order now: %s", error)
+            is_more = False
+        if not is_more:
+            self._written = 0
+        return is_more
 
     async def reset(self) -> None:
         await self._writer.end()

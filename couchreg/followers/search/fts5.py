@@ -95,6 +95,10 @@ class Fts5Index:
         with self._writing() as rows, trusting():
             rows.commit(checkpoint)
 
+    def tidy(self) -> bool:
+        with self._writing() as rows, trusting():
+            return rows.tidy()
+
     @contextmanager
     def _writing(self) -> Iterator[IndexRows]:
         if self._rows is None:

@@ -51,6 +51,8 @@ CREATE TABLE IF NOT EXISTS shown (id INTEGER PRIMARY KEY, body BLOB NOT NULL) ST
 {fts5_facets.SCHEMA}"""
 _FTS_TABLES: Final = ("package_words", "resource_words", "package_tags", "resource_tags")
 SEGMENTS: Final = 8  # of a level that FTS5 puts together: by fours it would write everything twice as often
+_IS_MORE: Final = 2  # rows changed by a command that has put something together
+_PAGES: Final = 500  # that are put together at a time: some ten milliseconds
 _ITEM = "INSERT INTO item VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _KINDS: Final = ("package", "resource")
 _COLUMNS = f"rowid, {', '.join(COLUMNS)}, words"
@@ -78,6 +80,8 @@ class IndexRows:
     def __init__(self, path: Path, *, with_meaning: bool = False) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._connection = apsw.Connection(str(path))
+        self._untidy = list(_FTS_TABLES)
+        self._is_begun = False  # with the first of those
         self._facets = fts5_facets.FacetRows(self._connection)
         try:
             self._connection.set_busy_timeout(5000)
@@ -119,6 +123,23 @@ class IndexRows:
         self._facets.settle()
         self._run("UPDATE state SET incarnation = ?, seq = ?", tuple(checkpoint))
         self._run("COMMIT")
+
+    def tidy(self) -> bool:
+        """Make one segment of all that a table of FTS5 has, some pages at a time, and leave out what is of
+        items that are gone; whether there is more to do.
+
+        Source: https://www.sqlite.org/fts5.html#the_merge_command
+        """
+        if not self._untidy:
+            self._untidy = list(_FTS_TABLES)
+            return False
+        name, before = self._untidy[0], self._connection.total_changes()
+        pages = _PAGES if self._is_begun else -_PAGES
+        self._run(f"INSERT INTO {name} ({name}, rank) VALUES ('merge', ?)", (pages,))  # noqa: S608
+        self._is_begun = self._connection.total_changes() - before >= _IS_MORE
+        if not self._is_begun:
+            del self._untidy[0]
+        return True
 
     def forget(self) -> None:
         """What was not committed; after an error SQLite may have done so by itself."""

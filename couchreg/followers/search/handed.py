@@ -10,6 +10,7 @@ from couchreg.errors import CouchregError, StorageFailure
 from couchreg.followers.base import Checkpoint, RebuildNeeded
 from couchreg.followers.search.items import PackageSource
 
+MORE: Final = b"more"  # begins as no map or array of MessagePack does
 _REBUILD, _DISK, _STORE, _PACKAGE = "rebuild", "disk", "store", "package"
 _ENCODING: Final = ("utf-8", "surrogatepass")  # texts of descriptors may have half a character
 
@@ -38,6 +39,7 @@ class IndexWork(msgspec.Struct, array_like=True, frozen=True):
     gone: list[str]
     checkpoint: tuple[str, str] | None
     with_meaning: bool = False
+    tidies: bool = False  # instead of all that: put some of it in order
 
     @property
     def sources(self) -> list[PackageSource]:
@@ -67,6 +69,7 @@ def work(
     checkpoint: Checkpoint | None,
     *,
     with_meaning: bool = False,
+    tidies: bool = False,
 ) -> bytes:
     packages = [
         _Package(
@@ -78,7 +81,9 @@ def work(
         )
         for one in sources
     ]
-    return msgspec.msgpack.encode(IndexWork(directory, at, packages, list(gone), checkpoint, with_meaning))
+    return msgspec.msgpack.encode(
+        IndexWork(directory, at, packages, list(gone), checkpoint, with_meaning, tidies)
+    )
 
 
 def work_of(job: bytes) -> IndexWork:
@@ -99,10 +104,11 @@ def fault_of(error: Exception) -> bytes:
     return msgspec.msgpack.encode(fault)
 
 
-def check(answer: bytes) -> None:
-    """Raises what went wrong in the child, nothing for an empty answer."""
-    if not answer:
-        return
+def is_more(answer: bytes) -> bool:
+    """Whether there is more to be put in order. Raises what went wrong in the child, nothing for an empty
+    answer."""
+    if not answer or answer == MORE:
+        return answer == MORE
     fault = msgspec.msgpack.decode(answer, type=_Fault)
     if fault.kind == _REBUILD:
         raise RebuildNeeded(fault.reason)

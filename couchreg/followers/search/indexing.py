@@ -14,7 +14,7 @@ from typing import Final
 
 from couchreg.followers.base import Checkpoint
 from couchreg.followers.search.folder import make_room
-from couchreg.followers.search.handed import check, work
+from couchreg.followers.search.handed import is_more, work
 from couchreg.followers.search.items import PackageSource
 from couchreg.sandbox.ending import Cause, Stopped
 from couchreg.sandbox.forks import ForkServer
@@ -91,6 +91,15 @@ class Indexing:
         if self._commits >= COMMITS:
             await self.end()
 
+    async def tidy(self) -> bool:
+        await self._settle()
+        self.expect(much=False)  # what comes meanwhile waits for it
+        if self._is_giving_way:
+            await self.end()
+        job = work(str(self._directory.resolve()), self._at, (), (), None, tidies=True)
+        await self._begin_job(job)
+        return await self._settle()
+
     async def end(self) -> None:
         opened, self._opened = self._opened, None
         self._is_busy, self._commits, self._began = False, 0, None
@@ -118,6 +127,10 @@ class Indexing:
             checkpoint,
             with_meaning=self._with_meaning,
         )
+        await self._begin_job(job)
+        self._began = self._began or asyncio.get_running_loop().time()
+
+    async def _begin_job(self, job: bytes) -> None:
         try:
             await (await self._session()).begin(job)
         except BaseException:  # cancelled in the middle: the child has half a job
@@ -125,7 +138,6 @@ class Indexing:
             raise
         self._is_busy = True
         self._job_began = asyncio.get_running_loop().time(), time.process_time()
-        self._began = self._began or asyncio.get_running_loop().time()
 
     async def _pause(self) -> None:
         """Leave the processors to others for as long as the last job took, where they were wanted: two halves
@@ -135,10 +147,11 @@ class Indexing:
         if used > BUSY * took:
             await asyncio.sleep(min(took, LONGEST_PAUSE))
 
-    async def _settle(self) -> None:
-        """Wait for the child to be done with its job. Raises what went wrong in it."""
+    async def _settle(self) -> bool:
+        """Wait for the child to be done with its job; whether it has more to put in order. Raises what went
+        wrong in it."""
         if not self._is_busy or self._opened is None:
-            return
+            return False
         try:
             tag, answer = await self._received(self._opened[1])
             if tag is not Tag.DONE:
@@ -147,7 +160,7 @@ class Indexing:
             await asyncio.shield(self.end())
             raise
         self._is_busy = False
-        check(answer)
+        return is_more(answer)
 
     async def _received(self, session: ChildSession) -> tuple[Tag, bytes]:
         """What a child answers. One that gives way to all others gets nothing done while they leave nothing:

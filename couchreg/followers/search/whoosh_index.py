@@ -169,6 +169,10 @@ class WhooshIndex:
             near = [text for text in texts if abs(len(text) - len(term)) <= 2]
             return [(text, reader.doc_frequency("words", text)) for text in near]
 
+    def tidy(self) -> bool:
+        """It does so with every commit."""
+        return False
+
     def read_ahead(self) -> bool:
         """A search reads what it needs."""
         return False

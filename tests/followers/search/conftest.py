@@ -52,6 +52,9 @@ class Threaded:
         await self.put([], [])
         await asyncio.to_thread(self._index.commit, [], [], checkpoint)
 
+    async def tidy(self) -> bool:
+        return await asyncio.to_thread(self._index.tidy) if self._is_open else False
+
     async def end(self) -> None:
         self._is_open = False
         await asyncio.to_thread(self._index.close)

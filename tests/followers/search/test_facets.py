@@ -304,3 +304,30 @@ def test_a_damaged_row_of_what_is_counted_has_the_index_made_anew(index: Fts5Ind
         connection.execute("DELETE FROM counted").fetchall()
     with pytest.raises(RebuildNeeded):
         index.search(replace(parse("bees"), facets=("keywords",)))
+
+
+def test_an_index_that_is_put_in_order_has_one_part_and_the_same_in_it(index: Fts5Index, path: Path) -> None:
+    def parts() -> list[int]:
+        with closing(apsw.Connection(str(path))) as connection:
+            sql = "SELECT count(DISTINCT segid) FROM {}_idx"
+            return [
+                connection.execute(sql.format(name)).fetchall()[0][0]
+                for name in ("package_words", "package_tags")
+            ]
+
+    for version in range(12):
+        sources = [source(f"p{n}", [f"v{version}", f"k{n}"]) for n in range(version, version + 3)]
+        index.commit(sources, [], Checkpoint("i", str(version)))
+    asked = replace(parse("bees keyword"), facets=FACETS)
+    before = [looked(one, index) for one in (asked, parse("k5"), parse("keywords:v9"), parse("v0"))]
+    assert min(parts()) > 1
+    steps = 0
+    while index.tidy():
+        steps += 1
+    assert parts() == [1, 1]
+    assert [looked(one, index) for one in (asked, parse("k5"), parse("keywords:v9"), parse("v0"))] == before
+    index.commit([source("new", ["k5"])], [], Checkpoint("i", "13"))
+    again = 0
+    while index.tidy():
+        again += 1
+    assert (again <= steps, looked(parse("k5"), index).total) == (True, 2)

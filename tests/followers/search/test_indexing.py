@@ -125,6 +125,30 @@ async def test_a_child_that_was_killed_is_replaced(
     assert (await searching.loop.status()).problems == ()
 
 
+async def test_an_index_is_put_in_order_when_there_is_nothing_to_follow(
+    searching: Searching, database: Databases, writer: Indexing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("couchreg.followers.search.follower.UNTIDY", 3)
+    tidy, said = writer.tidy, []
+
+    async def told() -> bool:
+        said.append(await tidy())
+        return said[-1]
+
+    monkeypatch.setattr(writer, "tidy", told)
+    await put(database(), "gdp@1.0.0", GDP)
+    assert (await searching.names("gdp"), said) == (["gdp"], [])
+    for number in range(4):
+        await put(database(), f"p{number}@1.0.0", package(title="Bees"))
+    assert len(await searching.names("bees")) == 4
+    async with asyncio.timeout(30):
+        while said[-1:] != [False]:
+            await asyncio.sleep(0.01)
+    kill(writer)
+    await put(database(), "p9@1.0.0", package(title="Bees"))
+    assert len(await searching.names("bees")) == 5
+
+
 async def test_an_index_that_was_removed_is_made_anew(
     searching: Searching, database: Databases, writer: Indexing, tmp_path: Path
 ) -> None:

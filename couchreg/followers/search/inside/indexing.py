@@ -8,7 +8,7 @@ from typing import Protocol
 
 from couchreg.followers.base import Checkpoint, RebuildNeeded
 from couchreg.followers.search.base import SearchIndex
-from couchreg.followers.search.handed import IndexWork, fault_of, work_of
+from couchreg.followers.search.handed import MORE, IndexWork, fault_of, work_of
 from couchreg.sandbox.inside.channel import Reply
 
 Answer = Callable[[bytes, Reply], bytes]
@@ -38,7 +38,10 @@ def indexer(engine: Engine) -> Answer:
                 opened[work.directory] = _opened(
                     engine(Path(work.directory), with_meaning=work.with_meaning), work
                 )
-            _do(opened[work.directory], work)
+            index = opened[work.directory]
+            if work.tidies:
+                return MORE if index.tidy() else b""
+            _do(index, work)
         except Exception as error:
             if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
                 raise
