@@ -1,6 +1,8 @@
-"""Both engines: what people look for among descriptors that others published comes first."""
+"""Both engines: what people look for among descriptors that others published comes first. `FURTHER` names a
+folder of more of them (`<name>.json`), which are then among the others; nothing is looked for in them."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from couchreg.followers.search.whoosh_index import WhooshIndex
 
 DATA = Path(__file__).parents[2] / "data" / "search"
 PRECISION = 0.9
+FURTHER = "COUCHREG_TEST_DESCRIPTORS"
 
 
 def read(name: str) -> Any:
@@ -29,13 +32,19 @@ def packages() -> dict[str, Any]:
     return {path.parent.name: json.loads(path.read_text("utf-8")) for path in paths}
 
 
+def further() -> dict[str, Any]:
+    folder = os.environ.get(FURTHER)
+    paths = sorted(Path(folder).glob("*.json")) if folder else ()
+    return {f"further-{path.stem}": json.loads(path.read_text("utf-8")) for path in paths}
+
+
 @pytest.fixture(scope="module", params=[Fts5Index, WhooshIndex])
 def index(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchIndex]:
     made = request.param(tmp_path_factory.mktemp("search") / "search")
     made.open()
     sources = [
         PackageSource(name, "1.0.0", json.dumps(descriptor, ensure_ascii=False).encode()[1:-1])
-        for name, descriptor in (packages() | read("published")).items()
+        for name, descriptor in (packages() | read("published") | further()).items()
     ]
     assert len(sources) > 260
     made.commit(sources, [], Checkpoint("a", "1"))
