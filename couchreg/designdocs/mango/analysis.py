@@ -95,6 +95,23 @@ def _conjuncts(form: Selector) -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, argument
 
 
+def equalities(form: Selector) -> dict[str, Any] | None:
+    """The values that fields must have, of a normalized selector that says nothing else; None of another."""
+    found: dict[str, Any] = {}
+    for name, argument in form.items():
+        if name == "$and":
+            several = [equalities(inner) for inner in argument]
+        elif not name.startswith("$") and argument.keys() == {"$eq"}:
+            several = [{name: argument["$eq"]}]
+        else:
+            return None
+        for one in several:
+            if one is None or not found.keys().isdisjoint(one):
+                return None
+            found |= one
+    return found
+
+
 def _required(form: Selector) -> frozenset[str] | None:
     for name, argument in form.items():
         if name == "$and":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from couchreg.designdocs.mango import bookmarks, ranges
+from couchreg.designdocs.mango.analysis import equalities
 from couchreg.designdocs.mango.bookmarks import Mark, ResumePoint
 from couchreg.designdocs.mango.intervals import Interval
 from couchreg.designdocs.mango.options import MangoQuery
@@ -31,6 +32,7 @@ SMALL: Final = 256 << 10  # bytes of documents
 LARGEST: Final = 256 << 10  # bytes of a document that becomes objects here
 AT_ONCE: Final = 1 << 20  # bytes of documents that are handed on
 LARGE: Final = b""  # stands for a document that is not read at once
+_EXACT: Final = frozenset({str, int, bool})  # whose text is theirs alone
 BEHIND: Final = 1 << 62  # a number behind those of all rows of one document
 
 
@@ -58,6 +60,7 @@ class MangoHit(NamedTuple):
     key: bytes
     id: str
     row: Row | None
+    text: bytes | None = None  # the document, where it is certain that it is meant
 
 
 class Cursor:
@@ -95,6 +98,26 @@ class Cursor:
         self._last: MangoHit | None = None
         self._names_revision = False  # whether `_id` or `_rev` is asked about
         self._read = self._reader(choice)
+        self._only_key = self._of_all_meant()
+
+    def _of_all_meant(self) -> bytes | None:
+        """The key that the rows of all documents have that are meant, and of no others, as long as the index
+        and the documents are of one time: then nothing more has to be looked at. None where there is none.
+
+        It is compared as text: 1 and 1.0 have the same sort key, and so have texts that differ in characters
+        which do not count in an order.
+        """
+        values = equalities(self._query.selector) if self._project is None else None
+        columns = self._winner.index.columns
+        if not values or self._query.conflicts or values.keys() != set(columns):
+            return None
+        if any(not name.isidentifier() or name.startswith("_") for name in columns):
+            return None
+        return (
+            None
+            if any(type(value) not in _EXACT for value in values.values())
+            else json.encode([values[name] for name in columns])
+        )
 
     def _reader(self, choice: Choice) -> Callable[[bytes], dict[str, Any]] | None:
         """Reads of a document what is asked about; None where that is more than its own members."""
@@ -164,20 +187,24 @@ class Cursor:
                     yield [MangoHit(json.quote(row.id), row.id, row) for row in rows]
             return
         async with aclosing(self._pages(*self._found)) as pages:
-            async for page in pages:
-                async with aclosing(self._opened(page)) as opened:
+            async for page, seq in pages:
+                async with aclosing(self._opened(page, seq)) as opened:
                     async for hits in opened:
                         yield hits
 
-    async def _pages(self, index: Index, place: int) -> AsyncGenerator[list[IndexRow], None]:
-        """Of the ranges of an index, one after the other; they grow with what has been in vain."""
+    async def _pages(
+        self, index: Index, place: int
+    ) -> AsyncGenerator[tuple[list[IndexRow], str | None], None]:
+        """Of the ranges of an index, one after the other; they grow with what has been in vain. With each
+        comes a sequence up to which the index has read the database."""
         wanted = max(1, min(self._query.skip + self._query.limit, FEW))
         for interval in self._intervals():
             read = self._part(place, interval)
             while True:
+                seq = index.known_seq
                 page = await index.peek(read, wanted)
                 if page:
-                    yield page
+                    yield page, seq
                 if len(page) < wanted:
                     break
                 read = read._replace(after=page[-1])
@@ -204,8 +231,10 @@ class Cursor:
             return Read(place, high, low, descending=True, after=after)
         return Read(place, low, high, descending=False, after=after)
 
-    async def _opened(self, page: Sequence[IndexRow]) -> AsyncGenerator[list[MangoHit], None]:
-        """Rows with their documents, a few at a time."""
+    async def _opened(
+        self, page: Sequence[IndexRow], seq: str | None
+    ) -> AsyncGenerator[list[MangoHit], None]:
+        """Rows with their documents, a few at a time. The index was at `seq`, or behind it."""
         if self._covered:
             self.stats.keys += len(page)
             yield [MangoHit(row.key, row.id, None) for row in page]
@@ -216,13 +245,28 @@ class Cursor:
             start += len(some)
             self.stats.keys += len(some)
             rows = await self._db.winners([row.id for row in some], bodies=True)
-            yield [
+            found = [
                 MangoHit(of.key, of.id, row)
                 for of, row in zip(some, rows, strict=True)
                 if row is not None and not row.deleted
             ]
+            # The documents were read before this look: if nothing came since, they are those of the index.
+            is_one = self._only_key is not None and (await self._db.update_seq()).text == seq
+            yield self._certain(found) if is_one else found
             size = sum(len(row.members or b"") for row in rows if row is not None)
             together = min(2 * together, MOST_TOGETHER) if size < SMALL else max(1, together // 4)
+
+    def _certain(self, hits: list[MangoHit]) -> list[MangoHit]:
+        """With their texts, as far as there is no more to them than members."""
+        plain = [
+            (hit.id, hit.row.rev, hit.row.members)
+            for hit in hits
+            if hit.key == self._only_key and hit.row and hit.row.members and not hit.row.attachments
+        ]
+        if len(plain) < len(hits):
+            return hits
+        texts = documents.plain(plain)
+        return [hit._replace(text=text) for hit, text in zip(hits, texts, strict=True)]
 
     async def _listed(self) -> AsyncGenerator[list[Row], None]:
         """The documents themselves, by their ids."""
@@ -260,6 +304,8 @@ class Cursor:
             self.stats.quorum_docs += 1
         else:
             self.stats.docs += 1
+        if hit.text is not None:
+            return hit.text
         members = row.members or b""
         if len(members) > LARGEST or self._query.conflicts:
             return LARGE

@@ -132,6 +132,11 @@ class Index:
         finally:
             self.waiting -= 1
 
+    @property
+    def known_seq(self) -> str | None:
+        """`seq`, as far as it is known without a look."""
+        return self._known_seq
+
     async def seq(self) -> str:
         """Up to where the database has been read."""
         file = await self._held()

@@ -103,6 +103,49 @@ async def paged(couch: Couch, wanted: Any, limit: int, **options: Any) -> list[s
             return found
 
 
+# -- documents that an index alone says to be meant
+
+
+async def test_what_only_sorts_alike_is_not_meant(couch: Couch) -> None:
+    values = [1, 1.0, True, "a", "a\u0001", "\u00e9", "e\u0301", "", 0, False, -5, 2**60, None, [1]]
+    docs = [{"_id": f"{number:02}", "v": value, "w": "x"} for number, value in enumerate(values)]
+    file = {"a.txt": {"content_type": "text/plain", "data": "aGk="}}
+    await made(couch, "v", "v")
+    await made(couch, "w-v", "w", "v")
+    await fill(couch, *docs, {"_id": "file", "v": 1, "w": "x", "_attachments": file})
+    for value in values:
+        matches = selector.compile({"v": value})
+        expected = [doc["_id"] for doc in docs if matches(doc)] + ["file"] * (
+            value == 1 and value is not True
+        )
+        for wanted in ({"v": value}, {"v": value, "w": "x"}, {"$and": [{"v": value}, {"w": {"$eq": "x"}}]}):
+            found = (await find(couch, wanted))["docs"]
+            assert sorted(doc["_id"] for doc in found) == expected, wanted
+            for doc in found:
+                assert doc == (await couch("GET", f"/{doc['_id']}")).json
+
+
+async def test_a_document_that_has_changed_since_the_index_is_looked_at(
+    couch: Couch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await made(couch, "v", "v")
+    await fill(couch, *[{"_id": name, "v": 1} for name in "abc"])
+    assert await ids(couch, {"v": 1}) == ["a", "b", "c"]
+    peek = engine.Index.peek
+
+    async def changed(self: engine.Index, read: Any, limit: int) -> Any:
+        rows = await peek(self, read, limit)
+        await couch.rev("b", {"v": 2}, (await couch("GET", "/b")).json["_rev"])
+        return rows
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engine.Index, "peek", changed)
+        assert await ids(couch, {"v": 1}) == ["a", "c"]
+    await couch.rev("c", {"v": 2}, (await couch("GET", "/c")).json["_rev"])
+    assert await ids(couch, {"v": 1}, update=False) == ["a"]
+    assert await ids(couch, {"v": 2}) == ["b", "c"]
+
+
 # -- how much is read
 
 
