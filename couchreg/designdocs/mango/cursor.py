@@ -148,6 +148,11 @@ class Cursor:
             async for hits in every:
                 found: list[bytes] = []
                 size = 0
+                if not skip and hits and hits[0].text is not None:  # and so have the others
+                    hits = hits[:left]
+                    self._look(len(hits))
+                    found = [hit.text for hit in hits if hit.text is not None]
+                    self._last, hits = hits[-1], []
                 for hit in hits:
                     text = self._matched(hit)
                     if text is LARGE:
@@ -266,7 +271,7 @@ class Cursor:
         if len(plain) < len(hits):
             return hits
         texts = documents.plain(plain)
-        return [hit._replace(text=text) for hit, text in zip(hits, texts, strict=True)]
+        return [MangoHit(hit.key, hit.id, hit.row, text) for hit, text in zip(hits, texts, strict=True)]
 
     async def _listed(self) -> AsyncGenerator[list[Row], None]:
         """The documents themselves, by their ids."""
@@ -300,10 +305,7 @@ class Cursor:
         row = hit.row
         if row is None:
             return self._of_keys(hit)
-        if self._query.r > 1:
-            self.stats.quorum_docs += 1
-        else:
-            self.stats.docs += 1
+        self._look(1)
         if hit.text is not None:
             return hit.text
         members = row.members or b""
@@ -338,6 +340,13 @@ class Cursor:
         fields = self._query.fields
         return text if fields is None else await self._large.projected(fields, text)
 
+    def _look(self, number: int) -> None:
+        """Count documents that are looked at."""
+        if self._query.r > 1:
+            self.stats.quorum_docs += number
+        else:
+            self.stats.docs += number
+
     def _is_design(self, hit: MangoHit) -> bool:
         return self._found is None and hit.id.startswith(DESIGN)
 
@@ -346,10 +355,7 @@ class Cursor:
         if not self._is_design(hit) or not (fits or self._query.r > 1):
             return
         self.stats.keys -= 1
-        if self._query.r > 1:
-            self.stats.quorum_docs -= 1
-        else:
-            self.stats.docs -= 1
+        self._look(-1)
 
     def _of_keys(self, hit: MangoHit) -> bytes | None:
         """A document made of the key of its row, which has all that is asked about."""
