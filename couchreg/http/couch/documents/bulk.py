@@ -21,7 +21,7 @@ from couchreg.http.couch.frame.uuids import new_uuid
 from couchreg.model import document, json
 from couchreg.model.document import Parsed
 from couchreg.model.partitions import check_id
-from couchreg.turns import TimeSlice, portions
+from couchreg.turns import FEW, TimeSlice, portions
 
 WHOLE = 1 << 20  # bytes of a request that is read in one go: some milliseconds of the loop
 PORTION = 60 << 10  # bytes of documents that are read together, where not all are read at once
@@ -42,7 +42,7 @@ async def _bulk_docs(ctx: Context, body: bytes) -> web.StreamResponse:
     partitioned = await ctx.db.setting("partitioned")
     parsed: list[Parsed] = []
     turn = TimeSlice()
-    for values in _together(docs):
+    for values in _together(docs, 1 if len(body) > WHOLE else FEW):
         if isinstance(values[0], json.Raw):
             values = await decoded(b"[" + b",".join(values) + b"]", 0)
         few = [_parse(ctx, limits, value, len(body), new_edits=new_edits) for value in values]
@@ -65,8 +65,8 @@ async def _bulk_docs(ctx: Context, body: bytes) -> web.StreamResponse:
 
 
 async def _request_of(ctx: Context, body: bytes) -> Any:
-    """The request; the documents of a large one as text, to be read one by one, since the loop would stand
-    still while all of them are made. Raises BadRequest, TooLarge."""
+    """The request; the documents of a large one as text, to be read a few at a time, since the loop would
+    stand still while all of them are made. Raises BadRequest, TooLarge."""
     if len(body) > WHOLE:
         ctx.allowance.check(body)
         with suppress(BadRequest):  # then it is read as a whole, which tells what is wrong
@@ -76,11 +76,12 @@ async def _request_of(ctx: Context, body: bytes) -> Any:
     return await ctx.decoded(body)
 
 
-def _together(docs: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """A few documents at a time; where they are still text, those that are short together, for it takes more
-    to read each by itself."""
-    for portion in portions(docs):
-        if isinstance(portion[0], json.Raw) and sum(map(len, portion)) > PORTION:
+def _together(docs: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:
+    """At most so many documents at a time; where they are still text, those that are short together, for it
+    takes more to read each by itself."""
+    is_text = bool(docs) and isinstance(docs[0], json.Raw)
+    for portion in portions(docs, FEW if is_text else most):
+        if is_text and sum(map(len, portion)) > PORTION:
             yield from portions(portion, 1 if max(map(len, portion)) > PORTION // 4 else 4)
         else:
             yield portion
@@ -216,9 +217,9 @@ async def _results(parsed: Sequence[Parsed], outcomes: Sequence[Outcome], *, acc
     return b"[" + b",".join(rows) + b"]"
 
 
-def _row(doc_id: str, outcome: Outcome, *, accepted: bool) -> dict[str, Any]:
-    if not isinstance(outcome, str):
-        return writing.failure(doc_id, outcome)
+def _row(doc_id: str, outcome: Outcome, *, accepted: bool) -> dict[str, Any] | json.Raw:
+    if not isinstance(outcome, str):  # its reason may be any value that a function has thrown
+        return json.Raw(json.encode(writing.failure(doc_id, outcome)))
     row = {"ok": True, "id": doc_id, "rev": outcome}
     return row | {"accepted": True} if accepted else row
 

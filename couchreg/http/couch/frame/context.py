@@ -40,8 +40,7 @@ from couchreg.turns import TimeSlice
 
 FEW = 8 << 10  # bytes of JSON that take no time, whatever they are
 LARGE_BODY = 4 << 20  # bytes of a body from which on one at a time is made something of
-LARGE = 256 << 10  # bytes of an answer that are not gathered, and not sent to many at once
-SLICE = 256 << 10  # bytes of one write of those
+LARGE = 256 << 10  # bytes of an answer that are not gathered, not sent to many at once, and of one write
 _PRIVATE = (("Cache-Control", "private"), ("Vary", "Authorization, Cookie"))  # beside what is said of caches
 
 
@@ -304,8 +303,8 @@ class Context:
             return
         async with self.services.large.take(origin(self.address)):
             turn = TimeSlice()
-            for start in range(0, len(piece), SLICE):
-                await stream.write(memoryview(piece)[start : start + SLICE])
+            for start in range(0, len(piece), LARGE):
+                await stream.write(memoryview(piece)[start : start + LARGE])
                 await turn.pass_on()
 
     @property

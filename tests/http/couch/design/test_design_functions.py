@@ -101,3 +101,21 @@ async def test_functions_begin_anew_when_they_are_told_to(couch: Couch) -> None:
     assert (
         await couch("POST", "//_reload_query_servers", {}, headers={"Authorization": "anna"})
     ).status == 401
+
+
+DEEP = "(function () { var v = 1; for (var i = 0; i < 1300; i++) v = [v]; return v; })()"
+
+
+@pytest.mark.parametrize(("value", "shown"), [("1e300", b"1e+300"), (DEEP, b"[[")])
+async def test_a_bulk_tells_whatever_was_thrown_as_one_document_does(
+    couch: Couch, value: str, shown: bytes
+) -> None:
+    rule = f"function (doc) {{ if (doc.bad) throw({{forbidden: {value}}}); }}"
+    await couch.rev("_design/rule", {"validate_doc_update": rule})
+    alone = await couch("PUT", "/bad", {"bad": 1})
+    reply = await couch("POST", "/_bulk_docs", {"docs": [{"_id": "bad", "bad": 1}, {"_id": "good"}]})
+    assert (alone.status, reply.status) == (403, 201)
+    assert shown in alone.body
+    reason = alone.body.partition(b'"reason":')[2].rstrip()[:-1]
+    assert reason in reply.body
+    assert (await couch("GET", "/good")).status == 200
