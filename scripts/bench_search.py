@@ -58,6 +58,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--engines", default="fts5,whoosh", help="which, with commas (fts5,whoosh)")
     parser.add_argument("--queries", type=int, default=300, help="of each kind (300)")
     parser.add_argument("--seconds", type=float, default=15.0, help="for the queries of each kind (15)")
+    parser.add_argument(
+        "--rest", type=float, default=20.0, help="seconds before, for the index to be put in order (20)"
+    )
     parser.add_argument("--turn", type=float, default=2.0, help="seconds that indexing is held, or not (2)")
     return parser
 
@@ -228,6 +231,7 @@ async def measure(engine: str, folder: Path, count: int, options: argparse.Names
             await registry.caught_up()
             note("written in", f"{written - began:.0f} s")
             note("indexed behind that", f"{time.monotonic() - written:.0f} s")
+            await asyncio.sleep(options.rest)
             asked = await searches(registry, words, options)
             answered = iter(await log.searches())
             for name, took in asked.items():

@@ -91,7 +91,7 @@ class Follower(Protocol):
 
 @runtime_checkable
 class Tidies(Protocol):
-    """A follower that puts in order what it has built, when there is nothing to follow."""
+    """A follower that puts in order what it has built, when there has been nothing to follow for a while."""
 
     async def tidy(self) -> bool:
         """A little of that, in a fraction of a second; whether there is more. Raises as `Follower.apply`."""

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 30.0  # seconds before trying again
 REST, LONGEST_LINGER = 1, 1.0  # times as long as a commit took, and at most so many seconds, one lingers
+QUIET = 5.0  # seconds without changes before things are put in order
 LOOK, LOOK_IDLY = 0.03, 1.0  # seconds between two looks at how far another process is
 # Not a document's fault: everything waits until it is over.
 STORE_FAILS = (Unavailable, StorageFailure, OSError, RebuildNeeded)
@@ -224,17 +225,8 @@ class FollowerLoop:
             self._last_error = None
             self._took = time.monotonic() - began
             self._become("waiting")
-            await self._tidy(database)
             await self._news(database)
             await self._gather()
-
-    async def _tidy(self, database: FollowedPackages) -> None:
-        """Let the follower put things in order, until that is done or there is something to follow."""
-        if isinstance(self.follower, Tidies):
-            while await self.follower.tidy():
-                self._task_of_one.check()
-                if self._again.is_set() or self._seq < await database.update_seq():
-                    return
 
     async def _forget(self, database: FollowedPackages) -> None:
         """What has been purged since the last time."""
@@ -260,10 +252,17 @@ class FollowerLoop:
         self._move(seq)
 
     async def _news(self, database: FollowedPackages) -> None:
-        """Wait for changes. Raises RebuildNeeded when `restart` has been called."""
+        """Wait for changes; when none have come for a while, the follower may put things in order meanwhile.
+        Raises RebuildNeeded when `restart` has been called."""
         waits = [asyncio.ensure_future(database.wait(self._seq)), asyncio.ensure_future(self._again.wait())]
+        rest = QUIET if isinstance(self.follower, Tidies) else None
         try:
-            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            while True:
+                done, _ = await asyncio.wait(waits, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
+                if done or not isinstance(self.follower, Tidies):
+                    break
+                self._task_of_one.check()
+                rest = 0.0 if await self.follower.tidy() else None
             for task in done:
                 task.result()
         finally:

@@ -117,8 +117,9 @@ class TidyRecorder(Recorder):
 
 
 async def test_things_are_put_in_order_until_there_is_something_to_follow(
-    store: SqliteStore, database: Databases
+    store: SqliteStore, database: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("couchreg.followers.loop.QUIET", 0.01)
     follower = TidyRecorder()
     loop = FollowerLoop(follower, store, REGISTRY, first_wait=0.001)
     follower.news = lambda: put(database(), "b", {})

@@ -79,7 +79,7 @@ def test_an_operation_that_does_not_exist() -> None:
 
 def test_searches_are_measured_while_an_index_is_made_anew() -> None:
     command = [sys.executable, str(SCRIPTS / "bench_search.py"), "--packages", "30", "--engines", "fts5"]
-    command += ["--seconds", "0.3", "--queries", "3", "--turn", "0.2"]
+    command += ["--seconds", "0.3", "--queries", "3", "--turn", "0.2", "--rest", "0"]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     heading, *lines = done.stdout.splitlines()

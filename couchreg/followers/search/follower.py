@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from couchreg.docstore.base import Change
-from couchreg.errors import StorageFailure, Unavailable
+from couchreg.errors import CouchregError, StorageFailure, Unavailable
 from couchreg.followers.base import Checkpoint, FollowedPackages, RebuildNeeded
 from couchreg.followers.search.base import SearchIndex, TooSlow, Writer
 from couchreg.followers.search.explaining import Found, explained
@@ -117,12 +117,12 @@ class SearchFollower:
 
     async def tidy(self) -> bool:
         """Who has written much leaves an index in many parts, with what is of packages that were replaced in
-        between: a search takes a quarter longer, until these are one."""
+        between: a search takes a quarter longer, until these are few."""
         if self._written < UNTIDY or self._passed:
             return False
         try:
             is_more = await self._writer.tidy()
-        except (Stopped, OSError, StorageFailure) as error:  # it is as good as before
+        except (Stopped, OSError, CouchregError) as error:  # it is as good as before
             log.warning("the search index is not put in order now: %s", error)
             is_more = False
         if not is_more:

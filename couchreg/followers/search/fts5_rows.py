@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS shown (id INTEGER PRIMARY KEY, body BLOB NOT NULL) ST
 {fts5_facets.SCHEMA}"""
 _FTS_TABLES: Final = ("package_words", "resource_words", "package_tags", "resource_tags")
 SEGMENTS: Final = 8  # of a level that FTS5 puts together: by fours it would write everything twice as often
+WORTH_WHILE: Final = 10  # a tenth of a table: then all of it is written again
 _IS_MORE: Final = 2  # rows changed by a command that has put something together
 _PAGES: Final = 500  # that are put together at a time: some ten milliseconds
 _ITEM = "INSERT INTO item VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -80,7 +81,7 @@ class IndexRows:
     def __init__(self, path: Path, *, with_meaning: bool = False) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._connection = apsw.Connection(str(path))
-        self._untidy = list(_FTS_TABLES)
+        self._untidy: list[str] | None = None  # tables that are being put in order; None: not begun
         self._is_begun = False  # with the first of those
         self._facets = fts5_facets.FacetRows(self._connection)
         try:
@@ -126,20 +127,29 @@ class IndexRows:
 
     def tidy(self) -> bool:
         """Make one segment of all that a table of FTS5 has, some pages at a time, and leave out what is of
-        items that are gone; whether there is more to do.
+        items that are gone, where so much lies outside of its largest segment that it is worth while; whether
+        there is more to do. What is committed in between is a segment of its own.
 
         Source: https://www.sqlite.org/fts5.html#the_merge_command
         """
+        if self._untidy is None:
+            self._untidy = [name for name in _FTS_TABLES if self._is_in_parts(name)]
         if not self._untidy:
-            self._untidy = list(_FTS_TABLES)
+            self._untidy = None
             return False
         name, before = self._untidy[0], self._connection.total_changes()
-        pages = _PAGES if self._is_begun else -_PAGES
+        # The first step says that all segments are meant, the others go on with them.
+        pages = _PAGES if self._is_begun else -1
         self._run(f"INSERT INTO {name} ({name}, rank) VALUES ('merge', ?)", (pages,))  # noqa: S608
         self._is_begun = self._connection.total_changes() - before >= _IS_MORE
         if not self._is_begun:
             del self._untidy[0]
         return True
+
+    def _is_in_parts(self, name: str) -> bool:
+        found = self._run(f"SELECT count(*) FROM {name}_idx GROUP BY segid")  # noqa: S608
+        sizes = [int(pages) for [pages] in found]
+        return len(sizes) > 1 and (sum(sizes) - max(sizes)) * WORTH_WHILE >= sum(sizes)
 
     def forget(self) -> None:
         """What was not committed; after an error SQLite may have done so by itself."""

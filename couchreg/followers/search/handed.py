@@ -38,8 +38,8 @@ class IndexWork(msgspec.Struct, array_like=True, frozen=True):
     packages: list[_Package]
     gone: list[str]
     checkpoint: tuple[str, str] | None
-    with_meaning: bool = False
-    tidies: bool = False  # instead of all that: put some of it in order
+    with_meaning: bool
+    tidies: bool  # instead of all that: put some of it in order
 
     @property
     def sources(self) -> list[PackageSource]:
@@ -68,8 +68,8 @@ def work(
     gone: Collection[str],
     checkpoint: Checkpoint | None,
     *,
-    with_meaning: bool = False,
-    tidies: bool = False,
+    with_meaning: bool,
+    tidies: bool,
 ) -> bytes:
     packages = [
         _Package(

@@ -96,9 +96,21 @@ class Indexing:
         self.expect(much=False)  # what comes meanwhile waits for it
         if self._is_giving_way:
             await self.end()
-        job = work(str(self._directory.resolve()), self._at, (), (), None, tidies=True)
-        await self._begin_job(job)
+        await self._begin_job(self._work(tidies=True))
         return await self._settle()
+
+    def _work(
+        self,
+        sources: Sequence[PackageSource] = (),
+        gone: Collection[str] = (),
+        checkpoint: Checkpoint | None = None,
+        *,
+        tidies: bool = False,
+    ) -> bytes:
+        directory = str(self._directory.resolve())
+        return work(
+            directory, self._at, sources, gone, checkpoint, with_meaning=self._with_meaning, tidies=tidies
+        )
 
     async def end(self) -> None:
         opened, self._opened = self._opened, None
@@ -119,15 +131,7 @@ class Indexing:
             await self._pause()
         if self._began is None and self._is_giving_way != self._gives_way:
             await self.end()
-        job = work(
-            str(self._directory.resolve()),
-            self._at,
-            sources,
-            gone,
-            checkpoint,
-            with_meaning=self._with_meaning,
-        )
-        await self._begin_job(job)
+        await self._begin_job(self._work(sources, gone, checkpoint))
         self._began = self._began or asyncio.get_running_loop().time()
 
     async def _begin_job(self, job: bytes) -> None:

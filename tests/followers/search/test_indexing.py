@@ -1,6 +1,7 @@
 """The index is written in a child: one that ends is replaced, and nothing is lost or half done."""
 
 import asyncio
+import importlib
 import os
 import shutil
 import signal
@@ -125,10 +126,39 @@ async def test_a_child_that_was_killed_is_replaced(
     assert (await searching.loop.status()).problems == ()
 
 
+@pytest.mark.parametrize("with_meaning", [False, True])
+async def test_an_index_that_was_written_with_what_others_leave_is_put_in_order(
+    engine: Engine, tmp_path: Path, with_meaning: bool
+) -> None:
+    """By another child, which finds it as it is."""
+    name = "fts5" if engine is Fts5Index else "whoosh"
+    module, limits = f"couchreg.followers.search.inside.{name}", replace(LIMITS, memory=8 << 30)
+    writer = Indexing(module, tmp_path / "search", limits, with_meaning=with_meaning)
+    await writer.begin(None)
+    for number in range(3):
+        writer.expect(much=True)
+        await writer.put([BEES._replace(name=f"bees{number}", version=str(number))], [])
+        await writer.commit(Checkpoint("life", str(number)))
+    said = [await writer.tidy()]
+    while said[-1]:
+        said.append(await writer.tidy())
+    assert (len(said) > 1) is (engine is Fts5Index)
+    await writer.put([BEES], [])
+    await writer.commit(AT)
+    await writer.close()
+
+
+async def test_children_look_for_garbage_less_often(engine: Engine) -> None:
+    name = "fts5" if engine is Fts5Index else "whoosh"
+    module = importlib.import_module(f"couchreg.followers.search.inside.{name}")
+    assert callable(module.prepare)
+
+
 async def test_an_index_is_put_in_order_when_there_is_nothing_to_follow(
     searching: Searching, database: Databases, writer: Indexing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("couchreg.followers.search.follower.UNTIDY", 3)
+    monkeypatch.setattr("couchreg.followers.loop.QUIET", 0.05)
     tidy, said = writer.tidy, []
 
     async def told() -> bool:
