@@ -21,7 +21,7 @@ from couchreg.os_errors import belongs
 
 LOCK_NAME = "couchreg.lock"
 ASIDE = ".damaged"  # in the name of what a rebuild has put aside
-_PATIENCE = 2.0  # seconds
+_TIMEOUT = 2.0  # seconds
 OPEN = ("datastore", "spool", "publishing")  # what lies in these is published, or is about to be
 OURS = (
     "contents.sqlite",
@@ -156,7 +156,7 @@ class DataDir:
 def _held(lock: int) -> bool:
     """Whether the lock could be had. A process that a server was starting when it was killed has it, too,
     until it runs its program, so a lock that is held is tried for some seconds."""
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + _TIMEOUT
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -33,7 +33,7 @@ LOST = "a file that it is made of is lost or damaged in the datastore."
 TRIES = 2  # that a table is stopped before it has failed
 KILLS = 20  # the same where somebody killed the child, which says little of the table
 _GIB = 1 << 30
-_PATIENCE = 20  # how many times its CPU time it may last: everybody else goes first
+_PER_CPU_TIME = 20  # how many times its CPU time it may last: everybody else goes first
 _NICE = 19
 _SHOWN_SCHEMA = 1 << 20  # bytes of a schema that a file repeats
 _LEFT_OUT = frozenset(
@@ -64,7 +64,7 @@ class ConversionLimits:
     def of(self, size: int) -> Limits:
         cpu_seconds = self.cpu_seconds * (1 + size / _GIB)
         return Limits(
-            seconds=cpu_seconds * _PATIENCE,
+            seconds=cpu_seconds * _PER_CPU_TIME,
             cpu_seconds=cpu_seconds,
             cpu_of_child=cpu_seconds * 1000,
             memory=self.memory,

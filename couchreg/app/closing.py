@@ -11,7 +11,7 @@ from typing import Final
 from couchreg.access.known import PrivatePackages
 from couchreg.followers.loop import FollowerLoop
 
-PATIENCE: Final = 2.0  # seconds
+TIMEOUT: Final = 2.0  # seconds
 
 
 async def closed_ahead(private: PrivatePackages, loop: FollowerLoop) -> frozenset[str]:
@@ -26,6 +26,6 @@ async def is_settled(private: PrivatePackages, loop: FollowerLoop) -> bool:
     Unavailable when it has stopped."""
     if await closed_ahead(private, loop):
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 await loop.caught_up(private.seq)
     return not await closed_ahead(private, loop)

@@ -11,7 +11,7 @@ from couchreg.http.registry.frame.health import FAILING, OK, WARNING, HealthPart
 if TYPE_CHECKING:
     from couchreg.app.server import App
 
-PATIENCE = 5.0  # seconds that a store may take to answer
+TIMEOUT = 5.0  # seconds that a store may take to answer
 KEPT = 2.0  # seconds that what was found is told again
 BEHIND = 10_000  # changes that a follower may be behind
 NEEDED = "datastore"  # the follower that a publish waits for
@@ -102,10 +102,10 @@ class Health:
 async def _tried(name: str, look: Callable[[], Awaitable[HealthPart]]) -> HealthPart:
     """What a part tells of itself, or why it does not."""
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             return await look()
     except TimeoutError:
-        return HealthPart(name, FAILING, f"No answer for {PATIENCE:.0f} s.")
+        return HealthPart(name, FAILING, f"No answer for {TIMEOUT:.0f} s.")
     except CouchregError as error:
         return HealthPart(name, FAILING, error.reason)
     except OSError as error:

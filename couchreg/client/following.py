@@ -17,7 +17,7 @@ from couchreg.errors import BadRequest
 from couchreg.model import json
 
 Told = Callable[[Mapping[str, Any]], None]  # is given each status as it comes
-PATIENCE = 8  # attempts to reach the registry, one after another; with pauses two minutes
+MOST_ATTEMPTS = 8  # attempts to reach the registry, one after another; with pauses two minutes
 _LONGEST = 30.0  # seconds between two
 _DATA = b"data: "
 _KINDS: dict[str, type[ClientError]] = {
@@ -69,7 +69,7 @@ async def follow(transport: Transport, url: URL, told: Told) -> dict[str, Any]:
                     return _outcome(status)
         except Unreachable:
             failures += 1
-            if failures == PATIENCE:
+            if failures == MOST_ATTEMPTS:
                 raise
         await asyncio.sleep(min(2**failures, _LONGEST))
         with suppress(Unreachable):  # what stands in between may keep a stream back, and not an answer

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 LONGEST_HEAD: Final = 16 << 10  # bytes of a head that is waited for
 ANSWERED: Final = frozenset({200, 206, 302, 304})  # what a reading process says by itself
 _FLUSHED: Final = 0.02  # seconds between two looks whether an answer has gone
-_PATIENCE: Final = 30.0  # seconds that an answer may take to go, before the connection is given up
+_TIMEOUT: Final = 30.0  # seconds that an answer may take to go, before the connection is given up
 
 # Who sends one of these only may be answered by a reading process: none of them says who asks, or has a body.
 _HARMLESS: Final = (
@@ -155,7 +155,7 @@ class HandsOn(Connection):
             self._giving = self._loop.create_task(self._give_later(data), name="handing on")
 
     async def _give_later(self, data: bytes) -> None:
-        until = self._loop.time() + _PATIENCE
+        until = self._loop.time() + _TIMEOUT
         while self.transport is not None and self.transport.get_write_buffer_size():
             if self._loop.time() > until:
                 self.transport.abort()

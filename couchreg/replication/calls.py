@@ -1,4 +1,4 @@
-"""Requests to another server: one bounded pool for each end, credentials for that end alone, and patience.
+"""Requests to another server: one bounded pool for each end, credentials for that end alone, and time limits.
 
 A request that meets a broken connection, silence, 408 or a 5xx is made again, later each time; 429 and
 `Retry-After` are obeyed. Redirects are followed for reading only, and credentials go to the
@@ -34,7 +34,7 @@ QUICK = 512 << 10  # bytes of JSON that are read on the loop
 SMALL = 512 << 10  # bytes of a body that is sent in one go
 FIRST_WAIT, LONGEST_WAIT = 0.25, 30.0  # seconds between attempts
 LONGEST_RETRY_AFTER = 300.0
-PATIENCE = 20  # how often in a row a server may say that it has too much to do
+MOST_ATTEMPTS = 20  # how often in a row a server may say that it has too much to do
 REDIRECTS = 5
 _AGAIN = frozenset({408, 429, *range(500, 600)}) - {501, 505}
 
@@ -156,7 +156,7 @@ class PeerCalls:
                     return answer
                 problem = f"{answer.status} {answer.reason}"
             asked = _retry_after(answer)
-            if asked is not None and busy < PATIENCE:
+            if asked is not None and busy < MOST_ATTEMPTS:
                 busy += 1
                 await self._manners.sleep(asked)
                 continue

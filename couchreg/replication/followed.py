@@ -27,7 +27,7 @@ from couchreg.replication.peers import Broken
 from couchreg.replication.remote import RemoteDatabase
 
 PAGE: Final = 1_000  # changes of one answer
-PATIENCE: Final = 60.0  # seconds after which a feed in which nothing comes is begun again
+TIMEOUT: Final = 60.0  # seconds after which a feed in which nothing comes is begun again
 LISTED: Final = 10_000  # ids of one range, in one answer
 MOST_LISTED: Final = 1_000_000  # ids of one range: a peer may answer for ever
 _NUMBER: Final = re.compile(r"[0-9]{1,18}")
@@ -63,7 +63,7 @@ class FollowedDatabase:
         self._life = (await self._look()).incarnation
 
     async def _find(self) -> None:
-        async with self._patient():
+        async with self._in_words():
             told = await self._remote.greeting()
         url = packages_url(self._endpoint.url, told)
         if url is None:
@@ -88,7 +88,7 @@ class FollowedDatabase:
         return found
 
     async def _look(self) -> Seq:
-        async with self._patient():
+        async with self._in_words():
             told = await self._remote.greeting()
         parts = (told.get("instance_start_time"), told.get("uuid"), _purged(told), self._shown)
         life = hashlib.sha256(json.encode([str(part) for part in parts])).hexdigest()[:16]
@@ -102,7 +102,7 @@ class FollowedDatabase:
         """Until something comes after `since`."""
         while True:
             try:
-                async with asyncio.timeout(PATIENCE), self._patient():
+                async with asyncio.timeout(TIMEOUT), self._in_words():
                     page = await self._remote.changes(since.text, 1, wait=True)
                 if page.rows:
                     self.newest = max(self.newest, _seq(page.rows[-1].seq, self._life))
@@ -117,7 +117,7 @@ class FollowedDatabase:
         """As a store has them, without bodies; whether the winner is a deletion is not told."""
         place: Any = since.text
         while True:
-            async with self._patient():
+            async with self._in_words():
                 page = await self._remote.changes(place, PAGE, wait=False)
             rows = [Change(_seq(row.seq, self._life), row.id, row.revs, False, None, ()) for row in page.rows]
             place = page.last_seq
@@ -176,7 +176,7 @@ class FollowedDatabase:
         pieces, size = [], 0
         doc_id, _, name = file.key.partition("/")
         path = path_of(doc_id) + "/" + "/".join(path_of(part)[1:] for part in name.split("/"))
-        async with self._patient(), self._calls.stream("GET", path) as response:
+        async with self._in_words(), self._calls.stream("GET", path) as response:
             if response.status in (404, 410):
                 raise NotFound
             if response.status != 200:
@@ -191,7 +191,7 @@ class FollowedDatabase:
     # -- asking
     async def _object(self, method: str, path: str, query: Mapping[str, str], value: Any) -> dict[str, Any]:
         """Raises TooMuch, Unavailable."""
-        async with self._patient():
+        async with self._in_words():
             answer: PeerAnswer = await self._calls.ask(method, path, query=query, value=value, most=LARGEST)
             if answer.status != 200:
                 raise Broken(answer.reason)
@@ -201,7 +201,7 @@ class FollowedDatabase:
             return found
 
     @asynccontextmanager
-    async def _patient(self) -> AsyncIterator[None]:
+    async def _in_words(self) -> AsyncIterator[None]:
         """Raises Unavailable for whatever another server may do, and passes on what a caller deals with."""
         try:
             yield

@@ -29,7 +29,7 @@ async def told(door: Door, who: str | None) -> list[Any]:
 async def test_between_a_write_and_its_followers_nothing_is_told(
     server: ServerFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(closing, "PATIENCE", 0.05)
+    monkeypatch.setattr(closing, "TIMEOUT", 0.05)
     goes_on = asyncio.Event()
     app = await server(validation="off", analytics="on")
     async for door in opened(app):

@@ -20,7 +20,7 @@ HEAD = b"Host: x\r\nConnection: keep-alive\r\n"
 
 @pytest.fixture
 async def hasty(server: ServerFactory, monkeypatch: pytest.MonkeyPatch) -> App:
-    """A server without patience."""
+    """A server with short time limits."""
     monkeypatch.setattr(connections, "LOOK", 0.02)
     app = await server()
     for name in ("head_timeout", "body_timeout", "send_timeout"):

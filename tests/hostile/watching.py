@@ -16,7 +16,7 @@ from typing import Any
 
 PAUSE = 0.004  # seconds between two questions
 CHILDREN_EVERY = 20  # questions between two looks at the memory of the children
-PATIENCE = 120  # seconds for an answer
+TIMEOUT = 120  # seconds for an answer
 
 
 def _delay(pid: int) -> float:
@@ -42,7 +42,7 @@ class Prober:
 
     def _ask(self) -> None:
         if self._socket is None:
-            self._socket = socket.create_connection(("127.0.0.1", self._port), PATIENCE)
+            self._socket = socket.create_connection(("127.0.0.1", self._port), TIMEOUT)
         self._socket.sendall(self._request)
         found = b""
         while b'"status":"ok"' not in found:
@@ -105,7 +105,7 @@ class Watch:
     def waited(self) -> float:
         """Seconds of the longest wait since `reset`, those that have begun by now included."""
         seen = self._rounds.value
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while self._rounds.value < seen + 2 and time.monotonic() < deadline:
             time.sleep(PAUSE / 2)
         return float(self._longest.value)

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 CHUNK = 256 << 10
 SMALL = 1 << 20  # whole objects up to here are verified before anything of them is given away
 DAMAGED = "The bytes in the blob store are damaged."
-PATIENCE = 10.0  # seconds a reader waits for one of the connections
+TIMEOUT = 10.0  # seconds a reader waits for one of the connections
 
 
 class BrokenRead(Exception):
@@ -57,7 +57,7 @@ class Objects:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 await self._free.acquire()
         except TimeoutError:
             raise Unavailable("Too many files are being read.", retry_after=5) from None

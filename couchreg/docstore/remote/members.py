@@ -40,7 +40,7 @@ class Rhythm(NamedTuple):
     beat: float
     good: float
     quiet: float
-    patience: float = 2.0
+    timeout: float = 2.0
 
 
 ALONE: Final = Rhythm(3.0, 12.0, 20.0, 5.0)  # nobody waits to take over, and a slow CouchDB does no harm
@@ -238,11 +238,11 @@ class Members:
     async def _run(self) -> None:
         """A look that takes long keeps no write waiting."""
         async with asyncio.TaskGroup() as both:
-            both.create_task(self._repeat(self._write, self._tell, self._rhythm.patience))
+            both.create_task(self._repeat(self._write, self._tell, self._rhythm.timeout))
             both.create_task(self._repeat(self._look, self._hurry, self._rhythm.good))
 
     async def _repeat(
-        self, step: Callable[[], Awaitable[None]], hurry: asyncio.Event, patience: float
+        self, step: Callable[[], Awaitable[None]], hurry: asyncio.Event, seconds: float
     ) -> None:
         """Whatever fails, since a process that does this no more can write nothing more."""
         while True:
@@ -253,7 +253,7 @@ class Members:
             if self._lost:
                 return
             try:
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(seconds):
                     await step()
             except (CouchregError, TimeoutError) as error:
                 log.debug("the processes of the registry cannot be told or asked: %s", error)

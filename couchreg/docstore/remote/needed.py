@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from couchreg.docstore.base import BEGINNING, Change, Changes, Revision, Seq
 from couchreg.docstore.remote import listing, reading
-from couchreg.docstore.remote.replicas import PATIENCE, Copy, Replicas
+from couchreg.docstore.remote.replicas import TIMEOUT, Copy, Replicas
 from couchreg.docstore.remote.sequences import OneCopy
 from couchreg.errors import CouchregError
 
@@ -85,7 +85,7 @@ class NeededOfCopies:
         found, read = set[str](), dict[tuple[str, str], NeededFiles]()
         try:
             for copy in await self._replicas.copies(anew=True):
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(TIMEOUT):
                     told = await copy.asking.ask("GET", "")
                 told.check()
                 name = copy.node, str((await told.json()).get("uuid", ""))

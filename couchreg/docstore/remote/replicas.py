@@ -21,7 +21,7 @@ from couchreg.errors import CouchregError, Failure, Unavailable
 
 T = TypeVar("T")
 
-PATIENCE: Final = 5.0  # seconds for one copy, in two attempts
+TIMEOUT: Final = 5.0  # seconds for one copy, in two attempts
 HEDGE: Final = 0.5  # seconds after which another copy is asked as well
 SLOW: Final = 5.0  # seconds for which a copy that did not answer in that time is asked last
 LATE: Final = 1.0  # seconds for which the others are waited for when a majority has answered
@@ -128,7 +128,7 @@ class Replicas:
     async def answering(self, ask: Ask[T]) -> list[T]:
         """What all copies say that answer soon, a majority at least. Raises as `majority`."""
         copies = await self.copies()
-        enough, until = len(copies) // 2 + 1, time.monotonic() + 2 * PATIENCE
+        enough, until = len(copies) // 2 + 1, time.monotonic() + 2 * TIMEOUT
         found, running = list[T](), {self._begin(one, ask) for one in copies}
         try:
             while running and (left := until - time.monotonic()) > 0:
@@ -169,9 +169,9 @@ class Replicas:
 
         async def attempted() -> T:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE / 2):
+                async with asyncio.timeout(TIMEOUT / 2):
                     return await ask(copy.asking)
-            async with asyncio.timeout(PATIENCE / 2):
+            async with asyncio.timeout(TIMEOUT / 2):
                 return await ask(copy.asking)
 
         async def asked() -> T:

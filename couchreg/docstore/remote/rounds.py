@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 ROUND: Final = "sweep:round"
 LATE: Final = 600.0  # seconds after which what a process has sent has come to its end
-PATIENCE: Final = 60.0  # seconds for which one waits for the answers of all
+TIMEOUT: Final = 60.0  # seconds for which one waits for the answers of all
 LOOK: Final = 0.3  # seconds between two looks for them, and before an end is written again
 
 Answers = Callable[[], Awaitable[Sequence[dict[str, Any]]]]  # the documents of all processes, as they are now
@@ -131,7 +131,7 @@ class Rounds:
         return number
 
     async def _free(self, keys: set[str], number: int, answers: Answers) -> set[str]:
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + TIMEOUT
         while time.monotonic() < until:
             await asyncio.sleep(LOOK)
             found = await answers()

@@ -19,7 +19,7 @@ from couchreg.docstore.sqlite.paths import DatabaseFile
 from couchreg.docstore.sqlite.schema import make_private
 from couchreg.errors import Failure
 
-_PATIENCE: Final = 10_000  # milliseconds that a lock of somebody else's is waited for
+_BUSY_TIMEOUT: Final = 10_000  # milliseconds that a lock of somebody else's is waited for
 _FAULTS: Final = 5  # of one file that are told
 _OF_THE_DISK: Final = (apsw.IOError, apsw.CantOpenError, apsw.FullError, apsw.BusyError, apsw.LockedError)
 _NUMBERS: Final = {apsw.BusyError: errno.EBUSY, apsw.LockedError: errno.EBUSY}
@@ -102,7 +102,7 @@ def _opened(path: Path) -> Iterator[apsw.Connection]:
     conn = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         conn.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        conn.set_busy_timeout(_PATIENCE)
+        conn.set_busy_timeout(_BUSY_TIMEOUT)
         conn.execute("PRAGMA query_only=ON").fetchall()
         yield conn
     finally:

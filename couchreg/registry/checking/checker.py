@@ -23,7 +23,7 @@ from couchreg.sandbox.pool import Pool
 
 log = logging.getLogger(__name__)
 WORKER = "couchreg.registry.checking.worker"
-_PATIENCE = 10  # how many times its CPU time a check may last: the machine may have other work
+_PER_CPU_TIME = 10  # how many times its CPU time a check may last: the machine may have other work
 _NICE = 15  # a check of minutes shall not delay what a moment takes
 _GIB = 1 << 30
 _ESCAPED = 6  # bytes of JSON for one of a text, at the worst
@@ -49,7 +49,7 @@ class CheckLimits:
         """For a package with so many bytes of files. Checks last longer than they compute: they wait, too."""
         cpu_seconds = self.cpu_seconds * (1 + size / _GIB)
         return JobLimits(
-            seconds=cpu_seconds * _PATIENCE + _LEAST,
+            seconds=cpu_seconds * _PER_CPU_TIME + _LEAST,
             cpu_seconds=cpu_seconds,
             memory=self.memory,
             file_size=self.file_size,

@@ -14,7 +14,7 @@ from couchreg.errors import CouchregError
 from couchreg.registry.changing.settling import Settled
 
 MOST_DOCUMENTS = 64  # versions that are looked at for one publish
-_PATIENCE = 2.0  # seconds that the newest versions are waited for
+_TIMEOUT = 2.0  # seconds that the newest versions are waited for
 _TOGETHER = 500  # hashes that are asked for at once
 
 
@@ -44,7 +44,7 @@ class Held:
             return found
         if fresh and self._caught_up is not None:
             with suppress(TimeoutError, CouchregError):
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout(_TIMEOUT):
                     await self._caught_up(await self._database.update_seq())
         wanted = set(hashes)
         offers = await self._offers(self._holders, list(wanted))

@@ -4,7 +4,7 @@
 
 const Shelf = (() => {
   const MOST = 150e6; // bytes of a version: PouchDB holds it in memory while it comes
-  const PATIENCE = 60000; // milliseconds for a list of versions
+  const TIMEOUT = 60000; // milliseconds for a list of versions
   const WORDS = 20000; // characters of a README that are searched
   const LOOKED = "_local/looked"; // when it was last looked for what has changed; browsers end idle workers
   const PARTIAL = "Not all of it is here yet.";
@@ -57,7 +57,7 @@ const Shelf = (() => {
   }
 
   async function asked(path) {
-    const signal = AbortSignal.timeout(PATIENCE);
+    const signal = AbortSignal.timeout(TIMEOUT);
     const answer = await reached(root + path, { headers: { Accept: "application/json" }, cache: "no-cache", signal });
     let value;
     try {

@@ -57,7 +57,7 @@ async def test_a_node_that_stands_still_is_not_waited_for(
 ) -> None:
     """Though it is the one that is asked, whichever copies are meant: another one can be."""
     monkeypatch.setitem(calls._WAITS, (False, True), ClientTimeout(total=None, sock_read=4.0))
-    monkeypatch.setattr(replicas, "PATIENCE", 6.0)
+    monkeypatch.setattr(replicas, "TIMEOUT", 6.0)
     one = (await place.databases())[0]
     first = await put_one(one, edit("a", v=1))
     assert place.stores[0].calls.has_several

@@ -114,7 +114,7 @@ async def test_nothing_is_removed_while_somebody_does_not_answer(
 ) -> None:
     silent = Process(remote)
     await silent.members.join()
-    monkeypatch.setattr(rounds, "PATIENCE", 0.3)
+    monkeypatch.setattr(rounds, "TIMEOUT", 0.3)
     assert await free(sweeper, "a") == set()
     await silent.members.stop()
 

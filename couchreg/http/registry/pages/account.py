@@ -14,7 +14,7 @@ from couchreg.http.registry.frame.cookies import VISIT_COOKIE, set_cookie
 from couchreg.http.registry.frame.numbers import whole_number
 from couchreg.http.registry.pages.entering import ACCOUNT
 from couchreg.http.registry.pages.forms import fields_of, token_for
-from couchreg.http.registry.pages.waiting import patience_of
+from couchreg.http.registry.pages.waiting import deadline_of
 from couchreg.http.registry.pages.wanted import private, to
 from couchreg.http.registry.people.accounts import email_of, owned_of
 from couchreg.registry.reading.served import url_of
@@ -118,8 +118,8 @@ async def _page(
     call: Call, *, error: CouchregError | None = None, done: str = "", made: str = "", made_id: str = ""
 ) -> web.StreamResponse:
     name, (token, headers) = _name(call), token_for(call)
-    patience, packages = patience_of(call), list[str]()
-    async with patience.time(patience.for_answers):  # read once after a start, and brought up to date
+    deadline, packages = deadline_of(call), list[str]()
+    async with deadline.time(deadline.for_answers):  # read once after a start, and brought up to date
         packages = await owned_of(call, name)
     values: dict[str, Any] = {
         "packages": [
@@ -131,7 +131,7 @@ async def _page(
             for one in sorted(packages)[:_PACKAGES]
         ],
         "more_packages": max(0, len(packages) - _PACKAGES),
-        "are_looked_for": patience.is_over,
+        "are_looked_for": deadline.is_over,
         "tokens": await _tokens(call, name),
         "jobs": await _jobs(call, name),
         "logins": _logins(call, name),

@@ -6,7 +6,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from couchreg.http.registry.frame.call import Call
-from couchreg.http.registry.pages.waiting import FILLING, made, patience_of
+from couchreg.http.registry.pages.waiting import FILLING, deadline_of, made
 from couchreg.http.registry.pages.wanted import or_page, show
 from couchreg.http.registry.reading import listing, packages
 from couchreg.model import json
@@ -18,20 +18,20 @@ _PLACES: Final = ("resource", "field", "row", "file", "line", "column")
 
 
 async def _difference(call: Call) -> web.StreamResponse:
-    name, patience = call.part("name"), patience_of(call)
+    name, deadline = call.part("name"), deadline_of(call)
     sides = [await call.registry.catalog.named(name, call.part(side)) for side in ("old", "new")]
     old, new = (side.version for side in sides)
     key = ("DIFFERENCE", name, *(part for side in sides for part in (side.version, side.rev)))
     shown: dict[str, Any] = {"members": [], "added": [], "removed": [], "changed": []}
-    async with patience.time(patience.for_answers):
+    async with deadline.time(deadline.for_answers):
         found = await made(call, key, lambda: call.registry.differ.of(name, old, new, askers=call.askers))
         shown = _shown(found)
     base = call.base
     return await show(
         call,
         "difference.html",
-        script=FILLING if patience.is_over else "",
-        rest=patience.rest,
+        script=FILLING if deadline.is_over else "",
+        rest=deadline.rest,
         asked="",
         name=name,
         old=old,

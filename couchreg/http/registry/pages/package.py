@@ -13,7 +13,7 @@ from couchreg.docstore.base import Attachment
 from couchreg.errors import CouchregError, NotFound
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.rendered import Rendering
-from couchreg.http.registry.pages.waiting import FILLING, made, patience_of
+from couchreg.http.registry.pages.waiting import FILLING, deadline_of, made
 from couchreg.http.registry.pages.wanted import or_page, show
 from couchreg.http.registry.reading import linked
 from couchreg.http.registry.reading.files import version_of
@@ -47,17 +47,17 @@ async def _page(call: Call) -> web.StreamResponse:
     version = await version_of(call)
     base, name, document = call.base, version.name, version.document
     standing = await call.registry.catalog.standing(name)
-    patience, readme, dependents = patience_of(call), None, list[dict[str, str]]()
-    async with patience.time(patience.for_looking):
+    deadline, readme, dependents = deadline_of(call), None, list[dict[str, str]]()
+    async with deadline.time(deadline.for_looking):
         readme = await _readme(call, version)
-    async with patience.time(patience.for_answers):
+    async with deadline.time(deadline.for_answers):
         dependents = await made(call, ("DEPENDENTS", name), lambda: _dependents(call, name))
     return await show(
         call,
         "package.html",
-        script=FILLING if patience.is_over else "",
-        rest=patience.rest,
-        pictured=_readme_file(version) if patience.is_over or (readme and "<img" in readme) else None,
+        script=FILLING if deadline.is_over else "",
+        rest=deadline.rest,
+        pictured=_readme_file(version) if deadline.is_over or (readme and "<img" in readme) else None,
         asked="",
         name=name,
         version=version.version,

@@ -14,7 +14,7 @@ from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.papers import address_to_read
 from couchreg.http.registry.frame.rendered import Rendering
 from couchreg.http.registry.pages.gathering import gathered
-from couchreg.http.registry.pages.waiting import Patience, made
+from couchreg.http.registry.pages.waiting import PageDeadline, made
 from couchreg.model import json
 from couchreg.model.media_types import PAPER, essence, is_text
 from couchreg.package.descriptor import Resource
@@ -39,14 +39,14 @@ AMOUNTS: Final = ("number", "integer")
 
 
 async def drawn_views(
-    call: Call, version: Version, resource: Resource, table: Table, patience: Patience
+    call: Call, version: Version, resource: Resource, table: Table, deadline: PageDeadline
 ) -> list[dict[str, Any]]:
     """The `views` of a table, or one that suits it: `title`, and `plot` with what is `counted` in it, or
     `problem`. Nothing of a descriptor that is long."""
     if version.is_large:
         return []
     wanted = _wanted(version, resource, table)
-    answers = await _answers(call, table, [one.statement for one in wanted if one.statement], patience)
+    answers = await _answers(call, table, [one.statement for one in wanted if one.statement], deadline)
     found = []
     for one in wanted:
         body = answers.get(one.statement, b"")
@@ -135,7 +135,7 @@ def _picture(wanted: WantedView, body: bytes) -> Plot | None:
 
 
 async def _answers(
-    call: Call, table: Table, statements: Sequence[str], patience: Patience
+    call: Call, table: Table, statements: Sequence[str], deadline: PageDeadline
 ) -> Mapping[str, bytes]:
     """Those that are had soon, empty for what cannot be drawn. What was asked before is there, whatever
     becomes of the rest; a page waits for all others together."""
@@ -155,7 +155,7 @@ async def _answers(
 
     found = kept()
     try:
-        async with patience.time(patience.for_pictures):
+        async with deadline.time(deadline.for_pictures):
             if len(found) < len(set(statements)):
                 found = await made(call, ("VIEWS", table.sha256, *statements), make)
     except CouchregError:
@@ -186,7 +186,7 @@ async def _asked(call: Call, statement: str) -> bytes:
 
 
 async def preview(
-    call: Call, version: Version, resource: Resource, patience: Patience, *, opened: bool
+    call: Call, version: Version, resource: Resource, deadline: PageDeadline, *, opened: bool
 ) -> dict[str, Any]:
     """`kind`, and what it needs: `image`, `map`, `text` (with `more`), `paper` (a PDF that does nothing by
     itself, at `read_url`), `pdf` (any other), `unread` (it could not be looked into just now), or none;
@@ -217,14 +217,14 @@ async def preview(
         return {**shown, **await asyncio.to_thread(_inline, resource)}
     if len(files) != 1 or files[0].encoding != "identity":
         return shown
-    seen = await _seen(call, resource, files[0], patience)
+    seen = await _seen(call, resource, files[0], deadline)
     if seen.get("kind") == "paper":
         seen["frames"] = True
         seen["read_url"] = address_to_read(call, url_of(base, *address, resource.name), files[0])
     return {**shown, **seen}
 
 
-async def _seen(call: Call, resource: Resource, file: Attachment, patience: Patience) -> dict[str, Any]:
+async def _seen(call: Call, resource: Resource, file: Attachment, deadline: PageDeadline) -> dict[str, Any]:
     kind = essence(file.content_type)
     if kind in _IMAGES and file.length <= _IMAGE:
         return {"kind": "image"}
@@ -232,7 +232,7 @@ async def _seen(call: Call, resource: Resource, file: Attachment, patience: Pati
         return {"kind": "pdf"}
     is_map = kind == "application/geo+json" or format_of(resource) == "geojson"
     try:
-        async with patience.time(patience.for_looking):
+        async with deadline.time(deadline.for_looking):
             if kind == PAPER:
                 return {"kind": "paper" if await _is_still(call, file) else "pdf"}
             if is_map and file.length <= maps.LONGEST and (found := await _map(call, file)):

@@ -11,7 +11,7 @@ from couchreg.followers.search.explaining import Found, Result
 from couchreg.followers.search.items import PACKAGES, RESOURCES
 from couchreg.followers.search.query import Query
 from couchreg.http.registry.frame.call import Call
-from couchreg.http.registry.pages.waiting import FILLING, made, patience_of
+from couchreg.http.registry.pages.waiting import FILLING, deadline_of, made
 from couchreg.http.registry.pages.wanted import or_page, show
 from couchreg.http.registry.reading import search as searched
 from couchreg.registry.reading.served import url_of
@@ -31,14 +31,14 @@ _SHOWN: Final = ("name", "title", "description", "texts")  # places whose texts 
 async def _page(call: Call) -> web.StreamResponse:
     query = await searched.query_of(call)
     query = replace(query, facets=query.facets or _FACETS)
-    patience, found = patience_of(call), Found(0, [], {name: [] for name in query.facets})
-    async with patience.time(patience.for_answers):
+    deadline, found = deadline_of(call), Found(0, [], {name: [] for name in query.facets})
+    async with deadline.time(deadline.for_answers):
         found = await made(call, ("SEARCH", repr(query)), lambda: call.look(query))
     return await show(
         call,
         "search.html",
-        script=FILLING if patience.is_over else "",
-        rest=patience.rest,
+        script=FILLING if deadline.is_over else "",
+        rest=deadline.rest,
         title="Search",
         asked=call.request.query.get("q", ""),
         total=found.total,

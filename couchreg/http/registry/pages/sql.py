@@ -16,7 +16,7 @@ from couchreg.http.registry.analytics.streaming import asking_of, check_package
 from couchreg.http.registry.frame.call import Call
 from couchreg.http.registry.frame.rendered import Rendering
 from couchreg.http.registry.pages.gathering import gathered
-from couchreg.http.registry.pages.waiting import FILLING, made, patience_of
+from couchreg.http.registry.pages.waiting import FILLING, deadline_of, made
 from couchreg.http.registry.pages.wanted import or_page, show
 from couchreg.model import json
 from couchreg.registry.reading.served import url_of
@@ -40,10 +40,10 @@ async def _page(call: Call) -> web.StreamResponse:
         "counted": "",
         "lasting": "",
     }
-    patience = patience_of(call)
+    deadline = deadline_of(call)
     if statement.strip():
         try:
-            async with patience.time(patience.for_answers):
+            async with deadline.time(deadline.for_answers):
                 shown |= await _answered(call, statement)
         except (BadRequest, BadStatement, NotFound, TooManyRequests, Unavailable) as error:
             shown["problem"] = error.reason
@@ -55,8 +55,8 @@ async def _page(call: Call) -> web.StreamResponse:
     return await show(
         call,
         "sql.html",
-        script=FILLING if patience.is_over else "",
-        rest=patience.rest,
+        script=FILLING if deadline.is_over else "",
+        rest=deadline.rest,
         title="SQL",
         asked="",
         statement=statement or _EXAMPLE,

@@ -23,7 +23,7 @@ from couchreg.http.registry.pages.picturing import (
     key_of,
     preview,
 )
-from couchreg.http.registry.pages.waiting import FILLING, Patience, made, patience_of
+from couchreg.http.registry.pages.waiting import FILLING, PageDeadline, deadline_of, made
 from couchreg.http.registry.pages.wanted import show
 from couchreg.http.registry.reading.files import version_of
 from couchreg.http.registry.reading.packages import number
@@ -68,8 +68,8 @@ async def page(call: Call) -> web.StreamResponse:
     if resource is None:
         raise NotFound(f"{version.name} {version.version} has no resource {call.part('path')[:200]!r}.")
     check_package(call, version.name)
-    wish, patience = _wish(call), patience_of(call)
-    table = await _table(call, version, resource, patience)
+    wish, deadline = _wish(call), deadline_of(call)
+    table = await _table(call, version, resource, deadline)
     shown: dict[str, Any] = {
         "columns": [],
         "rows": [],
@@ -79,19 +79,19 @@ async def page(call: Call) -> web.StreamResponse:
         "views": [],
     }
     has_rows = table is not None and not shown["problem"]
-    seen = await preview(call, version, resource, patience, opened=not has_rows)
+    seen = await preview(call, version, resource, deadline, opened=not has_rows)
     if table is not None and has_rows:
-        shown |= await _rows(call, resource, table, wish, patience)
+        shown |= await _rows(call, resource, table, wish, deadline)
         if wish.is_plain and not wish.offset:
-            shown["views"] = await drawn_views(call, version, resource, table, patience)
+            shown["views"] = await drawn_views(call, version, resource, table, deadline)
     elif table is None and seen["kind"]:
         shown["problem"] = ""
     base, address = call.base, (version.name, version.version, resource.name)
     return await show(
         call,
         "table.html",
-        script=FILLING if patience.is_over else "",
-        rest=patience.rest,
+        script=FILLING if deadline.is_over else "",
+        rest=deadline.rest,
         pictured=_file(version, resource) if seen["kind"] == "image" else None,
         frames=seen["frames"],
         asked="",
@@ -131,13 +131,13 @@ def _wish(call: Call) -> TableWish:
     return TableWish(query, where, order, bool(given.get("down")), number(call, "offset", 0, _FARTHEST))
 
 
-async def _table(call: Call, version: Version, resource: Resource, patience: Patience) -> Table | None:
+async def _table(call: Call, version: Version, resource: Resource, deadline: PageDeadline) -> Table | None:
     """Whoever has just published looks at once: one that is being made is waited for a little."""
     if call.services.tables is None:
         return None
     found = await _found(call, version, resource)
     with call.while_there():
-        async with patience.time(patience.for_table):
+        async with deadline.time(deadline.for_table):
             while found is not None and found.state == PENDING:
                 await asyncio.sleep(_BETWEEN_LOOKS)
                 found = await _found(call, version, resource)
@@ -162,19 +162,19 @@ def _unready(table: Table | None) -> str:
 
 
 async def _rows(
-    call: Call, resource: Resource, table: Table, wish: TableWish, patience: Patience
+    call: Call, resource: Resource, table: Table, wish: TableWish, deadline: PageDeadline
 ) -> dict[str, Any]:
     """`columns`, `rows`, `total`, and `problem` for a condition that makes no sense."""
     columns = json.decode(table.columns.encode())
     found: dict[str, Any] | None = None
     problem = ""
     try:
-        async with patience.time(patience.for_answers):
+        async with deadline.time(deadline.for_answers):
             found = await _read(call, table, wish)
     except (BadStatement, BadRequest) as error:
         problem = error.reason
     told = {one.name: one.description for one in described(resource.members.get("schema"))}
-    spreads = await _spreads(call, table, patience)
+    spreads = await _spreads(call, table, deadline)
     shown: dict[str, Any] = {
         "columns": [
             {
@@ -193,7 +193,7 @@ async def _rows(
         "course": None,
     }
     if wish.is_plain and not wish.offset:
-        shown["course"] = await _course(call, resource, table, patience)
+        shown["course"] = await _course(call, resource, table, deadline)
     if found is None:
         return {**shown, "problem": problem}
     names = [one["name"] for one in columns[:_COLUMNS]]
@@ -236,7 +236,9 @@ async def _asked(call: Call, table: Table, wish: TableWish) -> bytes:
         return await gathered(asking.answering, parts, 2 * _MOST)  # the cells, and what stands around them
 
 
-async def _course(call: Call, resource: Resource, table: Table, patience: Patience) -> dict[str, Any] | None:
+async def _course(
+    call: Call, resource: Resource, table: Table, deadline: PageDeadline
+) -> dict[str, Any] | None:
     """The first column of numbers along the first one of time, as a line; kept once it is made."""
     columns = json.decode(table.columns)
     keys = key_of(resource)
@@ -256,7 +258,7 @@ async def _course(call: Call, resource: Resource, table: Table, patience: Patien
             return rendering
 
         try:
-            async with patience.time(patience.for_pictures):
+            async with deadline.time(deadline.for_pictures):
                 kept = await made(call, key, make)
         except CouchregError:
             return None
@@ -266,12 +268,12 @@ async def _course(call: Call, resource: Resource, table: Table, patience: Patien
     return {"line": drawn, "across": across, "up": up} if drawn else None
 
 
-async def _spreads(call: Call, table: Table, patience: Patience) -> dict[str, Spread]:
+async def _spreads(call: Call, table: Table, deadline: PageDeadline) -> dict[str, Spread]:
     """How the values of each column are spread, where that is known or soon found out: it is kept, so who
     looks again will see it."""
     body = b""
     try:
-        async with patience.time(patience.for_spreads):
+        async with deadline.time(deadline.for_spreads):
             body = await asking_of(call).viewing.statistics(table, call.askers)
     except CouchregError:
         return {}

@@ -27,7 +27,7 @@ _FOR_LOOKING: Final = 10.0  # to look through a file, with the wait for a turn
 _FOR_ANSWERS: Final = 3600.0  # for rows and answers, which have limits of their own
 
 
-class Patience:
+class PageDeadline:
     """Of one request."""
 
     def __init__(self, address: str, *, longer: bool) -> None:
@@ -71,7 +71,7 @@ async def made(call: Call, key: Key, make: Callable[[], Coroutine[Any, Any, T]])
         return await call.services.fillings.made(whole, make, call.askers)
 
 
-def patience_of(call: Call) -> Patience:
+def deadline_of(call: Call) -> PageDeadline:
     url = call.request.rel_url
     rest = URL("/").with_query({**url.query, _REST: "1"}).raw_query_string
-    return Patience(f"?{rest}", longer=_REST in url.query)
+    return PageDeadline(f"?{rest}", longer=_REST in url.query)

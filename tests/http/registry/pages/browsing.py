@@ -17,7 +17,7 @@ from tests.served import PASSWORD
 AXE = Path(__file__).parents[3] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ITSELF = ("chrome://", "chrome-extension://")  # what the browser has at hand: its viewer of PDF
-PATIENCE = 120_000  # milliseconds, for machines that are busy
+TIMEOUT = 120_000  # milliseconds, for machines that are busy
 WIDE, NARROW = {"width": 1100, "height": 800}, {"width": 320, "height": 640}
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -32,11 +32,11 @@ def chromium() -> str:
 @asynccontextmanager
 async def started() -> AsyncIterator[Browser]:
     """A browser that is ended behind the tests."""
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=TIMEOUT)
     async with async_playwright() as playwright:
         # A process of its own would imitate a GPU, a tenth of all the work, and nothing here is drawn by one.
         flags = ["--disable-gpu"]
-        browser = await playwright.chromium.launch(executable_path=chromium(), timeout=PATIENCE, args=flags)
+        browser = await playwright.chromium.launch(executable_path=chromium(), timeout=TIMEOUT, args=flags)
         yield browser
         await browser.close()
 
@@ -106,7 +106,7 @@ class Visit:
 async def visiting(browser: Browser, url: str) -> AsyncIterator[Visit]:
     """A new visitor of the registry at `url`, without cookies. Axe lies ready in every page."""
     context = await browser.new_context(viewport=WIDE, reduced_motion="reduce")  # type: ignore[arg-type]
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(TIMEOUT)
     await context.add_init_script(path=AXE)
     try:
         yield Visit(await context.new_page(), url)

@@ -11,7 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Route
 
 from couchreg.web.rendering import static
-from tests.http.registry.pages.browsing import PATIENCE, started
+from tests.http.registry.pages.browsing import TIMEOUT, started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ORIGIN = "http://127.0.0.1:18080"  # which nothing listens at: `Registry` answers
@@ -29,7 +29,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def page(browser: Browser) -> AsyncIterator[Page]:
     context = await browser.new_context()
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(TIMEOUT)
     try:
         yield await context.new_page()
     finally:
