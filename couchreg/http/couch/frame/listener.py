@@ -16,8 +16,8 @@ _TWICE = (b"content-type", b"user-agent")  # what clients of CouchDB send twice 
 class Protocol(Connection):
     """One connection."""
 
-    def beginning(self, data: bytes) -> bytes:
-        return once(super().beginning(data))
+    def spelt(self, data: bytes) -> bytes:
+        return once(data)
 
     def handle_error(
         self,
