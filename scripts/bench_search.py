@@ -185,6 +185,14 @@ class Registry:
         while (await self.place())[0] < wanted:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
 
+    async def at_rest(self) -> None:
+        """Until nobody follows any more: searches are measured where the server has nothing else to do."""
+        while True:
+            followers = (await self.json("GET", "/-/followers"))["followers"]
+            if all(one["seq"] >= one["update_seq"] for one in followers):
+                return
+            await asyncio.sleep(0.2)
+
     async def search(self, **asked: Any) -> Any:
         async with self._session.get(f"{self.url}/-/search", params=asked) as response:
             return await response.json(loads=msgspec.json.decode)
@@ -231,6 +239,8 @@ async def measure(engine: str, folder: Path, count: int, options: argparse.Names
             await registry.caught_up()
             note("written in", f"{written - began:.0f} s")
             note("indexed behind that", f"{time.monotonic() - written:.0f} s")
+            await registry.at_rest()
+            note("all followers behind that", f"{time.monotonic() - written:.0f} s")
             await asyncio.sleep(options.rest)
             asked = await searches(registry, words, options)
             answered = iter(await log.searches())
