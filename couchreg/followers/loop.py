@@ -255,14 +255,15 @@ class FollowerLoop:
         """Wait for changes; when none have come for a while, the follower may put things in order meanwhile.
         Raises RebuildNeeded when `restart` has been called."""
         waits = [asyncio.ensure_future(database.wait(self._seq)), asyncio.ensure_future(self._again.wait())]
-        rest = QUIET if isinstance(self.follower, Tidies) else None
+        tidies = self.follower if isinstance(self.follower, Tidies) else None
+        rest = QUIET if tidies else None
         try:
             while True:
                 done, _ = await asyncio.wait(waits, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
-                if done or not isinstance(self.follower, Tidies):
+                if done or tidies is None:
                     break
                 self._task_of_one.check()
-                rest = 0.0 if await self.follower.tidy() else None
+                rest = 0.0 if await tidies.tidy() else None
             for task in done:
                 task.result()
         finally:

@@ -113,11 +113,9 @@ class Cursor:
             return None
         if any(not name.isidentifier() or name.startswith("_") for name in columns):
             return None
-        return (
-            None
-            if any(type(value) not in _EXACT for value in values.values())
-            else json.encode([values[name] for name in columns])
-        )
+        if not _EXACT.issuperset(map(type, values.values())):
+            return None
+        return json.encode([values[name] for name in columns])
 
     def _reader(self, choice: Choice) -> Callable[[bytes], dict[str, Any]] | None:
         """Reads of a document what is asked about; None where that is more than its own members."""
