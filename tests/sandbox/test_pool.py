@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import aclosing
@@ -202,6 +203,23 @@ async def test_a_fork_server_that_dies_is_started_again(pool: Pool, forks: ForkS
             await anext(parts)
     assert is_gone_within(process, 2)
     assert await pool.ask(b"echo again") == b"again"
+
+
+@pytest.mark.parametrize("has_read", [True, False])
+def test_a_fork_server_ends_without_a_trace_when_its_server_has_gone(has_read: bool) -> None:
+    """Linux resets a connection that is closed with something in it that nobody has read."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        command = [sys.executable, "-P", "-m", "couchreg.sandbox.inside.fork_server"]
+        process = subprocess.Popen(
+            [*command, str(theirs.fileno()), str(os.getpid()), "json"],
+            pass_fds=(theirs.fileno(),),
+            stderr=subprocess.PIPE,
+        )
+        ours.settimeout(60)
+        assert ours.recv(65536, 0 if has_read else socket.MSG_PEEK).startswith(b'{"ready"')
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, b"")
 
 
 async def test_spares_are_there_before_anybody_asks(make: Make, forks: ForkServer) -> None:

@@ -107,7 +107,10 @@ class _ForkServer:
             self._reap()
 
     def _receive(self) -> None:
-        data, descriptors, _, _ = socket.recv_fds(self._control, _LINE, _DESCRIPTORS)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, _LINE, _DESCRIPTORS)
+        except ConnectionResetError:  # it has closed its end before it had read all that we sent
+            sys.exit()
         if not data:
             sys.exit()  # the server has gone; the children go with us
         self._descriptors += descriptors
