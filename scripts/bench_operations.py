@@ -44,6 +44,16 @@ VIEWS = {
     }
 }
 
+RULES = {
+    "validate_doc_update": """function (doc, old, user, security) {
+  if (doc._deleted) { return; }
+  if (typeof doc.name !== 'string' || !doc.version) { throw({forbidden: 'a name and a version, please'}); }
+  if (!doc.resources || doc.resources.length === 0) { throw({forbidden: 'a package has resources'}); }
+  if (old && old.name !== doc.name) { throw({forbidden: 'a name stays'}); }
+  if (user.roles.indexOf('_admin') === -1 && doc.owner !== user.name) { throw({unauthorized: 'not yours'}); }
+}"""
+}
+
 
 def document(number: int) -> dict[str, Any]:
     """About 1 KB in the shape of a descriptor."""
@@ -124,9 +134,11 @@ def seconds(scale: float) -> int:
     return max(1, round(4 * scale))
 
 
-def put(connections: int) -> Run:
+def put(connections: int, *, rules: dict[str, str] | None = None) -> Run:
     def run(client: Client, scale: float) -> Measured:
         with database(client) as path:
+            if rules:
+                client.send("PUT", f"{path}/_design/rules", rules)
             body = document(1)
             del body["_id"]
             text = json.dumps(json.dumps(body))
@@ -271,6 +283,7 @@ def unknown_edits(numbers: range) -> Any:
 OPERATIONS = (
     Operation("put_1", "docs/s", put(1), "PUT of single documents over one connection"),
     Operation("put_64", "docs/s", put(64), "the same over 64 connections"),
+    Operation("put_rules", "docs/s", put(1, rules=RULES), "put_1 where a validate_doc_update looks at each"),
     Operation("get_1", "docs/s", get(1), "GET of single documents over one connection"),
     Operation("get_64", "docs/s", get(64), "the same over 64 connections"),
     Operation("bulk", "docs/s", bulk(replicated=False), "_bulk_docs, 1,000 documents of 1 KB a request"),
