@@ -1,12 +1,12 @@
 """What tests of every room may use: a whole server in this process; `processes.py` has one of its own."""
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from couchreg.app import App, build
 from couchreg.config import load
@@ -104,27 +104,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=on_disk)
     if config.getoption("--docstore") == "remote":
         remote_differences.mark(config, items)
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    items[:] = begun_first(items, workers)
+    items[:] = begun_first(items)
 
 
-def begun_first(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
-    """Tests in such an order that each worker begins with a part of the long ones, a module in one: each has
-    a part of the list without gaps at first, and what is long and begins last is waited for by all."""
-    modules: dict[str, list[pytest.Item]] = {}
-    others: list[pytest.Item] = []
-    for item in items:
-        is_long = item.get_closest_marker("long") is not None
-        (modules.setdefault(item.nodeid.partition("::")[0], []) if is_long else others).append(item)
-    long = list(modules.values())
-    ordered: list[pytest.Item] = []
-    for number in range(workers):
-        size = (len(items) - len(ordered)) // (workers - number)
-        mine = [item for module in long[number::workers] for item in module]
-        more = max(0, size - len(mine))
-        ordered += mine + others[:more]
-        del others[:more]
-    return ordered + others
+def begun_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """The modules with long tests before the others: what is long and begins last is waited for by all."""
+    long = {module_of(item.nodeid) for item in items if item.get_closest_marker("long") is not None}
+    return sorted(items, key=lambda item: module_of(item.nodeid) not in long)
+
+
+def module_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
+
+
+class ByModule(LoadScopeScheduling):  # type: ignore[misc]
+    """A worker is given whole modules, in their order: what a module's tests share is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return module_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False
+    return ByModule(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,7 +1,8 @@
 """`couchreg …` in a process of its own that is forked and has imported everything already.
 
 Imports take a second or two of a core, more than most commands and tests do. They are done once, in a process
-that waits to be forked (`multiprocessing`'s fork server).
+that waits to be forked (`multiprocessing`'s fork server). It has the library loaded that fails system calls,
+which does nothing where the environment does not ask for it.
 """
 
 import importlib
@@ -13,12 +14,16 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from couchreg.cli import main as command_line
 from tests import warm_forks
+from tests.crash import faults
 
 COMMANDS = sorted({lazy.module for lazy in command_line.COMMANDS.values()})
 
@@ -90,6 +95,10 @@ class Started:
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["couchreg.app", *COMMANDS])
+    with pytest.MonkeyPatch.context() as patch:
+        if faults.missing() is None:
+            patch.setenv("LD_PRELOAD", str(faults.library()))
+        forkserver.ensure_running()
     return context
 
 
@@ -107,6 +116,8 @@ def _run(
     os.environ.update(env)
     time.tzset()
     os.chdir(cwd)
+    if "LD_PRELOAD" in env:
+        faults.begin()
     for number, (path, flags) in enumerate(
         [
             (streams.stdin, os.O_RDONLY),

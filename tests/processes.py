@@ -10,7 +10,6 @@ from pathlib import Path
 from tests.forking import Forked, Started, Streams
 
 ADMIN = ("admin", "secret")
-AS_PROGRAM = {"PYTHONUNBUFFERED": "1"}  # an `env` for a server whose own processes a test looks for
 _STOP = 30  # seconds for a clean end
 
 
@@ -41,9 +40,11 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @contextmanager
-def running(data_dir: Path, *flags: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """A server on free ports, ended with SIGTERM; fails when it does not end cleanly. With `env`, which is
-    added to its environment, the program itself is started: a library may want to be loaded with it."""
+def running(
+    data_dir: Path, *flags: str, env: Mapping[str, str] | None = None, program: bool = False
+) -> Iterator[Server]:
+    """A server on free ports, ended with SIGTERM; fails when it does not end cleanly. `env` is added to its
+    environment. Where a `program` is wanted it begins at the beginning, and so do its own processes."""
     log, output = (data_dir.parent / f"{data_dir.name}.{kind}" for kind in ("log", "out"))
     arguments = ["serve", "--port", "0", "--couch-port", "0"]
     arguments += ["--data-dir", str(data_dir), "--password-iterations", "1000"]
@@ -53,7 +54,7 @@ def running(data_dir: Path, *flags: str, env: Mapping[str, str] | None = None) -
     output.unlink(missing_ok=True)
     log.touch()
     streams = Streams(os.devnull, str(output), str(log))
-    process = Started(arguments, streams, whole) if env else Forked(arguments, streams, whole)
+    process = (Started if program else Forked)(arguments, streams, whole)
     try:
         registry_url, couch_url = _addresses(process, output, log)
         yield Server(process, registry_url, couch_url, ADMIN, data_dir, log)

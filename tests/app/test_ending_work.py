@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import ADMIN, AS_PROGRAM, Server, running
+from tests.processes import ADMIN, Server, running
 from tests.sandbox.processes import gone, is_gone_within
 
 pytestmark = pytest.mark.long
@@ -92,7 +92,7 @@ def _begin(server: Server, *asking: Asking) -> None:
 
 
 def test_no_check_outlives_a_server_that_was_killed(tmp_path: Path) -> None:
-    with running(tmp_path / "data", "--validation-timeout", "3000", env=AS_PROGRAM) as server:
+    with running(tmp_path / "data", "--validation-timeout", "3000", program=True) as server:
         _begin(server, Asking(server, *endless("slow")))
         processes = children(server.process.pid)
         server.kill()
@@ -103,7 +103,7 @@ def test_no_check_outlives_a_server_that_was_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("to_all", [False, True])
 def test_a_signal_during_a_check(tmp_path: Path, number: signal.Signals, to_all: bool) -> None:
     """To the server alone, or, as service managers do it, to every process of it."""
-    with running(tmp_path / "data", "--validation-timeout", "3000", env=AS_PROGRAM) as server:
+    with running(tmp_path / "data", "--validation-timeout", "3000", program=True) as server:
         asking = [Asking(server, *endless(f"slow{count}")) for count in range(3)]
         _begin(server, *asking)
         processes = children(server.process.pid)

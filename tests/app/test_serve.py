@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from couchreg.config import describe
-from tests.processes import AS_PROGRAM, environment, running
+from tests.processes import environment, running
 
 
 def couchreg(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -39,7 +39,7 @@ def test_it_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
 
 
 def test_what_checks_packages_starts_before_the_first_of_them(tmp_path: Path) -> None:
-    with running(tmp_path / "data", env=AS_PROGRAM) as server:
+    with running(tmp_path / "data", program=True) as server:
         tasks = Path(f"/proc/{server.process.pid}/task")
         children = [child for task in tasks.iterdir() for child in (task / "children").read_text().split()]
         commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]

@@ -13,7 +13,7 @@ from couchreg.os_errors import sentence
 from tests import somebody
 from tests.cli.conftest import Ran, run
 from tests.crash.faults import Calls, Faults, missing
-from tests.forking import Started, Streams
+from tests.forking import Forked, Streams
 from tests.processes import environment
 
 DATA = Path(__file__).parents[1] / "data" / "format-1.zip"
@@ -139,7 +139,7 @@ def failing(below: Path, fault: tuple[int, Calls], match: str, *arguments: str) 
         path.touch()
     with Faults(place, below) as faults:
         faults.rule(0, calls, number, match=match, permille=1000)
-        done = Started(
+        done = Forked(
             arguments, Streams(os.devnull, str(out), str(err)), environment() | faults.environment()
         )
         return Ran(done.wait(120), out.read_text(), err.read_text())

@@ -66,7 +66,8 @@ static void lock(void) {
 
 static void unlock(void) { pthread_mutex_unlock(&control->lock); }
 
-__attribute__((constructor)) static void begin(void) {
+/* Also for a fork whose environment was another one when the library was loaded: once for a process. */
+__attribute__((constructor)) void faults_begin(void) {
     char *directory = getenv("FAULTS_BELOW"), *log = getenv("FAULTS_RECORD"), *shared = getenv("FAULTS_CONTROL");
     if (!directory || !log || !shared) return;
     int fd = syscall(SYS_openat, AT_FDCWD, shared, O_RDWR | O_CLOEXEC);

@@ -4,6 +4,7 @@ Structures here are those of `faults.c`.
 """
 
 import atexit
+import ctypes
 import errno
 import mmap
 import os
@@ -63,6 +64,11 @@ def library() -> Path:
     command = ["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", str(built), str(SOURCE)]
     subprocess.run(command, check=True, capture_output=True, text=True)
     return built
+
+
+def begin() -> None:
+    """In a process that was forked with the library loaded: do as its environment says from now on."""
+    ctypes.CDLL(None).faults_begin()
 
 
 class Faults:

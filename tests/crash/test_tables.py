@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from couchreg.client import Credentials, publish
-from tests.processes import AS_PROGRAM, Server, running
+from tests.processes import Server, running
 
 pytestmark = pytest.mark.long
 
@@ -35,7 +35,7 @@ def test_every_table_ends_as_it_would_have(tmp_path: Path) -> None:
     folder = package(tmp_path / "package", chance)
     undisturbed = made(tmp_path / "undisturbed", folder)
     for number in range(ROUNDS):
-        with running(tmp_path / "data", *FLAGS, env=AS_PROGRAM) as server:
+        with running(tmp_path / "data", *FLAGS, program=True) as server:
             for version in range(number):
                 whole(server, version)
             send(server, folder, number)
@@ -44,7 +44,7 @@ def test_every_table_ends_as_it_would_have(tmp_path: Path) -> None:
             else:
                 kill_children(server, chance)
             server.kill()
-    with running(tmp_path / "data", *FLAGS, env=AS_PROGRAM) as server:
+    with running(tmp_path / "data", *FLAGS, program=True) as server:
         assert {number: settled(server, number) for number in range(ROUNDS)} == undisturbed, f"seed {SEED}"
         for version in range(ROUNDS):
             whole(server, version)
@@ -72,7 +72,7 @@ def send(server: Server, folder: Path, version: int) -> None:
 
 def made(data: Path, folder: Path) -> dict[int, Tables]:
     """What becomes of all versions where nobody is killed."""
-    with running(data, *FLAGS, env=AS_PROGRAM) as server:
+    with running(data, *FLAGS, program=True) as server:
         for number in range(ROUNDS):
             send(server, folder, number)
         return {number: settled(server, number) for number in range(ROUNDS)}

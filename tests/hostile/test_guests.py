@@ -24,7 +24,7 @@ from tests.hostile.content import open_databases, publish, settle
 from tests.hostile.routes import Guests
 from tests.hostile.sending import Request, send
 from tests.hostile.watching import Watch, watching
-from tests.processes import AS_PROGRAM, Server, running
+from tests.processes import Server, running
 
 pytestmark = pytest.mark.long
 
@@ -115,7 +115,7 @@ class Attack:
 @pytest.fixture(scope="module")
 def attack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attack]:
     data: Path = tmp_path_factory.mktemp("hostile") / "data"
-    with running(data, "--validation", "off", "--analytics", ANALYTICS, env=AS_PROGRAM) as server:
+    with running(data, "--validation", "off", "--analytics", ANALYTICS, program=True) as server:
         publish(server)
         open_databases(server)
         settle(server, tables=ANALYTICS == "on")

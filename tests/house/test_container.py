@@ -63,7 +63,7 @@ def test_what_is_copied_installs_whole_and_is_healthy(tmp_path: Path) -> None:
     where = [sys.executable, "-c", "import couchreg; print(couchreg.__file__)"]
     found = subprocess.run(where, env=environment(**env), capture_output=True, text=True, check=True)
     assert found.stdout.startswith(str(target))
-    with running(tmp_path / "data", env=env) as server:
+    with running(tmp_path / "data", env=env, program=True) as server:
         told = code[1].replace("http://127.0.0.1:8000", server.registry_url)
         assert told != code[1]
         subprocess.run([sys.executable, "-c", told], check=True, env=environment())
