@@ -8,7 +8,7 @@ import click
 from couchreg.cli.account import account_options
 from couchreg.cli.asking import ask
 from couchreg.cli.showing import json_option, print_json
-from couchreg.client.address import Address, read_address
+from couchreg.client.address import Address, find_resource, read_address
 from couchreg.client.errors import UsageError
 from couchreg.client.registry import Registry
 
@@ -21,7 +21,8 @@ PIPE_CLOSED = 141  # as other programs end whose reader went away: 128 and SIGPI
 @account_options
 @json_option
 def cat(address: str, registry: str | None, user: str | None, as_json: bool) -> None:
-    """Write a resource, by its name or path, to standard output. With --json: its descriptor."""
+    """Write a resource, by its name or path, to standard output. With --json: where it is,
+    and its descriptor."""
     if as_json:
         print_json(ask(registry, user, as_json, lambda found: _about(found, address), public=True))
         return
@@ -57,7 +58,8 @@ def _is_text(chunk: bytes) -> bool:
 async def _about(found: Registry, text: str) -> dict[str, object]:
     opened = await found.reader.open(_resource(text))
     entry, digest = opened.entry, opened.entry.sha256
-    return {
+    described = find_resource(opened.descriptor, _resource(text).path)
+    about = {
         "name": opened.descriptor.get("name"),
         "version": opened.descriptor.get("version"),
         "path": entry.path,
@@ -66,3 +68,6 @@ async def _about(found: Registry, text: str) -> dict[str, object]:
         "mediatype": entry.mediatype,
         "url": str(opened.url),
     }
+    if described is not None:
+        about["resource"] = {key: value for key, value in described.items() if key != "data"}
+    return about

@@ -89,11 +89,20 @@ def find_entry(descriptor: Mapping[str, Any], path: str) -> FileEntry:
     for entry in file_entries(descriptor):
         if entry.path == path:
             return entry
-    resources = [item for item in descriptor.get("resources") or [] if isinstance(item, dict)]
-    for resource in resources:
-        if path in _spellings(resource):
-            return _entry(resource, resource["name"])
-    raise Missing(_absent(descriptor, path, (str(item.get("name")) for item in resources)))
+    resource = find_resource(descriptor, path)
+    if resource is not None:
+        return _entry(resource, resource["name"])
+    names = (str(item.get("name")) for item in _resources(descriptor))
+    raise Missing(_absent(descriptor, path, names))
+
+
+def find_resource(descriptor: Mapping[str, Any], path: str) -> dict[str, Any] | None:
+    """A resource by its name, or by its name with its suffix."""
+    return next((item for item in _resources(descriptor) if path in _spellings(item)), None)
+
+
+def _resources(descriptor: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [item for item in descriptor.get("resources") or [] if isinstance(item, dict)]
 
 
 def _spellings(resource: Mapping[str, Any]) -> set[str]:

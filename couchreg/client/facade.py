@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
+from yarl import URL
+
 from couchreg.client.account import look_up
 from couchreg.client.address import read_address, read_package, read_pinned
 from couchreg.client.asking import Parameters
@@ -26,6 +28,7 @@ from couchreg.client.ranged import RangedFile
 from couchreg.client.reading import OpenedFile
 from couchreg.client.registry import Published, Registry
 from couchreg.client.transport import Progress, no_progress
+from couchreg.package.frictionless_terms import served_terms
 from couchreg.package.versions import LATEST
 
 Members = dict[str, Any]
@@ -187,7 +190,9 @@ class Client:
         """
         from frictionless import Package
 
-        return Package.from_descriptor(self.info(package))
+        found = self.info(package)
+        address = URL(self.url) / str(found.get("name")) / str(found.get("version"))
+        return Package.from_descriptor(served_terms(found, str(address)))
 
     def find(self, address: str) -> OpenedFile:
         """What an address leads to, for `read_range`.

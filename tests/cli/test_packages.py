@@ -55,6 +55,8 @@ def test_cat_copies_bytes(couchreg: Couchreg, live: Server, steps: str, tmp_path
     assert couchreg("cat", f"{steps}/data/colors.csv").out.endswith("3,black\n")
     about = couchreg("cat", f"{steps}/colors.csv", "--json").json
     assert (about["version"], about["bytes"]) == ("1.1.0", 31)
+    assert (about["resource"]["name"], about["resource"]["format"]) == ("colors", "csv")
+    assert "resource" not in couchreg("cat", f"{steps}/datapackage.json", "--json").json
     assert couchreg("cat", f"{steps}/nothing").status == 3
     assert couchreg("cat", steps).status == 2
 

@@ -1,4 +1,4 @@
-"""A dialect as it is stated: values by which nothing can be read, and frictionless's names for others. Pure.
+"""A dialect as it is stated: members that nobody knows, and values by which nothing can be read. Pure.
 
 Source: https://datapackage.org/standard/table-dialect/.
 """
@@ -7,20 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from couchreg.model import json
+from couchreg.package.frictionless_terms import FRICTIONLESS_MEMBERS
 from couchreg.package.report import shown
 
-# Members of version 2's Table Dialect, and where frictionless looks for them.
-_MEMBERS = {
-    "sheetName": ("excel", "sheet"),
-    "sheetNumber": ("excel", "sheet"),
-    "property": ("json", "property"),
-    "itemKeys": ("json", "keys"),
-    "table": ("sql", "table"),
-}
 _KNOWN = frozenset(
     (
         *(
-            *_MEMBERS,
+            *FRICTIONLESS_MEMBERS,
             "$schema",
             "name",
             "title",
@@ -78,19 +71,6 @@ def misfits(dialect: Mapping[str, Any]) -> Iterator[str]:
     kind = dialect.get("itemType", _ITEM_TYPES[0])
     if kind not in _ITEM_TYPES:
         yield f'“itemType” is {shown(kind)}: it has to be "array" or "object".'
-
-
-def as_frictionless(dialect: Mapping[str, Any]) -> dict[str, Any]:
-    """A dialect of no misfits in frictionless's words."""
-    found = {key: value for key, value in dialect.items() if key not in _MEMBERS and key != "csvddfVersion"}
-    if "caseSensitiveHeader" in found:  # version 1's word
-        found = {"headerCase": found["caseSensitiveHeader"], **found}
-        del found["caseSensitiveHeader"]
-    for member, (form, option) in _MEMBERS.items():
-        given = found.get(form, {})
-        if member in dialect and isinstance(given, dict):
-            found[form] = {option: dialect[member], **given}
-    return found
 
 
 def mark_faults(dialect: Mapping[str, Any], usual: str) -> Iterator[str]:

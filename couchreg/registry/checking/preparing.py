@@ -17,11 +17,12 @@ import yaml
 
 from couchreg.package.descriptor import PLACEHOLDER, stated_path
 from couchreg.package.formats import split_format
+from couchreg.package.frictionless_terms import dialect_terms, is_json_table
 from couchreg.package.paths import is_url, plain_path
 from couchreg.package.references import RULES, names_a_file, references
 from couchreg.package.report import MAX_SHOWN, Report, problem, shown
 from couchreg.package.text import BadText, read_json
-from couchreg.registry.checking.dialects import as_frictionless, mark_fault, misfits, unknown_members
+from couchreg.registry.checking.dialects import mark_fault, misfits, unknown_members
 from couchreg.registry.checking.inline import form_of, odd_row, read_inline
 from couchreg.registry.checking.naming import FieldNames
 from couchreg.registry.checking.opening import open_text_bytes
@@ -145,7 +146,7 @@ def _name_table(found: dict[str, Any], path: str) -> None:
     elif has_fields and by_name not in _KNOWN and form_of(found) in _KNOWN:
         found["format"] = form_of(found)  # a media type says it of “.txt”
     form = found.get("format") or by_name
-    if has_fields and form in _JSON and found.get("type") in (None, "json"):
+    if is_json_table(found, form):
         found["type"] = "table"
 
 
@@ -278,7 +279,7 @@ def _take_in_dialect(prepared: Prepared, found: dict[str, Any], name: str) -> bo
     for member in unknown_members(stated):
         reason = "the standard has no such member of a dialect, so that nothing is read by it"
         prepared.leave(name, f"dialect.{member}"[:MAX_SHOWN], reason)
-    dialect = found["dialect"] = as_frictionless(stated)
+    dialect = found["dialect"] = dialect_terms(stated)
     own = dialect.get("csv")
     delimiter = dialect.get("delimiter") or (own.get("delimiter") if isinstance(own, dict) else None)
     is_long = isinstance(delimiter, str) and len(delimiter) > 1 and not mark_fault("delimiter", delimiter)
