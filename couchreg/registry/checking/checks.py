@@ -219,25 +219,28 @@ def _run(prepared: Prepared, reading: StandardReading, recorded: list[Recorded],
 
 
 def _suspects(sifter: Sifter, resource: Any, wanted: Demands) -> Any:
+    """Those of one resource; None, so that all its rows are read, where it makes this stumble: that is told
+    where the table itself is read, or nothing is wrong with it."""
     try:
         return sifter.suspects(resource, wanted)
     except (*BROKEN, ValueError, ArithmeticError):
-        return None  # told where the table itself is read
+        return None
+    except Exception as error:
+        if _is_of_the_machine(error):
+            raise
+        traceback.print_exc(limit=_TRACED)
+        return None
 
 
 def _validate(resource: Any, more: Declared | None, report: Report, explainer: Explainer) -> None:
     """What frictionless finds in the data of one resource; what it stumbles over is of this one alone."""
     try:
         result = resource.validate(Checklist(checks=[more] if more else []), limit_errors=MAX_ERRORS)
-    except MemoryError:
-        raise
-    except OSError as error:
-        if error.errno == errno.ENOMEM:
-            raise
-        report.add(explainer.stumbled(resource.name, error))
-        return
     except Exception as error:
-        traceback.print_exc(limit=_TRACED)
+        if _is_of_the_machine(error):
+            raise
+        if not isinstance(error, OSError):
+            traceback.print_exc(limit=_TRACED)
         report.add(explainer.stumbled(resource.name, error))
         return
     found = [error for task in result.tasks for error in task.errors] + list(result.errors)
@@ -247,6 +250,11 @@ def _validate(resource: Any, more: Declared | None, report: Report, explainer: E
             report.add(told)
     if len(found) >= MAX_ERRORS:
         report.complete = False
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether there was no memory, which says nothing of the resource that was looked at."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
 
 
 def _leave_keys_into_absent(prepared: Prepared) -> None:
