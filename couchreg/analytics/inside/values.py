@@ -132,8 +132,8 @@ def _microseconds(value: Any) -> int:
 
 
 def _json(value: Any) -> str:
-    if isinstance(value, str):
-        return value
+    if isinstance(value, str | Decimal):
+        return str(value)
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
 
 
@@ -182,7 +182,8 @@ class TypedColumn:
         if not declared.has_defined("missing_values") and declared.schema:
             missing = declared.schema.missing_values
         self._missing = frozenset(missing)
-        self._is_text = declared.type == "string" and declared.format == "default"
+        is_string = declared.type == "string" and declared.format == "default"
+        self._is_text = is_string or declared.type == "any"
         grouping = {"group_char", "decimal_char", "bare_number", "float_number"}
         is_plain = not grouping & set(declared.list_defined())
         self._is_plain = is_plain and declared.type == "number"

@@ -20,6 +20,14 @@ _FORMS = {  # of values whose type has formats: the end of frictionless's messag
     '"datetime/default"': "2024-12-31T23:59:59",
     '"time/default"': "23:59:59",
 }
+_REMEDIES = {  # likewise, of types that have none
+    '"string/default"': (
+        ", and the cell holds no text: make it text (Excel formats cells as such), or change the type"
+    ),
+    '"duration/default"': (
+        ", which is written as P1Y2M3DT4H5M6S: weeks are days there, and seconds alone have a fraction"
+    ),
+}
 _UNREAD = ("source-error", "format-error")  # frictionless's words for these are long and say nothing
 
 
@@ -63,10 +71,8 @@ class Explainer:
         form = next((form for kind, form in _FORMS.items() if message.endswith(kind)), None)
         if error.type == "type-error" and form:
             message += f", which is written as {form}: write it so, or state the “format” that it has"
-        if error.type == "type-error" and message.endswith('"string/default"'):
-            message += (
-                ", and the cell holds no text: make it text (Excel formats cells as such), or change the type"
-            )
+        if error.type == "type-error":
+            message += next((words for kind, words in _REMEDIES.items() if message.endswith(kind)), "")
         if error.type == "extra-label" and not getattr(error, "label", None):
             message += ": remove the column, which has no name"
         if error.type == "incorrect-label" and (unlike := _unseen(error.label, str(field))):

@@ -1,14 +1,13 @@
 """Types of fields as the standard has them, where frictionless reads them otherwise. Child process only.
 
 Years, months and dates may lie before the year 0 and after 9999; integers may be grouped, and have a currency
-around them; durations have bounds; `pattern` and `jsonSchema` are constraints. Moments and numbers that are
-written in another way than the standard's are none, for other readers do not take them. Everything else of
-these types is frictionless's.
+around them; durations have bounds; `pattern` and `jsonSchema` are constraints. Moments, durations and numbers
+that are written in another way than the standard's are none, for other readers do not take them. Everything
+else of these types is frictionless's.
 
 Source: https://datapackage.org/standard/table-schema/#field-types and https://www.w3.org/TR/xmlschema-2/#isoformats.
 """
 
-import json
 import operator
 import re
 from collections.abc import Callable
@@ -18,9 +17,17 @@ from typing import Any
 import attrs
 from frictionless import Plugin, fields
 
+from couchreg.registry.checking.formats import is_unknown
 from couchreg.registry.checking.moments import TimeSpan, far_moment, in_utc
 from couchreg.registry.checking.patterns import compiled
-from couchreg.registry.checking.profiles import validator
+from couchreg.registry.checking.readers import Reader, constrained, reader_of
+from couchreg.registry.checking.structured import (
+    Geopoint,
+    ListOfItems,
+    Unspecified,
+    with_json_schema,
+    with_whole_values,
+)
 
 _YEAR = r"(-?(?:[1-9][0-9]{4,}|[0-9]{4}))"
 _ZONE = r"(?:Z|[+-][0-9]{2}:[0-9]{2})?"
@@ -31,9 +38,14 @@ _DAYS = re.compile(f"{_YEAR}-([0-9]{{2}})-([0-9]{{2}}){_ZONE}")
 _MOMENTS = re.compile(  # RFC 3339 lets a blank stand for the T: databases write it, and every reader takes it
     f"{_YEAR}-([0-9]{{2}})-([0-9]{{2}})[T ]([0-9]{{2}}):([0-9]{{2}}):([0-9]{{2}}(?:\\.[0-9]+)?){_ZONE}"
 )
+# The standard says `hh:mm:ss`, version 1 as ISO 8601 has it: as in moments, a fraction and a zone may follow.
+_CLOCK = re.compile(rf"[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]+)?{_ZONE}")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
-# isodate reads what has no number behind a letter, too.
-_SPAN = re.compile(r"[-+]?P(?=[0-9]).*(?<!T)|[-+]?PT[0-9].*", re.ASCII)
+# XML Schema's: neither weeks nor a plus, and a fraction of seconds alone. isodate reads more.
+_SPAN = re.compile(
+    r"-?P(?=[0-9T])(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?"
+    r"(?:T(?=[0-9])(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?)?"
+)
 _BOUNDS = {
     "minimum": operator.ge,
     "maximum": operator.le,
@@ -41,15 +53,7 @@ _BOUNDS = {
     "exclusiveMaximum": operator.lt,
 }
 _BASE_64 = re.compile(r"[A-Za-z0-9+/_\s-]*(?:={1,2}\s*)?", re.ASCII)
-_SPECIAL = ("INF", "-INF", "NaN")
-
-Reader = Callable[[Any], Any]
-
-
-def _reader(base: Any, field: Any) -> Reader:
-    """frictionless's own reader of a field's values."""
-    found: Reader = base.create_value_reader(field)
-    return found
+_SPECIAL = re.compile(r"NaN|-?INF", re.ASCII | re.IGNORECASE)
 
 
 def _written_so(inner: Reader, pattern: re.Pattern[str]) -> Reader:
@@ -64,6 +68,17 @@ def _written_so(inner: Reader, pattern: re.Pattern[str]) -> Reader:
             return None
         found = inner(cell)
         return far_moment(match) if found is None else found
+
+    return read
+
+
+def _if_written_so(inner: Reader, pattern: re.Pattern[str], longest: int | None = None) -> Reader:
+    """A reader of what is written so, and of what is no text."""
+
+    def read(cell: Any) -> Any:
+        if isinstance(cell, str) and ((longest and len(cell) > longest) or not pattern.fullmatch(cell)):
+            return None
+        return inner(cell)
 
     return read
 
@@ -83,7 +98,7 @@ class Year(fields.YearField):
 @attrs.define(kw_only=True, repr=False)
 class Yearmonth(fields.YearmonthField):
     def create_value_reader(self) -> Reader:
-        inner = _reader(fields.YearmonthField, self)
+        inner = reader_of(fields.YearmonthField, self)
 
         def read(cell: Any) -> Any:
             if not isinstance(cell, str):
@@ -100,14 +115,14 @@ class Yearmonth(fields.YearmonthField):
 @attrs.define(kw_only=True, repr=False)
 class Date(fields.DateField):
     def create_value_reader(self) -> Reader:
-        inner = _reader(fields.DateField, self)
+        inner = reader_of(fields.DateField, self)
         return _written_so(inner, _DAYS) if self.format == "default" else inner
 
 
 @attrs.define(kw_only=True, repr=False)
 class Datetime(fields.DatetimeField):
     def create_value_reader(self) -> Reader:
-        inner = _reader(fields.DatetimeField, self)
+        inner = reader_of(fields.DatetimeField, self)
         return _written_so(inner, _MOMENTS) if self.format == "default" else inner
 
     def create_cell_reader(self) -> Any:
@@ -116,6 +131,10 @@ class Datetime(fields.DatetimeField):
 
 @attrs.define(kw_only=True, repr=False)
 class Time(fields.TimeField):
+    def create_value_reader(self) -> Reader:
+        inner = reader_of(fields.TimeField, self)
+        return _if_written_so(inner, _CLOCK, _LONGEST) if self.format == "default" else inner
+
     def create_cell_reader(self) -> Any:
         return _bounded(self, fields.TimeField, in_utc, lambda test, value, bound: test(value, bound))
 
@@ -127,7 +146,7 @@ class Integer(fields.IntegerField):
     group_char: str = ""
 
     def create_value_reader(self) -> Reader:
-        inner = _reader(fields.IntegerField, self)
+        inner = reader_of(fields.IntegerField, self)
 
         def read(cell: Any) -> Any:
             if not isinstance(cell, str):
@@ -152,13 +171,13 @@ class Integer(fields.IntegerField):
 @attrs.define(kw_only=True, repr=False)
 class Number(fields.NumberField):
     def create_value_reader(self) -> Reader:
-        inner = _reader(fields.NumberField, self)
+        inner = reader_of(fields.NumberField, self)
 
         def read(cell: Any) -> Any:
             if not isinstance(cell, str):
                 return inner(cell)
             text = cell.strip()
-            if text in _SPECIAL:
+            if _SPECIAL.fullmatch(text):
                 return Decimal(text)
             if not self.bare_number:
                 text = _bare(text, self.group_char, self.decimal_char)
@@ -174,30 +193,13 @@ class Number(fields.NumberField):
 
 
 @attrs.define(kw_only=True, repr=False)
-class Geopoint(fields.GeopointField):
-    def create_value_reader(self) -> Reader:
-        inner = _reader(fields.GeopointField, self)
-
-        def read(cell: Any) -> Any:
-            is_foreign = isinstance(cell, str) and any(char.isdecimal() and char > "9" for char in cell)
-            return None if is_foreign else inner(cell)
-
-        return read
-
-
-@attrs.define(kw_only=True, repr=False)
 class Duration(fields.DurationField):
     """With bounds, which came with version 2."""
 
     supported_constraints = [*fields.DurationField.supported_constraints, *_BOUNDS]  # noqa: RUF012 — as the base class has it
 
     def create_value_reader(self) -> Reader:
-        inner = _reader(fields.DurationField, self)
-
-        def read(cell: Any) -> Any:
-            return None if isinstance(cell, str) and not _SPAN.fullmatch(cell) else inner(cell)
-
-        return read
+        return _if_written_so(reader_of(fields.DurationField, self), _SPAN)
 
     def create_cell_reader(self) -> Any:
         return _bounded(
@@ -249,30 +251,16 @@ def _bounded(
     return read
 
 
-def _constrained(field: Any, base: Any, name: str, test: Callable[[Any], str | None]) -> Any:
-    """A reader of cells in which `test` (why a value does not fit) stands for the constraint `name`."""
-    kept = field.constraints
-    field.constraints = {key: value for key, value in kept.items() if key != name}
-    try:
-        inner = base.create_cell_reader(field)
-    finally:
-        field.constraints = kept
-
-    def read(cell: Any) -> Any:
-        value, notes = inner(cell)
-        why = test(value) if value is not None else None
-        return value, (notes if why is None else {**(notes or {}), name: why})
-
-    return read
-
-
 @attrs.define(kw_only=True, repr=False)
 class String(fields.StringField):
     """With `pattern` as XML Schema has it. Binary is base64: of no other characters, be it URLs' or with line
-    breaks, which every decoder is asked to leave out."""
+    breaks, which every decoder is asked to leave out. By a format that the standard does not have nothing is
+    read."""
 
     def create_value_reader(self) -> Reader:
-        inner = _reader(fields.StringField, self)
+        if is_unknown(self.type, self.format):
+            return lambda cell: cell if isinstance(cell, str) else None
+        inner = reader_of(fields.StringField, self)
         if self.format != "binary":
             return inner
         return lambda cell: inner(cell) if isinstance(cell, str) and _BASE_64.fullmatch(cell) else None
@@ -283,82 +271,21 @@ class String(fields.StringField):
             return fields.StringField.create_cell_reader(self)
         matches = compiled(pattern)
         note = f'constraint "pattern" is "{pattern}"'
-        return _constrained(self, fields.StringField, "pattern", lambda text: None if matches(text) else note)
-
-
-class _WholeList(list[Any]):
-    """One that can be part of a key."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return _hash(self)
-
-
-class _WholeObject(dict[str, Any]):
-    """One that can be part of a key, in which the order of members says nothing."""
-
-    def __repr__(self) -> str:
-        return json.dumps(self, sort_keys=True, default=repr)
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return _hash(self)
-
-
-def _hash(value: Any) -> int:
-    return hash(json.dumps(value, sort_keys=True, default=str))
-
-
-def _with_whole_values(base: Any) -> Any:
-    """A type whose values are lists or objects, of which keys may be made, too."""
-
-    @attrs.define(kw_only=True, repr=False)
-    class Whole(base):  # type: ignore[misc]
-        def create_value_reader(self) -> Reader:
-            inner = _reader(base, self)
-
-            def read(cell: Any) -> Any:
-                value = inner(cell)
-                if isinstance(value, list):
-                    return _WholeList(value)
-                return _WholeObject(value) if isinstance(value, dict) else value
-
-            return read
-
-    return Whole
-
-
-def _with_json_schema(base: Any) -> Any:
-    """A type whose values may have a `jsonSchema`, which came with version 2."""
-
-    @attrs.define(kw_only=True, repr=False)
-    class Shaped(base):  # type: ignore[misc]
-        supported_constraints = [*base.supported_constraints, "jsonSchema"]  # noqa: RUF012 — as the base class has it
-
-        def create_cell_reader(self) -> Any:
-            schema = self.constraints.get("jsonSchema")
-            if schema is None:
-                return base.create_cell_reader(self)
-            faults = validator(schema)
-
-            def test(value: Any) -> str | None:
-                fault = next(faults(value), None)
-                return fault and f'constraint "jsonSchema" is not met: {fault}'
-
-            return _constrained(self, base, "jsonSchema", test)
-
-    return Shaped
+        return constrained(self, fields.StringField, "pattern", lambda text: None if matches(text) else note)
 
 
 _TYPES = {
     "string": String,
-    "object": _with_json_schema(_with_whole_values(fields.ObjectField)),
-    "array": _with_json_schema(_with_whole_values(fields.ArrayField)),
-    "geojson": _with_json_schema(_with_whole_values(fields.GeojsonField)),
+    "object": with_json_schema(with_whole_values(fields.ObjectField)),
+    "array": with_json_schema(with_whole_values(fields.ArrayField)),
+    "geojson": with_json_schema(with_whole_values(fields.GeojsonField)),
     "year": Year,
     "yearmonth": Yearmonth,
     "date": Date,
     "datetime": Datetime,
     "time": Time,
-    "list": _with_whole_values(fields.ListField),
+    "list": ListOfItems,
+    "any": Unspecified,
     "integer": Integer,
     "number": Number,
     "geopoint": Geopoint,

@@ -70,7 +70,7 @@ class TimeSpan:
         self._ends: list[datetime] | None
         try:
             self._ends = [start + value for start in _STARTS]
-        except (OverflowError, ValueError):  # beyond the calendar, or of half a year
+        except (OverflowError, ValueError):  # beyond the calendar
             self._ends = None
         months = float(getattr(value, "years", 0) * 12 + getattr(value, "months", 0))
         self._seconds = months * _MONTH + getattr(value, "tdelta", value).total_seconds()

@@ -9,6 +9,8 @@ from typing import Any
 
 from frictionless import Schema
 
+from couchreg.registry.checking.whole import whole
+
 BATCH = 8192  # rows; fewer where rows are large
 BATCH_BYTES = 32 << 20  # of a batch, by the sizes that the file states
 
@@ -40,7 +42,7 @@ def _values(column: Any) -> list[Any]:
     if pyarrow.types.is_timestamp(kind) and kind.unit == "ns":  # Python's moments have microseconds
         column = column.cast(pyarrow.timestamp("us", kind.tz), safe=False)
     found: list[Any] = column.to_pylist()
-    return found
+    return list(map(whole, found)) if pyarrow.types.is_nested(kind) else found
 
 
 def _schema(arrow: Any) -> Any:

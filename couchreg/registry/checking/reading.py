@@ -17,9 +17,11 @@ from typing import Any, NoReturn
 
 from frictionless import FrictionlessException, Loader, Plugin, errors
 from frictionless.formats.csv import CsvControl, CsvParser
+from frictionless.formats.inline import InlineParser
 
 from couchreg.registry.checking.opening import COMPRESSIONS, JoinedFiles, as_utf_8, open_text_bytes, unpacked
 from couchreg.registry.checking.sheets import PARSERS as SHEETS
+from couchreg.registry.checking.whole import whole
 
 FORMATS = ("csv", "tsv")
 SAMPLE = 100  # lines
@@ -74,6 +76,14 @@ class JsonLoader(PartsLoader):
         is_packed = self.resource.compression not in (None, "", "zip")
         plain = super().read_byte_stream_decompress(byte_stream) if is_packed else byte_stream
         return as_utf_8(plain, self.resource.get_defined("encoding"))
+
+
+class JsonRows(InlineParser):
+    """Rows of JSON, of a file or in the descriptor: lists and objects in their cells are of plain JSON."""
+
+    def read_cell_stream_create(self) -> Iterator[Any]:
+        for cells in super().read_cell_stream_create():  # type: ignore[no-untyped-call]
+            yield [whole(cell) if isinstance(cell, list | dict) else cell for cell in cells]
 
 
 class TextParser(CsvParser):
@@ -215,6 +225,8 @@ class StandardReading(Plugin):
     def create_parser(self, resource: Any) -> Any:
         if resource.format in SHEETS:
             return SHEETS[resource.format](resource)
+        if resource.format == "inline":
+            return JsonRows(resource)
         if resource.format not in FORMATS:
             return None
         parser = TextParser(resource)

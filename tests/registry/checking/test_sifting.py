@@ -14,12 +14,15 @@ from couchreg.registry.checking.sifting import Suspects
 
 CELLS = {
     "integer": ["1", "2", "03", "-4", "", " 5", "1_0", "٣", "x", "1.0", "9" * 400, "NA", "+7", "1\x1f2"],
-    "number": ["1", "1.5", "-2e3", "", "NaN", "INF", "1,5", "x", ".5", "5.", "1e999", "NA", "0"],
+    "number": ["1", "1.5", "-2e3", "", "NaN", "nan", "-Inf", "1,5", "x", ".5", "5.", "1e999", "NA", "0"],
     "string": ["a", "b", "", "NA", "ä b", "line\nbreak", 'quo"te', "a@b.c", "long" * 9, "\x1f"],
     "date": ["2020-01-01", "2020-02-30", "2020-1-1", "", "NA", "x", "0001-01-01", "2024-02-29"],
     "datetime": ["2020-01-01T00:00:00", "2020-01-01 00:00:00", "", "NA", "2020-01-01T00:00:00Z"],
     "yearmonth": ["2020-01", "2020-1", "", "NA"],
-    "duration": ["P1D", "P1M", "PT", "", "NA"],
+    "duration": ["P1D", "P1M", "PT", "", "NA", "P2W", "PT1.5S", "P0.5D"],
+    "time": ["12:00:00", "12:00:00Z", "12:00:00+0100", "12:00:00,5", "13:00:00.5", "", "NA"],
+    "list": ["a,b", "b,a", "a", "", "NA"],
+    "geopoint": ["1,2", "1, 2", "200,1", "", "NA", "nan,1"],
     "boolean": ["true", "false", "1", "0", "", "TRUE", "yes", "NA"],
     "year": ["2020", "-1", "", "99999", "x", "NA"],
     "any": ["1", "", "x", "NA"],
@@ -32,9 +35,12 @@ CONSTRAINTS = {
     "datetime": [{}, {"required": True}],
     "yearmonth": [{}, {"minimum": "2020-01"}],
     "duration": [{}, {"minimum": "P2D"}, {"maximum": "P1D"}],
+    "time": [{}, {"minimum": "12:30:00"}, {"unique": True}],
+    "list": [{}, {"enum": ["a,b", ["a"]]}, {"minLength": 2}, {"unique": True}],
+    "geopoint": [{}, {"enum": ["1,2"]}],
     "boolean": [{}, {"required": True}],
     "year": [{}, {"minimum": 0}],
-    "any": [{}, {"required": True}],
+    "any": [{}, {"required": True}, {"enum": ["1", "x"]}],
 }
 
 
