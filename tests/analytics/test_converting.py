@@ -259,3 +259,12 @@ def test_the_same_table_gives_the_same_bytes_and_says_what_it_is(tmp_path: Path)
     file = pq.ParquetFile(tmp_path / "0" / "made.parquet")
     assert file.metadata.metadata[b"couchreg.package"] == b"p"
     assert file.metadata.num_row_groups == 4
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_numbers_of_any_type_are_written_as_json_has_them(tmp_path: Path, form: str) -> None:
+    rows = [{"a": 0.1}, {"a": [0.5, {"b": 0.1}]}, {"a": "x"}, {"a": 1}]
+    text = json.dumps(rows) if form == "json" else "\n".join(map(json.dumps, rows))
+    (tmp_path / f"t.{form}").write_text(text)
+    _, table = made(tmp_path, {"path": f"t.{form}", "schema": {"fields": [{"name": "a"}]}})
+    assert table.column("a").to_pylist() == ["0.1", '[0.5,{"b":0.1}]', "x", "1"]

@@ -37,7 +37,8 @@ class CheckedColumn:
         constraints = {key for key, value in declared.constraints.items() if value is not None} - {"unique"}
         self._required = bool(declared.constraints.get("required"))
         free = allowed is None and not constraints - {"required"}
-        self._any_text = free and declared.type == "string" and declared.format == "default"
+        is_text = declared.type == "string" and declared.format == "default"
+        self._any_text = free and (is_text or declared.type == "any")
         self._plain = self._pattern(declared) if free else None
         self._is_integer = self._plain is not None and declared.type == "integer"
         self._varied = False  # whether most values are new: then matching is cheaper than remembering

@@ -7,6 +7,7 @@ Source: https://datapackage.org/standard/table-schema/.
 """
 
 import re
+import traceback
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import cache
@@ -20,7 +21,13 @@ from couchreg.package.report import Problem, problem, shown
 from couchreg.registry.checking import shapes
 from couchreg.registry.checking.dialects import mark_fault, mark_faults, word_fault
 from couchreg.registry.checking.encodings import is_encoding
-from couchreg.registry.checking.formats import format_fault, has_moments, is_unknown, plain_pattern
+from couchreg.registry.checking.formats import (
+    format_fault,
+    has_moments,
+    is_unknown,
+    plain_pattern,
+    with_type,
+)
 from couchreg.registry.checking.naming import FieldNames, renamed
 from couchreg.registry.checking.patterns import BadPattern, compiled
 from couchreg.registry.checking.preparing import Prepared
@@ -28,6 +35,7 @@ from couchreg.registry.checking.profiles import BadSchema, Faults, validator
 from couchreg.registry.checking.wording import told
 
 MOST_FIELDS = 20_000
+_TRACED = -5  # the last calls, which tell
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _TYPES = (
     "string, number, integer, boolean, object, array, list, date, time, datetime, year, yearmonth, duration, "
@@ -54,6 +62,12 @@ def check_form(prepared: Prepared) -> None:
             faults = list(_of_resource(prepared, resource, version))
         except ValueError as error:  # an integer of more digits than Python writes, where one is looked at
             message = f"The resource has a number that cannot be read: {error}."
+            faults = [problem("resource-error", message, resource=resource["name"])]
+        except MemoryError:
+            raise
+        except Exception as error:  # of this resource alone
+            traceback.print_exc(limit=_TRACED)
+            message = f"The form of the resource could not be checked: {type(error).__name__}: {error}."
             faults = [problem("resource-error", message, resource=resource["name"])]
         for fault in faults:
             files = {"dialect-error": prepared.dialects}.get(fault["type"], prepared.schemas)
@@ -169,6 +183,7 @@ def _of_schema(prepared: Prepared, resource: dict[str, Any], options: Mapping[st
     if len(fields) > MOST_FIELDS:
         yield problem("schema-error", f"A schema may have {MOST_FIELDS} fields here.", resource=name)
         return
+    fields = [with_type(item, options["datapackage_version"]) for item in fields]
     faults = [
         fault for number, item in enumerate(fields, 1) for fault in _of_field(name, number, item, options)
     ]
@@ -177,13 +192,15 @@ def _of_schema(prepared: Prepared, resource: dict[str, Any], options: Mapping[st
         return
     for item in fields:
         if is_unknown(item.get("type"), item.get("format")):
-            reason = f"the field {shown(item['name'])} has the format {shown(item['format'])}, and the type "
-            prepared.leave(name, "format", f"{reason}{item['type']} has none in the standard")
+            reason = (
+                f"the field {shown(item['name'])} has the format {shown(item['format'])}, and the standard"
+            )
+            prepared.leave(name, "format", f"{reason} has no such format for the type {item['type']}")
         if not isinstance(item.get("categories", []), list):
             reason = f"those of the field {shown(item['name'])} are {shown(item['categories'])}, and no list"
             prepared.leave(name, "categories", reason)
     own = prepared.names_of(name)
-    resource["schema"] = _renamed(prepared, name, own, schema)
+    resource["schema"] = _renamed(prepared, name, own, {**schema, "fields": fields})
     whole = resource["schema"]
     notes = _shape_notes("SCHEMA", whole) or _of(Schema, whole, "schema", options)
     for words, _ in told(notes, whole):
@@ -212,6 +229,8 @@ def _of_field(resource: str, number: int, item: Any, options: Mapping[str, Any])
     for note in notes or _constraints(item, options):
         if "is not supported" in note and "ield type" in note:
             note = note.rstrip(".") + f": the standard has {_TYPES}."
+        elif note.endswith('is not supported by type "any".'):
+            note = note.rstrip(".") + ": state the “type” of the field, which is any where none is stated."
         for words, _ in told([note], item):
             yield problem("field-error", words, resource=resource, field=name)
 
@@ -243,7 +262,7 @@ def _constraints(item: dict[str, Any], options: Mapping[str, Any]) -> Iterator[s
         yield fault
     for member in _BOUNDS:
         stated = constraints.get(member)
-        if stated is not None and (read(stated) is None or stated == "NaN"):
+        if stated is not None and _is_no_bound(read(stated)):
             wrong = shown(stated)
             yield f"“{member}” is {wrong}, which is not a value of the type {declared.type}."
     if constraints.get("enum") == []:
@@ -253,6 +272,10 @@ def _constraints(item: dict[str, Any], options: Mapping[str, Any]) -> Iterator[s
     unfit = [value for value in constraints.get("enum") or () if _is_unreadable(read, value)]
     if unfit and "enum" in declared.supported_constraints:
         yield f"“enum” has {shown(unfit[0])}, which is not a value of the type {declared.type}."
+
+
+def _is_no_bound(value: Any) -> bool:
+    return value is None or bool(value != value)  # NaN, however it is written
 
 
 def _is_unreadable(read: Any, value: Any) -> bool:

@@ -14,10 +14,12 @@ from couchreg.package.report import shown
 
 DEFAULT = "default"
 _OF_TYPES: Mapping[str, tuple[str, ...]] = {
-    "string": (DEFAULT, "email", "uri", "binary", "uuid", "wkt"),
+    "string": (DEFAULT, "email", "uri", "binary", "uuid"),
     "geopoint": (DEFAULT, "array", "object"),
     "geojson": (DEFAULT, "topojson"),
 }
+_OF_OTHERS = {"string": ("wkt",)}  # what programs write that the standard does not have: not read here
+_TEXTUAL = frozenset(("pattern", "minLength", "maxLength"))
 _MOMENTS = {"date": "2024-12-31", "time": "23:59:59", "datetime": "2024-12-31T23:59:59Z"}
 _EXAMPLES = {"date": "%d/%m/%Y", "time": "%H:%M", "datetime": "%d/%m/%Y %H:%M"}
 _WORDS = (DEFAULT, "any")
@@ -56,7 +58,7 @@ def format_fault(kind: Any, format: Any) -> str | None:
         return None
     if kind in _OF_TYPES:
         known = _OF_TYPES[kind]
-        if format in known:
+        if format in known or is_unknown(kind, format):
             return None
         listed = ", ".join(known)
         return (
@@ -66,9 +68,22 @@ def format_fault(kind: Any, format: Any) -> str | None:
 
 
 def is_unknown(kind: Any, format: Any) -> bool:
-    """Whether the standard has no such format for a type that has none but its own."""
+    """Whether the standard has no such format for a type, and values are read as though none were stated."""
     is_stated = isinstance(kind, str) and isinstance(format, str) and format != DEFAULT
-    return is_stated and kind not in _OF_TYPES and kind not in _MOMENTS
+    is_other = format in _OF_OTHERS.get(kind, ())
+    return is_stated and (is_other or (kind not in _OF_TYPES and kind not in _MOMENTS))
+
+
+def with_type(field: Any, version: str) -> Any:
+    """A field, with the type it has where none is stated. That is `any` in version 2 of the standard and
+    `string` in version 1: there cells may be of any type all the same, for a number in JSON harms nobody, but
+    what only strings have makes it one."""
+    if not isinstance(field, dict) or "type" in field:
+        return field
+    constraints, format = field.get("constraints"), field.get("format")
+    is_textual = isinstance(constraints, dict) and not _TEXTUAL.isdisjoint(constraints)
+    is_textual = is_textual or (isinstance(format, str) and format in _OF_TYPES["string"][1:])
+    return {**field, "type": "string" if is_textual and version != "v2" else "any"}
 
 
 def plain_pattern(format: str) -> str:

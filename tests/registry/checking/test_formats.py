@@ -77,9 +77,19 @@ def test_a_format_that_the_standard_does_not_know_is_named(tmp_path: Path, kind:
     assert (told["resource"], told["member"]) == ("t", "format")
     assert (
         told["reason"]
-        == f"the field 'day' has the format 'banana', and the type {kind} has none in the standard"
+        == f"the field 'day' has the format 'banana', and the standard has no such format for the type {kind}"
     )
     assert report_on(tmp_path, cell, type=kind, format="default")["unchecked"] == []
+
+
+@pytest.mark.parametrize("version", [{"$schema": V2}, {}])
+def test_a_format_of_other_programs_is_named_and_not_advised(tmp_path: Path, version: dict[str, str]) -> None:
+    schema = {"fields": [{"name": "day", "type": "string", "format": "wkt"}]}
+    report = table(tmp_path, "day\nno place\n", schema=schema, package=version)
+    assert (report["problems"], [item["member"] for item in report["unchecked"]]) == ([], ["format"])
+    fault = format_fault("string", "banana")
+    assert fault is not None
+    assert "wkt" not in fault
 
 
 @pytest.mark.parametrize("value", [None, 5, [], "default", "%Y"])
