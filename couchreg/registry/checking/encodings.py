@@ -119,11 +119,11 @@ def detected(opened: Open) -> str | None:
         return UTF_8
     sample = _around(opened, fault.offset)
     guess = _guess(sample)
-    # The letters of a few words may be those of a language, and stand where it has none.
-    if guess in (None, _FALLBACK) and is_strange(
-        sample.decode(_FALLBACK, "replace"), *((_MOSTLY,) if guess else ())
-    ):
-        return None
+    if guess in (None, _FALLBACK):
+        text = sample.decode(_FALLBACK, "replace")
+        # The letters of a few words may be those of a language, and stand where it has none.
+        if is_strange(text, *((_MOSTLY,) if guess else ())) or _is_pasted(sample):
+            return None
     for candidate in ([guess] if guess else []) + [_FALLBACK]:
         if _fits(opened, candidate):
             return candidate
@@ -211,6 +211,19 @@ def _guess(sample: bytes) -> str | None:
     if told is None and is_sparse and found_name in _LATIN and confidence >= _SURE:
         return found_name
     return told
+
+
+def _is_pasted(sample: bytes) -> bool:
+    """Whether some lines of a text that is no UTF-8 are. In Western Windows they would read `Ã©`."""
+    return any(not line.isascii() and _is_utf_8(line) for line in sample.splitlines())
+
+
+def _is_utf_8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _around(opened: Open, offset: int) -> bytes:

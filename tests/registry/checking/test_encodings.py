@@ -75,6 +75,15 @@ def test_what_is_guessed(text: str, encoding: str) -> None:
     assert encoding != "windows-1252" or found == encoding
 
 
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_lines_of_two_encodings_are_of_none(tmp_path: Path, count: int) -> None:
+    """As where rows were pasted together: each reader would garble one half."""
+    data = b"id,word\n" + "1,Zoé\n".encode() * count + "2,Zoé\n".encode("cp1252") * count
+    assert detected(lambda: io.BytesIO(data)) is None
+    [found] = table(tmp_path, data)["problems"]
+    assert (found["type"], found["row"]) == ("encoding-error", count + 2)
+
+
 @pytest.mark.parametrize("size", [1, 3, 1 << 20])
 def test_where_a_text_leaves_its_encoding(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("couchreg.registry.checking.encodings._STEP", size)
