@@ -16,7 +16,7 @@ from tests.registry.checking.judging import judged
 
 def fields(*columns: list[str]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [{"name": str(number), "type": "string"} for number in range(len(columns))]
-    recognise(found, [list(row) for row in zip(*columns, strict=True)])
+    recognise(found, columns)
     for field in found:
         del field["name"]
     return found
@@ -81,17 +81,17 @@ def test_local_forms(values: list[str], found: dict[str, Any]) -> None:
 
 def test_types_that_are_known_stay() -> None:
     known: list[Any] = [{"name": "a", "type": "integer"}]
-    recognise(known, [["15"], ["many"], ["1,5"]])
+    recognise(known, [["15", "many", "1,5"]])
     assert known == [{"name": "a", "type": "integer"}]
 
 
 @pytest.mark.parametrize("type", ["integer", "geopoint"])
 def test_types_that_were_guessed_of_numbers_with_commas_go(type: str) -> None:
     known: list[Any] = [{"name": "a", "type": type}]
-    recognise(known, [["950"], ["1,080"]])
+    recognise(known, [["950", "1,080"]])
     assert known == [{"name": "a", "type": "string"}]
     known = [{"name": "a", "type": type}]
-    recognise(known, [["950"], ["1,080.5"]])
+    recognise(known, [["950", "1,080.5"]])
     assert known == [{"name": "a", "type": "number", "groupChar": ","}]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from couchreg.model import json
 from couchreg.package.report import MAX_SHOWN, Problem, Report, problem, shown
 from couchreg.registry.checking.json_rows import FORMATS, LINES, fault_of
+from couchreg.registry.checking.naming import FieldNames, made_name
 from couchreg.registry.checking.opening import BROKEN, UTF_8, line_breaks
 from couchreg.registry.checking.preparing import Prepared
 from couchreg.registry.checking.reading import USUAL, StandardReading, split_records
@@ -38,6 +39,7 @@ class Explainer:
         self._prepared = prepared
         self._reading = reading
         self._starts: dict[str, list[int]] = {}
+        self._unlabelled: set[str] = set()  # tables with columns without labels of their own
 
     def problem(self, error: Any, resource: str) -> Problem | None:
         """The problem of an error of frictionless's; None for one that the standard knows nothing of."""
@@ -52,7 +54,7 @@ class Explainer:
             )
             return problem("source-error", message, resource=resource, **self._place_of_line(resource, line))
         names = self._prepared.names_of(resource)
-        if names.allows(error):
+        if names.allows(error) or self._is_named(error, names, resource):
             return None
         row = getattr(error, "row_number", None)
         if row is None:
@@ -68,20 +70,23 @@ class Explainer:
             message = f"The data cannot be read: {advised(str(error.note))}"
         if error.type == "source-error" and row is None and (broken := self._broken_json(resource)):
             return broken
-        form = next((form for kind, form in _FORMS.items() if message.endswith(kind)), None)
-        if error.type == "type-error" and form:
-            message += f", which is written as {form}: write it so, or state the “format” that it has"
-        if error.type == "type-error":
-            message += next((words for kind, words in _REMEDIES.items() if message.endswith(kind)), "")
-        if error.type == "extra-label" and not getattr(error, "label", None):
-            message += ": remove the column, which has no name"
-        if error.type == "incorrect-label" and (unlike := _unseen(error.label, str(field))):
-            message += f", though it looks like it: {unlike}. Write both alike"
-        if error.type == "blank-row":
-            message += ': remove it, or state "skipBlankRows": true in the “dialect”'
+        message += _remedy(error, message, str(field))
         if own and field != own:  # names that frictionless cannot tell apart have a number here
             message = message.replace(f'"{own}"', f'"{field}"')
         return problem(error.type, message, resource=resource, row=row, field=field, column=column, **place)
+
+    def _is_named(self, error: Any, names: FieldNames, resource: str) -> bool:
+        """Whether a column without a label of its own is called as such columns are; readers are told of the
+        first one."""
+        made, own = made_name(error), getattr(error, "field_name", None)
+        if made is None or own is None or names.stated_of(own) != made:
+            return False
+        if resource not in self._unlabelled:
+            self._unlabelled.add(resource)
+            what = "has no label" if error.type == "blank-label" else "has a label that another has, too"
+            reason = f"the column {error.field_number} of the table {what}, so it is called {shown(made)}"
+            self._prepared.leave(resource, "labels", f"{reason}: give it a label of its own")
+        return True
 
     def stumbled(self, resource: str, error: BaseException) -> Problem:
         """The problem of data over which reading itself fell."""
@@ -166,6 +171,24 @@ class Explainer:
             text = io.TextIOWrapper(file, encoding, "replace", newline="")
             quote = str(stated.get("quoteChar", '"') or "")
             return sum(1 for _ in split_records(text, terminator, quote))
+
+
+def _remedy(error: Any, message: str, field: str) -> str:
+    """What to do about an error, as the end of its message; nothing where that is not known."""
+    form = next((form for kind, form in _FORMS.items() if message.endswith(kind)), None)
+    if error.type == "type-error" and form:
+        return f", which is written as {form}: write it so, or state the “format” that it has"
+    if error.type == "type-error":
+        return next((words for kind, words in _REMEDIES.items() if message.endswith(kind)), "")
+    if error.type == "extra-label" and not getattr(error, "label", None):
+        return ": remove the column, which has no name"
+    if made := made_name(error):
+        return f": give the column a label of its own, or name its field {shown(made)} in the schema"
+    if error.type == "incorrect-label" and (unlike := _unseen(error.label, field)):
+        return f", though it looks like it: {unlike}. Write both alike"
+    if error.type == "blank-row":
+        return ': remove it, or state "skipBlankRows": true in the “dialect”'
+    return ""
 
 
 def _unseen(label: str, name: str) -> str | None:

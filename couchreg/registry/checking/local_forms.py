@@ -85,13 +85,18 @@ _READINGS = tuple(_readings())
 _TELLING = ",'"  # between groups of digits: blanks are in telephone numbers, dots in versions, too
 
 
-def recognise(fields: Sequence[Any], rows: Iterable[Sequence[str]]) -> None:
-    """Give fields of no certain type the one that all their values have. `rows` come without a header."""
-    columns: list[dict[str, None]] = [{} for _ in fields]  # each value once
+def values_of(count: int, rows: Iterable[Sequence[str]]) -> list[dict[str, None]]:
+    """The values of so many columns, each once. `rows` come without a header."""
+    columns: list[dict[str, None]] = [{} for _ in range(count)]
     for row in rows:
         for values, text in zip(columns, row, strict=False):
             if text:
                 values[text] = None
+    return columns
+
+
+def recognise(fields: Sequence[Any], columns: Sequence[Collection[str]]) -> None:
+    """Give fields of no certain type the one that all their values have."""
     for field, values in zip(fields, columns, strict=True):
         if not isinstance(field, dict) or not any(text.strip() for text in values):
             continue

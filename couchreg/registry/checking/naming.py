@@ -2,15 +2,16 @@
 
 The standard allows fields of equal names, without a name, and with blanks around it; frictionless does
 not. So it is given other names where that is needed, and what it then says of labels that are right is
-left out. Pure.
+left out. Columns without a label of their own have a name nevertheless, which is made of the labels. Pure.
 
-Source: https://specs.frictionlessdata.io/table-schema/#name.
+Source: https://specs.frictionlessdata.io/table-schema/#name and
+https://datapackage.org/standard/table-schema/#name.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-_ABOUT_LABELS = ("incorrect-label", "blank-label", "duplicate-label")
+ABOUT_LABELS = ("incorrect-label", "blank-label", "duplicate-label")
 
 
 class FieldNames:
@@ -46,11 +47,31 @@ class FieldNames:
     def allows(self, error: Any) -> bool:
         """Whether what frictionless says of a label is nothing by the names that are stated."""
         number = getattr(error, "field_number", None)
-        if error.type not in _ABOUT_LABELS or not isinstance(number, int) or number > len(self._stated):
+        if error.type not in ABOUT_LABELS or not isinstance(number, int) or number > len(self._stated):
             return False
         label = str(getattr(error, "label", "") or "")
         stated = self._stated[number - 1]
         return label.strip() == stated.strip() and (stated != self.own[number - 1])
+
+
+def made_name(error: Any) -> str | None:
+    """The name of a column whose label is none of its own, where frictionless says that; None of others.
+
+    Names have to be unlike each other, so that such a column can only be called otherwise than its label:
+    by its number, or by the label and a number. Schemas that are inferred have these names.
+    """
+    number, labels = getattr(error, "field_number", None), getattr(error, "labels", None) or ()
+    if error.type not in ABOUT_LABELS or not isinstance(number, int):
+        return None
+    taken: set[str] = set()
+    label = unique = ""
+    for place, label in enumerate(labels[:number], 1):
+        wanted = str(label) or f"field{place}"
+        unique, count = wanted, 2
+        while unique in taken:
+            unique, count = f"{wanted}{count}", count + 1
+        taken.add(unique)
+    return unique if unique != str(label) else None
 
 
 def renamed(keys: Any, names: FieldNames) -> Any:

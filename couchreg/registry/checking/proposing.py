@@ -17,10 +17,11 @@ from couchreg.package.descriptor import PLACEHOLDER
 from couchreg.package.formats import mediatype, split_format
 from couchreg.package.names import slug
 from couchreg.package.paths import file_fault
+from couchreg.package.report import shown
 from couchreg.registry.checking import documents
 from couchreg.registry.checking.encodings import detected
 from couchreg.registry.checking.foreign import fault_of
-from couchreg.registry.checking.local_forms import recognise
+from couchreg.registry.checking.local_forms import recognise, values_of
 from couchreg.registry.checking.opening import (
     BROKEN,
     NoMember,
@@ -67,6 +68,8 @@ def content_fault(file: Path) -> str | None:
             begin = opened.read(1 << 16)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
+    if file.suffix.lower() == ".xlsx" and (found := _filled_sheets(file)) and not any(found.values()):
+        return "is empty"
     return fault_of(begin, *filter(None, split_format(file.name))) if begin.strip(_BLANKS) else "is empty"
 
 
@@ -97,37 +100,59 @@ def proposed(
 
 def _resources(folder: Path, paths: Iterable[str], unread: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     for path in paths:
-        for sheet in _sheets(folder / path):
+        sheets, blank = _sheets(folder / path)
+        unread += [(path, f"its sheet {shown(name)} is empty, and was left out") for name in blank]
+        for sheet in sheets:
             resource, fault = _described(folder, path, sheet)
             if fault:
                 unread.append((path, fault))
             yield resource
 
 
-def _sheets(file: Path) -> list[str | None]:
-    """The sheets of an Excel file with more than one; each becomes a resource."""
-    if file.suffix.lower() != ".xlsx":
-        return [None]
+def _sheets(file: Path) -> tuple[list[str | None], list[str]]:
+    """The sheets of an Excel file with more than one, each of which becomes a resource, and those that hold
+    nothing."""
+    found = _filled_sheets(file) if file.suffix.lower() == ".xlsx" else {}
+    if len(found) < 2 or not any(found.values()):
+        return [None], []  # whatever is wrong with it is told when it is described
+    return [name for name, is_filled in found.items() if is_filled], [
+        name for name, is_filled in found.items() if not is_filled
+    ]
+
+
+def _filled_sheets(file: Path) -> dict[str, bool]:
+    """The sheets of a workbook (xlsx), and whether there is anything in each; nothing of what cannot be
+    read."""
     import openpyxl
 
     try:
         book = openpyxl.load_workbook(file, read_only=True)
-    except Exception:  # whatever is wrong with it is told when it is described
-        return [None]
-    names = list(book.sheetnames)
-    book.close()
-    return [None] if len(names) < 2 else [*names]
+    except Exception:
+        return {}
+    try:
+        return {sheet.title: _has_data(sheet) for sheet in book.worksheets}
+    except Exception:
+        return {}
+    finally:
+        book.close()
+
+
+def _has_data(sheet: Any) -> bool:
+    rows = sheet.iter_rows(values_only=True)
+    return any(cell is not None and cell != "" for row in rows for cell in row)
 
 
 def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, Any], str | None]:
     """A resource as frictionless sees it, and why it sees nothing."""
-    from frictionless import Dialect, FrictionlessException, Resource, system
+    from frictionless import Detector, Dialect, FrictionlessException, Resource, system
     from frictionless.formats import CsvControl, ExcelControl
 
     dialect = Dialect(controls=[ExcelControl(sheet=sheet)] if sheet else [])
     from couchreg.registry.checking.fields import StandardFields
+    from couchreg.registry.checking.reading import StandardReading
 
     system.register("standard-fields", StandardFields())  # no type that a check would refuse
+    system.register("standard-reading", StandardReading())  # and no dialect
     fault = None
     try:
         is_text = _suffix(path) in _DELIMITED
@@ -137,7 +162,9 @@ def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, An
         stated |= {"format": "tsv"} if _suffix(path) == ".tab" else {}
         if is_text and (hint := _hint(text, stated.get("encoding"))):
             dialect = Dialect(header_rows=[2], controls=[CsvControl(delimiter=hint)])
-        found = Resource(path=path, basepath=str(folder), dialect=dialect, **stated)
+        # Of text more rows are looked at afterwards; here the type is one that all cells have.
+        detector = Detector() if is_text else Detector(field_confidence=1)
+        found = Resource(path=path, basepath=str(folder), dialect=dialect, detector=detector, **stated)
         found.infer()
         members: dict[str, Any] = found.to_descriptor()
         members |= {key: value for key, value in stated.items() if value}  # not by Python's name for it
@@ -203,11 +230,14 @@ def _hint(opened: Callable[[], BinaryIO], encoding: str | None) -> str | None:
 
 
 def _look_closer(opened: Callable[[], BinaryIO], members: dict[str, Any]) -> None:
-    """Types that frictionless does not guess, in the first rows of a text table."""
-    fields = (members.get("schema") or {}).get("fields")
+    """Types that frictionless does not guess, or guesses of fewer rows, in the first rows of a text table."""
+    schema = members.get("schema") or {}
+    fields = schema.get("fields")
     form = _suffix(members["path"])
     if not fields or members.get("type") != "table" or form not in _DELIMITED:
         return
+    from couchreg.registry.checking.widening import widen
+
     options = _standard(members.get("dialect") or {})
     delimiter = options.get("delimiter", "," if form == ".csv" else "\t")
     encoding = members.get("encoding") or "utf-8"
@@ -216,7 +246,9 @@ def _look_closer(opened: Callable[[], BinaryIO], members: dict[str, Any]) -> Non
         rows = csv.reader(text, delimiter=delimiter, skipinitialspace=blanks)
         with contextlib.suppress(csv.Error):  # frictionless has read it otherwise, and its types stay
             header = max(options.get("headerRows") or [1])
-            recognise(fields, itertools.islice(rows, header, SAMPLE))
+            columns = values_of(len(fields), itertools.islice(rows, header, SAMPLE))
+            recognise(fields, columns)
+            widen(schema, columns)
 
 
 def _standard(dialect: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from frictionless.table.lookup import Lookup
 from couchreg.registry.checking.blanks import BlankRow, StandardRow
 from couchreg.registry.checking.columns import CHUNK, Cells, CheckedColumn
 from couchreg.registry.checking.keys import ForeignKey, Key, Values
+from couchreg.registry.checking.naming import ABOUT_LABELS
 from couchreg.registry.checking.telling import Telling
 
 KNOWN = 1_000_000  # distinct values of all columns of a table that are remembered as clean
@@ -221,7 +222,12 @@ def _is_plain(opened: Any) -> bool:
     """Whether frictionless reads each row as its cells alone, one for each field by its name."""
     names = [declared.name for declared in opened.header.get_expected_fields()]
     named = bool(names) and len(set(names)) == len(names)
-    return named and bool(opened.header.valid) and not (opened.rows or opened.fields)
+    # What is said of labels is said once: they have fields, whatever they are.
+    return named and _has_fields(opened.header) and not (opened.rows or opened.fields)
+
+
+def _has_fields(header: Any) -> bool:
+    return all(error.type in ABOUT_LABELS for error in header.errors)
 
 
 def _keys(table: SiftedTable, schema: Any, wanted: Demands) -> Iterator[Key]:
