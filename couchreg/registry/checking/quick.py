@@ -218,7 +218,7 @@ def _rows(data: bytes) -> list[list[str]]:
         raise Unknown
     lines = text.split("\n", SAMPLE)
     sample = "\n".join(lines[:SAMPLE]) + ("\n" if len(lines) > SAMPLE else "")
-    if sniffed(sample, DELIMITERS) not in (None, (",", False)):  # where nothing is found it is the comma
+    if sniffed(sample, DELIMITERS) not in (None, ","):  # where nothing is found it is the comma
         raise Unknown
     return [line.split(",") for line in plain.removesuffix("\n").split("\n")]
 

@@ -21,6 +21,7 @@ from frictionless.formats.inline import InlineParser
 
 from couchreg.registry.checking.opening import COMPRESSIONS, JoinedFiles, as_utf_8, open_text_bytes, unpacked
 from couchreg.registry.checking.sheets import PARSERS as SHEETS
+from couchreg.registry.checking.sniffing import has_blanks_before_quotes
 from couchreg.registry.checking.whole import whole
 
 FORMATS = ("csv", "tsv")
@@ -160,7 +161,8 @@ class _End:
 def guess(control: Any, sample: list[str], header: int | None, usual: str) -> None:
     """Fill in what a CSV control does not state, as frictionless guesses it, of the `usual` delimiters.
 
-    A delimiter that does not part the header (the row of that number, from 1) is none.
+    A delimiter that does not part the header (the row of that number, from 1) is none. Blanks behind
+    delimiters belong to the cells, as the standard says, but where they stand before quotes.
     """
     delimiters = control.get_defined("delimiter", default=usual)
     try:
@@ -175,7 +177,8 @@ def guess(control: Any, sample: list[str], header: int | None, usual: str) -> No
     control.set_not_defined("delimiter", found.delimiter, distinct=True)
     control.set_not_defined("escape_char", found.escapechar, distinct=True)
     control.set_not_defined("quote_char", found.quotechar, distinct=True)
-    control.set_not_defined("skip_initial_space", found.skipinitialspace, distinct=True)
+    blanks = has_blanks_before_quotes("".join(sample), control)
+    control.set_not_defined("skip_initial_space", blanks, distinct=True)
 
 
 def _parts(dialect: Any, sample: list[str], header: int) -> bool:

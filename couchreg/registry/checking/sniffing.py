@@ -1,10 +1,13 @@
-"""What `csv.Sniffer` guesses, at once where a text has no quotes: it counts 127 characters in each line, of
-which only those that may be delimiters are looked at afterwards.
+"""What `csv.Sniffer` guesses of delimiters, at once where a text has no quotes: it counts 127 characters in
+each line, of which only those that may be delimiters are looked at afterwards. And what it guesses wrongly:
+whether blanks behind delimiters belong to the cells.
 """
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 _CHUNK = 10  # lines that are looked at before others are
 _PREFERRED = (",", "\t", ";", " ", ":")
@@ -12,19 +15,44 @@ _PREFERRED = (",", "\t", ";", " ", ":")
 _Mode = tuple[int, int]  # how often a character is in a line, and in how many more lines than not
 
 
-def sniffed(sample: str, delimiters: str) -> tuple[str, bool] | None:
-    """The delimiter, and whether a blank follows each; None where `csv.Sniffer` would raise csv.Error."""
+def sniffed(sample: str, delimiters: str) -> str | None:
+    """The delimiter; None where `csv.Sniffer` would raise csv.Error."""
     if '"' in sample or "'" in sample:
         try:
-            found = csv.Sniffer().sniff(sample, delimiters)
+            return csv.Sniffer().sniff(sample, delimiters).delimiter
         except csv.Error:
             return None
-        return found.delimiter, bool(found.skipinitialspace)
-    lines = [line for line in sample.split("\n") if line]
-    delimiter = _delimiter(lines, delimiters)
-    if delimiter is None:
-        return None
-    return delimiter, lines[0].count(delimiter) == lines[0].count(f"{delimiter} ")
+    return _delimiter([line for line in sample.split("\n") if line], delimiters)
+
+
+def has_blanks_before_quotes(sample: str, control: Any) -> bool:
+    """Whether blanks stand between a delimiter and a cell in quotes, by the marks of a CSV control, so that
+    the quotes are some only without the blanks."""
+    delimiter, mark = str(control.delimiter or ""), str(control.quote_char or "")
+    if not delimiter or not mark:
+        return False
+    quote, escape = re.escape(mark), re.escape(str(control.get_defined("escape_char", default="") or ""))
+    escaped = rf"|{escape}." if escape else ""
+    inside = f"{quote}(?:[^{quote}{escape}]|{quote}{quote}{escaped})*+{quote}"
+    quoted = re.compile(inside, re.DOTALL)
+    plain = re.compile(rf"(?:(?!{re.escape(delimiter)})[^\r\n])*+")
+    behind = re.compile(rf" +{inside} *(?:{re.escape(delimiter)}|[\r\n]|\Z)", re.DOTALL)
+    at = 0
+    while at < len(sample):
+        if sample.startswith(mark, at):
+            found = quoted.match(sample, at)
+            if found is None:
+                return False
+            at = found.end()
+        found = plain.match(sample, at)
+        at = found.end() if found else at
+        if not sample.startswith(delimiter, at):
+            at += 1  # the end of a row
+            continue
+        at += len(delimiter)
+        if behind.match(sample, at):
+            return True
+    return False
 
 
 def _delimiter(lines: Sequence[str], delimiters: str) -> str | None:

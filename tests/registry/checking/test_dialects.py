@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.registry.checking.judging import FIELDS, kinds, table
+from couchreg.registry.checking.proposing import proposed
+from tests.registry.checking.judging import FIELDS, kinds, laid, table
 
 TEXT = "id,word\n1,a\n"
 
@@ -80,3 +81,25 @@ def test_marks_of_fields(tmp_path: Path, field: dict[str, Any], words: str) -> N
     [found] = table(tmp_path, TEXT, schema={"fields": [{"name": "id", **field}, FIELDS[1]]})["problems"]
     assert (found["type"], found["field"]) == ("field-error", "id")
     assert words in found["message"]
+
+
+JSON_CELLS = 'meta,name\n"{""x"": 1, ""y"": 2}", a\n"{""x"": 3, ""y"": 4}",a\n'
+
+
+@pytest.mark.parametrize("members", [{}, {"dialect": "d.json", "files": {"d.json": '{"delimiter": ","}'}}])
+def test_blanks_belong_to_cells_unless_quotes_follow(tmp_path: Path, members: dict[str, Any]) -> None:
+    fields = [{"name": "meta", "type": "object"}, {"name": "name", "constraints": {"unique": True}}]
+    report = table(tmp_path, JSON_CELLS, schema={"fields": fields}, **members)
+    assert (report["problems"], report["recorded"]) == ([], [])
+    laid(tmp_path, {}, **{"t.csv": JSON_CELLS})
+    [resource] = proposed(tmp_path, ["t.csv"], [])
+    assert "dialect" not in resource
+
+
+def test_blanks_before_quotes_are_skipped(tmp_path: Path) -> None:
+    text = 'id,word\n1, "a, b"\n2,"c"\n'
+    report = table(tmp_path, text)
+    assert report["problems"] == []
+    assert report["recorded"] == [{"resource": "t", "member": "dialect", "value": {"skipInitialSpace": True}}]
+    [found] = table(tmp_path, text, dialect="d.json", files={"d.json": '{"delimiter": ","}'})["problems"]
+    assert '"skipInitialSpace":true, which d.json does not say' in found["message"]
