@@ -1,7 +1,8 @@
-"""Checks of what version 2 of the Table Schema lets a publisher declare and frictionless does not read:
-`uniqueKeys` and `categories`. Runs only in the child process of a worker.
+"""Checks of what the Table Schema lets a publisher declare and frictionless does not read: `uniqueKeys` and
+`categories` of version 2, and that no field of a primary key is without a value. Runs only in the child
+process of a worker.
 
-Source: https://datapackage.org/standard/table-schema/#uniqueKeys and #categories.
+Source: https://datapackage.org/standard/table-schema/#uniqueKeys, #categories and #primaryKey.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,8 @@ from typing import Any
 
 import attrs
 from frictionless import Check, errors
+
+from couchreg.registry.checking.blanks import is_blank
 
 Resources = Mapping[str, Mapping[str, Any]]
 
@@ -23,14 +26,26 @@ class UniqueKeyError(errors.RowError):
 
 
 @attrs.define(kw_only=True, repr=False)
+class KeyWithoutValueError(errors.CellError):
+    type = "primary-key"
+    title = "Primary Key Error"
+    description = "The fields of a primary key should have values in every row"
+    template = (
+        'Row at position "{rowNumber}" violates the primary key: the field "{fieldName}" is a part of it and '
+        "has no value"
+    )
+
+
+@attrs.define(kw_only=True, repr=False)
 class Declared(Check):
     """One of these checks all resources, one after the other."""
 
     type = "declared"
-    Errors = [UniqueKeyError, errors.ConstraintError]  # noqa: RUF012 — as the base class has it
+    Errors = [UniqueKeyError, KeyWithoutValueError, errors.ConstraintError]  # noqa: RUF012 — as the base class has it
 
     keys: dict[str, list[tuple[str, ...]]] = attrs.field(factory=dict)
     allowed: dict[str, dict[str, frozenset[Any]]] = attrs.field(factory=dict)
+    primary: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     seen: list[dict[bytes, int]] = attrs.field(factory=list, init=False)
     current: str = attrs.field(default="", init=False)
 
@@ -40,6 +55,7 @@ class Declared(Check):
         self.seen = [{} for _ in self.keys.get(self.current, ())]
 
     def validate_row(self, row: Any) -> Iterator[Any]:
+        yield from _without_value(row, self.primary.get(self.current, ()))
         for key, seen in zip(self.keys.get(self.current, ()), self.seen, strict=True):
             yield from _unique(row, key, seen)
         for name, values in self.allowed.get(self.current, {}).items():
@@ -47,6 +63,16 @@ class Declared(Check):
             if cell is not None and cell not in values:
                 note = f"it is not one of the {len(values)} categories"
                 yield errors.ConstraintError.from_row(row, note=note, field_name=name)
+
+
+def _without_value(row: Any, key: tuple[str, ...]) -> Iterator[Any]:
+    """Cells of a primary key in which nothing is; those that are wrong otherwise are told of already."""
+    if not key or not set(key) <= set(row.field_names) or is_blank(row.cells):
+        return
+    told = {getattr(error, "field_name", None) for error in row.errors}
+    for name in key:
+        if row.get(name) is None and name not in told:
+            yield KeyWithoutValueError.from_row(row, note="", field_name=name)
 
 
 def _unique(row: Any, key: tuple[str, ...], seen: dict[bytes, int]) -> Iterator[Any]:
@@ -80,7 +106,9 @@ def declared(resources: Resources) -> tuple[Declared | None, list[tuple[str, str
         }
         check.keys |= {name: keys} if keys else {}
         check.allowed |= {name: allowed} if allowed else {}
-    return (check if check.keys or check.allowed else None), faults
+        key = schema.get("primaryKey")
+        check.primary |= {name: (key,) if isinstance(key, str) else tuple(key)} if key else {}
+    return (check if check.keys or check.allowed or check.primary else None), faults
 
 
 def _fields(schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -29,6 +29,8 @@ _REMEDIES = {  # likewise, of types that have none
         ", which is written as P1Y2M3DT4H5M6S: weeks are days there, and seconds alone have a fraction"
     ),
 }
+# Types whose values may be equal to those of others.
+_COMPARED = {"integer": "number", "year": "number", "boolean": "number", "any": "string"}
 _UNREAD = ("source-error", "format-error")  # frictionless's words for these are long and say nothing
 
 
@@ -54,7 +56,7 @@ class Explainer:
             )
             return problem("source-error", message, resource=resource, **self._place_of_line(resource, line))
         names = self._prepared.names_of(resource)
-        if names.allows(error) or self._is_named(error, names, resource):
+        if names.allows(error) or self._is_named(error, names, resource) or _is_told_of_cells(error):
             return None
         row = getattr(error, "row_number", None)
         if row is None:
@@ -70,10 +72,34 @@ class Explainer:
             message = f"The data cannot be read: {advised(str(error.note))}"
         if error.type == "source-error" and row is None and (broken := self._broken_json(resource)):
             return broken
-        message += _remedy(error, message, str(field))
+        message += _remedy(error, message, str(field)) or self._unlike_types(error, resource)
         if own and field != own:  # names that frictionless cannot tell apart have a number here
             message = message.replace(f'"{own}"', f'"{field}"')
         return problem(error.type, message, resource=resource, row=row, field=field, column=column, **place)
+
+    def _unlike_types(self, error: Any, resource: str) -> str:
+        """Why no value of a foreign key could be found, as the end of a message: fields of types whose values
+        are never equal."""
+        if error.type != "foreign-key":
+            return ""
+        target = error.reference_name or resource
+        pairs = zip(error.field_names, error.reference_field_names, strict=False)
+        for own, other in pairs:
+            one, two = self._type_of(resource, own), self._type_of(target, other)
+            if one and two and _COMPARED.get(one, one) != _COMPARED.get(two, two):
+                whose = f"{shown(self._prepared.names_of(target).stated_of(other))} of {shown(target)}"
+                return (
+                    f'. No value could be: the field "{own}" is of the type {one}, and the field {whose}, to '
+                    f"which it refers, of the type {two}. Give both the same type"
+                )
+        return ""
+
+    def _type_of(self, resource: str, name: str) -> str | None:
+        """The type of a field by its name as frictionless has it; None of one that is not known."""
+        schema = self._prepared.tables.get(resource, {}).get("schema")
+        fields = schema.get("fields") if isinstance(schema, dict) else None
+        stated = [item for item in fields or () if isinstance(item, dict) and item.get("name") == name]
+        return str(stated[0].get("type") or "any") if stated else None
 
     def _is_named(self, error: Any, names: FieldNames, resource: str) -> bool:
         """Whether a column without a label of its own is called as such columns are; readers are told of the
@@ -171,6 +197,11 @@ class Explainer:
             text = io.TextIOWrapper(file, encoding, "replace", newline="")
             quote = str(stated.get("quoteChar", '"') or "")
             return sum(1 for _ in split_records(text, terminator, quote))
+
+
+def _is_told_of_cells(error: Any) -> bool:
+    """Whether it says of a row what is said of its cells: see `declared`."""
+    return bool(error.type == "primary-key" and "are all" in error.note)
 
 
 def _remedy(error: Any, message: str, field: str) -> str:

@@ -13,8 +13,8 @@ Values = Mapping[int, Sequence[Any]]  # of some columns by their places, as fric
 class Key:
     """Fields, by their places, whose values are not to repeat.
 
-    Rows that lack all values are not compared, and are wrong where `blank_is_wrong`; rows that lack one are
-    not compared where the key has to be `whole`.
+    Rows that lack all values are not compared; rows that lack one are wrong where `blank_is_wrong`, and not
+    compared where the key has to be `whole`.
     """
 
     places: tuple[int, ...]
@@ -30,7 +30,7 @@ class Key:
             return []
         rows = list(self._rows(values))
         self._hashes.add(hash(row) for row in rows if self._is_compared(row))
-        return [place for place, row in enumerate(rows) if self.blank_is_wrong and set(row) == {None}]
+        return [place for place, row in enumerate(rows) if self.blank_is_wrong and None in row]
 
     def has_repeats(self, most: int) -> bool:
         """Whether rows may have equal keys, once all have been looked at; some `most` keys are noted."""
@@ -50,9 +50,17 @@ class Key:
         return None not in row or not (self.whole or set(row) == {None})
 
 
+class Targets(set[tuple[Any, ...]]):
+    """What a foreign key may refer to, as frictionless asks for it: a key that lacks a value is not compared,
+    as in SQL (MATCH SIMPLE)."""
+
+    def __contains__(self, key: Any) -> bool:
+        return None in key or super().__contains__(key)
+
+
 @dataclass
 class ForeignKey:
-    """A foreign key: the values of these fields, by their places, are in `targets`, or all missing."""
+    """A foreign key: the values of these fields, by their places, are in `targets`, or one is missing."""
 
     places: tuple[int, ...]
     targets: set[tuple[Any, ...]]
@@ -60,5 +68,5 @@ class ForeignKey:
     def look(self, values: Values) -> list[int]:
         """The places of rows that refer to nothing."""
         rows = list(zip(*(values[place] for place in self.places), strict=True))
-        lost = {row for row in set(rows) - self.targets if set(row) != {None}}
+        lost = {row for row in set(rows) - self.targets if None not in row}
         return [place for place, row in enumerate(rows) if row in lost] if lost else []

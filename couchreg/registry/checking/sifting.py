@@ -24,7 +24,7 @@ from frictionless.table.lookup import Lookup
 
 from couchreg.registry.checking.blanks import BlankRow, StandardRow
 from couchreg.registry.checking.columns import CHUNK, Cells, CheckedColumn
-from couchreg.registry.checking.keys import ForeignKey, Key, Values
+from couchreg.registry.checking.keys import ForeignKey, Key, Targets, Values
 from couchreg.registry.checking.naming import ABOUT_LABELS
 from couchreg.registry.checking.telling import Telling
 
@@ -69,7 +69,7 @@ class Sifter:
     def __init__(self, most: int, telling: Telling) -> None:
         self._telling = telling
         self._most = most  # rows that are wrong; a table is not looked through further
-        self._targets: dict[tuple[str, tuple[str, ...]], set[tuple[Any, ...]]] = {}
+        self._targets: dict[tuple[str, tuple[str, ...]], Targets] = {}
 
     def suspects(self, resource: Any, wanted: Demands) -> Suspects | None:
         """The rows of this table that frictionless has to see; None where it has to see all."""
@@ -88,7 +88,7 @@ class Sifter:
             return None  # it cannot be opened, or refers to what is not there: frictionless says it
         return found
 
-    def targets(self, resource: Any, key: Mapping[str, Any]) -> set[tuple[Any, ...]]:
+    def targets(self, resource: Any, key: Mapping[str, Any]) -> Targets:
         """The values that a foreign key of `resource` may have. Raises FrictionlessException."""
         name, names = key["reference"]["resource"], tuple(key["reference"]["fields"])
         other = resource if not name or name == resource.name else resource.package.get_resource(name)
@@ -152,9 +152,9 @@ class SiftedTable:
                 found.update(look(values))
             yield numbers[-1], sorted(numbers[place] for place in found)
 
-    def tuples(self, names: Sequence[str]) -> set[tuple[Any, ...]]:
+    def tuples(self, names: Sequence[str]) -> Targets:
         """The values of these fields in all rows that have any; a field that is not there has none."""
-        found: set[tuple[Any, ...]] = set()
+        found = Targets()
         places = [self._names.index(name) if name in self._names else None for name in names]
         for numbers, rows in self.chunks():
             cells, _ = turned(rows, len(self._columns))

@@ -62,7 +62,6 @@ def test_what_is_wrong_has_row_and_field(tmp_path: Path) -> None:
     assert [(item["row"], item["field"], item["type"]) for item in report["problems"]] == [
         (2, "text", "type-error"),
         (3, "whole", "constraint-error"),
-        (3, None, "primary-key"),
         (4, "whole", "constraint-error"),
         (4, "text", "type-error"),
     ]
