@@ -103,3 +103,28 @@ def test_validate_compares_files_with_what_is_said_of_them(couchreg: Couchreg, t
     assert done.status == 6
     assert done.json["report"]["counts"][0]["type"] == "byte-count"
     assert couchreg("validate", str(tmp_path)).status == 2
+
+
+def test_what_pandas_writes_by_default_becomes_a_package(couchreg: Couchreg, tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    frame = pandas.DataFrame({"a": [1, 2], "b": ["x", "y"]})
+    frame.to_csv(folder / "index.csv")
+    pandas.concat([frame, frame], axis=1).to_csv(folder / "twice.csv", index=False)
+    with pandas.ExcelWriter(folder / "book.xlsx") as book:
+        frame.to_excel(book, sheet_name="Frame")
+        pandas.DataFrame().to_excel(book, sheet_name="Nothing", index=False)
+    done = couchreg("init", str(folder))
+    assert (done.status, "its sheet 'Nothing' is empty" in done.err) == (0, True), done.err
+    written = {
+        item["name"]: item for item in json.loads((folder / "datapackage.json").read_text())["resources"]
+    }
+    names = {name: [field["name"] for field in item["schema"]["fields"]] for name, item in written.items()}
+    assert names == {
+        "book-frame": ["field1", "a", "b"],
+        "index": ["field1", "a", "b"],
+        "twice": ["a", "b", "a2", "b2"],
+    }
+    checked = couchreg("validate", str(folder))
+    assert checked.status == 0, checked.err
+    assert "not checked: labels of index: the column 1 of the table has no label" in checked.out
