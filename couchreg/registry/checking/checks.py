@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import requests
-from frictionless import Checklist, Package, system
+from frictionless import Checklist, Dialect, Package, system
 from frictionless.formats import ParquetParser
 from frictionless.resources import TableResource
 
@@ -22,10 +22,12 @@ from couchreg.package.references import references
 from couchreg.package.report import Report, problem, shown
 from couchreg.registry.checking import documents, parquet
 from couchreg.registry.checking.declared import Declared, declared
+from couchreg.registry.checking.demands import check_demands
 from couchreg.registry.checking.explaining import Explainer
 from couchreg.registry.checking.fields import StandardFields
 from couchreg.registry.checking.files import check_files
 from couchreg.registry.checking.form import check_form
+from couchreg.registry.checking.headers import read_labels
 from couchreg.registry.checking.json_rows import check_inline, check_members, check_rows
 from couchreg.registry.checking.naming import FieldNames
 from couchreg.registry.checking.opening import BROKEN
@@ -58,6 +60,7 @@ _ELSEWHERE = {  # why a schema is held against nothing, and what to do about it
     "tab": 'state "format": "tsv", and it is checked',
 }
 setattr(ParquetParser, "read_cell_stream_create", parquet.cells)  # noqa: B010 — it is typed as a method
+setattr(Dialect, "read_labels", read_labels)  # noqa: B010 — likewise
 TABULAR = frozenset(form for form, needed in _READERS.items() if all(map(find_spec, needed.split())))
 
 
@@ -103,6 +106,7 @@ def check(folder: str, members: dict[str, Any], tell: Tell = silent) -> dict[str
     with without_network():
         prepared = prepare(folder, members, report)
         check_form(prepared)
+        check_demands(prepared)
         check_files(prepared, references(members))
         package = _package(prepared)
         _look_into_documents(prepared, _take_out_unread(package, prepared))

@@ -14,6 +14,7 @@ import attrs
 from frictionless import Check, errors
 
 from couchreg.registry.checking.blanks import is_blank
+from couchreg.registry.checking.demands import are_looked_at
 
 Resources = Mapping[str, Mapping[str, Any]]
 
@@ -102,7 +103,7 @@ def declared(resources: Resources) -> tuple[Declared | None, list[tuple[str, str
         allowed = {
             field: _values(members["categories"])
             for field, members in fields.items()
-            if isinstance(members.get("categories"), list)
+            if are_looked_at(members)
         }
         check.keys |= {name: keys} if keys else {}
         check.allowed |= {name: allowed} if allowed else {}

@@ -49,6 +49,11 @@ _MARKS = {
     "lineTerminator": "\r\n",
     "commentChar": "#",
 }
+# The standard has no word for a text in which nothing is quoted.
+_UNQUOTED = (
+    "for a text without quoting write a character that is nowhere in it, as in "
+    + json.brief({"quoteChar": "\a"})[1:-1]
+)
 _NEVER_EMPTY = ("delimiter", *_ONE_CHARACTER)
 
 
@@ -73,6 +78,18 @@ def misfits(dialect: Mapping[str, Any]) -> Iterator[str]:
         yield f'“itemType” is {shown(kind)}: it has to be "array" or "object".'
 
 
+def null_marks(dialect: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The marks that are null, by which nothing is read, and what to write instead, as a sentence's end."""
+    for member in ("delimiter", "quoteChar", "lineTerminator"):
+        if member in dialect and dialect[member] is None:
+            example = json.brief({member: _MARKS[member]})[1:-1]
+            more = f"; {_UNQUOTED}" if member == "quoteChar" else ""
+            yield (
+                member,
+                f"null is no character, so that nothing is read by it: write one, as in {example}{more}",
+            )
+
+
 def mark_faults(dialect: Mapping[str, Any], usual: str) -> Iterator[str]:
     """Marks by which no text can be read, by frictionless's words; `usual` parts cells where nothing else is
     stated."""
@@ -95,7 +112,8 @@ def mark_fault(member: str, value: Any) -> str | None:
         return None
     example = json.brief({member: _MARKS.get(member, ",")})[1:-1]
     if not value and member in _NEVER_EMPTY:
-        return f"The “{member}” is empty: write one character, as in {example}, or leave it out."
+        more = f"; {_UNQUOTED}" if member == "quoteChar" else ""
+        return f"The “{member}” is empty: write one character, as in {example}, or leave it out{more}."
     if len(value) < 2:
         return None
     if fault := word_fault(member, value):

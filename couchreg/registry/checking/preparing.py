@@ -22,7 +22,7 @@ from couchreg.package.paths import is_url, plain_path
 from couchreg.package.references import RULES, names_a_file, references
 from couchreg.package.report import MAX_SHOWN, Report, problem, shown
 from couchreg.package.text import BadText, read_json
-from couchreg.registry.checking.dialects import mark_fault, misfits, unknown_members
+from couchreg.registry.checking.dialects import mark_fault, misfits, null_marks, unknown_members
 from couchreg.registry.checking.inline import form_of, odd_row, read_inline
 from couchreg.registry.checking.naming import FieldNames
 from couchreg.registry.checking.opening import open_text_bytes
@@ -279,6 +279,9 @@ def _take_in_dialect(prepared: Prepared, found: dict[str, Any], name: str) -> bo
     for member in unknown_members(stated):
         reason = "the standard has no such member of a dialect, so that nothing is read by it"
         prepared.leave(name, f"dialect.{member}"[:MAX_SHOWN], reason)
+    for member, reason in null_marks(stated):
+        prepared.leave(name, f"dialect.{member}", reason)
+        stated = {key: value for key, value in stated.items() if key != member}
     dialect = found["dialect"] = dialect_terms(stated)
     own = dialect.get("csv")
     delimiter = dialect.get("delimiter") or (own.get("delimiter") if isinstance(own, dict) else None)
