@@ -102,8 +102,9 @@ def _fault(data: bytes, offset: int, lines: int, at: int) -> Fault:
     return Fault(data[at], offset + at, lines + data.count(b"\n", 0, at) + 1)
 
 
-def detected(opened: Open) -> str | None:
-    """The encoding of a text that states none: UTF-8 where it fits, else a guess that does, else None."""
+def detected(opened: Open, *, of_parts: bool = False) -> str | None:
+    """The encoding of a text that states none: UTF-8 where it fits, else a guess that does, else None. Of
+    what is in several files, it is for others to say which of them is UTF-8."""
     with opened() as file:
         begin = file.read(_BEGINNING)
     for mark, name in _MARKS:
@@ -122,7 +123,7 @@ def detected(opened: Open) -> str | None:
     if guess in (None, _FALLBACK):
         text = sample.decode(_FALLBACK, "replace")
         # The letters of a few words may be those of a language, and stand where it has none.
-        if is_strange(text, *((_MOSTLY,) if guess else ())) or _is_pasted(sample):
+        if is_strange(text, *((_MOSTLY,) if guess else ())) or (not of_parts and _is_pasted(sample)):
             return None
     for candidate in ([guess] if guess else []) + [_FALLBACK]:
         if _fits(opened, candidate):

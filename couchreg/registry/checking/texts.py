@@ -155,7 +155,7 @@ def _of_encoding(prepared: Prepared, resource: Any, paths: list[str]) -> tuple[P
     name, stated = resource.name, prepared.tables[resource.name].get("encoding")
     opened = partial(prepared.open_text, name)
     is_json = resource.format == "json"
-    found = None if stated else detected(opened)
+    found = None if stated else detected(opened, of_parts=len(paths) > 1)
     if found is not None and (found == UTF_8 or not is_json):
         return _of_mixed(prepared, resource, paths, found), found
     if not stated and not is_json:
