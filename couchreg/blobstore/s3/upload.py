@@ -69,9 +69,21 @@ class Uploader:
                 return
             except Differs as error:
                 log.warning("the bytes of %s changed on their way to S3", key)
-                await self._calls("delete_object", Key=self._calls.options.key(key))
+                await self._remove(key)
                 if attempt == self._calls.options.attempts:
                     raise Unavailable("The blob store did not keep the bytes that it was sent.") from error
+                await pause(attempt)
+
+    async def _remove(self, key: str) -> None:
+        """What was not kept as it was sent. It would stand in the way of the right bytes for ever, so a store
+        that refuses this is asked again, though it has answered."""
+        for attempt in range(1, self._calls.options.attempts + 1):
+            try:
+                await self._calls("delete_object", Key=self._calls.options.key(key))
+                return
+            except CouchregError:
+                if attempt == self._calls.options.attempts:
+                    raise
                 await pause(attempt)
 
     def settings(self, key: str, spooled: Spooled, content_type: str) -> dict[str, Any]:
