@@ -9,6 +9,7 @@ https://datapackage.org/standard/table-schema/#name.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 ABOUT_LABELS = ("incorrect-label", "blank-label", "duplicate-label")
@@ -60,18 +61,29 @@ def made_name(error: Any) -> str | None:
     Names have to be unlike each other, so that such a column can only be called otherwise than its label:
     by its number, or by the label and a number. Schemas that are inferred have these names.
     """
-    number, labels = getattr(error, "field_number", None), getattr(error, "labels", None) or ()
-    if error.type not in ABOUT_LABELS or not isinstance(number, int):
+    number, labels = getattr(error, "field_number", None), getattr(error, "labels", None)
+    if error.type not in ABOUT_LABELS or not isinstance(number, int) or not labels:
         return None
+    place = min(number, len(labels)) - 1
+    made = _made_names(tuple(map(str, labels)))[place]
+    return made if made != str(labels[place]) else None
+
+
+@lru_cache(maxsize=2)  # thousands of errors may be of the same labels
+def _made_names(labels: tuple[str, ...]) -> list[str]:
+    made: list[str] = []
     taken: set[str] = set()
-    label = unique = ""
-    for place, label in enumerate(labels[:number], 1):
-        wanted = str(label) or f"field{place}"
-        unique, count = wanted, 2
+    counts: dict[str, int] = {}  # how often a name was wanted, so that no number is tried twice
+    for place, label in enumerate(labels, 1):
+        wanted = unique = label or f"field{place}"
+        count = counts.get(wanted, 1)
         while unique in taken:
-            unique, count = f"{wanted}{count}", count + 1
+            count += 1
+            unique = f"{wanted}{count}"
+        counts[wanted] = count
         taken.add(unique)
-    return unique if unique != str(label) else None
+        made.append(unique)
+    return made
 
 
 def renamed(keys: Any, names: FieldNames) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from couchreg.registry.checking import sifting
+from couchreg.registry.checking import naming, sifting
 from couchreg.registry.checking.proposing import content_fault, proposed
 from tests.registry.checking.judging import V2, judged, kinds, laid, table
 
@@ -35,6 +35,15 @@ def test_labels_of_no_one_column(
         assert report["problems"] == []
         [left] = report["unchecked"]
         assert (left["resource"], left["member"], reason in left["reason"]) == ("t", "labels", True)
+
+
+def test_names_of_many_columns_are_made_once(tmp_path: Path) -> None:
+    """Each of their errors asks for them, and to make them again takes longer than all else."""
+    naming._made_names.cache_clear()
+    text = ",".join(["a"] * 300) + "\n" + ",".join(["1"] * 300) + "\n"
+    report = table(tmp_path, text, schema=None)
+    assert (report["problems"], len(report["unchecked"])) == ([], 1)
+    assert naming._made_names.cache_info().misses == 1
 
 
 @pytest.mark.parametrize(("text", "names"), [(PANDAS, ("", "a", "b")), ("a,a,b\n1,2,3\n", ("a", "a", "b"))])
