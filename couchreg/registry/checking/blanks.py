@@ -14,13 +14,19 @@ from typing import Any
 
 from frictionless.table.row import Row
 
+from couchreg.registry.checking.equality import comparable
+
 
 class BlankRow(list[Any]):
     """The cells of a row of a sheet in which nothing is."""
 
 
 class StandardRow(Row):
-    """A row that is blank only where there is nothing of it. Stands for frictionless's own."""
+    """A row that is blank only where there is nothing of it, with its values as they are compared. Stands for
+    frictionless's own."""
+
+    def __getitem__(self, key: str) -> Any:
+        return comparable(super().__getitem__(key))
 
     def _Row__process(self, key: str | None = None) -> Any:
         members = vars(self)

@@ -6,6 +6,8 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from couchreg.registry.checking.equality import comparable, needs_comparing
+
 CHUNK = 8192  # rows looked at together
 _SEPARATOR = "\x1f"
 _DIGITS = "[0-9]{1,300}"
@@ -32,6 +34,7 @@ class CheckedColumn:
         self.missing = frozenset(missing)
         self._allowed = allowed
         self._room = room
+        self._comparable = comparable if needs_comparing(declared.type) else None
         self._clean: set[Any] = set()
         self._kind: type = str  # of the cells in `_clean`, so that 1 is not taken for True
         constraints = {key for key, value in declared.constraints.items() if value is not None} - {"unique"}
@@ -93,17 +96,19 @@ class CheckedColumn:
 
     def _is_right(self, cell: Any) -> bool:
         value, notes = self.read(cell)
-        return not notes and (self._allowed is None or value is None or value in self._allowed)
+        return not notes and (self._allowed is None or value is None or comparable(value) in self._allowed)
 
     def values(self, cells: Cells) -> list[Any]:
-        """The cells as frictionless reads them: None for what is missing or not of the type."""
+        """The cells as frictionless reads them and as they are compared: None for what is missing or not of
+        the type."""
         if self._is_integer and "" not in cells and _are_texts(cells) and self._are_plain(cells):
             return list(map(int, cells))
         if self._any_text and _are_texts(cells):
             if not self.missing.intersection(cells):
                 return list(cells)
             return [None if cell in self.missing else cell for cell in cells]
-        return [self.read(cell)[0] for cell in cells]
+        values = [self.read(cell)[0] for cell in cells]
+        return list(map(self._comparable, values)) if self._comparable else values
 
 
 def _only(kinds: set[type]) -> type | None:

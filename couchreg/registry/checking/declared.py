@@ -7,7 +7,6 @@ Source: https://datapackage.org/standard/table-schema/#uniqueKeys, #categories a
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any
 
 import attrs
@@ -15,6 +14,7 @@ from frictionless import Check, errors
 
 from couchreg.registry.checking.blanks import is_blank
 from couchreg.registry.checking.demands import are_looked_at
+from couchreg.registry.checking.equality import comparable
 
 Resources = Mapping[str, Mapping[str, Any]]
 
@@ -47,7 +47,7 @@ class Declared(Check):
     keys: dict[str, list[tuple[str, ...]]] = attrs.field(factory=dict)
     allowed: dict[str, dict[str, frozenset[Any]]] = attrs.field(factory=dict)
     primary: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
-    seen: list[dict[bytes, int]] = attrs.field(factory=list, init=False)
+    seen: list[dict[tuple[Any, ...], int]] = attrs.field(factory=list, init=False)
     current: str = attrs.field(default="", init=False)
 
     def connect(self, resource: Any) -> None:
@@ -76,13 +76,12 @@ def _without_value(row: Any, key: tuple[str, ...]) -> Iterator[Any]:
             yield KeyWithoutValueError.from_row(row, note="", field_name=name)
 
 
-def _unique(row: Any, key: tuple[str, ...], seen: dict[bytes, int]) -> Iterator[Any]:
+def _unique(row: Any, key: tuple[str, ...], seen: dict[tuple[Any, ...], int]) -> Iterator[Any]:
     """Rows that lack one of the key's values are equal to no other, as in SQL."""
-    cells = [row.get(name) for name in key]
+    cells = tuple(row.get(name) for name in key)
     if any(cell is None for cell in cells):
         return
-    digest = blake2b(repr(cells).encode(errors="surrogatepass"), digest_size=16).digest()
-    first = seen.setdefault(digest, row.row_number)
+    first = seen.setdefault(cells, row.row_number)
     if first != row.row_number:
         note = f"({', '.join(key)}) is the same as in row {first}"
         yield UniqueKeyError.from_row(row, note=note)
@@ -137,7 +136,7 @@ def _keys(stated: Any, fields: Mapping[str, Any]) -> tuple[list[tuple[str, ...]]
 def _values(categories: list[Any]) -> frozenset[Any]:
     values = [item.get("value") if isinstance(item, dict) else item for item in categories]
     return frozenset(
-        Decimal(repr(value)) if isinstance(value, float) else value  # as the cells of a number are read
+        comparable(Decimal(repr(value)) if isinstance(value, float) else value)  # as cells are read
         for value in values
         if isinstance(value, str | int | float)
     )

@@ -30,7 +30,7 @@ _REMEDIES = {  # likewise, of types that have none
     ),
 }
 # Types whose values may be equal to those of others.
-_COMPARED = {"integer": "number", "year": "number", "boolean": "number", "any": "string"}
+_COMPARED = {"integer": "number", "year": "number", "any": "string"}
 _UNREAD = ("source-error", "format-error")  # frictionless's words for these are long and say nothing
 
 

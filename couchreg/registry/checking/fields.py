@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 from frictionless import Plugin, fields
 
+from couchreg.registry.checking.equality import one_nan
 from couchreg.registry.checking.formats import is_unknown
 from couchreg.registry.checking.moments import TimeSpan, far_moment, in_utc
 from couchreg.registry.checking.patterns import compiled
@@ -175,10 +176,10 @@ class Number(fields.NumberField):
 
         def read(cell: Any) -> Any:
             if not isinstance(cell, str):
-                return inner(cell)
+                return one_nan(inner(cell))
             text = cell.strip()
             if _SPECIAL.fullmatch(text):
-                return Decimal(text)
+                return one_nan(Decimal(text))
             if not self.bare_number:
                 text = _bare(text, self.group_char, self.decimal_char)
                 text = text.replace(

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 from frictionless import fields
 
+from couchreg.registry.checking.equality import comparable, one_nan
 from couchreg.registry.checking.profiles import validator
 from couchreg.registry.checking.readers import Reader, constrained, reader_of
 from couchreg.registry.checking.whole import WholeList, WholeObject, plain, whole
@@ -53,7 +54,7 @@ def _is_number(value: Any) -> bool:
 
 def _exact(value: Any) -> Any:
     """A number as it is written, whatever a reader of JSON has made of it; what else there is as it is."""
-    return Decimal(repr(value)) if isinstance(value, float) else value
+    return one_nan(Decimal(repr(value))) if isinstance(value, float) else value
 
 
 @attrs.define(kw_only=True, repr=False)
@@ -62,6 +63,16 @@ class Unspecified(fields.AnyField):
 
     def create_value_reader(self) -> Reader:
         return lambda cell: whole(_exact(cell))
+
+    def create_cell_reader(self) -> Any:
+        stated = self.constraints.get("enum")
+        if stated is None:
+            return fields.AnyField.create_cell_reader(self)
+        allowed = {comparable(whole(_exact(value))) for value in stated}
+        note = f'constraint "enum" is "{stated}"'
+        return constrained(
+            self, fields.AnyField, "enum", lambda value: None if comparable(value) in allowed else note
+        )
 
 
 @attrs.define(kw_only=True, repr=False)

@@ -8,6 +8,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from couchreg.registry.checking.equality import comparable
+
 
 class WholeList(list[Any]):
     """One that can be part of a key."""
@@ -15,8 +17,14 @@ class WholeList(list[Any]):
     def __repr__(self) -> str:
         return _written(self)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, list) and _compared(self) == _compared(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
     def __hash__(self) -> int:  # type: ignore[override]
-        return _hash(self)
+        return hash(_compared(self))
 
 
 class WholeObject(dict[str, Any]):
@@ -25,8 +33,14 @@ class WholeObject(dict[str, Any]):
     def __repr__(self) -> str:
         return _written(self)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, dict) and _compared(self) == _compared(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
     def __hash__(self) -> int:  # type: ignore[override]
-        return _hash(self)
+        return hash(_compared(self))
 
 
 def whole(value: Any) -> Any:
@@ -57,8 +71,13 @@ def _written(value: Any) -> str:
     return text.encode("utf-8", "backslashreplace").decode()  # half a pair of surrogates is no text
 
 
-def _hash(value: Any) -> int:
-    return hash(json.dumps(value, sort_keys=True, default=_told))
+def _compared(value: Any) -> Any:
+    """A value as JSON compares it: numbers by their values, and none with true or false."""
+    if isinstance(value, list):
+        return (list, *map(_compared, value))
+    if isinstance(value, dict):
+        return (dict, frozenset((key, _compared(item)) for key, item in value.items()))
+    return comparable(value)
 
 
 def _told(value: Any) -> Any:
