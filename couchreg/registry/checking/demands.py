@@ -9,9 +9,13 @@ https://datapackage.org/standard/data-package/#contributors.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
+from frictionless import Field, FrictionlessException
+
 from couchreg.package.report import problem, shown
+from couchreg.registry.checking.equality import comparable
 from couchreg.registry.checking.preparing import Prepared
 
 _SECOND = re.compile(r"https?://(?:www\.)?datapackage\.org/profiles/2\.")
@@ -100,6 +104,25 @@ def category_faults(field: Mapping[str, Any]) -> Iterator[str]:
     values = [item["value"] if isinstance(item, dict) else item for item in categories]
     if (twice := _twice(values)) is not None:
         yield f"“categories” has {shown(twice)} twice: leave one out."
+    elif (other := _beyond(field, values)) is not None:
+        yield f"“enum” has {shown(other)}, which is none of the “categories”: leave it out, or add it there."
+
+
+def _beyond(field: Mapping[str, Any], categories: Sequence[Any]) -> Any:
+    """The first value of a field's `enum` that is none of its categories, as values of its type; None where
+    all are. Those that are of another type are told elsewhere."""
+    constraints = field.get("constraints")
+    stated = constraints.get("enum") if isinstance(constraints, dict) else None
+    try:
+        read = Field.from_descriptor(deepcopy({**field, "constraints": {}})).create_value_reader()
+    except FrictionlessException:
+        return None
+    known = {comparable(read(value)) for value in categories}
+    for value in stated if isinstance(stated, list) else ():
+        found = read(value) if value is not None else None
+        if found is not None and comparable(found) not in known:
+            return value
+    return None
 
 
 def are_looked_at(field: Mapping[str, Any]) -> bool:

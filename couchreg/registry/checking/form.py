@@ -19,6 +19,7 @@ from couchreg.package.formats import split_format
 from couchreg.package.paths import is_url
 from couchreg.package.report import Problem, problem, shown
 from couchreg.registry.checking import shapes
+from couchreg.registry.checking.contradictions import ambiguities, contradictions
 from couchreg.registry.checking.dialects import mark_fault, mark_faults, word_fault
 from couchreg.registry.checking.encodings import is_encoding
 from couchreg.registry.checking.formats import (
@@ -199,6 +200,8 @@ def _of_schema(prepared: Prepared, resource: dict[str, Any], options: Mapping[st
         if not isinstance(item.get("categories", []), list):
             reason = f"those of the field {shown(item['name'])} are {shown(item['categories'])}, and no list"
             prepared.leave(name, "categories", reason)
+        for member, reason in ambiguities(item):
+            prepared.leave(name, member, f"of the field {shown(item['name'])}: {reason}")
     own = prepared.names_of(name)
     resource["schema"] = _renamed(prepared, name, own, {**schema, "fields": fields})
     whole = resource["schema"]
@@ -226,7 +229,7 @@ def _of_field(resource: str, number: int, item: Any, options: Mapping[str, Any])
         return
     fault = format_fault(item.get("type"), item.get("format"))
     notes = _shape_notes("FIELD", item) or ([fault] if fault else _notes(Field, item, options))
-    for note in notes or _constraints(item, options):
+    for note in notes or _fault_of_constraints(item, options):
         if "is not supported" in note and "ield type" in note:
             note = note.rstrip(".") + f": the standard has {_TYPES}."
         elif note.endswith('is not supported by type "any".'):
@@ -272,6 +275,12 @@ def _constraints(item: dict[str, Any], options: Mapping[str, Any]) -> Iterator[s
     unfit = [value for value in constraints.get("enum") or () if _is_unreadable(read, value)]
     if unfit and "enum" in declared.supported_constraints:
         yield f"“enum” has {shown(unfit[0])}, which is not a value of the type {declared.type}."
+
+
+def _fault_of_constraints(item: dict[str, Any], options: Mapping[str, Any]) -> Iterator[str]:
+    """The above, and, where each is right for itself, what they are together."""
+    faults = list(_constraints(item, options))
+    yield from faults or contradictions(Field.from_descriptor(deepcopy(item), **options), item)
 
 
 def _is_no_bound(value: Any) -> bool:
