@@ -19,6 +19,7 @@ from couchreg.package.names import slug
 from couchreg.package.paths import file_fault
 from couchreg.package.report import shown
 from couchreg.registry.checking import documents
+from couchreg.registry.checking.books import BOOKS, filled_sheets
 from couchreg.registry.checking.encodings import detected
 from couchreg.registry.checking.foreign import fault_of
 from couchreg.registry.checking.local_forms import recognise, values_of
@@ -68,7 +69,7 @@ def content_fault(file: Path) -> str | None:
             begin = opened.read(1 << 16)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    if file.suffix.lower() == ".xlsx" and (found := _filled_sheets(file)) and not any(found.values()):
+    if file.suffix.lower() in BOOKS and (found := filled_sheets(file)) and not any(found.values()):
         return "is empty"
     return fault_of(begin, *filter(None, split_format(file.name))) if begin.strip(_BLANKS) else "is empty"
 
@@ -112,34 +113,12 @@ def _resources(folder: Path, paths: Iterable[str], unread: list[tuple[str, str]]
 def _sheets(file: Path) -> tuple[list[str | None], list[str]]:
     """The sheets of an Excel file with more than one, each of which becomes a resource, and those that hold
     nothing."""
-    found = _filled_sheets(file) if file.suffix.lower() == ".xlsx" else {}
+    found = filled_sheets(file) if file.suffix.lower() in BOOKS else {}
     if len(found) < 2 or not any(found.values()):
         return [None], []  # whatever is wrong with it is told when it is described
     return [name for name, is_filled in found.items() if is_filled], [
         name for name, is_filled in found.items() if not is_filled
     ]
-
-
-def _filled_sheets(file: Path) -> dict[str, bool]:
-    """The sheets of a workbook (xlsx), and whether there is anything in each; nothing of what cannot be
-    read."""
-    import openpyxl
-
-    try:
-        book = openpyxl.load_workbook(file, read_only=True)
-    except Exception:
-        return {}
-    try:
-        return {sheet.title: _has_data(sheet) for sheet in book.worksheets}
-    except Exception:
-        return {}
-    finally:
-        book.close()
-
-
-def _has_data(sheet: Any) -> bool:
-    rows = sheet.iter_rows(values_only=True)
-    return any(cell is not None and cell != "" for row in rows for cell in row)
 
 
 def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, Any], str | None]:

@@ -5,8 +5,9 @@ from typing import Any
 
 import openpyxl
 import pytest
+import xlwt  # type: ignore[import-untyped]
 
-from couchreg.registry.checking import naming, sifting
+from couchreg.registry.checking import books, naming, sifting
 from couchreg.registry.checking.proposing import content_fault, proposed
 from tests.registry.checking.judging import V2, judged, kinds, laid, table
 
@@ -138,6 +139,48 @@ def test_sheets_without_data_are_left_out(tmp_path: Path) -> None:
         "is empty",
         None,
     )
+
+
+def test_sheets_without_data_are_left_out_of_older_workbooks(tmp_path: Path) -> None:
+    for name, sheets in (
+        ("book", {"First": [["id"], [1]], "Empty": [], "Blank": [[""]]}),
+        ("none", {"A": []}),
+    ):
+        book = xlwt.Workbook()
+        for title, rows in sheets.items():
+            sheet = book.add_sheet(title)
+            for at, row in enumerate(rows):
+                for column, cell in enumerate(row):
+                    sheet.write(at, column, cell)
+        book.save(tmp_path / f"{name}.xls")
+    unread: list[tuple[str, str]] = []
+    resources = proposed(tmp_path, ["book.xls"], unread)
+    assert [(item["name"], item["dialect"]["sheetName"]) for item in resources] == [("book-first", "First")]
+    assert [reason for _, reason in unread] == [
+        f"its sheet '{name}' is empty, and was left out" for name in ("Empty", "Blank")
+    ]
+    laid(tmp_path, {"$schema": V2, "resources": resources})
+    assert judged(tmp_path)["problems"] == []
+    found = [content_fault(tmp_path / f"{name}.xls") for name in ("none", "book")]
+    assert found == ["is empty", None]
+
+
+def test_workbooks_are_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[list[Any]] = [["id", "word"], [1, "a"]]
+    workbook(tmp_path / "book.xlsx", First=rows, Last=rows)
+    opened: list[Any] = []
+    load = openpyxl.load_workbook
+
+    def noted(*args: Any, **more: Any) -> Any:
+        opened.append(args)
+        return load(*args, **more)
+
+    monkeypatch.setattr(openpyxl, "load_workbook", noted)
+    assert content_fault(tmp_path / "book.xlsx") is None
+    assert proposed(tmp_path, ["book.xlsx"], [])
+    assert len(opened) == 1 + 2  # each sheet for itself is frictionless's
+    workbook(tmp_path / "book.xlsx", First=rows, Empty=[])
+    assert len(books.filled_sheets(tmp_path / "book.xlsx")) == 2
 
 
 def test_a_sheet_of_mixed_cells_has_no_one_type(tmp_path: Path) -> None:
