@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from couchreg.designdocs.emitted import Maps
-from couchreg.designdocs.javascript.contexts import Contexts
-from couchreg.designdocs.javascript.failures import failure, said_rows
+from couchreg.designdocs.javascript.contexts import Contexts, Read
+from couchreg.designdocs.javascript.failures import failure, said, said_rows
+from couchreg.designdocs.javascript.made import BROKEN, Made
 from couchreg.designdocs.javascript.talking import Talk
 from couchreg.designdocs.rules import Rules, are_small, ruled
 from couchreg.docstore.base import Revision
@@ -24,7 +25,8 @@ MANY = 500  # documents of a command that the engine has nothing to do with
 KNOWN = 200  # maps that are remembered to be so
 BATCH_BYTES = 4 << 20
 JAVASCRIPT = "javascript"
-MAP = b"map"  # begins the command that `javascript/worker.py` understands, a line for each document
+# These begin commands that `javascript/worker.py` understands; of a map each document is a line.
+MAP, PAGE, VALUES = b"map", b"page\n", b"values\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +123,17 @@ class Functions:
         (self._quick.add if is_quick else self._quick.discard)(told)
 
     async def reduce(
-        self, database: str, design: Design, source: str, jobs: Sequence[tuple[Any, Sequence[Any], bool]]
-    ) -> list[Any]:
-        """What a reduce function makes of each ``(keys, values, rereduce)``."""
+        self, database: str, design: Design, source: str, jobs: Sequence[bytes]
+    ) -> list[json.Raw]:
+        """What a reduce function makes of each job, the JSON of ``[keys, values, rereduce]``."""
         if not jobs:
             return []
-        command = json.encode({"command": "reduce", "source": source, "jobs": [list(job) for job in jobs]})
-        return list(await self._contexts.ask(database, design.text, command))
+        members = b'{"command":"reduce","source":%b,"jobs":[%b]}' % (json.quote(source), b",".join(jobs))
+        found = await self._contexts.ask(database, design.text, VALUES + members, read=said_rows)
+        made = json.items(found)
+        if len(made) != len(jobs):
+            raise Failure(BROKEN, error="unknown_error")
+        return made
 
     async def filter(self, design: Design, name: str, docs: Sequence[bytes], request: bytes) -> list[bool]:
         """Whether each document passes the filter function of this name."""
@@ -147,17 +153,15 @@ class Functions:
             found += await self._ask(design, members % (path, b",".join(batch)))
         return found
 
-    async def show(self, design: Design, name: str, doc: bytes, request: bytes) -> dict[str, Any]:
-        """``{response, type}``: what the show function made, and the type it was made for."""
+    async def show(self, design: Design, name: str, doc: bytes, request: bytes) -> Made:
+        """What the show function made, and the type it was made for."""
         members = b'"command":"show","path":%b,"doc":%b,"req":%b'
-        answer = await self._ask(design, members % (json.encode(["shows", name]), doc, request))
-        return dict(answer)
+        return await self._made(design, members % (json.encode(["shows", name]), doc, request))
 
-    async def update(self, design: Design, name: str, doc: bytes, request: bytes) -> dict[str, Any]:
-        """``{doc, response}``: the document to write, or None, and what is answered."""
+    async def update(self, design: Design, name: str, doc: bytes, request: bytes) -> Made:
+        """The document to write, or None, and what is answered."""
         members = b'"command":"update","path":%b,"doc":%b,"req":%b'
-        answer = await self._ask(design, members % (json.encode(["updates", name]), doc, request))
-        return dict(answer)
+        return await self._made(design, members % (json.encode(["updates", name]), doc, request))
 
     def listing(
         self, design: Design, name: str, asker: str, *, head: bytes, request: bytes, rows: bytes, last: bool
@@ -169,13 +173,18 @@ class Functions:
         command = members % (path, head, request, rows, b"true" if last else b"false")
         return self._contexts.talk(asker, design.database, design.text, b"{" + command + b"}")
 
-    async def rewrite(self, design: Design, request: bytes) -> Any:
-        """What the rewrite function makes of a request: None for nothing."""
-        return await self._ask(design, b'"command":"rewrite","req":%b' % request)
+    async def rewrite(self, design: Design, request: bytes) -> Made:
+        """What the rewrite function makes of a request."""
+        return await self._made(design, b'"command":"rewrite","req":%b' % request)
 
-    async def _ask(self, design: Design, members: bytes) -> Any:
+    async def _made(self, design: Design, members: bytes) -> Made:
+        found: Made = await self._ask(design, members, PAGE, Made.read)
+        return found
+
+    async def _ask(self, design: Design, members: bytes, kind: bytes = b"", read: Read = said) -> Any:
         check_language(design.language)
-        return await self._contexts.ask(design.database, design.text, b"{" + members + b"}")
+        command = b"".join((kind, b"{", members, b"}"))
+        return await self._contexts.ask(design.database, design.text, command, read=read)
 
 
 def require(design: Revision, *path: str) -> Any:

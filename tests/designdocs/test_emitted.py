@@ -11,6 +11,7 @@ from couchreg.designdocs import emitted
 from couchreg.designdocs.emitted import Misshapen, checked, rows_text
 from couchreg.designdocs.javascript import worker
 from couchreg.designdocs.javascript.failures import said_rows
+from couchreg.designdocs.javascript.made import BROKEN
 from couchreg.designdocs.views.filling import Mapped
 from couchreg.designdocs.views.index import IndexFile
 from couchreg.designdocs.views.reading import IndexRow, Read
@@ -99,4 +100,4 @@ def test_a_broken_world_is_an_answer(said: bytes) -> None:
         _, reason = said_rows(worker._in_rows(said, [False]))["error"]
     except Failure as failure:
         reason = failure.reason
-    assert reason == worker.BROKEN
+    assert reason == BROKEN

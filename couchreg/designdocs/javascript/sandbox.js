@@ -272,8 +272,8 @@
       } catch (error) {
         throw raised(error, "rewrite_error");
       }
-      if (!found) { return null; }
-      return typeof found === "string" ? { path: found, method: job.req.method } : found;
+      if (!found) { return { response: null }; }
+      return { response: typeof found === "string" ? { path: found, method: job.req.method } : found };
     }
   };
 

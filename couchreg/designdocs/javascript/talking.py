@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from couchreg.designdocs.javascript.failures import failure, said
+from couchreg.designdocs.javascript.made import read_part
 from couchreg.errors import CouchregError, Failure
 from couchreg.sandbox.ending import Cause, Stopped
 from couchreg.sandbox.messages import Tag
@@ -23,8 +24,8 @@ class Talk:
         self.is_over = False
         self.logs: list[str] = []
 
-    async def parts(self) -> AsyncIterator[dict[str, Any]]:
-        """What the function makes before it wants more or is over: ``{text, head?}``, `head` once.
+    async def parts(self) -> AsyncIterator[tuple[dict[str, Any], bytes]]:
+        """What the function makes before it wants more or is over: ``{head?}`` and a text, `head` once.
 
         Raises what it throws, and Failure (os_process_error) where it used too much time or memory.
         """
@@ -37,7 +38,10 @@ class Talk:
             except Stopped as error:
                 raise stopped(error) from None
             if tag in (Tag.PART, Tag.WANT):
-                yield said(body)
+                about, text = read_part(body)
+                if "error" in about:
+                    raise failure(*about["error"])
+                yield about, text
             if tag is Tag.WANT:
                 return
             if tag is Tag.DONE:

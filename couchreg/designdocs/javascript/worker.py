@@ -2,9 +2,10 @@
 
 Runs only in a child of the sandbox. A job is a command of `sandbox.js` as JSON, the answer its answer; the
 answer to one that begins with `MAP` is `emitted.rows_text`: it has ``{raw, sources}`` in a line, and each of
-the documents in another; what it says to be `quick` was done without the engine. The first job of a session
-makes the context: ``{memory, stack, seconds, talks}``: bytes, bytes, CPU seconds of a command, and whether
-functions may ask for more while they run, as lists do; their ``{seconds}`` may be said again.
+the documents in another; what it says to be `quick` was done without the engine. Behind `PAGE` is a command
+whose answer is `made.packed`, behind `VALUES` one whose answer is as long as it is. The first job of a
+session makes the context: ``{memory, stack, seconds, talks}``: bytes, bytes, CPU seconds of a command, and
+whether functions may ask for more while they run, as lists do; their ``{seconds}`` may be said again.
 QuickJS cannot call out while it watches the time; then the process's own timer does, and ends the process.
 """
 
@@ -21,18 +22,18 @@ from typing import Any
 import _quickjs
 
 from couchreg.designdocs import emitted
+from couchreg.designdocs.javascript import made
 from couchreg.designdocs.javascript.mapping import Mapping, Pairs, mapping
 from couchreg.errors import CouchregError
 from couchreg.model import json as values
 
-MAP = b"map\n"
+MAP, PAGE, VALUES = b"map\n", b"page\n", b"values\n"  # begin jobs that are answered in a way of their own
 PARTS = [Path(__file__).with_name(name) for name in ("sandbox.js", "pages.js", "negotiation.js")]
 COLLECTING = (
     0.02  # CPU seconds of commands between two collections of garbage, each of which looks at everything
 )
 BATCH = 100  # documents of one command to the engine
 KNOWN = 32  # sets of maps that stay translated
-BROKEN = "the functions have broken the world they run in"
 _HALF = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")
 _context: list[Any] = []  # the context and its `dispatch`; they last as long as the process
 _uncollected = [0.0]  # CPU seconds of commands since the last collection
@@ -64,7 +65,13 @@ def answer(job: bytes, reply: Any) -> bytes:
     if _talk:
         _talk[1:] = [reply]
         reply.limit(_talk[0])
-    return _mapped(dispatch, job) if job.startswith(MAP) else _asked(dispatch, job)
+    if job.startswith(MAP):
+        return _mapped(dispatch, job)
+    if job.startswith(PAGE):
+        return made.packed(_asked(dispatch, job[len(PAGE) :]))
+    if job.startswith(VALUES):
+        return _respelt(_asked(dispatch, job[len(VALUES) :]))
+    return made.shortened(_asked(dispatch, job))
 
 
 def _asked(dispatch: Any, job: bytes) -> bytes:
@@ -90,11 +97,11 @@ def _mapped(dispatch: Any, job: bytes) -> bytes:
     maps = _mapping(dispatch, sources)
     if maps is None:
         return _in_rows(_answers(dispatch, sources, docs), raw)
-    made = maps.pairs(docs)
-    left = [doc for doc, pairs in zip(docs, made, strict=True) if pairs is None]
+    found = maps.pairs(docs)
+    left = [doc for doc, pairs in zip(docs, found, strict=True) if pairs is None]
     if not left:
-        return b'{"ok":%b,"quick":true}' % emitted.rows_text(_whole(made, []), raw)
-    return _in_rows(_answers(dispatch, sources, left), raw, made)
+        return b'{"ok":%b,"quick":true}' % emitted.rows_text(_whole(found, []), raw)
+    return _in_rows(_answers(dispatch, sources, left), raw, found)
 
 
 def _answers(dispatch: Any, sources: bytes, docs: Sequence[bytes]) -> Iterator[bytes]:
@@ -114,33 +121,43 @@ def _mapping(dispatch: Any, sources: bytes) -> Mapping | None:
     return _mappings[sources]
 
 
-def _whole(made: Sequence[list[Pairs] | None], rest: Sequence[list[Any]]) -> list[list[Any]]:
+def _whole(quick: Sequence[list[Pairs] | None], rest: Sequence[list[Any]]) -> list[list[Any]]:
     """With what the engine has made for those that are None."""
     left = iter(rest)
-    return [next(left) if pairs is None else pairs for pairs in made]
+    return [next(left) if pairs is None else pairs for pairs in quick]
 
 
 def _in_rows(
-    said: Iterable[bytes], raw: Sequence[bool], made: Sequence[list[Pairs] | None] | None = None
+    said: Iterable[bytes], raw: Sequence[bool], quick: Sequence[list[Pairs] | None] | None = None
 ) -> bytes:
     """The answers to map commands as one, with rows of an index in place of what was emitted: of all
-    documents, or of those that `made` lacks. The first error is the answer."""
+    documents, or of those that `quick` lacks. The first error is the answer."""
     found: list[Any] = []
     logs: list[Any] = []
     try:
         for text in said:
             answer = values.decode_printed(text)
             if "ok" not in answer:
-                return values.encode(answer)
+                return made.shortened(values.encode(answer))
             found += emitted.checked(answer["ok"])
             logs += answer.get("logs", ())
-        if made is not None and len(found) != made.count(None):
+        if quick is not None and len(found) != quick.count(None):
             raise emitted.Misshapen
-        pairs = found if made is None else _whole(made, found)
+        pairs = found if quick is None else _whole(quick, found)
         rows = values.Raw(emitted.rows_text(pairs, raw))
         return values.encode({"ok": rows, "logs": logs} if logs else {"ok": rows})
     except (emitted.Misshapen, CouchregError, TypeError, AttributeError):
-        return _gave_up(BROKEN)
+        return made.gave_up(made.BROKEN)
+
+
+def _respelt(text: bytes) -> bytes:
+    """An answer of values that is not read again before it goes out: spelt as CouchDB spells them."""
+    try:
+        answer = values.decode_printed(text)
+    except CouchregError:
+        return made.gave_up(made.BROKEN)
+    is_whole = isinstance(answer, dict) and isinstance(answer.get("ok"), list)
+    return values.encode(answer) if is_whole else made.shortened(text)
 
 
 def _begin(limits: dict[str, Any]) -> None:
@@ -161,8 +178,8 @@ def _exchange(text: str, waits: bool) -> str:
     seconds, reply = _talk
     try:
         if waits:
-            return str(reply.want(_encoded(text), seconds).decode())
-        reply.part(_encoded(text))
+            return str(reply.want(made.packed_part(_encoded(text)), seconds).decode())
+        reply.part(made.packed_part(_encoded(text)))
         return ""
     except (EOFError, ConnectionError):
         os._exit(0)  # the server has closed its end: nobody waits for the answer
@@ -170,7 +187,7 @@ def _exchange(text: str, waits: bool) -> str:
 
 def _encoded(text: Any) -> bytes:
     if not isinstance(text, str):
-        return _gave_up(BROKEN)
+        return made.gave_up(made.BROKEN)
     # Halves of surrogate pairs are no text elsewhere. Only they are escaped: whole pairs come as they are.
     return _HALF.sub(r"\1\\ufffd", text).encode()
 
@@ -178,9 +195,7 @@ def _encoded(text: Any) -> bytes:
 def _gave_up(why: str) -> bytes:
     """`InternalError: interrupted` is the time, `out of memory` the memory."""
     if "interrupted" in why:
-        word, reason = "os_process_error", "OS process timed out."
-    elif "out of memory" in why or "stack overflow" in why.lower():
-        word, reason = "os_process_error", f"OS process died: {why.strip()[:200]}"
-    else:
-        word, reason = "unknown_error", why.strip()[:500]
-    return json.dumps({"error": [word, reason]}).encode()
+        return made.gave_up("OS process timed out.", "os_process_error")
+    if "out of memory" in why or "stack overflow" in why.lower():
+        return made.gave_up(f"OS process died: {why.strip()[:200]}", "os_process_error")
+    return made.gave_up(why.strip()[:500])

@@ -11,6 +11,8 @@ from couchreg.designdocs.views.reading import IndexRow
 from couchreg.model import json
 
 OVERFLOW = "reduce_overflow_error"  # in place of what a function made too much of
+_BEGINS = b'{"%b":' % OVERFLOW.encode()
+_REASON = 1000  # bytes, that such a thing has at most
 ORDERED = ("_first", "_last")  # depend on the direction in which rows are read
 
 
@@ -37,6 +39,14 @@ class Reduces(Protocol):
 def reducer_of(source: str, functions: Functions, place: tuple[str, Design]) -> Reduces:
     """Raises BadRequest (invalid_design_doc) for the name of a function that is not built in."""
     return _Native(source) if source.startswith("_") else _JavaScript(source, functions, place)
+
+
+def overflow_of(text: bytes) -> Any:
+    """Why a function made too much, where the JSON of its value says so; else None."""
+    if not text.startswith(_BEGINS) or len(text) > _REASON:
+        return None
+    found = json.decode(text)
+    return found[OVERFLOW] if len(found) == 1 else None
 
 
 def _digest(source: str) -> bytes:
@@ -74,6 +84,8 @@ class _Native:
 
 
 class _JavaScript:
+    """Its states are JSON text, of which nothing is read here."""
+
     is_ordered = False
     counts = False
 
@@ -82,25 +94,22 @@ class _JavaScript:
         self._source, self._functions, self._place = source, functions, place
 
     async def start(self, parts: Sequence[Sequence[IndexRow]]) -> list[Any]:
-        jobs = [
-            (
-                [[json.decode_own(row.key), row.id] for row in part],
-                [json.decode_own(row.value) for row in part],
-                False,
-            )
-            for part in parts
-        ]
-        return await self._functions.reduce(*self._place, self._source, jobs)
+        jobs = []
+        for part in parts:
+            keys = b",".join([b"[%b,%b]" % (row.key, json.quote(row.id)) for row in part])
+            jobs.append(b"[[%b],[%b],false]" % (keys, b",".join([row.value for row in part])))
+        return list(await self._functions.reduce(*self._place, self._source, jobs))
 
     async def join(self, parts: Sequence[Sequence[Any]]) -> list[Any]:
-        jobs = [(None, list(part), True) for part in parts]
-        return await self._functions.reduce(*self._place, self._source, jobs)
+        jobs = [b"[null,[%b],true]" % b",".join(map(bytes, part)) for part in parts]
+        return list(await self._functions.reduce(*self._place, self._source, jobs))
 
     async def finish(self, parts: Sequence[Sequence[Any]]) -> list[Any]:
         return await self.join(parts)  # once at least, as in CouchDB
 
     def dump(self, state: Any) -> bytes | None:
-        return None if isinstance(state, dict) and set(state) == {OVERFLOW} else json.encode(state)
+        text = bytes(state)
+        return None if overflow_of(text) is not None else text
 
     def load(self, text: bytes) -> Any:
-        return json.decode(text)
+        return json.Raw(text)

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from couchreg.designdocs.functions import Design, require
+from couchreg.designdocs.javascript.made import Made
 from couchreg.designdocs.javascript.talking import Talk
 from couchreg.errors import CouchregError, NotFound, TooLarge
 from couchreg.http.couch.design import views
@@ -169,16 +170,16 @@ class _Rows(RowWriter):
             self._talk = await stack.enter_async_context(begun)
         else:
             await self._talk.more(rows, last=last)
-        async for said in self._talk.parts():
-            await self._send(said)
+        async for about, text in self._talk.parts():
+            await self._send(about, text)
         if self._talk.is_over:
             raise _Enough
 
-    async def _send(self, said: Mapping[str, Any]) -> None:
-        if "head" in said:
-            given = said["head"] if isinstance(said["head"], Mapping) else {}
+    async def _send(self, about: Mapping[str, Any], text: bytes) -> None:
+        if "head" in about:
+            given = about["head"] if isinstance(about["head"], Mapping) else {}
             kept = {name: given[name] for name in ("code", "headers") if name in given}
-            head = function_answer(self._ctx, kept, [])
+            head = function_answer(self._ctx, Made(kept), [])
             self._out = RowWriter(self._ctx, head.extra, head.content_kind, status=head.status)
-        if self._out is not None and isinstance(said.get("text"), str):
-            await self._out.write(said["text"].encode("utf-8", "replace"))
+        if self._out is not None and text:
+            await self._out.write(text)

@@ -3,8 +3,6 @@
 Source: https://docs.couchdb.org/en/stable/api/ddoc/render.html
 """
 
-import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Mapping
@@ -14,12 +12,14 @@ from aiohttp import web
 
 from couchreg.auth.guards.user_view import UserView
 from couchreg.designdocs.functions import Design, require, text_of
+from couchreg.designdocs.javascript.made import Made
 from couchreg.docstore.base import Revision
 from couchreg.errors import BadRequest, CouchregError, Failure, Hidden, NotFound
 from couchreg.http.couch.documents import writing
+from couchreg.http.couch.frame.body import too_large
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.request_object import request_object
-from couchreg.http.couch.frame.responses import Answer, answer_json, not_modified
+from couchreg.http.couch.frame.responses import Answer, answer_raw, not_modified
 from couchreg.model import document
 
 HTML = "text/html; charset=utf-8"
@@ -39,7 +39,7 @@ async def show(ctx: Context) -> web.StreamResponse:
         if not_modified(ctx.request, tag):
             return Answer(status=304, headers=[*headers, ("ETag", tag)])
         headers.append(("ETag", tag))
-    return function_answer(ctx, made["response"], headers, content_type=made["type"])
+    return function_answer(ctx, made, headers)
 
 
 async def update(ctx: Context) -> web.StreamResponse:
@@ -48,19 +48,22 @@ async def update(ctx: Context) -> web.StreamResponse:
     found = await _document(ctx, doc_id)
     request = await request_object(ctx, doc_id)
     made = await ctx.services.functions.update(design, name, _text(found), request)
-    if made["doc"] is None:
-        return function_answer(ctx, made["response"], [])
-    if not isinstance(made["doc"], dict):
+    if made.doc is None:
+        return function_answer(ctx, made, [])
+    if len(made.doc) > ctx.allowance.body:
+        raise too_large()
+    body = await ctx.decoded(made.doc)
+    if not isinstance(body, dict):
         raise BadRequest("Document must be a JSON object")
-    parsed = document.parse(made["doc"], new_edits=True)
+    parsed = document.parse(body, new_edits=True)
     if not parsed.id:
         raise BadRequest("Document id must not be empty", error="illegal_docid")
     writing.check_id(ctx, parsed.id)
-    writing.check_limits(writing.DocumentLimits.of(ctx), parsed, writing.MAX_DOCUMENT + 1)
+    writing.check_limits(writing.DocumentLimits.of(ctx), parsed, len(made.doc))
     await writing.authorize_id(ctx, parsed.id)
     rev = await writing.write(ctx, parsed, new_edits=True)
     headers = [("X-Couch-Update-NewRev", rev), ("X-Couch-Id", parsed.id)]
-    return function_answer(ctx, made["response"], headers, status=201)
+    return function_answer(ctx, made, headers, status=201)
 
 
 async def update_not_allowed(ctx: Context) -> Answer:
@@ -108,15 +111,9 @@ def _tag(design: Design, found: Revision | None, key: str) -> str:
     return f'"{hashlib.md5(state.encode(), usedforsecurity=False).hexdigest()}"'
 
 
-def function_answer(
-    ctx: Context,
-    response: Any,
-    headers: list[tuple[str, str]],
-    *,
-    content_type: str | None = None,
-    status: int = 200,
-) -> Answer:
-    """What a function answers: ``{code, headers, body | base64 | json}``. Raises Failure for what is none."""
+def function_answer(ctx: Context, made: Made, headers: list[tuple[str, str]], *, status: int = 200) -> Answer:
+    """What a function answers: ``{code, headers}`` and a content. Raises Failure for what is none."""
+    response = made.response
     if not isinstance(response, Mapping):
         raise Failure("undefined response from the function", error="render_error")
     code = response.get("code", status)
@@ -125,14 +122,14 @@ def function_answer(
     given = _headers(ctx, response.get("headers"))
     own = {name.lower() for name, _ in headers}  # which functions cannot change
     every = [*headers, *(pair for pair in given if pair[0].lower() not in own)]
-    if "json" in response:
-        return answer_json(response["json"], status=code, headers=every)
-    body, kind = _body(response)
+    if made.kind == "json":
+        return answer_raw(made.content, status=code, headers=every)
+    body, kind = _body(made)
     stated = next((value for name, value in every if name.lower() == "content-type"), None)
     every = [item for item in every if item[0].lower() != "content-type"]
     if not any(name.lower() == SANDBOX[0].lower() for name, _ in every):
         every.append(SANDBOX)
-    return Answer(body, status=code, headers=every, content_type=stated or content_type or kind)
+    return Answer(body, status=code, headers=every, content_type=stated or made.type or kind)
 
 
 def _headers(ctx: Context, given: Any) -> list[tuple[str, str]]:
@@ -150,13 +147,10 @@ def _headers(ctx: Context, given: Any) -> list[tuple[str, str]]:
     return found
 
 
-def _body(response: Mapping[str, Any]) -> tuple[bytes, str]:
+def _body(made: Made) -> tuple[bytes, str]:
     """The bytes, and the type where none is stated."""
-    if "base64" in response:
-        try:
-            return base64.b64decode(str(response["base64"]), validate=True), "application/binary"
-        except binascii.Error:
-            raise Failure("the function gave broken base64", error="render_error") from None
-    if "body" in response:
-        return str(response["body"]).encode("utf-8", "replace"), HTML
+    if made.kind:
+        return made.content, HTML if made.kind == "body" else "application/binary"
+    if "body" in made.response:  # it is no text
+        return str(made.response["body"]).encode("utf-8", "replace"), HTML
     return b"", "application/json"

@@ -5,6 +5,7 @@ right that they do not have. Source: https://docs.couchdb.org/en/stable/api/ddoc
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import StreamReader, web
@@ -54,18 +55,20 @@ async def _by_rules(ctx: Context, given: list[Any]) -> web.StreamResponse:
 async def _by_function(ctx: Context, found: Revision) -> web.StreamResponse:
     body = await ctx.body(LARGEST) if ctx.method in WITH_BODY and has_body(ctx) else b""
     request = await request_object(ctx, for_rewriting=True, data=body)
-    answer = await ctx.services.functions.rewrite(Design.of(ctx.db.name, found), request)
-    if answer is None:
+    made = await ctx.services.functions.rewrite(Design.of(ctx.db.name, found), request)
+    if made.response is None:
         raise _no_path()
-    made = rewrites.check_answer(answer)
-    if "code" in made:
-        return function_answer(ctx, {"body": "", **made}, [])
-    path, query = rewrites.spelt(made["path"])
-    own = rewrites.query_string(made["query"].items()) if "query" in made else ctx.raw_query
-    headers = {name: value for name, value in made.get("headers", {}).items() if _may_set(name, value)}
-    if "body" in made:
-        body = made["body"].encode("utf-8", "replace")
-    method = made.get("method", ctx.method).upper()
+    answer = rewrites.check_answer(made.response)
+    if "code" in answer:
+        return function_answer(ctx, made if made.kind else replace(made, kind="body"), [])
+    if len(answer["path"]) > LONGEST_LINE:
+        raise _too_long()
+    path, query = rewrites.spelt(answer["path"])
+    own = rewrites.query_string(answer["query"].items()) if "query" in answer else ctx.raw_query
+    headers = {name: value for name, value in answer.get("headers", {}).items() if _may_set(name, value)}
+    if made.kind == "body":
+        body = made.content
+    method = answer.get("method", ctx.method).upper()
     return await _sent_on(ctx, path, "&".join(filter(None, (query, own))), method, headers, body)
 
 
@@ -82,7 +85,7 @@ async def _sent_on(
     _check_target(ctx, target, method)
     line = ctx.prefix + target + ("?" + query if query else "")
     if len(line) > LONGEST_LINE:
-        raise BadRequest("the rewritten uri is too long", error="too_long")
+        raise _too_long()
     if method in READING:
         method = (
             "HEAD" if ctx.is_head else "GET"
@@ -133,6 +136,10 @@ def _may_set(name: str, value: str) -> bool:
 
 def _is_secure(ctx: Context) -> bool:
     return ctx.settings.boolean("chttpd", "secure_rewrites")
+
+
+def _too_long() -> BadRequest:
+    return BadRequest("the rewritten uri is too long", error="too_long")
 
 
 def _no_path() -> NotFound:

@@ -14,7 +14,7 @@ from couchreg.designdocs.views.answers import LARGEST, ReduceQuestion
 from couchreg.designdocs.views.definition import View, edges
 from couchreg.designdocs.views.engine import Index
 from couchreg.designdocs.views.reading import IndexRow, KeyBound, Read
-from couchreg.designdocs.views.reducers import OVERFLOW, Reduces, reducer_of
+from couchreg.designdocs.views.reducers import OVERFLOW, Reduces, overflow_of, reducer_of
 from couchreg.designdocs.views.reducing import EXACT, reduced
 from couchreg.docstore.base import Revision
 from couchreg.errors import BadRequest, QueryParseError, ReversedRange
@@ -151,8 +151,9 @@ async def _write(ctx: Context, writer: RowWriter, query: ViewQuery, index: Index
 
 
 def _reduced_row(key: Any, value: Any) -> bytes:
-    if isinstance(value, dict) and set(value) == {OVERFLOW}:
-        return b'{"key":null,"error":"%b","reason":%b}' % (OVERFLOW.encode(), json.encode(value[OVERFLOW]))
+    text = bytes(value) if isinstance(value, json.Raw) else json.encode(value)
+    if (reason := overflow_of(text)) is not None:
+        return b'{"key":null,"error":"%b","reason":%b}' % (OVERFLOW.encode(), json.encode(reason))
     return b'{"key":%b,"value":%b}' % (json.encode(key), json.encode(value))
 
 

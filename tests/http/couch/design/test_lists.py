@@ -206,7 +206,7 @@ async def test_a_context_that_has_died_while_it_waited_is_replaced() -> None:
     try:
         for _ in range(3):
             async with listing() as talk:
-                assert "".join([part.get("text", "") async for part in talk.parts()]) == "x"
+                assert b"".join([text async for _, text in talk.parts()]) == b"x"
             assert every._readying is not None
             await every._readying
             assert len(every._ready) == contexts.READY
