@@ -231,12 +231,17 @@ def damaged(what: str) -> StorageFailure:
     return StorageFailure(f"{what} is damaged.", error="file_corrupt")
 
 
+def disk_full() -> StorageFailure:
+    """What to answer where the disk takes no more."""
+    return StorageFailure("The disk is full.", error="insufficient_storage")
+
+
 def of_a_file(error: BaseException) -> StorageFailure | None:
     """What to answer where the disk takes no more, or a file cannot be used; None for anything else."""
     if not isinstance(error, OSError):
         return None
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFailure("The disk is full.", error="insufficient_storage")
+        return disk_full()
     if error.filename is not None:
         reason = "A file of the server cannot be used: its log says which."
         return StorageFailure(reason, error="file_error")

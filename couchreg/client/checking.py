@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from couchreg.blobstore.digests import digests_of_file
-from couchreg.client.errors import Invalid
+from couchreg.client.errors import Invalid, UsageError
 from couchreg.client.folder import Folder
 from couchreg.client.following import Told, unheard
-from couchreg.errors import BadRequest, InvalidPackage
+from couchreg.errors import BadRequest, InvalidPackage, StorageFailure
 from couchreg.model import json
 from couchreg.package.descriptor import Descriptor, examine
 from couchreg.package.names import check_package_name, check_version
@@ -61,6 +61,8 @@ async def check(folder: Path, version: str | None = None, told: Told = unheard) 
                 progress=progress,
                 size=package.length,
             )
+        except StorageFailure:
+            raise UsageError(f"There is no room left in {tempfile.gettempdir()} for the check.") from None
         finally:
             telling.cancel()
             await checker.close()

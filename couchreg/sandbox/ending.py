@@ -1,11 +1,17 @@
 """How a job ended that has no answer."""
 
+import errno
 import signal
 from enum import StrEnum
 
 from couchreg.errors import CouchregError
 
-OUT_OF_MEMORY, TOO_LONG = 99, 98  # exit statuses of a child
+OUT_OF_MEMORY, TOO_LONG, OUT_OF_DISK = 99, 98, 97  # exit statuses of a child
+OF_THE_MACHINE = {  # what the system lacks: the exit status of a job that fails of it
+    errno.ENOMEM: OUT_OF_MEMORY,
+    errno.ENOSPC: OUT_OF_DISK,
+    errno.EDQUOT: OUT_OF_DISK,
+}
 
 
 class Cause(StrEnum):
@@ -14,6 +20,7 @@ class Cause(StrEnum):
     TIME = "time"
     CPU = "CPU time"
     MEMORY = "memory"
+    DISK = "a full disk"
     LENGTH = "length of a message"
     FAILED = "failure"  # an exception in the job's module, or a crash; the log has the trace
 
@@ -44,6 +51,8 @@ def cause_of(status: int) -> tuple[Cause, str]:
     """Cause and detail for a child's exit status, which is negative for a signal."""
     if status == OUT_OF_MEMORY:
         return Cause.MEMORY, ""
+    if status == OUT_OF_DISK:
+        return Cause.DISK, ""
     if status == TOO_LONG:
         return Cause.LENGTH, ""
     if status >= 0:

@@ -1,5 +1,6 @@
 """A module of jobs, for the tests of the room; imported in children only."""
 
+import errno
 import os
 import re
 import signal
@@ -90,6 +91,10 @@ def _raise(argument: bytes, reply: Reply) -> bytes:
     raise LookupError(argument.decode())
 
 
+def _full(argument: bytes, reply: Reply) -> bytes:
+    raise OSError(errno.ENOSPC, "there is no room")
+
+
 def _crash(argument: bytes, reply: Reply) -> bytes:
     signal.raise_signal(signal.SIGSEGV)
     return b""
@@ -167,4 +172,5 @@ JOBS: dict[str, Callable[[bytes, Reply], bytes]] = {
     "echo": _echo, "count": _count, "process": _process, "parts": _parts, "flood": _flood, "regex": _regex,
     "sleep": _sleep, "memory": _memory, "raise": _raise, "crash": _crash, "exit": _exit,
     "environment": _environment, "read": _read, "write": _write, "thread": _thread, "forbidden": _forbidden,
+    "full": _full,
 }  # fmt: skip

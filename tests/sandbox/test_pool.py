@@ -98,6 +98,7 @@ async def test_a_stream_that_is_left_ends_the_session(pool: Pool) -> None:
     [
         (b"regex", Cause.CPU),
         (b"memory 3000000000", Cause.MEMORY),
+        (b"full", Cause.DISK),
         (b"raise x", Cause.FAILED),
         (b"crash", Cause.FAILED),
         (b"exit 3", Cause.FAILED),

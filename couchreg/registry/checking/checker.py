@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from couchreg.errors import BadRequest
+from couchreg.errors import BadRequest, disk_full
 from couchreg.model import json
 from couchreg.package.report import STOPPED, Report, problem
 from couchreg.registry.checking.progress import Progress
@@ -98,8 +98,8 @@ class Checker:
         `elsewhere` are files that links in the folder lead to. `progress` is told how far it is. `size` are
         the bytes of its files.
 
-        Raises TooManyRequests and Unavailable when too many packages wait already. Whoever is cancelled
-        leaves no check behind.
+        Raises TooManyRequests and Unavailable when too many packages wait already, StorageFailure where the
+        disk is full. Whoever is cancelled leaves no check behind.
         """
         job = json.encode({"folder": str(folder), "descriptor": str(descriptor)})
         grant = ChildGrant([folder, descriptor, *elsewhere], [scratch])
@@ -110,6 +110,8 @@ class Checker:
             report: dict[str, Any] = await asyncio.to_thread(json.decode, answer)
         except Stopped as stopped:
             log.warning("%s", stopped)
+            if stopped.cause is Cause.DISK:
+                raise disk_full() from stopped
             return _stopped(self.limits, limits, stopped.cause)
         return report
 

@@ -4,7 +4,6 @@ The sandbox lets nothing here reach a network, start a program, or use files out
 job's scratch folder. Importing this module costs 0.3 s.
 """
 
-import errno
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +35,7 @@ from couchreg.registry.checking.reading import StandardReading
 from couchreg.registry.checking.sifting import Demands, Sifter, opened, sifted, without_references
 from couchreg.registry.checking.telling import Tell, Telling, silent, sizes_of
 from couchreg.registry.checking.texts import Recorded, check_text
+from couchreg.sandbox.ending import OF_THE_MACHINE
 
 MAX_ERRORS = 10_000  # of one resource; checking stops there
 _TRACED = -5  # the last calls, which tell; one that calls itself would fill the log
@@ -257,8 +257,9 @@ def _validate(resource: Any, more: Declared | None, report: Report, explainer: E
 
 
 def _is_of_the_machine(error: Exception) -> bool:
-    """Whether there was no memory, which says nothing of the resource that was looked at."""
-    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    """Whether there was no memory or no room on the disk, which says nothing of the resource that was looked
+    at."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in OF_THE_MACHINE)
 
 
 def _leave_keys_into_absent(prepared: Prepared) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 PARTS = 256  # by the leading bits, so that one part at a time is enough to find what repeats
-IN_MEMORY = 4_000_000  # hashes; beyond that all parts go to their files
+IN_MEMORY = 4_000_000  # hashes; beyond that all parts go to disk
+LARGEST = 1 << 30  # bytes of a file from which on another is begun: a child may write no file of any length
 _BOUNDARIES = [-(1 << 63) + (part << 56) for part in range(1, PARTS)]
 
 
@@ -20,8 +21,8 @@ class Hashes:
 
     def __init__(self) -> None:
         self._parts = [array("q") for _ in range(PARTS)]
-        self._places: list[list[tuple[int, int]]] = [[] for _ in range(PARTS)]  # offset, bytes
-        self._file: BinaryIO | None = None
+        self._places: list[list[tuple[BinaryIO, int, int]]] = [[] for _ in range(PARTS)]  # offset, bytes
+        self._files: list[BinaryIO] = []
         self._waiting = 0
 
     def add(self, hashes: Iterable[int]) -> None:
@@ -49,22 +50,22 @@ class Hashes:
         return frozenset(sorted(found)[:most])
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        for file in self._files:
+            file.close()
 
     def _write(self) -> None:
-        if self._file is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 — closed by `close`
+        if not self._files or self._files[-1].tell() >= LARGEST:
+            self._files.append(tempfile.TemporaryFile())  # noqa: SIM115 — closed by `close`
+        file = self._files[-1]
         for hashes, places in zip(self._parts, self._places, strict=True):
-            places.append((self._file.tell(), len(hashes) * hashes.itemsize))
-            hashes.tofile(self._file)
+            places.append((file, file.tell(), len(hashes) * hashes.itemsize))
+            hashes.tofile(file)
             del hashes[:]
         self._waiting = 0
 
     def _read(self, part: int) -> "array[int]":
         hashes = array("q", self._parts[part])
-        for offset, length in self._places[part]:
-            assert self._file is not None
-            self._file.seek(offset)
-            hashes.frombytes(self._file.read(length))
+        for file, offset, length in self._places[part]:
+            file.seek(offset)
+            hashes.frombytes(file.read(length))
         return hashes

@@ -1,13 +1,12 @@
 """A child: walls, limits, and then the jobs of one session, one after the other."""
 
-import errno
 import json
 import os
 import sys
 import traceback
 from collections.abc import Callable
 
-from couchreg.sandbox.ending import OUT_OF_MEMORY, TOO_LONG
+from couchreg.sandbox.ending import OF_THE_MACHINE, OUT_OF_MEMORY, TOO_LONG
 from couchreg.sandbox.inside import lifeline, limits, walls
 from couchreg.sandbox.inside.channel import Channel, Reply, TooLong
 from couchreg.sandbox.messages import Tag
@@ -33,7 +32,7 @@ def run(module: str, socket: int, pipe: int, parent: int) -> None:
     except (ConnectionError, EOFError):
         status = 0  # the server has closed its end, at times before the first message: nobody waits any more
     except OSError as error:
-        status = OUT_OF_MEMORY if error.errno == errno.ENOMEM else _traced()
+        status = OF_THE_MACHINE.get(error.errno or 0) or _traced()
     except BaseException:
         status = _traced()
     finally:
@@ -78,7 +77,7 @@ def _answered(answer: Answer, body: bytes, reply: Reply, channel: Channel) -> by
     except (MemoryError, TooLong, ConnectionError):
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
             raise
         _traced()  # first: whoever reads the message ends us
         channel.send(Tag.FAILED, type(error).__name__.encode())

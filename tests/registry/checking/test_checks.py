@@ -17,7 +17,9 @@ from couchreg.model import json
 from couchreg.package.descriptor import PLACEHOLDER, examine
 from couchreg.registry.checking.checker import WORKER, Checker, CheckLimits
 from couchreg.registry.checking.checks import NoNet, without_network
+from couchreg.sandbox.ending import Cause, Stopped
 from couchreg.sandbox.forks import ForkServer
+from couchreg.sandbox.pool import Pool
 from tests.packages import Package, small
 from tests.served import Serve, Served
 
@@ -232,6 +234,25 @@ async def test_a_check_without_memory_is_stopped_and_says_so(serve: Serve) -> No
     assert status == 422, answer
     assert "1 MiB of memory that it may use" in answer["problems"][0]["message"]
     assert served.blobs() == []
+
+
+async def test_a_check_that_finds_the_disk_full_is_no_verdict(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same package is published when there is room again."""
+
+    async def stopped(*_: object, **__: object) -> bytes:
+        raise Stopped(Cause.DISK, "package checks")
+
+    wrong = small(text="id,word\nx,one\n")  # so that more than a quick look is needed
+    monkeypatch.setattr(Pool, "ask", stopped)
+    assert await served.put(wrong, "1") == (
+        500,
+        {"error": "insufficient_storage", "reason": "The disk is full."},
+    )
+    assert served.blobs() == []
+    monkeypatch.undo()
+    assert (await served.put(wrong, "1"))[0] == 422
 
 
 async def test_json_and_compressed_tables_are_checked(served: Served) -> None:

@@ -1,6 +1,9 @@
 """A sifted check finds what frictionless finds in every row: the same problems, in the same words."""
 
+import errno
 import json
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +190,36 @@ def test_hashes_that_repeat(in_memory: int, monkeypatch: pytest.MonkeyPatch) -> 
     assert hashes.repeats(10) == {hash((17,)), hash((999,)), -(1 << 63)}
     assert len(hashes.repeats(2)) == 2
     hashes.close()
+
+
+def test_hashes_that_wait_in_several_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child may write a file of some length only: a table of many rows takes more than one."""
+    monkeypatch.setattr("couchreg.registry.checking.hashes.IN_MEMORY", 10)
+    monkeypatch.setattr("couchreg.registry.checking.hashes.LARGEST", 1000)
+    made, begin = [], tempfile.TemporaryFile
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: made.append(begin()) or made[-1])
+    hashes = Hashes()
+    for start in range(0, 1000, 50):
+        hashes.add(hash((at,)) for at in range(start, start + 50))
+    hashes.add([hash((17,)), hash((999,))])
+    assert hashes.repeats(10) == {hash((17,)), hash((999,))}
+    assert len(made) > 4
+    assert all(os.fstat(file.fileno()).st_size <= 1000 + 50 * 8 for file in made)
+    hashes.close()
+
+
+def test_a_full_disk_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where keys have no room to wait, the table is not read row by row instead."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Hashes, "add", full)
+    (tmp_path / "t.csv").write_text("id\n1\n2\n")
+    schema = {"fields": [{"name": "id", "type": "integer"}], "primaryKey": ["id"]}
+    resource = {"name": "t", "path": "t.csv", "format": "csv", "schema": schema}
+    with pytest.raises(OSError, match="No space left"):
+        checks.check(str(tmp_path), {"name": "p", "resources": [resource]})
 
 
 def test_what_is_known_of_a_column_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
