@@ -5,6 +5,10 @@ checks and with `--validation off`, verdaccio comes from npm where there is Node
 tarball), and a CouchDB is asked at `--url` (the same file as an attachment, document and file in one
 multipart request). They take turns in every round. Rates are medians; CPU is the processor time of the
 server and its children for one request.
+
+With `--beside MEGABYTES` something else is measured, of couchreg alone: as many publishes as `--count` says,
+one after the other, first while nothing else is done and then while a table of so many megabytes is checked;
+and once more while it is checked, when that check is stopped and goes on in turns.
 """
 
 import argparse
@@ -16,6 +20,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import product
 
+import bench_beside
 import bench_servers
 from bench_packages import CouchDB, Couchreg, Peer, Verdaccio
 from bench_requests import Load, Measured
@@ -26,6 +31,8 @@ CLIENTS = 16
 
 def main() -> int:
     options = arguments().parse_args()
+    if options.beside:
+        return asyncio.run(bench_beside.beside(options.beside, options.count))
     with ExitStack() as stack:
         peers: list[Peer] = [
             Couchreg("couchreg", stack.enter_context(bench_servers.couchreg(door="Registry"))),
@@ -49,6 +56,10 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--alone", action="store_true", help="without verdaccio")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each kind (3)")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement (3)")
+    parser.add_argument(
+        "--beside", type=int, metavar="MEGABYTES", help="publish beside the check of so large a table"
+    )
+    parser.add_argument("--count", type=int, default=200, help="publishes beside it, and without it (200)")
     return parser
 
 
