@@ -16,7 +16,7 @@ from tests import blob_stores, document_stores, remote_differences
 from tests.blob_stores import blob_settings
 from tests.docstore import couchdbs
 from tests.document_stores import document_settings
-from tests.s3_servers import S3Server, moto, rclone
+from tests.s3_servers import S3Server, moto, ours, rclone
 from tests.warm_forks import nursery, warm_forks
 
 ADMIN = ("admin", "secret")
@@ -168,6 +168,12 @@ def _document_stores(
 def moto_server() -> Iterator[S3Server]:
     with moto() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def own_s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with ours(tmp_path_factory.mktemp("s3")) as server:
+        yield server.server
 
 
 @pytest.fixture(scope="session")

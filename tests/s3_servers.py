@@ -1,7 +1,9 @@
-"""S3 servers for the tests: moto's, and `rclone serve s3`, each a process of its own on a free port.
+"""S3 servers for the tests: moto's, `rclone serve s3`, and our own (`bucket_server`), each a process of its
+own on a free port.
 
-They differ in what they check: moto heeds conditions of writes and believes every signature, rclone
-checks signatures and Content-MD5 and ignores conditions.
+They differ in what they check: moto and ours heed conditions of writes and believe every signature, rclone
+checks signatures and Content-MD5 and ignores conditions. Ours is quick, and may be killed: it is there again
+with all that it has acknowledged.
 """
 
 import re
@@ -23,6 +25,7 @@ import botocore.session
 from couchreg.blobstore.s3.calls import connect
 from couchreg.blobstore.s3.options import S3Options
 
+ROOT = Path(__file__).parent.parent
 ACCESS_KEY, SECRET_KEY = "tester", "tester-secret"
 
 _MOTO = """
@@ -91,11 +94,49 @@ def rclone(directory: Path) -> Iterator[S3Server]:
         raise AssertionError("rclone did not start")
 
 
+class KilledS3:
+    """`bucket_server` over a directory: after `kill` it can be started again, at the same port."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+
+    @property
+    def server(self) -> S3Server:
+        return S3Server("ours", f"http://127.0.0.1:{self._port}")
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "tests.bucket_server", str(self._directory), str(self._port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT)
+        assert self._process.stdout is not None
+        self._port = int(self._process.stdout.readline())
+
+    def kill(self) -> None:
+        """As a crash: whatever it is about breaks off."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+@contextmanager
+def ours(directory: Path) -> Iterator[KilledS3]:
+    server = KilledS3(directory)
+    server.start()
+    try:
+        with known_services():
+            yield server
+    finally:
+        server.kill()
+
+
 async def new_bucket(server: S3Server, **more: Any) -> S3Options:
     """Options for a bucket that has just been made."""
     name = f"b{secrets.token_hex(6)}"
     options = S3Options(name, endpoint=server.endpoint, access_key=ACCESS_KEY, secret_key=SECRET_KEY, **more)
-    if server.kind == "moto":  # it asks for no signature, and a client takes a while to make
+    if server.kind in ("moto", "ours"):  # they ask for no signature, and a client takes a while to make
         async with aiohttp.ClientSession() as session, session.put(f"{server.endpoint}/{name}") as response:
             assert response.status == 200
     else:

@@ -4,8 +4,9 @@ while clients publish: of each version one publish wins, with its files, and eve
 Over a real cluster (`nodes.py`) both servers are processes of their own with the times of a real one, and
 whatever may happen happens again and again until all is published. COUCHREG_TEST_SEVERAL says how many
 versions are published, COUCHREG_TEST_CLIENTS by how many clients, COUCHREG_TEST_QUIET that nothing is to
-happen meanwhile, COUCHREG_TEST_REST how many seconds pass between two troubles, and COUCHREG_TEST_SECONDS
-after how many no publish begins any more.
+happen meanwhile, COUCHREG_TEST_REST how many seconds pass between two troubles, COUCHREG_TEST_S3_KILLS how
+often in a round of them the S3 server is killed (1), COUCHREG_TEST_KILLS that nothing stands still or is cut
+off, and COUCHREG_TEST_SECONDS after how many seconds no publish begins any more.
 """
 
 import asyncio
@@ -29,12 +30,14 @@ from tests.app.test_several import Wanted, ask, check, publish_all, wanted
 from tests.conftest import ServerFactory
 from tests.docstore import couchdbs
 from tests.docstore.cluster import NODES
-from tests.s3_servers import S3Server, new_bucket
+from tests.s3_servers import KilledS3, new_bucket, ours
 
 VERSIONS = int(os.environ.get("COUCHREG_TEST_SEVERAL", "12"))
 CLIENTS = int(os.environ.get("COUCHREG_TEST_CLIENTS", "6"))
 QUIET = "COUCHREG_TEST_QUIET" in os.environ
 REST = float(os.environ.get("COUCHREG_TEST_REST", "10"))
+S3_KILLS = int(os.environ.get("COUCHREG_TEST_S3_KILLS", "1"))
+KILLS_ALONE = "COUCHREG_TEST_KILLS" in os.environ
 SECONDS = float(os.environ.get("COUCHREG_TEST_SECONDS", "36000"))
 
 log = logging.getLogger(__name__)
@@ -68,8 +71,20 @@ class Trouble(NamedTuple):
     end: Callable[[], Awaitable[None] | None]
 
 
-def troubles(nodes: Nodes, bucket: Way, first: Restarted, second: Restarted | None) -> list[Trouble]:
+def troubles(
+    nodes: Nodes, bucket: Way, s3: KilledS3, first: Restarted, second: Restarted | None
+) -> list[Trouble]:
     """In the order in which they happen."""
+    found = of_nodes_and_servers(nodes, bucket, first, second)
+    dies = Trouble("the S3 server is killed", 5, s3.kill, s3.start)
+    for number in range(S3_KILLS, 0, -1):  # spread over them
+        found.insert(number * len(found) // (S3_KILLS + 1), dies)
+    return [one for one in found if "killed" in one.name or not KILLS_ALONE]
+
+
+def of_nodes_and_servers(
+    nodes: Nodes, bucket: Way, first: Restarted, second: Restarted | None
+) -> list[Trouble]:
     found = [
         Trouble(f"node {n} is killed", 15, lambda n=n: nodes.kill(n), lambda n=n: nodes.start(n))
         for n in NODES
@@ -113,9 +128,9 @@ async def happen(wanted: list[Trouble], left: Callable[[], float], done: asyncio
 
 
 @asynccontextmanager
-async def settings_for(nodes: Nodes, moto_server: S3Server) -> AsyncIterator[tuple[dict[str, Any], Way]]:
+async def settings_for(nodes: Nodes, s3: KilledS3) -> AsyncIterator[tuple[dict[str, Any], Way]]:
     """Those of the servers, and their way to a bucket."""
-    options = await new_bucket(moto_server)
+    options = await new_bucket(s3.server)
     async with Way.to([URL(options.endpoint).port or 80]) as bucket:
         yield (
             {
@@ -138,10 +153,11 @@ def process(data_dir: Path, settings: dict[str, Any]) -> Restarted:
 
 
 async def test_nothing_is_lost_whatever_goes_away_and_comes_back(
-    server: ServerFactory, tmp_path: Path, nodes: Nodes, moto_server: S3Server
+    server: ServerFactory, tmp_path: Path, nodes: Nodes
 ) -> None:
     async with AsyncExitStack() as stack:
-        settings, bucket = await stack.enter_async_context(settings_for(nodes, moto_server))
+        s3 = stack.enter_context(ours(tmp_path / "s3"))
+        settings, bucket = await stack.enter_async_context(settings_for(nodes, s3))
         first, second = process(tmp_path / "one", settings), process(tmp_path / "two", settings)
         processes = [first, second] if REAL else [first]
         urls = ["", ""]
@@ -156,7 +172,7 @@ async def test_nothing_is_lost_whatever_goes_away_and_comes_back(
         total = len(work)
 
         async def trouble() -> list[str]:
-            chosen = [] if QUIET else troubles(nodes, bucket, first, second if REAL else None)
+            chosen = [] if QUIET else troubles(nodes, bucket, s3, first, second if REAL else None)
             return await happen(chosen, lambda: len(work) / total, done) if chosen else []
 
         async def publishing() -> dict[Wanted, int]:
@@ -206,3 +222,5 @@ async def check_nodes(nodes: Nodes, prefix: str, outcomes: dict[Wanted, int]) ->
     assert found[0] == found[1] == found[2]
     published = {f"{one.name}@{one.version}" for one in outcomes}
     assert published <= found[0].keys()
+    several = [doc_id for doc_id in published if len(found[0][doc_id]) > 1]
+    log.info("%d versions at each node, %d with a deleted leaf beside", len(published), len(several))

@@ -47,6 +47,12 @@ async def s3_on_moto(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIte
 
 
 @asynccontextmanager
+async def s3_on_ours(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[BlobStore]:
+    async with s3_on(request.getfixturevalue("own_s3_server")) as store:
+        yield store
+
+
+@asynccontextmanager
 async def s3_on_rclone(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[BlobStore]:
     async with s3_on(request.getfixturevalue("rclone_server")) as store:
         yield store
@@ -76,7 +82,7 @@ async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
     await spool.close()
 
 
-@pytest.fixture(params=[directory, s3_on_moto, s3_on_rclone], ids=lambda maker: maker.__name__)
+@pytest.fixture(params=[directory, s3_on_moto, s3_on_ours, s3_on_rclone], ids=lambda maker: maker.__name__)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BlobStore]:
     async with request.param(tmp_path, request) as store:
         yield store
