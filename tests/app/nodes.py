@@ -59,10 +59,10 @@ async def standing_for_one(couch_door: str) -> AsyncIterator[Nodes]:
             await cluster.level()
 
         async def halt(node: int) -> None:
-            cluster.deaf = {node}
+            cluster.still = {node}
 
         async def go(node: int) -> None:
-            cluster.deaf = set()
+            cluster.still = set()
             await cluster.level()
 
         async def leafs(database: str) -> list[Leafs]:

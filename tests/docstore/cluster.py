@@ -59,6 +59,7 @@ class Cluster:
         self._client = client
         self.up = list(NODES)
         self.deaf: set[int] = set()  # asked for nothing by the others, as if connections were slow
+        self.still: set[int] = set()  # the same, and waited for where a place of theirs is asked for
         self.mute: set[int] = set()  # of whose writes nobody hears
         self.losing: set[int] = set()  # hear of no write, and answer what is read
         self.bulks: int | None = None  # that are done still, until one is answered otherwise
@@ -69,7 +70,7 @@ class Cluster:
 
     @property
     def reached(self) -> list[int]:
-        return [node for node in self.up if node not in self.deaf]
+        return [node for node in self.up if node not in self.deaf | self.still]
 
     # -- copies
     async def at(self, node: int, asked: _Asked) -> Said:
@@ -173,7 +174,7 @@ class Cluster:
         node = int(parts[2][4])
         if node not in self.up:
             return 412, {"error": "nodedown", "reason": f"{parts[2]} is down"}
-        if node in self.deaf:
+        if node in self.deaf | self.still:
             await asyncio.sleep(3600)
         database = unquote(parts[3]).removeprefix(FRONT).removesuffix(SUFFIX)
         path = "/".join(["", *parts[4:]]) if len(parts) > 4 else ""
@@ -276,6 +277,8 @@ class Cluster:
         since = query.get("since", "0")
         if since not in ("0", "now"):
             wanted = int(CopyPlace.parse(since.partition("-")[2]).node[4])
+            if wanted in self.still:
+                await asyncio.sleep(3600)
             query["since"] = since.partition("-")[0] if wanted in self.reached else "0"
             node = wanted if wanted in self.reached else node
         status, told = await self.at(node, asked._replace(query=query))

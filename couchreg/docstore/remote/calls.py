@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import aiohttp
@@ -17,6 +18,7 @@ from yarl import URL
 
 from couchreg import __version__, errors
 from couchreg.docstore.remote.address import CouchAddress
+from couchreg.docstore.remote.hedging import hedged
 from couchreg.errors import CouchregError, Failure, NotFound, TooLarge, Unavailable, Unsure
 from couchreg.model import json
 
@@ -27,8 +29,10 @@ USUAL: Final = 64 << 20  # bytes of an answer
 QUICK: Final = 256 << 10  # bytes of JSON that are read on the loop
 ATTEMPTS: Final = 3
 FIRST_WAIT: Final = 0.1  # seconds
+NEWS: Final = 30.0  # the same, of several nodes, for a feed that waits 25 s
 READ, POOL = 60.0, 30.0  # seconds: without a byte, for a free connection
 OF_SEVERAL: Final = 15.0  # seconds without a byte, where another node can be asked
+HEDGE: Final = 2.5  # seconds after which what may be repeated is asked of another node as well
 CONNECT = (
     2.5  # seconds to be let in: less than lie between the end of what is good and the death of a process
 )
@@ -215,7 +219,12 @@ class CouchCalls:
         wait, was_sent = FIRST_WAIT, False
         for left in reversed(range(self._attempts)):
             try:
-                answer = await self._once(method, path, query, body, repeat, gated)
+                once = partial(self._once, method, path, query, body, repeat, gated)
+                if repeat and self.has_several and _may_come_late(method, path):
+                    answer, were_two = await hedged(once, HEDGE)
+                    was_sent = was_sent or were_two
+                else:
+                    answer = await once()
                 if was_sent and _writes(method, path) and answer.status >= 300:
                     problem = answer.problem()
                     if isinstance(problem, Unavailable):
@@ -341,7 +350,7 @@ _WAITS: Final = {  # for a feed; with several nodes
     (False, False): _waits(READ),
     (False, True): _waits(OF_SEVERAL),
     (True, False): _waits(READ),
-    (True, True): _waits(READ),
+    (True, True): _waits(NEWS),
 }
 
 
@@ -354,6 +363,12 @@ def _session(connections: int) -> aiohttp.ClientSession:
     # also what may be sent once only. There is no other way to tell it.
     session._retry_connection = False
     return session
+
+
+def _may_come_late(method: str, path: str) -> bool:
+    """Whether it changes nothing that is done once more after an answer: of writes that are repeated that is
+    so of replicated revisions alone."""
+    return not _writes(method, path) or path.endswith("/_bulk_docs")
 
 
 def _writes(method: str, path: str) -> bool:

@@ -66,7 +66,9 @@ class ClusterDatabase(CouchDatabase):
     ) -> None:
         super().__init__(name, asking, life)
         self.replicas = Replicas(asking)
-        self._copies = Copies(asking, life, None if notes is None else _Agreement(notes, life))
+        self._copies = Copies(
+            asking, life, None if notes is None else _Agreement(notes, life), self.replicas.is_silent
+        )
         self._order = self._copies
         self._edited = ClusterEdits(asking, claims, self.replicas)
         self._files = NeededOfCopies(self.replicas)

@@ -11,7 +11,7 @@ some changes come twice.
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote
@@ -33,6 +33,7 @@ FIRST_LOOK, LONGEST_LOOK = 0.01, 0.3  # seconds between two looks at it
 FAR: Final = 1  # the number of a place that is behind, and nobody knows how far
 NEAR: Final = 10**12  # above it are the numbers of places that are compared with what others wait for
 LOOK: Final = 1.0  # seconds for which it is believed which copy is followed
+STILL: Final = 4.0  # seconds without an answer after which it is asked whether the followed copy stands still
 
 
 class _Leaf(msgspec.Struct):
@@ -86,16 +87,30 @@ class NoAgreement:
         return followed
 
 
+IsSilent = Callable[[str], Awaitable[bool]]  # whether a node's copy does not answer, and others do
+
+
+async def _never(node: str) -> bool:
+    return False
+
+
 Seen = dict[str, set[str]]  # the leafs of documents, as the followed copy has shown them
 
 
 class Copies:
     """Of one life of one database."""
 
-    def __init__(self, asking: DatabaseCalls, life: str, agreement: Agreement | None = None) -> None:
+    def __init__(
+        self,
+        asking: DatabaseCalls,
+        life: str,
+        agreement: Agreement | None = None,
+        is_silent: IsSilent = _never,
+    ) -> None:
         self._asking = asking
         self._life = life
         self._agreement = agreement or NoAgreement()
+        self._is_silent = is_silent
         self._looked = 0.0
         self._turn = 0
         self._place: CopyPlace | None = None  # how far the followed copy has been read
@@ -188,10 +203,10 @@ class Copies:
         while True:
             left, begun = at, None
             while True:
-                page = await self._page(_text(at))
+                page, asked = await self._page_of_any(at)
                 last = _parsed(page.last_seq)[1]
-                if last.copy != at.copy:  # its node is lost
-                    left, begun = at, _begin(page, last)
+                if last.copy != at.copy:  # its node is lost, or stands still
+                    left, begun = at, _begin(page, last) if asked == at else asked
                 self._note(page.results)
                 at = last
                 if len(page.results) < PAGE:
@@ -255,6 +270,22 @@ class Copies:
     async def _page(self, since: str) -> _Page:
         query = {"since": since, "limit": str(PAGE), "style": "all_docs"}
         return await self._asking.decoded(await self._asking.ask("GET", "/_changes", query=query), _pages)
+
+    async def _page_of_any(self, at: CopyPlace) -> tuple[_Page, CopyPlace]:
+        """What comes after a place, or after the beginning of another copy where the one of the place stands
+        still; and after which it is. Until CouchDB takes such a node for lost, a minute later, it waits for
+        that node whenever it is asked for a place there."""
+        asking = asyncio.create_task(self._page(_text(at)), name="changes of the followed copy")
+        try:
+            while not (await asyncio.wait([asking], timeout=STILL))[0]:
+                if await self._is_silent(at.node):
+                    there = _parsed((await self._page("now")).last_seq)[1]
+                    if there.copy != at.copy:
+                        return await self._page(_text(there.at(0))), there.at(0)
+            return asking.result(), at
+        finally:
+            asking.cancel()
+            await asyncio.wait([asking])
 
     def _note(self, rows: Sequence[_Row]) -> None:
         for seen in self._awaiting:

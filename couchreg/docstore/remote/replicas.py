@@ -142,6 +142,19 @@ class Replicas:
             await self._few()
         return found
 
+    async def is_silent(self, node: str) -> bool:
+        """Whether a majority of the copies answers, and that of this node does not."""
+
+        async def ask(copy: DatabaseCalls) -> str:
+            (await copy.ask("GET", "")).check()
+            return copy.path
+
+        try:
+            there = await self.answering(ask)
+        except Unavailable:
+            return False
+        return all(copy.node != node or copy.path not in there for copy in await self.copies())
+
     async def missing(self, revs: Mapping[str, Sequence[str]]) -> dict[str, tuple[list[str], list[str]]]:
         """Revisions that a copy of those asked, a majority, has not, and their possible ancestors."""
 

@@ -1,5 +1,7 @@
 """Reads of a cluster: never older than what was acknowledged, nor than what the feed has shown."""
 
+import asyncio
+
 import pytest
 from aiohttp import ClientTimeout
 
@@ -65,6 +67,20 @@ async def test_a_node_that_stands_still_is_not_waited_for(
     assert (await one.revision("a")).rev == first
     place.cluster.stuck = 3
     assert await put_one(one, edit("a", first, v=2))
+
+
+async def test_a_followed_node_that_stands_still_is_followed_by_another(place: Place) -> None:
+    """Though the cluster has not noticed, and waits for it whenever a place of its copy is asked for."""
+    one, two = await place.databases()
+    first = await put_one(one, edit("a", v=1))
+    before = await two.update_seq()
+    place.cluster.still = {1}
+    async with asyncio.timeout(20):
+        await put_one(one, edit("b", v=1))
+        assert (await two.revision("a")).rev == first
+        assert [row.id async for found in two.changes(before) for row in found.results][-1] == "b"
+    place.cluster.still = set()
+    assert before < await one.update_seq() == await two.update_seq()
 
 
 async def test_a_copy_that_did_not_answer_is_asked_last_for_a_while(

@@ -38,11 +38,15 @@ class Cluster:
     def __init__(self) -> None:
         self.rows: dict[int, list[tuple[str, str]]] = {1: [], 2: []}
         self.lost: set[int] = set()
+        self.slow: dict[int, float] = {}  # seconds that a node is waited for
         self.noted: str | None = None
 
     async def ask(self, method: str, path: str, **more: Any) -> CouchAnswer:
         await asyncio.sleep(0)
         if path == "/_changes":
+            since = more["query"]["since"]
+            if since != "now":
+                await asyncio.sleep(self.slow.get(int(CopyPlace.parse(since.partition("-")[2]).node[4]), 0))
             return self._changes(**more["query"])
         if method == "PUT":
             self.noted = more["value"]["seq"]
@@ -52,7 +56,7 @@ class Cluster:
         return CouchAnswer(200, json.encode({"seq": self.noted}))
 
     def _changes(self, since: str, limit: str, style: str) -> CouchAnswer:
-        node = next(one for one in self.rows if one not in self.lost)
+        node = next(one for one in self.rows if one not in self.lost and one not in self.slow)
         start = len(self.rows[node])
         if since != "now":
             place = CopyPlace.parse(since.partition("-")[2])
@@ -121,6 +125,31 @@ async def test_a_node_that_is_lost_is_followed_by_another(cluster: Cluster, foll
     cluster.write("e", nodes=(2,))
     assert after < await followed.now()
     assert followed.since(after) == text(2, 4)
+
+
+async def test_a_node_is_slow_as_long_as_its_copy_answers(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "STILL", 0.01)
+    asked: list[str] = []
+
+    async def is_silent(node: str) -> bool:
+        asked.append(node)
+        return len(asked) > 2
+
+    followed = Copies(cluster, LIFE, None, is_silent)  # type: ignore[arg-type]
+    cluster.write("a", "b")
+    await followed.now()
+    cluster.write("c")
+    cluster.slow = {1: 0.025}
+    slowly = await followed.now()
+    assert len(asked) in (1, 2)
+    assert followed.since(slowly) == text(1, 3)
+    cluster.slow = {1: 3600.0}
+    assert slowly < await followed.now()
+    assert followed.since(slowly) == text(2, 0)
+    cluster.slow = {}
+    assert followed.since(await followed.now()) == text(2, 3)
 
 
 @pytest.fixture
