@@ -59,19 +59,22 @@ class CertainReads:
 
     async def winners(self, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
         found: list[Row | None] = []
-        for start in range(0, len(ids), SIZE):
-            part = list(ids[start : start + SIZE])
-            found += await self._winners(part)
+        size = reading.TOGETHER if bodies else SIZE
+        for start in range(0, len(ids), size):
+            part = list(ids[start : start + size])
+            found += await self._winners(part, bodies=bodies)
         return await self._with_bodies(found) if bodies else found
 
-    async def _winners(self, ids: list[str]) -> list[Row | None]:
+    async def _winners(self, ids: list[str], *, bodies: bool) -> list[Row | None]:
+        """Where the copies differ, and of what is deleted, without bodies."""
+
         async def ask(copy: DatabaseCalls) -> list[Row | None]:
-            return await reading.winners(copy, ids, bodies=False)
+            return await reading.listed(copy, ids, bodies=bodies)
 
         copies = await self._asked(ask)
         found: list[Row | None] = []
         for doc_id, *rows in zip(ids, *copies, strict=True):
-            is_same = all(row == rows[0] for row in rows)
+            is_same = len({row and (row.rev, row.deleted) for row in rows}) == 1
             found.append(rows[0] if is_same else await self._winner_of(doc_id))
         return found
 
@@ -95,7 +98,17 @@ class CertainReads:
 
     async def revision(self, doc_id: str) -> Revision:
         """The winner. Raises NotFound."""
-        [row] = await self._winners([doc_id])
+
+        async def ask(copy: DatabaseCalls) -> ReadDocument | str:
+            return await reading.winner_or_reason(copy, doc_id)
+
+        first, *others = await self._asked(ask)
+        if isinstance(first, ReadDocument):
+            if all(isinstance(one, ReadDocument) and one.rev == first.rev for one in others):
+                return first.revision()
+        elif all(one == first == "missing" for one in others):
+            raise NotFound(first)
+        [row] = await self._winners([doc_id], bodies=False)
         if row is None or row.deleted:
             raise NotFound("missing" if row is None else "deleted")
         doc = (await self._documents([(doc_id, row.rev)])).get((doc_id, row.rev))
@@ -111,8 +124,12 @@ class CertainReads:
         return docs
 
     async def _with_bodies(self, rows: Sequence[Row | None]) -> list[Row | None]:
-        docs = await self._documents([(row.id, row.rev) for row in rows if row is not None])
-        return [row and _filled(row, docs.get((row.id, row.rev))) for row in rows]
+        bare = [(row.id, row.rev) for row in rows if row is not None and row.members is None]
+        docs = await self._documents(bare) if bare else {}
+        return [
+            row if row is None or row.members is not None else _filled(row, docs.get((row.id, row.rev)))
+            for row in rows
+        ]
 
 
 def _filled(row: Row, doc: ReadDocument | None) -> Row:

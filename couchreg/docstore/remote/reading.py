@@ -70,6 +70,18 @@ async def revision(asking: DatabaseCalls, doc_id: str, rev: str | None) -> Revis
     return read(answer.data).revision()
 
 
+async def winner_or_reason(asking: DatabaseCalls, doc_id: str) -> ReadDocument | str:
+    """Why there is none. Raises NotFound where the database is gone."""
+    answer = await asking.ask("GET", document_path(doc_id))
+    if answer.status != 404:
+        answer.check()
+        return read(answer.data)
+    problem = answer.problem()
+    if problem.reason not in ("missing", "deleted"):
+        raise problem
+    return problem.reason
+
+
 async def revisions(asking: DatabaseCalls, doc_id: str, revs: Sequence[str]) -> list[Revision | None]:
     found: dict[str, Revision] = {}
     for start in range(0, len(revs), TOGETHER):
@@ -187,6 +199,12 @@ async def raw_leafs_of(asking: DatabaseCalls, doc_id: str, query: Mapping[str, s
 
 
 async def winners(asking: DatabaseCalls, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
+    found = await listed(asking, ids, bodies=bodies)
+    return await _with_tombstones(asking, found) if bodies else found
+
+
+async def listed(asking: DatabaseCalls, ids: Sequence[str], *, bodies: bool) -> list[Row | None]:
+    """The winners; those that are deleted without their bodies."""
     found: list[Row | None] = []
     size = TOGETHER if bodies else KEYS
     for start in range(0, len(ids), size):
@@ -197,7 +215,7 @@ async def winners(asking: DatabaseCalls, ids: Sequence[str], *, bodies: bool) ->
         if len(rows) != len(part):
             raise Failure("The CouchDB behind this server answered _all_docs with another number of rows.")
         found += [row_of(row, bodies=bodies) for row in rows]
-    return await _with_tombstones(asking, found) if bodies else found
+    return found
 
 
 def row_of(row: _Row, *, bodies: bool) -> Row | None:

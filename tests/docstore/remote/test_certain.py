@@ -54,6 +54,25 @@ async def test_what_is_read_is_never_older_than_the_feed(place: Place) -> None:
         await two.revision("c")
 
 
+async def test_where_copies_agree_each_is_asked_once(place: Place) -> None:
+    one = (await place.databases())[0]
+    first = await put_one(one, edit("a", v=1))
+    gone = await put_one(one, edit("b", v=1))
+    await put_one(one, edit("b", gone, deleted=True))
+    place.cluster.asked.clear()
+    assert (await one.revision("a")).body == {"v": 1}
+    assert [asked.rpartition("/")[2] for asked in place.cluster.asked] == ["a", "a"]
+    place.cluster.asked.clear()
+    [row] = await one.winners(["a"], bodies=True)
+    assert row is not None
+    assert (row.rev, row.body) == (first, {"v": 1})
+    assert len(place.cluster.asked) == 2
+    for missing, reason in (("b", "deleted"), ("c", "missing")):
+        with pytest.raises(NotFound) as raised:
+            await one.revision(missing)
+        assert raised.value.reason == reason
+
+
 async def test_a_node_that_stands_still_is_not_waited_for(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
