@@ -1,5 +1,6 @@
 """What tests of every room may use: a whole server in this process; `processes.py` has one of its own."""
 
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
@@ -20,18 +21,24 @@ from tests.s3_servers import S3Server, moto, ours, rclone
 from tests.warm_forks import nursery, warm_forks
 
 ADMIN = ("admin", "secret")
+NURSERY = "nursery"  # what workers are told of by the process that has started them
+_shared: dict[str, str] = {}
+_ending = ExitStack()
 
 ServerFactory = Callable[..., Awaitable[App]]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def children_on_demand() -> Iterator[None]:
+def children_on_demand(request: pytest.FixtureRequest) -> Iterator[None]:
     """A server starts the processes that check packages before anybody asks for them, more work than most
     tests of a server do, so here they start with the first package, and with their imports done."""
 
     async def wait(self: ForkServer) -> None: ...
 
-    with pytest.MonkeyPatch.context() as patch, nursery() as address, warm_forks(address):
+    with ExitStack() as stack:
+        given = getattr(request.config, "workerinput", {}).get(NURSERY)
+        stack.enter_context(warm_forks(given or stack.enter_context(nursery())))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(ForkServer, "start", wait)
         yield
 
@@ -89,6 +96,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Where the servers of the tests keep documents.",
     )
     parser.addoption("--no-skips", action="store_true", help="Let a test that is skipped fail.")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """One nursery for all workers: each has imports of its own to do as it is."""
+    if NURSERY not in _shared:
+        _shared[NURSERY] = _ending.enter_context(nursery())
+    node.workerinput[NURSERY] = _shared[NURSERY]
+
+
+def pytest_unconfigure() -> None:
+    _ending.close()
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays, so the garbage collector need not look at it again with each test."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:

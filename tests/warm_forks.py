@@ -26,15 +26,14 @@ from couchreg.sandbox.inside import fork_server, lifeline
 _REQUEST = 4096
 _READY = b"ready"
 _COLD = forks._Running.start
-running: str | None = None  # the address of this process's nursery, for processes that it forks
+running: str | None = None  # the address of the nursery that this process uses, for processes that it forks
 
 
 @contextmanager
 def nursery() -> Iterator[str]:
-    """A nursery while the block lasts; it dies with this process at the latest."""
-    global running
+    """A nursery while the block lasts, for any process; it dies with this one at the latest."""
     with tempfile.TemporaryDirectory(prefix="nursery-") as folder:
-        running = address = str(Path(folder) / "socket")
+        address = str(Path(folder) / "socket")
         command = [sys.executable, "-P", "-W", "ignore", "-m", "tests.warm_forks", address, str(os.getpid())]
         env = forks.environment() | {"PYTHONPATH": str(Path(__file__).parents[1])}
         process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
@@ -44,7 +43,6 @@ def nursery() -> Iterator[str]:
         try:
             yield address
         finally:
-            running = None
             process.kill()
             process.wait()
 
@@ -52,6 +50,7 @@ def nursery() -> Iterator[str]:
 @contextmanager
 def warm_forks(address: str) -> Iterator[None]:
     """Fork servers that are asked for in this process come from a nursery."""
+    global running
 
     async def start(cls: type[forks._Running], modules: Sequence[str]) -> forks._Running:
         ours, theirs = socket.socketpair()
@@ -70,8 +69,12 @@ def warm_forks(address: str) -> Iterator[None]:
                 raise
         return cls(_Process(process, connection), ours)  # type: ignore[arg-type]
 
-    with mock.patch.object(forks._Running, "start", classmethod(start)):
-        yield
+    running = address
+    try:
+        with mock.patch.object(forks._Running, "start", classmethod(start)):
+            yield
+    finally:
+        running = None
 
 
 @contextmanager

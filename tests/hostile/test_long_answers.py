@@ -19,6 +19,7 @@ from tests.processes import Server, running
 
 QUOTES = b'"' * (4 << 20)
 VALUES = 400_000
+SOME = QUOTES[: 1 << 20]  # of what is only thrown away, which is enough to be seen if it is not
 DESIGN = {
     "_id": "_design/d",
     "shows": {
@@ -41,9 +42,9 @@ DESIGN = {
     },
     "filters": {"thrown": "function(doc, req) { throw new Array(4 << 20).fill('\"').join(''); }"},
     "lists": {
-        "one": "function(head, req) { send(new Array(8 << 20).join('\"')); return 'end'; }",
-        "head": "function() { start({headers: {'X-Long': new Array(4 << 20).join('\"')}}); return ''; }",
-        "thrown": "function(head, req) { throw new Array(8 << 20).join('\"'); }",
+        "one": "function(head, req) { send(new Array(4 << 20).join('\"')); return 'end'; }",
+        "head": "function() { start({headers: {'X-Long': new Array(1 << 21).join('\"')}}); return ''; }",
+        "thrown": "function(head, req) { throw new Array(4 << 20).join('\"'); }",
     },
     "views": {
         "long": {
@@ -64,7 +65,10 @@ REWRITES = {
 }
 VALIDATING = "function(doc) { if (doc.bad) throw {forbidden: doc.bad}; }"
 CALLS: dict[str, tuple[str, str, bytes]] = {
-    **{f"show {name}": ("PUT", f"/open/_design/d/_show/{name}", QUOTES) for name in DESIGN["shows"]},
+    **{f"show {name}": ("PUT", f"/open/_design/d/_show/{name}", SOME) for name in DESIGN["shows"]},
+    "show whole": ("PUT", "/open/_design/d/_show/whole", QUOTES),
+    "show json": ("PUT", "/open/_design/d/_show/json", QUOTES),
+    "show thrown": ("PUT", "/open/_design/d/_show/thrown", QUOTES),
     "show base64": ("PUT", "/open/_design/d/_show/base64", base64.b64encode(bytes(6 << 20))),
     **{f"update {name}": ("POST", f"/open/_design/d/_update/{name}", QUOTES) for name in DESIGN["updates"]},
     **{
