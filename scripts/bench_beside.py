@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from bench_requests import Connection, cpu_seconds
 from bench_tables import descendants, processor
 
 from couchreg.client import Credentials, Folder, Registry
+from couchreg.registry.checking.checker import CheckLimits
 
 NAME, ROW = "large", 66  # bytes of a row
 REGIONS = ["North", "South", "East", "West", "Isles", "Capital"]
@@ -81,10 +83,12 @@ async def beside(megabytes: int, count: int) -> int:
             status = await _begin(subject, source)
             await _until(peer, status, lambda found: "rows" in found.get("progress", {}))
             busy = await _measured("busy", peer, count)
-            stopped, going = await _in_turns(peer, await _busiest(subject), count)
-            enough = (await _status(peer, status))["state"] == "checking"
-            ratios = busy.median / quiet.median, going.median / stopped.median
-            print("ratio of the medians {:.2f}, of those in turns {:.2f}".format(*ratios))
+            print(f"ratio of the medians {busy.median / quiet.median:.2f}")
+            check = _check(subject)
+            if check is not None:
+                stopped, going = await _in_turns(peer, check, count)
+                print(f"ratio of those in turns {going.median / stopped.median:.2f}")
+            enough = check is not None and (await _status(peer, status))["state"] == "checking"
             last = await _until(peer, status, lambda found: found["state"] != "checking")
             print(f"the large publish: {last['state']} after {time.perf_counter() - began:.0f} s")
     if not enough:
@@ -118,14 +122,19 @@ async def _in_turns(peer: Couchreg, check: int, count: int) -> tuple[Waits, Wait
     try:
         for turn in range(count // TURN):
             for waits, sent in turns:
-                os.kill(check, sent)
+                _send(check, sent)
                 await _publish(peer, f"{sent.name.lower()}-{turn}", TURN, waits)
             turns.reverse()  # whoever comes second finds what the first has left
     finally:
-        os.kill(check, signal.SIGCONT)
+        _send(check, signal.SIGCONT)
     _tell("in turns, stopped", stopped)
     _tell("in turns, going on", going)
     return stopped, going
+
+
+def _send(check: int, sent: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it is over
+        os.kill(check, sent)
 
 
 def _tell(name: str, waits: Waits) -> None:
@@ -178,13 +187,16 @@ async def _until(peer: Couchreg, path: str, holds: Callable[[dict[str, Any]], bo
         await asyncio.sleep(LOOKING)
 
 
-async def _busiest(subject: bench_servers.Subject) -> int:
-    """The child of the server that computes most: while a large table is checked, that check."""
-    pid = subject.pid or 0
-    before = {child: processor(child) for child in descendants(pid)}
-    await asyncio.sleep(1)
-    leaves = [child for child in before if not descendants(child)]
-    return max(leaves, key=lambda child: processor(child) - before[child])
+def _check(subject: bench_servers.Subject) -> int | None:
+    """The process of the check, which has computed most of those of its rank; None when it is over."""
+    ranked = [child for child in descendants(subject.pid or 0) if _rank(child) == CheckLimits().of(0).nice]
+    return max(ranked, key=processor, default=None)
+
+
+def _rank(pid: int) -> int | None:
+    with suppress(OSError):
+        return os.getpriority(os.PRIO_PROCESS, pid)
+    return None  # it has ended
 
 
 async def _rest(subject: bench_servers.Subject) -> None:
