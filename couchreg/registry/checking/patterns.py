@@ -9,8 +9,11 @@ Source: https://www.w3.org/TR/xmlschema-2/#regexs.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import regex
+
+from couchreg.registry.checking.automata import Automaton, TooLarge
 
 Match = Callable[[str], bool]
 
@@ -35,6 +38,8 @@ _LITERAL = r"\|.-^?*+{}()[]$/#&~=:;,<>!@%'\"`_ "  # what may stand behind a back
 _CONTROL = "nrt"
 _SPECIAL_IN_SET = r"[]\^-&~|#"
 MAX_LENGTH = 10_000  # characters
+LONGEST = 0.2  # seconds for one value; others take microseconds
+_LONG = 200  # characters
 
 
 class BadPattern(ValueError):
@@ -50,11 +55,42 @@ def compiled(pattern: str) -> Match:
     if len(pattern) > MAX_LENGTH:
         raise BadPattern(f"it is longer than {MAX_LENGTH} characters")
     try:
-        text = _Translation(pattern).whole()
-        found = regex.compile(text, regex.V1)
+        pieces = pieces_of(pattern)
+        return _Xsd(regex.compile("".join(pieces), regex.V1), pieces)
     except (_NotXsd, regex.error, RecursionError):
         found = _of_python(pattern)
     return lambda value: found.fullmatch(value) is not None
+
+
+def pieces_of(pattern: str) -> list[str]:
+    """An expression of XML Schema in words of `regex`: characters, classes and marks. Raises _NotXsd."""
+    return list(_Translation(pattern).pieces())
+
+
+class _Xsd:
+    """One of XML Schema, which is asked by other means as soon as a value takes it long."""
+
+    def __init__(self, found: "regex.Pattern[str]", pieces: list[str]) -> None:
+        self._found, self._pieces = found, pieces
+        self._may_last = any(one == ")" and other[0] in "*+{" for one, other in pairwise(pieces))
+        self._automaton: Automaton | None = None
+        self._is_too_large = False
+
+    def __call__(self, value: str) -> bool:
+        if self._automaton is not None:
+            return self._automaton.matches(value)
+        # To look at the clock takes longer than most matches.
+        if self._is_too_large or not (self._may_last or len(value) > _LONG):
+            return self._found.fullmatch(value) is not None
+        try:
+            return self._found.fullmatch(value, timeout=LONGEST) is not None
+        except TimeoutError:
+            pass
+        try:
+            self._automaton = Automaton(self._pieces)
+        except TooLarge:
+            self._is_too_large = True
+        return self(value)
 
 
 def _of_python(pattern: str) -> "regex.Pattern[str]":
@@ -74,9 +110,6 @@ class _Translation:
         self._text = pattern
         self._at = 0
 
-    def whole(self) -> str:
-        return "".join(self._pieces())
-
     def _next(self) -> str:
         if self._at >= len(self._text):
             raise _NotXsd
@@ -86,7 +119,7 @@ class _Translation:
     def _peek(self, text: str) -> bool:
         return self._text.startswith(text, self._at)
 
-    def _pieces(self) -> Iterator[str]:
+    def pieces(self) -> Iterator[str]:
         while self._at < len(self._text):
             char = self._next()
             if char == "\\":
