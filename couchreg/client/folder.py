@@ -101,6 +101,8 @@ def _lead_on(root: Path) -> str:
     if not root.exists():
         return f"There is no {root}: name a folder with a data package, or a zip file of one."
     if not root.is_dir():
+        if root.suffix.lower() == ".zip":
+            return f"{root} is no zip file, or not all of one: make it again, or name the folder itself."
         return f"{root} is not a folder: name a folder with a data package, or a zip file of one."
     yaml = next((name for name in _YAML if (root / name).is_file()), None)
     if yaml:

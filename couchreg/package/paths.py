@@ -139,6 +139,8 @@ def _segment_fault(path: str) -> str | None:
     if path != DESCRIPTOR and not (is_portable(path) and is_valid(path)):
         odd = next((letter for letter in _NOT_PORTABLE if letter in path), "")
         has = f": it has a “{odd}”" + (", and each file is named by itself" if odd in ("*", "?") else "")
+        if any(segment[-1:] in (" ", ".") for segment in segments):
+            odd, has = segments[0], ": a name in it ends with a blank or a point, which Windows leaves out"
         return "is not a name that every system can store" + (has if odd else "")
     return None
 

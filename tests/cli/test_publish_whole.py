@@ -132,6 +132,9 @@ def test_what_is_no_folder_and_no_zip_file(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("id\n")
     with pytest.raises(UsageError, match="is not a folder: name a folder with a data package, or a zip file"):
         Folder.read(tmp_path / "t.csv")
+    (tmp_path / "t.zip").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(UsageError, match="is no zip file, or not all of one: make it again"):
+        Folder.read(tmp_path / "t.zip")
     with pytest.raises(UsageError, match=r"There is no .*absent: name a folder"):
         Folder.read(tmp_path / "absent")
     (tmp_path / "datapackage.yaml").write_text("name: x")

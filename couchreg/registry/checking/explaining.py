@@ -122,7 +122,11 @@ class Explainer:
                 f"The compressed data cannot be unpacked ({error}): is the file whole? Compress it again."
             )
             return problem("compression-error", message, resource=resource, file=file)
-        message = f"The data could not be read to its end: {type(error).__name__}: {shown(str(error))}."
+        words, note = advised(str(error)), str(error)
+        if words == note:
+            message = f"The data could not be read to its end: {type(error).__name__}: {shown(note)}."
+        else:
+            message = f"The data cannot be read: {words}."
         return problem("source-error", message, resource=resource, file=file)
 
     def guessed(self, resource: Any, recorded: list[Recorded], report: Report) -> None:

@@ -15,6 +15,7 @@ import ijson  # type: ignore[import-untyped]
 from couchreg.package.report import problem, shown
 from couchreg.package.text import BadText, read_json
 from couchreg.registry.checking.inline import odd_row
+from couchreg.registry.checking.long_numbers import MOST_DIGITS, LongNumber, long_number
 from couchreg.registry.checking.opening import BROKEN, as_utf_8
 from couchreg.registry.checking.preparing import Prepared
 
@@ -23,7 +24,10 @@ FORMATS = ("json", *LINES)
 _LONGEST = 16 << 20  # bytes of a line that is looked into
 _LARGEST = 64 << 20  # bytes of a broken file in which the place is looked for
 _NO_ROW = object()
-_ILL = (*BROKEN, OSError, ijson.JSONError, UnicodeError, BadText)  # what the reader of the rows will say
+_ILL = (  # what the reader of the rows will say
+    *(*BROKEN, OSError, ijson.JSONError, UnicodeError, BadText),
+    ArithmeticError,  # of an exponent that no number has
+)
 _MORE_THAN_FIELDS = ("subset", "partial")  # of `fieldsMatch`: the data may have fields that the schema lacks
 
 
@@ -41,6 +45,10 @@ def check_rows(prepared: Prepared, resource: Any) -> bool:
     control = dialect.get("json") or {}
     try:
         with _opened(prepared, name) as file:
+            number = long_number(file) if resource.format not in LINES else None
+            if number is not None:
+                _report_long(prepared, name, number)
+                return False
             fault, first = (
                 _first_line(file) if resource.format in LINES else _first(file, control.get("property"))
             )
@@ -56,6 +64,16 @@ def check_rows(prepared: Prepared, resource: Any) -> bool:
         members["dialect"] = {**dialect, "json": {**control, "keys": _ordered(known, schema)}}
         return True
     return False
+
+
+def _report_long(prepared: Prepared, name: str, number: LongNumber) -> None:
+    [path, *_] = prepared.paths[name]
+    words = (
+        f"{path} has a number of {number.digits:,} digits in line {number.line:,}, and no more than "
+        f"{MOST_DIGITS:,} are read here: write it as text, in quotes."
+    )
+    prepared.report.add(problem("source-error", words, resource=name, file=path, line=number.line))
+    del prepared.tables[name]
 
 
 def _seen(prepared: Prepared, resource: Any, first: dict[str, Any], fields: list[str]) -> list[str]:
@@ -114,7 +132,7 @@ def _report_unknown(
 def fault_of(prepared: Prepared, name: str, form: str) -> tuple[BadText, int | None] | None:
     """What is wrong with a file of JSON that is none, or has something else than rows, where that is found,
     with its line of the whole and its column; of lines of JSON and of what is no row also the row."""
-    with suppress(*_ILL[:-1]), _opened(prepared, name) as file:
+    with suppress(*BROKEN, OSError, UnicodeError), _opened(prepared, name) as file:
         if form not in LINES:
             return _fault_of_whole(file, prepared.tables[name].get("dialect") or {})
         row, first = 1, _NO_ROW

@@ -129,6 +129,7 @@ def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, An
     dialect = Dialect(controls=[ExcelControl(sheet=sheet)] if sheet else [])
     from couchreg.registry.checking.fields import StandardFields
     from couchreg.registry.checking.reading import StandardReading
+    from couchreg.registry.checking.sheets import advised
 
     system.register("standard-fields", StandardFields())  # no type that a check would refuse
     system.register("standard-reading", StandardReading())  # and no dialect
@@ -148,7 +149,9 @@ def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, An
         members: dict[str, Any] = found.to_descriptor()
         members |= {key: value for key, value in stated.items() if value}  # not by Python's name for it
     except FrictionlessException as error:
-        members, fault = {"path": path}, error.error.message
+        note = str(error.error.note)
+        known = advised(note)
+        members, fault = {"path": path}, known if known != note else error.error.message
     except ImportError as error:
         members, fault = {"path": path}, f"{error.name} is not installed"
     except NoMember as error:

@@ -30,8 +30,21 @@ class OldWorkbook(XlsParser):
 _NOTES = {
     "the source is empty": "it is empty, and a table has one row at least, its header: put it there",
     "Excel xlsx file; not supported": "it is a workbook of the newer kind: name the file .xlsx",
-    "Unsupported format, or corrupt file": (
-        "it is no workbook of the older kind (xls): name the file by what it is, as .csv, or save it again"
+    **dict.fromkeys(
+        ("Unsupported format, or corrupt file", 'Expected "little-endian"', "Can't find workbook"),
+        "it is no workbook of the older kind (xls): name the file by what it is, as .csv, or save it again",
+    ),
+    **dict.fromkeys(
+        ("Couldn't deserialize thrift", "Parquet file size", "Parquet magic bytes", "Could not open Parquet"),
+        "it is no Parquet file, or a part of one: name the file by what it is, or write it again",
+    ),
+    **dict.fromkeys(
+        ("maximum recursion depth", "line contains invalid json: maximum recursion depth"),
+        "lists or objects in it are nested deeper than is read here: write the inner ones as text",
+    ),
+    **dict.fromkeys(
+        ("Exceeds the limit", "line contains invalid json: Exceeds the limit"),
+        "a number in it has more than 4,300 digits: write it as text, in quotes",
     ),
     "invalid excel file": (
         "it is no workbook (xlsx), or has a password: name the file by what it is, as .csv, or save it again"

@@ -115,6 +115,50 @@ def test_where_json_is_broken(
     assert words in found["message"]
 
 
+LONG = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'[{{"id": 1,\n "word": {LONG}}}]',
+        f'[["id", "word"],\n[{LONG}, "a"]]',
+        f'[["id", "word"],\n[{LONG}.5, "a"]]',
+        f'[{{"id": 1, "word": "\\"{LONG}"}},\n {{"id": -{LONG}, "word": {{"a": 1}}}}]',
+    ],
+)
+def test_numbers_longer_than_are_read(tmp_path: Path, text: str) -> None:
+    [found] = table(tmp_path, text, "t.json")["problems"]
+    assert (found["type"], found["file"], found["line"]) == ("source-error", "t.json", 2)
+    assert "has a number of 5,000 digits in line 2, and no more than 4,300 are read" in found["message"]
+
+
+@pytest.mark.parametrize("word", [f'"{LONG}"', f'"a\\" {LONG}, {LONG} "', f'"1, {LONG}"'])
+def test_texts_of_digits_are_no_numbers(tmp_path: Path, word: str) -> None:
+    report = table(tmp_path, f'[{{"id": 1, "word": {word}}}, {{"id": 2, "word": "b"}}]', "t.json")
+    assert report["problems"] == []
+
+
+def test_numbers_of_many_digits_behind_the_point(tmp_path: Path) -> None:
+    fields = [{"name": "id", "type": "number"}]
+    for text in (f'[{{"id": 0.{LONG}}}]', f'[{{"id": {"1" * 4300}}}]'):
+        assert table(tmp_path, text, "t.json", schema={"fields": fields})["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "words"),
+    [
+        ("t.json", "[" * 5000 + "]" * 5000, "nested deeper than is read here: write the inner ones as text"),
+        ("t.jsonl", '{"id": ' + "[" * 5000 + "]" * 5000 + "}\n", "nested deeper than is read here"),
+        ("t.jsonl", f'{{"id": {LONG}, "word": "a"}}\n', "more than 4,300 digits: write it as text"),
+        ("t.json", '[{"id": 1e999999999999999999999, "word": "a"}]', "t.json is not JSON that can be read"),
+    ],
+)
+def test_what_is_beyond_readers(tmp_path: Path, path: str, text: str, words: str) -> None:
+    [found] = table(tmp_path, text, path)["problems"]
+    assert (found["type"], found["file"], words in found["message"]) == ("source-error", path, True), found
+
+
 def test_the_part_in_which_json_is_broken(tmp_path: Path) -> None:
     files = {"a.jsonl": b'{"id": 1, "word": "a"}\n', "b.jsonl": b'{"id": 1, "word": "a"}\n{"id"\n'}
     [found] = table(tmp_path, b"", path=list(files), files=files)["problems"]

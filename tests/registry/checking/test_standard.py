@@ -112,3 +112,11 @@ async def test_rules_that_are_not_known_here_are_said_to_be_unchecked(served: Se
         ("words", "profile"),
     ]
     assert "fiscal-data-package" in report["unchecked"][0]["reason"]
+
+
+async def test_a_number_in_the_descriptor_that_is_too_long(served: Served) -> None:
+    body = b'{"name": "standard", "resources": [{"name": "t", "data": [{"a": ' + b"9" * 5000 + b"}]}]}"
+    status, answer = await served.send("/standard/1", body, {"Content-Type": "application/json"})
+    [found] = answer["problems"]
+    assert (status, found["resource"]) == (422, "t")
+    assert "a number in it has more than 4,300 digits: write it as text" in found["message"]
