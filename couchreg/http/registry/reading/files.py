@@ -91,6 +91,10 @@ def _meta(call: Call, version: Version, found: Resource | None, wanted: str) -> 
     if found is None:  # the address of a file that is all the data of a resource
         found = next((item for item in version.resources.values() if item.paths == (wanted,)), None)
     if found is None:
+        if wanted in version.files or wanted == DESCRIPTOR:
+            raise NotFound(
+                f"{wanted[:200]!r} is not all the data of one resource: ask for it without “meta”."
+            )
         raise _nothing(version, wanted)
     members = served_resource(version, found, call.base)
     members.pop("data", None)  # is what the same address answers without “meta”

@@ -82,7 +82,11 @@ async def test_meta_is_the_resources_descriptor_alone(words: Served) -> None:
     _, descriptor = await words.get("/small/1.0.0")
     assert await words.get("/small/1.0.0/words?meta=true") == (200, descriptor["resources"][0])
     assert await words.get("/small/1.0.0/data/words.csv?meta=true") == (200, descriptor["resources"][0])
-    assert (await words.get("/small/1.0.0/datapackage.json?meta=true"))[0] == 404
+    status, answer = await words.get("/small/1.0.0/datapackage.json?meta=true")
+    assert (status, answer["reason"]) == (
+        404,
+        "'datapackage.json' is not all the data of one resource: ask for it without “meta”.",
+    )
 
 
 @pytest.mark.parametrize(
