@@ -18,7 +18,7 @@ _START, _END = "^", r"\Z"
 States = frozenset[int]
 
 
-class TooLarge(Exception):
+class TooManyStates(Exception):
     """The expression has more states than are followed here, or is none that is known here."""
 
 
@@ -34,7 +34,7 @@ class _State(NamedTuple):
 class Automaton:
     """An expression in pieces: atoms, each for one character, in `regex`'s words (V1), and marks.
 
-    Raises TooLarge.
+    Raises TooManyStates.
     """
 
     def __init__(self, pieces: Sequence[str]) -> None:
@@ -42,7 +42,7 @@ class Automaton:
         try:
             self._first = self._add(_parsed(iter(pieces)), 0)
         except (RecursionError, ValueError, IndexError) as error:
-            raise TooLarge from error
+            raise TooManyStates from error
         self._atoms: dict[str, Callable[[str], Any]] = {
             state.reads: regex.compile(state.reads, regex.V1).fullmatch
             for state in self._states
@@ -109,7 +109,7 @@ class Automaton:
 
     def _new(self, state: _State) -> int:
         if len(self._states) >= MOST_STATES:
-            raise TooLarge
+            raise TooManyStates
         self._states.append(state)
         return len(self._states) - 1
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import regex
 
-from couchreg.registry.checking.automata import Automaton, TooLarge
+from couchreg.registry.checking.automata import Automaton, TooManyStates
 
 Match = Callable[[str], bool]
 
@@ -88,7 +88,7 @@ class _Xsd:
             pass
         try:
             self._automaton = Automaton(self._pieces)
-        except TooLarge:
+        except TooManyStates:
             self._is_too_large = True
         return self(value)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from couchreg.registry.checking.automata import Automaton, TooLarge
+from couchreg.registry.checking.automata import Automaton, TooManyStates
 from couchreg.registry.checking.patterns import MAX_LENGTH, BadPattern, compiled, pieces_of
 
 EXAMPLES = [
@@ -106,7 +106,7 @@ def test_no_value_takes_long(pattern: str, right: str, wrong: str) -> None:
 
 
 def test_expressions_with_too_many_states_are_left_to_the_engine() -> None:
-    with pytest.raises(TooLarge):
+    with pytest.raises(TooManyStates):
         Automaton(pieces_of("((a{100}){100}){100}"))
 
 
