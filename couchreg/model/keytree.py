@@ -15,9 +15,10 @@ is a leaf when the next is not one more. A(B|C→D) is::
 Nothing here recurses: histories may be of any length.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
+Key = tuple[int, bytes]  # generation and id, as they compare
 Merge = Literal["new_leaf", "new_branch", "internal_node"]
 
 
@@ -44,6 +45,15 @@ class KeyTree:
         """The number of generations."""
         return (self.gens[-1] if self.chain else max(self.gens)) - self.gens[0] + 1
 
+    @property
+    def root(self) -> Key:
+        """By which trees are sorted."""
+        return self.gens[0], self.ids[0]
+
+    @property
+    def keys(self) -> "Iterator[Key]":
+        return zip(self.gens, self.ids, strict=True)
+
     def leafs(self) -> list[int]:
         """The indices of the leafs, in preorder."""
         gens = self.gens
@@ -61,7 +71,14 @@ class KeyTree:
         if self.chain:
             index = gen - self.gens[0]
             return index if 0 <= index < len(ids) and ids[index] == rev_id else -1
-        return next((i for i, key in enumerate(ids) if key == rev_id and self.gens[i] == gen), -1)
+        place = -1
+        try:
+            while True:
+                place = ids.index(rev_id, place + 1)
+                if self.gens[place] == gen:
+                    return place
+        except ValueError:
+            return -1
 
     def ancestry(self, index: int) -> Sequence[int]:
         """The indices of a node and its ancestors, newest first."""
@@ -75,9 +92,15 @@ class KeyTree:
                 wanted -= 1
         return line
 
-    def path(self, index: int) -> "KeyTree":
-        """The branch from the root to a node, values included."""
-        line = self.ancestry(index)[::-1]
+    def paths(self) -> "Iterator[KeyTree]":
+        """The branches from the root to the leafs, values included."""
+        line: list[int] = []
+        for index, gen in enumerate(self.gens):
+            line[gen - self.gens[0] :] = [index]
+            if self.is_leaf(index):
+                yield self._path(line)
+
+    def _path(self, line: Sequence[int]) -> "KeyTree":
         return KeyTree(
             [self.gens[i] for i in line],
             [self.ids[i] for i in line],
@@ -183,3 +206,55 @@ class KeyTree:
             nearest[gen] = min(distance, nearest.get(gen, distance))
             distances.append(distance)
         return reversed(distances)
+
+
+class Owners:
+    """Which of several trees have a revision: more than one where histories contradict each other."""
+
+    def __init__(self, trees: Iterable[KeyTree]) -> None:
+        self._trees: dict[Key, dict[int, KeyTree]] = {}
+        self._roots: dict[Key, dict[int, KeyTree]] = {}  # some have got others since
+        for tree in trees:
+            self.add(tree, tree.keys)
+
+    def add(self, tree: KeyTree, keys: Iterable[Key]) -> list[KeyTree]:
+        """The tree has these, too. Answers with it and those that have some which are new to it."""
+        found = {id(tree): tree}
+        for key in keys:
+            owners = self._trees.setdefault(key, {})
+            if id(tree) not in owners:
+                found |= owners
+                owners[id(tree)] = tree
+        self._roots.setdefault(tree.root, {})[id(tree)] = tree
+        return _in_order(found)
+
+    def remove(self, trees: Sequence[KeyTree]) -> None:
+        for tree in trees:
+            for key in tree.keys:
+                self._trees[key].pop(id(tree), None)
+                self._roots.get(key, {}).pop(id(tree), None)
+
+    def of(self, keys: Iterable[Key]) -> list[KeyTree]:
+        """The trees that have some of these, in their order."""
+        found: dict[int, KeyTree] = {}
+        for key in keys:
+            found |= self._trees.get(key, {})
+        return _in_order(found)
+
+    def meeting(self, path: KeyTree) -> list[KeyTree]:
+        """The trees that have a revision in common with a path where the later of the two begins."""
+        found = dict(self._trees.get(path.root, {}))
+        for key in path.keys:
+            found |= {name: tree for name, tree in self._roots.get(key, {}).items() if tree.root == key}
+        return _in_order(found)
+
+
+def _in_order(found: dict[int, KeyTree]) -> list[KeyTree]:
+    trees = list(found.values())
+    return sorted(trees, key=lambda tree: tree.root) if len(trees) > 1 else trees
+
+
+def rank(leaf: tuple[KeyTree, int]) -> tuple[bool, int, bytes]:
+    """Of a tree and the index of a leaf: whether it lives, then which is newer."""
+    tree, index = leaf
+    return not tree.deleted[index], tree.gens[index], tree.ids[index]

@@ -27,24 +27,22 @@ at generation 1 of a document never seen before::
 Source: the replication and conflict chapters of the CouchDB documentation.
 """
 
+from bisect import insort
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from couchreg.errors import damaged
-from couchreg.model.keytree import KeyTree, Merge
+from couchreg.model.keytree import Key, KeyTree, Merge, Owners, rank
 from couchreg.model.revid import raw
+from couchreg.model.revline import NO_TREE, STORED, key_of, text_of, unpack
 
 _pack: Final = msgspec.msgpack.Encoder().encode
-_unpack: Final = msgspec.msgpack.Decoder().decode
-
-STORED: Final = "A revision tree in the database"
-_NO_TREE: Final = (msgspec.DecodeError, TypeError, ValueError, IndexError)  # what a damaged one raises
+_ROOT: Final = attrgetter("root")
 FEW: Final = 8  # revisions that are looked for one by one
-
-Key = tuple[int, bytes]  # generation and id, as they compare
 
 
 class Node(NamedTuple):
@@ -55,32 +53,15 @@ class Node(NamedTuple):
     body: int | None
 
 
-def _key(rev: str) -> Key:
-    dash = rev.index("-", 1)  # a replicated history may claim generations below zero
-    return int(rev[:dash]), raw(rev[dash + 1 :])
-
-
-def _text(gen: int, rev_id: bytes) -> str:
-    return f"{gen}-{rev_id.hex() if len(rev_id) == 16 else rev_id.decode()}"
-
-
-def _line(stored: bytes) -> tuple[int, list[bytes]]:
-    """The first generation and the ids of a tree that has one leaf."""
-    try:
-        start, ids, _, _ = _unpack(stored)
-        return int(start), ids
-    except _NO_TREE as error:
-        raise damaged(STORED) from error
-
-
 class RevTree:
     """All revisions of one document. Revisions are text, `"3-ab…"`, as `revid.canonical` spells them."""
 
-    __slots__ = ("_places", "_trees")
+    __slots__ = ("_owners", "_places", "_trees")
 
     def __init__(self) -> None:
         self._trees: list[KeyTree] = []  # sorted by generation and id of the root
-        self._places: dict[tuple[int, bytes], tuple[KeyTree, int]] | None = None  # while many are looked up
+        self._owners: Owners | None = None  # while many are merged
+        self._places: dict[Key, tuple[KeyTree, int]] | None = None  # while many are looked up
 
     # -- the stored form: [generation of the root, ids, deleted, bodies] of a chain, else the columns of each.
     # Generations beyond 64 bits, which a replicated document may claim, stand as text.
@@ -90,14 +71,14 @@ class RevTree:
         """Read what `encode` wrote. Raises StorageFailure for what has not stayed as it was."""
         tree = cls()
         try:
-            stored: Any = _unpack(data)
+            stored: Any = unpack(data)
             if stored and type(stored[0]) is not list:
                 start, ids, deleted, bodies = stored
                 start = int(start)
                 tree._trees.append(KeyTree(list(range(start, start + len(ids))), ids, deleted, bodies))
             else:
                 tree._trees = [KeyTree(list(map(int, gens)), *columns) for gens, *columns in stored]
-        except _NO_TREE as error:
+        except NO_TREE as error:
             raise damaged(STORED) from error
         return tree
 
@@ -105,7 +86,7 @@ class RevTree:
     def line(cls, nodes: Sequence[Node]) -> "RevTree":
         """The tree of a document without conflicts: its revisions, oldest first, one at least."""
         tree = cls()
-        keys = [_key(node.rev) for node in nodes]
+        keys = [key_of(node.rev) for node in nodes]
         gens, ids = [gen for gen, _ in keys], [rev_id for _, rev_id in keys]
         tree._trees.append(
             KeyTree(gens, ids, [node.deleted for node in nodes], [node.body for node in nodes])
@@ -115,7 +96,7 @@ class RevTree:
     @classmethod
     def arrived(cls, rev: str, older: Sequence[str], *, deleted: bool, body: int | None) -> "RevTree":
         """What `merge` makes of an empty tree, quicker. `older`: the ids before it, newest first."""
-        tree, size, (gen, rev_id) = cls(), len(older), _key(rev)
+        tree, size, (gen, rev_id) = cls(), len(older), key_of(rev)
         ids = [*map(raw, older[::-1]), rev_id]
         gens, names_only = list(range(gen - size, gen + 1)), [None] * size
         tree._trees.append(KeyTree(gens, ids, [*[False] * size, deleted], [*names_only, body]))
@@ -142,7 +123,7 @@ class RevTree:
         trees = self._trees
         if len(trees) == 1 and trees[0].chain:
             return self._node(trees[0], -1)
-        return self._node(*max(self._leafs(), key=_rank))
+        return self._node(*max(self._leafs(), key=rank))
 
     @property
     def lives(self) -> bool:
@@ -156,7 +137,7 @@ class RevTree:
         """The winner, then the other leafs as CouchDB orders them, deleted ones at the end."""
         if len(self._trees) == 1 and self._trees[0].chain:
             return [self._node(self._trees[0], -1)]
-        return [self._node(*leaf) for leaf in sorted(self._leafs(), key=_rank, reverse=True)]
+        return [self._node(*leaf) for leaf in sorted(self._leafs(), key=rank, reverse=True)]
 
     def find(self, rev: str) -> Node | None:
         at = self._find(rev)
@@ -173,31 +154,7 @@ class RevTree:
         still know older ones.
         """
         at = self._find(rev)
-        return [_text(at[0].gens[i], at[0].ids[i]) for i in at[0].ancestry(at[1])[:limit]] if at else []
-
-    @staticmethod
-    def history_of_line(stored: bytes, limit: int) -> list[str]:
-        """`history` of the winner of a tree that has one leaf and came from `encode`, without the tree."""
-        start, ids = _line(stored)
-        newest = start + len(ids) - 1
-        return [_text(newest - older, rev_id) for older, rev_id in enumerate(ids[: -limit - 1 : -1])]
-
-    @staticmethod
-    def missing_of_line(stored: bytes, revs: Sequence[str]) -> tuple[list[str], bool]:
-        """`missing` of a tree that has one leaf and came from `encode`, without the tree; and whether that
-        leaf is older than some of them."""
-        start, ids = _line(stored)
-        known, unknown = set[str](), []
-        for rev in revs:
-            gen, rev_id = _key(rev)
-            place = gen - start
-            if 0 <= place < len(ids) and ids[place] == rev_id and rev not in known:
-                known.add(rev)
-            else:
-                unknown.append((gen, rev_id, rev))
-        unknown.sort()
-        is_older = bool(unknown) and start + len(ids) - 1 < unknown[-1][0]
-        return [rev for _, _, rev in unknown], is_older
+        return [text_of(at[0].gens[i], at[0].ids[i]) for i in at[0].ancestry(at[1])[:limit]] if at else []
 
     def nodes_of(self, rev: str) -> list[Node]:
         """`history` with the storage ids."""
@@ -231,12 +188,12 @@ class RevTree:
                 known.add(rev)
             else:
                 unknown.append(rev)
-        return sorted(unknown, key=_key) if len(unknown) > 1 else unknown
+        return sorted(unknown, key=key_of) if len(unknown) > 1 else unknown
 
     @contextmanager
     def looked_up(self) -> Iterator[None]:
         """Within the block revisions are found at once, however many there are; nothing may change."""
-        if not all(tree.chain for tree in self._trees):
+        if len(self._trees) != 1 or not self._trees[0].chain:
             every = [(tree, i) for tree in self._trees for i in range(len(tree.ids))]
             self._places = {(tree.gens[i], tree.ids[i]): (tree, i) for tree, i in reversed(every)}
         try:
@@ -246,13 +203,28 @@ class RevTree:
 
     def possible_ancestors(self, missing: Sequence[str]) -> list[str]:
         """The leafs older than some missing revision, the winner first: it may be an edit of one of them."""
-        newest = max((_key(rev)[0] for rev in missing), default=None)
+        newest = max((key_of(rev)[0] for rev in missing), default=None)
         if newest is None:
             return []
-        leafs = sorted(self._leafs(), key=_rank, reverse=True)
-        return [_text(tree.gens[i], tree.ids[i]) for tree, i in leafs if tree.gens[i] < newest]
+        leafs = sorted(self._leafs(), key=rank, reverse=True)
+        return [text_of(tree.gens[i], tree.ids[i]) for tree, i in leafs if tree.gens[i] < newest]
 
     # -- changing
+
+    @contextmanager
+    def growing(self) -> Iterator[None]:
+        """Within the block much may be merged: in a tree of many branches each takes no time to find."""
+        self._owners = Owners(self._trees)
+        try:
+            yield
+        finally:
+            self._owners = None
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """How many leafs there are, and how many revisions."""
+        sizes = [(1 if tree.chain else len(tree.leafs()), len(tree.ids)) for tree in self._trees]
+        return sum([leafs for leafs, _ in sizes]), sum([size for _, size in sizes])
 
     def merge(self, path: Sequence[str], *, deleted: bool, body: int | None) -> Merge:
         """Add a revision with its history, newest first and contiguous.
@@ -263,7 +235,7 @@ class RevTree:
         """
         if self._extend(path, deleted, body):
             return "new_leaf"
-        newest = _key(path[0])
+        newest = key_of(path[0])
         ids = [raw(rev[rev.index("-", 1) + 1 :]) for rev in reversed(path[1:])]
         ids.append(newest[1])
         size = len(ids)
@@ -274,12 +246,11 @@ class RevTree:
         bodies: list[int | None] = [None] * size
         bodies[-1] = body
         branch = KeyTree(gens, ids, [False] * (size - 1) + [deleted], bodies)
-        if not self._trees:
-            self._trees.append(branch)
-            return "new_leaf"
-        result = self._merge(branch)
-        if len(self._trees) > 1 and self._overlapping():
-            self._rebuild(self._paths())
+        if len(self._trees) > 1 and self._owners is None:
+            with self.growing():
+                result = self._merge(branch)
+        else:
+            result = self._merge(branch)
         return result if known is None else "internal_node"
 
     def _extend(self, path: Sequence[str], deleted: bool, body: int | None) -> bool:
@@ -287,13 +258,15 @@ class RevTree:
         if len(path) != 2 or len(self._trees) != 1 or not self._trees[0].chain:
             return False
         tree = self._trees[0]
-        gen, rev_id = _key(path[0])
+        gen, rev_id = key_of(path[0])
         if tree.gens[-1] != gen - 1 or tree.ids[-1] != raw(path[1][path[1].index("-", 1) + 1 :]):
             return False
         tree.gens.append(gen)
         tree.ids.append(rev_id)
         tree.deleted.append(deleted)
         tree.bodies.append(body)
+        if self._owners is not None:
+            self._owners.add(tree, [(gen, rev_id)])
         return True
 
     def stem(self, limit: int) -> list[int]:
@@ -306,6 +279,8 @@ class RevTree:
         before = self._bodies()
         self._trees = [part for tree in self._trees for part in tree.stem(limit)]
         self._sort()
+        if self._owners is not None:
+            self._owners = Owners(self._trees)
         return self._freed(before)
 
     def compact(self) -> list[int]:
@@ -323,26 +298,28 @@ class RevTree:
 
         Returns the revisions that were leafs and are gone, and the storage ids that are free.
         """
-        wanted = {_key(rev) for rev in leaf_revs}
+        wanted = {key_of(rev) for rev in leaf_revs}
         before = self._bodies()
         kept: list[KeyTree] = []
         removed: list[str] = []
-        for path in self._paths():
+        for path in [path for tree in self._trees for path in tree.paths()]:
             key = (path.gens[-1], path.ids[-1])
             if key in wanted:
-                removed.append(_text(*key))
+                removed.append(text_of(*key))
             else:
                 kept.append(path)
-        self._rebuild(kept)
+        self._trees = kept
+        with self.growing():
+            self._rebuild(kept)
         return removed, self._freed(before)
 
     # -- inside
 
     def _find(self, rev: str) -> tuple[KeyTree, int] | None:
-        gen, rev_id = _key(rev)
+        gen, rev_id = key_of(rev)
         if self._places is not None:
             return self._places.get((gen, rev_id))
-        for tree in self._trees:
+        for tree in self._trees if self._owners is None else self._owners.of([(gen, rev_id)]):
             index = tree.index(gen, rev_id)
             if index >= 0:
                 return tree, index
@@ -350,7 +327,7 @@ class RevTree:
 
     @staticmethod
     def _node(tree: KeyTree, index: int) -> Node:
-        return Node(_text(tree.gens[index], tree.ids[index]), tree.deleted[index], tree.bodies[index])
+        return Node(text_of(tree.gens[index], tree.ids[index]), tree.deleted[index], tree.bodies[index])
 
     @staticmethod
     def _valued(tree: KeyTree, index: int) -> bool:
@@ -360,41 +337,48 @@ class RevTree:
         return ((tree, index) for tree in self._trees for index in tree.leafs())
 
     def _merge(self, path: KeyTree) -> Merge:
-        for tree in self._trees:
+        """Join a path, and then those trees that it has joined to each other."""
+        result, belonging = self._join(path)
+        if len(belonging) > 1:
+            self._rebuild(belonging)
+        return result
+
+    def _join(self, path: KeyTree) -> tuple[Merge, list[KeyTree]]:
+        """Put a path where it belongs. Answers also with the trees that belong together now, none where it is
+        one of its own. Trees that it cannot meet are not looked at."""
+        owners = self._owners
+        for tree in self._trees if owners is None else owners.meeting(path):
+            root = tree.root
             result = tree.merge(path)
             if result is not None:
-                break
-        else:
-            result = "new_branch" if self._trees else "new_leaf"
-            self._trees.append(path)
+                if tree.root != root:
+                    self._sort()
+                return result, [] if owners is None else owners.add(tree, path.keys)
+        result = "new_branch" if self._trees else "new_leaf"
+        insort(self._trees, path, key=_ROOT)
+        if owners is not None:
+            owners.add(path, path.keys)
+        return result, []
+
+    def _rebuild(self, some: Sequence[KeyTree]) -> None:
+        """Grow some of the trees again, the longest histories first, so that the others find their place."""
+        paths = [path for tree in some for path in tree.paths()]
+        gone = {id(tree) for tree in some}
+        others = [tree for tree in self._trees if id(tree) not in gone]
+        if self._owners is not None:
+            self._owners.remove(some)
+        self._trees = []
+        for path in sorted(paths, key=lambda path: (path.gens[0], path.ids[::-1])):
+            self._join(path)
+        self._trees += others
         self._sort()
-        return result
 
     def _sort(self) -> None:
         if len(self._trees) > 1:
-            self._trees.sort(key=lambda tree: (tree.gens[0], tree.ids[0]))
-
-    def _overlapping(self) -> bool:
-        """Whether a path has joined one tree and reached into another, which now belongs to it."""
-        keys = [key for tree in self._trees for key in zip(tree.gens, tree.ids, strict=True)]
-        return len(set(keys)) < len(keys)
-
-    def _paths(self) -> list[KeyTree]:
-        return [tree.path(index) for tree, index in self._leafs()]
-
-    def _rebuild(self, paths: list[KeyTree]) -> None:
-        """Grow the tree again, the longest histories first, so that the others find their place."""
-        self._trees = []
-        for path in sorted(paths, key=lambda path: (path.gens[0], path.ids[::-1])):
-            self._merge(path)
+            self._trees.sort(key=_ROOT)
 
     def _bodies(self) -> set[int]:
         return {body for tree in self._trees for body in tree.bodies if body is not None}
 
     def _freed(self, before: set[int]) -> list[int]:
         return sorted(before - self._bodies())
-
-
-def _rank(leaf: tuple[KeyTree, int]) -> tuple[bool, int, bytes]:
-    tree, index = leaf
-    return not tree.deleted[index], tree.gens[index], tree.ids[index]

@@ -1,6 +1,7 @@
 """The revision tree behaves as CouchDB's: recorded trees, a naive model, and the cases worth a name."""
 
 import json
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from couchreg.model.revline import history_of_line, missing_of_line
 from couchreg.model.revtree import Node, RevTree
 
 RECORDED = [
@@ -47,7 +49,7 @@ def test_recorded_tree(case: dict[str, Any]) -> None:
     assert [leaf.rev for leaf in leafs[1:] if leaf.deleted] == case["deleted_conflicts"]
     assert tree.history(winner.rev, case["limit"]) == case["revisions"]
     if len(leafs) == 1:
-        assert RevTree.history_of_line(tree.encode(), case["limit"]) == case["revisions"]
+        assert history_of_line(tree.encode(), case["limit"]) == case["revisions"]
     if case["leafs"] is not None:
         assert names(leafs) == case["leafs"]
     if case["revs_info"] is not None:
@@ -299,7 +301,7 @@ def agree_on_a_line(tree: RevTree, naive: Naive) -> None:
         [leaf],
         [],
     ):
-        missing, is_older = RevTree.missing_of_line(tree.encode(), asked)
+        missing, is_older = missing_of_line(tree.encode(), asked)
         assert missing == tree.missing(asked)
         assert ([leaf] if is_older else []) == tree.possible_ancestors(missing)
 
@@ -384,10 +386,10 @@ def test_the_history_of_a_line_needs_no_tree() -> None:
     tree = RevTree()
     tree.merge(revs, deleted=False, body=1)
     for limit in (1, 2, 3, 1000):
-        assert RevTree.history_of_line(tree.encode(), limit) == revs[:limit]
+        assert history_of_line(tree.encode(), limit) == revs[:limit]
     huge = RevTree()
     huge.merge([f"{1 << 70}-b", f"{(1 << 70) - 1}-a"], deleted=False, body=1)
-    assert RevTree.history_of_line(huge.encode(), 9) == [f"{1 << 70}-b", f"{(1 << 70) - 1}-a"]
+    assert history_of_line(huge.encode(), 9) == [f"{1 << 70}-b", f"{(1 << 70) - 1}-a"]
 
 
 @pytest.mark.parametrize("path", ["3-c b a", "1-a", "-1-a b", f"7-{'0f' * 16} x-y", f"{1 << 70}-b a"])
@@ -397,3 +399,46 @@ def test_what_arrives_first_is_what_merging_it_makes(path: str) -> None:
     merged = RevTree()
     merged.merge([rev, *[f"{top - at}-{name}" for at, name in enumerate(older, 1)]], deleted=True, body=5)
     assert RevTree.arrived(rev, older, deleted=True, body=5).encode() == merged.encode()
+
+
+@settings(max_examples=200, deadline=None)
+@given(worlds(), st.integers(1, 14))
+def test_many_together_make_the_same_tree(world: World, limit: int) -> None:
+    one, together = RevTree(), RevTree()
+    told = []
+    for body, (path, deleted) in enumerate(world):
+        told.append(one.merge(path, deleted=deleted, body=body))
+        one.stem(limit)
+    with together.growing():
+        for body, (path, deleted) in enumerate(world):
+            assert together.merge(path, deleted=deleted, body=body) == told[body]
+            together.stem(limit)
+            assert together.find(path[0]) is not None
+    assert together.encode() == one.encode()
+
+
+def test_contradicting_histories_are_found_where_they_stand_first() -> None:
+    tree = RevTree()
+    with tree.growing():
+        for path in (["2-c", "1-b"], ["2-c", "1-a"], ["3-d", "2-c", "1-b"]):
+            tree.merge(path, deleted=False, body=1)
+        assert tree.history("3-d") == ["3-d", "2-c", "1-b"]
+    assert tree.history("3-d") == ["3-d", "2-c", "1-b"]
+
+
+def test_a_tree_of_very_many_branches_takes_no_longer_for_each() -> None:
+    """Each looked at all of them, several times: some thousand took minutes."""
+    contradicting = [[f"3-{n:x}", "2-b", f"1-{n:x}"] for n in range(3_000)]
+    for paths in (
+        [[f"1-{n * 7919 % 3_000:x}"] for n in range(3_000)],
+        [[f"2-{n * 7919 % 3_000:x}", "1-a"] for n in range(3_000)],
+        [[f"9-{n:x}"] for n in range(3_000)],
+        contradicting[:500],
+    ):
+        tree, began = RevTree(), time.process_time()
+        with tree.growing():
+            for number, path in enumerate(paths):
+                tree.merge(path, deleted=False, body=number)
+        assert tree.extent[0] == len(paths)
+        assert not tree.missing([path[0] for path in paths])
+        assert time.process_time() - began < 5

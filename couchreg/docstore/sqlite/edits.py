@@ -6,7 +6,9 @@ https://docs.couchdb.org/en/stable/replication/conflicts.html
 """
 
 from collections.abc import Collection, Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from time import perf_counter
 
 import apsw
 
@@ -14,13 +16,17 @@ from couchreg.docstore.base import Attachment, Edit, Outcome, Stub
 from couchreg.docstore.sqlite import bodies, documents
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.documents import Doc
-from couchreg.errors import Conflict, MissingStub, PartitionOverflow
+from couchreg.errors import Conflict, MissingStub, PartitionOverflow, TooLarge
 from couchreg.model.json import members
 from couchreg.model.partitions import partition_of
 from couchreg.model.revid import revision_id
 from couchreg.model.revtree import RevTree
 
 SLICE = 50  # documents applied before the event loop gets a turn: one or two milliseconds
+SECONDS = 0.005  # of a slice where one document gets many
+FEW = 8  # edits of one document that are found their places one by one
+MOST_LEAFS = 5_000
+MOST_KNOWN = 50_000  # revisions
 LARGE = 100_000  # bytes of a document that is a slice of its own
 
 
@@ -82,7 +88,8 @@ def apply(
         docs: list[Doc] = []
         for doc in documents.load_all(tx.conn, ids[start : start + SLICE]):
             at = places[doc.id]
-            for place, outcome in zip(at, change(tx, doc, [edits[place] for place in at]), strict=True):
+            told = yield from change(tx, doc, [edits[place] for place in at])
+            for place, outcome in zip(at, told, strict=True):
                 outcomes[place] = outcome
             docs.append(doc)
             if _is_large(doc):
@@ -115,19 +122,44 @@ def _is_careful(edit: Edit) -> bool:
 
 
 # -- interactive
-def _interactive(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> list[Outcome]:
+def _interactive(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> Generator[None, None, list[Outcome]]:
     several = len(edits) > 1 and tx.careful
     before = {leaf.rev for leaf in doc.tree.leafs()} if several and doc.seq else set()
     was_live = doc.live
     outcomes: list[Outcome] = []
-    for edit in edits:
-        try:
-            if several and (edit.rev not in before if edit.rev else was_live):
-                raise Conflict
-            outcomes.append(_edit(tx, doc, edit))
-        except (Conflict, PartitionOverflow) as refused:
-            outcomes.append(refused)
+    pace = Pace()
+    with _grown(doc, edits):
+        for edit in edits:
+            try:
+                if several and (edit.rev not in before if edit.rev else was_live):
+                    raise Conflict
+                outcomes.append(_edit(tx, doc, edit))
+            except (Conflict, PartitionOverflow) as refused:
+                outcomes.append(refused)
+            if pace.is_over():
+                yield
     return outcomes
+
+
+def _grown(doc: Doc, edits: Sequence[Edit]) -> AbstractContextManager[None]:
+    return doc.tree.growing() if len(edits) > FEW else nullcontext()
+
+
+class Pace:
+    """Of work that is done in slices of time."""
+
+    __slots__ = ("_ends",)
+
+    def __init__(self) -> None:
+        self._ends = perf_counter() + SECONDS
+
+    def is_over(self) -> bool:
+        """Whether others should get a turn; the next slice begins then."""
+        now = perf_counter()
+        if now < self._ends:
+            return False
+        self._ends = now + SECONDS
+        return True
 
 
 def _edit(tx: Transaction, doc: Doc, edit: Edit) -> str:
@@ -225,21 +257,50 @@ def _records(tx: Transaction, doc: Doc, path: Sequence[str]) -> dict[str, Attach
 
 
 # -- replicated
-def _replicated(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> list[Outcome]:
+def _replicated(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> Generator[None, None, list[Outcome]]:
     """Merge revisions made elsewhere. A known one changes nothing and is a success."""
     if not doc.seq and len(edits) == 1:  # as nearly always while a database is filled
         return [_arrived(tx, doc, edits[0])]
     paths = [_path(edit) for edit in edits]
     before = doc.tree.encode() if doc.seq else b""
-    welcome = _welcome(doc, paths) if tx.careful else None
-    for edit, path in zip(edits, paths, strict=True):
-        if welcome is None or path[0] in welcome:
-            _merge(tx, doc, edit, path)
+    welcome = (yield from _welcome(doc, paths)) if tx.careful else None
+    outcomes: list[Outcome] = []
+    room, pace = _Room(doc), Pace()
+    with _grown(doc, edits):
+        for edit, path in zip(edits, paths, strict=True):
+            refused = room.refuse(path)
+            if refused is None and (welcome is None or path[0] in welcome):
+                _merge(tx, doc, edit, path)
+            outcomes.append(refused or path[0])
+            if pace.is_over():
+                yield
     if doc.seq and not doc.changed:
         doc.changed = doc.tree.encode() != before  # a longer history of a known leaf
     if doc.changed:
         doc.judge()
-    return [path[0] for path in paths]
+    return outcomes
+
+
+class _Room:
+    """How many more revisions a document may get from elsewhere. With every write its tree is read and
+    written as a whole, so that one without bound would keep everybody waiting for whoever writes it."""
+
+    def __init__(self, doc: Doc) -> None:
+        self._doc = doc
+        self._leafs, self._known = doc.tree.extent
+
+    def refuse(self, path: Sequence[str]) -> TooLarge | None:
+        """Why the document does not take this path, unless there is room."""
+        self._leafs += 1
+        self._known += len(path)
+        if self._leafs <= MOST_LEAFS and self._known <= MOST_KNOWN:
+            return None
+        self._leafs, self._known = self._doc.tree.extent  # what was known before has been counted twice
+        if self._leafs < MOST_LEAFS and self._known + len(path) <= MOST_KNOWN:
+            return None
+        if self._doc.tree.find(path[0]) is not None:
+            return None
+        return TooLarge(f"a document has at most {MOST_LEAFS} conflicts and {MOST_KNOWN} known revisions")
 
 
 def _arrived(tx: Transaction, doc: Doc, edit: Edit) -> str:
@@ -265,7 +326,7 @@ def _path(edit: Edit) -> tuple[str, ...]:
     return (rev, *[f"{top - depth}-{name}" for depth, name in enumerate(edit.history) if depth])
 
 
-def _welcome(doc: Doc, paths: Sequence[tuple[str, ...]]) -> Collection[str] | None:
+def _welcome(doc: Doc, paths: Sequence[tuple[str, ...]]) -> Generator[None, None, Collection[str] | None]:
     """The revisions that a known document takes in: leafs, once all have been merged. None: any."""
     if not doc.seq:
         return None
@@ -273,9 +334,13 @@ def _welcome(doc: Doc, paths: Sequence[tuple[str, ...]]) -> Collection[str] | No
         rev = paths[0][0]
         return (rev,) if doc.tree.is_leaf(rev) or doc.tree.find(rev) is None else ()
     merged = RevTree.decode(doc.tree.encode())
-    for path in paths:
-        merged.merge(path, deleted=False, body=None)
-    return {path[0] for path in paths if merged.is_leaf(path[0])}
+    pace = Pace()
+    with merged.growing():
+        for path in paths:
+            merged.merge(path, deleted=False, body=None)
+            if pace.is_over():
+                yield
+        return {path[0] for path in paths if merged.is_leaf(path[0])}
 
 
 def _merge(tx: Transaction, doc: Doc, edit: Edit, path: tuple[str, ...]) -> None:

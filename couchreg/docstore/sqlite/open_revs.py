@@ -14,6 +14,7 @@ from couchreg.docstore.sqlite.bodies import as_revision
 from couchreg.docstore.sqlite.reads import stored
 from couchreg.docstore.sqlite.sql import query_some
 from couchreg.model.json import encode
+from couchreg.model.revline import history_of_line
 from couchreg.model.revtree import Node, RevTree
 
 _OPEN = (
@@ -71,7 +72,7 @@ def _opened(
 def _history(row: _Row, options: OpenRevsOptions) -> tuple[str, ...]:
     if not options.history:
         return ()
-    return tuple(RevTree.history_of_line(row.tree, options.history))
+    return tuple(history_of_line(row.tree, options.history))
 
 
 def _of_tree(

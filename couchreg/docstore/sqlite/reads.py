@@ -8,6 +8,7 @@ from couchreg.docstore.base import LocalDocument, Revision, Row
 from couchreg.docstore.sqlite.bodies import as_revision, as_row
 from couchreg.docstore.sqlite.sql import query, query_in
 from couchreg.errors import NotFound
+from couchreg.model.revline import missing_of_line
 from couchreg.model.revtree import Node, RevTree
 
 _WINNER = (
@@ -94,7 +95,7 @@ def missing_revs(
 
 def _missing(winner: str, is_line: int, tree: bytes, revs: Sequence[str]) -> Missing:
     if is_line:
-        missing, is_older = RevTree.missing_of_line(tree, revs)
+        missing, is_older = missing_of_line(tree, revs)
         return missing, [winner] if is_older else []
     known = RevTree.decode(tree)
     missing = known.missing(revs)
