@@ -148,7 +148,7 @@ def _spell_operator(name: str, argument: Any) -> Selector:
         raise SelectorError(f"Unsupported operator: {name}", error="not_supported")
     if name == "$text" and operators.is_text(argument):
         return {"$default": {"$text": argument}}
-    if name == "$beginsWith" and type(argument) is not str:
+    if name in ("$beginsWith", "$regex") and type(argument) is not str:
         raise _invalid_operator(name)  # CouchDB's own answer, and not "bad_arg"
     if name != "$default" and name not in operators.ARGUMENTS:
         raise _invalid_operator(name)

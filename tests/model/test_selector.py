@@ -119,6 +119,7 @@ def test_expressions_match_bytes_and_cannot_hold_the_server() -> None:
         ({"a": {"$allMatch": []}}, "bad_arg", "Bad argument for operator $allMatch: []"),
         ({"a": {"$keyMapMatch": 1}}, "bad_arg", "Bad argument for operator $keyMapMatch: 1"),
         ({"a": {"$regex": "["}}, "bad_arg", "Bad argument for operator $regex: <<91>>"),
+        ({"a": {"$regex": 5}}, "invalid_operator", "Invalid operator: $regex"),
         ({"$eq": 1}, "invalid_selector", "One or more conditions is missing a field name."),
         ({"a": {"$text": "x"}}, "bad_field", "Invalid field normalization on selector: "),
         ({"$not": {"$text": "x"}}, "bad_arg", "Bad argument for operator $not: "),

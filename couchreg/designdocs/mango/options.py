@@ -45,7 +45,7 @@ def read(members: Mapping[str, Any], options: Sequence[Option]) -> dict[str, Any
         given = members.get(option.name, option.default)
         if given is _REQUIRED:
             raise BadRequest(f"Missing required key: {option.name}", error="missing_required_key")
-        found[option.name] = given if given is option.default else option.check(given)
+        found[option.name] = option.check(given) if option.name in members else given
     for name in members:
         if name not in found:
             raise BadRequest(f"Invalid key {name} for this request.", error="invalid_key")

@@ -141,8 +141,7 @@ async def _write(ctx: Context, parsed: Sequence[Parsed], *, new_edits: bool) -> 
         doc_id = writing.id_of(doc)
         if doc_id.startswith("_"):
             if doc_id.startswith("_local/"):
-                body = None if doc.deleted else doc.body
-                outcomes[place] = await local.write(ctx, doc_id, body, doc.rev)
+                outcomes[place] = await _local(ctx, doc)
                 continue
             invalid = refusal or await _invalid_design(ctx, doc)
             if invalid is not None:
@@ -153,6 +152,13 @@ async def _write(ctx: Context, parsed: Sequence[Parsed], *, new_edits: bool) -> 
     for place, outcome in zip(places, written, strict=True):
         outcomes[place] = outcome
     return outcomes
+
+
+async def _local(ctx: Context, doc: Parsed) -> Outcome:
+    try:
+        return await local.write(ctx, writing.id_of(doc), None if doc.deleted else doc.body, doc.rev)
+    except BadRequest as error:  # a revision that no local document has
+        return BadRequest(error.reason, error="error")
 
 
 async def _design_refusal(ctx: Context, parsed: Sequence[Parsed]) -> CouchregError | None:

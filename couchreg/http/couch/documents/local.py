@@ -15,6 +15,8 @@ from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import Answer, answer_json, answer_raw, etag, not_modified
 from couchreg.wire import documents
 
+DELETED = "0-0"
+
 
 async def get(ctx: Context, doc_id: str) -> web.StreamResponse:
     query = parse_document_query(ctx.pairs)
@@ -54,9 +56,14 @@ def entity_tag(document: LocalDocument) -> str:
 
 
 async def write(ctx: Context, doc_id: str, body: dict[str, Any] | None, rev: str | None) -> str:
-    """Write (None: delete) and return the new revision."""
+    """Write (None: delete) and return the new revision. What is not there is deleted all the same."""
     await ctx.confirm()
-    return await ctx.db.update_local(doc_id, body, rev)
+    try:
+        return await ctx.db.update_local(doc_id, body, rev)
+    except NotFound as error:
+        if body is not None or error.reason != "missing":
+            raise
+        return DELETED
 
 
 async def delete(ctx: Context, doc_id: str) -> web.StreamResponse:

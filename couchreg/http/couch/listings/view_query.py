@@ -188,8 +188,12 @@ def _text(value: Any) -> str:
 
 
 def _quoted(value: Any) -> str:
-    """A value as an error shows it."""
-    return f'"{value}"' if isinstance(value, str) else json.encode(value).decode()
+    """A value as an error shows it: a text as Erlang does, which takes the empty one for a list."""
+    if value == "":
+        return "[]"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.encode(value).decode()
 
 
 def boolean(value: Any) -> bool:
@@ -205,7 +209,7 @@ def natural(value: Any, parse: Callable[[str], int | None]) -> int:
     shown = _quoted(value)
     number = parse(value) if isinstance(value, str) else value
     if parse is _no_number and isinstance(value, str):
-        shown = f"<<{shown}>>"  # CouchDB shows its bytes
+        shown = f"<<{shown if value else ''}>>"  # CouchDB shows its bytes
     if not isinstance(number, int) or isinstance(number, bool):
         raise QueryParseError(f"Invalid value for integer: {shown}")
     if number < 0:

@@ -274,10 +274,12 @@ async def test_views_of_the_language_query_are_views(couch: Couch) -> None:
 
 WRONG_OPTIONS = [
     ({"limit": -1}, "invalid_non_neg_integer"),
+    ({"limit": None}, "invalid_non_neg_integer"),
     ({"skip": "1"}, "invalid_non_neg_integer"),
     ({"r": 0}, "invalid_pos_integer"),
     ({"update": "lazy"}, "invalid_boolean"),
     ({"fields": "a"}, "invalid_fields"),
+    ({"fields": None}, "invalid_fields"),
     ({"fields": [1]}, "invalid_field"),
     ({"fields": ["a..b"]}, "invalid_field_name"),
     ({"sort": ["a"]}, "no_usable_index"),

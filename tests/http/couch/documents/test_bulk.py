@@ -26,6 +26,20 @@ async def test_each_document_has_its_own_outcome(couch: Couch) -> None:
     assert (await couch("GET", f"/{rows[4]['id']}")).json["v"] == 3
 
 
+@pytest.mark.parametrize("rev", ["1-a", "1-" + "f" * 32])
+async def test_local_documents_have_outcomes_of_their_own(couch: Couch, rev: str) -> None:
+    docs = [{"_id": "_local/no", "_deleted": True}, {"_id": "_local/l", "_rev": rev}, {"_id": "a"}]
+    rows = (await couch("POST", "/_bulk_docs", {"docs": docs})).json
+    assert rows[:2] == [  # as CouchDB 3.5.0 answered
+        {"ok": True, "id": "_local/no", "rev": "0-0"},
+        {"id": "_local/l", "error": "error", "reason": "Invalid rev format"},
+    ]
+    assert rows[2]["rev"].startswith("1-")
+    gone = await couch("PUT", "/_local/no", {"_deleted": True})
+    assert (gone.status, gone.json["rev"]) == (200, "0-0")
+    assert (await couch("DELETE", "/_local/no")).status == 404
+
+
 async def test_one_malformed_document_spoils_the_request(couch: Couch) -> None:
     for bad in (
         1,

@@ -98,7 +98,10 @@ async def test_many_keys_are_looked_up_in_parts(letters: Couch) -> None:
     ("text", "error", "reason"),
     [
         ("limit=x", "query_parse_error", 'Invalid value for integer: "x"'),
-        ("limit=", "query_parse_error", 'Invalid value for integer: ""'),
+        ("limit=", "query_parse_error", "Invalid value for integer: []"),
+        ("limit=%22a%22", "query_parse_error", 'Invalid value for integer: "\\"a\\""'),
+        ("group", "query_parse_error", "Invalid boolean parameter: []"),
+        ("sorted=%22a%22", "query_parse_error", 'Invalid boolean parameter: "\\"a\\""'),
         ("limit=%ff", "query_parse_error", 'Invalid value for integer: "?"'),
         ("skip=-1", "query_parse_error", 'Invalid value for positive integer: "-1"'),
         ("descending=maybe", "query_parse_error", 'Invalid boolean parameter: "maybe"'),
