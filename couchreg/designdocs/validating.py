@@ -169,7 +169,7 @@ class ValidatedDatabase(DatabaseProxy):
                 return None
             old = await self._revision(edit.id, _ancestor(tree, edit))
             return _new(edit, edit.rev, edit.history, old), _text(old, tree)
-        if tree is not None and _is_conflict(tree, edit):
+        if edit.rev is not None if tree is None else _is_conflict(tree, edit):
             return None
         old = await self._revision(edit.id, edit.rev)
         history = tree.history(edit.rev) if tree is not None and edit.rev and old else ()

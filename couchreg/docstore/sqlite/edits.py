@@ -16,6 +16,7 @@ from couchreg.docstore.base import Attachment, Edit, Outcome, Stub
 from couchreg.docstore.sqlite import bodies, documents
 from couchreg.docstore.sqlite.counters import Counters
 from couchreg.docstore.sqlite.documents import Doc
+from couchreg.docstore.sqlite.sql import query
 from couchreg.errors import Conflict, MissingStub, PartitionOverflow, TooLarge
 from couchreg.model.json import members
 from couchreg.model.partitions import partition_of
@@ -27,6 +28,8 @@ SECONDS = 0.005  # of a slice where one document gets many
 FEW = 8  # edits of one document that are found their places one by one
 MOST_LEAFS = 5_000
 MOST_KNOWN = 50_000  # revisions
+_DESIGNS = "SELECT body FROM docs WHERE id > '_design/' AND id < '_design0' AND NOT deleted"
+_VALIDATES = """SELECT instr(members, CAST('"validate_doc_update":"' AS BLOB)) FROM bodies WHERE num = ?"""
 LARGE = 100_000  # bytes of a document that is a slice of its own
 
 
@@ -34,18 +37,27 @@ LARGE = 100_000  # bytes of a document that is a slice of its own
 class ValidatorCache:
     """Whether the next edits of a database are looked at before any is written.
 
-    CouchDB does so until it has found out which functions validate the documents of a database: with
-    the first document written since the database was opened or a design document changed.
+    CouchDB does so where functions validate the documents of a database, and until it has found out which:
+    with the first document written since the database was opened or a design document changed.
     """
 
     stale: bool = True
+    validates: bool = False
 
-    def note(self, edits: Sequence[Edit], outcomes: Sequence[Outcome]) -> None:
+    @property
+    def is_careful(self) -> bool:
+        return self.stale or self.validates
+
+    def note(
+        self, conn: apsw.Connection, edits: Sequence[Edit], outcomes: Sequence[Outcome]
+    ) -> Generator[None, None, None]:
         written = {
             edit.id.startswith("_design/")
             for edit, outcome in zip(edits, outcomes, strict=True)
             if isinstance(outcome, str)
         }
+        if written and True not in written and self.stale:
+            self.validates = yield from _validates(conn)
         if written:
             self.stale = True in written
 
@@ -54,7 +66,7 @@ class ValidatorCache:
 class Transaction:
     """Where edits are applied: an open transaction, its figures so far, and `_revs_limit`.
 
-    `careful` where CouchDB looks at every document before it writes any: when `validators` is stale, and
+    `careful` where CouchDB looks at every document before it writes any: when `validators` says so, and
     with attachments or design documents among them. Otherwise it only merges: it takes bodies of
     revisions that are no leafs, and edits of revisions of documents that nobody has heard of. In partitions
     that are `full` interactive edits make no document larger.
@@ -77,7 +89,7 @@ def apply(
     The edits of one document are taken together, as CouchDB does: each is judged by what stood
     there before the call as well as by the ones before it.
     """
-    tx.careful = tx.validators.stale or any(map(_is_careful, edits))
+    tx.careful = tx.validators.is_careful or any(map(_is_careful, edits))
     places = _by_document(edits)
     ids = list(places)
     outcomes: list[Outcome] = [""] * len(edits)
@@ -100,8 +112,19 @@ def apply(
     refused = next((outcome for outcome in outcomes if not isinstance(outcome, str)), None)
     if together and refused is not None:
         raise refused
-    tx.validators.note(edits, outcomes)
+    yield from tx.validators.note(tx.conn, edits, outcomes)
     return outcomes
+
+
+def _validates(conn: apsw.Connection) -> Generator[None, None, bool]:
+    """Whether a design document has such a function; they may be many, and long."""
+    pace = Pace()
+    for (body,) in query(conn, _DESIGNS):
+        if query(conn, _VALIDATES, (body,))[0][0]:
+            return True
+        if pace.is_over():
+            yield
+    return False
 
 
 def _by_document(edits: Sequence[Edit]) -> dict[str, list[int]]:
@@ -203,6 +226,8 @@ def _parent(tx: Transaction, doc: Doc, edit: Edit) -> str | None:
     if edit.rev is not None:
         known = doc.live and doc.tree.is_leaf(edit.rev)
         if not known and (doc.live is not None or tx.careful):
+            if doc.live is None:
+                _attachments(tx, doc, edit, None)  # a stub that refers to nothing is told first
             raise Conflict
         return edit.rev
     if doc.live or (doc.live is not None and edit.deleted):

@@ -29,6 +29,23 @@ async def test_after_a_design_document_it_is_looked_at_again(couch: Couch) -> No
     assert await put(couch, "a") == 201
 
 
+async def test_where_functions_validate_it_is_always_looked_at(couch: Couch) -> None:
+    validate = "function (next) { if (next.bad) throw({forbidden: 'no'}); }"
+    rev = await couch.rev("_design/d", {"validate_doc_update": validate})
+    await couch.rev("b", {})
+    await couch.rev("c", {})
+    assert await put(couch, "a") == 409
+    assert (await couch("PUT", "/a", {"_rev": "1-abc", "bad": True})).status == 409  # nothing is asked
+    stub = {"_rev": "1-abc", "_attachments": {"f": {"stub": True}}}
+    assert (await couch("PUT", "/a", stub)).json["error"] == "missing_stub"
+    docs = [{"_id": "s"}, {"_id": "s", "x": 1}, {"_id": "t", "_rev": "1-abc"}]
+    rows = (await couch("POST", "/_bulk_docs", {"docs": docs})).json
+    assert [row.get("error") for row in rows] == [None, "conflict", "conflict"]
+    await couch("DELETE", f"/_design/d?rev={rev}")
+    await couch.rev("e", {})
+    assert await put(couch, "a") == 201
+
+
 async def test_documents_beside_attachments_are_looked_at(couch: Couch) -> None:
     await couch.rev("b", {})
     docs = [{"_id": "a", "_rev": "1-abc"}, {"_id": "c", "_attachments": {"f": {"data": ""}}}]
