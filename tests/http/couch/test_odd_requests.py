@@ -45,6 +45,26 @@ async def test_keys_in_a_body_are_a_list(couch: Couch, body: Any) -> None:
     assert (reply.status, reply.json["reason"]) == (400, "`keys` body member must be an array.")
 
 
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("startkey_docid=b", "bcd"),
+        ("start_key_doc_id=b&descending=true", "ba"),
+        ("endkey_docid=b", "ab"),
+        ("end_key_doc_id=b&descending=true", "dcb"),
+        ("endkey_docid=b&inclusive_end=false", "a"),
+        ("startkey=%22b%22&startkey_docid=c", "bcd"),
+        ("endkey=%22c%22&endkey_docid=a", "abc"),
+        ("endkey_docid=", ""),
+    ],
+)
+async def test_ids_stand_for_keys_that_are_not_said(couch: Couch, query: str, ids: str) -> None:
+    for doc_id in "abcd":
+        await couch.rev(doc_id, {})
+    reply = await couch("GET", f"/_all_docs?{query}")
+    assert "".join(row["id"] for row in reply.json["rows"]) == ids
+
+
 async def test_a_number_in_quotes_is_none_in_a_body(couch: Couch) -> None:
     reply = await couch("POST", "/_all_docs", {"limit": "1"})
     assert reply.json == {"error": "query_parse_error", "reason": 'Invalid value for integer: <<"1">>'}

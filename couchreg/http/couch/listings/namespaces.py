@@ -27,10 +27,11 @@ LOCAL = Namespace("_local/", None, None, is_local=True)
 def wanted_range(namespace: Namespace, query: ViewQuery) -> Range:
     """What a query asks of a namespace, as the store understands it.
 
-    Ids are strings, and every other JSON value sorts before them all: "" stands for those.
+    Ids are strings, and every other JSON value sorts before them all: "" stands for those. Where no key says
+    where the range begins or ends, `startkey_docid` and `endkey_docid` do.
     """
-    start = None if query.start is UNSET else _text(query.start)
-    end = None if query.end is UNSET else _text(query.end)
+    start = query.start_docid if query.start is UNSET else _text(query.start)
+    end = query.end_docid if query.end is UNSET else _text(query.end)
     inclusive = query.inclusive_end
     low, high = (end, start) if query.descending else (start, end)
     if namespace.first is not None and (low is None or low < namespace.first):
