@@ -208,7 +208,7 @@ class KeyTree:
         return reversed(distances)
 
 
-class Owners:
+class TreeIndex:
     """Which of several trees have a revision: more than one where histories contradict each other."""
 
     def __init__(self, trees: Iterable[KeyTree]) -> None:

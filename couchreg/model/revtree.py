@@ -36,7 +36,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from couchreg.errors import damaged
-from couchreg.model.keytree import Key, KeyTree, Merge, Owners, rank
+from couchreg.model.keytree import Key, KeyTree, Merge, TreeIndex, rank
 from couchreg.model.revid import raw
 from couchreg.model.revline import NO_TREE, STORED, key_of, text_of, unpack
 
@@ -60,7 +60,7 @@ class RevTree:
 
     def __init__(self) -> None:
         self._trees: list[KeyTree] = []  # sorted by generation and id of the root
-        self._owners: Owners | None = None  # while many are merged
+        self._owners: TreeIndex | None = None  # while many are merged
         self._places: dict[Key, tuple[KeyTree, int]] | None = None  # while many are looked up
 
     # -- the stored form: [generation of the root, ids, deleted, bodies] of a chain, else the columns of each.
@@ -214,7 +214,7 @@ class RevTree:
     @contextmanager
     def growing(self) -> Iterator[None]:
         """Within the block much may be merged: in a tree of many branches each takes no time to find."""
-        self._owners = Owners(self._trees)
+        self._owners = TreeIndex(self._trees)
         try:
             yield
         finally:
@@ -280,7 +280,7 @@ class RevTree:
         self._trees = [part for tree in self._trees for part in tree.stem(limit)]
         self._sort()
         if self._owners is not None:
-            self._owners = Owners(self._trees)
+            self._owners = TreeIndex(self._trees)
         return self._freed(before)
 
     def compact(self) -> list[int]:

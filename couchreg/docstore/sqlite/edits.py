@@ -118,7 +118,7 @@ def apply(
 
 def _validates(conn: apsw.Connection) -> Generator[None, None, bool]:
     """Whether a design document has such a function; they may be many, and long."""
-    pace = Pace()
+    pace = EditPace()
     for (body,) in query(conn, _DESIGNS):
         if query(conn, _VALIDATES, (body,))[0][0]:
             return True
@@ -150,7 +150,7 @@ def _interactive(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> Generator[
     before = {leaf.rev for leaf in doc.tree.leafs()} if several and doc.seq else set()
     was_live = doc.live
     outcomes: list[Outcome] = []
-    pace = Pace()
+    pace = EditPace()
     with _grown(doc, edits):
         for edit in edits:
             try:
@@ -168,7 +168,7 @@ def _grown(doc: Doc, edits: Sequence[Edit]) -> AbstractContextManager[None]:
     return doc.tree.growing() if len(edits) > FEW else nullcontext()
 
 
-class Pace:
+class EditPace:
     """Of work that is done in slices of time."""
 
     __slots__ = ("_ends",)
@@ -290,7 +290,7 @@ def _replicated(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> Generator[N
     before = doc.tree.encode() if doc.seq else b""
     welcome = (yield from _welcome(doc, paths)) if tx.careful else None
     outcomes: list[Outcome] = []
-    room, pace = _Room(doc), Pace()
+    room, pace = _BranchRoom(doc), EditPace()
     with _grown(doc, edits):
         for edit, path in zip(edits, paths, strict=True):
             refused = room.refuse(path)
@@ -306,7 +306,7 @@ def _replicated(tx: Transaction, doc: Doc, edits: Sequence[Edit]) -> Generator[N
     return outcomes
 
 
-class _Room:
+class _BranchRoom:
     """How many more revisions a document may get from elsewhere. With every write its tree is read and
     written as a whole, so that one without bound would keep everybody waiting for whoever writes it."""
 
@@ -359,7 +359,7 @@ def _welcome(doc: Doc, paths: Sequence[tuple[str, ...]]) -> Generator[None, None
         rev = paths[0][0]
         return (rev,) if doc.tree.is_leaf(rev) or doc.tree.find(rev) is None else ()
     merged = RevTree.decode(doc.tree.encode())
-    pace = Pace()
+    pace = EditPace()
     with merged.growing():
         for path in paths:
             merged.merge(path, deleted=False, body=None)

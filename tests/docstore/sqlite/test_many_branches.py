@@ -23,10 +23,10 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
     await store.close()
 
 
-class Held:
+class LoopKept:
     """The longest time that the loop was kept by something else, in seconds of this process's own time."""
 
-    async def __aenter__(self) -> "Held":
+    async def __aenter__(self) -> "LoopKept":
         self.longest = 0.0
         self._task = asyncio.create_task(self._look())
         return self
@@ -48,7 +48,7 @@ async def test_the_loop_is_free_between_them(db: Database, path: str) -> None:
     edits = [replica("a", path.format(f"{number:x}")) for number in range(1_000)]
     for careful in (False, True):
         wanted = [*edits, replica("_design/d", "1-z")] if careful else edits
-        async with Held() as held:
+        async with LoopKept() as held:
             await db.update(wanted, new_edits=False, user=SYSTEM)
         assert held.longest < 0.2
     assert len((await db.tree("a")).leafs()) == 1_000  # type: ignore[union-attr]
@@ -56,7 +56,7 @@ async def test_the_loop_is_free_between_them(db: Database, path: str) -> None:
 
 async def test_edits_of_a_document_of_many_branches_leave_the_loop_free(db: Database) -> None:
     await replicate(db, *[replica("a", f"1-{number:x}") for number in range(1_000)])
-    async with Held() as held:
+    async with LoopKept() as held:
         outcomes = await put(db, *[edit("a", f"1-{number:x}") for number in range(500)], edit("a", "9-x"))
     assert all(isinstance(outcome, str) for outcome in outcomes[:-1])
     assert held.longest < 0.2
