@@ -39,6 +39,7 @@ _LOWER_EXTREME, _UPPER_EXTREME = (
 )
 _LOOSE_COLON: Final = re.compile(rb'"[ \t\r\n]+:')
 _PIECE: Final = 256 << 10  # bytes of a text that are taken apart at once
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _EXPONENT: Final = re.compile(rb"e[-0-9][0-9]{1,3}[,}\]]")  # as msgspec spells them
 # Control characters whose escapes have letters, as msgspec spells them and as CouchDB does.
 _SPELLINGS: Final = tuple(
@@ -155,6 +156,17 @@ def count_values(text: bytes, enough: int) -> int:
         if found > enough:
             break
     return found
+
+
+def is_deeper(text: bytes, most: int) -> bool:
+    """Whether lists and objects of a JSON text stand in each other more than so many levels deep."""
+    depth = 0
+    for bare in _outside_strings(text):
+        for bracket in bare.translate(None, _NO_BRACKETS):
+            depth += 1 if bracket in b"[{" else -1
+            if depth > most:
+                return True
+    return False
 
 
 def _signs_of_values(text: bytes) -> int:

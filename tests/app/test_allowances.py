@@ -76,3 +76,23 @@ async def test_what_needs_the_slow_reader_is_read(app: App) -> None:
     odd = b'{"keys":["x",1e-400,' + b"1" * 30 + b"]}" + b" " * 70_000
     status, found = await answered(app, "POST", "registry/_all_docs", odd)
     assert (status, [row["key"] for row in found["rows"]]) == (200, ["x", 0.0, int("1" * 30)])
+
+
+async def test_what_is_deep_is_not_long(app: App) -> None:
+    """Who has an account may send more than a guest, but for what only the slow ways read and write."""
+    admin = {"Authorization": aiohttp.encode_basic_auth(*ADMIN)}
+    user = {"_id": "org.couchdb.user:anna", "name": "anna", "type": "user", "roles": [], "password": "secret"}
+    assert (await answered(app, "PUT", f"_users/{user['_id']}", user, **admin))[0] == 201
+    assert (await answered(app, "PUT", "open", None, **admin))[0] == 201
+    security = {"members": {"names": ["anna"], "roles": []}}
+    assert (await answered(app, "PUT", "open/_security", security, **admin))[0] == 200
+    anna = {"Authorization": aiohttp.encode_basic_auth("anna", "secret")}
+    deep, long = b"[" * 400_000 + b"]" * 400_000, b"[" + b"1," * 400_000 + b"1e-400]"
+    for path, member in (("_all_docs", b"keys"), ("_find", b"selector"), ("_bulk_docs", b"docs")):
+        status, found = await answered(app, "POST", f"open/{path}", b'{"%b":[%b]}' % (member, deep), **anna)
+        assert (status, found["error"]) == (413, "too_large")
+        assert "500 levels" in found["reason"]
+    some = b"[" * 20_000 + b"]" * 20_000
+    status, _ = await answered(app, "POST", "open/_bulk_docs", b'{"docs":[{"a":%b,"b":1}]}' % some, **anna)
+    assert status == 201
+    assert (await answered(app, "POST", "open", b'{"a":%b}' % long, **anna))[0] == 201

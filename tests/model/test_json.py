@@ -178,3 +178,9 @@ def test_control_characters_are_spelt_as_couchdb_does_and_texts_that_look_like_i
         assert json.quote(text) == spelt
         assert json.encode({"a": text}) == b'{"a":' + spelt + b"}"
         assert json.decode(spelt) == text
+
+
+def test_how_deep_a_text_is() -> None:
+    text = b'{"a":[[["]]]][[[\\"[["]],{"b":[1]}]}'
+    assert [json.is_deeper(text, most) for most in range(6)] == [True, True, True, True, False, False]
+    assert not json.is_deeper(b'"[[[[[["', 0)

@@ -44,7 +44,7 @@ async def _bulk_docs(ctx: Context, body: bytes) -> web.StreamResponse:
     turn = TimeSlice()
     for values in _together(docs, 1 if len(body) > WHOLE else FEW):
         if isinstance(values[0], json.Raw):
-            values = await decoded(b"[" + b",".join(values) + b"]", 0)
+            values = await decoded(b"[" + b",".join(values) + b"]", is_trusted=ctx.user.is_admin)
         few = [_parse(ctx, limits, value, len(body), new_edits=new_edits) for value in values]
         if partitioned:
             for doc in few:
@@ -72,7 +72,9 @@ async def _request_of(ctx: Context, body: bytes) -> Any:
         with suppress(BadRequest):  # then it is read as a whole, which tells what is wrong
             members = json.parts(body)
             docs = json.items(members.pop("docs", b""))
-            return {name: await decoded(bytes(text)) for name, text in members.items()} | {"docs": docs}
+            trusted = ctx.user.is_admin
+            others = {name: await decoded(text, is_trusted=trusted) for name, text in members.items()}
+            return others | {"docs": docs}
     return await ctx.decoded(body)
 
 

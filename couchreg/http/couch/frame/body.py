@@ -49,7 +49,11 @@ QUERIES = 100
 QUESTION = Allowance(1 << 20, 20_000)
 # Whoever has not logged in, in a database that is open to them: a document has 8 MB at most. As many
 # values make 20,000 of the smallest: with 25,000 a stranger's request grew memory by 65 MiB.
-GUEST = Allowance(8 << 20, 60_000)
+GUEST_VALUES = 60_000
+GUEST = Allowance(8 << 20, GUEST_VALUES)
+# Of whoever is no administrator. What is deeper takes a way of Python's own wherever it is read or written, a
+# hundred times as long, so it may not be longer than a guest's.
+DEEP = 500
 # Whoever publishes by replication: a descriptor with its data, files as base64, which is one value each.
 MOST_PUBLISHED = 2_000_000
 # What a mirror leaves as a `_local` document where it cannot write others; CouchDB's have some kilobytes.
@@ -133,15 +137,22 @@ async def chunks(request: web.BaseRequest, most: int) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def decoded(data: bytes, at_most: int = ON_THE_LOOP) -> Any:
-    """A JSON value. What only the slow reader can read, leaves the loop, but for `at_most` bytes of it.
-    Raises BadRequest."""
-    if len(data) <= at_most:
-        return json.decode(data)
+async def decoded(data: bytes | json.Raw, *, is_trusted: bool) -> Any:
+    """A JSON value. What only the slow reader can read leaves the loop. Raises BadRequest, and TooLarge for
+    what is deep and long where it is not trusted: whatever is made of that stays on the loop."""
+    text = bytes(data)
     try:
-        return json.decode_quickly(data)
+        return json.decode_quickly(text)
     except json.NeedsTime:
-        return await asyncio.to_thread(json.decode, data)
+        return await asyncio.to_thread(_slowly, text, is_trusted)
+
+
+def _slowly(data: bytes, is_trusted: bool) -> Any:
+    if not is_trusted and json.count_values(data, GUEST_VALUES) > GUEST_VALUES and json.is_deeper(data, DEEP):
+        raise TooLarge(
+            f"the request is nested more than {DEEP} levels deep: it may have {GUEST_VALUES} values"
+        )
+    return json.decode_slowly(data)
 
 
 def too_large() -> TooLarge:

@@ -280,7 +280,9 @@ class Context:
             allowed.check(data)
             if len(data) > FEW and json.takes_long(data):
                 return await asyncio.to_thread(json.decode_slowly, data)
-        return json.decode(data) if len(data) <= body.ON_THE_LOOP else await body.decoded(data)
+        if len(data) <= body.ON_THE_LOOP:
+            return json.decode(data)
+        return await body.decoded(data, is_trusted=self.user.is_admin)
 
     @asynccontextmanager
     async def room(self, size: int) -> AsyncIterator[None]:
