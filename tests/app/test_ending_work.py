@@ -24,7 +24,7 @@ LATEST = 60  # seconds after which a test has failed
 
 def endless(name: str) -> tuple[str, dict[str, Any]]:
     """A package whose check ends only with its limit."""
-    fields = [{"name": "id"}, {"name": "word", "type": "string", "constraints": {"pattern": "(a|aa)+"}}]
+    fields = [{"name": "id"}, {"name": "word", "type": "string", "constraints": {"pattern": "(?:a|aa)+"}}]
     rows = [["id", "word"], ["1", "a" * 40 + "!"]]
     resource = {"name": "rows", "data": rows, "schema": {"fields": fields}}
     return f"/{name}/1", {"name": name, "resources": [resource]}

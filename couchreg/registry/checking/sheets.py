@@ -44,7 +44,7 @@ _NOTES = {
     ),
     **dict.fromkeys(
         ("Exceeds the limit", "line contains invalid json: Exceeds the limit"),
-        "a number in it has more than 4,300 digits: write it as text, in quotes",
+        "a number in it or in its schema has more than 4,300 digits: write it as text, in quotes",
     ),
     "invalid excel file": (
         "it is no workbook (xlsx), or has a password: name the file by what it is, as .csv, or save it again"

@@ -19,7 +19,7 @@ from couchreg.http.couch.documents import writing
 from couchreg.http.couch.frame.body import too_large
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.request_object import request_object
-from couchreg.http.couch.frame.responses import Answer, answer_raw, not_modified
+from couchreg.http.couch.frame.responses import Answer, answer_raw, not_modified, url_encode
 from couchreg.model import document
 
 HTML = "text/html; charset=utf-8"
@@ -33,12 +33,10 @@ async def show(ctx: Context) -> web.StreamResponse:
     found = await _document(ctx, doc_id)
     request = await request_object(ctx, doc_id)
     made = await ctx.services.functions.show(design, name, _text(found), request)
-    headers = [("Vary", "Accept")]
-    if ctx.method == "GET":
-        tag = _tag(design, found, request_key(ctx))
-        if not_modified(ctx.request, tag):
-            return Answer(status=304, headers=[*headers, ("ETag", tag)])
-        headers.append(("ETag", tag))
+    tag = _tag(design, found, request_key(ctx))
+    headers = [("Vary", "Accept"), ("ETag", tag)]
+    if not_modified(ctx.request, tag):
+        return Answer(status=304, headers=headers)
     return function_answer(ctx, made, headers)
 
 
@@ -62,7 +60,7 @@ async def update(ctx: Context) -> web.StreamResponse:
     writing.check_limits(writing.DocumentLimits.of(ctx), parsed, len(made.doc))
     await writing.authorize_id(ctx, parsed.id)
     rev = await writing.write(ctx, parsed, new_edits=True)
-    headers = [("X-Couch-Update-NewRev", rev), ("X-Couch-Id", parsed.id)]
+    headers = [("X-Couch-Update-NewRev", rev), ("X-Couch-Id", url_encode(parsed.id))]
     return function_answer(ctx, made, headers, status=201)
 
 

@@ -156,6 +156,26 @@ async def test_functions_are_given_the_winner_whatever_revision_is_asked_for(cou
             assert rev == "%ff" or reply.body.decode() == f"2{rev}"
 
 
+async def test_ids_are_headers_whatever_they_are(couch: Couch) -> None:
+    source = "function(doc, req) { return [{_id: req.query.id}, 'ok']; }"
+    await put_design(couch, updates={"u": source})
+    for given, told in (
+        ("a%0D%0Ab", "a%0D%0Ab"),
+        ("%C3%A4%2F%20x", "%C3%A4%2F%20x"),
+        ("a:b-c_d.e", "a:b-c_d.e"),
+    ):
+        reply = await couch("POST", f"/_design/d/_update/u?id={given}")
+        assert (reply.status, reply.headers["X-Couch-Id"]) == (201, told)
+
+
+async def test_a_show_has_a_tag_for_every_method(couch: Couch) -> None:
+    await put_design(couch, shows={"f": "function(doc, req) { return 'x'; }"})
+    for method in ("GET", "POST", "PUT", "DELETE"):
+        reply = await couch(method, "/_design/d/_show/f")
+        again = await couch(method, "/_design/d/_show/f", headers={"If-None-Match": reply.headers["ETag"]})
+        assert (reply.status, again.status, again.body) == (200, 304, b"")
+
+
 async def test_headers_that_functions_set_stay_headers(couch: Couch) -> None:
     source = "function(doc, req) { return {body: 'x', headers: {'X-A': 'a\\r\\nSet-Cookie: b=1'}}; }"
     await put_design(couch, shows={"f": source})
