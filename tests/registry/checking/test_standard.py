@@ -119,4 +119,4 @@ async def test_a_number_in_the_descriptor_that_is_too_long(served: Served) -> No
     status, answer = await served.send("/standard/1", body, {"Content-Type": "application/json"})
     [found] = answer["problems"]
     assert (status, found["resource"]) == (422, "t")
-    assert "a number in it has more than 4,300 digits: write it as text" in found["message"]
+    assert "a number in it or in its schema has more than 4,300 digits: write it as text" in found["message"]
