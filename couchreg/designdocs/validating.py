@@ -20,7 +20,7 @@ from couchreg.docstore.base import (
     Updated,
 )
 from couchreg.docstore.proxy import DatabaseProxy
-from couchreg.errors import CouchregError
+from couchreg.errors import Conflict, CouchregError, MissingStub
 from couchreg.model import json
 from couchreg.model.revtree import RevTree
 from couchreg.model.user import User
@@ -138,11 +138,13 @@ class ValidatedDatabase(DatabaseProxy):
         context = json.encode({"db": self.name, "name": user.name, "roles": list(user.roles)})
         security = json.encode(await self.inner.setting("security") or {})
         cases: dict[int, list[bytes]] = {}
+        refused: dict[int, CouchregError] = {}
         for place, edit in enumerate(edits):
             documents_ = None if edit.id.startswith(DESIGN) else await self._documents(edit, new_edits)
-            if documents_ is not None:
+            if isinstance(documents_, CouchregError):
+                refused[place] = documents_
+            elif documents_ is not None:
                 cases[place] = [*documents_, context, security]
-        refused: dict[int, CouchregError] = {}
         for design in designs:
             places = [place for place in cases if place not in refused]
             answers = await self._answers(design, [cases[place] for place in places])
@@ -160,9 +162,10 @@ class ValidatedDatabase(DatabaseProxy):
         except CouchregError as error:
             return [error] * len(cases)
 
-    async def _documents(self, edit: Edit, new_edits: bool) -> tuple[bytes, bytes] | None:
-        """The new document and the one it is an edit of (`null` without one), None where there is nothing to
-        ask: the revision is there already, or is a conflict, which the store will say."""
+    async def _documents(self, edit: Edit, new_edits: bool) -> tuple[bytes, bytes] | CouchregError | None:
+        """The new document and the one it is an edit of (`null` without one). None where there is nothing to
+        ask: the revision is there already. What is a conflict now is one, whatever comes before it is
+        written: nobody has looked at it."""
         tree = await self.inner.tree(edit.id)
         if not new_edits:
             if tree is not None and edit.rev is not None and tree.find(edit.rev) is not None:
@@ -170,7 +173,10 @@ class ValidatedDatabase(DatabaseProxy):
             old = await self._revision(edit.id, _ancestor(tree, edit))
             return _new(edit, edit.rev, edit.history, old), _text(old, tree)
         if edit.rev is not None if tree is None else _is_conflict(tree, edit):
-            return None
+            stub = next((one.name for one in edit.attachments if isinstance(one, Stub)), None)
+            if tree is None and stub is not None:
+                raise MissingStub(f"Invalid attachment stub in {edit.id} for {stub}")
+            return Conflict()
         old = await self._revision(edit.id, edit.rev)
         history = tree.history(edit.rev) if tree is not None and edit.rev and old else ()
         ids = [rev.partition("-")[2] for rev in history]

@@ -260,7 +260,11 @@ class SqliteDatabase:
             outcomes = yield from edits.apply(tx, wanted, new_edits=new_edits, together=together)
             return Updated(outcomes, self._stamp(counters.update_seq))
 
-        return await self._writer.update(work, weight=len(wanted))
+        try:
+            return await self._writer.update(work, weight=len(wanted))
+        except BaseException:
+            self._validators.stale = True  # what it has noted may not have come to be
+            raise
 
     async def missing_revs(
         self, wanted: Mapping[str, Sequence[str]]
@@ -275,9 +279,12 @@ class SqliteDatabase:
     async def purge(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         self._check(wanted)
         limit = self._number("purged_infos_limit", PURGED_INFOS_LIMIT)
-        return await self._writer.update(
-            lambda conn, counters: other_writes.purge(conn, counters, wanted, limit)
-        )
+        try:
+            return await self._writer.update(
+                lambda conn, counters: other_writes.purge(conn, counters, wanted, limit)
+            )
+        finally:
+            self._validators.stale = True  # another leaf of a design document may be its winner now
 
     async def purge_seq(self) -> Seq:
         if self._closed:

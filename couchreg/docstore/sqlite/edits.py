@@ -320,11 +320,11 @@ class _BranchRoom:
         self._known += len(path)
         if self._leafs <= MOST_LEAFS and self._known <= MOST_KNOWN:
             return None
-        self._leafs, self._known = self._doc.tree.extent  # what was known before has been counted twice
-        if self._leafs < MOST_LEAFS and self._known + len(path) <= MOST_KNOWN:
-            return None
-        if self._doc.tree.find(path[0]) is not None:
-            return None
+        tree = self._doc.tree
+        self._leafs, self._known = tree.extent  # what was known before has been counted twice
+        has_room = self._leafs < MOST_LEAFS and self._known + len(path) <= MOST_KNOWN
+        if has_room or tree.find(path[0]) is not None or any(map(tree.is_leaf, path[1:50])):
+            return None  # what goes on with a branch, or ends one, has to come through
         return TooLarge(f"a document has at most {MOST_LEAFS} conflicts and {MOST_KNOWN} known revisions")
 
 

@@ -69,6 +69,12 @@ async def test_conflicts_are_bounded(db: Database) -> None:
     assert isinstance((await replicate(db, many[-1]))[0], TooLarge)
     assert await replicate(db, many[0]) == ["1-0"]  # known
     assert isinstance((await put(db, edit("a", "1-0")))[0], str)  # an edit adds no conflict
+    assert await replicate(db, replica("a", "2-z 1")) == ["2-z"]
+    assert await replicate(db, replica("a", "4-z y x 2")) == ["4-z"]
+    assert await replicate(db, replica("a", "2-w 3", deleted=True)) == ["2-w"]
+    leafs = {leaf.rev for leaf in (await db.tree("a")).leafs()}  # type: ignore[union-attr]
+    assert {"2-z", "4-z", "2-w"} <= leafs
+    assert len(leafs) == MOST_LEAFS
 
 
 async def test_known_revisions_are_bounded(db: Database) -> None:
