@@ -21,8 +21,14 @@ def said(data: bytes) -> dict[str, Any]:
     found = json.decode(data)
     error = found.get("error", ("", None)) if isinstance(found, dict) else None
     if not isinstance(error, list | tuple) or len(error) != 2 or not isinstance(error[0], str):
-        raise errors.Failure("the functions have broken the world they run in", error="unknown_error")
+        raise _broken()
+    if not isinstance(found.get("logs", []), list):
+        raise _broken()
     return dict(found)
+
+
+def _broken() -> errors.Failure:
+    return errors.Failure("the functions have broken the world they run in", error="unknown_error")
 
 
 def said_rows(data: bytes) -> dict[str, Any]:
@@ -33,7 +39,9 @@ def said_rows(data: bytes) -> dict[str, Any]:
         return said(data)
     if "ok" not in found:
         return said(data)
-    logs = json.decode(found["logs"]) if "logs" in found else ()
+    logs = json.decode(found["logs"]) if "logs" in found else []
+    if not isinstance(logs, list):
+        raise _broken()
     return {"ok": found["ok"], "logs": logs, "quick": "quick" in found}
 
 

@@ -6,7 +6,6 @@ child, `Made.read` and `read_part` to the server.
 """
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -101,7 +100,7 @@ def _tried(make: Callable[[Any], bytes], text: bytes) -> bytes:
         made = make(json.decode_printed(text))
     except (_Misshapen, BadRequest):
         return gave_up(BROKEN)
-    except binascii.Error:
+    except ValueError:  # `binascii.Error` is one
         return gave_up(NO_BASE64, "render_error")
     return (
         made

@@ -118,6 +118,8 @@ def function_answer(ctx: Context, made: Made, headers: list[tuple[str, str]], *,
     if not isinstance(code, int) or not 200 <= code <= 599:
         raise Failure("the function gave no status", error="render_error")
     given = _headers(ctx, response.get("headers"))
+    if made.type is not None and set(made.type) & set("\r\n\0"):
+        raise Failure("the function gave a header that can be none", error="render_error")
     own = {name.lower() for name, _ in headers}  # which functions cannot change
     every = [*headers, *(pair for pair in given if pair[0].lower() not in own)]
     if made.kind == "json":

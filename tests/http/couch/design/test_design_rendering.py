@@ -168,6 +168,23 @@ async def test_ids_are_headers_whatever_they_are(couch: Couch) -> None:
         assert (reply.status, reply.headers["X-Couch-Id"]) == (201, told)
 
 
+async def test_types_that_functions_offer_stay_types(couch: Couch) -> None:
+    offered = "registerType('xx', 'text/x\\r\\nSet-Cookie: a=b'); provides('xx', function() { return 'x'; });"
+    await put_design(couch, shows={"f": f"function() {{ {offered} }}"})
+    reply = await couch("GET", "/_design/d/_show/f?format=xx")
+    assert (reply.status, reply.json["error"], "Set-Cookie" in reply.headers) == (500, "render_error", False)
+
+
+async def test_functions_that_break_what_they_log_fail_for_themselves(couch: Couch) -> None:
+    broken = "Array.prototype.toJSON = function() { return 3; }; log('x'); return {base64: 'ä'};"
+    await put_design(
+        couch, shows={"f": f"function() {{ {broken} }}", "g": "function() { return {base64: 'ä'}; }"}
+    )
+    assert (await couch("GET", "/_design/d/_show/f")).status == 500
+    reply = await couch("GET", "/_design/d/_show/g")
+    assert (reply.status, reply.json["error"]) == (500, "render_error")
+
+
 async def test_a_show_has_a_tag_for_every_method(couch: Couch) -> None:
     await put_design(couch, shows={"f": "function(doc, req) { return 'x'; }"})
     for method in ("GET", "POST", "PUT", "DELETE"):
