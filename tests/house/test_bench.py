@@ -113,11 +113,11 @@ def test_packages_are_published_and_read_beside_a_couchdb(tmp_path: Path) -> Non
 
 
 def test_small_publishes_are_measured_beside_the_check_of_a_large_table() -> None:
-    done = script("bench_publishing.py", "--beside", "8", "--count", "6")
+    done = script("bench_publishing.py", "--beside", "30", "--count", "20")
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     waits = (
-        r" +6 publishes: median [\d.]+ ms, 95 % within [\d.]+ ms; /_up [\d.]+ ms, at most [\d.]+ ms; load .*"
+        r" +20 publishes: median [\d.]+ ms, 95 % within [\d.]+ ms; /_up [\d.]+ ms, at most [\d.]+ ms; load .*"
     )
     assert re.fullmatch(f"quiet{waits}", lines[0])
     assert re.fullmatch(f"busy{waits}", lines[1])

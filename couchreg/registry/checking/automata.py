@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import regex
 
 MOST_STATES = 20_000
-_REMEMBERED = 20_000  # steps
+_REMEMBERED = 500_000  # states of all steps together
 _REPEATED = {"?": (0, 1), "*": (0, None), "+": (1, None)}
 _START, _END = "^", r"\Z"
 
@@ -49,6 +49,7 @@ class Automaton:
             if state.reads is not None
         }
         self._steps: dict[tuple[States, str], States] = {}
+        self._size = 0  # of all that is remembered
 
     def matches(self, value: str) -> bool:
         """Whether the whole value is one of the expression."""
@@ -63,8 +64,10 @@ class Automaton:
     def _after(self, states: States, char: str) -> States:
         key = (states, char)
         if key not in self._steps:
-            if len(self._steps) >= _REMEMBERED:
+            if self._size > _REMEMBERED:
                 self._steps.clear()
+                self._size = 0
+            self._size += len(states) + 1
             known = {atom: match(char) is not None for atom, match in self._atoms.items()}
             there = (self._states[number] for number in self._reached(states))
             self._steps[key] = frozenset(

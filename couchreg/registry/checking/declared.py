@@ -5,6 +5,7 @@ process of a worker.
 Source: https://datapackage.org/standard/table-schema/#uniqueKeys, #categories and #primaryKey.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -81,10 +82,17 @@ def _unique(row: Any, key: tuple[str, ...], seen: dict[tuple[Any, ...], int]) ->
     cells = tuple(row.get(name) for name in key)
     if any(cell is None for cell in cells):
         return
-    first = seen.setdefault(cells, row.row_number)
+    first = seen.setdefault(tuple(map(_brief, cells)), row.row_number)
     if first != row.row_number:
         note = f"({', '.join(key)}) is the same as in row {first}"
         yield UniqueKeyError.from_row(row, note=note)
+
+
+def _brief(value: Any) -> Any:
+    """A value, or what stands for a long text, of which there may be many."""
+    if isinstance(value, str) and len(value) > 32:
+        return hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return value
 
 
 def declared(resources: Resources) -> tuple[Declared | None, list[tuple[str, str]]]:
