@@ -38,7 +38,8 @@ def test_a_trace_leads_from_the_door_to_the_engine() -> None:
     done = paths("--rounds", "1", "--trace", "couch GET")
     assert done.returncode == 0, done.stderr
     files = [line.partition(":")[0].strip() for line in done.stdout.splitlines()]
-    assert files.index("http/couch/door.py") < files.index("docstore/sqlite/database.py")
+    door = files.index("http/couch/door.py")  # followers may be at work before it
+    assert "docstore/sqlite/database.py" in files[door:]
 
 
 def test_a_folder_that_is_no_checkout(tmp_path: Path) -> None:
