@@ -11,8 +11,8 @@ from typing import Any
 
 from couchreg.designdocs.emitted import Maps
 from couchreg.designdocs.javascript.contexts import Contexts, Read
-from couchreg.designdocs.javascript.failures import failure, said, said_rows
-from couchreg.designdocs.javascript.made import BROKEN, Made
+from couchreg.designdocs.javascript.failures import broken, failure, said, said_rows
+from couchreg.designdocs.javascript.made import Made
 from couchreg.designdocs.javascript.talking import Talk
 from couchreg.designdocs.rules import Rules, are_small, ruled
 from couchreg.docstore.base import Revision
@@ -132,7 +132,7 @@ class Functions:
         found = await self._contexts.ask(database, design.text, VALUES + members, read=said_rows)
         made = json.items(found)
         if len(made) != len(jobs):
-            raise Failure(BROKEN, error="unknown_error")
+            raise broken()
         return made
 
     async def filter(self, design: Design, name: str, docs: Sequence[bytes], request: bytes) -> list[bool]:

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from couchreg.designdocs import emitted
 from couchreg.designdocs.emitted import Misshapen, checked, rows_text
 from couchreg.designdocs.javascript import worker
-from couchreg.designdocs.javascript.failures import said_rows
-from couchreg.designdocs.javascript.made import BROKEN
+from couchreg.designdocs.javascript.failures import BROKEN, said_rows
 from couchreg.designdocs.views.filling import Mapped
 from couchreg.designdocs.views.index import IndexFile
 from couchreg.designdocs.views.reading import IndexRow, Read

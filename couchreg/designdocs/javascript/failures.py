@@ -1,10 +1,11 @@
 """What functions of design documents throw, as the errors of this project."""
 
-from typing import Any
+from typing import Any, Final
 
 from couchreg import errors
 from couchreg.model import json
 
+BROKEN: Final = "the functions have broken the world they run in"
 _KINDS: dict[str, type[errors.CouchregError]] = {
     "forbidden": errors.Forbidden,
     "unauthorized": errors.Unauthorized,
@@ -21,14 +22,14 @@ def said(data: bytes) -> dict[str, Any]:
     found = json.decode(data)
     error = found.get("error", ("", None)) if isinstance(found, dict) else None
     if not isinstance(error, list | tuple) or len(error) != 2 or not isinstance(error[0], str):
-        raise _broken()
+        raise broken()
     if not isinstance(found.get("logs", []), list):
-        raise _broken()
+        raise broken()
     return dict(found)
 
 
-def _broken() -> errors.Failure:
-    return errors.Failure("the functions have broken the world they run in", error="unknown_error")
+def broken() -> errors.Failure:
+    return errors.Failure(BROKEN, error="unknown_error")
 
 
 def said_rows(data: bytes) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def said_rows(data: bytes) -> dict[str, Any]:
         return said(data)
     logs = json.decode(found["logs"]) if "logs" in found else []
     if not isinstance(logs, list):
-        raise _broken()
+        raise broken()
     return {"ok": found["ok"], "logs": logs, "quick": "quick" in found}
 
 

@@ -10,13 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from couchreg.designdocs.javascript.failures import said
+from couchreg.designdocs.javascript.failures import BROKEN, said
 from couchreg.errors import BadRequest
 from couchreg.model import json
 
 LONGEST: Final = 1 << 20  # bytes of a line: more than a command may log
 OF_A_TEXT: Final = 64 << 10  # characters that are kept of one in a line that is too long
-BROKEN: Final = "the functions have broken the world they run in"
 NO_BASE64: Final = "the function gave broken base64"
 TOO_LONG: Final = f"the function gave more than {LONGEST >> 10} KB beside the body"
 KEPT: Final = (

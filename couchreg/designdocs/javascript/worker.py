@@ -23,6 +23,7 @@ import _quickjs
 
 from couchreg.designdocs import emitted
 from couchreg.designdocs.javascript import made
+from couchreg.designdocs.javascript.failures import BROKEN
 from couchreg.designdocs.javascript.mapping import Mapping, Pairs, mapping
 from couchreg.errors import CouchregError
 from couchreg.model import json as values
@@ -147,7 +148,7 @@ def _in_rows(
         rows = values.Raw(emitted.rows_text(pairs, raw))
         return values.encode({"ok": rows, "logs": logs} if logs else {"ok": rows})
     except (emitted.Misshapen, CouchregError, TypeError, AttributeError):
-        return made.gave_up(made.BROKEN)
+        return made.gave_up(BROKEN)
 
 
 def _respelt(text: bytes) -> bytes:
@@ -155,7 +156,7 @@ def _respelt(text: bytes) -> bytes:
     try:
         answer = values.decode_printed(text)
     except CouchregError:
-        return made.gave_up(made.BROKEN)
+        return made.gave_up(BROKEN)
     is_whole = isinstance(answer, dict) and isinstance(answer.get("ok"), list)
     return values.encode(answer) if is_whole else made.shortened(text)
 
@@ -187,7 +188,7 @@ def _exchange(text: str, waits: bool) -> str:
 
 def _encoded(text: Any) -> bytes:
     if not isinstance(text, str):
-        return made.gave_up(made.BROKEN)
+        return made.gave_up(BROKEN)
     # Halves of surrogate pairs are no text elsewhere. Only they are escaped: whole pairs come as they are.
     return _HALF.sub(r"\1\\ufffd", text).encode()
 
