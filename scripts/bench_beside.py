@@ -81,19 +81,25 @@ async def beside(megabytes: int, count: int) -> int:
             await _rest(subject)
             began = time.perf_counter()
             status = await _begin(subject, source)
-            await _until(peer, status, lambda found: "rows" in found.get("progress", {}))
-            busy = await _measured("busy", peer, count)
-            print(f"ratio of the medians {busy.median / quiet.median:.2f}")
-            check = _check(subject)
-            if check is not None:
-                stopped, going = await _in_turns(peer, check, count)
-                print(f"ratio of those in turns {going.median / stopped.median:.2f}")
-            enough = check is not None and (await _status(peer, status))["state"] == "checking"
-            last = await _until(peer, status, lambda found: found["state"] != "checking")
-            print(f"the large publish: {last['state']} after {time.perf_counter() - began:.0f} s")
+            enough = status is not None and await _while_checked(peer, status, quiet, count)
+            state = "published" if status is None else await _end(peer, status)
+            print(f"the large publish: {state} after {time.perf_counter() - began:.0f} s")
     if not enough:
         print("Its check was over before the small publishes were: choose a larger table.")
     return 0 if enough else 1
+
+
+async def _while_checked(peer: Couchreg, status: str, quiet: Waits, count: int) -> bool:
+    """Whether the check had not ended before what is measured beside it."""
+    await _until(peer, status, lambda found: _ended(found) or "rows" in found.get("progress", {}))
+    busy = await _measured("busy", peer, count)
+    print(f"ratio of the medians {busy.median / quiet.median:.2f}")
+    check = _check(peer.subject)
+    if check is None:
+        return False
+    stopped, going = await _in_turns(peer, check, count)
+    print(f"ratio of those in turns {going.median / stopped.median:.2f}")
+    return not _ended(await _status(peer, status))
 
 
 def table(folder: Path, megabytes: int) -> Path:
@@ -120,10 +126,10 @@ async def _in_turns(peer: Couchreg, check: int, count: int) -> tuple[Waits, Wait
     stopped, going = Waits(), Waits()
     turns = [(stopped, signal.SIGSTOP), (going, signal.SIGCONT)]
     try:
-        for turn in range(count // TURN):
+        for turn in range(0, count, TURN):
             for waits, sent in turns:
                 _send(check, sent)
-                await _publish(peer, f"{sent.name.lower()}-{turn}", TURN, waits)
+                await _publish(peer, f"{sent.name.lower()}-{turn}", min(TURN, count - turn), waits)
             turns.reverse()  # whoever comes second finds what the first has left
     finally:
         _send(check, signal.SIGCONT)
@@ -165,12 +171,12 @@ async def _ask(connection: Connection, waits: Waits) -> None:
         await asyncio.sleep(ASKING)
 
 
-async def _begin(subject: bench_servers.Subject, source: Path) -> str:
-    """Send the large package; the path of its status."""
+async def _begin(subject: bench_servers.Subject, source: Path) -> str | None:
+    """Send the large package; the path of its status, None when it was published within the request."""
     login = Credentials(*bench_servers.LOGIN.split(":"))
     async with Registry(subject.registry, login) as registry:
         published = await registry.publish(Folder.read(source, None), wait=False)
-    return f"/-/publishing/{(published.checking or '').rpartition('/')[2]}"
+    return published.checking and f"/-/publishing/{published.checking.rpartition('/')[2]}"
 
 
 async def _status(peer: Couchreg, path: str) -> dict[str, Any]:
@@ -185,6 +191,15 @@ async def _until(peer: Couchreg, path: str, holds: Callable[[dict[str, Any]], bo
         if holds(found):
             return found
         await asyncio.sleep(LOOKING)
+
+
+def _ended(found: dict[str, Any]) -> bool:
+    return bool(found["state"] != "checking")
+
+
+async def _end(peer: Couchreg, path: str) -> str:
+    """What has become of the large publish."""
+    return str((await _until(peer, path, _ended))["state"])
 
 
 def _check(subject: bench_servers.Subject) -> int | None:

@@ -5,6 +5,7 @@ that waits to be forked (`multiprocessing`'s fork server). It has the library lo
 which does nothing where the environment does not ask for it.
 """
 
+import gc
 import importlib
 import multiprocessing
 import os
@@ -94,7 +95,7 @@ class Started:
 
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["couchreg.app", *COMMANDS])
+    context.set_forkserver_preload(["couchreg.app", *COMMANDS, __name__])
     with pytest.MonkeyPatch.context() as patch:
         if faults.missing() is None:
             patch.setenv("LD_PRELOAD", str(faults.library()))
@@ -112,6 +113,7 @@ def _run(
 ) -> None:
     """In the forked process: become `couchreg ARGUMENTS`."""
     assert len(os.listdir("/proc/self/task")) == 1, "something that was imported has started a thread"
+    gc.freeze()  # what was imported stays, and whoever looks at it again copies its memory
     os.environ.clear()
     os.environ.update(env)
     time.tzset()

@@ -27,7 +27,7 @@ async def blocks(count: int) -> AsyncIterator[bytes]:
         yield number.to_bytes(8) + BLOCK[8:]
 
 
-@pytest.mark.parametrize("kind", ["moto_server", "rclone_server"])
+@pytest.mark.parametrize("kind", ["own_s3_server", "rclone_server"])
 async def test_a_large_object_needs_little_memory(
     request: pytest.FixtureRequest, spool: Spool, kind: str
 ) -> None:
