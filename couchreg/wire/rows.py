@@ -124,10 +124,10 @@ def _several(revs: Sequence[str], quoted: Callable[[str], str]) -> str:
 
 
 def changes_tail(last_seq: str, pending: int) -> bytes:
-    """What ends a normal or longpoll answer."""
-    return b'\n],\n"last_seq":%b,"pending":%d}\n' % (quote(last_seq), pending)
+    """What ends a normal or longpoll answer, with an empty line as CouchDB has it."""
+    return b'\n],\n"last_seq":%b,"pending":%d}\n\n' % (quote(last_seq), pending)
 
 
 def last_line(last_seq: str, pending: int) -> bytes:
-    """The last line of a continuous feed."""
-    return b'{"last_seq":%b,"pending":%d}\n' % (quote(last_seq), pending)
+    """The last line of a continuous feed, and an empty one."""
+    return b'{"last_seq":%b,"pending":%d}\n\n' % (quote(last_seq), pending)

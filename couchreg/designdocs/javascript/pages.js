@@ -68,12 +68,12 @@
       try {
         found = sent(wrapped(rendered(render, [job.doc, job.req])));
         if (page.offered.length) { found = provided(found, wrapped(rendered(chosen(job.req), []))); }
+        if (found === null || typeof found !== "object" || isArray(found)) {
+          fail("render_error", "undefined response from show function");
+        }
       } catch (error) {
         if (job.doc === null && job.req.path.length > 5) { fail("not_found", "document not found"); }
         throw error;
-      }
-      if (found === null || typeof found !== "object" || isArray(found)) {
-        fail("render_error", "undefined response from show function");
       }
       return { response: found, type: page.type };
     });

@@ -33,9 +33,7 @@ NEWS: Final = 30.0  # the same, of several nodes, for a feed that waits 25 s
 READ, POOL = 60.0, 30.0  # seconds: without a byte, for a free connection
 OF_SEVERAL: Final = 15.0  # seconds without a byte, where another node can be asked
 HEDGE: Final = 2.5  # seconds after which what may be repeated is asked of another node as well
-CONNECT = (
-    2.5  # seconds to be let in: less than lie between the end of what is good and the death of a process
-)
+CONNECT: Final = 2.5  # seconds to be let in: less than between the end of what is good and a process's death
 DOUBT: Final = 600.0  # seconds after which a request is certain to have come to its end over there
 FIRST_DOUBT: Final = DOUBT  # after a start: of what the life before has sent
 LOOK: Final = 1.0  # seconds between looks where there are too many feeds
@@ -225,10 +223,8 @@ class CouchCalls:
                     was_sent = was_sent or were_two
                 else:
                     answer = await once()
-                if was_sent and _writes(method, path) and answer.status >= 300:
-                    problem = answer.problem()
-                    if isinstance(problem, Unavailable):
-                        raise Unsure(problem.reason, retry_after=problem.retry_after)
+                if was_sent and _writes(method, path):
+                    self._doubt_the_other(answer)
                 return answer
             except Unsure:
                 raise
@@ -241,6 +237,14 @@ class CouchCalls:
             await asyncio.sleep(wait * random.uniform(0.75, 1.25))  # noqa: S311
             wait *= 3
         raise AssertionError("unreachable")
+
+    def _doubt_the_other(self, answer: CouchAnswer) -> None:
+        """One of two attempts was answered, and a node that stands still may yet do the other one, later than
+        whatever follows this answer. Raises Unsure where this one says that it cannot be done now."""
+        self.doubt()
+        problem = answer.problem() if answer.status >= 300 else None
+        if isinstance(problem, Unavailable):
+            raise Unsure(problem.reason, retry_after=problem.retry_after)
 
     async def _once(
         self,

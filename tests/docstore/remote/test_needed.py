@@ -1,12 +1,14 @@
 """Which files are needed: nothing is removed that a document has, or may have."""
 
+from typing import Any
+
 import pytest
 
 from couchreg.docstore.base import Database
 from couchreg.docstore.optional import referring
 from couchreg.docstore.remote import RemoteStore, calls, needed
 from couchreg.docstore.remote.asking import DatabaseCalls
-from couchreg.errors import NotImplementedHere
+from couchreg.errors import NotImplementedHere, Unavailable
 from tests.docstore.writing import attachment, edit, put_one, replica, replicate
 
 KEYS = ["k1", "k2", "k3"]
@@ -41,6 +43,27 @@ async def test_a_file_is_needed_while_a_leaf_has_it(database: Database) -> None:
 async def test_where_nobody_is_certain_all_are_needed(database: Database, remote: RemoteStore) -> None:
     assert await among(database) == set()
     remote.calls.doubt()
+    assert await among(database) == set(KEYS)
+
+
+async def test_after_a_write_that_was_sent_twice_all_are_needed(
+    database: Database, remote: RemoteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one may be done by a node that has stood still, long after the second was answered."""
+    monkeypatch.setattr(calls, "FIRST_WAIT", 0)
+    once, sent = calls.CouchCalls._once, list[str]()
+
+    async def done_and_not_answered(self: calls.CouchCalls, *asked: Any) -> calls.CouchAnswer:
+        answer = await once(self, *asked)
+        if asked[1].endswith("_bulk_docs"):
+            sent.append(asked[1])
+            if len(sent) == 1:
+                raise Unavailable("no answer")
+        return answer
+
+    monkeypatch.setattr(calls.CouchCalls, "_once", done_and_not_answered)
+    assert await replicate(database, replica("a", "1-ff")) == ["1-ff"]
+    assert (len(sent), remote.calls.in_doubt) == (2, True)
     assert await among(database) == set(KEYS)
 
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from couchreg.designdocs.functions import Design, require
 from couchreg.designdocs.javascript.made import Made
 from couchreg.designdocs.javascript.talking import Talk
+from couchreg.docstore.base import Revision
 from couchreg.errors import CouchregError, NotFound, TooLarge
 from couchreg.http.couch.design import views
 from couchreg.http.couch.design.rendering import function_answer
@@ -31,12 +32,13 @@ TOGETHER = 100  # rows that a function is given at a time
 TOGETHER_BYTES = 256 << 10
 LARGEST_ROW = 16 << 20  # bytes
 LINE = b"\r\n"
+Place = tuple[Revision, str]  # the design document of a view, and its name
 KEY, MISSING = b'{"key":', b',"error":"not_found"}'  # of a row of `_all_docs`
 
 
 async def get(ctx: Context) -> web.StreamResponse:
     design, name, place = await _function(ctx)
-    return await _listed(ctx, design, name, place, ViewQuery().read(ctx.pairs), None)
+    return await _listed(ctx, design, name, place, ViewQuery(lists_one=True).read(ctx.pairs), None)
 
 
 async def post(ctx: Context) -> web.StreamResponse:
@@ -44,26 +46,26 @@ async def post(ctx: Context) -> web.StreamResponse:
     design, name, place = await _function(ctx)
     ctx.require_json()
     body = await ctx.as_object(await ctx.body(LARGEST))
-    query = ViewQuery().read_body(body).read(ctx.pairs)
+    query = ViewQuery(lists_one=True).read_body(body).read(ctx.pairs)
     return await _listed(ctx, design, name, place, query, body)
 
 
-async def _function(ctx: Context) -> tuple[Design, str, tuple[str, str]]:
-    """The design document, the function's name, and of the view its design document and name."""
+async def _function(ctx: Context) -> tuple[Design, str, Place]:
+    """The design document, the function's name, and where its rows come from."""
     found = await ctx.db.revision(ctx.doc_id)
     name, *place = ctx.match["path"].split("/")
     if len(place) not in (1, 2):
         raise NotFound("Invalid path.", error="list_error")
     require(found, "lists", name)
     design, view = [ctx.match["ddoc"], *place][-2:]
-    return Design.of(ctx.db.name, found), name, (design, view)
+    return Design.of(ctx.db.name, found), name, (await ctx.db.revision(f"_design/{design}"), view)
 
 
 async def _listed(
     ctx: Context,
     design: Design,
     name: str,
-    place: tuple[str, str],
+    place: Place,
     query: ViewQuery,
     body: dict[str, Any] | None,
 ) -> web.StreamResponse:
@@ -73,7 +75,6 @@ async def _listed(
         rows = _Rows(ctx, stack, design, name, request)
         try:
             if place[1] == ALL_DOCS:
-                await ctx.db.revision(f"_design/{place[0]}")
                 await all_docs.write_all(ctx, rows, query)
             else:
                 await views.write(ctx, rows, query, *place)

@@ -52,7 +52,7 @@ async def find(ctx: Context) -> web.StreamResponse:
             await writer.write(text)
             separator = BETWEEN
     members = {} if cursor.means_nothing else _about(ctx, query, choice, cursor, time.monotonic() - began)
-    await writer.write(b"\r\n]" + b"".join(b",\r\n%b: %b" % pair for pair in members.items()) + b"}\r\n")
+    await writer.write(b"\r\n]" + b"".join(b",\r\n%b: %b" % pair for pair in members.items()) + b"}\r\n\n")
     return await writer.finish()
 
 

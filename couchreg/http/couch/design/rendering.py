@@ -141,8 +141,6 @@ def _headers(ctx: Context, given: Any) -> list[tuple[str, str]]:
             raise Failure("the function gave a header that can be none", error="render_error")
         if name.lower() in ("content-length", "transfer-encoding", "connection"):
             continue
-        if name.lower() == "location" and text.startswith("/"):
-            text = ctx.base_url.removesuffix(ctx.prefix) + text
         found.append((name, text))
     return found
 

@@ -4,7 +4,7 @@ Source: https://docs.couchdb.org/en/stable/api/ddoc/views.html
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -34,33 +34,34 @@ REVERSED = "No rows can match your key range, reverse your start_key and end_key
 
 
 async def get(ctx: Context) -> web.StreamResponse:
-    return await _view(ctx, ViewQuery().read(ctx.pairs))
+    design, name = await _addressed(ctx)
+    return await _view(ctx, ViewQuery().read(ctx.pairs), design, name)
 
 
 async def post(ctx: Context) -> web.StreamResponse:
     """The body may hold every parameter; those of the query string win."""
+    design, name = await _addressed(ctx)
     ctx.require_json()
-    body = await ctx.body()
-    members = await ctx.as_object(body) if body else {}
-    if not isinstance(members.get("keys", []), list):
-        raise BadRequest("`keys` member must be an array.")
-    return await _view(ctx, ViewQuery().read_body(members).read(ctx.pairs))
+    body = await ctx.json_object()
+    if _list_in(body, "queries") is not None:
+        raise BadRequest("The `queries` parameter is no longer supported at this endpoint")
+    _list_in(body, "keys")
+    return await _view(ctx, ViewQuery().read_body(body).read(ctx.pairs), design, name)
 
 
 async def queries(ctx: Context) -> web.StreamResponse:
     """`POST …/queries`: several queries of one view, answered in order."""
+    design, name = await _addressed(ctx)
     ctx.require_json()
     body = await ctx.json_object()
-    if isinstance(body.get("queries"), list):
-        ctx.allowance.check_list(body["queries"], "queries")
-    shared = ViewQuery().read(ctx.pairs)
-    index, view = await _opened(ctx)
-    if "queries" not in body:
+    asked = _list_in(body, "queries")
+    if asked is None:
         raise BadRequest("POST body must include `queries` parameter.")
-    if not isinstance(body["queries"], list):
-        raise BadRequest("`queries` member must be an array.")
+    ctx.allowance.check_list(asked, "queries")
+    shared = ViewQuery().read(ctx.pairs)
+    index, view = await _indexed(ctx, design, name)
     wanted = []
-    for item in body["queries"]:
+    for item in asked:
         if not isinstance(item, dict):
             raise BadRequest("`queries` must be an array of objects.")
         wanted.append(shared.shared().read_body(item))
@@ -72,11 +73,17 @@ async def queries(ctx: Context) -> web.StreamResponse:
     writer = RowWriter(ctx, [MUST_REVALIDATE])
     await writer.write(b'{"results":[')
     for place, answer in enumerate(answers):
-        if place:
-            await writer.write(b",")
+        await writer.write(b",\r\n" if place else b"\r\n")
         await answer.write(writer)
-    await writer.write(b"]}")
+    await writer.write(b"\r\n]}\n")
     return await writer.finish()
+
+
+def _list_in(body: Mapping[str, Any], name: str) -> list[Any] | None:
+    """A member that must be a list where there is one. Raises BadRequest."""
+    if not isinstance(body.get(name, []), list):
+        raise BadRequest(f"`{name}` member must be an array.")
+    return body.get(name)
 
 
 async def info(ctx: Context) -> Answer:
@@ -108,12 +115,13 @@ async def cleanup(ctx: Context) -> Answer:
     return answer_json({"ok": True}, status=202)
 
 
-async def _opened(ctx: Context) -> tuple[Index, View]:
+async def _addressed(ctx: Context) -> tuple[Revision, str]:
+    """The design document, which is looked for before what is asked of it, and the name of its view."""
     name = ctx.match["view"] if "view" in ctx.match else ctx.match["path"]
     design = await ctx.db.revision(ctx.doc_id)
     if not name or "/" in name:
         raise MethodNotAllowed(METHODS)
-    return await _indexed(ctx, design, name)
+    return design, name
 
 
 async def _indexed(ctx: Context, design: Revision, name: str) -> tuple[Index, View]:
@@ -131,17 +139,17 @@ async def _refreshed(ctx: Context, index: Index) -> None:
         await index.fresh(ctx.db)
 
 
-async def _view(ctx: Context, query: ViewQuery) -> web.StreamResponse:
-    index, view = await _opened(ctx)
+async def _view(ctx: Context, query: ViewQuery, design: Revision, name: str) -> web.StreamResponse:
+    index, view = await _indexed(ctx, design, name)
     writer = RowWriter(ctx, [MUST_REVALIDATE])
     await _write(ctx, writer, query, index, view)
+    await writer.write(b"\n")
     return await writer.finish()
 
 
-async def write(ctx: Context, writer: RowWriter, query: ViewQuery, design: str, name: str) -> None:
+async def write(ctx: Context, writer: RowWriter, query: ViewQuery, design: Revision, name: str) -> None:
     """The rows of a view of any design document, for a list function. Raises NotFound, QueryParseError."""
-    found = await ctx.db.revision(f"_design/{design}")
-    await _write(ctx, writer, query, *await _indexed(ctx, found, name))
+    await _write(ctx, writer, query, *await _indexed(ctx, design, name))
 
 
 async def _write(ctx: Context, writer: RowWriter, query: ViewQuery, index: Index, view: View) -> None:

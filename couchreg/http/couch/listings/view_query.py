@@ -59,6 +59,7 @@ class ViewQuery:
     partition: str | None = None
     start_docid: str | None = None
     end_docid: str | None = None
+    lists_one: bool = False  # a list of a single key is a list, too, as list functions take it
 
     def shared(self) -> "ViewQuery":
         """What a query of several takes over from the query string: everything but keys."""
@@ -117,10 +118,11 @@ class ViewQuery:
             raise QueryParseError(f"Invalid value for `{name}`.")
 
     def _take_keys(self, value: Any) -> None:
-        """A list of a single key is a range of that key; whether also a list of keys, the caller knows."""
-        if isinstance(value, list) and len(value) == 1:
+        """A list of a single key is a range of that key."""
+        is_one = isinstance(value, list) and len(value) == 1
+        if is_one:
             self.start = self.end = value[0]
-        else:
+        if not is_one or self.lists_one:
             self.keys = "null" if value is None else value  # not the same as no keys
 
     def check_reduce(self) -> None:
@@ -132,9 +134,9 @@ class ViewQuery:
             raise QueryParseError("`conflicts` is invalid for reduce views.")
         if self.flags.get("group") is False and level:
             raise QueryParseError("Can't specify group=false and group_level>0 at the same time")
-        self._check_keys()
         if self.keys is not None and not level and not self.flags.get("group"):
             raise QueryParseError("Multi-key fetches for reduce views must use `group=true`")
+        self._check_keys()
 
     def check(self, *, map_only: bool = True) -> None:
         """What cannot go together where nothing is reduced. Raises QueryParseError."""

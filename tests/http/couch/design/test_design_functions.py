@@ -52,7 +52,7 @@ async def test_what_is_asked_for_has_to_be_there(
         ("full/_view/v", 200),
         ("full/_view/nope", 404),
         ("full/_view/v/queries", 400),
-        ("full/_view/nope/queries", 404),
+        ("full/_view/nope/queries", 400),
         ("full/_update/u", 200),
         ("full/_update/u/doc", 200),
         ("full/_update/nope", 404),

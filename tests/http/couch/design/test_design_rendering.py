@@ -193,6 +193,26 @@ async def test_a_show_has_a_tag_for_every_method(couch: Couch) -> None:
         assert (reply.status, again.status, again.body) == (200, 304, b"")
 
 
+@pytest.mark.parametrize("made", ["5", "[1]", "true"])
+async def test_a_show_of_no_document_that_shows_nothing_says_what_is_missing(couch: Couch, made: str) -> None:
+    await put_design(couch, shows={"f": f"function(doc, req) {{ return {made}; }}"})
+    await couch.rev("there", {})
+    told = {}
+    for doc_id in ("there", "missing"):
+        reply = await couch("GET", f"/_design/d/_show/f/{doc_id}")
+        told[doc_id] = (reply.status, reply.json["error"])
+    assert told == {"there": (500, "render_error"), "missing": (404, "not_found")}
+
+
+async def test_where_functions_lead_is_left_as_they_say(couch: Couch) -> None:
+    made = "{code: 302, headers: {Location: '/x/y?z=1'}, body: ''}"
+    updates = {"f": f"function(doc, req) {{ return [null, {made}]; }}"}
+    await put_design(couch, shows={"f": f"function(doc, req) {{ return {made}; }}"}, updates=updates)
+    for method, kind in (("GET", "_show"), ("POST", "_update")):
+        reply = await couch(method, f"/_design/d/{kind}/f")
+        assert (reply.status, reply.headers["Location"]) == (302, "/x/y?z=1")
+
+
 async def test_headers_that_functions_set_stay_headers(couch: Couch) -> None:
     source = "function(doc, req) { return {body: 'x', headers: {'X-A': 'a\\r\\nSet-Cookie: b=1'}}; }"
     await put_design(couch, shows={"f": source})

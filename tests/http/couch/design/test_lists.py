@@ -214,3 +214,15 @@ async def test_a_context_that_has_died_while_it_waited_is_replaced() -> None:
                 os.kill(session._child.process, signal.SIGKILL)
     finally:
         await every.close()
+
+
+@pytest.mark.parametrize("query", ["keys=[1]", "keys=[1,2]", "key=1&keys=[1,2]"])
+async def test_a_list_of_keys_of_what_is_reduced_wants_groups(couch: Couch, query: str) -> None:
+    """Of one key, too, where a view takes it for a range."""
+    await put_docs(couch, 3)
+    await put_list(couch, "function() { var row; while (row = getRow()) { send(toJSON(row)); } }")
+    reply = await couch("GET", f"/_design/d/_list/f/v?{query}")
+    assert (reply.status, reply.json["error"]) == (400, "query_parse_error")
+    assert reply.json["reason"] == "Multi-key fetches for reduce views must use `group=true`"
+    reply = await couch("GET", "/_design/d/_list/f/v?keys=[1]&group=true")
+    assert (reply.status, reply.body) == (200, b'{"key":1,"value":1}')

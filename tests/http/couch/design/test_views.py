@@ -238,3 +238,33 @@ async def test_an_index_that_is_read_is_not_closed_for_another(
     assert len(found) == 5
     await views.index(database, await database.revision("_design/sums"))
     await views.close()
+
+
+@pytest.mark.parametrize("path", ["_view/v", "_view/v/queries", "_list/f/v", "_list/f/other/v"])
+async def test_what_is_asked_is_looked_for_before_how(couch: Couch, path: str) -> None:
+    """A client that has to make its design document learns so, however it asks."""
+    lists = {"f": "function() {}"}
+    missing = {"error": "not_found", "reason": "missing"}
+    if "other" in path:
+        assert (await couch("PUT", "/_design/d", {"lists": lists})).status == 201
+    method, body = ("POST", {}) if path.endswith("queries") else ("GET", None)
+    reply = await couch(method, f"/_design/d/{path}?limit=no", body)
+    assert (reply.status, reply.json) == (404, missing)
+
+
+async def test_options_are_read_before_the_view_is_looked_for(couch: Couch) -> None:
+    await put_view(couch)
+    for query, status in (("?limit=no", 400), ("", 404)):
+        assert (await couch("GET", f"/_design/d/_view/none{query}")).status == status
+    for queries, status in ((None, 400), (1, 400), ([], 404), ([{"limit": -1}], 404)):
+        asked = {} if queries is None else {"queries": queries}
+        assert (await couch("POST", "/_design/d/_view/none/queries", asked)).status == status
+
+
+async def test_a_view_that_is_asked_with_a_body_has_one(couch: Couch) -> None:
+    await put_view(couch)
+    reply = await couch("POST", "/_design/d/_view/v", data=b"", headers={"Content-Type": "application/json"})
+    assert (reply.status, reply.json["error"]) == (400, "bad_request")
+    for wrong in ({"queries": []}, {"queries": None}):
+        reply = await couch("POST", "/_design/d/_view/v", wrong)
+        assert (reply.status, reply.json["error"]) == (400, "bad_request")
