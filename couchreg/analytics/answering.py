@@ -10,7 +10,7 @@ from couchreg.analytics.copies import TableCopies
 from couchreg.analytics.ledger import Table
 from couchreg.analytics.reading import MACHINE, StatementReader
 from couchreg.analytics.tables import Tables
-from couchreg.errors import BadStatement, NotFound, Unavailable
+from couchreg.errors import BadStatement, NotFound, Unavailable, disk_full
 from couchreg.model import json
 from couchreg.package.names import is_package_name
 from couchreg.registry.reading.catalog import Catalog, Room, Version
@@ -184,7 +184,8 @@ class Answering:
         try:
             return await part
         except Stopped as stopped:
-            raise _Unanswered(stopped, limits or self.limits) from stopped
+            is_full = stopped.cause is Cause.DISK
+            raise disk_full() if is_full else _Unanswered(stopped, limits or self.limits) from stopped
 
 
 class _Unanswered(BadStatement):

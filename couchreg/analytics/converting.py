@@ -15,7 +15,7 @@ from couchreg.analytics.ledger import FAILED, PENDING, READY, Table
 from couchreg.blobstore.digests import digests_of_file
 from couchreg.docstore.attachments.attachments import Attachments
 from couchreg.docstore.base import Attachment
-from couchreg.errors import LostBytes
+from couchreg.errors import LostBytes, disk_full
 from couchreg.model import json
 from couchreg.package.descriptor import Resource
 from couchreg.package.formats import plain_suffixes
@@ -89,7 +89,8 @@ class Converter:
 
     async def make(self, version: Version, tables: Sequence[Table]) -> AsyncGenerator[Table, None]:
         """The tables as they are afterwards; after one whose child was stopped come no more. Its file is
-        there before a table is told to be. Raises Unavailable, OSError when a store or the sandbox fails."""
+        there before a table is told to be. Raises Unavailable, StorageFailure, OSError when a store, the disk
+        or the sandbox fails: that is no failure of the table."""
         limits = self._limits.of(max(table.source_bytes for table in tables))
         async with (
             self._folder() as folder,
@@ -99,6 +100,8 @@ class Converter:
                 try:
                     yield await self._one(version, table, folder, session)
                 except Stopped as stopped:
+                    if stopped.cause is Cause.DISK:
+                        raise disk_full() from stopped
                     yield _stopped(table, stopped, limits)
                     return
 

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from couchreg.errors import BadStatement, NotAcceptable, Unavailable
+from couchreg.errors import BadStatement, NotAcceptable, Unavailable, disk_full
 from couchreg.graphs.following import GraphsFollower
 from couchreg.graphs.statements import checked
 from couchreg.model import json
@@ -145,7 +145,7 @@ class GraphAsking:
             try:
                 head = json.decode(await anext(parts))
             except Stopped as stopped:
-                raise self._stopped(stopped) from stopped
+                raise disk_full() if stopped.cause is Cause.DISK else self._stopped(stopped) from stopped
             if "error" in head:
                 if not head["taken"]:
                     raise NotAcceptable(head["error"])

@@ -36,9 +36,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from couchreg.errors import damaged
-from couchreg.model.keytree import Key, KeyTree, Merge, TreeIndex, rank
+from couchreg.model.keytree import Key, KeyTree, Merge
 from couchreg.model.revid import raw
 from couchreg.model.revline import NO_TREE, STORED, key_of, text_of, unpack
+from couchreg.model.treeindex import TreeIndex, rank
 
 _pack: Final = msgspec.msgpack.Encoder().encode
 _ROOT: Final = attrgetter("root")

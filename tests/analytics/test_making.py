@@ -10,6 +10,10 @@ from couchreg.analytics.converting import Converter
 from couchreg.analytics.known import Known
 from couchreg.analytics.ledger import Table
 from couchreg.analytics.making import Making, MakingPace
+from couchreg.sandbox.ending import Cause, Stopped
+from couchreg.sandbox.session import ChildSession, Note
+from tests.packages import small
+from tests.served import Serve
 
 
 class Nothing:
@@ -43,6 +47,22 @@ async def test_it_ends_in_whichever_moment_news_come(turns: int) -> None:
         await asyncio.sleep(0)
     async with asyncio.timeout(10):
         await making.stop()
+
+
+async def test_a_full_disk_is_no_failure_of_a_table(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask, stopped = ChildSession.ask, list[bytes]()
+
+    async def full(self: ChildSession, job: bytes, note: Note | None = None) -> bytes:
+        if not stopped:
+            stopped.append(job)
+            raise Stopped(Cause.DISK, "conversions of tables")
+        return await ask(self, job, note)
+
+    monkeypatch.setattr(ChildSession, "ask", full)
+    served = await serve(with_tables=True, validation="off")
+    assert (await served.put(small(), "1.0.0"))[0] == 201
+    [table] = await served.made("small", "1.0.0")
+    assert (len(stopped), table["state"], table["rows"]) == (1, "ready", 2)
 
 
 def test_a_thousand_small_tables_say_nothing_of_how_long_a_large_one_takes() -> None:

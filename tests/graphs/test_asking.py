@@ -4,7 +4,7 @@ import json
 import re
 import socket
 import xml.etree.ElementTree as ET
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from urllib.parse import quote, urlencode
 
@@ -12,6 +12,8 @@ import pyoxigraph as ox
 import pytest
 
 from couchreg.graphs.asking import QueryLimits
+from couchreg.sandbox.ending import Cause, Stopped
+from couchreg.sandbox.session import ChildSession, Note
 from tests.graphs.conftest import SCHEMA, Door
 
 Begin = Callable[..., Awaitable[Door]]
@@ -190,3 +192,13 @@ async def test_a_fragment_is_kept_until_something_changes(door: Door) -> None:
     await door.settled()
     async with door.session.get(f"{door.url}/-/fragments?object=x:y", headers=tag) as response:
         assert response.status == 200
+
+
+async def test_a_full_disk_is_told_as_one(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(self: ChildSession, job: bytes, note: Note | None = None) -> AsyncGenerator[bytes, None]:
+        raise Stopped(Cause.DISK, "questions")
+        yield b""
+
+    monkeypatch.setattr(ChildSession, "stream", full)
+    status, _, text = await door.ask("/-/sparql?" + urlencode({"query": NAMES}))
+    assert (status, json.loads(text)["error"]) == (500, "insufficient_storage")

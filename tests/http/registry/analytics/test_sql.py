@@ -4,7 +4,7 @@ refused."""
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 import pytest_asyncio
 
+from couchreg.sandbox.ending import Cause, Stopped
+from couchreg.sandbox.session import ChildSession, Note
 from tests.packages import Package, small
 from tests.served import ADMIN, ANNA, BOB, Served, serving
 
@@ -253,3 +255,13 @@ async def test_large_packages_are_asked_together(served: Served) -> None:
         await served.made(name, "1")
     joined = "SELECT count(*) AS n FROM large1.t JOIN large2.t USING (a)"
     assert await rows(served, joined) == [{"n": 20_000}]
+
+
+async def test_a_full_disk_is_told_as_one(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(self: ChildSession, job: bytes, note: Note | None = None) -> AsyncGenerator[bytes, None]:
+        raise Stopped(Cause.DISK, "questions")
+        yield b""
+
+    monkeypatch.setattr(ChildSession, "stream", full)
+    status, answer = await sql(served, COUNT)
+    assert (status, answer["error"], answer["reason"]) == (500, "insufficient_storage", "The disk is full.")

@@ -157,7 +157,7 @@ def _paths() -> Iterator[Nasty]:
         *related(Package({"name": "nasty", "resources": [{"name": "x", "path": "x.bin"}]}, {"x.bin": b""})),
         201,
     )
-    many = [{"name": f"r{number}", "data": [["id"], [number]]} for number in range(500)]
+    many = [{"name": f"r{number}", "data": [["id"], [number]]} for number in range(200)]
     document = json.dumps({"name": "nasty", "resources": many}).encode()
     yield Nasty("hundreds of resources", document, JSON, 201)
     twice = {"name": "nasty", "resources": [{"name": "x", "data": []}, {"name": "x", "data": []}]}
