@@ -75,7 +75,7 @@ async def beside(megabytes: int, count: int) -> int:
         source = table(Path(folder, NAME), megabytes)
         with bench_servers.couchreg(door="Registry", data=Path(folder, "data")) as subject:
             peer = Couchreg("couchreg", subject)
-            await _publish(peer, "warm", WARM, Waits())
+            await _publish(peer, "warm", min(WARM, count), Waits())
             await _rest(subject)
             quiet = await _measured("quiet", peer, count)
             await _rest(subject)

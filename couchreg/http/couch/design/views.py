@@ -273,7 +273,7 @@ class ViewAnswering:
         head = b"{"
         if query.flags.get("update_seq", False):
             head += b'"update_seq":%b,' % json.encode(await self._index.seq())
-        await writer.write(head + b'"rows":[')
+        await writer.write(head + b'"rows":[\r\n')
         if query.limit != 0:
             await self._write_groups(writer)
         await writer.write(rows.TAIL)
@@ -301,7 +301,7 @@ class ViewAnswering:
             answers.put(question, b"".join(pieces))
 
     async def _group_rows(self, reads: Sequence[Read], level: int, reducer: Reduces) -> AsyncIterator[bytes]:
-        separator = b"\r\n"
+        separator = b""
         skip, left = self._query.skip, self._query.limit
         for read in reads:
             async for group in reduced(self._index, read, level, reducer):

@@ -128,14 +128,14 @@ class ViewQuery:
     def check_reduce(self) -> None:
         """What cannot go together where rows are reduced. Raises QueryParseError."""
         level = self.numbers.get("group_level", 0)
+        if self.keys is not None and not level and not self.flags.get("group"):
+            raise QueryParseError("Multi-key fetches for reduce views must use `group=true`")
         if self.flags.get("include_docs"):
             raise QueryParseError("`include_docs` is invalid for reduce")
         if self.flags.get("conflicts"):
             raise QueryParseError("`conflicts` is invalid for reduce views.")
         if self.flags.get("group") is False and level:
             raise QueryParseError("Can't specify group=false and group_level>0 at the same time")
-        if self.keys is not None and not level and not self.flags.get("group"):
-            raise QueryParseError("Multi-key fetches for reduce views must use `group=true`")
         self._check_keys()
 
     def check(self, *, map_only: bool = True) -> None:
