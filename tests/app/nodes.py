@@ -130,18 +130,31 @@ class Way:
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._turn += 1
-        for at in range(len(self._ports)):
-            port = self._ports[(self._turn + at) % len(self._ports)]
-            with contextlib.suppress(OSError):
-                there, back = await asyncio.open_connection("127.0.0.1", port)
-                both = {writer, back}
-                self._going |= both
-                try:
-                    await asyncio.gather(self._pipe(reader, back), self._pipe(there, writer))
-                finally:
-                    self._going -= both
-                return
-        writer.close()
+        self._going.add(writer)  # also while the other end is looked for
+        try:
+            for at in range(len(self._ports)):
+                port = self._ports[(self._turn + at) % len(self._ports)]
+                with contextlib.suppress(OSError):
+                    there, back = await asyncio.open_connection("127.0.0.1", port)
+                    await self._joined(reader, writer, there, back)
+                    return
+        finally:
+            self._going.discard(writer)
+            writer.close()
+
+    async def _joined(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        there: asyncio.StreamReader,
+        back: asyncio.StreamWriter,
+    ) -> None:
+        self._going.add(back)
+        try:
+            await asyncio.gather(self._pipe(reader, back), self._pipe(there, writer))
+        finally:
+            self._going.discard(back)
+            back.close()
 
     @staticmethod
     async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
