@@ -90,7 +90,8 @@ class Converter:
     async def make(self, version: Version, tables: Sequence[Table]) -> AsyncGenerator[Table, None]:
         """The tables as they are afterwards; after one whose child was stopped come no more. Its file is
         there before a table is told to be. Raises Unavailable, StorageFailure, OSError when a store, the disk
-        or the sandbox fails: that is no failure of the table."""
+        or the sandbox fails: that is no failure of the table. One for which the disk had no room comes
+        before, to be made after the others."""
         limits = self._limits.of(max(table.source_bytes for table in tables))
         async with (
             self._folder() as folder,
@@ -100,9 +101,9 @@ class Converter:
                 try:
                     yield await self._one(version, table, folder, session)
                 except Stopped as stopped:
+                    yield _stopped(table, stopped, limits)
                     if stopped.cause is Cause.DISK:
                         raise disk_full() from stopped
-                    yield _stopped(table, stopped, limits)
                     return
 
     async def _one(self, version: Version, table: Table, folder: Path, session: ChildSession) -> Table:
@@ -226,7 +227,7 @@ def _metadata(version: Version, resource: Resource) -> dict[str, str]:
 def _stopped(table: Table, stopped: Stopped, limits: Limits) -> Table:
     attempts = table.attempts + 1
     tries = KILLS if stopped.is_kill else TRIES
-    if stopped.cause is not Cause.FAILED and attempts < tries:
+    if stopped.cause is Cause.DISK or (stopped.cause is not Cause.FAILED and attempts < tries):
         return table._replace(state=PENDING, attempts=attempts)
     used = {
         Cause.CPU: f"takes more than {limits.cpu_seconds:.4g} s of CPU time",
