@@ -27,7 +27,7 @@ pytestmark = pytest.mark.directory_only
 
 @pytest.fixture
 async def bucket(request: pytest.FixtureRequest) -> S3Options:
-    server: S3Server = request.getfixturevalue(getattr(request, "param", "moto_server"))
+    server: S3Server = request.getfixturevalue(getattr(request, "param", "own_s3_server"))
     return replace(await new_bucket(server), prefix="backups/one")
 
 
@@ -73,7 +73,7 @@ async def versions(url: str) -> dict[str, bytes]:
         return found
 
 
-@pytest.mark.parametrize("bucket", ["moto_server", "rclone_server"], indirect=True)
+@pytest.mark.parametrize("bucket", ["own_s3_server", "rclone_server"], indirect=True)
 async def test_a_server_at_work_comes_back_elsewhere(
     server: ServerFactory, bucket: S3Options, objects: S3BlobStore, command: Any, tmp_path: Path
 ) -> None:

@@ -194,7 +194,7 @@ class _Alone(OneProcess):
         self.are_several = False
 
 
-@pytest.mark.parametrize(("kind", "several"), [("moto", True), ("rclone", False)])
+@pytest.mark.parametrize(("kind", "several"), [("own_s3", True), ("rclone", False)])
 async def test_only_a_bucket_that_overwrites_nothing_is_for_several(
     kind: str, several: bool, request: pytest.FixtureRequest
 ) -> None:
@@ -220,9 +220,9 @@ async def test_only_a_bucket_that_overwrites_nothing_is_for_several(
     await blobs.close()
 
 
-async def test_who_may_not_write_any_more_takes_nothing_away(moto_server: S3Server) -> None:
+async def test_who_may_not_write_any_more_takes_nothing_away(own_s3_server: S3Server) -> None:
     """Nor puts an object in the place of another: a first attempt was done, and its answer lost."""
-    options = replace(await new_bucket(moto_server), part=5 << 20)
+    options = replace(await new_bucket(own_s3_server), part=5 << 20)
     blobs = await S3BlobStore.connect(options)
     processes = _Alone()
     await share(processes, blobs)
@@ -248,9 +248,9 @@ async def test_who_may_not_write_any_more_takes_nothing_away(moto_server: S3Serv
     await blobs.close()
 
 
-async def test_no_object_is_deleted_again_behind_our_back(moto_server: S3Server) -> None:
+async def test_no_object_is_deleted_again_behind_our_back(own_s3_server: S3Server) -> None:
     """Where a kept connection breaks off, as of a server that ends."""
-    options = await new_bucket(moto_server)
+    options = await new_bucket(own_s3_server)
     async with fault_proxy(options.endpoint or "", random.Random(1)) as proxy:
         blobs = await S3BlobStore.connect(replace(options, endpoint=proxy.url, attempts=2))
         asked: list[None] = []
@@ -277,7 +277,7 @@ def test_what_works_on_a_data_directory_refuses_documents_elsewhere() -> None:
 
 
 async def test_a_cluster_is_for_trials_and_needs_a_bucket_that_decides(
-    server: ServerFactory, tmp_path: Path, moto_server: S3Server, caplog: pytest.LogCaptureFixture
+    server: ServerFactory, tmp_path: Path, own_s3_server: S3Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     couchdb = await behind(server, tmp_path)
 
@@ -295,7 +295,7 @@ async def test_a_cluster_is_for_trials_and_needs_a_bucket_that_decides(
         with pytest.raises(CannotStart, match="a bucket has to decide"):
             await server(**trial)
         assert "may be lost" in caplog.text
-        options = await new_bucket(moto_server)
+        options = await new_bucket(own_s3_server)
         bucket = {
             "blobstore": options.address,
             "s3_endpoint": options.endpoint,

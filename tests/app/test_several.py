@@ -52,9 +52,9 @@ def couchdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-async def place(couchdb: str, moto_server: S3Server) -> AsyncIterator[Place]:
+async def place(couchdb: str, own_s3_server: S3Server) -> AsyncIterator[Place]:
     prefix = couchdbs.new_prefix()
-    options = await new_bucket(moto_server)
+    options = await new_bucket(own_s3_server)
     yield Place(
         {
             "docstore": f"{couchdb}/{prefix}",
@@ -188,7 +188,7 @@ async def test_of_two_publishes_of_a_version_one_wins(both: list[App]) -> None:
 
 
 async def test_one_that_is_killed_is_followed(
-    server: ServerFactory, tmp_path: Path, place: Place, moto_server: S3Server
+    server: ServerFactory, tmp_path: Path, place: Place, own_s3_server: S3Server
 ) -> None:
     """While clients publish. It is the one that writes records and descriptors."""
     names = {"docstore": "COUCHREG_DOCSTORE", "s3_access_key_id": "COUCHREG_S3_ACCESS_KEY_ID"}

@@ -21,10 +21,10 @@ from tests.s3_servers import S3Server, new_bucket
 
 @pytest.fixture
 async def reading_bucket(
-    server: ServerFactory, monkeypatch: pytest.MonkeyPatch, moto_server: S3Server
+    server: ServerFactory, monkeypatch: pytest.MonkeyPatch, own_s3_server: S3Server
 ) -> AsyncIterator[Reading]:
     monkeypatch.setattr(Workers, "keeps", staticmethod(lambda own, others: False))
-    options = await new_bucket(moto_server)
+    options = await new_bucket(own_s3_server)
     given = {
         "blobstore": options.address,
         "s3_endpoint": options.endpoint,

@@ -26,8 +26,8 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def client(moto_server: S3Server, server: ServerFactory, connect: Connect) -> Client:
-    return connect(await server(**settings_of(await new_bucket(moto_server))))
+async def client(own_s3_server: S3Server, server: ServerFactory, connect: Connect) -> Client:
+    return connect(await server(**settings_of(await new_bucket(own_s3_server))))
 
 
 async def announced(client: Client, data: bytes = LARGE, sha256: str | None = None) -> dict[str, Any]:

@@ -193,10 +193,10 @@ async def test_without_tables_the_routes_say_so(serve: Serve) -> None:
 
 
 async def test_tables_in_a_bucket(
-    serve: Serve, moto_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    serve: Serve, own_s3_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Written to the bucket, served and asked from it, and gone with the version."""
-    monkeypatch.setattr(blob_stores, "server", moto_server)
+    monkeypatch.setattr(blob_stores, "server", own_s3_server)
     served = await serve(with_tables=True, validation="off")
     blobs = served.registry.attachments.blobs
     assert blobs.local_path("anything") is None
