@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -41,6 +42,14 @@ def _count(argument: bytes, reply: Reply) -> bytes:
 
 def _process(argument: bytes, reply: Reply) -> bytes:
     return str(os.getpid()).encode()
+
+
+def _frames(argument: bytes, reply: Reply) -> bytes:
+    """Whether Arrow, which looks for pandas at every list, has imported it."""
+    import pyarrow as pa
+
+    pa.array([1])
+    return str("pandas" in sys.modules).encode()
 
 
 def _ahead(argument: bytes, reply: Reply) -> bytes:
@@ -172,5 +181,5 @@ JOBS: dict[str, Callable[[bytes, Reply], bytes]] = {
     "echo": _echo, "count": _count, "process": _process, "parts": _parts, "flood": _flood, "regex": _regex,
     "sleep": _sleep, "memory": _memory, "raise": _raise, "crash": _crash, "exit": _exit,
     "environment": _environment, "read": _read, "write": _write, "thread": _thread, "forbidden": _forbidden,
-    "full": _full,
+    "full": _full, "frames": _frames,
 }  # fmt: skip

@@ -35,6 +35,10 @@ async def test_a_session_keeps_its_child_and_no_other_sees_it(pool: Pool) -> Non
     assert gone(int(first))
 
 
+async def test_no_child_imports_pandas_for_libraries_that_look_for_it(pool: Pool) -> None:
+    assert await pool.ask(b"frames") == b"False"
+
+
 async def test_a_child_prepares_itself_once_and_for_itself(make: Make) -> None:
     pool = make(spares=1)
     for _ in range(2):

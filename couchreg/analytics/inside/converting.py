@@ -9,8 +9,10 @@ bytes. Imported in child processes only.
 
 import gc
 import json
+import tempfile
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -50,7 +52,13 @@ class Chunk(NamedTuple):
 
 
 def warm() -> None:
+    """Convert a small table, so that a child finds imported what it will need."""
     checks.warm()
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "warm.csv").write_text("id,day\n1,2020-01-01\n", "utf-8")
+        fields = [{"name": "id", "type": "integer"}, {"name": "day", "type": "date"}]
+        table = {"name": "warm", "path": "warm.csv", "schema": {"fields": fields}}
+        convert(folder, {"name": "warm", "resources": [table]}, f"{folder}/warm.parquet", {})
 
 
 def prepare() -> None:

@@ -23,13 +23,13 @@ from couchreg.registry.checking import documents, parquet
 from couchreg.registry.checking.declared import Declared, declared
 from couchreg.registry.checking.demands import check_demands
 from couchreg.registry.checking.explaining import Explainer
-from couchreg.registry.checking.fields import StandardFields
 from couchreg.registry.checking.files import check_files
 from couchreg.registry.checking.form import check_form
 from couchreg.registry.checking.headers import read_labels
 from couchreg.registry.checking.json_rows import check_inline, check_members, check_rows
 from couchreg.registry.checking.naming import FieldNames
 from couchreg.registry.checking.opening import BROKEN
+from couchreg.registry.checking.plugins import standard_reading
 from couchreg.registry.checking.preparing import Prepared, prepare
 from couchreg.registry.checking.reading import StandardReading
 from couchreg.registry.checking.sifting import Demands, Sifter, opened, sifted, without_references
@@ -99,9 +99,7 @@ def check(folder: str, members: dict[str, Any], tell: Tell = silent) -> dict[str
     found out of the data and the descriptor does not say, ``{resource, member, value}``. `tell` is given
     notes of progress."""
     report = Report()
-    reading = StandardReading()
-    system.register("standard-fields", StandardFields())
-    system.register("standard-reading", reading)
+    reading = standard_reading()
     recorded: list[Recorded] = []
     with without_network():
         prepared = prepare(folder, members, report)
@@ -137,9 +135,7 @@ class Readable(NamedTuple):
 def readable_table(folder: str, members: dict[str, Any], report: Report) -> Iterator[Readable | None]:
     """The table of a package of one resource, to be read as it is checked. None where it cannot be: `report`
     says why. What has no schema is text, or has the types of its file."""
-    reading = StandardReading()
-    system.register("standard-fields", StandardFields())
-    system.register("standard-reading", reading)
+    standard_reading()
     with without_network():
         prepared = prepare(folder, members, report)
         check_form(prepared)

@@ -123,16 +123,14 @@ def _sheets(file: Path) -> tuple[list[str | None], list[str]]:
 
 def _described(folder: Path, path: str, sheet: str | None) -> tuple[dict[str, Any], str | None]:
     """A resource as frictionless sees it, and why it sees nothing."""
-    from frictionless import Detector, Dialect, FrictionlessException, Resource, system
+    from frictionless import Detector, Dialect, FrictionlessException, Resource
     from frictionless.formats import CsvControl, ExcelControl
 
     dialect = Dialect(controls=[ExcelControl(sheet=sheet)] if sheet else [])
-    from couchreg.registry.checking.fields import StandardFields
-    from couchreg.registry.checking.reading import StandardReading
+    from couchreg.registry.checking.plugins import standard_reading
     from couchreg.registry.checking.sheets import advised
 
-    system.register("standard-fields", StandardFields())  # no type that a check would refuse
-    system.register("standard-reading", StandardReading())  # and no dialect
+    standard_reading()  # no type that a check would refuse, and no dialect
     fault = None
     try:
         is_text = _suffix(path) in _DELIMITED

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any, NoReturn
 
-from frictionless import FrictionlessException, Loader, Plugin, errors
+from frictionless import FrictionlessException, Loader, errors
 from frictionless.formats.csv import CsvControl, CsvParser
 from frictionless.formats.inline import InlineParser
 
@@ -212,8 +212,8 @@ def split_records(text: Iterable[str], terminator: str, quote: str) -> Iterator[
         yield waiting + held
 
 
-class StandardReading(Plugin):
-    """Makes frictionless read by the classes above; `places` has those of each table that was read."""
+class StandardReading:
+    """How frictionless is to read, by the classes above; `places` has those of each table that was read."""
 
     def __init__(self) -> None:
         self.places: dict[str, Places] = {}

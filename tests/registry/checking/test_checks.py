@@ -15,6 +15,7 @@ from frictionless import system
 from couchreg.errors import BadRequest, InvalidPackage, Unavailable
 from couchreg.model import json
 from couchreg.package.descriptor import PLACEHOLDER, examine
+from couchreg.registry.checking import checks
 from couchreg.registry.checking.checker import WORKER, Checker, CheckLimits
 from couchreg.registry.checking.checks import NoNet, without_network
 from couchreg.sandbox.ending import Cause, Stopped
@@ -333,3 +334,11 @@ def test_the_network_is_there_again_after_a_failure() -> None:
         fail()
     assert isinstance(meanwhile[0], NoNet)
     assert system.http_session is before
+
+
+def test_plugins_are_looked_for_once() -> None:
+    """Among all modules that could be imported, which takes longer than a small table."""
+    checks.warm()
+    known = system.plugins
+    checks.warm()
+    assert system.plugins is known
