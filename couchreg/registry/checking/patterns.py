@@ -2,7 +2,8 @@
 
 What differs: `\\i` and `\\c` (characters of names), `\\d` and `\\w` of Unicode, `\\p{IsGreek}` (blocks),
 subtraction as in `[a-z-[aeiou]]`, and that an expression speaks of the whole value. Two liberties are
-taken, since real schemas take them: `^` and `$` are anchors, as everywhere else, and what is no
+taken, since real schemas take them: `^` and `$` are anchors where an expression, or a branch or group of it,
+begins and ends, as everywhere else (within, they are the characters that they are), and what is no
 expression of XML Schema (lookaheads, lazy quantifiers) is read as one of Python's.
 
 Source: https://www.w3.org/TR/xmlschema-2/#regexs.
@@ -120,8 +121,10 @@ class _Translation:
         return self._text.startswith(text, self._at)
 
     def pieces(self) -> Iterator[str]:
+        before = ""  # what may stand before an anchor: nothing, or a mark of groups
         while self._at < len(self._text):
-            char = self._next()
+            char, last = self._next(), before
+            before = char if char in "(|" else "^"
             if char == "\\":
                 yield self._escape(inside=False)
             elif char == "[":
@@ -129,7 +132,9 @@ class _Translation:
             elif char == ".":
                 yield r"[^\n\r]"
             elif char == "$":
-                yield r"\Z"
+                yield r"\Z" if self._text[self._at : self._at + 1] in ("", "|", ")") else r"\$"
+            elif char == "^" and last == "^":
+                yield r"\^"
             elif char in "?*+}" and (self._peek("?") or self._peek("+")):
                 raise _NotXsd  # lazy and possessive quantifiers
             elif char == "(" and self._peek("?"):
