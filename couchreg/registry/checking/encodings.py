@@ -102,9 +102,10 @@ def _fault(data: bytes, offset: int, lines: int, at: int) -> Fault:
     return Fault(data[at], offset + at, lines + data.count(b"\n", 0, at) + 1)
 
 
-def detected(opened: Open, *, of_parts: bool = False) -> str | None:
+def detected(opened: Open, *, of_parts: bool = False, marks: str = "") -> str | None:
     """The encoding of a text that states none: UTF-8 where it fits, else a guess that does, else None. Of
-    what is in several files, it is for others to say which of them is UTF-8."""
+    what is in several files, it is for others to say which of them is UTF-8. `marks` are what parts its
+    cells and rows, which may be control characters."""
     with opened() as file:
         begin = file.read(_BEGINNING)
     for mark, name in _MARKS:
@@ -113,7 +114,7 @@ def detected(opened: Open, *, of_parts: bool = False) -> str | None:
     wide = _without_mark(begin)
     if wide and first_fault(opened, wide) is None:
         return wide
-    if binary(begin):
+    if binary(begin, marks):
         return None
     fault = first_fault(opened, UTF_8)
     if fault is None:
@@ -151,13 +152,15 @@ def surely(opened: Open) -> str | None:
     return guess if guess and _fits(opened, guess) else None
 
 
-def binary(begin: bytes) -> str:
-    """What a file is that is no text, by its first bytes; empty where it may be one."""
+def binary(begin: bytes, marks: str = "") -> str:
+    """What a file is that is no text, by its first bytes; empty where it may be one, of which `marks` are
+    known to be a part."""
     for signature, what in _SIGNATURES:
         if begin.startswith(signature):
             return what
     is_wide = any(begin.startswith(mark) for mark, _ in _MARKS) or _without_mark(begin) is not None
-    controls = len(begin) - len(begin.translate(None, _CONTROLS))
+    foreign = _CONTROLS.translate(None, marks.encode("ascii", "ignore"))
+    controls = len(begin) - len(begin.translate(None, foreign))
     return "binary" if controls * 10 > len(begin) and not is_wide else ""
 
 

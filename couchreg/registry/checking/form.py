@@ -32,7 +32,7 @@ from couchreg.registry.checking.formats import (
 from couchreg.registry.checking.naming import FieldNames, renamed
 from couchreg.registry.checking.patterns import BadPattern, compiled
 from couchreg.registry.checking.preparing import Prepared
-from couchreg.registry.checking.profiles import BadSchema, Faults, validator
+from couchreg.registry.checking.profiles import BadSchema, Faults, first_elsewhere, validator
 from couchreg.registry.checking.wording import told
 
 MOST_FIELDS = 20_000
@@ -192,6 +192,11 @@ def _of_schema(prepared: Prepared, resource: dict[str, Any], options: Mapping[st
     if faults:
         return
     for item in fields:
+        if away := first_elsewhere((item.get("constraints") or {}).get("jsonSchema")):
+            reason = (
+                f"that of the field {shown(item['name'])} refers to {shown(away)}, which is elsewhere, and"
+            )
+            prepared.leave(name, "jsonSchema", f"{reason} nothing is fetched; what it says itself is applied")
         if is_unknown(item.get("type"), item.get("format")):
             reason = (
                 f"the field {shown(item['name'])} has the format {shown(item['format'])}, and the standard"

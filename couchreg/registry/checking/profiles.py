@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from jsonschema import SchemaError
 from jsonschema.validators import Draft202012Validator, extend, validator_for
@@ -71,7 +71,8 @@ class _Elsewhere:
 def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faults:
     """What is wrong with a value by a JSON Schema, the file `path` of the package in `folder` (if any).
 
-    Raises BadSchema, then or when a value is looked at; for what is elsewhere when all faults are told.
+    Raises BadSchema, then or when a value is looked at; of a file, for what is elsewhere, too, when all
+    faults are told (of others `first_elsewhere` tells it).
     """
     if not isinstance(schema, dict | bool):
         raise BadSchema("a JSON Schema is an object")
@@ -83,11 +84,10 @@ def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faul
     except RecursionError:
         raise EndlessSchema from None
     away = _Elsewhere()
-    registry: Any = REGISTRY
-    if folder:
-        registry = cast(Any, Registry)(retrieve=_from(folder, away)).combine(REGISTRY)
-        found = _lenient(found, away)
-    root = _BASE + path
+    registry: Any = cast(Any, Registry)(retrieve=_from(folder, away)).combine(REGISTRY)
+    found = _lenient(found, away)
+    named = None if folder or not isinstance(schema, dict) else schema.get("$id")
+    root = _joined(_BASE, named) if isinstance(named, str) else _BASE + path
     checker = found({"$ref": root}, registry=registry.with_resource(root, _resource(schema)))
     if isinstance(schema, bool):
         checker = found(schema)
@@ -105,13 +105,41 @@ def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faul
             raise BadSchema(f"it refers to {str(error.ref)[:200]!r}, which is not in the package") from None
         except RecursionError:
             raise EndlessSchema from None
-        if away.asked:
+        if away.asked and folder:
             raise BadSchema(
                 f"it refers to {away.first[:200]!r}, which is not in the package; "
                 "what it says itself was applied"
             )
 
     return faults
+
+
+def first_elsewhere(schema: Any) -> str | None:
+    """The first address to which a schema refers and that is neither its own nor JSON Schema's."""
+    own, asked = set[str](), list[str]()
+    left: list[tuple[Any, str]] = [(schema, _BASE)]
+    while left:
+        value, base = left.pop()
+        if isinstance(value, dict):
+            stated = value.get("$id")
+            base = _joined(base, stated) if isinstance(stated, str) else base
+            own.add(urldefrag(base).url)
+            asked += [_joined(base, value[word]) for word in _REFERRING if isinstance(value.get(word), str)]
+            left += [(item, base) for item in value.values()]
+        elif isinstance(value, list):
+            left += [(item, base) for item in value]
+    for address in asked:
+        place = urldefrag(address).url
+        if place not in own and not place.startswith(_BASE) and REGISTRY.get(place) is None:
+            return address
+    return None
+
+
+def _joined(base: str, stated: str) -> str:
+    try:
+        return urljoin(base, stated)
+    except ValueError:  # no address
+        return base
 
 
 def _short(error: Any) -> str:
@@ -151,14 +179,14 @@ def _lenient(validator: Any, away: _Elsewhere) -> Any:
     return extend(validator, {word: passing(known[word]) for word in _REFERRING if word in known})
 
 
-def _from(folder: str, away: _Elsewhere) -> Callable[[str], Resource[Any]]:
+def _from(folder: str | None, away: _Elsewhere) -> Callable[[str], Resource[Any]]:
     def retrieve(uri: str) -> Resource[Any]:
         path = plain_path(unquote(urlsplit(uri).path).lstrip("/"))
         if not uri.startswith(_BASE):
             away.asked += 1
             away.first = away.first or uri
             raise NoSuchResource(uri)
-        if path_fault(path):
+        if folder is None or path_fault(path):
             raise NoSuchResource(uri)
         try:
             contents = read_json(Path(folder, path).read_bytes())

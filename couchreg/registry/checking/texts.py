@@ -27,6 +27,7 @@ from couchreg.registry.checking.parts import TEXT, of_parts
 from couchreg.registry.checking.preparing import Prepared
 
 _STEP = 1 << 20
+_WRITTEN_BY = ("delimiter", "lineTerminator", "quoteChar", "escapeChar", "nullSequence", "commentChar")
 
 
 class Recorded(TypedDict):
@@ -155,12 +156,13 @@ def _of_encoding(prepared: Prepared, resource: Any, paths: list[str]) -> tuple[P
     name, stated = resource.name, prepared.tables[resource.name].get("encoding")
     opened = partial(prepared.open_text, name)
     is_json = resource.format == "json"
-    found = None if stated else detected(opened, of_parts=len(paths) > 1)
+    marks = _marks(prepared.tables[name].get("dialect"))
+    found = None if stated else detected(opened, of_parts=len(paths) > 1, marks=marks)
     if found is not None and (found == UTF_8 or not is_json):
         return _of_mixed(prepared, resource, paths, found), found
     if not stated and not is_json:
         with opened() as file:
-            what = binary(file.read(_STEP))
+            what = binary(file.read(_STEP), marks)
         if what:
             message = f"{paths[0]} is {what}, and no text: state its “format”, or give the file its suffix."
             return problem("format-error", message, resource=name, file=paths[0]), None
@@ -187,6 +189,13 @@ def _of_encoding(prepared: Prepared, resource: Any, paths: list[str]) -> tuple[P
         )
     where: dict[str, Any] = {"row": place.row, "file": place.file, "line": place.line}
     return problem("encoding-error", message, resource=name, **where), None
+
+
+def _marks(dialect: Any) -> str:
+    """The characters by which a dialect says that a table is written: some programs part cells and rows by
+    control characters, as those of Hadoop do."""
+    stated = {**dialect, **dialect.get("csv", {})} if isinstance(dialect, dict) else {}
+    return "".join(value for word in _WRITTEN_BY if isinstance(value := stated.get(word), str))
 
 
 def _unmarked(name: str, file: str, stated: str, other: str | None) -> Problem:

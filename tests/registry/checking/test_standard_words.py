@@ -103,11 +103,59 @@ def test_a_moment_that_is_written_otherwise_has_a_remedy(tmp_path: Path) -> None
     assert "is written as 2024-12-31T23:59:59" in found["message"]
 
 
-@pytest.mark.parametrize("shape", [5, {"type": "nonsense"}, {"$ref": ELSEWHERE}])
+@pytest.mark.parametrize("shape", [5, {"type": "nonsense"}, {"$ref": "shapes/x.json"}])
 def test_a_json_schema_that_cannot_be_applied(tmp_path: Path, shape: Any) -> None:
     report = one(tmp_path, ["{}"], type="object", constraints={"jsonSchema": shape})
     assert [(item["type"], item["field"]) for item in report["problems"]] == [("field-error", "id")]
     assert "“jsonSchema” cannot be applied" in report["problems"][0]["message"] or shape == 5
+
+
+@pytest.mark.parametrize(
+    ("shape", "address"),
+    [
+        ({"required": ["a"], "properties": {"a": {"$ref": ELSEWHERE}}}, ELSEWHERE),
+        ({"required": ["a"], "$defs": {"b": {"items": {"$ref": f"{ELSEWHERE}#/c"}}}}, f"{ELSEWHERE}#/c"),
+        (
+            {"$id": "https://example.org/a/", "allOf": [{"required": ["a"]}, {"$ref": "b"}]},
+            "https://example.org/a/b",
+        ),
+    ],
+)
+def test_of_a_json_schema_that_refers_to_what_is_elsewhere_the_rest_is_applied(
+    tmp_path: Path, shape: Any, address: str
+) -> None:
+    cells = ['"{""a"": 1}"', '"{""b"": 1}"']
+    report = one(tmp_path, cells, type="object", constraints={"jsonSchema": shape})
+    [found] = report["problems"]
+    assert (found["type"], found["row"]) == ("constraint-error", 3)
+    [left] = report["unchecked"]
+    assert (left["resource"], left["member"]) == ("t", "jsonSchema")
+    assert f"refers to '{address}', which is elsewhere" in left["reason"]
+
+
+def test_a_json_schema_that_refers_to_itself_and_to_json_schema_is_applied(tmp_path: Path) -> None:
+    own = {"$id": "https://example.org/a.json", "$ref": "#/$defs/b", "$defs": {"b": {"required": ["type"]}}}
+    meta = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
+    for shape in (own, meta):
+        cells = ['"{""type"": ""object""}"', "{}" if shape is own else '"{""type"": 1}"']
+        report = one(tmp_path, cells, type="object", constraints={"jsonSchema": shape})
+        assert (report["unchecked"], [item["row"] for item in report["problems"]]) == ([], [3])
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        ({"delimiter": "\x01"}, "id\x01word\n1\x01a\n{}\x01b\n"),
+        ({"delimiter": "\x1f", "lineTerminator": "\x1e"}, "id\x1fword\x1e1\x1fa\x1e{}\x1fb\x1e"),
+        ({"quoteChar": "\x02"}, "id,word\n1,\x02a,b\x02\n{},\x02c\x02\n"),
+    ],
+)
+def test_control_characters_that_a_dialect_names_make_no_binary_file(
+    tmp_path: Path, dialect: dict[str, str], text: str
+) -> None:
+    assert table(tmp_path, text.format(2), dialect=dialect)["problems"] == []
+    assert kinds(table(tmp_path, text.format("x"), dialect=dialect)) == ["type-error"]
+    assert kinds(table(tmp_path, text.format(2))) == ["format-error"]
 
 
 @pytest.mark.parametrize(
