@@ -126,9 +126,10 @@ class _Header:
         if self._header is None:
             self._header = self._find(head)
             return None
+        header = self._header
         rows = [(line, row) for line, row in islice(self._rows(head), self._first + SAMPLE) if any(row)]
         kept = [(line, row) for line, row in rows if not self._is_comment(row)][: self._first]
-        return next((line for line, row in kept if row == self._header), None)
+        return next((line for line, row in kept if _is_alike(row, header)), None)
 
     def _find(self, head: bytes) -> list[str] | None:
         for _, row in self._rows(head):
@@ -159,6 +160,12 @@ class _Header:
             self._encoding = _WIDE[head[:2]]
         text = head.removeprefix(_MARKS[0]).decode(self._encoding or "latin-1", "replace")
         return records_of(io.StringIO(text.removeprefix("\ufeff"), newline=""), self._control)
+
+
+def _is_alike(row: list[str], header: list[str]) -> bool:
+    """Whether a row is the header, or has its labels in another order or case: no row of data has all."""
+    folded = [sorted(map(str.casefold, cells)) for cells in (row, header)]
+    return row == header or (len(set(folded[1])) > 1 and folded[0] == folded[1])
 
 
 def _ends(file: BinaryIO, head: bytes) -> bytes:

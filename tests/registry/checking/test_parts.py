@@ -70,6 +70,8 @@ def test_compressed_parts_make_a_table(tmp_path: Path) -> None:
         ([b"id;word\n1;one\n", b"id;word\n"], {"dialect": {"delimiter": ";"}}, "repeated-header", "b.csv"),
         ([b"id;word\n1;one\n", b"id;word\n"], {}, "repeated-header", "b.csv"),
         ([b"\xef\xbb\xbfid,word\n1,one\n", b"id,word\n"], {}, "repeated-header", "b.csv"),
+        ([b"a,b\none,1\n", b"b,a\n2,two\n"], {"schema": None}, "repeated-header", "b.csv"),
+        ([b"a,b\none,1\n", b" A,B \ntwo,2\n"], {"schema": None}, "repeated-header", "b.csv"),
         ([b"id,word\n1,one", b"2,two\n"], {}, "missing-line-break", "a.csv"),
         ([b"id,word\n1,one\n", b"2,two", b"3,three\n"], {}, "missing-line-break", "b.csv"),
         ([b"1,one", b"2,two"], {"dialect": {"header": False}}, "missing-line-break", "a.csv"),
