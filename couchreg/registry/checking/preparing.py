@@ -19,6 +19,7 @@ from couchreg.package.descriptor import PLACEHOLDER, stated_path
 from couchreg.package.formats import split_format
 from couchreg.package.frictionless_terms import dialect_terms, is_json_table
 from couchreg.package.paths import is_url, plain_path
+from couchreg.package.placeholders import is_unwritten
 from couchreg.package.references import RULES, names_a_file, references
 from couchreg.package.report import MAX_SHOWN, Report, problem, shown
 from couchreg.package.text import BadText, read_json
@@ -83,15 +84,26 @@ def prepare(folder: str, members: dict[str, Any], report: Report) -> Prepared:
         if prepared.members.pop(member, None) is not None:
             prepared.leave(None, member, "it is a resource that has one: nothing of a package is read by it")
     _obey(prepared, prepared.members, None, members)
-    if members.get("description") == PLACEHOLDER:
-        prepared.leave(None, "description", "it is still the one that couchreg init has written")
+    _say_unwritten(prepared, None, members)
     for resource in members["resources"]:
+        _say_unwritten(prepared, resource["name"], resource)
         _add(prepared, resource)
     for reference in references(members):
         if not reference.needed and not os.path.isfile(os.path.join(folder, reference.path)):
             reason = f"the package has no file {shown(reference.path)}"
             prepared.leave(reference.resource, reference.member, reason)
     return prepared
+
+
+def _say_unwritten(prepared: Prepared, resource: str | None, members: Mapping[str, Any]) -> None:
+    for member in ("title", "description"):
+        text = members.get(member)
+        if text == PLACEHOLDER:
+            prepared.leave(resource, member, "it is still the one that couchreg init has written")
+        elif is_unwritten(member, text):
+            prepared.leave(
+                resource, member, f"it is {shown(text)}, which stands for one that is still to be written"
+            )
 
 
 def _add(prepared: Prepared, resource: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from couchreg.model.json import decode
-from couchreg.package.descriptor import PLACEHOLDER
+from couchreg.package.placeholders import is_unwritten
 from couchreg.registry.checking.sniffing import sniffed
 from couchreg.sandbox.inside.channel import Reply
 
@@ -64,6 +64,10 @@ def _text(value: Any) -> bool:
     return isinstance(value, str)
 
 
+def _words(member: str) -> Callable[[Any], bool]:
+    return lambda value: _text(value) and not is_unwritten(member, value)
+
+
 def _texts(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) and item for item in value)
 
@@ -85,8 +89,8 @@ def _one_of(*known: str) -> Callable[[Any], bool]:
 _OF_PACKAGE: Mapping[str, Callable[[Any], bool]] = {
     "name": lambda value: _text(value) and _NAME.fullmatch(value) is not None,
     "version": _text,
-    "title": _text,
-    "description": lambda value: _text(value) and value != PLACEHOLDER,
+    "title": _words("title"),
+    "description": _words("description"),
     "keywords": _texts,
     "licenses": _licenses,
     "$schema": _one_of(_VERSION_2),
@@ -95,8 +99,8 @@ _OF_PACKAGE: Mapping[str, Callable[[Any], bool]] = {
 _OF_RESOURCE: Mapping[str, Callable[[Any], bool]] = {
     "name": lambda value: _text(value) and _NAME.fullmatch(value) is not None,
     "path": lambda value: _text(value) and value.endswith(".csv"),
-    "title": _text,
-    "description": _text,
+    "title": _words("title"),
+    "description": _words("description"),
     "format": _one_of("csv"),
     "mediatype": _one_of("text/csv"),
     "encoding": _one_of("utf-8"),

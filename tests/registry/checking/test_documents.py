@@ -105,3 +105,33 @@ def test_a_description_that_nobody_has_written(tmp_path: Path) -> None:
     assert [(item["resource"], item["member"]) for item in report["unchecked"]] == [(None, "description")]
     report = table(tmp_path, "id,word\n1,one\n", package={"description": f"{PLACEHOLDER} Of words."})
     assert report["unchecked"] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("TODO", "tbd.", "xxx", "...", "[FIXME]", "Lorem ipsum dolor sit amet, consectetur", "n/a"),
+        *(
+            "A description of the package.",
+            "Add a description",
+            "<insert description here>",
+            "My description",
+        ),
+        *("Describe this dataset", "Short description of your data", "To be added"),
+    ],
+)
+def test_words_by_which_people_remember_to_write_a_description(tmp_path: Path, text: str) -> None:
+    package = {"title": "Untitled", "description": text}
+    report = table(tmp_path, "id,word\n1,one\n", package=package, description=text)
+    found = [(item["resource"], item["member"]) for item in report["unchecked"]]
+    assert (report["valid"], found) == (True, [(None, "title"), (None, "description"), ("t", "description")])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A", "Description of birds", "Nonesuch", "What the tables describe", "Todos of the council", "X, 2020"],
+)
+def test_what_somebody_has_written_is_a_description(tmp_path: Path, text: str) -> None:
+    package = {"title": "Description of the data", "description": text}
+    report = table(tmp_path, "id,word\n1,one\n", package=package, title=text, description=text)
+    assert report["unchecked"] == []
