@@ -8,10 +8,12 @@ from typing import Any
 
 from couchreg.model import json
 from couchreg.package.report import MAX_SHOWN, Problem, Report, problem, shown
+from couchreg.registry.checking.cells import cell_remedy, header_below, is_no_value, pattern_remedy
 from couchreg.registry.checking.json_rows import FORMATS, LINES, fault_of
 from couchreg.registry.checking.naming import FieldNames, made_name
 from couchreg.registry.checking.opening import BROKEN, UTF_8, line_breaks
 from couchreg.registry.checking.preparing import Prepared
+from couchreg.registry.checking.reading import FORMATS as TABLES
 from couchreg.registry.checking.reading import USUAL, StandardReading, split_records
 from couchreg.registry.checking.sheets import advised
 from couchreg.registry.checking.texts import Recorded
@@ -31,6 +33,8 @@ _REMEDIES = {  # likewise, of types that have none
 }
 # Types whose values may be equal to those of others.
 _COMPARED = {"integer": "number", "year": "number", "any": "string"}
+_OF_LABELS = ("incorrect-label", "missing-label", "extra-label", "blank-label")
+_HEAD = 64 << 10  # bytes of a text in which a header is looked for
 _UNREAD = ("source-error", "format-error")  # frictionless's words for these are long and say nothing
 
 
@@ -41,6 +45,7 @@ class Explainer:
         self._prepared = prepared
         self._reading = reading
         self._starts: dict[str, list[int]] = {}
+        self._looked_below: set[str] = set()
         self._unlabelled: set[str] = set()  # tables with columns without labels of their own
 
     def problem(self, error: Any, resource: str) -> Problem | None:
@@ -72,7 +77,8 @@ class Explainer:
             message = f"The data cannot be read: {advised(str(error.note))}"
         if error.type == "source-error" and row is None and (broken := self._broken_json(resource)):
             return broken
-        message += _remedy(error, message, str(field)) or self._unlike_types(error, resource)
+        message = _of_itself(error, message)
+        message += _remedy(error, message, str(field)) or self._elsewhere(error, resource)
         if own and field != own:  # names that frictionless cannot tell apart have a number here
             message = message.replace(f'"{own}"', f'"{field}"')
         return problem(error.type, message, resource=resource, row=row, field=field, column=column, **place)
@@ -93,6 +99,26 @@ class Explainer:
                     f"which it refers, of the type {two}. Give both the same type"
                 )
         return ""
+
+    def _elsewhere(self, error: Any, resource: str) -> str:
+        """What is to be said of an error that other places of the package explain."""
+        return self._unlike_types(error, resource) or self._header_below(error, resource)
+
+    def _header_below(self, error: Any, resource: str) -> str:
+        """Where the header of a text stands that begins with something else; told once of a table."""
+        table = self._prepared.tables.get(resource, {})
+        is_text = self._prepared.forms.get(resource) in TABLES and self._prepared.paths.get(resource)
+        if error.type not in _OF_LABELS or not is_text or resource in self._looked_below:
+            return ""
+        self._looked_below.add(resource)
+        dialect, schema = table.get("dialect") or {}, table.get("schema") or {}
+        if dialect.get("headerRows") or not dialect.get("header", True):
+            return ""
+        names = self._prepared.names_of(resource)
+        stated = [names.stated_of(str(item.get("name"))) for item in schema.get("fields") or ()]
+        with self._prepared.open_text(resource) as file:
+            head = file.read(_HEAD).decode(str(table.get("encoding") or UTF_8), "replace")
+        return header_below(io.StringIO(head), stated, str(dialect.get("delimiter") or ""))
 
     def _type_of(self, resource: str, name: str) -> str | None:
         """The type of a field by its name as frictionless has it; None of one that is not known."""
@@ -203,6 +229,13 @@ class Explainer:
             return sum(1 for _ in split_records(text, terminator, quote))
 
 
+def _of_itself(error: Any, message: str) -> str:
+    """A message in which a table that refers to itself has no empty name."""
+    if error.type == "foreign-key" and not error.reference_name:
+        return message.replace('the lookup table ""', "the table itself")
+    return message
+
+
 def _is_told_of_cells(error: Any) -> bool:
     """Whether it says of a row what is said of its cells: see `declared`."""
     return bool(error.type == "primary-key" and "are all" in error.note)
@@ -210,11 +243,10 @@ def _is_told_of_cells(error: Any) -> bool:
 
 def _remedy(error: Any, message: str, field: str) -> str:
     """What to do about an error, as the end of its message; nothing where that is not known."""
-    form = next((form for kind, form in _FORMS.items() if message.endswith(kind)), None)
-    if error.type == "type-error" and form:
-        return f", which is written as {form}: write it so, or state the “format” that it has"
     if error.type == "type-error":
-        return next((words for kind, words in _REMEDIES.items() if message.endswith(kind)), "")
+        return _of_type(message, getattr(error, "cell", None))
+    if error.type == "constraint-error":
+        return pattern_remedy(message, getattr(error, "cell", None))
     if error.type == "extra-label" and not getattr(error, "label", None):
         return ": remove the column, which has no name"
     if made := made_name(error):
@@ -224,6 +256,14 @@ def _remedy(error: Any, message: str, field: str) -> str:
     if error.type == "blank-row":
         return ': remove it, or state "skipBlankRows": true in the “dialect”'
     return ""
+
+
+def _of_type(message: str, cell: Any) -> str:
+    form = next((form for kind, form in _FORMS.items() if message.endswith(kind)), None)
+    if form and not is_no_value(cell):
+        return f", which is written as {form}: write it so, or state the “format” that it has"
+    words = next((words for kind, words in _REMEDIES.items() if message.endswith(kind)), "")
+    return words if words and not is_no_value(cell) else cell_remedy(message, cell)
 
 
 def _unseen(label: str, name: str) -> str | None:

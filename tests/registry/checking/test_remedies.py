@@ -1,6 +1,7 @@
 """What people send who export, rename and copy: refused with its place, and with what to do about it."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +181,86 @@ def test_what_to_do_about_a_schema(
 ) -> None:
     report = table(tmp_path, TEXT, schema={"fields": FIELDS, **schema}, package={"$schema": V2})
     assert said(report, kind, words, field=field)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "words"),
+    [
+        ("integer", "NA", '"missingValues":["","NA"]'),
+        ("date", "n/a", '"missingValues":["","n/a"]'),
+        ("duration", "-", '"missingValues":["","-"]'),
+        ("number", ":", '"missingValues":["",":"]'),
+        ("integer", "1,000", '"groupChar":","'),
+        ("integer", "1'000'000", '"groupChar":"\'"'),
+        ("integer", "1.0", "write it without its fraction"),
+        ("integer", "1.5", '"type":"number"'),
+        ("integer", "1,5", '"type":"number","decimalChar":","'),
+        ("number", "1,5", '"decimalChar":","'),
+        ("number", "1.234,5", '"groupChar":".","decimalChar":","'),
+        ("number", "1\u202f234,5", '"groupChar":"\u202f","decimalChar":","'),
+        ("number", "12 kg", '"bareNumber":false'),
+        ("number", "$1,234.50", '"groupChar":",","bareNumber":false'),
+        ("boolean", "ja", "in “trueValues” and “falseValues”"),
+        ("year", "24", "is written as 2024"),
+        ("yearmonth", "2024/12", "is written as 2024-12"),
+        ("geopoint", "here", "longitude, latitude"),
+    ],
+)
+def test_what_to_do_about_a_cell(tmp_path: Path, kind: str, cell: str, words: str) -> None:
+    schema = {"fields": [{"name": "id", "type": kind}, FIELDS[1]]}
+    assert said(table(tmp_path, f'id,word\n"{cell}",a\n', schema=schema), "type-error", words, row=2)
+
+
+@pytest.mark.parametrize(
+    "cell", ["abc", "1e5x", "12/13", "2020-01-01", "1,2,3", "0x1F", "1.2.3", "from 2020"]
+)
+def test_of_other_cells_nothing_is_advised(tmp_path: Path, cell: str) -> None:
+    for kind in ("integer", "number"):
+        schema = {"fields": [{"name": "id", "type": kind}, FIELDS[1]]}
+        [found] = table(tmp_path, f'id,word\n"{cell}",a\n', schema=schema)["problems"]
+        assert found["message"].endswith(f'type is "{kind}/default"')
+
+
+def test_a_word_by_xml_schema_has_no_underscore(tmp_path: Path) -> None:
+    field = {"name": "word", "type": "string", "constraints": {"pattern": r"\w+"}}
+    for cell, is_told in (("a_b", True), ("a-b", False)):
+        report = table(tmp_path, f"id,word\n1,{cell}\n", schema={"fields": [FIELDS[0], field]})
+        [found] = report["problems"]
+        assert (found["type"], "write [\\w_]" in found["message"]) == ("constraint-error", is_told)
+
+
+@pytest.mark.parametrize(
+    ("above", "dialect", "words"),
+    [
+        (
+            "# made by R\n",
+            {},
+            'line 2 has the names of the schema. Remove what stands above it, or state "commentChar":"#"',
+        ),
+        (
+            "Words of 2020,\n,\n",
+            {},
+            'line 3 has the names of the schema. Remove what stands above it, or state "headerRows": [3]',
+        ),
+        ("Words of 2020\n", {"delimiter": ";"}, '"headerRows": [2]'),
+    ],
+)
+def test_a_header_below_something_else(
+    tmp_path: Path, above: str, dialect: dict[str, str], words: str
+) -> None:
+    text = "id,word\n1,a\n".replace(",", dialect.get("delimiter", ","))
+    for encoding in ("utf-8", "utf-16"):
+        data = f"{above}{text}".encode(encoding)
+        report = table(tmp_path, data, dialect=dialect, encoding=encoding)
+        told = [item for item in report["problems"] if words in item["message"]]
+        assert [item["type"].endswith("-label") for item in told] == [True]
+    stated = json.loads("{" + words[words.index('"') :] + "}")
+    mended = table(tmp_path, f"{above}{text}", dialect={**dialect, **stated}, package={"$schema": V2})
+    assert mended["problems"] == []
+
+
+def test_a_table_that_refers_to_itself_is_named(tmp_path: Path) -> None:
+    fields = [FIELDS[0], {"name": "up", "type": "integer"}]
+    key = {"fields": "up", "reference": {"resource": "", "fields": "id"}}
+    report = table(tmp_path, "id,up\n1,9\n", schema={"fields": fields, "foreignKeys": [key]})
+    assert said(report, "foreign-key", 'values "9" not found in the table itself as "id"', row=2)
