@@ -23,6 +23,13 @@ _LATIN = (
     *("cp850", "cp852"),
 )
 _CYRILLIC = ("cp1251", "cp866")
+_CHINESE = ("gb18030", "gbk", "gb2312")
+# Of each, the first bytes of the characters that are common: kana and frequent kanji, syllables. Their
+# second bytes have the highest bit, too.
+_COMMON = {
+    "euc_jp": frozenset((*range(0xA1, 0xA6), *range(0xB0, 0xD0))),
+    "euc_kr": frozenset((*range(0xA1, 0xA4), *range(0xB0, 0xC9))),
+}
 _AMID = re.compile(r"[^\W\d_][²³°¼½¾µ£§©®][^\W\d_]")  # words that are none
 
 
@@ -43,9 +50,11 @@ def doubt_of(sample: bytes, guess: str) -> Doubt | None:
     guessed = sample.decode(guess, "replace")
     if has_symbols_alone(guessed):
         return None
-    for other in (*_LATIN, *_CYRILLIC):
+    is_chinese = guess in _CHINESE
+    for other in _COMMON if is_chinese else (*_LATIN, *_CYRILLIC):
         reading = sample.decode(other, "replace")
-        if reading != guessed and _makes_sense(reading, other):
+        makes_sense = _is_common(sample, other) if is_chinese else _makes_sense(reading, other)
+        if reading != guessed and makes_sense:
             pairs = zip(guessed.splitlines(), reading.splitlines(), strict=False)
             for line, (one, two) in enumerate(pairs, 1):
                 if one != two:
@@ -59,6 +68,13 @@ def _makes_sense(text: str, encoding: str) -> bool:
     if is_strange(text, _STRANGE) or not is_written_in(text, encoding):
         return False
     return is_of_one_script(text) if encoding in _CYRILLIC else not _AMID.search(text)
+
+
+def _is_common(sample: bytes, encoding: str) -> bool:
+    """Whether a text has only common characters of an encoding of Japanese or Korean: these come first in it,
+    while those of a Chinese text are spread."""
+    high = bytes(byte for byte in sample if byte > 127)
+    return len(high) % 2 == 0 and all(byte in _COMMON[encoding] for byte in high[::2])
 
 
 def _around(line: str) -> str:

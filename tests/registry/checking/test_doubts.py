@@ -79,3 +79,12 @@ def test_a_long_text_tells_its_encoding_by_itself(tmp_path: Path) -> None:
 def test_an_encoding_that_is_stated_is_no_guess(tmp_path: Path) -> None:
     report = table(tmp_path, text_of("polish", "cp1250"), encoding="cp1250")
     assert (report["problems"], report["unchecked"]) == ([], [])
+
+
+def test_a_few_words_of_japanese_may_be_taken_for_chinese(tmp_path: Path) -> None:
+    report = table(tmp_path, "id,word\n1,東京都\n2,大阪府\n".encode("euc_jp"))
+    assert [item["value"] for item in report["recorded"]] == ["gb18030"]
+    [told] = report["unchecked"]
+    assert "and would be '1,東京都' in euc_jp; state the “encoding” that is right" in told["reason"]
+    report = table(tmp_path, "id,word\n1,北京市朝阳区建国路\n2,上海市浦东新区\n".encode("gbk"))
+    assert (report["recorded"][0]["value"], report["unchecked"]) == ("gb18030", [])
