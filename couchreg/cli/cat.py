@@ -1,6 +1,8 @@
 """`couchreg cat`: the bytes of a resource or file on standard output, as they were published."""
 
+import codecs
 import os
+import re
 import sys
 
 import click
@@ -12,7 +14,9 @@ from couchreg.client.address import Address, find_resource, read_address
 from couchreg.client.errors import UsageError
 from couchreg.client.registry import Registry
 
-_CONTROLS = frozenset(range(0x20)) - frozenset(b"\t\n\r\f")
+# What a terminal acts on, and no text has; the second half as it stands in UTF-8.
+_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")
+_NO_TEXT = ("image/", "audio/", "video/", "font/", "application/")  # but where it is UTF-8
 PIPE_CLOSED = 141  # as other programs end whose reader went away: 128 and SIGPIPE
 
 
@@ -43,16 +47,20 @@ def _resource(text: str) -> Address:
 
 async def _copy(found: Registry, text: str) -> None:
     opened = await found.reader.open(_resource(text))
-    shown = sys.stdout.isatty()
+    shown, is_picture = sys.stdout.isatty(), str(opened.entry.mediatype).startswith(_NO_TEXT)
     async for chunk in found.reader.chunks(opened):
-        if shown and not _is_text(chunk):
+        if shown and (_CONTROLS.search(chunk) or (is_picture and not _is_utf_8(chunk))):
             raise UsageError(f"{text} is binary: send it to a file or a pipe, as in couchreg cat … > FILE.")
         sys.stdout.buffer.write(chunk)
 
 
-def _is_text(chunk: bytes) -> bool:
-    """Whether a terminal can show it: no control characters but those of lines and tabs."""
-    return not _CONTROLS & set(chunk)
+def _is_utf_8(chunk: bytes) -> bool:
+    """Whether it is, but for a character in which it may end."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(chunk)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 async def _about(found: Registry, text: str) -> dict[str, object]:

@@ -55,7 +55,9 @@ async def _unpublish(
     async with Registry(account.registry, account.login) as found, found.about(name, version):
         if not yes:
             if not for_good:  # which takes what is deleted already, too
-                await found.catalog.versions(name)  # nobody is asked about what is not there
+                rows = await found.catalog.versions(name)  # nobody is asked about what is not there
+                if version is not None and all(row.get("version") != version for row in rows):
+                    raise Missing(f"{name} has no version {version}.")  # `about` names those there are
             _confirm(name, version, await _dependents(found, name), " for good" if for_good else "")
         return await found.unpublish(name, version, for_good=for_good)
 

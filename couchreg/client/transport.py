@@ -213,7 +213,16 @@ async def read_json(response: aiohttp.ClientResponse) -> Any:
     try:
         return json.decode(bytes(body))
     except BadRequest:
-        raise not_a_registry(response.url.origin(), "its answer is not JSON.") from None
+        raise not_a_registry(response.url.origin(), _why_no_json(response)) from None
+
+
+def _why_no_json(response: aiohttp.ClientResponse) -> str:
+    if response.content_type != "text/html":
+        return "its answer is not JSON."
+    return (
+        "it answers with a page. A proxy may answer in its place, or a network that wants a login: open the "
+        "address in a browser."
+    )
 
 
 _BY_STATUS: dict[int, type[ClientError]] = {

@@ -24,6 +24,9 @@ def bees(live: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("manners")
     (folder / "hives.csv").write_text("hive,bees\n" + "north,40000\n" * 500)
     (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    (folder / "broken.png").write_bytes(b"\x89PNG")  # without a control character
+    (folder / "drawn.svg").write_text("<svg>Größe</svg>")
+    (folder / "red.txt").write_text("\u009b31mred")
     descriptor = {
         "name": "manners",
         "title": "Beehives of the valley",
@@ -32,6 +35,7 @@ def bees(live: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
         "resources": [
             {"name": "hives", "path": "hives.csv"},
             {"name": "picture", "path": "picture.png"},
+            *({"name": path[:-4], "path": path} for path in ("broken.png", "drawn.svg", "red.txt")),
         ],
     }
     (folder / "datapackage.json").write_text(json.dumps(descriptor))
@@ -101,7 +105,13 @@ OF_A_PACKAGE = (
     "access ls {}",
     "trust ls {}",
 )
-OF_A_VERSION = ("unpublish --yes {}", "dist-tag add {} newest", "deprecate {} old", "yank {} wrong")
+OF_A_VERSION = (
+    "unpublish {}",
+    "unpublish --yes {}",
+    "dist-tag add {} newest",
+    "deprecate {} old",
+    "yank {} wrong",
+)
 
 
 def test_what_was_meant_by_who_changes_something(live: Server, bees: str, tmp_path: Path) -> None:
@@ -130,9 +140,12 @@ def test_install_tells_what_changed(couchreg: Couchreg, live: Server, tmp_path: 
 
 
 def test_binary_data_is_for_no_terminal(live: Server, bees: str, tmp_path: Path, couchreg: Couchreg) -> None:
-    shown = at_terminal(tmp_path, "cat", f"{bees}/picture", registry=live.registry_url)
-    assert "is binary" in shown
-    assert "PNG" not in shown
+    for name in ("picture", "broken", "red"):
+        shown = at_terminal(tmp_path, "cat", f"{bees}/{name}", registry=live.registry_url)
+        assert "is binary" in shown
+        assert "PNG" not in shown
+        assert "31m" not in shown
+    assert "Größe" in at_terminal(tmp_path, "cat", f"{bees}/drawn", registry=live.registry_url)
     assert "north,40000" in at_terminal(tmp_path, "cat", f"{bees}/hives", registry=live.registry_url)
 
 
@@ -150,7 +163,8 @@ class Proxy(Answering):
         if self.path.startswith("/to/"):  # /to/PORT/…
             self._lead(*self.path.split("/")[2:])
             return
-        status = 502 if "502" in self.path else 413 if "413" in self.path else 403
+        stated = [number for number in (200, 413, 502) if f"/{number}" in self.path]
+        status = stated[0] if stated else 403
         self.send_response(status)
         self.send_header("Content-Type", "text/html")
         self.end_headers()
@@ -178,6 +192,8 @@ def test_a_proxy_that_answers_is_named(proxy: str, tmp_path: Path) -> None:
     assert (blocked.status, "in its place" in blocked.err) == (1, True)
     down = run("search", "x", cwd=tmp_path, registry=f"{proxy}/502")
     assert (down.status, "in its place" in down.err) == (7, True)
+    page = run("search", "x", cwd=tmp_path, registry=f"{proxy}/200")  # as a network does that wants a login
+    assert (page.status, "answers with a page" in page.err, "in its place" in page.err) == (1, True, True)
 
 
 def test_a_proxy_that_takes_nothing_large_says_so_of_itself(proxy: str, tmp_path: Path) -> None:
