@@ -5,8 +5,18 @@ Owns the choice of back ends, which no other room may name, and the order in whi
 Comes in: `cli`.
 """
 
-from couchreg.app.refusing import DamagedDatabase, set_aside
+from couchreg.app.refusing import DAMAGED, DamagedDatabase, DamagedFile, set_aside, set_file_aside
 from couchreg.app.server import App, build
 from couchreg.app.stores import open_blobs, s3_options
 
-__all__ = ["App", "DamagedDatabase", "build", "open_blobs", "s3_options", "set_aside"]
+__all__ = [
+    "DAMAGED",
+    "App",
+    "DamagedDatabase",
+    "DamagedFile",
+    "build",
+    "open_blobs",
+    "s3_options",
+    "set_aside",
+    "set_file_aside",
+]

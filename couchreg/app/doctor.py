@@ -28,7 +28,10 @@ LOST = (
     "administrator."
 )
 REMEDIES = {  # of files that are databases, by their names
-    SERVER: f"{BACKUP}; it holds the server's settings and administrators.",
+    SERVER: (
+        f"{BACKUP}; it holds the server's settings and administrators. If there is no backup: couchreg "
+        "rebuild keeps it aside and makes a new one, and the next start makes an administrator."
+    ),
     "downloads.sqlite": "Stop the server and move it away: the counts of downloads begin anew.",
     "contents.sqlite": "Stop the server and delete it: it is made again.",
     "tables.sqlite": "Stop the server and delete it: it is made again, and the tables with it.",

@@ -16,7 +16,11 @@ from couchreg.docstore.sqlite import paths
 from couchreg.errors import CouchregError, Failure, Unavailable
 from couchreg.os_errors import belongs
 
-BACKUP = "Put it back from a backup, or choose another data directory with --data-dir."
+BACKUP = (
+    "Put it back from a backup, or choose another data directory with --data-dir. If there is no backup, "
+    "couchreg rebuild makes a new one, and the next start an administrator: its settings are lost."
+)
+DAMAGED = "file_corrupt"  # the word of a database whose file turns out to be damaged when it is read
 _OF_THE_DISK = ("insufficient_storage", "file_error")  # words of what says nothing of what the file holds
 MENDING = "See that this user may write it and that the disk is not full, or choose another with --data-dir."
 
@@ -29,16 +33,26 @@ class DamagedDatabase(CannotStart):
         self.name = name
 
 
+class DamagedFile(CannotStart):
+    """A file of SQLite's at `path` that is damaged."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(reason)
+        self.path = path
+
+
 @contextmanager
 def using(path: Path, remedy: str) -> Iterator[None]:
-    """Turn what goes wrong with a file or folder into CannotStart."""
+    """Turn what goes wrong with a file or folder into CannotStart, of a damaged file of SQLite's
+    DamagedFile."""
     try:
         yield
     except CannotStart:
         raise
     except CouchregError as error:
         what = MENDING if error.error in _OF_THE_DISK else remedy
-        raise CannotStart(f"{path} cannot be used. {error.reason.rstrip('.')}. {what}") from error
+        said = f"{path} cannot be used. {error.reason.rstrip('.')}. {what}"
+        raise (DamagedFile(path, said) if error.error == DAMAGED else CannotStart(said)) from error
     except OSError as error:
         what = remedy if error.errno == errno.ENOENT else MENDING
         raise CannotStart(f"{error.filename or path} cannot be used: {error.strerror}. {what}") from error
@@ -114,13 +128,15 @@ async def refuse_bare(store: Store, blobs: BlobStore, *, is_new: bool) -> None:
 
 def set_aside(folder: Path, name: str) -> list[Path]:
     """Rename the file of a database that is damaged, and what SQLite has beside it; the new names."""
-    moved: list[Path] = []
-    for file in _files(folder, name):
-        aside = file.path.with_name(f"{file.path.name}.damaged")
-        there = [path for path in (file.path, *paths.companions(file.path)) if path.exists()]
-        names = [path.with_name(path.name.replace(file.path.name, aside.name)) for path in there]
-        moved += [path.rename(new) for path, new in zip(there, names, strict=True)]
-    return moved
+    return [moved for file in _files(folder, name) for moved in set_file_aside(file.path)]
+
+
+def set_file_aside(file: Path) -> list[Path]:
+    """The same of one file."""
+    aside = file.with_name(f"{file.name}.damaged")
+    there = [path for path in (file, *paths.companions(file)) if path.exists()]
+    names = [path.with_name(path.name.replace(file.name, aside.name)) for path in there]
+    return [path.rename(new) for path, new in zip(there, names, strict=True)]
 
 
 def _files(folder: Path, name: str) -> list[paths.DatabaseFile]:

@@ -3,10 +3,11 @@
 import asyncio
 import sys
 import time
+from pathlib import Path
 
 import click
 
-from couchreg.app import DamagedDatabase, build, set_aside
+from couchreg.app import DAMAGED, DamagedDatabase, DamagedFile, build, set_aside, set_file_aside
 from couchreg.auth.policy import REGISTRY
 from couchreg.cli.data_flags import data_flags
 from couchreg.config import CannotStart, Settings, load
@@ -16,7 +17,7 @@ from couchreg.registry.rebuild.rebuild import Rebuild, Rebuilt
 from couchreg.registry.rebuild.rights import Unknown
 
 SHOWN = 20  # problems
-DAMAGED = "file_corrupt"  # the word of a database whose file turns out to be damaged when it is read
+_FILES = 2  # that may be damaged, one after the other: the server's and the database's
 
 
 @click.command()
@@ -42,21 +43,36 @@ def rebuild(**given: str | None) -> None:
 
 
 async def run(settings: Settings) -> Rebuilt:
-    """Rebuild, then make the datastore this server's, however it was left. A database that is damaged is kept
-    beside the new one. Raises CannotStart where no datastore is: what is made of nothing would be empty."""
+    """Rebuild, then make the datastore this server's, however it was left. A database or server file that is
+    damaged is kept beside the new one. Raises CannotStart where no datastore is: what is made of nothing
+    would be empty."""
     if settings.blobstore == "directory" and not (settings.data_dir / "datastore").is_dir():
         raise CannotStart(
             f"There is no datastore in {settings.data_dir}: name the data directory with --data-dir."
         )
-    try:
-        return await _rebuild(settings)
-    except CouchregError as error:
-        damaged = isinstance(error, DamagedDatabase) and error.name == REGISTRY
-        if not damaged and not (isinstance(error, StorageFailure) and error.error == DAMAGED):
-            raise
-        for path in set_aside(settings.data_dir / "databases", REGISTRY):
-            click.echo(f"couchreg: The damaged database is kept as {path}.", err=True)
-        return await _rebuild(settings)
+    for _ in range(_FILES):
+        try:
+            return await _rebuild(settings)
+        except CouchregError as error:
+            if not _kept_aside(settings, error):
+                raise
+    return await _rebuild(settings)
+
+
+def _kept_aside(settings: Settings, error: CouchregError) -> list[Path]:
+    """The damaged files that are out of the way now; none where the error tells of something else."""
+    if isinstance(error, DamagedFile):
+        moved, what = set_file_aside(error.path), "server file"
+        more = ": its settings and administrators are lost, and the next start makes an administrator"
+    elif (isinstance(error, DamagedDatabase) and error.name == REGISTRY) or (
+        isinstance(error, StorageFailure) and error.error == DAMAGED
+    ):
+        moved, what, more = set_aside(settings.data_dir / "databases", REGISTRY), "database", ""
+    else:
+        return []
+    for path in moved:
+        click.echo(f"couchreg: The damaged {what} is kept as {path}{more}.", err=True)
+    return moved
 
 
 async def _rebuild(settings: Settings) -> Rebuilt:

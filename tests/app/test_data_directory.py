@@ -133,6 +133,20 @@ async def test_a_damaged_registry_is_rebuilt_without_a_hand(data: Path, server: 
     await server(data_dir=data)
 
 
+@pytest.mark.directory_only
+async def test_a_damaged_server_file_is_set_aside_by_a_rebuild(data: Path, server: ServerFactory) -> None:
+    [registry] = (data / "databases").glob("registry@*")
+    before = os.urandom(9000)
+    for file in (data / "server.sqlite", registry):
+        file.write_bytes(before)
+    with pytest.raises(CannotStart, match="couchreg rebuild makes a new one"):
+        await build(settings(data)).start()
+    done = await rebuild(settings(data))
+    assert done.problems == []
+    assert (data / "server.sqlite.damaged").read_bytes() == before
+    await server(data_dir=data)
+
+
 NOBODY = 65534
 AS_SOMEBODY = f"""
 import os, sys
