@@ -126,6 +126,10 @@ def _is_mail(value: Any) -> bool:
     return bool(_EMAILS.read_cell(value)[1] is None)
 
 
+# What the members of a licence were called before version 1 of the standard.
+_OLD_OF_LICENSES = {"url": "path", "web": "path", "id": "name", "type": "name"}
+
+
 def _licenses(note: str, items: Any) -> Iterator[Told]:
     listed = items if isinstance(items, list) else []
     wrong = [
@@ -135,6 +139,9 @@ def _licenses(note: str, items: Any) -> Iterator[Told]:
     ]
     for number in wrong:
         words = "it needs a “name”, as in CC-BY-4.0, or a “path”."
+        old = next((name for name in _OLD_OF_LICENSES if isinstance(listed[number].get(name), str)), None)
+        if old is not None:
+            words = f"“{old}” is called “{_OLD_OF_LICENSES[old]}” since version 1: rename it."
         yield Told(f"“licenses[{number}]” is {shown(listed[number])}: {words}", "licenses")
     if not wrong:
         yield Told(note, "licenses")

@@ -32,6 +32,15 @@ def test_each_licence_that_lacks_a_name_is_told_once(tmp_path: Path) -> None:
     assert [item["message"][:15] for item in found["problems"]] == ["“licenses[0]” i", "“licenses[1]” i"]
 
 
+@pytest.mark.parametrize(("old", "new"), [("url", "path"), ("web", "path"), ("id", "name"), ("type", "name")])
+def test_members_of_licences_by_their_old_names(tmp_path: Path, old: str, new: str) -> None:
+    licence = {old: "https://example.org/by", "title": "Attribution"}
+    [found] = table(tmp_path, "id,word\n1,a\n", package={"licenses": [licence]})["problems"]
+    assert found["message"].endswith(f"“{old}” is called “{new}” since version 1: rename it.")
+    right = {new: "https://example.org/by" if new == "path" else "CC-BY-4.0"}
+    assert table(tmp_path, "id,word\n1,a\n", package={"licenses": [right]})["problems"] == []
+
+
 @pytest.mark.parametrize(
     ("members", "field", "words"),
     [
