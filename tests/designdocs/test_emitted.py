@@ -36,7 +36,7 @@ def file(tmp_path: Path) -> Any:
 
 
 def rows(file: IndexFile, place: int = 0) -> list[IndexRow]:
-    return file.rows(EVERY._replace(map=place), skip=0, limit=1000)
+    return file.rows(EVERY._replace(map=place), skip=0, limit=1000).rows
 
 
 @settings(deadline=None)

@@ -32,7 +32,7 @@ def some(*ids: str, value: bytes = b"1") -> Mapped:
 
 
 def rows(file: IndexFile) -> list[tuple[bytes, str, bytes]]:
-    return [(row.sort, row.id, row.value) for row in file.rows(ALL, skip=0, limit=1000)]
+    return [(row.sort, row.id, row.value) for row in file.rows(ALL, skip=0, limit=1000).rows]
 
 
 def wanted(values: dict[str, bytes]) -> list[tuple[bytes, str, bytes]]:

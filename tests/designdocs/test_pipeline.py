@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from couchreg.designdocs.views.filling import Mapped
-from couchreg.designdocs.views.pipeline import AHEAD, Pipeline
+from couchreg.designdocs.views.pipeline import AHEAD, BYTES, Pipeline
+
+CHANGE: Any = SimpleNamespace(members=b"")
 
 
 def batch(number: int) -> Any:
@@ -32,7 +35,7 @@ async def test_what_is_mapped_meanwhile_is_stored_together() -> None:
     stored: list[tuple[list[str], int]] = []
     async with Pipeline(storing(stored)) as pipeline:
         for number in range(3 * AHEAD):
-            await pipeline.put(batch(number), ("a change",), number)  # type: ignore[arg-type]
+            await pipeline.put(batch(number), (CHANGE,), number)  # type: ignore[arg-type]
             await asyncio.sleep(0)
     assert [one for ids, _ in stored for one in ids] == [str(number) for number in range(3 * AHEAD)]
     assert [seq for _, seq in stored] == [int(ids[-1]) for ids, _ in stored]
@@ -52,11 +55,11 @@ async def test_one_transaction_is_under_way_while_more_is_read() -> None:
         stored.append(seq)
 
     async with Pipeline(store) as pipeline:
-        await pipeline.put(batch(0), ("a change",), 0)  # type: ignore[arg-type]
+        await pipeline.put(batch(0), (CHANGE,), 0)  # type: ignore[arg-type]
         for number in range(1, AHEAD + 1):  # the last of these has the first stored, and does not wait for it
-            await pipeline.put(later(number), ("a change",), number)  # type: ignore[arg-type]
+            await pipeline.put(later(number), (CHANGE,), number)  # type: ignore[arg-type]
         may_map.set()
-        blocked = asyncio.ensure_future(pipeline.put(batch(99), ("a change",), 99))  # type: ignore[arg-type]
+        blocked = asyncio.ensure_future(pipeline.put(batch(99), (CHANGE,), 99))  # type: ignore[arg-type]
         await asyncio.wait([blocked], timeout=0.05)
         was_done, were_stored = blocked.done(), list(stored)
         may_end.set()
@@ -66,6 +69,22 @@ async def test_one_transaction_is_under_way_while_more_is_read() -> None:
     assert stored[-1] == 99
 
 
+async def test_of_long_documents_few_are_ahead() -> None:
+    begun: list[int] = []
+    stored: list[Any] = []
+
+    async def mapping(number: int) -> list[Mapped]:
+        begun.append(number)
+        assert number - len([one for ids, _ in stored for one in ids]) <= 3
+        return [Mapped([str(number)], b"[]")]
+
+    long: Any = SimpleNamespace(members=b"x" * (BYTES // 2 + 1))
+    async with Pipeline(storing(stored)) as pipeline:
+        for number in range(2 * AHEAD):
+            await pipeline.put(mapping(number), (long,), number)  # type: ignore[arg-type]
+    assert begun == list(range(2 * AHEAD))
+
+
 async def test_a_transaction_that_fails_ends_the_update() -> None:
     async def store(mapped: Sequence[Mapped], changes: Sequence[Any], seq: Any) -> None:
         raise ValueError(seq)
@@ -73,7 +92,7 @@ async def test_a_transaction_that_fails_ends_the_update() -> None:
     async def all_of_them() -> None:
         async with Pipeline(store) as pipeline:
             for number in range(100):
-                await pipeline.put(batch(number), ("a change",), number)  # type: ignore[arg-type]
+                await pipeline.put(batch(number), (CHANGE,), number)  # type: ignore[arg-type]
 
     with pytest.raises(ValueError):
         await all_of_them()
@@ -85,7 +104,7 @@ async def test_what_comes_before_a_failure_is_stored() -> None:
     async def all_of_them() -> None:
         async with Pipeline(storing(stored)) as pipeline:
             for number in (0, 1, -1, 3):
-                await pipeline.put(batch(number), ("a change",), number)  # type: ignore[arg-type]
+                await pipeline.put(batch(number), (CHANGE,), number)  # type: ignore[arg-type]
             await asyncio.sleep(0)
 
     with pytest.raises(ValueError):

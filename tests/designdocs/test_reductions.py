@@ -155,7 +155,7 @@ async def check(index: Index) -> None:
         assert before.get(level, (b"", "")) < (first_sort, first_id) <= (last_sort, last_id)
         before[level] = (last_sort, last_id)
         read = Read(0, KeyBound(first_sort, first_id), KeyBound(last_sort, last_id), descending=False)
-        rows = file.rows(read, skip=0, limit=10_000)
+        rows = file.rows(read, skip=0, limit=10_000).rows
         assert json.decode(value) == sorted([row.id, json.decode(row.value)] for row in rows)
 
 

@@ -205,10 +205,10 @@ class Cursor:
             read = self._part(place, interval)
             while True:
                 seq = index.known_seq
-                page = await index.peek(read, wanted)
+                page, is_last = await index.peek(read, wanted)
                 if page:
                     yield page, seq
-                if len(page) < wanted:
+                if is_last:
                     break
                 read = read._replace(after=page[-1])
                 wanted = min(2 * wanted, PAGE)

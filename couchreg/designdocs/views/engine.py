@@ -20,7 +20,7 @@ from couchreg.designdocs.views.folders import Folder, folder_of, folders_of
 from couchreg.designdocs.views.index import CLOSED, DAMAGED, IndexFile, make_folder, opened
 from couchreg.designdocs.views.json_map import map_documents
 from couchreg.designdocs.views.pipeline import Pipeline, nothing
-from couchreg.designdocs.views.reading import IndexRow, Read
+from couchreg.designdocs.views.reading import Found, IndexRow, Read
 from couchreg.designdocs.views.shown import shown, shown_alone
 from couchreg.designdocs.views.stretches import Piece, Rows
 from couchreg.designdocs.views.tasks import Task, Tasks, forgiven
@@ -223,10 +223,10 @@ class Index:
             left = limit
             while left is None or left > 0:
                 page = PAGE if left is None else min(PAGE, left)
-                found = await asyncio.to_thread(file.rows, read, skip=skip, limit=page)
+                found, is_last = await asyncio.to_thread(file.rows, read, skip=skip, limit=page)
                 if found:
                     yield found
-                if len(found) < page:
+                if is_last:
                     return
                 skip, read = 0, read._replace(after=found[-1])
                 left = None if left is None else left - len(found)
@@ -265,7 +265,7 @@ class Index:
         except apsw.Error as error:
             log.warning("reductions of an index could not be kept: %s", error)
 
-    async def peek(self, read: Read, limit: int) -> list[IndexRow]:
+    async def peek(self, read: Read, limit: int) -> Found:
         """The first rows of a range. Few are read at once, for a thread costs more than they do."""
         file = await self.file()
         if limit <= FEW:

@@ -8,7 +8,8 @@ from typing import Any, Final
 from couchreg.designdocs.views.filling import Mapped
 from couchreg.docstore.base import Change, Seq
 
-AHEAD: Final = 6  # batches that are mapped while others are stored
+AHEAD: Final = 6  # batches that are mapped while others are stored,
+BYTES: Final = 4 << 20  # and of their documents: what is mapped is in memory several times
 
 Mapping = Coroutine[Any, Any, list[Mapped]]
 Store = Callable[[Sequence[Mapped], Sequence[Change], Seq], Awaitable[None]]
@@ -28,6 +29,7 @@ class Pipeline:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._ahead: deque[tuple[asyncio.Task[list[Mapped]], Sequence[Change], Seq]] = deque()
+        self._sizes: deque[int] = deque()  # of the documents of each batch, in bytes
         self._storing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Pipeline":
@@ -36,17 +38,20 @@ class Pipeline:
     async def put(self, mapping: Mapping, changes: Sequence[Change], seq: Seq) -> None:
         """Begin to map a batch of changes up to `seq`. Raises what batches before have come to."""
         self._ahead.append((asyncio.create_task(mapping), changes, seq))
-        if len(self._ahead) > AHEAD:
+        self._sizes.append(sum([len(change.members or b"") for change in changes]))
+        while len(self._ahead) > AHEAD or sum(self._sizes) > BYTES:
             await self._begin_to_store()
 
     async def _begin_to_store(self) -> None:
         """Store the next batch, and with it those behind that are mapped: one transaction costs less than
         several. One is under way at a time, while more is read: those who map would wait for it."""
         task, changes, seq = self._ahead.popleft()
+        self._sizes.popleft()
         mapped, stored = list(await task), list(changes)
         await self._stored()
         while self._ahead and _is_mapped(self._ahead[0][0]):
             task, changes, seq = self._ahead.popleft()
+            self._sizes.popleft()
             mapped += task.result()
             stored += changes
         self._storing = asyncio.ensure_future(self._store(mapped, stored, seq))

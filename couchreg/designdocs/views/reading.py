@@ -1,6 +1,10 @@
 """Which rows of an index are read, and how they are asked for. Blocking."""
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from itertools import starmap
+from typing import Any, Final, NamedTuple
+
+BYTES: Final = 1 << 20  # of keys and values that are read together; of one row there may be more
 
 
 class IndexRow(NamedTuple):
@@ -31,15 +35,37 @@ class Read(NamedTuple):
     after: IndexRow | None = None
 
 
-def rows_of(connection: Any, read: Read, skip: int, limit: int) -> list[IndexRow]:
-    """The rows of a range after the first `skip`, `limit` at most."""
+class Found(NamedTuple):
+    """Rows of a range; `is_last`: no more follow."""
+
+    rows: list[IndexRow]
+    is_last: bool
+
+
+def rows_of(connection: Any, read: Read, skip: int, limit: int, *, is_bounded: bool = True) -> Found:
+    """The rows of a range after the first `skip`, `limit` at most, or fewer where they are long and
+    `is_bounded`: then all of a document with one key are there."""
     condition, values = where(read)
     order = " desc" if read.descending else ""
     query = (
         f"select sort, id, number, key, value from rows where {condition} "  # noqa: S608 — no text of users
         f"order by sort{order}, id{order}, number limit ? offset ?"
     )
-    return [IndexRow(*row) for row in connection.execute(query, (*values, limit, skip)).fetchall()]
+    found: list[IndexRow] = []
+    size = 0
+    cursor = connection.execute(query, (*values, limit, skip))
+    for row in starmap(IndexRow, cursor):
+        if is_bounded and size >= BYTES and row[:2] != found[-1][:2]:
+            cursor.close()
+            return Found(found, is_last=False)
+        found.append(row)
+        size += len(row.key) + len(row.value)
+    return Found(found, is_last=len(found) < limit)
+
+
+def size_of(rows: Iterable[IndexRow]) -> int:
+    """Bytes of their keys and values."""
+    return sum([len(row.key) + len(row.value) for row in rows])
 
 
 def counts_of(connection: Any, read: Read, *, by_key: bool) -> list[tuple[bytes, int]]:

@@ -36,7 +36,7 @@ def stretch(connection: Any, read: Read, wanted: WantedBlocks, most: int) -> Str
     left = most
     while left > 0:
         block = _next_block(connection, read, wanted)
-        gap = rows_of(connection, _up_to(read, block), 0, left)
+        gap = rows_of(connection, _up_to(read, block), 0, left, is_bounded=False).rows
         if gap and (block is None or len(gap) == left):
             pieces.append(Rows(gap, is_free=not read.descending))
         if block is None or len(gap) == left:
@@ -131,7 +131,7 @@ def _read_through(
     ends = block.first if read.descending else block.last
     within = read._replace(last=KeyBound(*ends)) if _is_within(ends, read) else read
     after = within._replace(after=gap[-1]) if gap else within
-    rows = rows_of(connection, after, 0, most)
+    rows = rows_of(connection, after, 0, most, is_bounded=False).rows
     if is_few:
         pieces.append(Rows([*gap, *rows], is_free=True))
     else:

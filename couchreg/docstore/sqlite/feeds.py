@@ -62,7 +62,7 @@ def rows(
     texts, values, order = bounds(wanted, behind)
     text = f"{_ROWS[bodies]} {texts}ORDER BY {order} LIMIT ?"
     if bodies:
-        found = query_some(conn, text, (*values, _least(most, BODIES)), column=3, most=BYTES)
+        found = query_some(conn, text, (*values, _least(most, BODIES)), columns=(3, 4), most=BYTES)
         return [as_row(*row) for row in found]
     found = query(conn, text, (*values, _least(most, ROWS)))
     return [_made(Row, (doc_id, rev, False, None, ())) for doc_id, rev in found]
@@ -99,7 +99,7 @@ def changes(
     text = f"{_CHANGES[options.bodies]} WHERE d.seq > ? AND d.seq <= ? {order} LIMIT ?"
     values = (since, until, _least(most, BODIES if options.bodies else ROWS))
     if options.bodies:
-        return _changes(query_some(conn, text, values, column=5, most=BYTES), options)
+        return _changes(query_some(conn, text, values, columns=(5, 6), most=BYTES), options)
     return _changes(query(conn, text, values), options)
 
 
@@ -162,5 +162,5 @@ def count_changes(conn: apsw.Connection, since: int, until: int, most: int) -> t
 def local_docs(conn: apsw.Connection, wanted: Range, behind: str | None) -> list[LocalDocument]:
     texts, values, order = bounds(wanted, behind)
     text = f"{_LOCALS} {texts}ORDER BY {order} LIMIT ?"
-    found = query_some(conn, text, (*values, BODIES), column=2, most=BYTES)
+    found = query_some(conn, text, (*values, BODIES), columns=(2,), most=BYTES)
     return [LocalDocument(doc_id, f"0-{n}", members) for doc_id, n, members in found]

@@ -46,7 +46,7 @@ class OpenRevsOptions(NamedTuple):
 
 def open_revs(conn: apsw.Connection, wanted: WantedRevs, options: OpenRevsOptions) -> list[list[Opened]]:
     """Those of the first documents when the bodies are large, of one at least."""
-    rows = query_some(conn, _OPEN, (encode([doc_id for doc_id, _ in wanted]),), column=1, most=ENOUGH)
+    rows = query_some(conn, _OPEN, (encode([doc_id for doc_id, _ in wanted]),), columns=(1,), most=ENOUGH)
     if weight(row[1] for row in rows) >= ENOUGH:
         wanted = wanted[: rows[-1][0] + 1]
     found = {row[2]: _Row(*row[2:]) for row in rows}

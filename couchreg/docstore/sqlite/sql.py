@@ -52,16 +52,16 @@ def query_in(conn: apsw.Connection, text: str, values: Sequence[str | int]) -> l
 
 
 def query_some(
-    conn: apsw.Connection, text: str, values: Sequence[Any], *, column: int, most: int
+    conn: apsw.Connection, text: str, values: Sequence[Any], *, columns: Sequence[int], most: int
 ) -> list[Any]:
-    """The first rows, until `column` (bytes) of them amounts to `most`; at least one if there is any."""
+    """The first rows, until their `columns` (text or bytes) amount to `most`; at least one, if any."""
     rows: list[Any] = []
     weight = 0
     try:
         cursor = conn.execute(text, values)
         for row in cursor:
             rows.append(row)
-            weight += len(row[column] or b"")
+            weight += sum([len(row[column] or b"") for column in columns])
             if weight >= most:
                 break
         cursor.close(True)

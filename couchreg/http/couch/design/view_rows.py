@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from couchreg.designdocs.views.reading import IndexRow
+from couchreg.designdocs.views.reading import IndexRow, size_of
 from couchreg.docstore.base import Database, Revision
 from couchreg.errors import IllegalDocid
+from couchreg.http.couch.frame.context import LARGE
 from couchreg.http.couch.frame.writer import RowWriter
 from couchreg.http.couch.listings import rowdocs
 from couchreg.http.couch.listings.rowdocs import DocOptions, RowDocument
@@ -19,15 +20,27 @@ async def write_rows(
 ) -> None:
     separator = b""
     async for page in pages:
-        if not options.include_docs:
+        if not options.include_docs and size_of(page) < LARGE:
             await writer.write(separator + rows.BETWEEN.join(map(_text, page)))
             separator = rows.BETWEEN
             continue
         for row in page:
-            await writer.write(separator + _text(row)[:-1] + b',"doc":')
-            await _write_document(db, writer, row, options)
+            await _write_long(writer, separator, row)
+            if options.include_docs:
+                await writer.write(b',"doc":')
+                await _write_document(db, writer, row, options)
             await writer.write(b"}")
             separator = rows.BETWEEN
+
+
+async def _write_long(writer: RowWriter, separator: bytes, row: IndexRow) -> None:
+    """A row up to what may stand behind its value; what is long in it is not copied."""
+    head = separator + b'{"id":%b,"key":' % json.quote(row.id)
+    if len(row.key) + len(row.value) < LARGE:
+        await writer.write(b'%b%b,"value":%b' % (head, row.key, row.value))
+        return
+    for piece in (head, row.key, b',"value":', row.value):
+        await writer.write(piece)
 
 
 def _text(row: IndexRow) -> bytes:

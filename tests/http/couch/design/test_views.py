@@ -212,10 +212,10 @@ def test_an_index_file_reads_both_ways_and_counts(tmp_path: Path) -> None:
     middle = Read(
         0, KeyBound(sort_key(1), None), KeyBound(sort_key(3), None, inclusive=False), descending=False
     )
-    assert [row.key for row in file.rows(middle, skip=0, limit=9)] == [b"1", b"2"]
+    assert [row.key for row in file.rows(middle, skip=0, limit=9).rows] == [b"1", b"2"]
     assert file.count(middle) == 2
     back = Read(0, KeyBound(sort_key(3), None), None, descending=True)
-    assert [row.key for row in file.rows(back, skip=1, limit=2)] == [b"2", b"1"]
+    assert [row.key for row in file.rows(back, skip=1, limit=2).rows] == [b"2", b"1"]
     file.close()
 
 
