@@ -40,6 +40,8 @@ _LOWER_EXTREME, _UPPER_EXTREME = (
 _LOOSE_COLON: Final = re.compile(rb'"[ \t\r\n]+:')
 _PIECE: Final = 256 << 10  # bytes of a text that are taken apart at once
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_DIGITS: Final = bytes(48 if 48 <= byte < 58 else 32 for byte in range(256))  # "0" for each, " " for others
+_LONG_NUMBER: Final = b"0" * 300
 _EXPONENT: Final = re.compile(rb"e[-0-9][0-9]{1,3}[,}\]]")  # as msgspec spells them
 # Control characters whose escapes have letters, as msgspec spells them and as CouchDB does.
 _SPELLINGS: Final = tuple(
@@ -156,6 +158,19 @@ def count_values(text: bytes, enough: int) -> int:
         if found > enough:
             break
     return found
+
+
+def count_long_digits(text: bytes) -> int:
+    """How many digits the long numbers of a JSON text have together: what they cost grows faster."""
+    if _LONG_NUMBER not in text.translate(_DIGITS):
+        return 0
+    runs = (run for bare in _outside_strings(text) for run in bare.translate(_DIGITS).split())
+    return sum(len(run) for run in runs if len(run) >= len(_LONG_NUMBER))
+
+
+def count_bare(text: bytes) -> int:
+    """How many bytes of a JSON text stand outside of strings, spaces left out."""
+    return sum(len(bare.translate(None, b" \t\r\n")) for bare in _outside_strings(text))
 
 
 def is_deeper(text: bytes, most: int) -> bool:

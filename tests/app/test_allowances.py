@@ -100,3 +100,77 @@ async def test_what_is_deep_is_not_long(app: App) -> None:
     status, _ = await answered(app, "POST", "open/_bulk_docs", b'{"docs":[{"a":%b,"b":1}]}' % some, **anna)
     assert status == 201
     assert (await answered(app, "POST", "open", b'{"a":%b}' % long, **anna))[0] == 201
+
+
+async def opened(app: App) -> None:
+    """A database that everybody may read and write."""
+    admin = {"Authorization": aiohttp.encode_basic_auth(*ADMIN)}
+    assert (await answered(app, "PUT", "open", None, **admin))[0] == 201
+    security: dict[str, Any] = {"members": {"names": [], "roles": []}}
+    assert (await answered(app, "PUT", "open/_security", security, **admin))[0] == 200
+
+
+def listed(value: bytes, count: int) -> bytes:
+    return b"[" + b",".join([value] * count) + b"]"
+
+
+async def test_long_numbers_have_few_digits_together(app: App) -> None:
+    for path, text in (
+        ("registry/_find", b'{"selector":{"a":{"$in":%b}}}'),
+        ("registry/_bulk_get", b'{"docs":[{"id":%b}]}'),
+        ("registry/_revs_diff", b'{"a":%b}'),
+    ):
+        status, found = await answered(app, "POST", path, text % listed(b"1" * 99_999, 10))
+        assert (status, found["error"]) == (413, "too_large")
+        assert "20000 digits" in found["reason"]
+    some = b'{"keys":%b}' % listed(b"1" * 4_000, 5)
+    status, found = await answered(app, "POST", "registry/_all_docs", some)
+    assert (status, len(found["rows"])) == (200, 5)
+    status, _ = await answered(app, "POST", "registry/_all_docs", {"keys": ["1" * 100_000]})
+    assert status == 200
+
+
+@pytest.mark.parametrize("path", [path for path in QUESTIONS if not path.startswith("_design/")])
+async def test_a_guest_asks_of_an_open_database_as_of_any(app: App, path: str) -> None:
+    await opened(app)
+    status, found = await answered(app, "POST", f"open/{path}", QUESTIONS[path])
+    assert (status, found["error"]) == (413, "too_large")
+    long = {"selector": {}, "docs": [], "keys": [], "queries": [], "x": "y" * 1_100_000}
+    assert (await answered(app, "POST", f"open/{path}", long))[0] == 413
+
+
+async def test_an_id_of_a_guest_is_not_long(app: App) -> None:
+    await opened(app)
+    admin = {"Authorization": aiohttp.encode_basic_auth(*ADMIN)}
+    for path, made in (("open", {"_id": "x" * 9_000}), ("open/_bulk_docs", {"docs": [{"_id": "x" * 9_000}]})):
+        status, found = await answered(app, "POST", path, made)
+        assert (status, found["error"]) == (400, "illegal_docid")
+    made = {"docs": [{"_id": "x" * 8_000}]}
+    assert (await answered(app, "POST", "open/_bulk_docs", made))[0] == 201
+    made = {"docs": [{"_id": "x" * 9_000}]}
+    assert (await answered(app, "POST", "open/_bulk_docs", made, **admin))[0] == 201
+
+
+DOCUMENTS = {
+    "escapes": b'{"a":"' + b"\\u0001" * 400_001 + b'"}',
+    "digits": b'{"a":%b}' % listed(b"1" * 300, 70),
+    "outside of strings": b'{"a":%b}' % listed(b"1" * 40, 30_000),
+}
+
+
+@pytest.mark.parametrize("what", DOCUMENTS)
+async def test_a_document_of_a_guest_is_long_in_its_strings_alone(app: App, what: str) -> None:
+    await opened(app)
+    admin = {"Authorization": aiohttp.encode_basic_auth(*ADMIN)}
+    for method, path, text in (
+        ("PUT", "open/a", b"%b"),
+        ("POST", "open", b"%b"),
+        ("POST", "open/_bulk_docs", b'{"docs":[%b]}'),
+    ):
+        body = text % DOCUMENTS[what] + b" " * (1 << 20)
+        status, found = await answered(app, method, path, body)
+        assert (status, found["error"]) == (413, "too_large")
+        assert what in found["reason"]
+        assert (await answered(app, method, path, body, **admin))[0] == 201
+    long = {"a": "x,[" * 2_000_000, "b": "1" * 100_000, "c": list(range(50_000))}
+    assert (await answered(app, "PUT", "open/long", long))[0] == 201

@@ -184,3 +184,14 @@ def test_how_deep_a_text_is() -> None:
     text = b'{"a":[[["]]]][[[\\"[["]],{"b":[1]}]}'
     assert [json.is_deeper(text, most) for most in range(6)] == [True, True, True, True, False, False]
     assert not json.is_deeper(b'"[[[[[["', 0)
+
+
+def test_digits_of_long_numbers_are_counted_outside_of_strings() -> None:
+    assert json.count_long_digits(b'[1,"' + b"1" * 400 + b'",2.5]') == 0
+    assert json.count_long_digits(b"[" + b"1" * 299 + b"," + b"2" * 299 + b"]") == 0
+    assert json.count_long_digits(b'{"a":-' + b"1" * 300 + b',"b":[0.' + b"5" * 500 + b"e9]}") == 800
+
+
+def test_bytes_outside_of_strings_are_counted_without_spaces() -> None:
+    assert json.count_bare(b'{"abc" : [1, 2 ,\n"\\"x" ]}') == len("{:[1,2,]}")
+    assert json.count_bare(b" " * 1_000_000) == 0

@@ -20,7 +20,7 @@ from couchreg.designdocs.views.folders import Folder, folder_of, folders_of
 from couchreg.designdocs.views.index import CLOSED, DAMAGED, IndexFile, make_folder, opened
 from couchreg.designdocs.views.json_map import map_documents
 from couchreg.designdocs.views.pipeline import Pipeline, nothing
-from couchreg.designdocs.views.reading import Found, IndexRow, Read
+from couchreg.designdocs.views.reading import FoundRows, IndexRow, Read
 from couchreg.designdocs.views.shown import shown, shown_alone
 from couchreg.designdocs.views.stretches import Piece, Rows
 from couchreg.designdocs.views.tasks import Task, Tasks, forgiven
@@ -265,7 +265,7 @@ class Index:
         except apsw.Error as error:
             log.warning("reductions of an index could not be kept: %s", error)
 
-    async def peek(self, read: Read, limit: int) -> Found:
+    async def peek(self, read: Read, limit: int) -> FoundRows:
         """The first rows of a range. Few are read at once, for a thread costs more than they do."""
         file = await self.file()
         if limit <= FEW:

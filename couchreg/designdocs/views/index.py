@@ -20,7 +20,7 @@ from couchreg.designdocs.views import blocks
 from couchreg.designdocs.views.answers import IndexState
 from couchreg.designdocs.views.blocks import Block, WantedBlocks
 from couchreg.designdocs.views.filling import Filling, Mapped
-from couchreg.designdocs.views.reading import Found, Read, counts_of, rows_of, where
+from couchreg.designdocs.views.reading import FoundRows, Read, counts_of, rows_of, where
 from couchreg.designdocs.views.stretches import Stretch, stretch
 from couchreg.errors import Unavailable
 
@@ -194,12 +194,12 @@ class IndexFile:
             found = self._reader.execute("select rows from counts where map = ?", (place,)).fetchone()
         return 0 if found is None else int(found[0])
 
-    def rows(self, read: Read, *, skip: int, limit: int) -> Found:
+    def rows(self, read: Read, *, skip: int, limit: int) -> FoundRows:
         """The next rows of a range."""
         with self._trusting(self._reading):
             return rows_of(self._reader, read, skip, limit)
 
-    def peek(self, read: Read, limit: int) -> Found:
+    def peek(self, read: Read, limit: int) -> FoundRows:
         """The first rows of a range, few of them. For the event loop alone: it waits for no thread."""
         with self._trusting(nullcontext()):
             return rows_of(self._peeker, read, 0, limit)

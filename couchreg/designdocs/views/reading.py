@@ -35,14 +35,14 @@ class Read(NamedTuple):
     after: IndexRow | None = None
 
 
-class Found(NamedTuple):
+class FoundRows(NamedTuple):
     """Rows of a range; `is_last`: no more follow."""
 
     rows: list[IndexRow]
     is_last: bool
 
 
-def rows_of(connection: Any, read: Read, skip: int, limit: int, *, is_bounded: bool = True) -> Found:
+def rows_of(connection: Any, read: Read, skip: int, limit: int, *, is_bounded: bool = True) -> FoundRows:
     """The rows of a range after the first `skip`, `limit` at most, or fewer where they are long and
     `is_bounded`: then all of a document with one key are there."""
     condition, values = where(read)
@@ -57,10 +57,10 @@ def rows_of(connection: Any, read: Read, skip: int, limit: int, *, is_bounded: b
     for row in starmap(IndexRow, cursor):
         if is_bounded and size >= BYTES and row[:2] != found[-1][:2]:
             cursor.close()
-            return Found(found, is_last=False)
+            return FoundRows(found, is_last=False)
         found.append(row)
         size += len(row.key) + len(row.value)
-    return Found(found, is_last=len(found) < limit)
+    return FoundRows(found, is_last=len(found) < limit)
 
 
 def size_of(rows: Iterable[IndexRow]) -> int:

@@ -144,12 +144,13 @@ class CouchDoor:
         ctx.match = route.captured(ctx.parts)
         bound = route.operations.get(ctx.method)
         rule = bound.rule if bound else Rule.MEMBER if route.in_database else Rule.PUBLIC
+        ctx.asks = bound is not None and rule in READING and not bound.writes
         await ctx.decide(rule, opens=route.in_database and (bound is None or bound.opens))
         if bound is None:
             raise MethodNotAllowed(route.allowed)
         if "Expect" in ctx.request.headers:
             _continue(ctx)
-        if bound.writes or rule not in READING:
+        if not ctx.asks:
             return await bound.function(ctx)
         with self._leaving.watch(ctx.request):
             return await bound.function(ctx)

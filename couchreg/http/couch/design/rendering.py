@@ -30,6 +30,7 @@ SANDBOX = ("Content-Security-Policy", "sandbox")
 async def show(ctx: Context) -> web.StreamResponse:
     """`/{db}/_design/{ddoc}/_show/{function}/{docid}`: a document as its function shows it."""
     design, name, doc_id = await _function(ctx, "shows", "show_error")
+    ctx.asks = False  # what is sent is nothing that is read here
     found = await _document(ctx, doc_id)
     request = await request_object(ctx, doc_id)
     made = await ctx.services.functions.show(design, name, _text(found), request)

@@ -5,7 +5,7 @@ Source: https://docs.couchdb.org/en/stable/api/ddoc/views.html
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -30,6 +30,7 @@ from couchreg.turns import TimeSlice
 from couchreg.wire import rows
 
 METHODS = "GET,POST,HEAD"
+SHORT: Final = 8 << 10  # bytes of a query whose sort keys are made on the event loop
 REVERSED = "No rows can match your key range, reverse your start_key and end_key or set descending={}"
 
 
@@ -68,7 +69,7 @@ async def queries(ctx: Context) -> web.StreamResponse:
     await _refreshed(ctx, index)
     answers, turn = [], TimeSlice()
     for query in wanted:
-        answers.append(ViewAnswering(ctx, index, view, query))
+        answers.append(await _answering(ctx, index, view, query))
         await turn.pass_on()  # each makes sort keys of the keys in the query string again
     writer = RowWriter(ctx, [MUST_REVALIDATE])
     await writer.write(b'{"results":[')
@@ -153,9 +154,16 @@ async def write(ctx: Context, writer: RowWriter, query: ViewQuery, design: Revis
 
 
 async def _write(ctx: Context, writer: RowWriter, query: ViewQuery, index: Index, view: View) -> None:
-    answering = ViewAnswering(ctx, index, view, query)
+    answering = await _answering(ctx, index, view, query)
     await _refreshed(ctx, index)
     await answering.write(writer)
+
+
+async def _answering(ctx: Context, index: Index, view: View, query: ViewQuery) -> "ViewAnswering":
+    """Its sort keys are made elsewhere where there are many, or long ones. Raises QueryParseError."""
+    if ctx.received + len(ctx.raw_query) <= SHORT:
+        return ViewAnswering(ctx, index, view, query)
+    return await asyncio.to_thread(ViewAnswering, ctx, index, view, query)
 
 
 def _reduced_row(key: Any, value: Any) -> bytes:
@@ -180,6 +188,7 @@ class ViewAnswering:
         else:
             query.check(map_only=not view.reduce)
         self._check_partition(ctx)
+        self._reads = self._wanted()
         self._check_range()
 
     def _check_partition(self, ctx: Context) -> None:
@@ -194,7 +203,8 @@ class ViewAnswering:
         query = self._query
         if query.keys is not None or UNSET in (query.start, query.end):
             return
-        first, last = self._order(query.start), self._order(query.end)
+        [read] = self._reads
+        first, last = read.first.sort, read.last.sort  # type: ignore[union-attr]
         if (first < last) if query.descending else (first > last):
             raise ReversedRange(REVERSED.format("false" if query.descending else "true"))
 
@@ -210,7 +220,7 @@ class ViewAnswering:
         query, file = self._query, await self._index.file()
         with_seq = query.flags.get("update_seq", False)
         total = file.total(self._view.map)
-        reads = self._reads()
+        reads = self._reads
         offset = await self._offset(reads, total)
         seq = await self._index.seq() if with_seq else None
         await writer.write(rows.head(total, offset, seq, with_seq=with_seq))
@@ -236,7 +246,7 @@ class ViewAnswering:
         low, high = (KeyBound(edge, None) for edge in edges(self._query.partition))
         return (high, low) if self._query.descending else (low, high)
 
-    def _reads(self) -> list[Read]:
+    def _wanted(self) -> list[Read]:
         """The ranges that are asked for: one, or one for each key."""
         query = self._query
         if query.keys is not None:
@@ -248,7 +258,9 @@ class ViewAnswering:
         if query.start is not UNSET:
             first = KeyBound(self._order(query.start), query.start_docid)
         if query.end is not UNSET:
-            last = KeyBound(self._order(query.end), query.end_docid, query.inclusive_end)
+            is_one = first is not None and query.end is query.start  # as `key` makes them
+            sort = first.sort if first is not None and is_one else self._order(query.end)
+            last = KeyBound(sort, query.end_docid, query.inclusive_end)
         return [Read(self._view.map, first, last, query.descending)]
 
     async def _paged(self, reads: Sequence[Read]) -> AsyncIterator[list[IndexRow]]:
@@ -284,7 +296,7 @@ class ViewAnswering:
         place = (self._index.path.parent.name, Design("", "", "", text))
         reducer, level = reducer_of(self._view.reduce or "", functions, place), self._level()
         file, answers, query = await self._index.file(), self._ctx.services.views.answers, self._query
-        reads = tuple(self._reads())
+        reads = tuple(self._reads)
         question = ReduceQuestion(file.state, reducer.digest, level, reads, query.skip, query.limit)
         is_kept = file.is_quiet and question.is_small
         known = answers.get(question) if is_kept else None

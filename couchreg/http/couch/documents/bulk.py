@@ -68,7 +68,7 @@ async def _request_of(ctx: Context, body: bytes) -> Any:
     """The request; the documents of a large one as text, to be read a few at a time, since the loop would
     stand still while all of them are made. Raises BadRequest, TooLarge."""
     if len(body) > WHOLE:
-        ctx.allowance.check(body)
+        await ctx.check(body)
         with suppress(BadRequest):  # then it is read as a whole, which tells what is wrong
             members = json.parts(body)
             docs = json.items(members.pop("docs", b""))

@@ -20,21 +20,34 @@ from aiohttp import web
 from couchreg.errors import BadContentType, BadRequest, TooLarge
 from couchreg.http.couch.frame.settings import CouchSettings
 from couchreg.model import json
+from couchreg.turns import TimeSlice
 
 SMALL = 16 * 1024  # bytes that are unpacked without a thread
 ON_THE_LOOP = 64 * 1024  # bytes of JSON that are read on the loop, whatever they are
 
 
 class Allowance(NamedTuple):
-    """`body`: bytes, unpacked; `values`: JSON values of every kind in it, None: as many as fit."""
+    """`body`: bytes, unpacked; `values`: JSON values of every kind in it, None: as many as fit; where
+    these have a bound, digits of long numbers have one, too. `bare`: bytes outside of strings; `escapes`:
+    those of `\\u`, which take longest."""
 
     body: int
     values: int | None = None
+    bare: int | None = None
+    escapes: int | None = None
 
     def check(self, text: bytes) -> None:
-        """Raises TooLarge for a JSON text with more values than may be made of it."""
-        if self.values is not None and json.count_values(text, self.values) > self.values:
+        """Raises TooLarge for a JSON text that is dearer to read and to print than it may be."""
+        if self.values is None:
+            return
+        if json.count_values(text, self.values) > self.values:
             raise TooLarge(f"the request has more than {self.values} JSON values")
+        if len(text) > DIGITS and json.count_long_digits(text) > DIGITS:
+            raise TooLarge(f"the long numbers of the request have more than {DIGITS} digits together")
+        if self.escapes is not None and text.count(b"\\u") > self.escapes:
+            raise TooLarge(f"the request has more than {self.escapes} escapes")
+        if self.bare is not None and len(text) > self.bare and json.count_bare(text) > self.bare:
+            raise TooLarge(f"the request has more than {self.bare} bytes outside of strings")
 
     def check_list(self, listed: Sequence[object], name: str) -> None:
         """Raises TooLarge for a list with more entries than this may cost: `queries`, of which each is
@@ -44,13 +57,18 @@ class Allowance(NamedTuple):
 
 
 QUERIES = 100
+# Of numbers that are long, together: with twice as many digits it takes three times as long to read or print
+# one. Ten numbers of 100,000 digits, which fit into a question, kept the loop for 3 seconds.
+DIGITS = 20_000
 # Whoever is no administrator, where nobody but administrators writes documents: at the server, in `registry`
-# and in `_users`. A mirror asks for some hundred documents at a time.
+# and in `_users`; and whoever has not logged in, wherever they ask and do not write. A mirror asks for some
+# hundred documents at a time.
 QUESTION = Allowance(1 << 20, 20_000)
 # Whoever has not logged in, in a database that is open to them: a document has 8 MB at most. As many
-# values make 20,000 of the smallest: with 25,000 a stranger's request grew memory by 65 MiB.
+# values make 20,000 of the smallest: with 25,000 a stranger's request grew memory by 65 MiB. The rest stands
+# in strings: a million characters as `\u0001`, or as much of numbers, took the loop for 0.1 s.
 GUEST_VALUES = 60_000
-GUEST = Allowance(8 << 20, GUEST_VALUES)
+GUEST = Allowance(8 << 20, GUEST_VALUES, bare=1 << 20, escapes=400_000)
 # Of whoever is no administrator. What is deeper takes a way of Python's own wherever it is read or written, a
 # hundred times as long, so it may not be longer than a guest's.
 DEEP = 500
@@ -63,11 +81,10 @@ CHECKPOINT = Allowance(64 << 10, 10_000)
 def allowance_of(settings: CouchSettings, *, is_admin: bool, is_known: bool, asks_only: bool) -> Allowance:
     """What a user may send. The settings bound administrators and members too."""
     most = settings.once(_most)
-    if is_admin:
+    if is_admin or (is_known and not asks_only):
         return most
-    if asks_only:
-        return Allowance(min(most.body, QUESTION.body), QUESTION.values)
-    return most if is_known else Allowance(min(most.body, GUEST.body), GUEST.values)
+    allowed = QUESTION if asks_only else GUEST
+    return allowed._replace(body=min(most.body, allowed.body))
 
 
 def _most(settings: CouchSettings) -> Allowance:
@@ -129,12 +146,13 @@ def _gunzip(packed: bytes, most: int) -> bytes:
 
 async def chunks(request: web.BaseRequest, most: int) -> AsyncIterator[bytes]:
     """The body as it comes, packed or not. Raises TooLarge beyond `most` bytes."""
-    size = 0
+    size, turn = 0, TimeSlice()
     while chunk := await request.content.readany():
         size += len(chunk)
         if size > most:
             raise too_large()
         yield chunk
+        await turn.pass_on()  # what comes fast is here at once, and may be much work: parts of no bytes, say
 
 
 async def decoded(data: bytes | json.Raw, *, is_trusted: bool) -> Any:

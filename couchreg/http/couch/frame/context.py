@@ -78,6 +78,8 @@ class Context:
     user: User = ANONYMOUS  # the same, with the roles that count in the database
     rule = Rule.PUBLIC  # by which it was decided that they may
     in_database = False
+    received = 0  # bytes of the body, unpacked, once it is here
+    asks = False  # whether nothing is written, whatever the request says
     publishes = False  # whether documents of this request are publications: see `documents/incoming.py`
     address = ""  # the client's, as far as it is known
     callback = ""  # the function that a JSON answer is to be wrapped in (JSONP)
@@ -231,9 +233,9 @@ class Context:
         if asks_only and publishes:
             known = body.allowance_of(self.settings, is_admin=False, is_known=True, asks_only=False)
             return known._replace(values=body.MOST_PUBLISHED)
-        return body.allowance_of(
-            self.settings, is_admin=False, is_known=user.name is not None, asks_only=asks_only
-        )
+        is_known = user.name is not None
+        asks_only = asks_only or (self.asks and not is_known)
+        return body.allowance_of(self.settings, is_admin=False, is_known=is_known, asks_only=asks_only)
 
     async def body(self, most: int | None = None) -> bytes:
         """The whole body, Content-Encoding undone. Raises TooLarge, BadRequest, BadContentType, and
@@ -243,6 +245,7 @@ class Context:
             allowed = most
         waits = not self.request.content.is_eof()
         data = await body.read(self.request, allowed)
+        self.received = len(data)
         if waits:
             await self.confirm()
         return data
@@ -273,11 +276,17 @@ class Context:
             raise BadRequest("Request body must be a JSON object")
         return value
 
+    async def check(self, data: bytes) -> None:
+        """Raises TooLarge for JSON text of this request that is dearer than it may be."""
+        if len(data) <= body.ON_THE_LOOP:
+            self.allowance.check(data)
+        else:
+            await asyncio.to_thread(self.allowance.check, data)
+
     async def decoded(self, data: bytes) -> Any:
         """JSON text of this request. Raises BadRequest, TooLarge."""
-        allowed = self.allowance
-        if allowed.values is not None:
-            allowed.check(data)
+        if self.allowance.values is not None:
+            await self.check(data)
             if len(data) > FEW and json.takes_long(data):
                 return await asyncio.to_thread(json.decode_slowly, data)
         if len(data) <= body.ON_THE_LOOP:

@@ -102,8 +102,9 @@ class ViewQuery:
         self, name: str, value: Any, decoded: Callable[[Any], Any], number: Callable[[str], int | None]
     ) -> None:
         if name in KEYS:
+            key = decoded(value)
             for bound in KEYS[name]:
-                setattr(self, bound, decoded(value))
+                setattr(self, bound, key)
         elif name in DOCIDS:
             setattr(self, DOCIDS[name], _text(value))
         elif name == "keys":

@@ -7,6 +7,7 @@ from couchreg.docstore.attachments.compression import Gunzip
 from couchreg.errors import BadContentType, BadRequest, Failure, TooLarge
 from couchreg.http.registry.frame.call import Call
 from couchreg.registry.publishing.intake import Expansion, PublishLimits
+from couchreg.turns import TimeSlice
 
 _GZIP = ("gzip", "x-gzip")
 _INLINE = 16 << 10  # bytes that are decompressed on the loop
@@ -30,12 +31,13 @@ async def _raw(call: Call) -> AsyncIterator[bytes]:
 
 
 async def _bounded(chunks: AsyncIterator[bytes], limits: PublishLimits) -> AsyncIterator[bytes]:
-    total = 0
+    total, turn = 0, TimeSlice()
     async for chunk in chunks:
         total += len(chunk)
         if total > limits.body:
             raise _too_long(limits)
         yield chunk
+        await turn.pass_on()  # what comes fast is here at once, and may be much work: parts of no bytes, say
 
 
 async def _gunzipped(call: Call, limits: PublishLimits) -> AsyncIterator[bytes]:
