@@ -157,7 +157,10 @@ def _children(value: Any) -> list[Any]:
 def _check_identity(report: Report, members: Mapping[str, Any], name: str, version: str) -> None:
     for member, wanted in (("name", name), ("version", version), ("_id", version_id(name, version))):
         given = members.get(member, wanted)
-        if given != wanted:
+        if given == "" and member == "version":
+            message = f"“version” is empty: write the version there, as in {wanted}, or leave it out."
+            report.add(problem("package-error", message, field=member))
+        elif given != wanted:
             message = (
                 f"The descriptor's {member} is {shown(given)} but the address says {wanted!r}: "
                 "publish to the matching address, or change the descriptor."

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
 from couchreg.errors import BadRequest
+from couchreg.package.descriptor import resources_of
 from couchreg.package.references import references
 from couchreg.package.text import read_json
 
@@ -38,6 +39,10 @@ class Referred:
         for reference in references(members):
             if reference.needed and reference.path.lower().endswith(".json"):
                 self._meet(reference.path)
+
+        for shape in _shapes(members):
+            for target in self._targets(shape, _ROOT):
+                self._meet(target)
 
     def wanted(self) -> str | None:
         """The next of them; None when there are no more. Each comes once."""
@@ -78,6 +83,17 @@ class Referred:
                         if target.startswith(_ROOT):
                             yield unquote(target.removeprefix(_ROOT))
                 left.extend((item, base) for item in value.values())
+
+
+def _shapes(members: Mapping[str, Any]) -> Iterator[Any]:
+    """The JSON Schemas that stand in a descriptor: `jsonSchema` of fields."""
+    for resource in resources_of(members):
+        schema = resource.members.get("schema")
+        fields = schema.get("fields") if isinstance(schema, dict) else None
+        for item in fields if isinstance(fields, list) else ():
+            constraints = item.get("constraints") if isinstance(item, dict) else None
+            if isinstance(constraints, dict) and isinstance(constraints.get("jsonSchema"), dict):
+                yield constraints["jsonSchema"]
 
 
 def _joined(base: str, stated: str) -> str:

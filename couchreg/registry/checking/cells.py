@@ -8,8 +8,10 @@ https://datapackage.org/standard/table-dialect/.
 import csv
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from couchreg.model import json
+from couchreg.registry.checking.local_forms import moment_formats
 
 _TYPE = re.compile(r'type is "([a-z]+)/([^"]*)"')
 _LONGEST = 40  # characters of a cell that is looked at
@@ -40,6 +42,8 @@ _NUMBER = re.compile(
     re.ASCII,
 )
 _WRITTEN = {"year": "2024", "yearmonth": "2024-12", "geopoint": "90.5, 45.5 (longitude, latitude)"}
+_MOMENTS = {"date": "2024-12-31", "datetime": "2024-12-31T23:59:59", "time": "23:59:59"}
+_EXAMPLE = datetime(2024, 12, 31, 23, 59, 58)  # noqa: DTZ001 — it is only written down
 _NUMERIC = ("integer", "number")
 _AROUND = 3  # letters: a currency, a unit
 _ROWS = 20  # among which a header is looked for
@@ -62,6 +66,8 @@ def cell_remedy(said: str, cell: object) -> str:
     if is_no_value(cell) and kind not in ("string", "any"):
         stated = json.brief({"missingValues": ["", cell]})[1:-1]
         return f": if it says that there is no value, state it in the schema, as in {stated}"
+    if kind in _MOMENTS:
+        return _of_moment(kind, form, text)
     if kind in _NUMERIC:
         return _of_number(kind, text)
     if kind == "boolean" and text and not any(char.isdigit() for char in text):
@@ -69,6 +75,21 @@ def cell_remedy(said: str, cell: object) -> str:
     if kind in _WRITTEN and form == "default":
         return f", which is written as {_WRITTEN[kind]}"
     return ""
+
+
+def _of_moment(kind: str, form: str, text: str) -> str:
+    """Of a day, a time or both: by its format, and by that which the cell has."""
+    if form == "any":
+        return ""
+    own = " or ".join(json.brief({"format": item})[1:-1] for item in moment_formats(kind, text))
+    if form == "default":
+        stated = f"state the “format” that it has{f', {own}' if own else ''}"
+        return f", which is written as {_MOMENTS[kind]}: write it so, or {stated}"
+    try:
+        written = _EXAMPLE.strftime(form)
+    except ValueError:
+        return ""
+    return f", which is written as {written[:_LONGEST]}{f': the cell has {own}' if own else ''}"
 
 
 def _of_number(kind: str, text: str) -> str:
@@ -98,6 +119,24 @@ def pattern_remedy(said: str, cell: object) -> str:
     is_pattern = 'constraint "pattern" is' in said and "\\w" in said
     if is_pattern and isinstance(cell, str) and "_" in cell:
         return ": by XML Schema, \\w has no “_” in it: write [\\w_]"
+    return ""
+
+
+def shape_remedy(kind: str, label: object, *, is_text: bool) -> str:
+    """Likewise of a row or a header that has more or fewer cells than the table has fields."""
+    if kind == "extra-cell" and is_text:
+        return (
+            ": the header has fewer labels. If the value has the delimiter in it, put it in quotes; if it is "
+            "one of its own, give it a label"
+        )
+    if kind == "missing-cell" and is_text:
+        return ": put a delimiter there, even where there is no value"
+    if kind == "missing-label":
+        return ": add the column, or take the field out of the schema"
+    if kind == "extra-label" and label:
+        return ": add a field of this name to the schema, or remove the column"
+    if kind == "incorrect-label":
+        return ": write both alike, and fields in the order of the columns"
     return ""
 
 

@@ -31,6 +31,7 @@ from couchreg.registry.checking.naming import FieldNames
 from couchreg.registry.checking.opening import BROKEN
 from couchreg.registry.checking.plugins import standard_reading
 from couchreg.registry.checking.preparing import Prepared, prepare
+from couchreg.registry.checking.profiles import in_package
 from couchreg.registry.checking.reading import StandardReading
 from couchreg.registry.checking.sifting import Demands, Sifter, opened, sifted, without_references
 from couchreg.registry.checking.telling import Tell, Telling, silent, sizes_of
@@ -101,7 +102,7 @@ def check(folder: str, members: dict[str, Any], tell: Tell = silent) -> dict[str
     report = Report()
     reading = standard_reading()
     recorded: list[Recorded] = []
-    with without_network():
+    with without_network(), in_package(folder):
         prepared = prepare(folder, members, report)
         check_form(prepared)
         check_demands(prepared)
@@ -136,7 +137,7 @@ def readable_table(folder: str, members: dict[str, Any], report: Report) -> Iter
     """The table of a package of one resource, to be read as it is checked. None where it cannot be: `report`
     says why. What has no schema is text, or has the types of its file."""
     standard_reading()
-    with without_network():
+    with without_network(), in_package(folder):
         prepared = prepare(folder, members, report)
         check_form(prepared)
         package = _package(prepared)
@@ -184,7 +185,7 @@ def _look_into_documents(prepared: Prepared, resources: Sequence[Any]) -> None:
     with_schema = {item["name"] for item in prepared.members["resources"] if item.get("schema")}
     for item in resources:
         paths = prepared.paths[item.name]
-        if len(paths) > 1 and item.format in documents.FORMATS:
+        if len(paths) > 1 and documents.are_whole(prepared.folder, paths, item.format):
             message = (
                 f"Files of the format {item.format} cannot be put together to one: make a resource of each."
             )

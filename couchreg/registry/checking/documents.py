@@ -6,6 +6,7 @@ line for each value), and what the file is for is the publisher's to know.
 Source: RFC 7946 (GeoJSON), https://github.com/topojson/topojson-specification.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,26 @@ _TYPES: dict[str, frozenset[str] | None] = {
     "topojson": frozenset(("Topology",)),
 }
 FORMATS = frozenset(_TYPES)
+# Formats of which one file is whole, so that two of them one after the other are none.
+_WHOLE = frozenset(
+    (
+        *("pdf", "png", "jpg", "jpeg", "gif", "tif", "tiff", "webp", "bmp", "svg", "mp3", "mp4", "wav"),
+        *("xlsx", "xls", "xlsm", "xlsb", "ods", "odt", "doc", "docx", "pptx", "parquet", "feather", "rds"),
+        *("rda", "rdata", "sav", "dta", "sas7bdat", "shp", "gpkg", "sqlite", "db", "nc", "hdf5", "h5"),
+        *("html", "xml", "kml", "gml", "yaml", "yml"),
+    )
+)
+# How such files begin, whatever they are called.
+_MARKS = (
+    b"%PDF-",
+    b"\x89PNG\r\n",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"II*\x00",
+    b"MM\x00*",
+    b"PK\x03\x04",
+    b"SQLite ",
+)
 _NAMES = {"geojson": "GeoJSON", "topojson": "TopoJSON"}
 
 
@@ -32,6 +53,21 @@ class _Typed(msgspec.Struct):
 
 
 _typed = msgspec.json.Decoder(_Typed).decode
+
+
+def are_whole(folder: str, paths: Sequence[str], format: str) -> bool:
+    """Whether files of one resource, which is no table, are each complete. Parts of one file are not, as
+    programs make them that split what is large: of those the first alone has a beginning."""
+    if format in FORMATS or format in _WHOLE:
+        return True
+    for path in paths[1:]:
+        try:
+            with Path(folder, path).open("rb") as file:
+                if file.read(8).startswith(_MARKS):
+                    return True
+        except OSError:
+            continue  # other checks say it
+    return False
 
 
 def fault_of(file: Path, format: str) -> str | None:

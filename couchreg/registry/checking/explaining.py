@@ -8,22 +8,24 @@ from typing import Any
 
 from couchreg.model import json
 from couchreg.package.report import MAX_SHOWN, Problem, Report, problem, shown
-from couchreg.registry.checking.cells import cell_remedy, header_below, is_no_value, pattern_remedy
+from couchreg.registry.checking.cells import (
+    cell_remedy,
+    header_below,
+    is_no_value,
+    pattern_remedy,
+    shape_remedy,
+)
 from couchreg.registry.checking.json_rows import FORMATS, LINES, fault_of
 from couchreg.registry.checking.naming import FieldNames, made_name
-from couchreg.registry.checking.opening import BROKEN, UTF_8, line_breaks
+from couchreg.registry.checking.opening import BROKEN, UTF_8
+from couchreg.registry.checking.parts import lines_of
 from couchreg.registry.checking.preparing import Prepared
 from couchreg.registry.checking.reading import FORMATS as TABLES
-from couchreg.registry.checking.reading import USUAL, StandardReading, split_records
+from couchreg.registry.checking.reading import StandardReading
 from couchreg.registry.checking.sheets import advised
 from couchreg.registry.checking.texts import Recorded
 
-_FORMS = {  # of values whose type has formats: the end of frictionless's message, and the default
-    '"date/default"': "2024-12-31",
-    '"datetime/default"': "2024-12-31T23:59:59",
-    '"time/default"': "23:59:59",
-}
-_REMEDIES = {  # likewise, of types that have none
+_REMEDIES = {  # of types that have no formats: the end of frictionless's message
     '"string/default"': (
         ", and the cell holds no text: make it text (Excel formats cells as such), or change the type"
     ),
@@ -102,7 +104,12 @@ class Explainer:
 
     def _elsewhere(self, error: Any, resource: str) -> str:
         """What is to be said of an error that other places of the package explain."""
-        return self._unlike_types(error, resource) or self._header_below(error, resource)
+        is_text = bool(self._prepared.forms.get(resource) in TABLES and self._prepared.paths.get(resource))
+        return (
+            self._unlike_types(error, resource)
+            or self._header_below(error, resource)
+            or shape_remedy(error.type, getattr(error, "label", None), is_text=is_text)
+        )
 
     def _header_below(self, error: Any, resource: str) -> str:
         """Where the header of a text stands that begins with something else; told once of a table."""
@@ -212,21 +219,9 @@ class Explainer:
         if resource not in self._starts:
             starts = [1]
             for path in paths[:-1]:
-                starts.append(starts[-1] + self._lines_of(resource, path))
+                starts.append(starts[-1] + lines_of(self._prepared, resource, path))
             self._starts[resource] = starts
         return self._starts[resource]
-
-    def _lines_of(self, resource: str, path: str) -> int:
-        members = self._prepared.tables.get(resource, {})
-        encoding, dialect = str(members.get("encoding") or UTF_8), members.get("dialect") or {}
-        stated = {**dialect.get("csv", {}), **dialect}
-        terminator = str(stated.get("lineTerminator") or "")
-        with self._prepared.open_text(resource, [path]) as file:
-            if terminator in USUAL:
-                return line_breaks(file, encoding)
-            text = io.TextIOWrapper(file, encoding, "replace", newline="")
-            quote = str(stated.get("quoteChar", '"') or "")
-            return sum(1 for _ in split_records(text, terminator, quote))
 
 
 def _of_itself(error: Any, message: str) -> str:
@@ -259,9 +254,6 @@ def _remedy(error: Any, message: str, field: str) -> str:
 
 
 def _of_type(message: str, cell: Any) -> str:
-    form = next((form for kind, form in _FORMS.items() if message.endswith(kind)), None)
-    if form and not is_no_value(cell):
-        return f", which is written as {form}: write it so, or state the “format” that it has"
     words = next((words for kind, words in _REMEDIES.items() if message.endswith(kind)), "")
     return words if words and not is_no_value(cell) else cell_remedy(message, cell)
 

@@ -32,7 +32,7 @@ from couchreg.registry.checking.formats import (
 from couchreg.registry.checking.naming import FieldNames, renamed
 from couchreg.registry.checking.patterns import BadPattern, compiled
 from couchreg.registry.checking.preparing import Prepared
-from couchreg.registry.checking.profiles import BadSchema, Faults, first_elsewhere, validator
+from couchreg.registry.checking.profiles import BadSchema, Faults, LeadsNowhere, leading, validator
 from couchreg.registry.checking.wording import told
 
 MOST_FIELDS = 20_000
@@ -178,6 +178,8 @@ def _of_schema(prepared: Prepared, resource: dict[str, Any], options: Mapping[st
     fields = schema.get("fields") if isinstance(schema, dict) else None
     if not isinstance(fields, list):
         notes = _of(Schema, schema, "schema", options)
+        if fields is not None:  # of what stands in it nothing can be said
+            notes = [note for note in notes if "at property 'fields" in note] or notes
         for words, _ in told(notes, schema if isinstance(schema, dict) else {}):
             yield problem("schema-error", words, resource=name, field="schema")
         return
@@ -191,8 +193,25 @@ def _of_schema(prepared: Prepared, resource: dict[str, Any], options: Mapping[st
     yield from faults
     if faults:
         return
+    _leave_unchecked(prepared, name, fields)
+    own = prepared.names_of(name)
+    resource["schema"] = _renamed(prepared, name, own, {**schema, "fields": fields})
+    whole = resource["schema"]
+    vague = list(_vague_keys(name, schema))
+    yield from vague
+    notes = [] if vague else _shape_notes("SCHEMA", whole) or _of(Schema, whole, "schema", options)
+    for words, _ in told(notes, whole):
+        yield problem("schema-error", words, resource=name, field="schema")
+    if not notes:
+        yield from _of_keys(prepared, name, resource["schema"])
+    if name in prepared.tables:
+        prepared.tables[name]["schema"] = resource["schema"]
+
+
+def _leave_unchecked(prepared: Prepared, name: str, fields: list[Any]) -> None:
+    """Say what fields demand and nobody looks at."""
     for item in fields:
-        if away := first_elsewhere((item.get("constraints") or {}).get("jsonSchema")):
+        if away := leading((item.get("constraints") or {}).get("jsonSchema")).elsewhere:
             reason = (
                 f"that of the field {shown(item['name'])} refers to {shown(away)}, which is elsewhere, and"
             )
@@ -207,16 +226,6 @@ def _of_schema(prepared: Prepared, resource: dict[str, Any], options: Mapping[st
             prepared.leave(name, "categories", reason)
         for member, reason in ambiguities(item):
             prepared.leave(name, member, f"of the field {shown(item['name'])}: {reason}")
-    own = prepared.names_of(name)
-    resource["schema"] = _renamed(prepared, name, own, {**schema, "fields": fields})
-    whole = resource["schema"]
-    notes = _shape_notes("SCHEMA", whole) or _of(Schema, whole, "schema", options)
-    for words, _ in told(notes, whole):
-        yield problem("schema-error", words, resource=name, field="schema")
-    if not notes:
-        yield from _of_keys(prepared, name, resource["schema"])
-    if name in prepared.tables:
-        prepared.tables[name]["schema"] = resource["schema"]
 
 
 def _of_field(resource: str, number: int, item: Any, options: Mapping[str, Any]) -> Iterator[Problem]:
@@ -256,6 +265,8 @@ def _constraints(item: dict[str, Any], options: Mapping[str, Any]) -> Iterator[s
     try:
         if shape is not None:
             next(validator(shape)(None), None)
+            if absent := leading(shape).absent:
+                raise LeadsNowhere(absent)
     except BadSchema as error:
         yield f"“jsonSchema” cannot be applied: {error}."
         return
@@ -346,6 +357,19 @@ def _elsewhere(reference: Any) -> Any:
             return reference[member]
     target = reference.get("resource")
     return target if isinstance(target, str) and is_url(target) else None
+
+
+def _vague_keys(name: str, schema: dict[str, Any]) -> Iterator[Problem]:
+    """Foreign keys that have no word of the fields they refer to."""
+    keys = schema.get("foreignKeys")
+    for key in keys if isinstance(keys, list) else ():
+        reference = key.get("reference") if isinstance(key, dict) else None
+        if isinstance(reference, dict) and "fields" not in reference:
+            message = (
+                f"The foreign key {shown(key)} does not say to which fields it refers: name them in “fields” "
+                "of its “reference”, as many as its own."
+            )
+            yield problem("schema-error", message, resource=name, field="foreignKeys")
 
 
 def _of_keys(prepared: Prepared, name: str, schema: dict[str, Any]) -> Iterator[Problem]:

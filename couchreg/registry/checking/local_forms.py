@@ -36,6 +36,10 @@ _CLOCKS = (
 )
 
 
+_SHORT_YEARS = ("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y")
+_MOST_FORMATS = 2  # of one cell that are told
+
+
 class _Form(NamedTuple):
     """One way to write a date or a moment: its shape, and what it may mean."""
 
@@ -58,6 +62,33 @@ def _forms() -> Iterator[_Form]:
 
 
 _FORMS = tuple(_forms())
+_OF_CELLS = (  # further ones, in which a column is taken for no moment, or for one already
+    *(_Form(re.compile(clock, re.ASCII), "time", (format,)) for clock, format in _CLOCKS),
+    *(
+        _Form(re.compile(rf"{_ISO}{gap}\d\d:\d\d:\d\d"), "datetime", (f"%Y-%m-%d{gap}%H:%M:%S",))
+        for gap in "T "
+    ),
+    _Form(re.compile(r"\d{1,2}([./-])\d{1,2}\1\d\d", re.ASCII), "date", _SHORT_YEARS),
+    _Form(re.compile(r"[12]\d{7}", re.ASCII), "date", ("%Y%m%d",)),
+    _Form(re.compile(r"[12]\d{7}T\d{6}", re.ASCII), "datetime", ("%Y%m%dT%H%M%S",)),
+)
+_ZONE = re.compile(r"(?:Z|[+-]\d\d:?\d\d)\Z")  # as `%z` has it
+_PARTS_OF_SECONDS = re.compile(r"(?<=:\d\d)\.\d{1,6}")  # as `%f` has them
+
+
+def moment_formats(kind: str, text: str) -> list[str]:
+    """The formats, as the standard writes them, that a cell has which should be a `date`, a `datetime` or a
+    `time`: none where it has none that is known, several where it may mean either."""
+    zone = _ZONE.search(text) if kind != "date" else None
+    plain = _PARTS_OF_SECONDS.sub("", text[: zone.start()] if zone else text)
+    more = "".join(("" if plain == (text[: zone.start()] if zone else text) else ".%f", "%z" if zone else ""))
+    found = (
+        format
+        for form in (*_FORMS, *_OF_CELLS)
+        if form.type == kind and form.shape.fullmatch(plain)
+        for format in form.formats
+    )
+    return list(dict.fromkeys(format + more for format in found if _is(plain, format)))[:_MOST_FORMATS]
 
 
 class _Reading(NamedTuple):

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO
 from frictionless.formats.csv import CsvControl
 
 from couchreg.package.report import Problem, problem
-from couchreg.registry.checking.opening import BROKEN, UTF_8
+from couchreg.registry.checking.opening import BROKEN, UTF_8, line_breaks
 from couchreg.registry.checking.preparing import Prepared
-from couchreg.registry.checking.reading import FORMATS, SAMPLE, guess, records_of
+from couchreg.registry.checking.reading import FORMATS, SAMPLE, USUAL, guess, records_of, split_records
 
 TEXT = (*FORMATS, "jsonl", "ndjson")
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
@@ -93,7 +93,25 @@ def _of_joints(prepared: Prepared, resource: Any, paths: list[str]) -> Iterator[
                 f"{path} does not end with a line break, so that its last row and the first of "
                 f"{paths[number + 1]} would be one: end it with a line break."
             )
-            yield problem("missing-line-break", message, resource=name, file=path)
+            line = lines_of(prepared, name, path) + (_terminator(prepared, name) in USUAL)
+            yield problem("missing-line-break", message, resource=name, file=path, line=line)
+
+
+def lines_of(prepared: Prepared, resource: str, path: str) -> int:
+    """How many lines a file of a table has; one at its end that no usual line break ends is not counted."""
+    members, terminator = prepared.tables.get(resource, {}), _terminator(prepared, resource)
+    encoding, dialect = str(members.get("encoding") or UTF_8), members.get("dialect") or {}
+    with prepared.open_text(resource, [path]) as file:
+        if terminator in USUAL:
+            return line_breaks(file, encoding)
+        text = io.TextIOWrapper(file, encoding, "replace", newline="")
+        quote = str({**dialect.get("csv", {}), **dialect}.get("quoteChar", '"') or "")
+        return sum(1 for _ in split_records(text, terminator, quote))
+
+
+def _terminator(prepared: Prepared, resource: str) -> str:
+    dialect = prepared.tables.get(resource, {}).get("dialect") or {}
+    return str({**dialect.get("csv", {}), **dialect}.get("lineTerminator") or "")
 
 
 class _Header:

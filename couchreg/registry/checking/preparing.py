@@ -27,7 +27,7 @@ from couchreg.registry.checking.dialects import mark_fault, misfits, null_marks,
 from couchreg.registry.checking.inline import form_of, odd_row, read_inline
 from couchreg.registry.checking.naming import FieldNames
 from couchreg.registry.checking.opening import open_text_bytes
-from couchreg.registry.checking.profiles import BadSchema, EndlessSchema, validator
+from couchreg.registry.checking.profiles import BadSchema, EndlessSchema, placed, validator
 
 _JSON = ("json", "jsonl", "ndjson")
 _TEXTS = ("csv", "tsv", *_JSON)  # of data in the descriptor
@@ -273,6 +273,9 @@ def _take_in(prepared: Prepared, found: dict[str, Any], name: str) -> bool:
         elif isinstance(value, dict):
             found[member] = _known_rules(prepared, value, name, member)
     if isinstance(found.get("schema"), dict):
+        file, fields = prepared.schemas.get(name), found["schema"].get("fields")
+        if file and isinstance(fields, list):
+            found["schema"] = {**found["schema"], "fields": [placed(item, file) for item in fields]}
         found["schema"] = _schema(prepared, found["schema"], name)
     if isinstance(found.get("dialect"), dict):
         is_readable = _take_in_dialect(prepared, found, name) and is_readable

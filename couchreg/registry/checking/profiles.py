@@ -9,10 +9,12 @@ Source: https://datapackage.org/standard/glossary/#profile and https://json-sche
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from jsonschema import SchemaError
@@ -24,11 +26,13 @@ from referencing.jsonschema import DRAFT202012, specification_with
 
 from couchreg.errors import BadRequest
 from couchreg.package.paths import path_fault, plain_path
+from couchreg.package.referring import MOST_FILES
 from couchreg.package.text import read_json
 
 _LONGEST = 500  # characters of a message
 MOST = 100  # faults of one value that are told
 _BASE = "https://package.invalid/"  # where the files are, for references between them: nobody has that host
+_folder: ContextVar[str | None] = ContextVar("_folder", default=None)  # of the package that is checked
 _REFERRING = ("$ref", "$dynamicRef", "$recursiveRef")
 # What may find fault with a value because something else demands nothing of it.
 _DOUBTFUL = frozenset(
@@ -68,11 +72,22 @@ class _Elsewhere:
     first: str = field(default="")
 
 
-def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faults:
-    """What is wrong with a value by a JSON Schema, the file `path` of the package in `folder` (if any).
+@contextmanager
+def in_package(folder: str) -> Iterator[None]:
+    """Within it, the JSON Schemas of a descriptor may refer to the files of the package in `folder`."""
+    before = _folder.set(folder)
+    try:
+        yield
+    finally:
+        _folder.reset(before)
+
+
+def validator(schema: Any, *, folder: str | None = None, path: str | None = None) -> Faults:
+    """What is wrong with a value by a JSON Schema, which is the file `path` of the package in `folder`, or,
+    without these, a part of the descriptor.
 
     Raises BadSchema, then or when a value is looked at; of a file, for what is elsewhere, too, when all
-    faults are told (of others `first_elsewhere` tells it).
+    faults are told (of others `leading` tells it).
     """
     if not isinstance(schema, dict | bool):
         raise BadSchema("a JSON Schema is an object")
@@ -83,11 +98,11 @@ def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faul
         raise BadSchema(f"it is not a JSON Schema: {error.message[:300]}") from None
     except RecursionError:
         raise EndlessSchema from None
-    away = _Elsewhere()
+    away, folder = _Elsewhere(), folder or _folder.get()
     registry: Any = cast(Any, Registry)(retrieve=_from(folder, away)).combine(REGISTRY)
     found = _lenient(found, away)
-    named = None if folder or not isinstance(schema, dict) else schema.get("$id")
-    root = _joined(_BASE, named) if isinstance(named, str) else _BASE + path
+    named = schema.get("$id") if path is None and isinstance(schema, dict) else None
+    root = _joined(_BASE, named) if isinstance(named, str) else _BASE + (path or "")
     checker = found({"$ref": root}, registry=registry.with_resource(root, _resource(schema)))
     if isinstance(schema, bool):
         checker = found(schema)
@@ -105,7 +120,7 @@ def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faul
             raise BadSchema(f"it refers to {str(error.ref)[:200]!r}, which is not in the package") from None
         except RecursionError:
             raise EndlessSchema from None
-        if away.asked and folder:
+        if away.asked and path is not None:
             raise BadSchema(
                 f"it refers to {away.first[:200]!r}, which is not in the package; "
                 "what it says itself was applied"
@@ -114,10 +129,40 @@ def validator(schema: Any, *, folder: str | None = None, path: str = "") -> Faul
     return faults
 
 
-def first_elsewhere(schema: Any) -> str | None:
-    """The first address to which a schema refers and that is neither its own nor JSON Schema's."""
-    own, asked = set[str](), list[str]()
-    left: list[tuple[Any, str]] = [(schema, _BASE)]
+class Leading(NamedTuple):
+    """Where a schema of a descriptor leads: the first address that is elsewhere, and the first path of a file
+    that is not in the package, or holds no JSON."""
+
+    elsewhere: str | None
+    absent: str | None
+
+
+def leading(schema: Any) -> Leading:
+    """Of a schema, and of the files of the package to which it refers, directly or not."""
+    elsewhere = absent = None
+    retrieve, met = _from(_folder.get(), _Elsewhere()), set[str]()
+    waiting: list[tuple[Any, str]] = [(schema, _BASE)]
+    while waiting and len(met) < MOST_FILES:
+        own, asked = _addresses(*waiting.pop())
+        for address in asked:
+            place = urldefrag(address).url
+            if place in own or place in met or REGISTRY.get(place) is not None:
+                continue
+            met.add(place)
+            if not place.startswith(_BASE):
+                elsewhere = elsewhere or address
+                continue
+            try:
+                waiting.append((retrieve(place).contents, place))
+            except NoSuchResource:
+                absent = absent or unquote(place.removeprefix(_BASE))
+    return Leading(elsewhere, absent)
+
+
+def _addresses(schema: Any, base: str) -> tuple[set[str], list[str]]:
+    """The addresses that the parts of a schema have, and those to which they refer."""
+    own, asked = {base}, list[str]()
+    left: list[tuple[Any, str]] = [(schema, base)]
     while left:
         value, base = left.pop()
         if isinstance(value, dict):
@@ -128,11 +173,17 @@ def first_elsewhere(schema: Any) -> str | None:
             left += [(item, base) for item in value.values()]
         elif isinstance(value, list):
             left += [(item, base) for item in value]
-    for address in asked:
-        place = urldefrag(address).url
-        if place not in own and not place.startswith(_BASE) and REGISTRY.get(place) is None:
-            return address
-    return None
+    return own, asked
+
+
+def placed(item: Any, path: str) -> Any:
+    """A field of a schema that is the file `path`: its `jsonSchema` refers to others from there."""
+    constraints = item.get("constraints") if isinstance(item, dict) else None
+    shape = constraints.get("jsonSchema") if isinstance(constraints, dict) else None
+    if not isinstance(shape, dict) or "/" not in path or not isinstance(shape.get("$id", ""), str):
+        return item
+    named = {**shape, "$id": _joined(_BASE + path.rpartition("/")[0] + "/", shape.get("$id", ""))}
+    return {**item, "constraints": {**item["constraints"], "jsonSchema": named}}
 
 
 def _joined(base: str, stated: str) -> str:

@@ -115,7 +115,10 @@ def _check_content(report: Report, resource: Resource, parts: Sequence[Spooled],
         message = f'“bytes” is {shown(stated)}: it has to be a number, as in "bytes": {length}.'
         report.add(problem("byte-count", message, resource=resource.name, field="bytes"))
     elif stated != length:
-        message = f"“bytes” is {shown(stated)}, but {length} bytes were sent."
+        message = (
+            f"“bytes” is {shown(stated)}, but the data has {length} bytes: send what was meant, correct it, "
+            "or leave it out, and it is filled in."
+        )
         report.add(problem("byte-count", message, resource=resource.name, field="bytes"))
     _check_hash(report, resource, parts, known)
 
@@ -131,7 +134,10 @@ def _check_hash(report: Report, resource: Resource, parts: Sequence[Spooled], kn
         message = f"“hash” is {shown(stated)}: {wanted}."
         report.add(problem("hash-count", message, resource=resource.name, field="hash"))
     elif (found := _digest(parts, algorithm, known)) != digest:
-        message = f"“hash” is {stated[:200]}, but the bytes sent have {algorithm}:{found}."
+        message = (
+            f"“hash” is {stated[:200]}, but the data has {algorithm}:{found}: send what was "
+            "meant, correct it, or leave it out, and it is filled in."
+        )
         report.add(problem("hash-count", message, resource=resource.name, field="hash"))
 
 

@@ -88,6 +88,41 @@ def test_parts_that_do_not(
     assert report["problems"][0]["file"] == file
 
 
+@pytest.mark.parametrize(
+    ("texts", "members", "line"),
+    [
+        ([b"id,word\n1,one", b"2,two\n"], {}, 2),
+        ([b"id,word\r\n1,one\r\n2,two", b"3,three"], {}, 3),
+        ([b"id,word|1,one|2,two", b"3,three|"], BARRED, 3),
+    ],
+)
+def test_the_line_that_has_no_end(
+    tmp_path: Path, texts: list[bytes], members: dict[str, Any], line: int
+) -> None:
+    [found] = parts(tmp_path, *texts, **members)["problems"]
+    assert (found["type"], found["file"], found["line"]) == ("missing-line-break", "a.csv", line)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "texts", "is_whole"),
+    [
+        ("pdf", [b"%PDF-1.4 a", b"%PDF-1.4 b"], True),
+        ("bin", [b"%PDF-1.4 a", b"%PDF-1.4 b"], True),
+        ("dat", [b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n"], True),
+        ("svg", [b"<svg/>", b"<svg/>"], True),
+        ("dat", [b"PK\x03\x04 one half", b"and the other"], False),
+        ("txt", [b"one\n", b"two\n"], False),
+    ],
+)
+def test_documents_of_which_each_is_whole(
+    tmp_path: Path, suffix: str, texts: list[bytes], is_whole: bool
+) -> None:
+    report = parts(tmp_path, *texts, suffix=suffix, schema=None)
+    assert kinds(report) == (["format-error"] if is_whole else [])
+    if is_whole:
+        assert "cannot be put together to one: make a resource of each" in report["problems"][0]["message"]
+
+
 @pytest.mark.parametrize("suffix", ["xlsx", "json", "csv.zip"])
 def test_formats_whose_files_cannot_be_put_together(tmp_path: Path, suffix: str) -> None:
     report = parts(tmp_path, b"x", b"y", suffix=suffix, type="table")

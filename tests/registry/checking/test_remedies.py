@@ -8,6 +8,8 @@ from typing import Any
 import openpyxl
 import pytest
 
+from couchreg.errors import InvalidPackage
+from couchreg.package.descriptor import examine
 from couchreg.registry.checking.proposing import proposed
 from tests.registry.checking.judging import FIELDS, V2, judged, kinds, laid, table
 
@@ -204,6 +206,16 @@ def test_what_to_do_about_a_schema(
         ("year", "24", "is written as 2024"),
         ("yearmonth", "2024/12", "is written as 2024-12"),
         ("geopoint", "here", "longitude, latitude"),
+        ("date", "31.12.2024", '"format":"%d.%m.%Y"'),
+        ("date", "03/04/2024", '"format":"%d/%m/%Y" or "format":"%m/%d/%Y"'),
+        ("date", "13/04/24", '"format":"%d/%m/%y"'),
+        ("date", "20241231", '"format":"%Y%m%d"'),
+        ("date", "2024-13", "is written as 2024-12-31"),
+        ("datetime", "2022-10-18T12:35:49+0000", '"format":"%Y-%m-%dT%H:%M:%S%z"'),
+        ("datetime", "2024-12-31T23:59", '"format":"%Y-%m-%dT%H:%M"'),
+        ("datetime", "31.12.2024 23:59:58.5", '"format":"%d.%m.%Y %H:%M:%S.%f"'),
+        ("time", "01:07", '"format":"%H:%M"'),
+        ("time", "1:07 PM", '"format":"%I:%M %p"'),
     ],
 )
 def test_what_to_do_about_a_cell(tmp_path: Path, kind: str, cell: str, words: str) -> None:
@@ -264,3 +276,61 @@ def test_a_table_that_refers_to_itself_is_named(tmp_path: Path) -> None:
     key = {"fields": "up", "reference": {"resource": "", "fields": "id"}}
     report = table(tmp_path, "id,up\n1,9\n", schema={"fields": fields, "foreignKeys": [key]})
     assert said(report, "foreign-key", 'values "9" not found in the table itself as "id"', row=2)
+
+
+def test_a_moment_in_another_format_than_the_stated_one(tmp_path: Path) -> None:
+    field = {"name": "id", "type": "date", "format": "%d/%m/%y"}
+    report = table(tmp_path, "id,word\n31.12.24,a\n", schema={"fields": [field, FIELDS[1]]})
+    words = 'which is written as 31/12/24: the cell has "format":"%d.%m.%y"'
+    assert said(report, "type-error", words, row=2)
+    mended = {**field, "format": "%d.%m.%y"}
+    assert table(tmp_path, "id,word\n31.12.24,a\n", schema={"fields": [mended, FIELDS[1]]})["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "words"),
+    [
+        ("id,word\n1,a,b\n", "extra-cell", "If the value has the delimiter in it, put it in quotes"),
+        ("id,word\n1\n", "missing-cell", "put a delimiter there"),
+        ("id\n1\n", "missing-label", "add the column, or take the field out of the schema"),
+        ("id,word,more\n1,a,b\n", "extra-label", "add a field of this name to the schema"),
+        ("id,words\n1,a\n", "incorrect-label", "write both alike"),
+    ],
+)
+def test_what_to_do_about_a_row_or_a_header(tmp_path: Path, text: str, kind: str, words: str) -> None:
+    assert said(table(tmp_path, text), kind, words)
+
+
+def test_rows_that_are_no_text_have_no_delimiter(tmp_path: Path) -> None:
+    report = table(tmp_path, workbook(["id", "word"], [1, "a", "b"]), "t.xlsx")
+    assert not any("delimiter" in item["message"] for item in report["problems"])
+
+
+def test_a_foreign_key_without_the_fields_it_refers_to(tmp_path: Path) -> None:
+    key = {"fields": "id", "reference": {"resource": "t"}}
+    report = table(tmp_path, TEXT, schema={"fields": FIELDS, "foreignKeys": [key]})
+    assert said(report, "schema-error", "name them in “fields” of its “reference”", field="foreignKeys")
+
+
+def test_fields_that_are_no_list_are_told_once(tmp_path: Path) -> None:
+    report = table(tmp_path, TEXT, schema={"fields": {"id": {"type": "integer"}}})
+    assert said(report, "schema-error", "“fields” is", field="schema")
+
+
+@pytest.mark.parametrize(("member", "value"), [("bytes", 3), ("hash", "md5:" + "0" * 32)])
+def test_what_to_do_about_a_size_or_a_hash(tmp_path: Path, member: str, value: Any) -> None:
+    report = table(tmp_path, TEXT, **{member: value})
+    kind = "byte-count" if member == "bytes" else "hash-count"
+    assert said(report, kind, "leave it out, and it is filled in", field=member)
+
+
+def test_an_empty_version(tmp_path: Path) -> None:
+    members = {"version": "", "resources": [{"name": "t", "path": "t.csv"}]}
+    report = examine_refused({"name": "x", **members}, "x", "1.2")
+    assert "“version” is empty: write the version there, as in 1.2, or leave it out" in report[0]["message"]
+
+
+def examine_refused(members: dict[str, Any], name: str, version: str) -> list[dict[str, Any]]:
+    with pytest.raises(InvalidPackage) as refused:
+        examine(members, name, version)
+    return list(refused.value.report["problems"])

@@ -53,6 +53,24 @@ async def test_what_a_profile_refers_to_is_published_applied_and_served(served: 
     assert [error.message for error in asked.iter_errors({"title": "B"})] == ["'B' does not match '^A'"]
 
 
+@pytest.mark.parametrize("way", ["archive", "form"])
+async def test_what_a_json_schema_of_a_field_refers_to_is_published(served: Served, way: str) -> None:
+    shape = {"properties": {"a": {"$ref": "shapes/a.json"}}}
+    field = {"name": "n", "type": "object", "constraints": {"jsonSchema": shape}}
+    members = {
+        "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
+        "name": "shaped",
+        "resources": [{"name": "t", "path": "t.csv", "schema": {"fields": [field]}}],
+    }
+    files = {"shapes/a.json": b'{"type": "integer"}', "other.json": b"{}"}
+    for cell, wanted in ((b'"x"', 422), (b"1", 201)):
+        files["t.csv"] = b'n\n"{""a"": ' + cell.replace(b'"', b'""') + b'}"\n'
+        status, answer = await served.send("/shaped/1", *sent(way, Package(members, files)))
+        assert status == wanted, answer
+    assert (answer["left_out"], answer.get("unchecked", [])) == (["other.json"], [])
+    assert json.loads((await served.fetch("/shaped/1/shapes/a.json"))[2]) == {"type": "integer"}
+
+
 async def test_what_is_referred_to_and_absent_is_told(served: Served) -> None:
     status, answer = await served.send("/profiled/1", *sent("archive", profiled("Apple", "rules/b.json")))
     assert status == 422
