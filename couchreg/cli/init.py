@@ -27,10 +27,11 @@ def init(
     if as_json:
         print_json(found.descriptor)
         return
-    click.echo(f"Wrote {found.file}" if found.added else f"{found.file} names all data files.")
+    click.echo(f"Wrote {found.file}" if found.added else f"{found.file} names all data files that are there.")
     for resource in found.added:
         fields = len((resource.get("schema") or {}).get("fields") or [])
         click.echo(f"  {plain(resource['name'])}  {plain(resource['path'])}  {fields} fields")
+    _show_gone(found)
     for path, reason in found.unread:
         click.echo(f"{plain(path)} was not inspected: {plain(reason)}", err=True)
     for path, fault in found.unfit[:MOST]:
@@ -42,6 +43,17 @@ def init(
         more = f" and {len(found.left_out) - SHOWN} more" if len(found.left_out) > SHOWN else ""
         click.echo(f"Left out, since it is not data: {names}{more}", err=True)
     click.echo("Edit it: title, description, licences, types. Then: couchreg validate, couchreg publish.")
+
+
+def _show_gone(found: Inferred) -> None:
+    if found.gone:
+        names = ", ".join(plain(path) for path in found.gone[:SHOWN])
+        more = f" and {len(found.gone) - SHOWN} more" if len(found.gone) > SHOWN else ""
+        click.echo(
+            f"{found.file} names files that are not there: {names}{more}. Put them back, or take out what "
+            "names them.",
+            err=True,
+        )
 
 
 async def _update(folder: Path, files: tuple[str, ...]) -> Inferred:

@@ -62,7 +62,7 @@ def install(
     if as_json:
         print_json(_as_json(outcome, None if into else folder / LOCK))
         return
-    changed = [done for done in outcome.installed if done.written]
+    changed = [done for done in outcome.installed if done.written or (done.is_new and into is None)]
     for done in changed:
         click.echo(plain(_line(done)))
     if not changed:

@@ -14,7 +14,8 @@ from typing import Any
 from couchreg.client.errors import UsageError
 from couchreg.errors import BadRequest
 from couchreg.package.names import check_package_name, check_version, slug
-from couchreg.package.paths import DESCRIPTOR, folded
+from couchreg.package.paths import DESCRIPTOR, folded, is_url
+from couchreg.package.references import references
 from couchreg.registry.checking.proposing import (
     DATA,
     content_fault,
@@ -30,8 +31,8 @@ _OURS = ("datapackage-lock.json", DESCRIPTOR)
 @dataclass(frozen=True, slots=True)
 class Inferred:
     """What was written; `added` are the new resources of it, `unread` the files that nothing could be seen in
-    (path and why), `unfit` those that cannot be published so (path and why), and `left_out` those that are no
-    data."""
+    (path and why), `unfit` those that cannot be published so (path and why), `left_out` those that are no
+    data, and `gone` those that are named and are not there."""
 
     file: Path
     descriptor: dict[str, Any]
@@ -39,6 +40,7 @@ class Inferred:
     unread: tuple[tuple[str, str], ...]
     left_out: tuple[str, ...]
     unfit: tuple[tuple[str, str], ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 def infer(
@@ -87,7 +89,16 @@ def update(folder: Path, files: Sequence[str] = ()) -> Inferred:
         resources.extend(added)
         _replace(target, descriptor)
     left = _left_out(folder, [*paths, *named], unfit)
-    return Inferred(target, descriptor, tuple(added), tuple(unread), left, tuple(unfit))
+    return Inferred(
+        target, descriptor, tuple(added), tuple(unread), left, tuple(unfit), _gone(folder, descriptor)
+    )
+
+
+def _gone(folder: Path, descriptor: dict[str, Any]) -> tuple[str, ...]:
+    """The files that a descriptor names, data or other, and that are not in the folder."""
+    paths = (path for resource in descriptor["resources"] for path in _paths_of(resource))
+    named = [*(path for path in paths if not is_url(path)), *(item.path for item in references(descriptor))]
+    return tuple(path for path in dict.fromkeys(named) if not (folder / path).is_file())
 
 
 def _read(target: Path) -> dict[str, Any]:

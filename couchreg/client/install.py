@@ -26,13 +26,15 @@ _WINDOWS_FAULT = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*[<>:\"|
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What was written where; `kept` files were there already."""
+    """What was written where; `kept` files were there already. `is_new`: of another version, or none, before,
+    whatever its bytes are."""
 
     name: str
     version: str
     folder: Path
     written: tuple[str, ...]
     kept: tuple[str, ...]
+    is_new: bool = True
 
 
 def plan(transport: Transport, name: str, descriptor: Mapping[str, Any]) -> tuple[str, list[RemoteFile]]:

@@ -160,7 +160,8 @@ class Project:
         locked = self._lock.get(name)
         means = InstallOptions(force, self._cache, self._offline, locked.hashes if locked else {})
         folder = self._folder / name
-        return await Installation(self._transport, folder, progress, means).run(name, version, files)
+        done = await Installation(self._transport, folder, progress, means).run(name, version, files)
+        return replace(done, is_new=locked is None or locked.version != version)
 
     def _settle(
         self,

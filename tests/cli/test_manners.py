@@ -139,6 +139,19 @@ def test_install_tells_what_changed(couchreg: Couchreg, live: Server, tmp_path: 
     assert couchreg("install", "alone", "--dir", "project").out == "Nothing to do: all of it is there.\n"
 
 
+def test_another_version_of_the_very_same_bytes_is_told(couchreg: Couchreg, tmp_path: Path) -> None:
+    folder = tmp_path / "alike"
+    folder.mkdir()
+    (folder / "a.csv").write_text("n\n1\n")
+    resources = [{"name": "a", "path": "a.csv"}]
+    (folder / "datapackage.json").write_text(json.dumps({"name": "alike", "resources": resources}))
+    for version in ("1.0.0", "1.1.0"):
+        couchreg("publish", "alike", "--version", version)
+        told = couchreg("install", "alike@" + version, "--dir", "project").out
+        assert f"Installed alike@{version}" in told
+    assert couchreg("install", "alike@1.1.0", "--dir", "project").out.startswith("Nothing to do")
+
+
 def test_binary_data_is_for_no_terminal(live: Server, bees: str, tmp_path: Path, couchreg: Couchreg) -> None:
     for name in ("picture", "broken", "red"):
         shown = at_terminal(tmp_path, "cat", f"{bees}/{name}", registry=live.registry_url)

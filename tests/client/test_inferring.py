@@ -206,6 +206,19 @@ def test_binaries_have_no_encoding(tmp_path: Path) -> None:
     assert resource["mediatype"] == "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
+def test_files_that_have_gone(tmp_path: Path) -> None:
+    write(tmp_path, a__csv=b"n\n1\n", b__csv=b"n\n1\n")
+    infer(tmp_path, name="gone")
+    target = tmp_path / "datapackage.json"
+    edited = json.loads(target.read_text()) | {"image": "logo.png", "homepage": "https://example.org/"}
+    edited["resources"].append({"name": "away", "path": "https://example.org/c.csv"})
+    target.write_text(json.dumps(edited))
+    (tmp_path / "b.csv").unlink()
+    assert update(tmp_path).gone == ("b.csv", "logo.png")
+    write(tmp_path, b__csv=b"n\n1\n", logo__png=b"x")
+    assert update(tmp_path).gone == ()
+
+
 def test_files_that_came_later(tmp_path: Path) -> None:
     write(tmp_path, a__csv=b"n\n1\n")
     infer(tmp_path, name="later")
