@@ -10,7 +10,7 @@ import pytest
 
 from couchreg.designdocs.functions import Design, Functions
 from couchreg.designdocs.javascript.contexts import Contexts
-from couchreg.designdocs.views import blocks, engine, reducing, stretches
+from couchreg.designdocs.views import blocks, engine, reading, reducing, stretches
 from couchreg.designdocs.views.definition import definition_of
 from couchreg.designdocs.views.engine import Index
 from couchreg.designdocs.views.reading import IndexRow, KeyBound, Read
@@ -129,11 +129,7 @@ async def test_results_are_those_of_all_rows(
         await write(index, changed)
         model |= changed
         for _ in range(4):
-            ends = sorted(chance.sample(KEYS, 2), key=sort_key)
-            first, last = [KeyBound(sort_key(end), None) if chance.random() < 0.5 else None for end in ends]
-            descending = chance.random() < 0.3
-            read = Read(0, *((last, first) if descending else (first, last)), descending)
-            level = chance.choice(LEVELS)
+            read, level = some_range(chance, KEYS), chance.choice(LEVELS)
             assert await answer(index, reducer, read, level) == expected(model, read, level), (
                 number,
                 read,
@@ -142,12 +138,46 @@ async def test_results_are_those_of_all_rows(
     await check(index)
 
 
+@pytest.mark.parametrize("seed", [0, 7, 12, 13])
+async def test_rows_of_one_document_with_one_key_are_never_parted(
+    index: Index, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Neither where a page of rows ends within a block that does not serve, nor where rows are long."""
+    small(monkeypatch)
+    chance = random.Random(seed)
+    monkeypatch.setattr(engine, "PAGE", chance.choice([3, 5, 6, 7, 9]))
+    monkeypatch.setattr(reading, "BYTES", chance.choice([10, 20, 1000]))
+    keys: Sequence[Any] = chance.choice([[1, 2, [1, 1], "a"], KEYS])
+    model: Model = {}
+    reducer = Counting()
+    for number in range(40):
+        changed: Model = {}
+        for _ in range(chance.choice([1, 1, 2, 20])):
+            count = chance.choice([0, 1, 2, 9, 20])
+            changed[f"d{chance.randrange(40):03}"] = [
+                (chance.choice(keys), chance.randrange(3)) for _ in range(count)
+            ]
+        await write(index, changed)
+        model |= changed
+        for _ in range(4):
+            read, level = some_range(chance, keys), chance.choice(LEVELS)
+            found = await answer(index, reducer, read, level)
+            assert found == expected(model, read, level), (number, read, level)
+
+
+def some_range(chance: random.Random, keys: Sequence[Any]) -> Read:
+    ends = sorted(chance.sample(keys, 2), key=sort_key)
+    first, last = [KeyBound(sort_key(end), None) if chance.random() < 0.5 else None for end in ends]
+    descending = chance.random() < 0.3
+    return Read(0, *((last, first) if descending else (first, last)), descending)
+
+
 async def check(index: Index) -> None:
     """Each block says what its rows are, and those of one level lie apart."""
     file = await index.file()
     before: dict[int, blocks.Position] = {}
     found = file._reader.execute(
-        "select level, first_sort, first_id, last_sort, last_id, value from blocks"
+        "select level, first_sort, first_id, last_sort, last_id, value from whole_blocks"
         " order by level, first_sort, first_id"
     ).fetchall()
     assert {row[0] for row in found} == {1, 2, 3}
@@ -229,7 +259,7 @@ async def test_what_is_counted_at_first_is_what_rows_are_reduced_to(index: Index
         found = []
         for is_first in (True, False):
             file._kinds.clear()
-            file._writer.execute("delete from blocks")
+            file._writer.execute("delete from whole_blocks")
             file._counted = set() if is_first else {0}
             found.append(
                 [(json.encode(key), value) async for key, value in reduced(index, read, level, reducer)]

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 LEVELS: Final = (3, 2, 1)  # each of about a hundred of those below
 FEW: Final = 25  # rows that are not worth a block of their own: those behind them are read as well
 SCHEMA: Final = """
-    create table if not exists blocks(
+    drop table if exists blocks; -- of which some lacked rows
+    create table if not exists whole_blocks(
         map integer, reduce blob, level integer, first_sort blob, first_id text, last_sort blob, last_id text,
         first_key blob, last_key blob, value blob,
         primary key (map, reduce, level, first_sort, first_id)) without rowid;
@@ -43,12 +44,12 @@ class WantedBlocks(NamedTuple):
 _COLUMNS: Final = "level, first_sort, first_id, last_sort, last_id, first_key, last_key, value"
 _OF: Final = "map = ? and reduce = ? and level = ?"
 _BEFORE: Final = (
-    f"select {_COLUMNS} from blocks where {_OF}"  # noqa: S608
+    f"select {_COLUMNS} from whole_blocks where {_OF}"  # noqa: S608
     " and (first_sort, first_id) <= (?, ?) order by first_sort desc, first_id desc limit 1"
 )
-_REMOVE: Final = f"delete from blocks where {_OF} and (first_sort, first_id) = (?, ?)"  # noqa: S608
+_REMOVE: Final = f"delete from whole_blocks where {_OF} and (first_sort, first_id) = (?, ?)"  # noqa: S608
 _WITHIN: Final = (
-    f"delete from blocks where {_OF}"  # noqa: S608
+    f"delete from whole_blocks where {_OF}"  # noqa: S608
     " and (first_sort, first_id) >= (?, ?) and (first_sort, first_id) <= (?, ?)"
 )
 
@@ -60,7 +61,7 @@ def _made(row: Any) -> Block:
 
 def kinds(connection: Any) -> set[Kind]:
     """Those of which there are blocks."""
-    return set(connection.execute("select distinct map, reduce, level from blocks").fetchall())
+    return set(connection.execute("select distinct map, reduce, level from whole_blocks").fetchall())
 
 
 def remove_around(connection: Any, known: Collection[Kind], places: Iterable[tuple[int, Position]]) -> None:
@@ -83,7 +84,7 @@ def store(connection: Any, place: int, reduce: bytes, blocks: Iterable[Block]) -
             connection.execute(_REMOVE, (*kind, *_made(before).first))
         connection.execute(_WITHIN, (*kind, *block.first, *block.last))
         values = (*kind, *block.first, *block.last, *block[3:])
-        connection.execute("insert into blocks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        connection.execute("insert into whole_blocks values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def nearest(
@@ -97,7 +98,7 @@ def nearest(
 ) -> Block | None:
     """The next block of the lowest level, in reading order: it begins at the position, or behind it."""
     order = " desc" if descending else ""
-    query = f"select {_COLUMNS} from blocks where {_OF}"  # noqa: S608
+    query = f"select {_COLUMNS} from whole_blocks where {_OF}"  # noqa: S608
     values: list[Any] = [place, reduce, 1]
     if position is not None:
         column = "last" if descending else "first"

@@ -124,7 +124,7 @@ class IndexFile:
         """Forget every row."""
         with self._trusting(self._writing), self._writer:
             self._changes += 1
-            for table in ("rows", "counts", "meta", "blocks"):
+            for table in ("rows", "counts", "meta", "whole_blocks"):
                 self._writer.execute(f"delete from {table}")  # noqa: S608 — names of our own
             self._note(meta)
         self._changes += 1

@@ -5,6 +5,7 @@ from itertools import starmap
 from typing import Any, Final, NamedTuple
 
 BYTES: Final = 1 << 20  # of keys and values that are read together; of one row there may be more
+ALL: Final = -1  # rows, as SQLite takes it
 
 
 class IndexRow(NamedTuple):
@@ -60,7 +61,7 @@ def rows_of(connection: Any, read: Read, skip: int, limit: int, *, is_bounded: b
             return FoundRows(found, is_last=False)
         found.append(row)
         size += len(row.key) + len(row.value)
-    return FoundRows(found, is_last=len(found) < limit)
+    return FoundRows(found, is_last=limit == ALL or len(found) < limit)
 
 
 def size_of(rows: Iterable[IndexRow]) -> int:

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from couchreg.designdocs.views import reading
 from couchreg.designdocs.views.blocks import FEW, LEVELS, Block, WantedBlocks
 from couchreg.designdocs.views.engine import Index
-from couchreg.designdocs.views.reading import IndexRow, Read
+from couchreg.designdocs.views.reading import IndexRow, Read, size_of
 from couchreg.designdocs.views.reducers import Reduces
 from couchreg.designdocs.views.stretches import Rows
 from couchreg.model import json
@@ -20,7 +21,7 @@ from couchreg.turns import TimeSlice
 EXACT: Final = -1  # the group level of `group=true`
 LEAST, USUAL, MOST = 50, 100, 150  # rows of a part, and blocks of one above
 _HOLE: Final = object()  # the state of a part that is still to be reduced
-FLUSH: Final = 1000  # rows of all groups that wait to be reduced
+FLUSH: Final = 1000  # rows of all groups that wait to be reduced, or as many bytes as are read together
 
 
 class Group(NamedTuple):
@@ -54,7 +55,7 @@ async def reduced(index: Index, read: Read, level: int, reducer: Reduces) -> Asy
     reducing = _Reducing(index, read, level, reducer)
     async for piece, changes in index.pieces(read, reducing.wanted):
         reducing.add(piece, changes)
-        if reducing.waiting >= FLUSH:
+        if reducing.waiting >= FLUSH or reducing.size >= reading.BYTES:
             for group in await reducing.finished():
                 yield group
     for group in await reducing.finished(every=True):
@@ -104,7 +105,7 @@ class _Reducing:
         self.wanted = WantedBlocks(reducer.digest, self._is_one_group) if not reducer.is_ordered else None
         self._groups: list[_Open] = []
         self._made: list[tuple[Block, int]] = []
-        self.waiting = 0  # rows
+        self.waiting = self.size = 0  # rows, and bytes of them
 
     def _is_one_group(self, first: bytes, last: bytes) -> bool:
         if self._level == 0 or first == last:
@@ -129,6 +130,7 @@ class _Reducing:
             self._fresh(group, piece, changes).rows += piece.rows[start:end]
             start = end
         self.waiting += len(piece.rows)
+        self.size += size_of(piece.rows)
 
     def _end(self, rows: Sequence[IndexRow], start: int, sort: bytes) -> int:
         """Where the group of a row ends. Keys are looked at only where it has to be."""
@@ -181,7 +183,7 @@ class _Reducing:
     async def _start(self, *, every: bool) -> None:
         """Turn rows into parts. The last rows of all wait for more, if there may be some."""
         parts: list[tuple[_Fresh, list[IndexRow], bool]] = []
-        self.waiting = 0
+        self.waiting = self.size = 0
         for group in self._groups:
             pieces: list[_Part | _Fresh] = []
             for piece in group.pieces:
@@ -193,12 +195,13 @@ class _Reducing:
                 left = cut.pop() if is_end and not every else None
                 for number, rows in enumerate(cut):
                     grows = is_end and every and number == len(cut) - 1
-                    kept = piece.is_free and not grows and len(rows) >= FEW
+                    kept = piece.is_free and not grows and _is_worth_a_block(rows)
                     parts.append((piece, rows, kept))
                     pieces.append(_Part(1 if kept else 0, _HOLE, None, piece.changes))
                 if left is not None:
                     pieces.append(_Fresh(left, piece.is_free, piece.changes))
                     self.waiting += len(left)
+                    self.size += size_of(left)
             group.pieces = pieces
         made = await self._reducer.start([rows for _, rows, _ in parts]) if parts else []
         every_piece = [piece for group in self._groups for piece in group.pieces]
@@ -252,14 +255,27 @@ class _Reducing:
 
 
 def _cut(rows: list[IndexRow]) -> Iterable[list[IndexRow]]:
-    """Parts of about a hundred rows; those of one document with one key stay together."""
-    start = 0
-    while len(rows) - start > MOST:
-        end = _end(rows, start)
+    """Parts of about a hundred rows, or fewer long ones; those of one document with one key stay together."""
+    start, are_long = 0, size_of(rows) > reading.BYTES
+    while start < len(rows):
+        end = _end(rows, start) if len(rows) - start > MOST else len(rows)
+        end = _short(rows, start, end) if are_long else end
         yield rows[start:end]
         start = end
-    if start < len(rows):
-        yield rows[start:]
+
+
+def _short(rows: list[IndexRow], start: int, end: int) -> int:
+    """The end of a part that has no more bytes than are read together, if it may have fewer rows."""
+    size = 0
+    for at in range(start, end):
+        if size >= reading.BYTES and rows[at - 1][:2] != rows[at][:2]:
+            return at
+        size += len(rows[at].key) + len(rows[at].value)
+    return end
+
+
+def _is_worth_a_block(rows: Sequence[IndexRow]) -> bool:
+    return len(rows) >= FEW or size_of(rows) >= reading.BYTES
 
 
 def _end(rows: list[IndexRow], start: int) -> int:

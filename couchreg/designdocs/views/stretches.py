@@ -6,8 +6,9 @@ Source of the order: whoever reads on gets the pieces in reading order, some at 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from couchreg.designdocs.views import reading
 from couchreg.designdocs.views.blocks import FEW, Block, Position, WantedBlocks, larger, nearest
-from couchreg.designdocs.views.reading import IndexRow, KeyBound, Read, rows_of
+from couchreg.designdocs.views.reading import ALL, IndexRow, KeyBound, Read, rows_of, size_of
 
 BEHIND: Final = 1 << 62  # a number behind those of all rows of one document
 COST: Final = 4  # of a block, in rows
@@ -31,28 +32,29 @@ class Stretch(NamedTuple):
 
 
 def stretch(connection: Any, read: Read, wanted: WantedBlocks, most: int) -> Stretch:
-    """About as many pieces as are worth `most` rows."""
+    """About as many pieces as are worth `most` rows, or as have so many bytes as are read together."""
     pieces: list[Piece] = []
-    left = most
-    while left > 0:
+    left, room = most, reading.BYTES
+    while left > 0 and room > 0:
         block = _next_block(connection, read, wanted)
-        gap = rows_of(connection, _up_to(read, block), 0, left, is_bounded=False).rows
-        if gap and (block is None or len(gap) == left):
+        gap, is_whole = rows_of(connection, _up_to(read, block), 0, left)
+        if gap and (block is None or not is_whole):
             pieces.append(Rows(gap, is_free=not read.descending))
-        if block is None or len(gap) == left:
-            return Stretch(pieces, None if len(gap) < left else read._replace(after=gap[-1]))
+        if block is None or not is_whole:
+            return Stretch(pieces, None if is_whole else read._replace(after=gap[-1]))
+        known = len(pieces)
         is_few = 0 < len(gap) < FEW and not read.descending
         chosen = _chosen(connection, read, wanted, block, only_larger=is_few)
         if chosen is None:
-            read = _read_through(
-                connection, read, block, gap, pieces, left, is_few=is_few and _fits(read, wanted, block)
-            )
+            is_few = is_few and _fits(read, wanted, block)
+            read = _read_through(connection, read, block, gap, pieces, is_few=is_few)
         else:
             if gap:
                 pieces.append(Rows(gap, is_free=not read.descending))
             pieces.append(chosen)
             read = read._replace(after=_behind(chosen, read))
-        left -= len(gap) + COST
+        rows = [row for piece in pieces[known:] if isinstance(piece, Rows) for row in piece.rows]
+        left, room = left - len(rows) - COST, room - size_of(rows)
     return Stretch(pieces, read)
 
 
@@ -123,18 +125,18 @@ def _read_through(
     block: Block,
     gap: list[IndexRow],
     pieces: list[Piece],
-    most: int,
     *,
     is_few: bool,
 ) -> Read:
-    """The rows of a block that does not serve, or, with the few before it, is to be made anew."""
+    """The rows of a block that does not serve, or, with the few before it, is to be made anew. All of them:
+    what is left would be taken for rows that no block covers, and a block be made of it that might begin amid
+    the rows of one document with one key."""
     ends = block.first if read.descending else block.last
     within = read._replace(last=KeyBound(*ends)) if _is_within(ends, read) else read
     after = within._replace(after=gap[-1]) if gap else within
-    rows = rows_of(connection, after, 0, most, is_bounded=False).rows
+    rows = rows_of(connection, after, 0, ALL, is_bounded=False).rows
     if is_few:
         pieces.append(Rows([*gap, *rows], is_free=True))
     else:
         pieces += [Rows(some, free) for some, free in ((gap, not read.descending), (rows, False)) if some]
-    last = rows[-1] if len(rows) == most else _behind(block, read)
-    return read._replace(after=last)
+    return read._replace(after=_behind(block, read))
