@@ -45,6 +45,8 @@ _EMAIL = re.compile(r'[Pp]roperty "(contributors|sources)\[\]\.email" is not val
 _NAME = re.compile(r".* does not match '\^\(\[-a-z0-9._/\]\)\+\$' at property 'name'\.?(.*)", re.DOTALL)
 _CREATED = re.compile(r'[Pp]roperty "created" is not valid "datetime"\.?')
 _LICENSE = re.compile(r'[Ll]icense requires "path" or "name".*', re.DOTALL)
+_MISPLACED = re.compile(r'"([A-Za-z]+)" should be set as "([A-Za-z.]+)"\.?')
+_TABULAR = re.compile(r'[Pp]rofile "(tabular-data-resource)" requires "(schema)" to be present\.?')
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 _EMAILS = fields.StringField(name="email", format="email")
@@ -92,6 +94,13 @@ def _told(note: str, members: Mapping[str, Any]) -> Iterator[Told]:
         words = "has other characters than small letters, digits, -, . and _: write it with these"
         name = shown(members.get("name"))
         yield Told(f"“name” is {name}, which {words}{newer if example else ''}.", "name")
+    elif found := _MISPLACED.fullmatch(note):
+        place = found[2].removeprefix("resource.")
+        whose = " of a resource" if place != found[2] else ""
+        yield Told(f"“{found[1]}” belongs into “{place}”{whose}: move it there.", found[1])
+    elif found := _TABULAR.fullmatch(note):
+        words = f"state one, or leave “profile” out, which is {found[1]}"
+        yield Told(f"The resource has no “{found[2]}”, which its profile demands: {words}.", found[2])
     elif _CREATED.fullmatch(note):
         stated = members.get("created")
         day = stated if isinstance(stated, str) and _DAY.fullmatch(stated) else "2024-12-31"

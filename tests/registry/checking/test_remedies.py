@@ -334,3 +334,21 @@ def examine_refused(members: dict[str, Any], name: str, version: str) -> list[di
     with pytest.raises(InvalidPackage) as refused:
         examine(members, name, version)
     return list(refused.value.report["problems"])
+
+
+@pytest.mark.parametrize(
+    ("members", "field", "words"),
+    [
+        ({"missingValues": ["-"]}, "missingValues", "belongs into “schema.missingValues”: move it there"),
+        ({"profile": "tabular-data-resource", "schema": None}, "schema", "state one, or leave “profile” out"),
+    ],
+)
+def test_what_to_do_about_a_resource(tmp_path: Path, members: dict[str, Any], field: str, words: str) -> None:
+    assert said(table(tmp_path, TEXT, **members), "resource-error", words, field=field)
+
+
+def test_what_is_of_a_schema_stands_in_no_package(tmp_path: Path) -> None:
+    members = {"missingValues": ["-"], "resources": [{"name": "t", "path": "t.csv"}]}
+    [found] = judged(laid(tmp_path, members, **{"t.csv": TEXT}))["problems"]
+    assert found["field"] == "missingValues"
+    assert "“schema.missingValues” of a resource: move it there" in found["message"]
