@@ -121,15 +121,16 @@ def pieces(head: bytes, attachments: Sequence[A], shape: Shape) -> list[bytes | 
     if not attachments:
         return [head + b"}"]
     found: list[bytes | A] = []
-    text = head + b',"_attachments":{'
+    texts = [head, b',"_attachments":{']
     for index, attachment in enumerate(attachments):
-        text += b"," if index else b""
+        if index:
+            texts.append(b",")
         if shape.follows or not shape.shows_data(attachment):
-            text += _described(attachment, shape)
+            texts.append(_described(attachment, shape))
             continue
-        found += [text + _begun(attachment) + b',"data":"', attachment]
-        text = b'"' + _encoding_info(attachment, shape) + b"}"
-    found.append(text + b"}}")
+        found += [b"".join([*texts, _begun(attachment), b',"data":"']), attachment]
+        texts = [b'"', _encoding_info(attachment, shape), b"}"]
+    found.append(b"".join([*texts, b"}}"]))
     return found
 
 

@@ -14,6 +14,7 @@ from couchreg.http.couch.documents.reading import FoundDocument, shown
 from couchreg.http.couch.frame.context import Context
 from couchreg.http.couch.frame.responses import MUST_REVALIDATE
 from couchreg.model import json
+from couchreg.turns import TimeSlice
 from couchreg.wire import documents, related
 
 DocumentParts = tuple[bytes, list[Attachment]]
@@ -55,13 +56,13 @@ async def _write_document(
         return
     await stream.write(related.document_head(boundary))
     await ctx.write(stream, text)
-    await stream.write(related.between(boundary))
+    turn = TimeSlice()
     for attachment in attachments:
-        await stream.write(related.attachment_head(attachment))
+        await stream.write(related.between(boundary) + related.attachment_head(attachment))
         async for chunk in ctx.attachments.open(attachment, encoded=True):
             await stream.write(chunk)
-        await stream.write(related.between(boundary))
-    await stream.write(related.END)
+        await turn.pass_on()  # who reads as fast as is written never makes it wait
+    await stream.write(related.between(boundary) + related.END)
 
 
 async def send_mixed(ctx: Context, opened: Sequence[Opened], query: DocumentQuery) -> web.StreamResponse:

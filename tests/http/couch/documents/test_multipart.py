@@ -3,7 +3,10 @@
 from base64 import b64encode
 from typing import Any
 
+import pytest
+
 from couchreg.model import json
+from couchreg.turns import TimeSlice
 from couchreg.wire.multipart import End, MultipartParser, PartBegin, PartEnd
 from tests.http.couch.conftest import Couch, Reply
 
@@ -152,3 +155,21 @@ async def test_what_goes_out_can_be_put_in_elsewhere(couch: Couch) -> None:
     assert (await couch("PUT", "///other/a?new_edits=false", data=sent.body, headers=kind)).status == 201
     here, there = [await couch("GET", f"///{db}/a?attachments=true&revs=true") for db in ("db", "other")]
     assert here.body == there.body
+
+
+async def test_many_attachments_let_others_have_their_turn(
+    couch: Couch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 300
+    files = {f"n{number}": {"data": ""} for number in range(count)}
+    assert (await couch("PUT", "/a", json={"_attachments": files})).status == 201
+    given = 0
+
+    async def turn(self: TimeSlice) -> None:
+        nonlocal given
+        given += 1
+
+    monkeypatch.setattr(TimeSlice, "pass_on", turn)
+    reply = await couch("GET", "/a?attachments=true", headers={"Accept": "multipart/related"})
+    assert len(parts_of(reply)) == 1 + count
+    assert given >= count
