@@ -25,7 +25,8 @@ Selector = dict[str, Any]
 Test = operators.Test
 
 _DEEPEST: Final = 200
-_LONGEST_PATHS: Final = 1_000_000  # characters of all conditions' whole paths together
+# Characters of all conditions' whole paths together: each is split into its parts, however many share it.
+_LONGEST_PATHS: Final = 1_000_000
 _EXPRESSIONS: Final = 4_000  # characters of all regular expressions together
 
 # An operator and its opposite: a negation in front of the one is the other.
@@ -175,15 +176,19 @@ def _push_fields(form: Selector, path: str, room: _Room) -> Selector:
     if name == "$not":
         return {name: _push_fields(argument, path, room)}
     if name in _NESTED:
+        room.take(len(path))
         return {path: {name: _push_fields(argument, "", room)}}
     if name == "$default":
         if path or type(argument) is not dict or list(argument) != ["$text"]:
             raise SelectorError(f"Invalid field normalization on selector: {show(form)}", error="bad_field")
         return form
     if name.startswith("$"):
+        room.take(len(path))
         return {path: form}
-    room.take(len(path) + len(name))
-    return _push_fields(argument, f"{path}.{name}" if path else name, room)
+    if path:
+        room.take(len(path) + len(name))  # for the copy that is made
+        name = f"{path}.{name}"
+    return _push_fields(argument, name, room)
 
 
 # -- the third step: negations move inwards

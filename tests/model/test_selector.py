@@ -143,6 +143,30 @@ def test_deep_selectors_are_refused() -> None:
             compile(selector)
 
 
+LONG = "a." * 30_000 + "a"
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        {LONG: {"$and": [{"$gt": n} for n in range(100)]}},
+        {LONG: {"$or": [{"$gt": n} for n in range(100)]}},
+        {LONG: {"$not": {"$or": [{"$gt": n} for n in range(100)]}}},
+        {LONG: {"$nor": [{"$elemMatch": {"a": n}} for n in range(100)]}},
+        {LONG: {"$and": [{f"b{n}": 1} for n in range(100)]}},
+        {"a": {"$elemMatch": {LONG: {"$or": [{"$gt": n} for n in range(100)]}}}},
+    ],
+)
+def test_a_long_path_is_shared_by_few_conditions(selector: Any) -> None:
+    with pytest.raises(SelectorError, match="too long"):
+        compile(selector)
+
+
+def test_many_conditions_may_have_short_paths() -> None:
+    compile({"$or": [{"a.b": {"$gt": n, "$lt": n}} for n in range(20_000)]})
+    compile({LONG: {"$gt": 1, "$lt": 2}})
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
