@@ -3,6 +3,7 @@
 Source: https://docs.couchdb.org/en/stable/api/database/changes.html#filtering
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from couchreg.wire import documents
 
 DESIGN = "_design/"
 AT_ONCE = 100  # changes that a filter is told of together
+MANY = 500  # values of a selector that is made ready elsewhere
 REVISIONS = 20  # of its history that a document shows to a filter function
 
 
@@ -139,7 +141,7 @@ async def make_filter(ctx: Context, name: str, body: Mapping[str, Any] | None) -
         few = ctx.settings.integer("couchdb", "changes_doc_ids_optimization_threshold", 100)
         return DocIds(_doc_ids(ctx, body), few)
     if name == "_selector":
-        return _selected(ctx, body)
+        return await _selected(ctx, body)
     if name == "_design":
         return DesignDocs()
     if name == "_view":
@@ -158,7 +160,7 @@ def _doc_ids(ctx: Context, body: Mapping[str, Any] | None) -> list[str]:
     return ids
 
 
-def _selected(ctx: Context, body: Mapping[str, Any] | None) -> Filter:
+async def _selected(ctx: Context, body: Mapping[str, Any] | None) -> Filter:
     if ctx.method != "POST":
         raise BadRequest("Selector must be specified in POST payload")
     wanted = (body or {}).get("selector")
@@ -168,6 +170,8 @@ def _selected(ctx: Context, body: Mapping[str, Any] | None) -> Filter:
     if fields is not None and not isinstance(fields, list):
         raise BadRequest("Selector error: fields must be JSON array")
     try:
+        if json.count_values(json.encode(wanted), MANY) > MANY:
+            return await asyncio.to_thread(Selected, ctx, wanted, fields)
         return Selected(ctx, wanted, fields)
     except BadRequest as error:  # here CouchDB tells the reason, but not the word that _find has for it
         raise BadRequest(error.reason) from None
