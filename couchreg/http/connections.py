@@ -26,6 +26,7 @@ LONGEST_FIELD = 8190  # bytes of a header
 MOST_FIELDS = 100
 LOOK = 2.0  # seconds between two looks at all connections
 RESERVED = 128  # descriptors that are not for connections
+LEAST_OF_BODY = 1024  # bytes of a body that come in the time allowed for it, unless it ends before
 SHARE = 4  # one address has at most this part of all connections
 
 # What the parser takes for a method; CONNECT and PRI change what follows, and are left to it.
@@ -47,7 +48,7 @@ class ConnectionLimits(NamedTuple):
     max_connections: int = 4096
     max_connections_per_address: int = 1024
     head_timeout: float = 30.0  # until the head of a request is complete
-    body_timeout: float = 60.0  # for the next byte of a body
+    body_timeout: float = 60.0  # for the next `LEAST_OF_BODY` of a body
     send_timeout: float = 60.0  # for a reader to take anything
     idle_timeout: float = 300.0  # between two requests
 
@@ -83,7 +84,8 @@ class Connection(web.RequestHandler):
         super().__init__(manager, **options)
         self._connections_of = manager
         self._origin: str | None = None  # while it is counted
-        self._since = 0.0  # loop time: a head began, or the last byte of a body came
+        self._since = 0.0  # loop time: a head began, or the last bytes of a request came
+        self._body: tuple[Any, float, int] | None = None  # whose body had come so far, and when
         self._has_begun = False  # some bytes of a head are here, and not all
         self._waiting: tuple[float, int] | None = None  # since when nothing was taken of so many bytes
         self.first = b""  # what another process has read of it
@@ -104,6 +106,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._connections_of.leave(self._origin)
         self._origin = None
+        self._body = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -182,16 +185,21 @@ class Connection(web.RequestHandler):
         return now - self._waiting[0] > allowed
 
     def _look_at_body(self, now: float, allowed: float) -> None:
-        """A body that is not read, since something else has to be done first, is not late."""
+        """A body that is not read, since something else has to be done first, is not late. One that comes
+        byte by byte is, and so is one of which the sizes of its pieces are all that comes."""
         request = self._current_request
-        if request is None or request.content.is_eof() or self._reading_paused or self._buffer_paused:
+        if request is None or request.content.is_eof():
             return
-        if now - self._since <= allowed or self.transport is None:
-            return
-        if request.writer.output_size:
-            self.transport.abort()
-        else:
-            self._refuse(b"408 Request Timeout", b"The body of the request took too long.")
+        come = request.content.total_bytes
+        waits = self._reading_paused or self._buffer_paused
+        known, since, before = (None, now, 0) if self._body is None else self._body
+        if waits or known != request or come - before >= LEAST_OF_BODY:
+            self._body = request, now, come
+        elif now - since > allowed and self.transport is not None:
+            if request.writer.output_size:
+                self.transport.abort()
+            else:
+                self._refuse(b"408 Request Timeout", b"The body of the request took too long.")
 
     def _refuse(self, status: bytes, reason: bytes) -> None:
         if self.transport is None:

@@ -72,6 +72,40 @@ async def test_a_body_that_stops_is_cut_off(hasty: App, door: str) -> None:
         assert status(await reader.read()) == 408
 
 
+SIZE = b"Content-Length: 10000\r\n\r\n{"
+DRIPPED = {
+    "bytes of a body": (SIZE, b" "),
+    "the size of a piece": (b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
+    "what is said of a piece": (b"Transfer-Encoding: chunked\r\n\r\n1;", b"a"),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("what", DRIPPED)
+async def test_a_body_that_drips_is_cut_off(hasty: App, door: str, what: str) -> None:
+    path = b"PUT /adduser/x" if door == "registry" else b"POST /registry/_revs_diff"
+    begun, drop = DRIPPED[what]
+    async with line(hasty, door) as (reader, writer), asyncio.timeout(10):
+        writer.write(path + b" HTTP/1.1\r\n" + HEAD + b"Content-Type: application/json\r\n" + begun)
+        answer = asyncio.create_task(reader.read())
+        while not answer.done():
+            writer.write(drop)
+            await asyncio.sleep(0.02)
+        # What comes when the line is closed resets it, and may take the answer away.
+        assert isinstance(answer.exception(), ConnectionResetError) or status(answer.result()) in (400, 408)
+
+
+async def test_a_slow_body_that_moves_is_read(hasty: App) -> None:
+    body = json.dumps({"a": ["1-" + "f" * 12_000]}).encode()
+    async with line(hasty, "couch") as (reader, writer):
+        kind = b"Content-Type: application/json\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+        writer.write(b"POST /registry/_revs_diff HTTP/1.1\r\nHost: x\r\n" + kind % len(body))
+        for start in range(0, len(body), 1200):
+            writer.write(body[start : start + 1200])
+            await asyncio.sleep(0.05)
+        assert status(await reader.read()) == 200
+
+
 @pytest.mark.parametrize("door", DOORS)
 async def test_a_connection_without_requests_ends(hasty: App, door: str) -> None:
     async with line(hasty, door) as (reader, writer):
