@@ -18,6 +18,7 @@ HASH_ALGORITHMS = {
     "sha512": "sha512",
 }
 _TRUE = frozenset({"true", "on", "yes", "1"})
+_FALSE = frozenset({"false", "off", "no", "0"})
 
 
 class Options:
@@ -41,8 +42,9 @@ class Options:
         return number(self.text(key), default, least=least)
 
     def flag(self, key: str, *, default: bool = False) -> bool:
+        """`default` where the text is neither true nor false."""
         value = self.text(key).strip().lower()
-        return value in _TRUE if value else default
+        return value in _TRUE if value in _TRUE | _FALSE else default
 
 
 def user_required(config: Config) -> bool:

@@ -50,7 +50,9 @@ Sections = Mapping[str, Mapping[str, str]]
 
 NO_FACTS: Sections = {}
 _UNREAD = "\0"  # can be no setting's text
-_TRUE = {"true", "on", "yes", "1"}
+_BOOLEANS = dict.fromkeys(("true", "on", "yes", "1"), True) | dict.fromkeys(
+    ("false", "off", "no", "0"), False
+)
 
 
 class CouchSettings:
@@ -89,10 +91,11 @@ class CouchSettings:
 
     def _stored(self, section: str, key: str) -> str | None:
         value = self._config().get(section, {}).get(key)
-        if value is None:
-            known = (self._facts, SHOWN, IMPLIED)
-            value = next((of[section][key] for of in known if key in of.get(section, ())), None)
-        return value
+        return self._default(section, key) if value is None else value
+
+    def _default(self, section: str, key: str) -> str | None:
+        known = (self._facts, SHOWN, IMPLIED)
+        return next((of[section][key] for of in known if key in of.get(section, ())), None)
 
     def once(self, make: Callable[["CouchSettings"], T]) -> T:
         """What `make` makes of the settings, which is remembered for as long as they stay."""
@@ -111,7 +114,12 @@ class CouchSettings:
             return default
 
     def boolean(self, section: str, key: str) -> bool:
-        return self.text(section, key).strip().lower() in _TRUE
+        """What is neither true nor false counts as not set, as in CouchDB: a misspelt `admin_only_all_dbs`
+        opens nothing."""
+        found = _BOOLEANS.get(self.text(section, key).strip().lower())
+        if found is None:
+            found = _BOOLEANS.get((self._default(section, key) or "").strip().lower(), False)
+        return found
 
     def all(self) -> dict[str, dict[str, str]]:
         """Every section as it is shown, stored values over defaults, sorted."""

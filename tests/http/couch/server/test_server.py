@@ -115,6 +115,15 @@ async def test_all_dbs_is_for_admins_unless_configured(couch: Couch) -> None:
     assert (await couch("GET", "//_all_dbs", headers={"Authorization": "nobody"})).json == ["db"]
 
 
+@pytest.mark.parametrize("text", ["", "yess", "null", "2"])
+async def test_what_is_neither_true_nor_false_counts_as_not_set(couch: Couch, text: str) -> None:
+    for name in ("admin_only_all_dbs", "require_valid_user", "decode_plus_to_space"):
+        await couch("PUT", f"//_node/_local/_config/chttpd/{name}", text)
+    assert (await couch("GET", "//_all_dbs", headers={"Authorization": "nobody"})).status == 401
+    assert (await couch("GET", "//", headers={"Authorization": "nobody"})).status == 200
+    assert (await couch("PUT", "/a+b", {})).json["id"] == "a b"
+
+
 async def test_dbs_info_tells_of_the_databases_asked_for(couch: Couch) -> None:
     await couch.rev("a", {})
     reply = await couch("POST", "//_dbs_info", {"keys": ["db", "none"]})
