@@ -46,18 +46,25 @@ class ForkServer:
         await self._started()
 
     async def fork(self, module: str) -> Child:
-        """A new child for jobs of `module`. Raises Unavailable."""
+        """A new child for jobs of `module`. Raises Unavailable, also where the system has no descriptors or
+        processes left: that passes, and whoever waits for children in a loop goes on."""
+        try:
+            return await self._forked(module)
+        except (OSError, EOFError) as error:
+            if not self._closed:
+                log.error("no process could be made for %s: %r", module, error)
+            raise Unavailable("The process for this work could not be started.", retry_after=5) from error
+
+    async def _forked(self, module: str) -> Child:
         running = await self._started()
         try:
             async with asyncio.timeout(_STARTING):
                 await asyncio.shield(running.ready)
             async with asyncio.timeout(_FORKING):
                 return await running.fork(module)
-        except (TimeoutError, EOFError, ConnectionError) as error:
-            if not self._closed:
-                log.error("no process could be made for %s: %r", module, error)
+        except (TimeoutError, EOFError, ConnectionError):
             await running.stop()
-            raise Unavailable("The process for this work could not be started.", retry_after=5) from error
+            raise
 
     async def close(self) -> None:
         """End it and every child."""
@@ -139,13 +146,17 @@ class _Running:
         return cls(process, ours)
 
     async def fork(self, module: str) -> Child:
-        """Raises EOFError when the fork server ends meanwhile."""
+        """Raises EOFError when the fork server ends meanwhile, and OSError."""
         if self.gone:
             raise EOFError("the fork server has ended")
         number = next(self._numbers)
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        reader, writer = os.pipe()
+        try:
+            reader, writer = os.pipe()
+        except OSError:
+            _close((ours, theirs))
+            raise
         asked = _Asked(self._loop.create_future(), ours, writer)
         self._asked[number] = asked
         self._post({"fork": number, "module": module}, theirs, reader)

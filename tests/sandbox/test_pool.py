@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -208,6 +210,32 @@ async def test_a_fork_server_that_dies_is_started_again(pool: Pool, forks: ForkS
             await anext(parts)
     assert is_gone_within(process, 2)
     assert await pool.ask(b"echo again") == b"again"
+
+
+@contextmanager
+def no_descriptors(left: int) -> Iterator[None]:
+    """One more than `left`, and no others, can be opened by this process."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = sorted(set(range(1000)) - {int(name) for name in os.listdir("/proc/self/fd")})
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[left], limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+async def test_a_process_without_descriptors_is_told_so_and_asked_again(pool: Pool, left: int) -> None:
+    assert await pool.ask(b"echo a") == b"a"
+    with no_descriptors(left), pytest.raises(Unavailable):
+        await pool.ask(b"echo b")
+    assert await pool.ask(b"echo c") == b"c"
+
+
+async def test_a_fork_server_that_cannot_be_started_is_told_so(pool: Pool) -> None:
+    with no_descriptors(1), pytest.raises(Unavailable):
+        await pool.ask(b"echo a")
+    assert await pool.ask(b"echo b") == b"b"
 
 
 @pytest.mark.parametrize("has_read", [True, False])
