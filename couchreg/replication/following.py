@@ -129,6 +129,9 @@ class Following:
             except Unavailable as error:  # of a document store behind a network
                 log.info("New databases of replications are looked for again: %s", error)
                 await asyncio.sleep(AGAIN)
+            except Exception as error:  # or no database that is made later would ever be followed
+                tell(log, "A look for databases of replications", error)
+                await asyncio.sleep(AGAIN)
 
     async def _looked(self, seq: Seq | None) -> Seq:
         """Take in what databases there are, or what has happened to some; how far that is."""
