@@ -29,11 +29,10 @@ def replicator_of(ctx: Context) -> Replicator:
 
 
 async def replicate(ctx: Context) -> Answer:
-    """The body comes before the method, as in CouchDB: whoever sends none hears of that."""
-    body = await ctx.body()
+    """The body comes before its type and the method, as in CouchDB: whoever sends none hears of that."""
+    wanted = await ctx.as_object(await ctx.body())
     if ctx.method == "POST":
         ctx.require_json()
-    wanted = await ctx.as_object(body)
     if ctx.method != "POST":
         raise MethodNotAllowed("POST")
     try:

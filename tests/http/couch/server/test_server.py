@@ -180,3 +180,11 @@ async def test_a_replication_has_a_body(couch: Couch, method: str) -> None:
     assert (await couch(method, "//_replicate", {})).status == (501 if method == "POST" else 405)
     assert (await couch(method, "//_replicate", [])).status == 400
     assert (await couch(method, "//_replicate", {}, headers={"Authorization": "nobody"})).status == 401
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/json"])
+async def test_a_replication_that_is_no_json_is_told_so_before_its_type(couch: Couch, kind: str) -> None:
+    reply = await couch("POST", "//_replicate", data=b"nope", headers={"Content-Type": kind})
+    assert (reply.status, reply.json["reason"]) == (400, "invalid UTF-8 JSON")
+    reply = await couch("POST", "//_replicate", data=b"{}", headers={"Content-Type": kind})
+    assert reply.status == (501 if kind == "application/json" else 415)
