@@ -125,10 +125,23 @@ def _mixed(chance: Random, size: int) -> Any:
     return found[-1]
 
 
+def _below(operator: str) -> Callable[[Random, int], Any]:
+    """A long path, which all conditions share that stand below it."""
+
+    def make(chance: Random, size: int) -> Any:
+        path = ".".join([chance.choice(["a", "ab", "resources"])] * (size // 8))
+        return {path: {operator: [_condition(chance)] * max(1, size // 60)}}
+
+    return make
+
+
 _SELECTORS: tuple[Callable[[Random, int], Any], ...] = (
     _many("$and"),
     _many("$or"),
     _many("$nor"),
+    _below("$and"),
+    _below("$or"),
+    lambda chance, size: {"a": {"$elemMatch": _below("$nor")(chance, size)}},
     _deep,
     _mixed,
     lambda chance, size: {chance.choice(FIELDS): _condition(chance)},
